@@ -1,0 +1,1 @@
+//! The program nas-train as a library.

@@ -1,0 +1,2 @@
+//! The program nas-train.
+fn main() {}

@@ -1,0 +1,122 @@
+//! Which device runs which implementation.
+
+use crate::{ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
+use dfdx::tensor::{Cache, Cpu, Synchronize, Tape};
+
+/// A device that runs the image operations. Every method defaults to [`reference`]; a device overrides what it has
+/// kernels for. All record their backward pass on `tape`.
+pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
+    /// `y[n, i, j, o] = sum x[n, i s + a d - p, j s + b d - p, c] w[a, b, c, o]`, outputs `[n, h', w', c_out]`.
+    ///
+    /// # Errors
+    /// Channels or groups that do not fit, an image smaller than the window, or a failing device; likewise below.
+    fn conv2d<T: Tape<f32, Self>>(
+        x: &Tensor4<Self>,
+        weight: &Tensor4<Self>,
+        spec: ConvSpec,
+        tape: &mut T,
+    ) -> Result<Tensor4<Self>, OpError> {
+        reference::conv2d(x, weight, spec, tape)
+    }
+
+    /// Maximum or average under a window; padding never counts.
+    ///
+    /// # Errors
+    /// As [`Self::conv2d`].
+    fn pool2d<T: Tape<f32, Self>>(x: &Tensor4<Self>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
+        reference::pool2d(x, spec, tape)
+    }
+
+    /// Batch normalisation; also returns the moments it used, of the batch or as given.
+    ///
+    /// # Errors
+    /// As [`Self::conv2d`].
+    fn batch_norm<T: Tape<f32, Self>>(
+        x: &Tensor4<Self>,
+        norm: NormArgs<'_, Self>,
+        tape: &mut T,
+    ) -> Result<(Tensor4<Self>, Moments<Self>), OpError> {
+        reference::batch_norm(x, norm, tape)
+    }
+
+    /// `norm(conv(relu(x)))` in one operation; also returns the moments it used.
+    ///
+    /// # Errors
+    /// As [`Self::conv2d`].
+    fn unit<T: Tape<f32, Self>>(
+        x: &Tensor4<Self>,
+        weight: &Tensor4<Self>,
+        spec: UnitSpec,
+        norm: NormArgs<'_, Self>,
+        tape: &mut T,
+    ) -> Result<(Tensor4<Self>, Moments<Self>), OpError> {
+        reference::unit(x, weight, spec, norm, tape)
+    }
+
+    /// `max(x, 0)`; a NaN stays a NaN.
+    ///
+    /// # Errors
+    /// A failing device.
+    fn relu<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
+        reference::relu(x, tape)
+    }
+
+    /// Elementwise sum of one or more tensors of equal shape.
+    ///
+    /// # Errors
+    /// No tensor, unequal shapes or a failing device.
+    fn sum<T: Tape<f32, Self>>(terms: &[&Tensor4<Self>], tape: &mut T) -> Result<Tensor4<Self>, OpError> {
+        reference::sum(terms, tape)
+    }
+
+    /// Concatenation along channels of one or more tensors of equal `n`, `h`, `w`.
+    ///
+    /// # Errors
+    /// No tensor, unequal sizes or a failing device.
+    fn concat<T: Tape<f32, Self>>(parts: &[&Tensor4<Self>], tape: &mut T) -> Result<Tensor4<Self>, OpError> {
+        reference::concat(parts, tape)
+    }
+
+    /// Mean over height and width: `[n, h, w, c]` to `[n, 1, 1, c]`.
+    ///
+    /// # Errors
+    /// A failing device.
+    fn global_avg_pool<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
+        reference::global_avg_pool(x, tape)
+    }
+
+    /// `y = x w + b` on `[n, 1, 1, c_in]` with `w = [1, 1, c_in, c_out]`, `b = [1, 1, 1, c_out]`.
+    ///
+    /// # Errors
+    /// Channels that do not fit or a failing device.
+    fn linear<T: Tape<f32, Self>>(
+        x: &Tensor4<Self>,
+        weight: &Tensor4<Self>,
+        bias: Option<&Tensor4<Self>>,
+        tape: &mut T,
+    ) -> Result<Tensor4<Self>, OpError> {
+        reference::linear(x, weight, bias, tape)
+    }
+
+    /// The inputs that a convolution multiplies with its weights, as rows: `[1, groups, n h' w', kh kw c_in / groups]`,
+    /// in the order `(a, b, c)` of the weight. No gradient.
+    ///
+    /// # Errors
+    /// As [`Self::conv2d`].
+    fn patches(x: &Tensor4<Self>, spec: ConvSpec) -> Result<Tensor4<Self>, OpError> {
+        reference::patches(x, spec)
+    }
+
+    /// Copies a contiguous tensor to the host, in row-major order.
+    fn to_host(x: &Tensor4<Self>) -> Vec<f32> {
+        use dfdx::shapes::{HasShape, Shape};
+        let mut host = vec![0.0; x.shape().num_elements()];
+        x.copy_into(&mut host);
+        host
+    }
+}
+
+impl Backend for Cpu {}
+
+#[cfg(feature = "cuda")]
+impl Backend for dfdx::tensor::Cuda {}

@@ -1,0 +1,1 @@
+//! Plain implementations, composed of dfdx operations, for every device.

@@ -1,0 +1,1 @@
+//! Rank correlation, disturbance and fairness.

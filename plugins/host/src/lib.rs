@@ -1,0 +1,1 @@
+//! Loads strategies from shared libraries into the registry of nas-train.
