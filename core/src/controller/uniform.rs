@@ -1,0 +1,50 @@
+//! Random search: every architecture is equally likely, rewards teach nothing.
+
+use super::{Controller, ControllerContext, ControllerError, distinct};
+use crate::arch::Arch;
+use crate::options::parse_options;
+use crate::registry::ControllerDescriptor;
+use crate::space::SearchSpace;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Draws uniformly; the baseline that every controller has to beat.
+pub struct Uniform {
+    space: Arc<dyn SearchSpace>,
+}
+
+/// It has no options.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Options {}
+
+impl Uniform {
+    /// Random search over a space.
+    pub fn new(space: Arc<dyn SearchSpace>) -> Self {
+        Self { space }
+    }
+}
+
+impl Controller for Uniform {
+    fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError> {
+        Ok(self.space.sample(rng))
+    }
+
+    fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError> {
+        distinct(Vec::new(), n, || self.sample(rng))
+    }
+}
+
+inventory::submit! {
+    ControllerDescriptor {
+        name: "uniform",
+        summary: "random search: the final choice is the best of a uniform sample",
+        reference: "the control of every controller",
+        options: || crate::options::example(&Options::default()),
+        build: |options, context: ControllerContext| {
+            parse_options::<Options>("controller", options)?;
+            Ok(Box::new(Uniform::new(context.space)))
+        },
+    }
+}

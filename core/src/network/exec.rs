@@ -1,0 +1,228 @@
+//! Holds the weights of a network and runs programs on them.
+
+use super::{Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, Program, Role, init};
+use crate::streams::Streams;
+use dfdx::prelude::{HasShape, NoneTape, Tape};
+use nas_ops::{Backend, ConvSpec, Moments, NormArgs, OpError, Tensor4, UnitSpec};
+use std::sync::Arc;
+
+/// The weights of a network on a device, in one or more sets: set 0 is shared by all architectures unless a strategy
+/// binds some of them to others.
+#[derive(Debug, Clone)]
+pub struct Network<D: Backend> {
+    spec: Arc<NetworkSpec>,
+    device: D,
+    params: Vec<Tensor4<D>>,
+}
+
+/// How one pass runs.
+pub struct Pass<'a, D: Backend> {
+    /// Fixed batch-norm statistics; `None` takes those of the batch.
+    pub norms: Option<&'a NormTable<D>>,
+    /// Whose inputs to keep; `None` keeps none.
+    pub capture: Option<&'a dyn Fn(LayerId) -> bool>,
+    /// Which weight set each layer uses; `None` is set 0 everywhere.
+    pub bind: Option<&'a dyn Fn(LayerId) -> usize>,
+    /// Whether to return the moments of normalising layers.
+    pub moments: bool,
+}
+
+impl<D: Backend> Pass<'_, D> {
+    /// Batch statistics, nothing kept, shared weights.
+    pub const PLAIN: Self = Self { norms: None, capture: None, bind: None, moments: false };
+}
+
+/// The input of a convolution or linear layer, as it was in one pass.
+#[derive(Debug, Clone)]
+pub struct Captured<D: Backend> {
+    /// The layer.
+    pub layer: LayerId,
+    /// Its input `[n, h, w, c_in]`, before the layer's own ReLU.
+    pub input: Tensor4<D>,
+}
+
+/// What a pass returns.
+pub struct Forward<D: Backend> {
+    /// Class scores, `[n, 1, 1, classes]`.
+    pub scores: Tensor4<D>,
+    /// The inputs asked for, in order of execution.
+    pub captured: Vec<Captured<D>>,
+    /// The moments asked for, with the number of values a channel they were taken over.
+    pub moments: Vec<(LayerId, Moments<D>, usize)>,
+}
+
+impl<D: Backend> Network<D> {
+    /// A network with `sets` weight sets, all with the same initial weights; see the `init` module for their law.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn new(spec: Arc<NetworkSpec>, device: &D, sets: usize, streams: &Streams) -> Result<Self, OpError> {
+        let mut params = Vec::with_capacity(spec.params.len() * sets);
+        for _ in 0..sets {
+            for (id, param) in spec.params.iter().enumerate() {
+                // One stream a parameter: a layer's first weights do not depend on which other layers there are.
+                let mut rng = streams.rng(&format!("weights/{}", param.name), 0);
+                let weight = &spec.params[spec.layers[param.layer].params.start];
+                let fan_in = weight.shape[..3].iter().product();
+                let values = init::initial(&spec.params[id], fan_in, &mut rng);
+                params.push(tensor(device, values, param.shape)?);
+            }
+        }
+        Ok(Self { spec, device: device.clone(), params })
+    }
+
+    /// The layers and parameters.
+    pub fn spec(&self) -> &Arc<NetworkSpec> {
+        &self.spec
+    }
+
+    /// The device that holds the weights.
+    pub fn device(&self) -> &D {
+        &self.device
+    }
+
+    /// Number of weight sets.
+    pub fn sets(&self) -> usize {
+        self.params.len() / self.spec.params.len().max(1)
+    }
+
+    /// The tensors of all parameters, weight set by weight set.
+    pub fn params(&self) -> &[Tensor4<D>] {
+        &self.params
+    }
+
+    /// The position of a parameter of one weight set in [`params`](Self::params).
+    pub fn slot(&self, set: usize, param: ParamId) -> usize {
+        set * self.spec.params.len() + param
+    }
+
+    /// Replaces one parameter tensor.
+    pub fn set_param(&mut self, slot: usize, value: Tensor4<D>) {
+        self.params[slot] = value;
+    }
+
+    /// Runs a program on images `[n, h, w, c]`.
+    ///
+    /// # Errors
+    /// Images of another size than the program was wired for, or a failing device.
+    pub fn forward<T: Tape<f32, D>>(
+        &self,
+        images: Tensor4<D>,
+        program: &Program,
+        pass: &Pass<'_, D>,
+        tape: &mut T,
+    ) -> Result<Forward<D>, OpError> {
+        let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
+        let batch = images.shape().0;
+        let mut values: Vec<Option<Tensor4<D>>> = vec![Some(images)];
+        for (i, instr) in program.instrs.iter().enumerate() {
+            let y = run.step(instr, &values, batch, tape)?;
+            // Free what no later instruction reads.
+            for input in &instr.inputs {
+                if program.last_use[*input] == i {
+                    values[*input] = None;
+                }
+            }
+            values.push(Some(y));
+        }
+        let scores = values.pop().flatten().ok_or_else(|| missing(program.instrs.len()))?;
+        Ok(Forward { scores, captured: run.captured, moments: run.moments })
+    }
+
+    /// Runs a program without recording anything.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn infer(&self, images: Tensor4<D>, program: &Program, pass: &Pass<'_, D>) -> Result<Forward<D>, OpError> {
+        self.forward(images, program, pass, &mut NoneTape)
+    }
+}
+
+pub(crate) fn tensor<D: Backend>(device: &D, values: Vec<f32>, shape: [usize; 4]) -> Result<Tensor4<D>, OpError> {
+    let [a, b, c, d] = shape;
+    device.try_tensor_from_vec(values, (a, b, c, d)).map_err(OpError::device("tensor"))
+}
+
+fn missing(value: usize) -> OpError {
+    OpError::Shape { op: "program", expected: format!("value {value} to be computed"), found: "none".into() }
+}
+
+struct Run<'a, D: Backend> {
+    network: &'a Network<D>,
+    pass: &'a Pass<'a, D>,
+    captured: Vec<Captured<D>>,
+    moments: Vec<(LayerId, Moments<D>, usize)>,
+}
+
+impl<D: Backend> Run<'_, D> {
+    fn step<T: Tape<f32, D>>(
+        &mut self,
+        instr: &Instr,
+        values: &[Option<Tensor4<D>>],
+        batch: usize,
+        tape: &mut T,
+    ) -> Result<Tensor4<D>, OpError> {
+        let value = |index: usize| values[index].as_ref().ok_or_else(|| missing(index));
+        let all = || instr.inputs.iter().map(|i| value(*i)).collect::<Result<Vec<_>, _>>();
+        let x = value(instr.inputs[0])?;
+        match &instr.op {
+            Op::Layer(layer) => self.layer(*layer, x, tape),
+            Op::Pool(spec) => D::pool2d(x, *spec, tape),
+            Op::Relu => D::relu(x, tape),
+            Op::GlobalAvgPool => D::global_avg_pool(x, tape),
+            Op::Sum => D::sum(&all()?, tape),
+            Op::Concat => D::concat(&all()?, tape),
+            Op::Zeros([h, w, c]) => {
+                let zeros = self.network.device.try_zeros_like(&(batch, *h, *w, *c));
+                zeros.map_err(OpError::device("zeros"))
+            }
+        }
+    }
+
+    fn layer<T: Tape<f32, D>>(&mut self, id: LayerId, x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
+        let spec = &self.network.spec;
+        let layer = &spec.layers[id];
+        let set = self.pass.bind.map_or(0, |bind| bind(id));
+        let param = |role: Role| {
+            let index = spec.params_of(id).iter().position(|p| p.role == role)?;
+            self.network.params.get(self.network.slot(set, layer.params.start + index))
+        };
+        let weight = || param(Role::Weight).ok_or_else(|| unbound(&layer.name, set));
+        let fixed = self.pass.norms.and_then(|table| table[id].as_ref());
+        let norm = NormArgs { fixed, affine: param(Role::Scale).zip(param(Role::Shift)) };
+        if self.pass.capture.is_some_and(|wanted| wanted(id)) {
+            self.captured.push(Captured { layer: id, input: x.clone() });
+        }
+        let (y, moments) = match layer.kind {
+            LayerKind::Conv { relu, conv, norm: Some(_), .. } => {
+                let (y, moments) = D::unit(x, weight()?, UnitSpec { relu, conv }, norm, tape)?;
+                (y, Some(moments))
+            }
+            LayerKind::Conv { relu, conv, norm: None, .. } => (conv_alone(x, weight()?, relu, conv, tape)?, None),
+            LayerKind::Norm { .. } => {
+                let (y, moments) = D::batch_norm(x, norm, tape)?;
+                (y, Some(moments))
+            }
+            LayerKind::Linear { .. } => (D::linear(x, weight()?, param(Role::Bias), tape)?, None),
+        };
+        if let Some(moments) = moments.filter(|_| self.pass.moments) {
+            let (n, h, w, _) = *y.shape();
+            self.moments.push((id, moments, n * h * w));
+        }
+        Ok(y)
+    }
+}
+
+fn conv_alone<D: Backend, T: Tape<f32, D>>(
+    x: &Tensor4<D>,
+    weight: &Tensor4<D>,
+    relu: bool,
+    conv: ConvSpec,
+    tape: &mut T,
+) -> Result<Tensor4<D>, OpError> {
+    if relu { D::conv2d(&D::relu(x, tape)?, weight, conv, tape) } else { D::conv2d(x, weight, conv, tape) }
+}
+
+fn unbound(layer: &str, set: usize) -> OpError {
+    OpError::Shape { op: "network", expected: format!("weights of layer {layer}"), found: format!("no weight set {set}") }
+}

@@ -1,0 +1,17 @@
+//! Networks as data, and their execution: a space wires layers into programs, a [`Network`] holds weights and runs them.
+
+mod exec;
+mod init;
+mod program;
+mod running;
+mod spec;
+mod wiring;
+
+pub use exec::{Captured, Forward, Network, Pass};
+pub use program::{Instr, Op, Program};
+pub use running::{NormTable, RunningMoments};
+pub use spec::{Form, LayerId, LayerKind, LayerSpec, NetworkSpec, ParamId, ParamSpec, Role};
+pub use wiring::{ConvUnit, Value, WireError, Wiring};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+//! Batch-norm statistics that outlive a batch.
+
+use super::{LayerId, NetworkSpec};
+use nas_ops::{Backend, Moments, OpError, Tensor4};
+
+/// Fixed statistics for each normalising layer; a layer without an entry uses those of the batch.
+pub type NormTable<D> = Vec<Option<Moments<D>>>;
+
+/// Mean and variance of one layer over many batches, on the host.
+#[derive(Debug, Clone, PartialEq)]
+struct Average {
+    mean: Vec<f32>,
+    variance: Vec<f32>,
+    batches: u64,
+}
+
+/// Averages of batch statistics, layer by layer.
+///
+/// Exponential averages with weight 0.1 for the newest batch are PyTorch's `running` statistics (started at mean 0 and
+/// variance 1); cumulative ones weigh all batches equally. Variances are the unbiased ones, `v n / (n - 1)`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunningMoments {
+    momentum: Option<f32>,
+    layers: Vec<Option<Average>>,
+}
+
+impl RunningMoments {
+    /// Exponential averages, weight 0.1 for the newest batch.
+    pub fn exponential(spec: &NetworkSpec) -> Self {
+        Self { momentum: Some(0.1), layers: vec![None; spec.layers.len()] }
+    }
+
+    /// Equal weights for all batches.
+    pub fn cumulative(spec: &NetworkSpec) -> Self {
+        Self { momentum: None, layers: vec![None; spec.layers.len()] }
+    }
+
+    /// Adds the moments of one batch, taken over `count` values a channel.
+    pub fn observe<D: Backend>(&mut self, layer: LayerId, moments: &Moments<D>, count: usize) {
+        let (mean, variance) = (D::to_host(&moments.mean), D::to_host(&moments.variance));
+        let unbiased = count as f32 / (count.max(2) - 1) as f32;
+        let start = || Average { mean: vec![0.0; mean.len()], variance: vec![1.0; mean.len()], batches: 0 };
+        let average = self.layers[layer].get_or_insert_with(start);
+        average.batches += 1;
+        let newest = self.momentum.unwrap_or(1.0 / average.batches as f32);
+        for (old, new) in average.mean.iter_mut().zip(&mean) {
+            *old += newest * (new - *old);
+        }
+        for (old, new) in average.variance.iter_mut().zip(&variance) {
+            *old += newest * (new * unbiased - *old);
+        }
+    }
+
+    /// The averages as fixed statistics on a device.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn table<D: Backend>(&self, device: &D) -> Result<NormTable<D>, OpError> {
+        let tensor = |host: &[f32]| -> Result<Tensor4<D>, OpError> {
+            let made = device.try_tensor_from_vec(host.to_vec(), (1, 1, 1, host.len()));
+            made.map_err(OpError::device("running moments"))
+        };
+        let entry = |average: &Option<Average>| match average {
+            Some(a) => Ok(Some(Moments { mean: tensor(&a.mean)?, variance: tensor(&a.variance)? })),
+            None => Ok(None),
+        };
+        self.layers.iter().map(entry).collect()
+    }
+}

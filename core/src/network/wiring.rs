@@ -1,0 +1,277 @@
+//! The builder with which a space wires its networks.
+
+use super::{Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Program};
+use crate::space::{Pick, SearchSpace};
+use nas_ops::{ConvSpec, OpError, PoolSpec, Window};
+
+/// A network that cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WireError {
+    /// Sizes that do not fit, for instance an image that vanishes under the strides.
+    #[error("layer {layer}: {source}")]
+    Size {
+        /// The layer.
+        layer: String,
+        /// What does not fit.
+        source: OpError,
+    },
+    /// A layer that the network at hand lacks, or has with other sizes.
+    #[error("layer {0} is not in this network: it was built from another space or at another scale")]
+    Foreign(String),
+    /// Terms of a sum or a concatenation that differ in size.
+    #[error("cannot join values of sizes {0:?}")]
+    Join(Vec<[usize; 3]>),
+    /// A choice count, width or number of cells that is zero, or channels that do not divide into groups.
+    #[error("layer {layer}: {problem}")]
+    Layer {
+        /// The layer.
+        layer: String,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// A value within a network: an activation of `[h, w, c]` for each image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Value {
+    /// Which value of the program; `None` is zeros that nobody needs to compute.
+    source: Option<usize>,
+    /// Height, width and channels.
+    pub size: [usize; 3],
+}
+
+impl Value {
+    /// Number of channels.
+    pub fn channels(&self) -> usize {
+        self.size[2]
+    }
+}
+
+/// A convolution as a space asks for it; input channels come from its input, the kind of normalisation from the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConvUnit {
+    /// Whether the input passes a ReLU first.
+    pub relu: bool,
+    /// Kernel, stride, padding, dilation.
+    pub window: Window,
+    /// Number of groups; `None` is depthwise: as many as input channels.
+    pub groups: Option<usize>,
+    /// Output channels.
+    pub c_out: usize,
+    /// Whether batch normalisation follows.
+    pub norm: bool,
+}
+
+impl ConvUnit {
+    /// ReLU, dense `k x k` convolution of this stride with padding `k / 2`, batch normalisation.
+    pub fn relu_conv_bn(k: usize, stride: usize, c_out: usize) -> Self {
+        Self { relu: true, ..Self::conv_bn(k, stride, c_out) }
+    }
+
+    /// The same without the ReLU.
+    pub fn conv_bn(k: usize, stride: usize, c_out: usize) -> Self {
+        Self { norm: true, ..Self::plain(k, stride, c_out) }
+    }
+
+    /// The convolution alone.
+    pub fn plain(k: usize, stride: usize, c_out: usize) -> Self {
+        Self { relu: false, window: Window::same(k, stride, 1), groups: Some(1), c_out, norm: false }
+    }
+}
+
+enum Layers<'a> {
+    Growing(&'a mut NetworkSpec),
+    Fixed(&'a NetworkSpec),
+}
+
+impl Layers<'_> {
+    fn spec(&self) -> &NetworkSpec {
+        match self {
+            Self::Growing(spec) => spec,
+            Self::Fixed(spec) => spec,
+        }
+    }
+}
+
+/// Collects the layers and instructions of one network while a space wires it.
+pub struct Wiring<'a> {
+    layers: Layers<'a>,
+    instrs: Vec<Instr>,
+    params: u64,
+    macs: u64,
+}
+
+impl<'a> Wiring<'a> {
+    pub(super) fn growing(spec: &'a mut NetworkSpec) -> Self {
+        Self { layers: Layers::Growing(spec), instrs: Vec::new(), params: 0, macs: 0 }
+    }
+
+    pub(super) fn fixed(spec: &'a NetworkSpec) -> Self {
+        Self { layers: Layers::Fixed(spec), instrs: Vec::new(), params: 0, macs: 0 }
+    }
+
+    pub(super) fn finish(mut self, space: &dyn SearchSpace, pick: Pick<'_>) -> Result<Program, WireError> {
+        let output = space.wire(&mut self, pick)?;
+        let output = self.materialise(output);
+        Ok(Program::prune(self.instrs, output, self.params, self.macs))
+    }
+
+    /// The batch of images.
+    pub fn input(&self, size: [usize; 3]) -> Value {
+        Value { source: Some(0), size }
+    }
+
+    /// Zeros. They stay symbolic: sums skip them, and what is zero for zero input is not computed.
+    pub fn zeros(&self, size: [usize; 3]) -> Value {
+        Value { source: None, size }
+    }
+
+    /// A convolution with what comes before and after it.
+    ///
+    /// # Errors
+    /// Sizes or groups that do not fit.
+    pub fn conv(&mut self, name: &str, x: Value, unit: ConvUnit) -> Result<Value, WireError> {
+        let [h, w, c_in] = x.size;
+        let groups = unit.groups.unwrap_or(c_in);
+        let fail = |problem: &str| Err(WireError::Layer { layer: name.into(), problem: problem.into() });
+        if c_in == 0 || unit.c_out == 0 {
+            return fail("expected at least one channel on each side; give a larger width");
+        }
+        if groups == 0 || c_in % groups != 0 || unit.c_out % groups != 0 {
+            return fail(&format!("{c_in} to {} channels do not divide into {groups} groups", unit.c_out));
+        }
+        let size = unit.window.output([h, w]).map_err(|source| WireError::Size { layer: name.into(), source })?;
+        let conv = ConvSpec { window: unit.window, groups };
+        let norm = unit.norm.then(|| self.affine());
+        let kind = LayerKind::Conv { relu: unit.relu, conv, c_in, c_out: unit.c_out, norm };
+        let taps = unit.window.kernel[0] * unit.window.kernel[1] * c_in / groups;
+        self.macs += (size[0] * size[1] * unit.c_out * taps) as u64;
+        self.layer(name, kind, x, [size[0], size[1], unit.c_out])
+    }
+
+    /// Batch normalisation alone.
+    ///
+    /// # Errors
+    /// A network of another space.
+    pub fn norm(&mut self, name: &str, x: Value) -> Result<Value, WireError> {
+        let kind = LayerKind::Norm { channels: x.channels(), affine: self.affine() };
+        self.layer(name, kind, x, x.size)
+    }
+
+    /// A linear layer with bias on `[1, 1, c]`, to `classes` scores.
+    ///
+    /// # Errors
+    /// A network of another space, or an input that still has height and width.
+    pub fn linear(&mut self, name: &str, x: Value, classes: usize) -> Result<Value, WireError> {
+        if x.size[..2] != [1, 1] {
+            return Err(WireError::Layer { layer: name.into(), problem: format!("expected size 1 x 1, found {:?}", x.size) });
+        }
+        let kind = LayerKind::Linear { c_in: x.channels(), c_out: classes };
+        self.macs += (x.channels() * classes) as u64;
+        let x = Value { source: Some(self.materialise(x)), ..x };
+        self.layer(name, kind, x, [1, 1, classes])
+    }
+
+    /// A pool.
+    ///
+    /// # Errors
+    /// An image smaller than the window.
+    pub fn pool(&mut self, x: Value, pool: PoolSpec) -> Result<Value, WireError> {
+        let [h, w, c] = x.size;
+        let size = pool.window.output([h, w]).map_err(|source| WireError::Size { layer: "pool".into(), source })?;
+        Ok(self.homogeneous(Op::Pool(pool), x, [size[0], size[1], c]))
+    }
+
+    /// `max(x, 0)`.
+    ///
+    /// # Errors
+    /// None today; kept fallible like its neighbours.
+    pub fn relu(&mut self, x: Value) -> Result<Value, WireError> {
+        Ok(self.homogeneous(Op::Relu, x, x.size))
+    }
+
+    /// Mean over height and width.
+    ///
+    /// # Errors
+    /// None today; kept fallible like its neighbours.
+    pub fn global_avg_pool(&mut self, x: Value) -> Result<Value, WireError> {
+        Ok(self.homogeneous(Op::GlobalAvgPool, x, [1, 1, x.channels()]))
+    }
+
+    /// The sum of values of equal size; one term is itself.
+    ///
+    /// # Errors
+    /// No terms, or unequal sizes.
+    pub fn sum(&mut self, terms: &[Value]) -> Result<Value, WireError> {
+        let size = match terms.first() {
+            Some(first) if terms.iter().all(|t| t.size == first.size) => first.size,
+            _ => return Err(WireError::Join(terms.iter().map(|t| t.size).collect())),
+        };
+        let inputs: Vec<usize> = terms.iter().filter_map(|t| t.source).collect();
+        match inputs.len() {
+            0 => Ok(self.zeros(size)),
+            1 => Ok(Value { source: Some(inputs[0]), size }),
+            _ => Ok(self.push(Op::Sum, inputs, size)),
+        }
+    }
+
+    /// Values of equal height and width, joined on channels.
+    ///
+    /// # Errors
+    /// No parts, or unequal sizes.
+    pub fn concat(&mut self, parts: &[Value]) -> Result<Value, WireError> {
+        let [h, w, _] = match parts.first() {
+            Some(first) if parts.iter().all(|p| p.size[..2] == first.size[..2]) => first.size,
+            _ => return Err(WireError::Join(parts.iter().map(|t| t.size).collect())),
+        };
+        let inputs = parts.iter().map(|part| self.materialise(*part)).collect();
+        Ok(self.push(Op::Concat, inputs, [h, w, parts.iter().map(Value::channels).sum()]))
+    }
+
+    fn affine(&self) -> bool {
+        self.layers.spec().form == Form::StandAlone
+    }
+
+    fn layer(&mut self, name: &str, kind: LayerKind, x: Value, size: [usize; 3]) -> Result<Value, WireError> {
+        let known = self.layers.spec().layer(name);
+        let id: LayerId = match (&mut self.layers, known) {
+            (layers, Some(id)) if layers.spec().layers[id].kind == kind => id,
+            (Layers::Growing(spec), None) => spec.add(name, kind),
+            _ => return Err(WireError::Foreign(name.into())),
+        };
+        self.params += self.layers.spec().params_of(id).iter().map(|p| p.len() as u64).sum::<u64>();
+        // A shift or a bias makes something of nothing.
+        let zero_stays_zero = !matches!(
+            kind,
+            LayerKind::Conv { norm: Some(true), .. } | LayerKind::Norm { affine: true, .. } | LayerKind::Linear { .. }
+        );
+        if zero_stays_zero {
+            return Ok(self.homogeneous(Op::Layer(id), x, size));
+        }
+        let input = self.materialise(x);
+        Ok(self.push(Op::Layer(id), vec![input], size))
+    }
+
+    /// An operation that maps zeros to zeros.
+    fn homogeneous(&mut self, op: Op, x: Value, size: [usize; 3]) -> Value {
+        match x.source {
+            Some(input) => self.push(op, vec![input], size),
+            None => self.zeros(size),
+        }
+    }
+
+    fn materialise(&mut self, x: Value) -> usize {
+        match x.source {
+            Some(source) => source,
+            None => {
+                self.instrs.push(Instr { op: Op::Zeros(x.size), inputs: vec![0] });
+                self.instrs.len()
+            }
+        }
+    }
+
+    fn push(&mut self, op: Op, inputs: Vec<usize>, size: [usize; 3]) -> Value {
+        self.instrs.push(Instr { op, inputs });
+        Value { source: Some(self.instrs.len()), size }
+    }
+}

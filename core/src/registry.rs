@@ -1,0 +1,164 @@
+//! What there is to choose from: descriptors collected from every linked crate by `inventory`.
+
+use crate::controller::{Controller, ControllerContext, ControllerError};
+use crate::options::{OptionsError, did_you_mean};
+use crate::space::{Scale, SearchSpace};
+use crate::strategy::{SharingStrategy, StrategyContext, StrategyError};
+use nas_ops::Backend;
+use toml::Table;
+
+/// A component that could not be built.
+#[derive(Debug, thiserror::Error)]
+pub enum BuildError {
+    /// A name that nothing has.
+    #[error("unknown {kind} `{name}`{hint}; known: {known}")]
+    Unknown {
+        /// Strategy, controller or space.
+        kind: &'static str,
+        /// The name given.
+        name: String,
+        /// The nearest known name as `, did you mean ...?`, or nothing.
+        hint: String,
+        /// All names.
+        known: String,
+    },
+    /// Two components of one kind and name.
+    #[error("two {kind} descriptors are called `{name}`: rename one of them")]
+    Clash {
+        /// Strategy, controller or space.
+        kind: &'static str,
+        /// Their name.
+        name: String,
+    },
+    /// Options that do not parse.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// The strategy refuses.
+    #[error(transparent)]
+    Strategy(#[from] StrategyError),
+    /// The controller refuses.
+    #[error(transparent)]
+    Controller(#[from] ControllerError),
+    /// A scale at which the space has no networks.
+    #[error("{0}")]
+    Scale(String),
+}
+
+/// Builds a strategy for a device from its options.
+pub type StrategyBuilder<D> = fn(&Table, StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError>;
+
+/// A sharing strategy as data.
+pub struct StrategyDescriptor {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The paper it comes from.
+    pub reference: &'static str,
+    /// Its options with their defaults, as TOML.
+    pub options: fn() -> String,
+    /// Builds it for the CPU.
+    pub cpu: StrategyBuilder<dfdx::tensor::Cpu>,
+    /// Builds it for a CUDA device.
+    #[cfg(feature = "cuda")]
+    pub cuda: StrategyBuilder<dfdx::tensor::Cuda>,
+}
+inventory::collect!(StrategyDescriptor);
+
+/// A controller as data.
+pub struct ControllerDescriptor {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The paper it comes from.
+    pub reference: &'static str,
+    /// Its options with their defaults, as TOML.
+    pub options: fn() -> String,
+    /// Builds it.
+    pub build: fn(&Table, ControllerContext) -> Result<Box<dyn Controller>, BuildError>,
+}
+inventory::collect!(ControllerDescriptor);
+
+/// A search space as data.
+pub struct SpaceDescriptor {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// One line.
+    pub summary: &'static str,
+    /// The paper it comes from.
+    pub reference: &'static str,
+    /// Default channels after the stem.
+    pub width: usize,
+    /// Default number of cells; what it counts is the space's to say.
+    pub cells: usize,
+    /// Builds it at a scale.
+    pub build: fn(Scale) -> Result<Box<dyn SearchSpace>, BuildError>,
+}
+inventory::collect!(SpaceDescriptor);
+
+/// Anything with a name.
+pub trait Named: 'static {
+    /// What it is, for messages.
+    const KIND: &'static str;
+    /// Its name on the command line.
+    fn name(&self) -> &'static str;
+}
+
+macro_rules! named {
+    ($($descriptor:ty = $kind:literal),*) => {$(
+        impl Named for $descriptor {
+            const KIND: &'static str = $kind;
+            fn name(&self) -> &'static str {
+                self.name
+            }
+        }
+    )*};
+}
+named!(StrategyDescriptor = "strategy", ControllerDescriptor = "controller", SpaceDescriptor = "space");
+
+/// All descriptors of one kind, sorted by name (`inventory` promises no order).
+///
+/// # Errors
+/// Two of the same name.
+pub fn all<T: Named + inventory::Collect>() -> Result<Vec<&'static T>, BuildError> {
+    let mut found: Vec<&'static T> = inventory::iter::<T>.into_iter().collect();
+    found.sort_by_key(|d| d.name());
+    match found.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
+        Some(pair) => Err(BuildError::Clash { kind: T::KIND, name: pair[0].name().into() }),
+        None => Ok(found),
+    }
+}
+
+/// The descriptor of this name.
+///
+/// # Errors
+/// No such name: the message holds the nearest one and all of them.
+pub fn find<T: Named + inventory::Collect>(name: &str) -> Result<&'static T, BuildError> {
+    let known = all::<T>()?;
+    known.iter().find(|d| d.name() == name).copied().ok_or_else(|| BuildError::Unknown {
+        kind: T::KIND,
+        name: name.into(),
+        hint: did_you_mean(name, known.iter().map(|d| d.name())),
+        known: known.iter().map(|d| d.name()).collect::<Vec<_>>().join(", "),
+    })
+}
+
+/// A device for which descriptors hold builders.
+pub trait Target: Backend {
+    /// The builder for this device.
+    fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self>;
+}
+
+impl Target for dfdx::tensor::Cpu {
+    fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self> {
+        descriptor.cpu
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Target for dfdx::tensor::Cuda {
+    fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self> {
+        descriptor.cuda
+    }
+}
