@@ -11,13 +11,14 @@
 mod backend;
 mod error;
 mod norm;
+mod shape;
 mod spec;
 
 pub mod reference;
 
 pub use backend::Backend;
 pub use error::OpError;
-pub use norm::{Moments, NormArgs, EPS};
+pub use norm::{EPS, Moments, NormArgs};
 pub use spec::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 
 use dfdx::tensor::Tensor;

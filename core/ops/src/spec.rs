@@ -18,7 +18,7 @@ pub struct Window {
 impl Window {
     /// A square window whose padding keeps the size at stride 1 (odd kernels): `padding = dilation * (k - 1) / 2`.
     pub fn same(kernel: usize, stride: usize, dilation: usize) -> Self {
-        let padding = dilation * (kernel.saturating_sub(1)) / 2;
+        let padding = dilation.saturating_mul(kernel.saturating_sub(1)) / 2;
         Self { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2], dilation: [dilation; 2] }
     }
 
@@ -43,9 +43,12 @@ impl Window {
             if k == 0 || s == 0 || d == 0 {
                 return Err(found("kernel, stride and dilation of at least 1"));
             }
-            let span = d * (k - 1) + 1;
-            let padded = size[i] + 2 * p;
-            out[i] = (padded.checked_sub(span).ok_or_else(|| found("an image at least as large as the window"))?) / s + 1;
+            let span = (k - 1).checked_mul(d).and_then(|reach| reach.checked_add(1));
+            let padded = p.checked_mul(2).and_then(|both| both.checked_add(size[i]));
+            let (Some(span), Some(padded)) = (span, padded) else {
+                return Err(found("a window and padding that fit into memory"));
+            };
+            out[i] = padded.checked_sub(span).ok_or_else(|| found("an image at least as large as the window"))? / s + 1;
         }
         Ok(out)
     }
