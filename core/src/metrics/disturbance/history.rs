@@ -1,0 +1,209 @@
+//! The interval form: the same probe architectures, evaluated after every epoch.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metrics::error::{MetricError, finite, same_length};
+use crate::metrics::kendall_tau;
+
+/// The interval k in epochs (the paper's figure 3).
+pub const DEFAULT_INTERVAL: usize = 13;
+
+/// Accuracies of fixed probe architectures (64 in the paper) after every epoch, in percent.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Stored")]
+pub struct ProbeHistory {
+    probes: usize,
+    /// `epochs[t][probe]`, every row of length `probes`.
+    epochs: Vec<Vec<f64>>,
+}
+
+/// Performance change at an interval of k epochs, in percentage points.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct IntervalChange {
+    /// The interval k, in epochs.
+    pub interval: usize,
+    /// The number of epochs t that have a partner t + k.
+    pub n: usize,
+    /// `mean |acc_(t+k) - acc_t|` over probes and over all t.
+    pub mean: f64,
+    /// The same over the second half of training alone (both epochs in it); `None` while it has no such pair.
+    pub second_half: Option<f64>,
+}
+
+/// Kendall's tau-b between the probes' rankings k epochs apart.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RankStability {
+    /// The interval k, in epochs.
+    pub interval: usize,
+    /// The number of epochs t whose tau is defined; rankings with all probes equal have none.
+    pub n: usize,
+    /// Mean tau over these t.
+    pub mean: f64,
+}
+
+impl ProbeHistory {
+    /// The history of `probes` architectures before the first epoch.
+    pub fn new(probes: usize) -> Self {
+        Self { probes, epochs: Vec::new() }
+    }
+
+    /// Appends an epoch: one accuracy for each probe, in the same order every time.
+    pub fn push(&mut self, accuracies: Vec<f64>) -> Result<(), MetricError> {
+        same_length("probe architecture", self.probes, accuracies.len())?;
+        finite(&accuracies)?;
+        self.epochs.push(accuracies);
+        Ok(())
+    }
+
+    /// The number of epochs so far.
+    pub fn epochs(&self) -> usize {
+        self.epochs.len()
+    }
+
+    /// Mean accuracy of the probes after the last epoch, in percent; `None` before the first or without probes.
+    pub fn mean_accuracy(&self) -> Option<f64> {
+        mean(self.epochs.last()?.iter().copied())
+    }
+
+    /// Performance change at an interval of `k` epochs; `None` with fewer than k + 1 epochs, without probes, or for
+    /// `k = 0`.
+    pub fn change(&self, k: usize) -> Option<IntervalChange> {
+        let changes: Vec<f64> = self
+            .pairs(k)
+            .map(|(before, after)| mean(before.iter().zip(after).map(|(b, a)| (a - b).abs())))
+            .collect::<Option<_>>()?;
+        let half = self.epochs.len().div_ceil(2);
+        Some(IntervalChange {
+            interval: k,
+            n: changes.len(),
+            mean: mean(changes.iter().copied())?,
+            second_half: mean(changes.iter().copied().skip(half)),
+        })
+    }
+
+    /// Stability of the probes' ranking at an interval of `k` epochs; `None` where no tau is defined.
+    pub fn rank_stability(&self, k: usize) -> Option<RankStability> {
+        let taus: Vec<f64> = self.pairs(k).filter_map(|(before, after)| kendall_tau(before, after).ok()).collect();
+        Some(RankStability { interval: k, n: taus.len(), mean: mean(taus.iter().copied())? })
+    }
+
+    /// The epochs t and t + k, for every t; none for `k = 0`.
+    fn pairs(&self, k: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
+        let later = self.epochs.get(k..).filter(|_| k > 0).unwrap_or_default();
+        self.epochs.iter().zip(later).map(|(before, after)| (before.as_slice(), after.as_slice()))
+    }
+}
+
+fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
+    let (n, sum) = values.fold((0_usize, 0.0), |(n, sum), value| (n + 1, sum + value));
+    (n > 0).then(|| sum / n as f64)
+}
+
+/// What a checkpoint holds, before its rows have been checked.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Stored {
+    probes: usize,
+    epochs: Vec<Vec<f64>>,
+}
+
+impl TryFrom<Stored> for ProbeHistory {
+    type Error = MetricError;
+
+    fn try_from(stored: Stored) -> Result<Self, MetricError> {
+        let mut history = Self::new(stored.probes);
+        stored.epochs.into_iter().try_for_each(|epoch| history.push(epoch))?;
+        Ok(history)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn history(epochs: &[&[f64]]) -> ProbeHistory {
+        let mut history = ProbeHistory::new(epochs.first().map_or(0, |e| e.len()));
+        epochs.iter().for_each(|epoch| history.push(epoch.to_vec()).unwrap());
+        history
+    }
+
+    /// Accuracies that grow by 2 points an epoch differ by 2 k at interval k, and keep their ranking.
+    #[test]
+    fn linear_growth_has_a_closed_form() {
+        let epochs: Vec<Vec<f64>> =
+            (0..20).map(|t| vec![10.0 + 2.0 * f64::from(t), 20.0 + 2.0 * f64::from(t)]).collect();
+        let history = history(&epochs.iter().map(Vec::as_slice).collect::<Vec<_>>());
+        for k in 1..20 {
+            let change = history.change(k).unwrap();
+            assert_eq!((change.interval, change.n, change.mean), (k, 20 - k, 2.0 * k as f64));
+            assert_eq!(change.second_half, (k < 10).then_some(2.0 * k as f64));
+            assert_eq!(history.rank_stability(k).unwrap(), RankStability { interval: k, n: 20 - k, mean: 1.0 });
+        }
+        assert_eq!(history.change(20), None);
+        assert_eq!(history.rank_stability(20), None);
+        assert_eq!(history.change(0), None);
+        assert_eq!(history.mean_accuracy(), Some(53.0));
+    }
+
+    /// Five epochs of one probe, k = 1: changes 4, 2, 6, 1; the second half is epochs 3 and 4, whose only pair changes by 1.
+    #[test]
+    fn second_half_by_hand() {
+        let history = history(&[&[10.0], &[14.0], &[12.0], &[18.0], &[17.0]]);
+        let change = history.change(1).unwrap();
+        assert_eq!((change.mean, change.second_half), (3.25, Some(1.0)));
+    }
+
+    #[test]
+    fn undefined_rankings_are_skipped() {
+        let history = history(&[&[5.0, 5.0], &[1.0, 2.0], &[2.0, 1.0]]);
+        assert_eq!(history.rank_stability(1), Some(RankStability { interval: 1, n: 1, mean: -1.0 }));
+        assert_eq!(history.rank_stability(2), None);
+    }
+
+    #[test]
+    fn refuses_other_probes_and_divergence() {
+        let mut history = ProbeHistory::new(2);
+        assert!(matches!(history.push(vec![1.0]), Err(MetricError::Length { expected: 2, found: 1, .. })));
+        assert!(matches!(history.push(vec![1.0, f64::NAN]), Err(MetricError::NotFinite { index: 1, .. })));
+        assert_eq!((history.epochs(), history.mean_accuracy()), (0, None));
+    }
+
+    #[test]
+    fn survives_a_checkpoint_and_refuses_a_broken_one() {
+        let history = history(&[&[1.0, 2.0], &[3.0, 4.0]]);
+        let stored = serde_json::to_string(&history).unwrap();
+        assert_eq!(serde_json::from_str::<ProbeHistory>(&stored).unwrap(), history);
+        assert!(serde_json::from_str::<ProbeHistory>(r#"{"probes":2,"epochs":[[1.0]]}"#).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn constant_accuracies_are_not_disturbed(
+            epoch in prop::collection::vec(0.0f64..100.0, 1..10), epochs in 2usize..12, k in 1usize..12,
+        ) {
+            let mut history = ProbeHistory::new(epoch.len());
+            for _ in 0..epochs {
+                history.push(epoch.clone()).unwrap();
+            }
+            prop_assert_eq!(history.change(k).map(|c| c.mean), (k < epochs).then_some(0.0));
+            if let Some(stability) = history.rank_stability(k) {
+                prop_assert!((stability.mean - 1.0).abs() < 1e-12);
+            }
+        }
+
+        #[test]
+        fn change_never_panics_and_is_not_negative(
+            epochs in prop::collection::vec(prop::collection::vec(0.0f64..100.0, 3), 0..12), k: usize,
+        ) {
+            let mut history = ProbeHistory::new(3);
+            for epoch in epochs {
+                history.push(epoch).unwrap();
+            }
+            for k in [k, k % 12] {
+                prop_assert!(history.change(k).is_none_or(|c| c.mean >= 0.0 && c.second_half.is_none_or(|s| s >= 0.0)));
+                prop_assert!(history.rank_stability(k).is_none_or(|s| (-1.0..=1.0).contains(&s.mean)));
+            }
+        }
+    }
+}
