@@ -1,0 +1,273 @@
+//! Truth tables from CSV files: header `arch,accuracy` or `arch,seed,accuracy`, in any order, further columns ignored.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
+
+use super::error::TruthError;
+use super::table::{TruthEntry, TruthTable, sha256};
+
+/// Where the columns are.
+struct Header {
+    arch: usize,
+    accuracy: usize,
+    seed: Option<usize>,
+}
+
+/// The rows of one architecture.
+#[derive(Default)]
+struct Runs {
+    /// Line by seed; one key `None` in a table without seeds.
+    lines: BTreeMap<Option<u64>, u64>,
+    sum: f64,
+}
+
+impl TruthTable {
+    /// Reads a CSV file; see [`TruthTable::from_csv`].
+    pub fn load<E: ToString>(
+        path: &Path,
+        space: &str,
+        normalise: impl Fn(&str) -> Result<String, E>,
+    ) -> Result<Self, TruthError> {
+        let bytes = fs::read(path).map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
+        Self::from_csv(&bytes, space, &path.display().to_string(), normalise)
+            .map_err(|source| TruthError::File { path: path.to_owned(), source: Box::new(source) })
+    }
+
+    /// Reads CSV with the header `arch,accuracy` or `arch,seed,accuracy` (any order, further columns ignored).
+    ///
+    /// Accuracies are in percent; rows of one architecture with different seeds are averaged. `normalise` turns the text
+    /// of an architecture into the space's own printing, or says why it is not one of the space.
+    pub fn from_csv<E: ToString>(
+        bytes: &[u8],
+        space: &str,
+        name: &str,
+        normalise: impl Fn(&str) -> Result<String, E>,
+    ) -> Result<Self, TruthError> {
+        let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(bytes);
+        let mut records = reader.records();
+        let mut lines = Lines::of(bytes);
+        let header = records.next().ok_or(TruthError::Empty)?.map_err(|error| located(error, &mut lines))?;
+        let header = header_of(&header, lines.at(header.position()))?;
+        let mut runs: BTreeMap<String, Runs> = BTreeMap::new();
+        for record in records {
+            let record = record.map_err(|error| located(error, &mut lines))?;
+            let line = lines.at(record.position());
+            let text = &record[header.arch];
+            let arch = normalise(text).map_err(|reason| TruthError::UnknownArch {
+                line,
+                arch: text.to_owned(),
+                space: space.to_owned(),
+                reason: reason.to_string(),
+            })?;
+            let seed = header.seed.map(|column| seed_of(&record[column], line)).transpose()?;
+            let accuracy = accuracy_of(&record[header.accuracy], line)?;
+            let runs = runs.entry(arch).or_default();
+            if let Some(first) = runs.lines.insert(seed, line) {
+                return Err(TruthError::Duplicate { line, first, arch: text.to_owned(), seed });
+            }
+            runs.sum += accuracy;
+        }
+        if runs.is_empty() {
+            return Err(TruthError::Empty);
+        }
+        let entry = |runs: Runs| {
+            let seeds = runs.lines.len();
+            TruthEntry { accuracy: runs.sum / seeds as f64, seeds: Some(seeds) }
+        };
+        Ok(Self {
+            space: space.to_owned(),
+            name: name.to_owned(),
+            entries: runs.into_iter().map(|(arch, runs)| (arch, entry(runs))).collect(),
+            sha256: sha256(bytes),
+            source: format!("read from {name}"),
+        })
+    }
+}
+
+fn header_of(record: &StringRecord, line: u64) -> Result<Header, TruthError> {
+    let find = |column: &'static str| {
+        let mut places = record.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
+        match (places.next(), places.next()) {
+            (_, Some(_)) => Err(TruthError::RepeatedColumn { line, column }),
+            (place, None) => Ok(place),
+        }
+    };
+    let required = |column| {
+        let missing = || TruthError::MissingColumn { line, column, found: record.iter().map(str::to_owned).collect() };
+        find(column)?.ok_or_else(missing)
+    };
+    Ok(Header { arch: required("arch")?, accuracy: required("accuracy")?, seed: find("seed")? })
+}
+
+fn seed_of(field: &str, line: u64) -> Result<u64, TruthError> {
+    let expected = "a whole number from 0";
+    field.parse().map_err(|_| TruthError::NotANumber { line, column: "seed", expected, found: field.to_owned() })
+}
+
+fn accuracy_of(field: &str, line: u64) -> Result<f64, TruthError> {
+    let not_a_number = || TruthError::NotANumber {
+        line,
+        column: "accuracy",
+        expected: "a number in percent",
+        found: field.to_owned(),
+    };
+    let accuracy: f64 = field.parse().map_err(|_| not_a_number())?;
+    if accuracy.is_nan() {
+        return Err(not_a_number());
+    }
+    if !(0.0..=100.0).contains(&accuracy) {
+        return Err(TruthError::OutOfRange { line, found: field.to_owned() });
+    }
+    Ok(accuracy)
+}
+
+/// Line numbers of records, counted forwards.
+///
+/// The reader's own count is that of the end of the record before: it falls behind at blank lines and at `\r\n`.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    counted: usize,
+    line: u64,
+}
+
+impl<'a> Lines<'a> {
+    fn of(bytes: &'a [u8]) -> Self {
+        Self { bytes, counted: 0, line: 1 }
+    }
+
+    /// The line of the first byte of a record, which is not before the last one asked for; from 1.
+    fn at(&mut self, position: Option<&Position>) -> u64 {
+        let start = position.map_or(self.counted, |position| position.byte() as usize);
+        while let Some(&byte) = self.bytes.get(self.counted)
+            && (self.counted < start || matches!(byte, b'\r' | b'\n'))
+        {
+            self.counted += 1;
+            let ends = byte == b'\n' || byte == b'\r' && self.bytes.get(self.counted) != Some(&b'\n');
+            self.line += u64::from(ends);
+        }
+        self.line
+    }
+}
+
+/// The reader's errors with their line in our words.
+fn located(error: csv::Error, lines: &mut Lines) -> TruthError {
+    match error.kind() {
+        ErrorKind::UnequalLengths { pos: Some(pos), expected_len, len } => {
+            TruthError::Fields { line: lines.at(Some(pos)), expected: *expected_len, found: *len }
+        }
+        ErrorKind::Utf8 { pos: Some(pos), .. } => TruthError::NotText { line: lines.at(Some(pos)) },
+        _ => TruthError::Csv(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::error::Error;
+
+    fn read(text: &[u8]) -> Result<TruthTable, TruthError> {
+        let digits = |arch: &str| match arch.trim_start_matches('=') {
+            digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => Ok(digits.to_owned()),
+            _ => Err("expected digits"),
+        };
+        TruthTable::from_csv(text, "toy", "toy.csv", digits)
+    }
+
+    fn message(text: &str) -> String {
+        read(text.as_bytes()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn averages_over_seeds() {
+        let table = read(b"seed,arch,wall_s,accuracy\n0,12,1.5,90\n1,12,1.5,91\n0,01,2,50.5\n").unwrap();
+        assert_eq!((table.len(), table.is_empty()), (2, false));
+        assert_eq!(table.get("12"), Some(TruthEntry { accuracy: 90.5, seeds: Some(2) }));
+        assert_eq!(table.get("01"), Some(TruthEntry { accuracy: 50.5, seeds: Some(1) }));
+        assert_eq!(table.get("99"), None);
+        assert_eq!(table.iter().map(|(arch, _)| arch).collect::<Vec<_>>(), ["01", "12"]);
+        assert_eq!(table.best().unwrap().0, "12");
+        assert_eq!(table.space, "toy");
+    }
+
+    /// `printf 'arch,accuracy\n1,50\n' | sha256sum`
+    #[test]
+    fn hash_is_of_the_bytes() {
+        let table = read(b"arch,accuracy\n1,50\n").unwrap();
+        assert_eq!(table.sha256, "7e022bfe8bce9b8e85013d61def887ef5af1d974675024c4178b873e1f5d136a");
+    }
+
+    #[test]
+    fn accepts_other_line_ends_spaces_quotes_and_a_byte_order_mark() {
+        let table = read("\u{feff}arch , accuracy\r\n\"1\" , 50.0\r\n\r\n=2, 1e1".as_bytes()).unwrap();
+        assert_eq!(table.get("1").unwrap().accuracy, 50.0);
+        assert_eq!(table.get("2").unwrap().accuracy, 10.0);
+    }
+
+    #[test]
+    fn says_what_is_wrong_and_where() {
+        for (text, expected) in [
+            ("", "the table is empty: expected a header"),
+            ("\n\n", "the table is empty: expected a header"),
+            ("arch,accuracy\n", "the table is empty: expected a header"),
+            ("arch,acc\n1,50\n", "line 1: expected a header with a column 'accuracy', found 'arch', 'acc'; add or"),
+            ("1,50\n", "line 1: expected a header with a column 'arch', found '1', '50'"),
+            ("arch,accuracy,arch\n", "line 1: the header names the column 'arch' twice"),
+            (
+                "arch,accuracy\n1,50\n2,high\n",
+                "line 3: expected a number in percent in column 'accuracy', found 'high'",
+            ),
+            ("arch,accuracy\n1,\n", "line 2: expected a number in percent in column 'accuracy', found ''"),
+            ("arch,accuracy\n1,nan\n", "line 2: expected a number in percent in column 'accuracy', found 'nan'"),
+            ("arch,accuracy\n1,-0.5\n", "line 2: expected an accuracy in percent, from 0 to 100, found -0.5"),
+            ("arch,accuracy\n1,inf\n", "line 2: expected an accuracy in percent, from 0 to 100, found inf"),
+            ("arch,accuracy\n\n\n1,100.5\n", "line 4: expected an accuracy in percent, from 0 to 100, found 100.5"),
+            ("arch,seed,accuracy\n1,a,50\n", "line 2: expected a whole number from 0 in column 'seed', found 'a'"),
+            ("arch,seed,accuracy\n1,,50\n", "line 2: expected a whole number from 0 in column 'seed', found ''"),
+            ("arch,accuracy\n1,50\n2,1\n=1,51\n", "line 4: architecture =1 is already in line 2; remove one"),
+            ("arch,seed,accuracy\n1,7,50\n1,7,50\n", "line 3: architecture 1 with seed 7 is already in line 2;"),
+            ("arch,accuracy\n1,50,3\n", "line 2: expected 2 fields as in the header, found 3; put double quotes"),
+            ("arch,accuracy\r\n1,50\r\n\r\n2,high\r\n", "line 4: expected a number in percent"),
+            ("arch,accuracy\r1,50\r2,high\r", "line 3: expected a number in percent"),
+            ("\n\narch,acc\n", "line 3: expected a header"),
+            ("arch,note,accuracy\n1,\"two\nlines\",50\n2,,high\n", "line 4: expected a number in percent"),
+            ("arch,accuracy\n\n1,50\n\n2,50,3\n", "line 5: expected 2 fields"),
+            ("arch,accuracy\nx,50\n", "line 2: 'x' is not an architecture of space toy: expected digits"),
+        ] {
+            let found = message(text);
+            assert!(found.starts_with(expected), "{text:?}\n{found}\n{expected}");
+        }
+        let error = read(b"arch,accuracy\n1,50\n\xff,1\n").unwrap_err().to_string();
+        assert!(error.starts_with("line 3: found bytes that are not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn errors_of_a_file_name_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("truth.csv");
+        let load = || TruthTable::load(&path, "toy", |arch| Ok::<_, String>(arch.to_owned()));
+        let error = load().unwrap_err();
+        assert!(error.to_string().contains("truth.csv") && error.source().is_some());
+        fs::write(&path, "arch\n").unwrap();
+        let error = load().unwrap_err();
+        assert!(error.to_string().contains("truth.csv"));
+        assert!(error.source().unwrap().to_string().starts_with("line 1: "));
+        fs::write(&path, "arch,accuracy\n1,50\n").unwrap();
+        assert_eq!(load().unwrap().name, path.display().to_string());
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            let _ = read(&bytes);
+        }
+
+        #[test]
+        fn never_panics_on_near_tables(body in "[0-9,.\"\n\rx-]{0,80}") {
+            let _ = read(format!("arch,seed,accuracy\n{body}").as_bytes());
+        }
+    }
+}

@@ -1,0 +1,218 @@
+//! The benchmark tables that are part of the program.
+
+use std::sync::OnceLock;
+
+use super::error::TruthError;
+use super::format::{Column, Unit, decode};
+use super::table::{TruthEntry, TruthTable, sha256};
+use super::text;
+
+/// A published benchmark: several measured columns for every architecture of a space, in the order of its index.
+///
+/// Unpacked on first use, then kept.
+#[derive(Debug)]
+pub struct EmbeddedTable {
+    /// The name of the benchmark.
+    pub name: &'static str,
+    /// The search space whose architectures it measures.
+    pub space: &'static str,
+    /// The column that is the truth unless another one is asked for.
+    pub default_column: &'static str,
+    /// Where the values come from.
+    pub source: &'static str,
+    /// Training runs behind each accuracy of a column, where the table says.
+    seeds: fn(&str) -> Option<usize>,
+    text: fn(usize) -> String,
+    packed: &'static [u8],
+    columns: OnceLock<Vec<Column>>,
+}
+
+/// All 15,625 architectures of `nasbench201`: accuracies on CIFAR-10, CIFAR-100 and ImageNet16-120, and parameters in
+/// millions of the network with 16 channels and 5 cells a stage.
+///
+/// Index: base 5, edge 1<-0 most significant.
+pub static NASBENCH201: EmbeddedTable = EmbeddedTable {
+    name: "nasbench201",
+    space: "nasbench201",
+    default_column: "cifar10_test",
+    source: "NAS-Bench-201 (Dong and Yang, ICLR 2020; MIT, Xuanyi Dong), 200 epochs of training, mean of up to 3 runs",
+    seeds: |_| None,
+    text: text::nasbench201,
+    packed: include_bytes!("../../data/nasbench201.truth.gz"),
+    columns: OnceLock::new(),
+};
+
+/// All 6,561 architectures of `macro`: three accuracies on CIFAR-10, their mean and standard deviation (of the
+/// population), parameters and FLOPs.
+///
+/// Index: base 3, first layer most significant.
+pub static NASBENCH_MACRO: EmbeddedTable = EmbeddedTable {
+    name: "nasbench_macro",
+    space: "macro",
+    default_column: "mean_acc",
+    source: "NAS-Bench-Macro (Su et al., CVPR 2021; Apache-2.0, Xiu Su), mean of 3 runs",
+    seeds: |column| Some(if column == "mean_acc" { 3 } else { 1 }),
+    text: text::nasbench_macro,
+    packed: include_bytes!("../../data/nasbench_macro.truth.gz"),
+    columns: OnceLock::new(),
+};
+
+impl EmbeddedTable {
+    /// All embedded tables.
+    pub fn all() -> [&'static Self; 2] {
+        [&NASBENCH201, &NASBENCH_MACRO]
+    }
+
+    /// The table of a search space.
+    pub fn for_space(space: &str) -> Option<&'static Self> {
+        Self::all().into_iter().find(|table| table.space == space)
+    }
+
+    /// All columns, in the order of the source table.
+    pub fn columns(&self) -> &[Column] {
+        self.columns.get_or_init(|| decode(self.packed).expect("invariant: the embedded tables decode, as tests check"))
+    }
+
+    /// The number of architectures.
+    pub fn rows(&self) -> usize {
+        self.columns().first().map_or(0, |column| column.values.len())
+    }
+
+    /// The column of this name.
+    pub fn column(&self, name: &str) -> Result<&Column, TruthError> {
+        let columns = self.columns();
+        columns.iter().find(|column| column.name == name).ok_or_else(|| TruthError::UnknownColumn {
+            table: self.name,
+            found: name.to_owned(),
+            near: columns
+                .iter()
+                .map(|column| (strsim::jaro_winkler(&column.name, name), &column.name))
+                .max_by(|(a, _), (b, _)| a.total_cmp(b))
+                .filter(|(similarity, _)| *similarity > 0.8)
+                .map(|(_, near)| near.clone()),
+            columns: columns.iter().map(|column| column.name.clone()).collect(),
+        })
+    }
+
+    /// The value of a column for the architecture with this index.
+    pub fn value(&self, column: &str, index: usize) -> Result<f64, TruthError> {
+        let rows = self.rows();
+        let value = self.column(column)?.values.get(index).copied();
+        value.ok_or(TruthError::UnknownIndex { table: self.name, rows, index })
+    }
+
+    /// The text of the architecture with this index.
+    pub fn arch_text(&self, index: usize) -> Result<String, TruthError> {
+        let rows = self.rows();
+        let text = (index < rows).then(|| (self.text)(index));
+        text.ok_or(TruthError::UnknownIndex { table: self.name, rows, index })
+    }
+
+    /// One column of accuracies as a truth table named `table/column`.
+    pub fn truth(&self, column: &str) -> Result<TruthTable, TruthError> {
+        let accuracies = self.column(column)?;
+        if accuracies.unit != Unit::Percent {
+            return Err(TruthError::NotAccuracy {
+                table: self.name,
+                column: column.to_owned(),
+                accuracies: self
+                    .columns()
+                    .iter()
+                    .filter(|column| column.unit == Unit::Percent)
+                    .map(|column| column.name.clone())
+                    .collect(),
+            });
+        }
+        let seeds = (self.seeds)(column);
+        let entries = accuracies.values.iter().enumerate();
+        Ok(TruthTable {
+            space: self.space.to_owned(),
+            name: format!("{}/{column}", self.name),
+            entries: entries.map(|(i, &accuracy)| ((self.text)(i), TruthEntry { accuracy, seeds })).collect(),
+            sha256: sha256(self.packed),
+            source: self.source.to_owned(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The source CSV, printed from the embedded table; `trim` drops trailing zeros but one decimal, as Python does.
+    fn csv(table: &EmbeddedTable, trim: bool) -> String {
+        let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+        let mut text = format!("arch,{}\n", names.join(","));
+        for row in 0..table.rows() {
+            text += &table.arch_text(row).unwrap();
+            for column in table.columns() {
+                let mut value = format!("{:.*}", column.decimals as usize, column.values[row]);
+                while trim && value.ends_with('0') && !value.ends_with(".0") {
+                    value.pop();
+                }
+                text += ",";
+                text += &value;
+            }
+            text += "\n";
+        }
+        text
+    }
+
+    /// `sha256sum` of the CSV files that `core/data/regenerate.py` has packed: every architecture and every digit is back.
+    #[test]
+    fn tables_are_lossless() {
+        assert_eq!(
+            sha256(csv(&NASBENCH201, true).as_bytes()),
+            "f585eb6dd1b07e857aa62ed01086f9def1a19e4a8e530459dae4e57c6bdba5ea"
+        );
+        assert_eq!(
+            sha256(csv(&NASBENCH_MACRO, false).as_bytes()),
+            "ef99b92a4ce0297f4cb679fa2555e9a59c64e2580bd5ff999f4e375523f6a2ee"
+        );
+    }
+
+    #[test]
+    fn tables_fit_in_the_program() {
+        let size: usize = EmbeddedTable::all().iter().map(|table| table.packed.len()).sum();
+        assert!(size < 250_000, "{size}");
+    }
+
+    #[test]
+    fn looks_up_by_index_and_column() {
+        assert_eq!((NASBENCH201.rows(), NASBENCH_MACRO.rows()), (15_625, 6_561));
+        assert_eq!(NASBENCH201.value("params_m", 2).unwrap(), 0.101);
+        assert_eq!(NASBENCH_MACRO.value("flops", 1).unwrap(), 14_115_328.0);
+        assert_eq!(NASBENCH_MACRO.arch_text(5).unwrap(), "00000012");
+        assert!(matches!(
+            NASBENCH_MACRO.value("flops", 6561),
+            Err(TruthError::UnknownIndex { rows: 6561, index: 6561, .. })
+        ));
+        assert!(NASBENCH201.arch_text(usize::MAX).is_err());
+        assert_eq!(EmbeddedTable::for_space("macro").unwrap().name, "nasbench_macro");
+        assert!(EmbeddedTable::for_space("darts").is_none());
+    }
+
+    #[test]
+    fn a_column_becomes_a_truth_table() {
+        let truth = NASBENCH201.truth(NASBENCH201.default_column).unwrap();
+        assert_eq!((truth.space.as_str(), truth.name.as_str()), ("nasbench201", "nasbench201/cifar10_test"));
+        assert_eq!((truth.len(), truth.sha256.len()), (15_625, 64));
+        let (best, entry) = truth.best().unwrap();
+        assert_eq!(entry, TruthEntry { accuracy: 94.37, seeds: None });
+        // Two architectures reach it; the text breaks the tie.
+        assert_eq!(best, NASBENCH201.arch_text(11_663).unwrap());
+        assert_eq!(NASBENCH201.value("cifar10_test", 11_667).unwrap(), 94.37);
+        let truth = NASBENCH_MACRO.truth("mean_acc").unwrap();
+        assert_eq!(truth.get("00000002"), Some(TruthEntry { accuracy: 65.86, seeds: Some(3) }));
+    }
+
+    #[test]
+    fn wrong_columns_are_named_with_the_right_ones() {
+        let error = NASBENCH201.truth("cifar10-test").unwrap_err().to_string();
+        assert!(error.contains("no column 'cifar10-test' (did you mean 'cifar10_test'?)"), "{error}");
+        let error = NASBENCH201.truth("zzz").unwrap_err().to_string();
+        assert!(error.contains("'zzz'; its columns are cifar10_valid, "), "{error}");
+        let error = NASBENCH_MACRO.truth("std").unwrap_err().to_string();
+        assert!(error.ends_with("choose one of test_acc_1, test_acc_2, test_acc_3, mean_acc"), "{error}");
+    }
+}

@@ -1,0 +1,17 @@
+//! Ground truth: the accuracy of architectures trained alone, against which a shared-weight ranking is judged.
+//!
+//! Two published benchmarks are embedded ([`NASBENCH201`], [`NASBENCH_MACRO`]; licences in
+//! `core/data/NOTICE-nasbench.txt`); any other table is read from CSV ([`TruthTable::load`]). Accuracies are in percent.
+
+mod baseline;
+mod csv_file;
+mod embedded;
+mod error;
+mod format;
+mod table;
+mod text;
+
+pub use embedded::{EmbeddedTable, NASBENCH_MACRO, NASBENCH201};
+pub use error::TruthError;
+pub use format::{Column, Unit};
+pub use table::{TruthEntry, TruthTable};

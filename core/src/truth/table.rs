@@ -1,0 +1,61 @@
+//! A truth table: architectures and the accuracy of each.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
+/// What is known of one architecture.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TruthEntry {
+    /// Its accuracy in percent, averaged over seeds.
+    pub accuracy: f64,
+    /// The number of training runs behind it; `None` where the source does not say.
+    pub seeds: Option<usize>,
+}
+
+/// Stand-alone accuracies of architectures of one space.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TruthTable {
+    /// The search space.
+    pub space: String,
+    /// `benchmark/column` of an embedded table, or the path of a file.
+    pub name: String,
+    /// By architecture text, in the space's own printing.
+    pub(crate) entries: BTreeMap<String, TruthEntry>,
+    /// SHA-256 of the embedded or loaded bytes, in hexadecimal.
+    pub sha256: String,
+    /// Where the values come from, for people.
+    pub source: String,
+}
+
+impl TruthTable {
+    /// What is known of an architecture, given as the space prints it.
+    pub fn get(&self, arch: &str) -> Option<TruthEntry> {
+        self.entries.get(arch).copied()
+    }
+
+    /// The number of architectures.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none; tables read from files have at least one.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// All architectures, sorted by text.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, TruthEntry)> {
+        self.entries.iter().map(|(arch, &entry)| (arch.as_str(), entry))
+    }
+
+    /// The architecture of the highest accuracy; of equal ones, the first by text.
+    pub fn best(&self) -> Option<(&str, TruthEntry)> {
+        self.iter().reduce(|best, next| if next.1.accuracy > best.1.accuracy { next } else { best })
+    }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
