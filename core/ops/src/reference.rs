@@ -17,12 +17,15 @@ pub use relu::relu;
 use crate::{Backend, OpError};
 use dfdx::prelude::*;
 
+/// What a composition of dfdx operations gives: a tensor with the tape on it.
+type Traced<S, D, T> = Result<Tensor<S, f32, D, T>, <D as HasErr>::Err>;
+
 /// Lets `compose` work on `x` with the tape on it, and takes the tape back afterwards.
 fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
     op: &'static str,
     x: &Tensor<S, f32, D>,
     tape: &mut T,
-    compose: impl FnOnce(Tensor<S, f32, D, T>) -> Result<Tensor<O, f32, D, T>, D::Err>,
+    compose: impl FnOnce(Tensor<S, f32, D, T>) -> Traced<O, D, T>,
 ) -> Result<Tensor<O, f32, D>, OpError> {
     let traced = x.clone().put_tape(std::mem::take(tape));
     let (y, filled) = compose(traced).map_err(OpError::device(op))?.split_tape();
@@ -31,6 +34,6 @@ fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
 }
 
 /// The same values under an identity of their own, because dfdx refuses a tensor that meets itself in one operation.
-fn renamed<S: Shape, D: Backend, T: Tape<f32, D>>(x: Tensor<S, f32, D, T>) -> Result<Tensor<S, f32, D, T>, D::Err> {
+fn renamed<S: Shape, D: Backend, T: Tape<f32, D>>(x: Tensor<S, f32, D, T>) -> Traced<S, D, T> {
     x.try_mul(1.0)
 }

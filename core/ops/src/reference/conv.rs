@@ -1,9 +1,9 @@
 //! Convolution as a matrix product of unfolded patches.
 
-use super::taped;
+use super::{Traced, taped};
 use crate::{
     Backend, ConvSpec, OpError, Tensor4,
-    shape::{ConvShape, taps},
+    shape::{ConvShape, Dims, taps},
 };
 use dfdx::prelude::*;
 
@@ -49,9 +49,9 @@ pub fn patches<D: Backend>(x: &Tensor4<D>, spec: ConvSpec) -> Result<Tensor4<D>,
 /// Rows of patches, `[groups, n h' w', kh kw c_in / groups]`: gathers pixels, of which one more is the zero around
 /// the image.
 fn unfold<D: Backend, T: Tape<f32, D>>(
-    x: Tensor<(usize, usize, usize, usize), f32, D, T>,
+    x: Tensor<Dims, f32, D, T>,
     shape: &ConvShape,
-) -> Result<Tensor<(usize, usize, usize), f32, D, T>, D::Err> {
+) -> Traced<(usize, usize, usize), D, T> {
     let ConvShape { n, size: [h, w], out, c_in, groups, window, .. } = *shape;
     let (outside, area) = (n * h * w, window.kernel[0] * window.kernel[1]);
     let pixels = n * out[0] * out[1];

@@ -1,9 +1,9 @@
 //! Batch normalisation, and the unit that ends in one.
 
-use super::{conv2d, relu, renamed, taped};
+use super::{Traced, conv2d, relu, renamed, taped};
 use crate::{
     Backend, EPS, Moments, NormArgs, OpError, Tensor4, UnitSpec,
-    shape::{check_norm, not_empty},
+    shape::{Dims, check_norm, not_empty},
 };
 use dfdx::prelude::*;
 
@@ -72,8 +72,6 @@ pub fn unit<D: Backend, T: Tape<f32, D>>(
 }
 
 /// Mean over batch and space, image by image first, which keeps rounding small.
-fn mean_of_channels<D: Backend, T: Tape<f32, D>>(
-    x: Tensor<(usize, usize, usize, usize), f32, D, T>,
-) -> Result<Tensor<(usize,), f32, D, T>, D::Err> {
+fn mean_of_channels<D: Backend, T: Tape<f32, D>>(x: Tensor<Dims, f32, D, T>) -> Traced<(usize,), D, T> {
     x.try_mean::<(usize, usize), Axes2<1, 2>>()?.try_mean::<(usize,), Axis<0>>()
 }

@@ -1,6 +1,6 @@
 //! Maximum and average under a window.
 
-use super::taped;
+use super::{Traced, taped};
 use crate::{
     Backend, OpError, PoolKind, PoolSpec, Tensor4,
     shape::{PoolShape, taps},
@@ -33,7 +33,7 @@ pub fn pool2d<D: Backend, T: Tape<f32, D>>(
 }
 
 /// Takes the taps one after the other and keeps the larger value, or a NaN. Equal values keep the first.
-fn maximum<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Result<Pixels<D, T>, D::Err> {
+fn maximum<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
     let device = x.device().clone();
     let windows = windows(shape);
     let most = windows.iter().map(Vec::len).max().unwrap_or(1);
@@ -54,7 +54,7 @@ fn maximum<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> R
 }
 
 /// Sums the taps one after the other and divides by the number of pixels that each window covers.
-fn average<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Result<Pixels<D, T>, D::Err> {
+fn average<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
     let device = x.device().clone();
     let windows = windows(shape);
     let (outside, outputs) = (shape.n * shape.size[0] * shape.size[1], windows.len());

@@ -1,0 +1,123 @@
+//! The kernels of the CPU against the plain implementation, on random shapes and parameters.
+//!
+//! Tolerances are relative to `1 + |expected|`: both sides add in different orders, at most a few thousand terms.
+
+use crate::problem::{Answer, Call, Dims, Native, Problem, Reference, Vectors, assert_close};
+use dfdx::tensor::Cpu;
+use nas_ops::{Backend, ConvSpec, OpError, PoolKind, PoolSpec, UnitSpec, Window};
+use proptest::prelude::*;
+
+fn same_answers(call: Call, shapes: &[Dims], seed: u64, tolerance: f32) -> Result<(), TestCaseError> {
+    let problem = match Problem::random(call, shapes, seed) {
+        Err(OpError::Shape { .. }) => return Err(TestCaseError::reject("the window does not fit")),
+        other => other.unwrap(),
+    };
+    let Answer { y, gradients, moments } = problem.solve::<Native<Cpu>>().unwrap();
+    let expected = problem.solve::<Reference<Cpu>>().unwrap();
+    assert_close("y", &y, &expected.y, tolerance);
+    for (found, expected) in gradients.iter().zip(&expected.gradients) {
+        assert_close("gradient", found, expected, tolerance);
+    }
+    if let (Some((mean, variance)), Some((expected_mean, expected_variance))) = (moments, expected.moments) {
+        assert_close("mean", &mean, &expected_mean, tolerance);
+        assert_close("variance", &variance, &expected_variance, tolerance);
+    }
+    Ok(())
+}
+
+fn pair(range: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = [usize; 2]> {
+    [range.clone(), range]
+}
+
+fn window() -> impl Strategy<Value = Window> {
+    (pair(1..=5), pair(1..=3), pair(0..=4), pair(1..=2)).prop_map(|(kernel, stride, padding, dilation)| Window {
+        kernel,
+        stride,
+        padding,
+        dilation,
+    })
+}
+
+fn image() -> impl Strategy<Value = (usize, usize, usize)> {
+    (1..=10_usize, 1..=9_usize, 1..=9_usize)
+}
+
+/// Groups with their inputs and outputs: dense with many channels, grouped, or depthwise.
+fn channels() -> impl Strategy<Value = (usize, usize, usize)> {
+    prop_oneof![
+        (Just(1), 1..=20_usize, 1..=36_usize),
+        (2..=4_usize, 1..=5_usize, 1..=5_usize),
+        (2..=20_usize, Just(1), Just(1)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn conv((n, h, w) in image(), (groups, inputs, outputs) in channels(), window in window(), seed in 0..1000_u64) {
+        let [kh, kw] = window.kernel;
+        let shapes = [(n, h, w, groups * inputs), (kh, kw, inputs, groups * outputs)];
+        same_answers(Call::Conv(ConvSpec { window, groups }), &shapes, seed, 2e-5)?;
+    }
+
+    #[test]
+    fn unit(
+        (n, h, w) in image(),
+        (groups, inputs, outputs) in channels(),
+        window in window(),
+        relu: bool,
+        fixed: bool,
+        affine: bool,
+        seed in 0..1000_u64,
+    ) {
+        let [kh, kw] = window.kernel;
+        // With one pixel, or a few equal ones, the derivative of the normalisation is dominated by rounding.
+        let pixels = window.output([h, w]).map_or(0, |out| n * out[0] * out[1]);
+        prop_assume!(fixed || (pixels >= 16 && window.padding[0] < kh && window.padding[1] < kw));
+        let vector = (1, 1, 1, groups * outputs);
+        let mut shapes = vec![(n, h, w, groups * inputs), (kh, kw, inputs, groups * outputs)];
+        shapes.extend(std::iter::repeat_n(vector, 2 * usize::from(fixed) + 2 * usize::from(affine)));
+        let spec = UnitSpec { relu, conv: ConvSpec { window, groups } };
+        same_answers(Call::Unit(spec, Vectors { fixed, affine }), &shapes, seed, 2e-3)?;
+    }
+
+    #[test]
+    fn pool((n, h, w) in image(), c in 1..=20_usize, window in window(), max: bool, seed in 0..1000_u64) {
+        let kind = if max { PoolKind::Max } else { PoolKind::Average };
+        same_answers(Call::Pool(PoolSpec { kind, window }), &[(n, h, w, c)], seed, 1e-5)?;
+    }
+
+    #[test]
+    fn norm((n, h, w) in image(), c in 1..=20_usize, fixed: bool, affine: bool, seed in 0..1000_u64) {
+        prop_assume!(fixed || n * h * w >= 16);
+        let mut shapes = vec![(n, h, w, c)];
+        shapes.extend(std::iter::repeat_n((1, 1, 1, c), 2 * usize::from(fixed) + 2 * usize::from(affine)));
+        same_answers(Call::Norm(Vectors { fixed, affine }), &shapes, seed, 1e-4)?;
+    }
+
+    #[test]
+    fn others((n, h, w) in image(), c in 1..=20_usize, outputs in 1..=20_usize, count in 1..=4_usize, bias: bool) {
+        let image = (n, h, w, c);
+        same_answers(Call::Relu, &[image], 1, 0.0)?;
+        same_answers(Call::Sum, &vec![image; count], 2, 1e-6)?;
+        let parts = (0..count).map(|i| (n, h, w, 1 + (c + 7 * i) % 11)).collect::<Vec<_>>();
+        same_answers(Call::Concat, &parts, 3, 0.0)?;
+        same_answers(Call::GlobalAvgPool, &[image], 4, 1e-5)?;
+        let linear = [(n, 1, 1, c), (1, 1, c, outputs), (1, 1, 1, outputs)];
+        same_answers(Call::Linear, &linear[..2 + usize::from(bias)], 5, 1e-5)?;
+    }
+
+    #[test]
+    fn patches((n, h, w) in image(), groups in 1..=4_usize, inputs in 1..=5_usize, window in window()) {
+        use dfdx::tensor::TensorFromVec;
+        let values = (0..n * h * w * groups * inputs).map(|i| i as f32).collect::<Vec<_>>();
+        let x = Cpu::default().tensor_from_vec(values, (n, h, w, groups * inputs));
+        let spec = ConvSpec { window, groups };
+        let (found, expected) = (Cpu::patches(&x, spec), nas_ops::reference::patches(&x, spec));
+        match (found, expected) {
+            (Ok(found), Ok(expected)) => prop_assert_eq!(Cpu::to_host(&found), Cpu::to_host(&expected)),
+            (found, expected) => prop_assert_eq!(found.map(|_| ()), expected.map(|_| ())),
+        }
+    }
+}

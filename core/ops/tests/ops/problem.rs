@@ -1,0 +1,183 @@
+//! One call of an operation as data, and the implementations that can run it.
+
+use dfdx::prelude::*;
+use nas_ops::{Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
+use rand::{Rng, SeedableRng};
+use std::marker::PhantomData;
+
+/// Sizes of four dimensions.
+pub type Dims = (usize, usize, usize, usize);
+
+/// An operation with its parameters; [`Problem::inputs`] holds its tensors.
+#[derive(Debug, Clone, Copy)]
+pub enum Call {
+    Conv(ConvSpec),
+    Pool(PoolSpec),
+    Norm(Vectors),
+    Unit(UnitSpec, Vectors),
+    Relu,
+    Sum,
+    Concat,
+    GlobalAvgPool,
+    Linear,
+}
+
+/// Which vectors of a batch normalisation follow the other inputs: mean and variance, then scale and shift.
+#[derive(Debug, Clone, Copy)]
+pub struct Vectors {
+    pub fixed: bool,
+    pub affine: bool,
+}
+
+impl Vectors {
+    pub const BATCH: Self = Self { fixed: false, affine: false };
+}
+
+/// A call, its inputs, and the gradient of its output.
+#[derive(Debug, Clone)]
+pub struct Problem {
+    pub call: Call,
+    pub inputs: Vec<(Dims, Vec<f32>)>,
+    pub dy: Vec<f32>,
+}
+
+/// Output and moments of a call, and the gradient of every input that has one.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer {
+    pub y: Vec<f32>,
+    pub gradients: Vec<Vec<f32>>,
+    pub moments: Option<(Vec<f32>, Vec<f32>)>,
+}
+
+/// The output of a call, and its moments if it has any.
+pub type Outcome<D> = Result<(Tensor4<D>, Option<Moments<D>>), OpError>;
+
+/// One way to run the operations on one device.
+pub trait Implementation {
+    type Device: Backend + TensorFromVec<f32>;
+    fn run<T: Tape<f32, Self::Device>>(
+        call: Call,
+        inputs: &[Tensor4<Self::Device>],
+        tape: &mut T,
+    ) -> Outcome<Self::Device>;
+}
+
+/// The plain implementation.
+pub struct Reference<D>(PhantomData<D>);
+
+/// What the device itself chose.
+pub struct Native<D>(PhantomData<D>);
+
+macro_rules! implementation {
+    ($name:ident, $($path:tt)+) => {
+        impl<D: Backend> Implementation for $name<D> {
+            type Device = D;
+            fn run<T: Tape<f32, D>>(
+                call: Call,
+                inputs: &[Tensor4<D>],
+                tape: &mut T,
+            ) -> Outcome<D> {
+                let all = inputs.iter().collect::<Vec<_>>();
+                let y = match call {
+                    Call::Conv(spec) => $($path)+::conv2d(all[0], all[1], spec, tape)?,
+                    Call::Pool(spec) => $($path)+::pool2d(all[0], spec, tape)?,
+                    Call::Relu => $($path)+::relu(all[0], tape)?,
+                    Call::Sum => $($path)+::sum(&all, tape)?,
+                    Call::Concat => $($path)+::concat(&all, tape)?,
+                    Call::GlobalAvgPool => $($path)+::global_avg_pool(all[0], tape)?,
+                    Call::Linear => $($path)+::linear(all[0], all[1], all.get(2).copied(), tape)?,
+                    Call::Norm(vectors) => {
+                        let (fixed, affine) = split(vectors, &inputs[1..]);
+                        let norm = NormArgs { fixed: fixed.as_ref(), affine };
+                        let (y, moments) = $($path)+::batch_norm(all[0], norm, tape)?;
+                        return Ok((y, Some(moments)));
+                    }
+                    Call::Unit(spec, vectors) => {
+                        let (fixed, affine) = split(vectors, &inputs[2..]);
+                        let norm = NormArgs { fixed: fixed.as_ref(), affine };
+                        let (y, moments) = $($path)+::unit(all[0], all[1], spec, norm, tape)?;
+                        return Ok((y, Some(moments)));
+                    }
+                };
+                Ok((y, None))
+            }
+        }
+    };
+}
+
+implementation!(Reference, reference);
+implementation!(Native, D);
+
+type Pair<'a, D> = Option<(&'a Tensor4<D>, &'a Tensor4<D>)>;
+
+fn split<D: Backend>(vectors: Vectors, inputs: &[Tensor4<D>]) -> (Option<Moments<D>>, Pair<'_, D>) {
+    let fixed = vectors.fixed.then(|| Moments { mean: inputs[0].clone(), variance: inputs[1].clone() });
+    let rest = &inputs[if vectors.fixed { 2 } else { 0 }..];
+    (fixed, vectors.affine.then(|| (&rest[0], &rest[1])))
+}
+
+impl Problem {
+    /// Runs the call and its backward pass.
+    pub fn solve<I: Implementation>(&self) -> Result<Answer, OpError> {
+        let device = I::Device::default();
+        let inputs = self.tensors::<I>(&device);
+        let mut tape = OwnedTape::default();
+        let (y, moments) = I::run(self.call, &inputs, &mut tape)?;
+        let values = I::Device::to_host(&y);
+        let dy = device.tensor_from_vec(self.dy.clone(), *y.shape());
+        let failed = OpError::device("backward");
+        let loss = y.put_tape(tape).try_mul(dy).map_err(&failed)?.try_sum::<(), _>().map_err(&failed)?;
+        let gradients = loss.try_backward().map_err(&failed)?;
+        let mut wanted = inputs.iter().collect::<Vec<_>>();
+        if let Some(first) = self.fixed_inputs() {
+            wanted.drain(first..first + 2);
+        }
+        Ok(Answer {
+            y: values,
+            gradients: wanted.into_iter().map(|input| I::Device::to_host(&gradients.get(input))).collect(),
+            moments: moments.map(|m| (I::Device::to_host(&m.mean), I::Device::to_host(&m.variance))),
+        })
+    }
+
+    /// Runs the call alone, without a tape.
+    pub fn infer<I: Implementation>(&self) -> Result<(Dims, Vec<f32>), OpError> {
+        let device = I::Device::default();
+        let (y, _) = I::run(self.call, &self.tensors::<I>(&device), &mut NoneTape)?;
+        Ok((*y.shape(), I::Device::to_host(&y)))
+    }
+
+    /// Where the inputs without gradient, mean and variance, stand.
+    pub fn fixed_inputs(&self) -> Option<usize> {
+        match self.call {
+            Call::Norm(Vectors { fixed: true, .. }) => Some(1),
+            Call::Unit(_, Vectors { fixed: true, .. }) => Some(2),
+            _ => None,
+        }
+    }
+
+    /// A problem with random inputs of the given shapes, and a random gradient of its output.
+    pub fn random(call: Call, shapes: &[Dims], seed: u64) -> Result<Self, OpError> {
+        let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+        let mut values = |count: usize| (0..count).map(|_| random.random_range(-1.0..1.0_f32)).collect::<Vec<_>>();
+        let inputs = shapes.iter().map(|&dims| (dims, values(dims.0 * dims.1 * dims.2 * dims.3))).collect();
+        let mut problem = Self { call, inputs, dy: vec![] };
+        if let Some(first) = problem.fixed_inputs() {
+            problem.inputs[first + 1].1.iter_mut().for_each(|variance| *variance = variance.abs() + 0.5);
+        }
+        let (_, y) = problem.infer::<Native<Cpu>>()?;
+        problem.dy = values(y.len());
+        Ok(problem)
+    }
+
+    fn tensors<I: Implementation>(&self, device: &I::Device) -> Vec<Tensor4<I::Device>> {
+        self.inputs.iter().map(|(dims, values)| device.tensor_from_vec(values.clone(), *dims)).collect()
+    }
+}
+
+/// Panics unless all values agree: `|found - expected| <= tolerance (1 + |expected|)`.
+pub fn assert_close(what: &str, found: &[f32], expected: &[f32], tolerance: f32) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    for (i, (f, e)) in found.iter().zip(expected).enumerate() {
+        assert!((f - e).abs() <= tolerance * (1.0 + e.abs()), "{what}: value {i} is {f}, expected {e}");
+    }
+}
