@@ -1,15 +1,19 @@
 //! Search spaces, sharing strategies, controllers and the one training loop that compares them.
 
 pub mod arch;
+pub mod config;
 pub mod controller;
 pub mod data;
+pub mod event;
 pub mod metrics;
 pub mod network;
 pub mod optimizer;
 pub mod options;
 pub mod registry;
+pub mod result;
 pub mod space;
 pub mod state;
 pub mod strategy;
 pub mod streams;
+pub mod trainer;
 pub mod truth;

@@ -224,5 +224,9 @@ fn conv_alone<D: Backend, T: Tape<f32, D>>(
 }
 
 fn unbound(layer: &str, set: usize) -> OpError {
-    OpError::Shape { op: "network", expected: format!("weights of layer {layer}"), found: format!("no weight set {set}") }
+    OpError::Shape {
+        op: "network",
+        expected: format!("weights of layer {layer}"),
+        found: format!("no weight set {set}"),
+    }
 }

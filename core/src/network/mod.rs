@@ -7,6 +7,7 @@ mod running;
 mod spec;
 mod wiring;
 
+pub(crate) use exec::tensor;
 pub use exec::{Captured, Forward, Network, Pass};
 pub use program::{Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};

@@ -164,7 +164,10 @@ impl<'a> Wiring<'a> {
     /// A network of another space, or an input that still has height and width.
     pub fn linear(&mut self, name: &str, x: Value, classes: usize) -> Result<Value, WireError> {
         if x.size[..2] != [1, 1] {
-            return Err(WireError::Layer { layer: name.into(), problem: format!("expected size 1 x 1, found {:?}", x.size) });
+            return Err(WireError::Layer {
+                layer: name.into(),
+                problem: format!("expected size 1 x 1, found {:?}", x.size),
+            });
         }
         let kind = LayerKind::Linear { c_in: x.channels(), c_out: classes };
         self.macs += (x.channels() * classes) as u64;

@@ -9,6 +9,7 @@ pub use tiny::Tiny;
 use crate::arch::Arch;
 use crate::network::{Value, WireError, Wiring};
 use rand::{Rng, RngCore};
+use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 /// One choice that an architecture makes.
@@ -145,15 +146,34 @@ pub trait SearchSpace: Send + Sync {
 
     /// The index of a valid architecture, the inverse of [`nth`](Self::nth).
     fn index(&self, arch: &Arch) -> u64 {
-        arch.choices()
-            .iter()
-            .zip(self.decisions())
-            .fold(0, |index: u64, (choice, d)| index.saturating_mul(d.choices.len() as u64).saturating_add(*choice as u64))
+        arch.choices().iter().zip(self.decisions()).fold(0, |index: u64, (choice, d)| {
+            index.saturating_mul(d.choices.len() as u64).saturating_add(*choice as u64)
+        })
+    }
+
+    /// `n` distinct architectures in random order, all of them in index order where `n` is their number;
+    /// `n <= count()`.
+    fn sample_distinct(&self, n: usize, rng: &mut ChaCha8Rng) -> Vec<Arch> {
+        match usize::try_from(self.count()) {
+            Ok(count) if count == n => (0..self.count()).map(|index| self.nth(index)).collect(),
+            Ok(count) if self.count() < u64::MAX => {
+                rand::seq::index::sample(rng, count, n).into_iter().map(|index| self.nth(index as u64)).collect()
+            }
+            _ => {
+                let mut found = std::collections::BTreeSet::new();
+                std::iter::repeat_with(|| self.sample(rng)).filter(|arch| found.insert(arch.clone())).take(n).collect()
+            }
+        }
     }
 
     /// The error for `text`, with an example of what would be right.
     fn error(&self, text: &str, problem: String) -> ArchError {
-        ArchError { space: self.name().into(), text: text.into(), problem, example: self.format(&self.nth(self.count() - 1)) }
+        ArchError {
+            space: self.name().into(),
+            text: text.into(),
+            problem,
+            example: self.format(&self.nth(self.count() - 1)),
+        }
     }
 }
 

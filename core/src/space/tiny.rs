@@ -18,7 +18,8 @@ pub struct Tiny {
 impl Tiny {
     /// The space at this scale; `cells` has no meaning here.
     pub fn new(scale: Scale) -> Self {
-        let decision = |i| Decision { name: format!("layer {i}"), choices: OPS.iter().map(ToString::to_string).collect() };
+        let decision =
+            |i| Decision { name: format!("layer {i}"), choices: OPS.iter().map(ToString::to_string).collect() };
         Self { scale, decisions: (0..2).map(decision).collect() }
     }
 }

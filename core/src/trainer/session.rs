@@ -1,0 +1,199 @@
+//! The pieces of a run, assembled and checked before anything starts.
+
+use super::{Evaluator, Probes, RunError, TruthPlan, Weights};
+use crate::arch::Arch;
+use crate::config::{BnMode, ConfigError, RunConfig};
+use crate::controller::{Controller, ControllerContext};
+use crate::data::{Dataset, Loader, Normalise, Split};
+use crate::event::Start;
+use crate::metrics::FairnessAudit;
+use crate::metrics::disturbance::Immediate;
+use crate::network::{Network, NetworkSpec, Program, RunningMoments, WireError};
+use crate::optimizer::Sgd;
+use crate::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, Target};
+use crate::space::{Scale, SearchSpace};
+use crate::strategy::{Path, SharingStrategy, StrategyContext};
+use crate::streams::Streams;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// A run that is ready to start, or under way.
+pub struct Session<D: Target> {
+    pub(super) config: RunConfig,
+    pub(super) space: Arc<dyn SearchSpace>,
+    pub(super) network: Network<D>,
+    pub(super) running: Option<RunningMoments>,
+    pub(super) strategy: Box<dyn SharingStrategy<D>>,
+    pub(super) controller: Box<dyn Controller>,
+    pub(super) optimizer: Sgd<D>,
+    pub(super) evaluator: Evaluator<D>,
+    pub(super) loader: Loader,
+    pub(super) probes: Option<Probes>,
+    pub(super) truth: Option<TruthPlan>,
+    pub(super) streams: Streams,
+    pub(super) rngs: Rngs,
+    pub(super) audit: FairnessAudit,
+    pub(super) immediate: Immediate,
+    pub(super) plan: Plan,
+    pub(super) steps: u64,
+    pub(super) subnet_passes: u64,
+    pub(super) images: u64,
+    /// Whether architectures come from the controller instead of uniformly.
+    pub(super) controller_draws: bool,
+}
+
+/// The streams that go on through the whole run.
+pub(super) struct Rngs {
+    pub(super) archs: ChaCha8Rng,
+    pub(super) strategy: ChaCha8Rng,
+    pub(super) controller: ChaCha8Rng,
+}
+
+/// The architectures being trained, and how many of their steps are left.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) paths: Vec<Path>,
+    pub(super) left: usize,
+}
+
+impl<D: Target> Session<D> {
+    /// Builds every component and checks every option, so that what can fail early does.
+    ///
+    /// # Errors
+    /// Unknown components, options out of range, data that does not fit, a scale without networks.
+    pub fn new(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
+        let streams = Streams::new(config.seed);
+        let space = build_space(config, &dataset)?;
+        let spec = Arc::new(NetworkSpec::supernet(&*space).map_err(|e| wire_error(&*space, e))?);
+
+        let split = Split::new(dataset.train.labels(), &config.data, &mut streams.rng("split", 0))?;
+        let normalise = Normalise::fit(&dataset.train, &split.train);
+        let augment = config.data.augment(&dataset)?;
+        let batch_size = config.train.batch_size;
+        let loader = Loader::new(dataset.clone(), &split.train, normalise.clone(), augment, batch_size, streams)?;
+
+        let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
+        let total_steps = (config.train.epochs * loader.batches()) as u64;
+        let context = StrategyContext { space: space.clone(), spec: spec.clone(), device: device.clone(), total_steps };
+        let strategy = D::strategy_builder(strategy)(&config.strategy.options, context)?;
+        let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
+        let context = ControllerContext { space: space.clone(), rng: streams.rng("controller weights", 0) };
+        let controller = (controller.build)(&config.controller.options, context)?;
+
+        let probes = Probes::new(config, &space, &streams)?;
+        let truth = TruthPlan::new(config, &space, &dataset, &streams)?;
+        let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, device)?;
+        let network = Network::new(spec.clone(), device, strategy.weight_sets(), &streams)?;
+        let running = (config.eval.bn == BnMode::Running).then(|| RunningMoments::exponential(&spec));
+        let t = &config.train;
+        let optimizer = Sgd::new(t.momentum, t.nesterov, t.weight_decay, t.clip, network.params().len());
+        let choices: Vec<usize> = space.decisions().iter().map(|d| d.choices.len()).collect();
+        let rngs = Rngs {
+            archs: streams.rng("architectures", 0),
+            strategy: streams.rng("strategy", 0),
+            controller: streams.rng("controller", 0),
+        };
+        Ok(Self {
+            config: config.clone(),
+            space,
+            network,
+            running,
+            strategy,
+            controller,
+            optimizer,
+            evaluator,
+            loader,
+            probes,
+            truth,
+            streams,
+            rngs,
+            audit: FairnessAudit::new(&choices),
+            immediate: Immediate::default(),
+            plan: Plan::default(),
+            steps: 0,
+            subnet_passes: 0,
+            images: 0,
+            controller_draws: false,
+        })
+    }
+
+    /// The size of the run.
+    pub fn size(&self) -> Start {
+        Start {
+            epochs: self.config.train.epochs,
+            steps_per_epoch: self.loader.batches(),
+            train_images: self.loader.images(),
+            eval_images: self.evaluator.images(),
+            params: self.network.spec().param_count() * self.network.sets(),
+            archs: self.space.count(),
+        }
+    }
+
+    /// The space at its scale.
+    pub fn space(&self) -> &Arc<dyn SearchSpace> {
+        &self.space
+    }
+
+    /// The shared weights.
+    pub fn network(&self) -> &Network<D> {
+        &self.network
+    }
+
+    /// The program of an architecture on the shared weights.
+    ///
+    /// # Errors
+    /// An architecture of another space.
+    pub fn program(&self, arch: &Arch) -> Result<Program, RunError> {
+        self.space.validate(arch)?;
+        self.network.spec().program(&*self.space, arch).map_err(|e| wire_error(&*self.space, e))
+    }
+
+    /// Accuracy of an architecture with shared weights on the evaluation images, in percent.
+    ///
+    /// # Errors
+    /// An architecture of another space, or a failing device.
+    pub fn evaluate(&self, arch: &Arch) -> Result<f64, RunError> {
+        let program = self.program(arch)?;
+        Ok(self.with_weights(arch, |weights| self.evaluator.accuracy(&program, weights))?)
+    }
+
+    /// Hands `f` the weights that an architecture uses.
+    pub(super) fn with_weights<R>(&self, arch: &Arch, f: impl FnOnce(&Weights<'_, D>) -> R) -> R {
+        let bind = |layer| self.strategy.bind(arch, layer);
+        f(&Weights { network: &self.network, running: self.running.as_ref(), bind: &bind })
+    }
+
+    /// Parameters and multiply-adds of the stand-alone network of an architecture.
+    ///
+    /// # Errors
+    /// An architecture of another space.
+    pub fn cost(&self, arch: &Arch) -> Result<(u64, u64), RunError> {
+        let alone = NetworkSpec::stand_alone(&*self.space, arch);
+        let (_, program) = alone.map_err(|e| wire_error(&*self.space, e))?;
+        Ok((program.params, program.macs))
+    }
+}
+
+fn build_space(config: &RunConfig, dataset: &Dataset) -> Result<Arc<dyn SearchSpace>, RunError> {
+    let descriptor = registry::find::<SpaceDescriptor>(&config.space.name)?;
+    let shape = dataset.shape();
+    let or_default = |given, default| if given == 0 { default } else { given };
+    let scale = Scale {
+        image: [shape.height, shape.width, shape.channels],
+        classes: dataset.classes.len(),
+        width: or_default(config.space.width, descriptor.width),
+        cells: or_default(config.space.cells, descriptor.cells),
+    };
+    for (key, value, most) in [("space.width", scale.width, 4096), ("space.cells", scale.cells, 256)] {
+        if value > most {
+            let expected = format!("at most {most}");
+            return Err(ConfigError::Range { key, expected, found: value.to_string() }.into());
+        }
+    }
+    Ok(Arc::from((descriptor.build)(scale)?))
+}
+
+pub(super) fn wire_error(space: &dyn SearchSpace, source: WireError) -> RunError {
+    let Scale { image, width, cells, .. } = *space.scale();
+    RunError::Wire { space: space.name().into(), width, cells, image, source }
+}

@@ -1,0 +1,210 @@
+//! One training step of the shared weights.
+
+use super::{RunError, Session};
+use crate::arch::Arch;
+use crate::data::Batch;
+use crate::event::StepDone;
+use crate::metrics::disturbance::Observation;
+use crate::network::{Pass, tensor};
+use crate::registry::Target;
+use crate::strategy::{LayerInput, ParamStep, Path, Sampler, Step, StrategyError};
+use dfdx::prelude::{
+    Backward, HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, Tape, Tensor, TryAdd, TryMul,
+};
+use dfdx::shapes::Axis;
+use nas_ops::{OpError, Tensor4};
+use std::collections::BTreeMap;
+
+/// Most paths that a plan may hold.
+const MAX_PATHS: usize = 1024;
+
+/// What a step did, beside its event.
+pub(super) struct StepOutcome {
+    pub(super) done: StepDone,
+    pub(super) lr: f64,
+    pub(super) gradient_norm: f64,
+}
+
+impl<D: Target> Session<D> {
+    /// Trains one batch.
+    pub(super) fn step(&mut self, batch: Batch, epoch: usize) -> Result<StepOutcome, RunError> {
+        let previous = self.next_plan()?;
+        let before = previous.as_ref().map(|arch| self.observe_first(arch)).transpose()?;
+
+        let images = tensor(self.network.device(), batch.images, batch.shape)?;
+        let total = (self.config.train.epochs * self.loader.batches()) as u64;
+        let t = &self.config.train;
+        let lr = t.lr_schedule.lr(t.lr, t.lr_min, self.steps, total);
+        let paths = self.plan.paths.clone();
+        let mut step =
+            Step { number: self.steps, epoch, lr, paths: paths.clone(), params: Vec::new(), inputs: Vec::new() };
+        let loss = self.backward(&images, &batch.labels, &mut step)?;
+        let gradient_norm = self.update(&mut step)?;
+
+        self.steps += 1;
+        self.subnet_passes += paths.len() as u64;
+        self.images += (paths.len() * batch.labels.len()) as u64;
+        for path in &paths {
+            self.audit.record(path.arch.choices())?;
+        }
+        self.plan.left -= 1;
+        if self.plan.left == 0 {
+            self.strategy.end_arch(&paths).map_err(|e| self.strategy_error(e))?;
+        }
+        if let (Some(arch), Some(before)) = (previous, before) {
+            let after = self.observe_first(&arch)?;
+            self.immediate.record(before, after)?;
+        }
+        let done = StepDone { step: step.number, epoch, loss, images: batch.labels.len(), paths: paths.len() };
+        Ok(StepOutcome { done, lr, gradient_norm })
+    }
+
+    /// Plans anew when the current plan has had its steps. Returns the previous architecture where this step should
+    /// measure what happens to it.
+    fn next_plan(&mut self) -> Result<Option<Arch>, RunError> {
+        if self.plan.left > 0 {
+            return Ok(None);
+        }
+        let old = self.plan.paths.last().map(|path| path.arch.clone());
+        let Self { space, controller, controller_draws, rngs, strategy, .. } = self;
+        let mut draw = || match controller_draws {
+            true => controller.sample(&mut rngs.controller).map_err(|e| e.to_string()),
+            false => Ok(space.sample(&mut rngs.archs)),
+        };
+        let mut sampler = Sampler { space: &**space, draw: &mut draw, rng: &mut rngs.strategy };
+        let paths = strategy.plan(&mut sampler).map_err(|e| self.strategy_error(e))?;
+        self.check_plan(&paths)?;
+        self.plan.paths = paths;
+        self.plan.left = self.config.train.steps_per_arch;
+        let every = self.config.probes.immediate_every as u64;
+        let due = every > 0 && self.steps.is_multiple_of(every);
+        Ok(old.filter(|arch| due && self.plan.paths.iter().all(|path| path.arch != *arch)))
+    }
+
+    fn check_plan(&self, paths: &[Path]) -> Result<(), RunError> {
+        let fail = |problem: String| Err(RunError::Plan { strategy: self.config.strategy.name.clone(), problem });
+        if paths.is_empty() || paths.len() > MAX_PATHS {
+            return fail(format!("{} architectures for one step, expected 1 to {MAX_PATHS}", paths.len()));
+        }
+        for path in paths {
+            if let Err(error) = self.space.validate(&path.arch) {
+                return fail(error.to_string());
+            }
+            if !path.weight.is_finite() {
+                return fail(format!("a loss weight of {}, expected a finite number", path.weight));
+            }
+        }
+        Ok(())
+    }
+
+    /// Runs all paths and sums their gradients; returns the mean loss.
+    fn backward(&mut self, images: &Tensor4<D>, labels: &[usize], step: &mut Step<D>) -> Result<f64, RunError> {
+        let targets = one_hot::<D>(self.network.device(), labels, self.space.scale().classes)?;
+        let mut params: BTreeMap<usize, ParamStep<D>> = BTreeMap::new();
+        let mut losses = 0.0;
+        for (number, path) in self.plan.paths.iter().enumerate() {
+            let program = self.program(&path.arch)?;
+            let capture = |layer| self.strategy.capture(layer);
+            let bind = |layer| self.strategy.bind(&path.arch, layer);
+            let moments = self.running.is_some();
+            let pass = Pass { norms: None, capture: Some(&capture), bind: Some(&bind), moments };
+            let mut tape = OwnedTape::default();
+            let forward = self.network.forward(images.clone(), &program, &pass, &mut tape)?;
+            let failed = OpError::device("loss");
+            let scores = forward.scores.put_tape(tape);
+            let shape = *targets.shape();
+            let loss = scores
+                .try_reshape_like(&shape)
+                .and_then(|scores| cross_entropy(scores, targets.clone()))
+                .map_err(&failed)?;
+            let value = f64::from(loss.as_vec()[0]);
+            if !value.is_finite() {
+                return Err(self.diverged("the loss", step, &path.arch));
+            }
+            losses += value;
+            let mut gradients = loss.try_mul(path.weight).and_then(Backward::try_backward).map_err(&failed)?;
+            for layer in &program.layers {
+                let set = bind(*layer);
+                for param in self.network.spec().layers[*layer].params.clone() {
+                    let slot = self.network.slot(set, param);
+                    let weight = &self.network.params()[slot];
+                    gradients.try_alloc_for(weight).map_err(&failed)?;
+                    let gradient = gradients.get(weight);
+                    match params.get_mut(&slot) {
+                        Some(known) => {
+                            known.gradient = known.gradient.clone().try_add(gradient).map_err(&failed)?;
+                        }
+                        None => {
+                            let role = self.network.spec().params[param].role;
+                            let weight = weight.clone();
+                            let new = ParamStep { param, set, layer: *layer, role, weight, gradient, update: None };
+                            params.insert(slot, new);
+                        }
+                    }
+                }
+            }
+            let input = |c: crate::network::Captured<D>| LayerInput { path: number, layer: c.layer, input: c.input };
+            step.inputs.extend(forward.captured.into_iter().map(input));
+            if let Some(running) = &mut self.running {
+                forward.moments.iter().for_each(|(layer, moments, count)| running.observe(*layer, moments, *count));
+            }
+        }
+        step.params = params.into_values().collect();
+        Ok(losses / self.plan.paths.len() as f64)
+    }
+
+    /// Turns gradients into new weights, with the strategy's say; returns the norm of the gradients.
+    fn update(&mut self, step: &mut Step<D>) -> Result<f64, RunError> {
+        self.strategy.after_backward(step).map_err(|e| self.strategy_error(e))?;
+        let network = &self.network;
+        let norm = self.optimizer.prepare(&mut step.params, step.lr, |p| network.slot(p.set, p.param))?;
+        if !norm.is_finite() {
+            return Err(self.diverged("the gradient norm", step, &step.paths[0].arch));
+        }
+        self.strategy.before_apply(step).map_err(|e| self.strategy_error(e))?;
+        for param in &mut step.params {
+            if let Some(update) = &param.update {
+                let sum = param.weight.clone().try_add(update.clone());
+                param.weight = sum.map_err(OpError::device("update"))?;
+                self.network.set_param(self.network.slot(param.set, param.param), param.weight.clone());
+            }
+        }
+        self.strategy.after_update(step).map_err(|e| self.strategy_error(e))?;
+        Ok(norm)
+    }
+
+    fn observe_first(&self, arch: &Arch) -> Result<Observation, RunError> {
+        let program = self.program(arch)?;
+        Ok(self.with_weights(arch, |weights| self.evaluator.observe_first(&program, weights))?)
+    }
+
+    pub(super) fn strategy_error(&self, source: StrategyError) -> RunError {
+        RunError::Strategy { strategy: self.config.strategy.name.clone(), source }
+    }
+
+    fn diverged(&self, what: &'static str, step: &Step<D>, arch: &Arch) -> RunError {
+        let arch = self.space.format(arch);
+        RunError::Diverged { what, step: step.number, epoch: step.epoch, arch, lr: step.lr }
+    }
+}
+
+/// `[n, classes]`.
+type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
+
+/// `-mean over n of sum over classes of targets * log_softmax(scores)`.
+fn cross_entropy<D: Target, T: Tape<f32, D>>(
+    scores: Matrix<D, T>,
+    targets: Matrix<D>,
+) -> Result<Tensor<(), f32, D, T>, <D as HasErr>::Err> {
+    let classes = targets.shape().1 as f32;
+    scores.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_mean()?.try_mul(-classes)
+}
+
+/// Labels as probabilities `[n, classes]`.
+fn one_hot<D: Target>(device: &D, labels: &[usize], classes: usize) -> Result<Matrix<D>, OpError> {
+    let mut values = vec![0.0; labels.len() * classes];
+    for (row, label) in values.chunks_mut(classes).zip(labels) {
+        row[*label] = 1.0;
+    }
+    device.try_tensor_from_vec(values, (labels.len(), classes)).map_err(OpError::device("labels"))
+}
