@@ -32,7 +32,10 @@ pub enum OptionsError {
 ///
 /// # Errors
 /// Unknown keys and values of the wrong kind.
-pub fn parse_options<T: Serialize + DeserializeOwned + Default>(section: &str, table: &Table) -> Result<T, OptionsError> {
+pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
+    section: &str,
+    table: &Table,
+) -> Result<T, OptionsError> {
     let value = |message: String| OptionsError::Value { section: section.into(), message };
     let mut merged = Table::try_from(T::default()).map_err(|e| value(e.to_string()))?;
     for (key, given) in table {
