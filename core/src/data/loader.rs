@@ -44,6 +44,11 @@ impl Loader {
         Ok(Self { dataset, indices: indices.into(), normalise: Arc::new(normalise), augment, batch_size, streams })
     }
 
+    /// The number of images.
+    pub fn images(&self) -> usize {
+        self.indices.len()
+    }
+
     /// The batches of an epoch: whole ones only, so that every step sees the same number of images. With fewer images
     /// than one whole batch, all of them are one small batch.
     pub fn batches(&self) -> usize {
