@@ -1,6 +1,7 @@
 //! Options of a component: a serde struct, read from a TOML table with errors that name the nearest key.
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 /// A table that is no set of options.
@@ -38,9 +39,9 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
 ) -> Result<T, OptionsError> {
     let value = |message: String| OptionsError::Value { section: section.into(), message };
     let mut merged = Table::try_from(T::default()).map_err(|e| value(e.to_string()))?;
+    let known = field_names::<T>();
     for (key, given) in table {
-        if !merged.contains_key(key) {
-            let known: Vec<&str> = merged.keys().map(String::as_str).collect();
+        if !known.contains(&key.as_str()) {
             return Err(OptionsError::Unknown {
                 section: section.into(),
                 key: key.clone(),
@@ -56,6 +57,39 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
     T::deserialize(merged).map_err(|e| value(e.message().into()))
 }
 
+/// The names of the fields of a struct. TOML has no null, so the default table lacks the optional ones.
+fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    struct Names<'a>(&'a mut &'static [&'static str]);
+
+    impl<'de> Deserializer<'de> for Names<'_> {
+        type Error = serde::de::value::Error;
+
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(Self::Error::custom("only structs have fields"))
+        }
+
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(Self::Error::custom("the names are all that is wanted"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
+    }
+
+    let mut names: &'static [&'static str] = &[];
+    // It always fails: it is asked for the names alone.
+    let _ = T::deserialize(Names(&mut names));
+    names
+}
+
 /// Options with their defaults as a TOML example.
 pub fn example<T: Serialize>(options: &T) -> String {
     toml::to_string(options).unwrap_or_else(|e| format!("# {e}\n"))
@@ -67,5 +101,39 @@ pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
     match near {
         Some((similarity, k)) if similarity > 0.7 => format!(", did you mean `{k}`?"),
         _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Options {
+        alpha: f64,
+        limit: Option<usize>,
+    }
+
+    fn parse(text: &str) -> Result<Options, OptionsError> {
+        parse_options("strategy", &text.parse().unwrap())
+    }
+
+    #[test]
+    fn given_keys_win_and_others_keep_their_defaults() {
+        assert_eq!(parse("").unwrap(), Options::default());
+        assert_eq!(parse("limit = 3\nalpha = 0.5").unwrap(), Options { alpha: 0.5, limit: Some(3) });
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest_one() {
+        let error = parse("alhpa = 1.0").unwrap_err().to_string();
+        assert_eq!(error, "unknown option `strategy.alhpa`, did you mean `alpha`?; known: alpha, limit");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_names_its_key() {
+        let error = parse("alpha = \"much\"").unwrap_err().to_string();
+        assert!(error.starts_with("section `strategy`: alpha = \"much\": invalid type"), "{error}");
     }
 }
