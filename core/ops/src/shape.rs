@@ -171,6 +171,11 @@ pub(crate) fn check_parts<D: Storage<f32>>(parts: &[&Tensor4<D>]) -> Result<Dims
     Ok((n, h, w, channels))
 }
 
+/// The number of elements.
+pub(crate) fn elements((n, h, w, c): Dims) -> usize {
+    n * h * w * c
+}
+
 /// Checks that no dimension is zero.
 pub(crate) fn not_empty(op: &'static str, x: Dims) -> Result<Dims, OpError> {
     expect(op, x.0 > 0 && x.1 > 0 && x.2 > 0 && x.3 > 0, || {
