@@ -12,6 +12,7 @@ mod dense;
 mod depthwise;
 mod frame;
 mod linear;
+mod mean;
 mod norm;
 mod packed;
 mod patches;
@@ -74,7 +75,7 @@ impl Backend for Cpu {
     }
 
     fn global_avg_pool<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        pool::global_avg_pool(x, tape)
+        mean::global_avg_pool(x, tape)
     }
 
     fn linear<T: Tape<f32, Self>>(

@@ -3,9 +3,9 @@
 use super::{
     buffer::{Buffer, allocate, consume, into_tensor},
     contiguous,
-    correlation::Correlation,
+    correlation::{Correlation, Store},
     dense, depthwise,
-    frame::{Frame, Part},
+    frame::Frame,
     norm::{Terms, group},
     packed::{Layout, Packed},
     relu::rectified,
@@ -72,6 +72,14 @@ pub struct Upstream<'a> {
     pub norm: Option<(&'a [f32], &'a Terms)>,
 }
 
+impl<'a> Upstream<'a> {
+    /// That of some images.
+    fn part(self, range: std::ops::Range<usize>) -> Self {
+        let norm = self.norm.map(|(z, terms)| (&z[range.clone()], terms));
+        Self { dy: &self.dy[range], norm }
+    }
+}
+
 impl Conv {
     /// Lays out frames and offsets.
     pub fn new(shape: ConvShape, relu: bool) -> Self {
@@ -131,11 +139,7 @@ impl Conv {
         let groups = dx.par_chunks_mut(input).zip(x.par_chunks(input)).enumerate();
         groups
             .map(|(i, (dx, x))| {
-                let images = |all: &'_ [f32]| i * output..((i + 1) * output).min(all.len());
-                let upstream = Upstream {
-                    dy: &upstream.dy[images(upstream.dy)],
-                    norm: upstream.norm.map(|(z, terms)| (&z[images(z)], terms)),
-                };
+                let upstream = upstream.part(i * output..((i + 1) * output).min(upstream.dy.len()));
                 dispatch(BackwardGroup { plans: &plans, x, upstream, dx })
             })
             .collect()
@@ -190,32 +194,79 @@ impl Conv {
         })
     }
 
+    /// Frames the channels of a part of an image, after the ReLU if there is one.
     #[inline(always)]
-    fn fill_input(&self, part: usize, x: &[f32], frame: &mut [f32]) {
-        let source =
-            Part { size: self.shape.size, channels: self.shape.c_in, first: part * self.inputs, count: self.inputs };
-        let relu = self.relu;
-        self.x_frame.fill(frame, source, |at, _, out| {
-            let x = &x[at..at + out.len()];
-            if relu {
-                out.iter_mut().zip(x).for_each(|(out, &x)| *out = rectified(x));
-            } else {
-                out.copy_from_slice(x);
+    fn fill_input(&self, part: usize, image: &[f32], frame: &mut [f32]) {
+        let (width, channels) = (self.shape.size[1], self.shape.c_in);
+        // Where all channels lie next to each other, a row is one piece.
+        let whole = self.inputs == channels && self.x_frame.channels == channels;
+        let (pieces, piece) = if whole { (1, width * channels) } else { (width, self.inputs) };
+        for (row, pixels) in image.chunks_exact(width * channels).enumerate() {
+            let out = self.x_frame.row(frame, row, width);
+            for i in 0..pieces {
+                let from = &pixels[i * channels + part * self.inputs..][..piece];
+                let to = &mut out[i * self.x_frame.channels..][..piece];
+                if self.relu {
+                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = rectified(from));
+                } else {
+                    to.copy_from_slice(from);
+                }
             }
-        });
+        }
     }
 
+    /// Frames the channels of a part of the gradient of an output image.
     #[inline(always)]
-    fn fill_gradient(&self, part: usize, upstream: Upstream<'_>, frame: &mut [f32]) {
-        let source =
-            Part { size: self.shape.out, channels: self.shape.c_out, first: part * self.outputs, count: self.outputs };
-        self.dz_frame.fill(frame, source, |at, channel, out| {
-            let dy = &upstream.dy[at..at + out.len()];
-            match upstream.norm {
-                Some((z, terms)) => terms.write(channel, dy, &z[at..at + out.len()], out),
-                None => out.copy_from_slice(dy),
+    fn fill_gradient<const FMA: bool>(&self, part: usize, upstream: Upstream<'_>, frame: &mut [f32]) {
+        let (width, channels, first) = (self.shape.out[1], self.shape.c_out, part * self.outputs);
+        for row in 0..self.shape.out[0] {
+            let out = self.dz_frame.row(frame, row, width);
+            for (column, out) in out.chunks_exact_mut(self.dz_frame.channels).enumerate() {
+                let at = (row * width + column) * channels + first;
+                let out = &mut out[..self.outputs];
+                let dy = &upstream.dy[at..][..self.outputs];
+                match upstream.norm {
+                    Some((z, terms)) => terms.write::<FMA>(first, dy, &z[at..][..self.outputs], out),
+                    None => out.copy_from_slice(dy),
+                }
             }
-        });
+        }
+    }
+}
+
+/// Writes outputs into an image.
+struct Write<'a> {
+    image: &'a mut [f32],
+    channels: usize,
+    first: usize,
+}
+
+impl Store for Write<'_> {
+    #[inline(always)]
+    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
+        values.store_some(self.image, pixel * self.channels + self.first + channel, count);
+    }
+}
+
+/// Adds the gradient of an input where the ReLU let it pass.
+struct Accumulate<'a> {
+    dx: &'a mut [f32],
+    x: &'a [f32],
+    relu: bool,
+    channels: usize,
+    first: usize,
+}
+
+impl Store for Accumulate<'_> {
+    #[inline(always)]
+    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
+        let at = pixel * self.channels + self.first + channel;
+        let passed = if self.relu {
+            values.zip(Lanes::load_some(self.x, at, count), |value, x| if x <= 0.0 { 0.0 } else { value })
+        } else {
+            values
+        };
+        Lanes::load_some(self.dx, at, count).plus(passed).store_some(self.dx, at, count);
     }
 }
 
@@ -231,19 +282,16 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let conv = self.conv;
-        let (channels, outputs) = (conv.shape.c_out, conv.outputs);
         let mut frame = conv.x_frame.empty();
-        let images = self.x.chunks_exact(group(conv.input()) / super::GROUP);
-        for (x, z) in images.zip(self.z.chunks_exact_mut(group(conv.output()) / super::GROUP)) {
+        let images = self.x.chunks_exact(conv.shape.input_len()).zip(self.z.chunks_exact_mut(conv.shape.output_len()));
+        for (x, z) in images {
             for (part, weights) in self.weights.iter().enumerate() {
                 conv.fill_input(part, x, &mut frame);
-                let store = |pixel: usize, channel: usize, values: &[f32]| {
-                    z[pixel * channels + part * outputs + channel..][..values.len()].copy_from_slice(values);
-                };
+                let mut store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
                 if conv.depthwise {
-                    depthwise::correlate::<FMA>(&conv.forward, weights, &frame, store);
+                    depthwise::correlate::<FMA>(&conv.forward, weights, &frame, &mut store);
                 } else {
-                    dense::correlate::<FMA>(&conv.forward, weights, &frame, store);
+                    dense::correlate::<FMA>(&conv.forward, weights, &frame, &mut store);
                 }
             }
         }
@@ -269,38 +317,25 @@ impl Kernel for BackwardGroup<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) -> Buffer {
         let Backward { conv, plans, weights } = self.plans;
-        let layout = conv.layout();
-        let (channels, inputs, relu) = (conv.shape.c_in, conv.inputs, conv.relu);
-        let (image, output) = (group(conv.input()) / super::GROUP, group(conv.output()) / super::GROUP);
+        let (layout, forward, pixels) = (conv.layout(), &conv.forward, &conv.dz_pixels);
+        let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
         let mut total = Buffer::zeroed(layout.len() * conv.parts);
         let (mut x_frame, mut dz_frame) = (conv.x_frame.empty(), conv.dz_frame.empty());
-        let images = self.x.chunks_exact(image).zip(self.dx.chunks_exact_mut(image)).enumerate();
-        for (i, (x, dx)) in images {
-            let range = i * output..(i + 1) * output;
-            let upstream = Upstream {
-                dy: &self.upstream.dy[range.clone()],
-                norm: self.upstream.norm.map(|(z, terms)| (&z[range], terms)),
-            };
+        for (i, (x, dx)) in self.x.chunks_exact(input).zip(self.dx.chunks_exact_mut(input)).enumerate() {
+            let upstream = self.upstream.part(i * output..(i + 1) * output);
             for ((part, weights), total) in weights.iter().enumerate().zip(total.chunks_exact_mut(layout.len())) {
                 conv.fill_input(part, x, &mut x_frame);
-                conv.fill_gradient(part, upstream, &mut dz_frame);
-                let total: &mut [Lanes] = total.as_chunks_mut().0;
-                let mut store = |pixel: usize, channel: usize, values: &[f32]| {
-                    let at = pixel * channels + part * inputs + channel;
-                    let (x, dx) = (&x[at..][..values.len()], &mut dx[at..][..values.len()]);
-                    for ((dx, &x), &value) in dx.iter_mut().zip(x).zip(values) {
-                        *dx += if relu && x <= 0.0 { 0.0 } else { value };
-                    }
-                };
+                conv.fill_gradient::<FMA>(part, upstream, &mut dz_frame);
+                let total = total.as_chunks_mut().0;
+                let (channels, first) = (conv.shape.c_in, part * conv.inputs);
+                let mut store = Accumulate { dx, x, relu: conv.relu, channels, first };
                 if conv.depthwise {
-                    let (plan, pixels) = (&conv.forward, &conv.dz_pixels);
-                    depthwise::weight_gradient::<FMA>(plan, layout, &x_frame, &dz_frame, pixels, total);
+                    depthwise::weight_gradient::<FMA>(forward, layout, &x_frame, &dz_frame, pixels, total);
                     for (plan, weights) in plans.iter().zip(weights) {
                         depthwise::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
                     }
                 } else {
-                    let (plan, pixels) = (&conv.forward, &conv.dz_pixels);
-                    dense::weight_gradient::<FMA>(plan, layout, &x_frame, &dz_frame, pixels, total);
+                    dense::weight_gradient::<FMA>(forward, layout, &x_frame, &dz_frame, pixels, total);
                     for (plan, weights) in plans.iter().zip(weights) {
                         dense::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
                     }

@@ -5,8 +5,14 @@
 //! gradient of the input is `s` times `s` of them, one for each remainder of a pixel's position, with the taps that
 //! reach it.
 
-use super::frame::Frame;
+use super::{frame::Frame, simd::Lanes};
 use crate::shape::ConvShape;
+
+/// Where the outputs of a correlation go.
+pub trait Store {
+    /// Takes the first `count` of eight outputs, of channels from `channel` on, of a pixel.
+    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize);
+}
 
 /// Sources, targets and runs; offsets count numbers in a frame.
 #[derive(Debug, Clone)]

@@ -1,55 +1,47 @@
 //! Every channel on its own: eight channels share a register, eight pixels are computed at once.
 
 use super::{
-    correlation::Correlation,
-    packed::{Layout, Packed, Panel},
-    simd::{LANES, Lanes, add_product, load},
+    correlation::{Correlation, Store},
+    packed::{Eight, Layout, Packed},
+    simd::Lanes,
 };
 
-/// Computes all outputs of a correlation and hands them to `store(pixel, first channel, values)`.
+/// Computes all outputs of a correlation and stores them.
 #[inline(always)]
-pub fn correlate<const FMA: bool>(
-    plan: &Correlation,
-    weights: &Packed,
-    frame: &[f32],
-    mut store: impl FnMut(usize, usize, &[f32]),
-) {
+pub fn correlate<const FMA: bool>(plan: &Correlation, weights: &Packed, frame: &[f32], store: &mut impl Store) {
     for panel in weights.layout.panels() {
         let taps = weights.rows(&panel);
         let (sources, last_sources) = plan.sources.as_chunks::<8>();
         let (targets, last_targets) = plan.targets.as_chunks::<8>();
         for (sources, targets) in sources.iter().zip(targets) {
-            block::<FMA, 8>(plan, &panel, taps, frame, sources, targets, &mut store);
+            let totals = accumulate::<FMA, 8>(plan, panel.first, taps, frame, sources);
+            for p in 0..8 {
+                store.store(targets[p], panel.first, totals[p], panel.count);
+            }
         }
         for (&source, &target) in last_sources.iter().zip(last_targets) {
-            block::<FMA, 1>(plan, &panel, taps, frame, &[source], &[target], &mut store);
+            let [total] = accumulate::<FMA, 1>(plan, panel.first, taps, frame, &[source]);
+            store.store(target, panel.first, total, panel.count);
         }
     }
 }
 
 #[inline(always)]
-fn block<const FMA: bool, const P: usize>(
+fn accumulate<const FMA: bool, const P: usize>(
     plan: &Correlation,
-    panel: &Panel,
-    taps: &[Lanes],
+    first: usize,
+    taps: &[Eight],
     frame: &[f32],
     sources: &[usize; P],
-    targets: &[usize; P],
-    store: &mut impl FnMut(usize, usize, &[f32]),
-) {
-    let mut totals = [[0.0; LANES]; P];
-    for (&run, weights) in plan.runs.iter().zip(taps) {
-        for (total, source) in totals.iter_mut().zip(sources) {
-            add_product::<FMA>(total, load(frame, source + run + panel.first), weights);
+) -> [Lanes; P] {
+    let mut totals = [Lanes::ZERO; P];
+    for (&run, &weights) in plan.runs.iter().zip(taps) {
+        for p in 0..P {
+            let input = Lanes::load(frame, sources[p] + run + first);
+            totals[p] = totals[p].plus_product::<FMA>(input, Lanes(weights));
         }
     }
-    for (&target, total) in targets.iter().zip(&totals) {
-        if panel.count == LANES {
-            store(target, panel.first, &total[..LANES]);
-        } else {
-            store(target, panel.first, &total[..panel.count]);
-        }
-    }
+    totals
 }
 
 /// Adds the gradient of the weights to `total`: `total[tap, c] += sum over pixels of frame[source + tap, c] dz[pixel, c]`.
@@ -60,43 +52,47 @@ pub fn weight_gradient<const FMA: bool>(
     frame: &[f32],
     dz: &[f32],
     dz_pixels: &[usize],
-    total: &mut [Lanes],
+    total: &mut [Eight],
 ) {
     for panel in layout.panels() {
+        let image = Image { plan, frame, dz, dz_pixels, first: panel.first };
         let total = &mut total[panel.start..][..layout.rows];
         let (nines, rest) = total.as_chunks_mut::<9>();
         let (nine_runs, runs) = plan.runs.as_chunks::<9>();
         for (taps, runs) in nines.iter_mut().zip(nine_runs) {
-            some_taps::<FMA, 9>(plan, panel.first, frame, dz, dz_pixels, runs, taps);
+            *taps = image.accumulate::<FMA, 9>(runs, taps);
         }
         let (sevens, rest) = rest.as_chunks_mut::<7>();
         let (seven_runs, runs) = runs.as_chunks::<7>();
         for (taps, runs) in sevens.iter_mut().zip(seven_runs) {
-            some_taps::<FMA, 7>(plan, panel.first, frame, dz, dz_pixels, runs, taps);
+            *taps = image.accumulate::<FMA, 7>(runs, taps);
         }
-        let (ones, _) = rest.as_chunks_mut::<1>();
-        for (taps, &run) in ones.iter_mut().zip(runs) {
-            some_taps::<FMA, 1>(plan, panel.first, frame, dz, dz_pixels, &[run], taps);
+        for (tap, &run) in rest.as_chunks_mut::<1>().0.iter_mut().zip(runs) {
+            *tap = image.accumulate::<FMA, 1>(&[run], tap);
         }
     }
 }
 
-#[inline(always)]
-fn some_taps<const FMA: bool, const K: usize>(
-    plan: &Correlation,
+/// Eight channels of an image.
+struct Image<'a> {
+    plan: &'a Correlation,
+    frame: &'a [f32],
+    dz: &'a [f32],
+    dz_pixels: &'a [usize],
     first: usize,
-    frame: &[f32],
-    dz: &[f32],
-    dz_pixels: &[usize],
-    runs: &[usize; K],
-    taps: &mut [Lanes; K],
-) {
-    let mut totals = *taps;
-    for (&source, &pixel) in plan.sources.iter().zip(dz_pixels) {
-        let gradient = load(dz, pixel + first);
-        for (total, run) in totals.iter_mut().zip(runs) {
-            add_product::<FMA>(total, load(frame, source + run + first), gradient);
+}
+
+impl Image<'_> {
+    #[inline(always)]
+    fn accumulate<const FMA: bool, const K: usize>(&self, runs: &[usize; K], taps: &[Eight; K]) -> [Eight; K] {
+        let mut totals: [Lanes; K] = taps.map(Lanes);
+        for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {
+            let gradient = Lanes::load(self.dz, pixel + self.first);
+            for k in 0..K {
+                let input = Lanes::load(self.frame, source + runs[k] + self.first);
+                totals[k] = totals[k].plus_product::<FMA>(input, gradient);
+            }
         }
+        totals.map(|lanes| lanes.0)
     }
-    *taps = totals;
 }

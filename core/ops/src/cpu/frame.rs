@@ -14,19 +14,6 @@ pub struct Frame {
     pub channels: usize,
 }
 
-/// Which part of an image goes into a frame.
-#[derive(Debug, Clone, Copy)]
-pub struct Part {
-    /// Height and width.
-    pub size: [usize; 2],
-    /// Channels of the image.
-    pub channels: usize,
-    /// The first that is copied.
-    pub first: usize,
-    /// How many are copied.
-    pub count: usize,
-}
-
 impl Frame {
     /// Around the input, with room for every window.
     pub fn of_input(shape: &ConvShape, channels: usize) -> Self {
@@ -75,18 +62,10 @@ impl Frame {
         (0..size[0] * size[1]).map(at).collect()
     }
 
-    /// Puts a part of an image in its place: `write(offset, channel, out)` gives the numbers of the image that start
-    /// at an offset, which is one of `channel`.
+    /// The part of a frame from the first pixel of the image's row to the last.
     #[inline(always)]
-    pub fn fill(&self, frame: &mut [f32], part: Part, mut write: impl FnMut(usize, usize, &mut [f32])) {
-        let Part { size, channels, first, count } = part;
-        for row in 0..size[0] {
-            let start = self.offset(self.before[0] + row, self.before[1]);
-            for column in 0..size[1] {
-                let at = start + column * self.channels;
-                let out = &mut frame[at..at + count];
-                write((row * size[1] + column) * channels + first, first, out);
-            }
-        }
+    pub fn row<'a>(&self, frame: &'a mut [f32], row: usize, width: usize) -> &'a mut [f32] {
+        let start = self.offset(self.before[0] + row, self.before[1]);
+        &mut frame[start..start + width * self.channels]
     }
 }

@@ -4,7 +4,7 @@ use super::{
     GROUP,
     buffer::{Buffer, Handle, allocate, consume, into_tensor},
     contiguous,
-    simd::{Kernel, LANES, dispatch},
+    simd::{Kernel, Lanes, blocks, dispatch},
 };
 use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
@@ -48,10 +48,7 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
             let dx = grads.get_or_alloc_mut(&x)?;
             let groups =
                 dx.par_chunks_mut(group(dims)).zip(dy.par_chunks(group(dims))).zip(values.par_chunks(group(dims)));
-            groups.for_each(|((dx, dy), z)| {
-                let pixels = dx.chunks_exact_mut(dims.3).zip(dy.chunks_exact(dims.3)).zip(z.chunks_exact(dims.3));
-                pixels.for_each(|((dx, dy), z)| terms.add_to(0, dy, z, dx));
-            });
+            groups.for_each(|((dx, dy), z)| dispatch(AddGradient { terms: &terms, dy, z, dx }));
             Ok(())
         });
     }
@@ -89,20 +86,9 @@ impl Kernel for Sums<'_> {
     fn run<const FMA: bool>(self) -> Pairs {
         let Self { a, b, shift, channels } = self;
         let mut pairs = vec![[0.0; 2]; channels];
-        let zeros = [0.0; LANES];
-        let (whole, rest) = pairs.as_chunks_mut::<LANES>();
-        for (block, pairs) in whole.iter_mut().enumerate() {
-            let first = block * LANES;
-            let shift = shift.map_or(&zeros[..], |shift| &shift[first..][..LANES]);
-            let (mut sums, mut products) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-            for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-                let (a, b) = (&a[first..][..LANES], &b[first..][..LANES]);
-                for lane in 0..LANES {
-                    sums[lane] += f64::from(a[lane]);
-                    products[lane] += f64::from(a[lane]) * (f64::from(b[lane]) - f64::from(shift[lane]));
-                }
-            }
-            *pairs = std::array::from_fn(|lane| [sums[lane], products[lane]]);
+        let (fours, rest) = pairs.as_chunks_mut::<4>();
+        for (i, pairs) in fours.iter_mut().enumerate() {
+            *pairs = four(a, b, shift, channels, 4 * i);
         }
         let first = channels - rest.len();
         for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
@@ -114,6 +100,23 @@ impl Kernel for Sums<'_> {
         }
         pairs
     }
+}
+
+/// The sums of four channels, which fill a register in double precision.
+#[inline(always)]
+fn four(a: &[f32], b: &[f32], shift: Option<&[f32]>, channels: usize, first: usize) -> [[f64; 2]; 4] {
+    let double = |v: &[f32]| -> [f64; 4] {
+        let v = &v[first..first + 4];
+        std::array::from_fn(|i| f64::from(v[i]))
+    };
+    let shift = shift.map_or([0.0; 4], double);
+    let (mut sums, mut products) = ([0.0; 4], [0.0; 4]);
+    for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
+        let (a, b) = (double(a), double(b));
+        sums = std::array::from_fn(|i| sums[i] + a[i]);
+        products = std::array::from_fn(|i| products[i] + a[i] * (b[i] - shift[i]));
+    }
+    std::array::from_fn(|i| [sums[i], products[i]])
 }
 
 /// Adds the sums of all groups, in order.
@@ -208,14 +211,9 @@ impl Norm {
     ) -> Result<Handle, OpError> {
         let mut y = allocate(op, device, dims)?;
         let factors = self.scale.iter().zip(&self.inverse).map(|(scale, inverse)| scale * inverse).collect::<Vec<_>>();
-        let channels = dims.3;
+        let (mean, shift) = (&self.mean[..], &self.shift[..]);
         y.par_chunks_mut(group(dims)).zip(z.par_chunks(group(dims))).for_each(|(y, z)| {
-            for (y, z) in y.chunks_exact_mut(channels).zip(z.chunks_exact(channels)) {
-                let vectors = self.mean.iter().zip(&factors).zip(&self.shift);
-                for ((y, z), ((mean, factor), shift)) in y.iter_mut().zip(z).zip(vectors) {
-                    *y = (z - mean) * factor + shift;
-                }
-            }
+            dispatch(Apply { z, y, mean, factors: &factors, shift });
         });
         Ok(y)
     }
@@ -248,6 +246,30 @@ impl Norm {
     }
 }
 
+/// `y = (z - mean) factors + shift` for a group of images.
+struct Apply<'a> {
+    z: &'a [f32],
+    y: &'a mut [f32],
+    mean: &'a [f32],
+    factors: &'a [f32],
+    shift: &'a [f32],
+}
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let channels = self.mean.len();
+        for (y, z) in self.y.chunks_exact_mut(channels).zip(self.z.chunks_exact(channels)) {
+            for (first, count) in blocks(channels) {
+                let load = |v: &[f32]| Lanes::load_some(v, first, count);
+                let centred = load(z).zip(load(self.mean), |z, mean| z - mean);
+                load(self.shift).plus_product::<FMA>(centred, load(self.factors)).store_some(y, first, count);
+            }
+        }
+    }
+}
+
 /// Gradients of scale and shift.
 pub struct Vectors {
     /// Of the scale.
@@ -266,26 +288,43 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Writes `dz` of one pixel, from channel `first`.
+    /// Writes `dz` of some channels of one pixel, from `channel` on.
     #[inline(always)]
-    pub fn write(&self, first: usize, dy: &[f32], z: &[f32], dz: &mut [f32]) {
-        self.each(first, dy, z, dz, |_, new| new);
-    }
-
-    /// Adds `dz` of one pixel, from channel `first`.
-    #[inline(always)]
-    pub fn add_to(&self, first: usize, dy: &[f32], z: &[f32], dz: &mut [f32]) {
-        self.each(first, dy, z, dz, |old, new| old + new);
+    pub fn write<const FMA: bool>(&self, channel: usize, dy: &[f32], z: &[f32], dz: &mut [f32]) {
+        for (first, count) in blocks(dz.len()) {
+            self.some::<FMA>(channel, dy, z, first, count).store_some(dz, first, count);
+        }
     }
 
     #[inline(always)]
-    fn each(&self, first: usize, dy: &[f32], z: &[f32], dz: &mut [f32], put: impl Fn(f32, f32) -> f32) {
-        let len = dz.len();
-        let (dy, z) = (&dy[..len], &z[..len]);
-        let (mean, by_dy) = (&self.mean[first..][..len], &self.dy[first..][..len]);
-        let (by_z, constant) = (&self.z[first..][..len], &self.constant[first..][..len]);
-        for i in 0..len {
-            dz[i] = put(dz[i], dy[i] * by_dy[i] + (z[i] - mean[i]) * by_z[i] + constant[i]);
+    fn some<const FMA: bool>(&self, channel: usize, dy: &[f32], z: &[f32], first: usize, count: usize) -> Lanes {
+        let of_channel = |v: &[f32]| Lanes::load_some(v, channel + first, count);
+        let of_pixel = |v: &[f32]| Lanes::load_some(v, first, count);
+        let centred = of_pixel(z).zip(of_channel(&self.mean), |z, mean| z - mean);
+        let constant = of_channel(&self.constant).plus_product::<FMA>(centred, of_channel(&self.z));
+        constant.plus_product::<FMA>(of_pixel(dy), of_channel(&self.dy))
+    }
+}
+
+/// Adds `dz` of a group of images to `dx`.
+struct AddGradient<'a> {
+    terms: &'a Terms,
+    dy: &'a [f32],
+    z: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for AddGradient<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let channels = self.terms.mean.len();
+        let pixels = self.dy.chunks_exact(channels).zip(self.z.chunks_exact(channels));
+        for ((dy, z), dx) in pixels.zip(self.dx.chunks_exact_mut(channels)) {
+            for (first, count) in blocks(channels) {
+                let more = self.terms.some::<FMA>(0, dy, z, first, count);
+                Lanes::load_some(dx, first, count).plus(more).store_some(dx, first, count);
+            }
         }
     }
 }

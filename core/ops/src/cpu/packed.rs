@@ -1,9 +1,9 @@
 //! A matrix of weights, or of their gradient, in panels of one or two registers.
 
-use super::{
-    buffer::Buffer,
-    simd::{LANES, Lanes},
-};
+use super::{buffer::Buffer, simd::LANES};
+
+/// One register in memory.
+pub type Eight = [f32; LANES];
 
 /// How a matrix of `rows` and `columns` lies in memory: panel after panel, each row after row.
 #[derive(Debug, Clone, Copy)]
@@ -78,7 +78,7 @@ impl Packed {
 
     /// The rows of a panel.
     #[inline(always)]
-    pub fn rows(&self, panel: &Panel) -> &[Lanes] {
+    pub fn rows(&self, panel: &Panel) -> &[Eight] {
         &self.memory.as_chunks().0[panel.start..][..self.layout.rows * panel.vectors]
     }
 }

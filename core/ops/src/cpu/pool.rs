@@ -1,14 +1,17 @@
-//! Maximum, average and mean over space.
+//! Maximum and average under a window.
+//!
+//! Both directions gather: an output reads the pixels under its window, and a pixel reads the outputs whose windows
+//! cover it. So everything is written once, eight channels at a time.
 
 use super::{
     buffer::{Buffer, allocate, consume, into_tensor},
     contiguous,
     norm::group,
-    simd::{Kernel, dispatch},
+    simd::{Kernel, LANES, Lanes, blocks, dispatch},
 };
 use crate::{
     OpError, PoolKind, PoolSpec, Tensor4,
-    shape::{PoolShape, not_empty, taps},
+    shape::{PoolShape, taps},
 };
 use dfdx::{
     shapes::HasShape,
@@ -30,13 +33,13 @@ pub fn pool2d<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, spec: PoolSpec, tape: &mut T)
     let groups = y.par_chunks_mut(y_group).zip(values.par_chunks(x_group));
     let winners = match spec.kind {
         PoolKind::Average => {
-            groups.for_each(|(y, x)| dispatch(Average { pool: &pool, x, y }));
+            groups.for_each(|(y, x)| dispatch(Forward(&pool, Average { x, y, shares: &pool.shares })));
             None
         }
         PoolKind::Max => {
             let mut winners = Buffer::stale(y.len());
             let groups = y.par_chunks_mut(y_group).zip(values.par_chunks(x_group)).zip(winners.par_chunks_mut(y_group));
-            groups.for_each(|((y, x), winners)| dispatch(Maximum { pool: &pool, x, y, winners }));
+            groups.for_each(|((y, x), winners)| dispatch(Forward(&pool, Maximum { x, y, winners })));
             Some(winners)
         }
     };
@@ -48,10 +51,12 @@ pub fn pool2d<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, spec: PoolSpec, tape: &mut T)
             let dx = grads.get_or_alloc_mut(&input)?;
             let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
             match &winners {
-                None => groups.for_each(|(dx, dy)| dispatch(AverageBack { pool: &pool, dx, dy })),
+                None => {
+                    groups.for_each(|(dx, dy)| dispatch(Backward(&pool, AverageBack { dx, dy, shares: &pool.shares })))
+                }
                 Some(winners) => {
                     let groups = groups.zip(winners.par_chunks(y_group));
-                    groups.for_each(|((dx, dy), winners)| dispatch(MaximumBack { pool: &pool, dx, dy, winners }));
+                    groups.for_each(|((dx, dy), winners)| dispatch(Backward(&pool, MaximumBack { dx, dy, winners })));
                 }
             }
             Ok(())
@@ -60,192 +65,218 @@ pub fn pool2d<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, spec: PoolSpec, tape: &mut T)
     Ok(y)
 }
 
-/// As [`crate::reference::global_avg_pool`].
-pub fn global_avg_pool<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
-    let op = "global_avg_pool";
-    let (n, h, w, c) = not_empty(op, *x.shape())?;
-    let x = contiguous(op, x, tape)?;
-    let device = x.device().clone();
-    let mut means = allocate(op, &device, (n, 1, 1, c))?;
-    let values = Buffer::read(&x);
-    let share = 1.0 / (h * w) as f32;
-    means.par_chunks_mut(c).zip(values.par_chunks(h * w * c)).for_each(|(mean, image)| {
-        image.chunks_exact(c).for_each(|pixel| mean.iter_mut().zip(pixel).for_each(|(mean, x)| *mean += x));
-        mean.iter_mut().for_each(|mean| *mean *= share);
-    });
-    let y = into_tensor(op, &device, means, (n, 1, 1, c))?;
-    if T::OWNS_TAPE {
-        let (input, output) = (x.ghost(), y.ghost());
-        tape.add_backward_op(move |grads| {
-            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
-            let dx = grads.get_or_alloc_mut(&input)?;
-            dx.par_chunks_mut(h * w * c).zip(dy.par_chunks(c)).for_each(|(image, dy)| {
-                for pixel in image.chunks_exact_mut(c) {
-                    pixel.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += dy * share);
-                }
-            });
-            Ok(())
-        });
-    }
-    Ok(y)
+/// For each position along an axis: `(tap, position on the other side)`.
+type Reach = Vec<Vec<(usize, usize)>>;
+
+/// One side of a pool, the inputs or the outputs.
+struct Side {
+    /// What each row and each column reaches on the other side.
+    reach: [Reach; 2],
+    width: usize,
+    /// Numbers of an image.
+    image: usize,
 }
 
-/// The taps of each output that lie inside the image, along both axes, and the sizes of images.
 struct Pool {
-    rows: Vec<Vec<(usize, usize)>>,
-    columns: Vec<Vec<(usize, usize)>>,
+    inputs: Side,
+    outputs: Side,
+    /// For each output the share of one pixel under its window.
+    shares: Vec<f32>,
     kernel_width: usize,
-    width: usize,
     channels: usize,
-    image: usize,
-    output: usize,
 }
 
 impl Pool {
     fn new(shape: &PoolShape) -> Self {
         let PoolShape { size, out, c, window, .. } = *shape;
-        let axis = |axis: usize| (0..out[axis]).map(|i| taps(&window, axis, i, size[axis]).collect()).collect();
+        let under = [0, 1]
+            .map(|axis| -> Reach { (0..out[axis]).map(|i| taps(&window, axis, i, size[axis]).collect()).collect() });
+        let covering = [0, 1].map(|axis| {
+            let mut covering: Reach = vec![vec![]; size[axis]];
+            for (output, pixels) in under[axis].iter().enumerate() {
+                pixels.iter().for_each(|&(tap, pixel)| covering[pixel].push((tap, output)));
+            }
+            covering
+        });
+        let counts = under[0].iter().flat_map(|rows| under[1].iter().map(move |columns| rows.len() * columns.len()));
         Self {
-            rows: axis(0),
-            columns: axis(1),
+            shares: counts.map(|count| 1.0 / count as f32).collect(),
+            inputs: Side { reach: covering, width: size[1], image: size[0] * size[1] * c },
+            outputs: Side { reach: under, width: out[1], image: out[0] * out[1] * c },
             kernel_width: window.kernel[1],
-            width: size[1],
             channels: c,
-            image: size[0] * size[1] * c,
-            output: out[0] * out[1] * c,
         }
     }
 
-    /// Calls `visit` for every output of an image, with the offset of its first channel and the number of pixels
-    /// under its window.
+    /// Gathers at every place of the images of one side.
     #[inline(always)]
-    fn for_each_output(&self, mut visit: impl FnMut(usize, &[(usize, usize)], &[(usize, usize)])) {
-        let mut at = 0;
-        for rows in &self.rows {
-            for columns in &self.columns {
-                visit(at, rows, columns);
-                at += self.channels;
+    fn gather<const FMA: bool>(&self, here: &Side, there: &Side, images: usize, gather: &mut impl Gather) {
+        for image in 0..images {
+            let mut pixel = 0;
+            for rows in &here.reach[0] {
+                for columns in &here.reach[1] {
+                    for (first, count) in blocks(self.channels) {
+                        let at = image * here.image + pixel * self.channels + first;
+                        let base = image * there.image + first;
+                        let place = Place { pool: self, at, pixel, base, width: there.width, rows, columns, count };
+                        // The constant makes loads and stores of whole registers.
+                        if count == LANES {
+                            gather.gather::<FMA>(Place { count: LANES, ..place });
+                        } else {
+                            gather.gather::<FMA>(place);
+                        }
+                    }
+                    pixel += 1;
+                }
             }
         }
     }
+}
 
-    /// Calls `visit(tap, offset of the pixel)` for every pixel under a window, in row-major order.
+/// Up to eight channels of a pixel, and what they reach on the other side.
+struct Place<'a> {
+    pool: &'a Pool,
+    at: usize,
+    pixel: usize,
+    base: usize,
+    width: usize,
+    rows: &'a [(usize, usize)],
+    columns: &'a [(usize, usize)],
+    count: usize,
+}
+
+impl Place<'_> {
+    /// Folds `step(total, tap, offset, pixel)` over the pixels that are reached, in row-major order.
     #[inline(always)]
-    fn for_each_pixel(&self, rows: &[(usize, usize)], columns: &[(usize, usize)], mut visit: impl FnMut(usize, usize)) {
-        for (a, row) in rows {
-            for (b, column) in columns {
-                visit(a * self.kernel_width + b, (row * self.width + column) * self.channels);
+    fn fold<R>(&self, mut total: R, mut step: impl FnMut(R, usize, usize, usize) -> R) -> R {
+        for &(a, row) in self.rows {
+            for &(b, column) in self.columns {
+                let pixel = row * self.width + column;
+                total = step(total, a * self.pool.kernel_width + b, self.base + pixel * self.pool.channels, pixel);
             }
         }
+        total
+    }
+}
+
+/// What to do at a place.
+trait Gather {
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>);
+    /// Numbers of the side that is written.
+    fn len(&self) -> usize;
+}
+
+/// Writes outputs.
+struct Forward<'a, G>(&'a Pool, G);
+
+impl<G: Gather> Kernel for Forward<'_, G> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        let images = self.1.len() / self.0.outputs.image;
+        self.0.gather::<FMA>(&self.0.outputs, &self.0.inputs, images, &mut self.1);
+    }
+}
+
+/// Adds to gradients of inputs.
+struct Backward<'a, G>(&'a Pool, G);
+
+impl<G: Gather> Kernel for Backward<'_, G> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        let images = self.1.len() / self.0.inputs.image;
+        self.0.gather::<FMA>(&self.0.inputs, &self.0.outputs, images, &mut self.1);
     }
 }
 
 struct Average<'a> {
-    pool: &'a Pool,
     x: &'a [f32],
     y: &'a mut [f32],
+    shares: &'a [f32],
 }
 
-impl Kernel for Average<'_> {
-    type Output = ();
+impl Gather for Average<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self { pool, x, y } = self;
-        let c = pool.channels;
-        for (x, y) in x.chunks_exact(pool.image).zip(y.chunks_exact_mut(pool.output)) {
-            pool.for_each_output(|at, rows, columns| {
-                let y = &mut y[at..at + c];
-                y.fill(0.0);
-                pool.for_each_pixel(rows, columns, |_, pixel| {
-                    y.iter_mut().zip(&x[pixel..pixel + c]).for_each(|(y, x)| *y += x);
-                });
-                let share = 1.0 / (rows.len() * columns.len()) as f32;
-                y.iter_mut().for_each(|y| *y *= share);
-            });
-        }
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let add = |total: Lanes, _, at, _| total.plus(Lanes::load_some(self.x, at, place.count));
+        let total = place.fold(Lanes::ZERO, add);
+        let share = Lanes::splat(self.shares[place.pixel]);
+        total.zip(share, |total, share| total * share).store_some(self.y, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.y.len()
     }
 }
 
 struct AverageBack<'a> {
-    pool: &'a Pool,
     dx: &'a mut [f32],
     dy: &'a [f32],
+    shares: &'a [f32],
 }
 
-impl Kernel for AverageBack<'_> {
-    type Output = ();
+impl Gather for AverageBack<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self { pool, dx, dy } = self;
-        let c = pool.channels;
-        for (dx, dy) in dx.chunks_exact_mut(pool.image).zip(dy.chunks_exact(pool.output)) {
-            pool.for_each_output(|at, rows, columns| {
-                let share = 1.0 / (rows.len() * columns.len()) as f32;
-                pool.for_each_pixel(rows, columns, |_, pixel| {
-                    dx[pixel..pixel + c].iter_mut().zip(&dy[at..at + c]).for_each(|(dx, dy)| *dx += dy * share);
-                });
-            });
-        }
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let old = Lanes::load_some(self.dx, place.at, place.count);
+        let add = |total: Lanes, _, at, pixel: usize| {
+            total.plus_scaled::<FMA>(self.shares[pixel], Lanes::load_some(self.dy, at, place.count))
+        };
+        place.fold(old, add).store_some(self.dx, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.dx.len()
     }
 }
 
 /// Also notes the tap of each maximum, as a float so that it fits into the same registers.
 struct Maximum<'a> {
-    pool: &'a Pool,
     x: &'a [f32],
     y: &'a mut [f32],
     winners: &'a mut [f32],
 }
 
-impl Kernel for Maximum<'_> {
-    type Output = ();
+impl Gather for Maximum<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self { pool, x, y, winners } = self;
-        let c = pool.channels;
-        let outputs = y.chunks_exact_mut(pool.output).zip(winners.chunks_exact_mut(pool.output));
-        for (x, (y, winners)) in x.chunks_exact(pool.image).zip(outputs) {
-            pool.for_each_output(|at, rows, columns| {
-                let (y, winners) = (&mut y[at..at + c], &mut winners[at..at + c]);
-                let mut first = true;
-                pool.for_each_pixel(rows, columns, |tap, pixel| {
-                    let tap = tap as f32;
-                    for ((y, winner), &x) in y.iter_mut().zip(winners.iter_mut()).zip(&x[pixel..pixel + c]) {
-                        let wins = first || x > *y || x.is_nan();
-                        *y = if wins { x } else { *y };
-                        *winner = if wins { tap } else { *winner };
-                    }
-                    first = false;
-                });
-            });
-        }
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let lowest = (Lanes::splat(f32::NEG_INFINITY), Lanes::splat(-1.0));
+        let (best, winner) = place.fold(lowest, |(best, winner), tap, at, _| {
+            let x = Lanes::load_some(self.x, at, place.count);
+            let tap = tap as f32;
+            // The first tap wins even if it is as low as can be; a NaN always wins.
+            let wins = |i: usize| x.0[i] > best.0[i] || x.0[i].is_nan() || winner.0[i] < 0.0;
+            (
+                Lanes(std::array::from_fn(|i| if wins(i) { x.0[i] } else { best.0[i] })),
+                Lanes(std::array::from_fn(|i| if wins(i) { tap } else { winner.0[i] })),
+            )
+        });
+        best.store_some(self.y, place.at, place.count);
+        winner.store_some(self.winners, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.y.len()
     }
 }
 
 struct MaximumBack<'a> {
-    pool: &'a Pool,
     dx: &'a mut [f32],
     dy: &'a [f32],
     winners: &'a [f32],
 }
 
-impl Kernel for MaximumBack<'_> {
-    type Output = ();
+impl Gather for MaximumBack<'_> {
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let Self { pool, dx, dy, winners } = self;
-        let c = pool.channels;
-        let outputs = dy.chunks_exact(pool.output).zip(winners.chunks_exact(pool.output));
-        for (dx, (dy, winners)) in dx.chunks_exact_mut(pool.image).zip(outputs) {
-            pool.for_each_output(|at, rows, columns| {
-                let (dy, winners) = (&dy[at..at + c], &winners[at..at + c]);
-                pool.for_each_pixel(rows, columns, |tap, pixel| {
-                    let tap = tap as f32;
-                    for ((dx, dy), &winner) in dx[pixel..pixel + c].iter_mut().zip(dy).zip(winners) {
-                        *dx += if winner == tap { *dy } else { 0.0 };
-                    }
-                });
-            });
-        }
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let old = Lanes::load_some(self.dx, place.at, place.count);
+        let total = place.fold(old, |total: Lanes, tap, at, _| {
+            let tap = tap as f32;
+            let winners = Lanes::load_some(self.winners, at, place.count);
+            let dy = Lanes::load_some(self.dy, at, place.count);
+            total.plus(dy.zip(winners, |dy, winner| if winner == tap { dy } else { 0.0 }))
+        });
+        total.store_some(self.dx, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.dx.len()
     }
 }

@@ -1,14 +1,88 @@
 //! Vectors of eight numbers, and the choice of instructions at run time.
-
-/// Eight numbers, which one AVX register holds.
-pub type Lanes = [f32; LANES];
+//!
+//! The compiler keeps [`Lanes`] in registers when they are passed by value and loops have constant bounds; that is why
+//! kernels here return what they accumulate and index with `for p in 0..P`.
 
 /// Numbers in a register.
 pub const LANES: usize = 8;
 
+/// Eight numbers, which one AVX register holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Lanes(pub [f32; LANES]);
+
+impl Lanes {
+    /// Eight zeros.
+    pub const ZERO: Self = Self([0.0; LANES]);
+
+    /// The same number in each lane.
+    #[inline(always)]
+    pub fn splat(value: f32) -> Self {
+        Self([value; LANES])
+    }
+
+    /// The eight numbers that start at `at`.
+    #[inline(always)]
+    pub fn load(from: &[f32], at: usize) -> Self {
+        let part = &from[at..at + LANES];
+        Self(std::array::from_fn(|i| part[i]))
+    }
+
+    /// The `count` numbers that start at `at`, at most eight, and zeros after them.
+    #[inline(always)]
+    pub fn load_some(from: &[f32], at: usize, count: usize) -> Self {
+        if count == LANES {
+            return Self::load(from, at);
+        }
+        let mut lanes = [0.0; LANES];
+        lanes[..count].copy_from_slice(&from[at..at + count]);
+        Self(lanes)
+    }
+
+    /// Stores the first `count` numbers from `at` on.
+    #[inline(always)]
+    pub fn store_some(self, to: &mut [f32], at: usize, count: usize) {
+        let out = &mut to[at..at + count];
+        if count == LANES {
+            out.copy_from_slice(&self.0);
+        } else {
+            out.copy_from_slice(&self.0[..count]);
+        }
+    }
+
+    /// `f(self, other)` in each lane.
+    #[inline(always)]
+    pub fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+
+    /// `self + other`.
+    #[inline(always)]
+    pub fn plus(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    /// `self + a b`, rounded once with `FMA` and twice without.
+    #[inline(always)]
+    pub fn plus_product<const FMA: bool>(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| if FMA { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] }))
+    }
+
+    /// `self + a b` with the same `a` in each lane.
+    #[inline(always)]
+    pub fn plus_scaled<const FMA: bool>(self, a: f32, b: Self) -> Self {
+        self.plus_product::<FMA>(Self::splat(a), b)
+    }
+}
+
 /// The next multiple of [`LANES`].
 pub fn whole_lanes(channels: usize) -> usize {
     channels.next_multiple_of(LANES)
+}
+
+/// The first channels of the registers that hold `channels`, and how many each holds.
+#[inline(always)]
+pub fn blocks(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..channels).step_by(LANES).map(move |first| (first, (channels - first).min(LANES)))
 }
 
 /// Work that is compiled twice: with fused multiply-add instructions and without.
@@ -36,35 +110,4 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         }
     }
     if cfg!(target_arch = "aarch64") { kernel.run::<true>() } else { kernel.run::<false>() }
-}
-
-/// `a b + c`, rounded once with `FMA` and twice without.
-#[inline(always)]
-pub fn mul_add<const FMA: bool>(a: f32, b: f32, c: f32) -> f32 {
-    if FMA { a.mul_add(b, c) } else { a * b + c }
-}
-
-/// `total += a b`, with the same `a` in every lane.
-#[inline(always)]
-pub fn add_scaled<const FMA: bool>(total: &mut Lanes, a: f32, b: &Lanes) {
-    for (total, &b) in total.iter_mut().zip(b) {
-        *total = mul_add::<FMA>(a, b, *total);
-    }
-}
-
-/// `total += a b`.
-#[inline(always)]
-pub fn add_product<const FMA: bool>(total: &mut Lanes, a: &Lanes, b: &Lanes) {
-    for ((total, &a), &b) in total.iter_mut().zip(a).zip(b) {
-        *total = mul_add::<FMA>(a, b, *total);
-    }
-}
-
-/// The eight numbers that start at `at`.
-#[inline(always)]
-pub fn load(from: &[f32], at: usize) -> &Lanes {
-    match from[at..].first_chunk() {
-        Some(lanes) => lanes,
-        None => &[0.0; LANES],
-    }
 }
