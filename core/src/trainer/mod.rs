@@ -10,6 +10,9 @@ mod session;
 mod step;
 mod truth;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::RunError;
 pub use evaluate::{Evaluator, Weights};
 pub use memory::peak_rss_mb;
