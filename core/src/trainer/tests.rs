@@ -64,7 +64,10 @@ impl SharingStrategy<Cpu> for Scripted {
 
     fn end_arch(&mut self, _: &[Path]) -> Result<(), StrategyError> {
         self.seen.push("end_arch");
-        assert_eq!(self.seen.split_off(0), ["plan", "after_backward", "before_apply", "after_backward", "before_apply", "end_arch"]);
+        assert_eq!(
+            self.seen.split_off(0),
+            ["plan", "after_backward", "before_apply", "after_backward", "before_apply", "end_arch"]
+        );
         Ok(())
     }
 }
@@ -232,4 +235,79 @@ fn what_cannot_be_is_refused_before_anything_starts() {
     assert!(message(|c| c.strategy.name = "scripte".into()).contains("did you mean `scripted`"));
     assert!(message(|c| c.space.width = 1_000_000).contains("at most 4096"));
     assert!(message(|c| c.truth.table = "cifar10_test".into()).contains("space tiny has no embedded table"));
+}
+
+fn sequence(script: &str, n: usize) -> Result<crate::result::SequenceResult, RunError> {
+    let mut config = RunConfig::from_table(&BASE.parse().unwrap()).unwrap();
+    config.strategy.name = "watcher".into();
+    config.strategy.options.insert("script".into(), script.into());
+    config.train.epochs = 2;
+    let dataset = Arc::new(load(&config.data.name, &config.data).unwrap());
+    let sequence = super::Sequence::new(&config, dataset, &Cpu::default(), n)?;
+    sequence.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false))
+}
+
+/// Trains what is drawn, or insists on an architecture of its own; with `freeze`, changes nothing.
+struct Watcher(String);
+
+impl SharingStrategy<Cpu> for Watcher {
+    fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
+        let drawn = (sampler.draw)().map_err(StrategyError::Other)?;
+        let arch = if self.0 == "stubborn" { Arch::new([0, 0]) } else { drawn };
+        Ok(vec![Path { arch, weight: 1.0 }])
+    }
+
+    fn before_apply(&mut self, step: &mut Step<Cpu>) -> Result<(), StrategyError> {
+        if self.0 == "freeze" {
+            step.params.iter_mut().for_each(|p| p.update = None);
+        }
+        Ok(())
+    }
+}
+
+inventory::submit! {
+    StrategyDescriptor {
+        name: "watcher",
+        summary: "plain, frozen or stubborn",
+        reference: "tests",
+        options: String::new,
+        cpu: |options, _| Ok(Box::new(Watcher(options["script"].as_str().unwrap_or_default().into()))),
+        #[cfg(feature = "cuda")]
+        cuda: |_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
+    }
+}
+
+#[test]
+fn a_sequence_fills_the_upper_triangle_of_its_matrix() {
+    let result = sequence("", 4).unwrap();
+    assert_eq!((result.sequence, result.epochs_each, result.archs.len()), (4, 2, 4));
+    for (i, row) in result.matrix.iter().enumerate() {
+        assert!(row.iter().enumerate().all(|(j, value)| value.is_some() == (j >= i)));
+    }
+    assert_eq!(result.steps.len(), 6);
+    let step = &result.steps[0];
+    assert_eq!((step.trained, step.earlier), (1, 0));
+    assert_eq!(step.change, result.matrix[0][1].unwrap() - result.matrix[0][0].unwrap());
+    assert!(result.steps.iter().all(|step| step.shared <= 2));
+}
+
+#[test]
+fn frozen_weights_have_no_drop() {
+    let result = sequence("freeze", 3).unwrap();
+    assert_eq!((result.drop, result.change_per_task), (Some(0.0), Some(0.0)));
+}
+
+#[test]
+fn a_sequence_needs_two_architectures_and_a_strategy_that_trains_them() {
+    for n in [0, 1, 10] {
+        assert!(sequence("", n).unwrap_err().to_string().contains("--sequence: expected 2 to 9"));
+    }
+    assert!(sequence("stubborn", 3).unwrap_err().to_string().contains("of its own choice"));
+}
+
+#[test]
+fn shared_layers_leave_out_what_all_have() {
+    let session = session("", |_| {}).unwrap();
+    let shared = |a: [usize; 2], b: [usize; 2]| session.shared_layers(&Arch::new(a), &Arch::new(b)).unwrap();
+    assert_eq!((shared([1, 2], [1, 2]), shared([1, 2], [1, 1]), shared([0, 0], [0, 0])), (2, 1, 0));
 }
