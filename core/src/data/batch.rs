@@ -1,0 +1,123 @@
+//! Batches of normalised images, and the fixed-order batches that evaluation reads.
+
+use super::{DataError, Images, Normalise};
+
+/// Some images and their labels, ready for a network.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// Normalised values `[n, h, w, c]`.
+    pub images: Vec<f32>,
+    /// The class of each image, `[n]`.
+    pub labels: Vec<usize>,
+    /// `[n, h, w, c]`.
+    pub shape: [usize; 4],
+}
+
+impl Batch {
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// The batch of the images at `chosen`; `extend(position in the batch, pixels, out)` appends the values of one.
+    pub(super) fn build(
+        images: &Images,
+        chosen: &[usize],
+        mut extend: impl FnMut(usize, &[u8], &mut Vec<f32>),
+    ) -> Self {
+        let shape = images.shape();
+        let mut values = Vec::with_capacity(chosen.len() * shape.values());
+        for (position, &index) in chosen.iter().enumerate() {
+            extend(position, images.pixels(index), &mut values);
+        }
+        Self {
+            images: values,
+            labels: chosen.iter().map(|&index| usize::from(images.labels()[index])).collect(),
+            shape: [chosen.len(), shape.height, shape.width, shape.channels],
+        }
+    }
+}
+
+/// Images in the order of `indices`, without augmentation, one batch at a time; the last may be smaller.
+///
+/// Only the batch at hand is in memory as `f32`. Clone it to read the same batches again.
+#[derive(Clone, Debug)]
+pub struct EvalBatches<'a> {
+    images: &'a Images,
+    rest: std::slice::Chunks<'a, usize>,
+    normalise: &'a Normalise,
+}
+
+impl<'a> EvalBatches<'a> {
+    /// The batches of the images at `indices`.
+    pub fn new(
+        images: &'a Images,
+        indices: &'a [usize],
+        normalise: &'a Normalise,
+        batch_size: usize,
+    ) -> Result<Self, DataError> {
+        check_batch_size(batch_size)?;
+        if let Some(index) = indices.iter().find(|&&index| index >= images.len()) {
+            return Err(DataError::option("index of an image", index, format!("less than {}", images.len())));
+        }
+        Ok(Self { images, rest: indices.chunks(batch_size), normalise })
+    }
+}
+
+impl Iterator for EvalBatches<'_> {
+    type Item = Batch;
+
+    fn next(&mut self) -> Option<Batch> {
+        let chosen = self.rest.next()?;
+        Some(Batch::build(self.images, chosen, |_, image, out| self.normalise.extend(image, out)))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.rest.size_hint()
+    }
+}
+
+impl ExactSizeIterator for EvalBatches<'_> {}
+
+/// Refuses batches without images.
+pub(super) fn check_batch_size(batch_size: usize) -> Result<(), DataError> {
+    if batch_size == 0 { Err(DataError::option("train.batch_size", 0, "at least 1")) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ImageShape;
+    use super::*;
+
+    fn images(count: usize) -> Images {
+        let shape = ImageShape { height: 1, width: 2, channels: 1 };
+        Images::new(shape, (0..2 * count as u8).collect(), (0..count as u16).collect())
+    }
+
+    #[test]
+    fn evaluation_keeps_the_order_and_ends_with_a_small_batch() {
+        let images = images(5);
+        let keep = Normalise::fit(&images, &[]);
+        let batches = EvalBatches::new(&images, &[4, 0, 2], &keep, 2).unwrap();
+        assert_eq!(batches.len(), 2);
+        let batches: Vec<Batch> = batches.collect();
+        assert_eq!(batches[0], Batch { images: vec![8.0, 9.0, 0.0, 1.0], labels: vec![4, 0], shape: [2, 1, 2, 1] });
+        assert_eq!(batches[1], Batch { images: vec![4.0, 5.0], labels: vec![2], shape: [1, 1, 2, 1] });
+        assert_eq!((batches[1].len(), batches[1].is_empty()), (1, false));
+    }
+
+    #[test]
+    fn empty_batches_and_unknown_images_are_refused() {
+        let images = images(2);
+        let keep = Normalise::fit(&images, &[]);
+        let error = EvalBatches::new(&images, &[0], &keep, 0).unwrap_err().to_string();
+        assert_eq!(error, "train.batch_size is 0, expected at least 1");
+        assert!(EvalBatches::new(&images, &[2], &keep, 1).is_err());
+        assert_eq!(EvalBatches::new(&images, &[], &keep, 1).unwrap().count(), 0);
+    }
+}

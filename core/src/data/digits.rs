@@ -1,0 +1,65 @@
+//! `digits`: 1,797 handwritten digits, part of the program.
+//!
+//! The test part of the UCI data set "Optical Recognition of Handwritten Digits" (Alpaydin and Kaynak 1998,
+//! CC BY 4.0, <https://doi.org/10.24432/C50P49>) as shipped by scikit-learn; see `core/data/NOTICE-digits.txt`.
+//! 8 x 8 grey pixels with values 0 to 16.
+
+use std::io::Read;
+use std::path::PathBuf;
+
+use flate2::read::GzDecoder;
+
+use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
+
+/// One row an image: 64 pixel values, row by row, then the label.
+static CSV_GZ: &[u8] = include_bytes!("../../data/digits.csv.gz");
+
+const SHAPE: ImageShape = ImageShape { height: 8, width: 8, channels: 1 };
+
+pub(super) fn load(_: &DataOptions) -> Result<Dataset, DataError> {
+    let path = || PathBuf::from("digits.csv.gz (part of the program)");
+    let mut text = String::new();
+    GzDecoder::new(CSV_GZ).read_to_string(&mut text).map_err(|source| DataError::Read { path: path(), source })?;
+    let (mut pixels, mut labels) = (Vec::new(), Vec::new());
+    for line in text.lines() {
+        let row: Result<Vec<u8>, _> = line.split(',').map(str::parse).collect();
+        match row.as_deref() {
+            Ok([image @ .., label]) if image.len() == SHAPE.values() && *label < 10 => {
+                pixels.extend_from_slice(image);
+                labels.push(u16::from(*label));
+            }
+            _ => {
+                return Err(DataError::Content {
+                    path: path(),
+                    expected: "64 pixel values and a digit".into(),
+                    found: format!("`{line}`"),
+                    fix: "this build is damaged, build it again",
+                });
+            }
+        }
+    }
+    Ok(Dataset {
+        name: "digits",
+        classes: (0..10).map(|digit| digit.to_string()).collect(),
+        train: Images::new(SHAPE, pixels, labels),
+        test: None,
+        augment: Augment::NONE,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_1797_digits_are_there() {
+        let digits = load(&DataOptions::default()).unwrap();
+        assert_eq!((digits.train.len(), digits.shape(), digits.classes.len()), (1797, SHAPE, 10));
+        assert!((0..1797).all(|i| digits.train.pixels(i).iter().all(|&value| value <= 16)));
+        // sklearn.datasets.load_digits(): the first image's first two rows, and the class sizes
+        assert_eq!(digits.train.pixels(0)[..16], [0, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13, 15, 10, 15, 5, 0]);
+        let count = |class| digits.train.labels().iter().filter(|&&label| label == class).count();
+        let counts: Vec<usize> = (0..10).map(count).collect();
+        assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);
+    }
+}

@@ -1,0 +1,119 @@
+//! Per-channel normalisation: `(value - mean) / std`.
+
+use super::Images;
+
+/// The mean and standard deviation of each channel over the training images.
+///
+/// PyTorch equivalent: `transforms.Normalize(mean, std)`, here on values 0 to 255 instead of 0 to 1, which gives the
+/// same result.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Normalise {
+    mean: Vec<f32>,
+    std: Vec<f32>,
+    /// The normalised value of each 8-bit value, per channel.
+    table: Vec<[f32; 256]>,
+}
+
+impl Normalise {
+    /// Measures the images at `indices` (those that train the weights, so that validation stays unseen).
+    ///
+    /// The standard deviation is the population's, in exact integer sums. A channel that is constant gets standard
+    /// deviation 1, so that it becomes 0 everywhere; without any image nothing is changed (mean 0, standard
+    /// deviation 1).
+    ///
+    /// # Panics
+    /// If an index is not below the number of images, as slices do.
+    pub fn fit(images: &Images, indices: &[usize]) -> Self {
+        let channels = images.shape().channels;
+        let mut sums = vec![(0u64, 0u64); channels];
+        for &index in indices {
+            for pixel in images.pixels(index).chunks_exact(channels) {
+                for ((sum, squares), &value) in sums.iter_mut().zip(pixel) {
+                    *sum += u64::from(value);
+                    *squares += u64::from(value) * u64::from(value);
+                }
+            }
+        }
+        let count = (indices.len() * images.shape().height * images.shape().width) as f64;
+        let moments = sums.into_iter().map(|(sum, squares)| {
+            let mean = sum as f64 / count.max(1.0);
+            // n * sum(v^2) - sum(v)^2 is n^2 times the variance, and never negative in exact integers
+            let scaled = (count as u128) * u128::from(squares) - u128::from(sum) * u128::from(sum);
+            let std = (scaled as f64).sqrt() / count.max(1.0);
+            (mean as f32, if scaled == 0 { 1.0 } else { std as f32 })
+        });
+        let (mean, std): (Vec<f32>, Vec<f32>) = moments.unzip();
+        let table = mean.iter().zip(&std).map(|(m, s)| std::array::from_fn(|value| (value as f32 - m) / s)).collect();
+        Self { mean, std, table }
+    }
+
+    /// The mean of each channel, in pixel values.
+    pub fn mean(&self) -> &[f32] {
+        &self.mean
+    }
+
+    /// The standard deviation of each channel, in pixel values; 1 where the channel is constant.
+    pub fn std(&self) -> &[f32] {
+        &self.std
+    }
+
+    /// The normalised value of a pixel value.
+    pub(super) fn value(&self, channel: usize, value: u8) -> f32 {
+        self.table[channel][usize::from(value)]
+    }
+
+    /// Appends one image `[h, w, c]`, normalised.
+    pub(super) fn extend(&self, image: &[u8], out: &mut Vec<f32>) {
+        for pixel in image.chunks_exact(self.table.len()) {
+            out.extend(pixel.iter().zip(&self.table).map(|(&value, table)| table[usize::from(value)]));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ImageShape;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn images(pixels: Vec<u8>, channels: usize) -> Images {
+        let shape = ImageShape { height: 1, width: 2, channels };
+        let count = pixels.len() / shape.values();
+        Images::new(shape, pixels, vec![0; count])
+    }
+
+    #[test]
+    fn closed_form() {
+        // channel 0: 0, 2, 4, 6 (mean 3, variance 5); channel 1: constant
+        let images = images(vec![0, 7, 2, 7, 4, 7, 6, 7, 255, 255, 255, 255], 2);
+        let normalise = Normalise::fit(&images, &[0, 1]);
+        assert_eq!(normalise.mean(), [3.0, 7.0]);
+        assert_eq!(normalise.std(), [5f32.sqrt(), 1.0]);
+        let mut out = Vec::new();
+        normalise.extend(images.pixels(1), &mut out);
+        assert_eq!(out, [1.0 / 5f32.sqrt(), 0.0, 3.0 / 5f32.sqrt(), 0.0]);
+    }
+
+    #[test]
+    fn no_image_changes_nothing() {
+        let normalise = Normalise::fit(&images(vec![], 1), &[]);
+        assert_eq!((normalise.mean(), normalise.std(), normalise.value(0, 9)), (&[0.0][..], &[1.0][..], 9.0));
+    }
+
+    proptest! {
+        #[test]
+        fn training_values_end_with_mean_0_and_variance_1(pixels in prop::collection::vec(any::<u8>(), 2..200)) {
+            let pixels = pixels[..pixels.len() / 2 * 2].to_vec();
+            prop_assume!(pixels.iter().any(|&value| value != pixels[0]));
+            let images = images(pixels, 1);
+            let indices: Vec<usize> = (0..images.len()).collect();
+            let normalise = Normalise::fit(&images, &indices);
+            let mut out = Vec::new();
+            indices.iter().for_each(|&index| normalise.extend(images.pixels(index), &mut out));
+            let count = out.len() as f64;
+            let mean = out.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
+            let variance = out.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / count;
+            prop_assert!(mean.abs() < 1e-4 && (variance - 1.0).abs() < 1e-4, "{mean} {variance}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! Which images train the weights and which validate architectures.
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+
+use super::{DataError, DataOptions};
+
+/// A division of the images into two disjoint parts, in random order.
+///
+/// The division is stratified: each part, limited or not, holds every class in the proportion of the whole, rounded
+/// up or down to a whole image. So a small limit still shows all classes, which a plain shuffle does not promise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// The images that train the weights.
+    pub train: Vec<usize>,
+    /// The images that validate architectures.
+    pub valid: Vec<usize>,
+}
+
+impl Split {
+    /// Divides images with these labels by [`DataOptions::train_fraction`], then keeps
+    /// [`limit_train`](DataOptions::limit_train) and [`limit_valid`](DataOptions::limit_valid) of them.
+    ///
+    /// The limits do not change which side an image falls on. The same labels, options and state of `rng` give the
+    /// same split.
+    pub fn new(labels: &[u16], options: &DataOptions, rng: &mut impl Rng) -> Result<Self, DataError> {
+        let fraction = options.train_fraction;
+        if !(fraction > 0.0 && fraction < 1.0) {
+            return Err(DataError::option("data.train_fraction", fraction, "a number between 0 and 1, both excluded"));
+        }
+        let mut classes = by_class(labels);
+        if classes.len() < 2 {
+            return Err(DataError::Classes { found: classes.len(), fix: "use data with more classes" });
+        }
+        classes.iter_mut().for_each(|class| class.shuffle(rng));
+        // at least two classes are at least two images, so both sides can have one
+        let count = ((fraction * labels.len() as f64).round() as usize).clamp(1, labels.len() - 1);
+        let mut train = take(&mut classes, count, rng);
+        let mut valid = classes;
+        let available = labels.len() - count;
+        let mut limited = |part: &mut Vec<Vec<usize>>, key, limit: Option<usize>, available| match limit {
+            None => Ok(part.concat()),
+            Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
+            Some(limit) => {
+                let expected = format!("1 to {available}, the images on this side of the split");
+                Err(DataError::option(key, limit, expected))
+            }
+        };
+        let mut split = Self {
+            train: limited(&mut train, "data.limit_train", options.limit_train, count)?,
+            valid: limited(&mut valid, "data.limit_valid", options.limit_valid, available)?,
+        };
+        split.train.shuffle(rng);
+        split.valid.shuffle(rng);
+        Ok(split)
+    }
+}
+
+/// The positions of each label that occurs, in label order.
+fn by_class(labels: &[u16]) -> Vec<Vec<usize>> {
+    let mut classes = vec![Vec::new(); labels.iter().max().map_or(0, |&max| usize::from(max) + 1)];
+    for (position, &label) in labels.iter().enumerate() {
+        classes[usize::from(label)].push(position);
+    }
+    classes.retain(|class| !class.is_empty());
+    classes
+}
+
+/// Moves `count` images out of the classes, in proportion to the sizes of the classes: each gives its exact share
+/// rounded down, and those with the largest remainders one more (equal remainders in random order).
+fn take(classes: &mut [Vec<usize>], count: usize, rng: &mut impl Rng) -> Vec<Vec<usize>> {
+    let total: usize = classes.iter().map(Vec::len).sum();
+    let mut order: Vec<usize> = (0..classes.len()).collect();
+    order.shuffle(rng);
+    let share = |class: &Vec<usize>| class.len() as u128 * count as u128;
+    order.sort_by_key(|&index| std::cmp::Reverse(share(&classes[index]) % total as u128));
+    let floors: Vec<usize> = classes.iter().map(|class| (share(class) / total as u128) as usize).collect();
+    let extra = count - floors.iter().sum::<usize>();
+    let mut taken = vec![Vec::new(); classes.len()];
+    for (rank, &index) in order.iter().enumerate() {
+        let quota = floors[index] + usize::from(rank < extra);
+        let rest = classes[index].len() - quota;
+        taken[index] = classes[index].split_off(rest);
+    }
+    taken
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::streams::Streams;
+    use proptest::prelude::*;
+
+    fn split(labels: &[u16], options: &DataOptions, seed: u64) -> Result<Split, DataError> {
+        Split::new(labels, options, &mut Streams::new(seed).rng("split", 0))
+    }
+
+    fn options(train_fraction: f64, limit_train: Option<usize>, limit_valid: Option<usize>) -> DataOptions {
+        DataOptions { train_fraction, limit_train, limit_valid, ..DataOptions::default() }
+    }
+
+    /// Asserts that `part` holds each class of `labels` in proportion, to a whole image.
+    fn assert_proportional(part: &[usize], whole: &[usize], labels: &[u16], slack: f64) {
+        for class in 0..=labels.iter().copied().max().unwrap_or(0) {
+            let of = |part: &[usize]| part.iter().filter(|&&i| labels[i] == class).count() as f64;
+            let exact = of(whole) * part.len() as f64 / whole.len() as f64;
+            assert!((of(part) - exact).abs() < slack, "class {class}: {} instead of {exact}", of(part));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parts_are_disjoint_complete_stratified_and_repeatable(
+            labels in prop::collection::vec(0u16..5, 2..200),
+            fraction in 0.01f64..0.99,
+            seed: u64,
+        ) {
+            prop_assume!(labels.iter().any(|&label| label != labels[0]));
+            let options = options(fraction, None, None);
+            let parts = split(&labels, &options, seed).unwrap();
+            let expected = (fraction * labels.len() as f64).round() as usize;
+            prop_assert_eq!(parts.train.len(), expected.clamp(1, labels.len() - 1));
+            let mut all = [parts.train.clone(), parts.valid.clone()].concat();
+            all.sort_unstable();
+            let whole: Vec<usize> = (0..labels.len()).collect();
+            prop_assert_eq!(&all, &whole);
+            assert_proportional(&parts.train, &whole, &labels, 1.0);
+            prop_assert_eq!(&split(&labels, &options, seed).unwrap(), &parts);
+        }
+
+        #[test]
+        fn limits_keep_sides_sizes_and_proportions(
+            labels in prop::collection::vec(0u16..5, 20..200),
+            limit_train in 1usize..8,
+            limit_valid in 1usize..8,
+            seed: u64,
+        ) {
+            prop_assume!(labels.iter().any(|&label| label != labels[0]));
+            let whole = split(&labels, &options(0.5, None, None), seed).unwrap();
+            let limited = split(&labels, &options(0.5, Some(limit_train), Some(limit_valid)), seed).unwrap();
+            prop_assert_eq!((limited.train.len(), limited.valid.len()), (limit_train, limit_valid));
+            prop_assert!(limited.train.iter().all(|index| whole.train.contains(index)));
+            prop_assert!(limited.valid.iter().all(|index| whole.valid.contains(index)));
+            assert_proportional(&limited.train, &whole.train, &labels, 1.0);
+            assert_proportional(&limited.valid, &whole.valid, &labels, 1.0);
+        }
+    }
+
+    #[test]
+    fn a_limit_of_one_image_a_class_shows_every_class() {
+        let labels: Vec<u16> = (0..1000).map(|i| i % 10).collect();
+        let parts = split(&labels, &options(0.4, Some(10), Some(20)), 3).unwrap();
+        for class in 0..10 {
+            assert_eq!(parts.train.iter().filter(|&&i| labels[i] == class).count(), 1);
+            assert_eq!(parts.valid.iter().filter(|&&i| labels[i] == class).count(), 2);
+        }
+    }
+
+    #[test]
+    fn seeds_differ() {
+        let labels: Vec<u16> = (0..100).map(|i| i % 4).collect();
+        assert_ne!(
+            split(&labels, &DataOptions::default(), 1).unwrap(),
+            split(&labels, &DataOptions::default(), 2).unwrap()
+        );
+    }
+
+    #[test]
+    fn fractions_outside_0_and_1_are_refused() {
+        for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
+            let error = split(&[0, 1, 0, 1], &options(fraction, None, None), 0).unwrap_err().to_string();
+            assert!(error.starts_with("data.train_fraction is") && error.contains("between 0 and 1"), "{error}");
+        }
+    }
+
+    #[test]
+    fn limits_name_what_is_available() {
+        let labels: Vec<u16> = (0..10).map(|i| i % 2).collect();
+        let error = |train, valid| split(&labels, &options(0.4, train, valid), 0).unwrap_err().to_string();
+        let expected = "data.limit_train is 5, expected 1 to 4, the images on this side of the split";
+        assert_eq!(error(Some(5), None), expected);
+        assert!(error(None, Some(7)).contains("data.limit_valid is 7, expected 1 to 6"));
+        assert!(error(Some(0), None).contains("data.limit_train is 0"));
+    }
+
+    #[test]
+    fn one_class_is_refused() {
+        for labels in [&[][..], &[0], &[3, 3, 3]] {
+            let error = split(labels, &DataOptions::default(), 0).unwrap_err();
+            assert!(matches!(error, DataError::Classes { found, .. } if found == labels.len().min(1)), "{error}");
+        }
+    }
+}
