@@ -50,6 +50,11 @@ impl Loader {
         (self.indices.len() / self.batch_size).max(usize::from(!self.indices.is_empty()))
     }
 
+    /// The number of images.
+    pub fn images(&self) -> usize {
+        self.indices.len()
+    }
+
     /// Starts epoch `epoch` at its batch number `first`, both from 0.
     pub fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch, DataError> {
         let (sender, receiver) = sync_channel(PREFETCH);

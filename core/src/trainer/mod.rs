@@ -14,7 +14,7 @@ pub use error::RunError;
 pub use evaluate::{Evaluator, Weights};
 pub use memory::peak_rss_mb;
 pub use probes::Probes;
-pub use session::Session;
+pub use session::{Session, build_space};
 
 use crate::arch::Arch;
 use crate::truth::TruthTable;

@@ -1,7 +1,7 @@
 //! The loop.
 
 use super::{RunError, Session, memory};
-use crate::event::{EpochDone, Event, Observer, ProbesDone};
+use crate::event::{EpochDone, Evaluating, Event, Observer, Phase, ProbesDone};
 use crate::registry::Target;
 use crate::result::{Fairness, RunResult};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -152,6 +152,8 @@ impl<D: Target> Session<D> {
                 return Ok(false);
             }
             accuracies.push(self.evaluate(arch)?);
+            let (done, total) = (accuracies.len(), probes.archs.len());
+            observer.observe(&Event::Evaluating(Evaluating { phase: Phase::Probes, epoch, done, total }))?;
         }
         let immediate = self.immediate.summary();
         let Some(probes) = &mut self.probes else { return Ok(true) };
