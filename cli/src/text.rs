@@ -89,6 +89,6 @@ mod tests {
 
     #[test]
     fn pairs_align_their_values() {
-        assert_eq!(pairs(&[("a".into(), "1".into()), ("long".into(), "2".into())]), "  a      1\n  long   2\n");
+        assert_eq!(pairs(&[("a".into(), "1".into()), ("long".into(), "2".into())]), "  a     1\n  long  2\n");
     }
 }

@@ -105,7 +105,7 @@ pub struct EvalConfig {
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { bn: BnMode::Batch, images: 1000, batch_size: 250, recalibrate_images: 512 }
+        Self { bn: BnMode::Batch, images: 500, batch_size: 250, recalibrate_images: 512 }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Options of a component: a serde struct, read from a TOML table with errors that name the nearest key.
 
-use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor, value::Error as SerdeError};
-use serde::{Serialize, forward_to_deserialize_any};
+use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
+use serde::{Deserialize, Serialize};
 use toml::Table;
 
 /// A table that is no set of options.
@@ -39,7 +39,7 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
 ) -> Result<T, OptionsError> {
     let value = |message: String| OptionsError::Value { section: section.into(), message };
     let mut merged = Table::try_from(T::default()).map_err(|e| value(e.to_string()))?;
-    let known = keys::<T>();
+    let known = field_names::<T>();
     for (key, given) in table {
         if !known.contains(&key.as_str()) {
             return Err(OptionsError::Unknown {
@@ -57,38 +57,37 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
     T::deserialize(merged).map_err(|e| value(e.message().into()))
 }
 
-/// The keys of an options struct, those without a default value included.
-pub fn keys<T: DeserializeOwned>() -> &'static [&'static str] {
-    let mut keys: &'static [&'static str] = &[];
-    // Asking for the fields is all that is wanted of this; it always fails.
-    let _ = T::deserialize(Fields(&mut keys));
-    keys
-}
+/// The names of the fields of a struct. TOML has no null, so the default table lacks the optional ones.
+pub fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    struct Names<'a>(&'a mut &'static [&'static str]);
 
-/// A deserializer that only notes which fields it is asked for.
-struct Fields<'a>(&'a mut &'static [&'static str]);
+    impl<'de> Deserializer<'de> for Names<'_> {
+        type Error = serde::de::value::Error;
 
-impl<'de> Deserializer<'de> for Fields<'_> {
-    type Error = SerdeError;
+        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+            Err(Self::Error::custom("only structs have fields"))
+        }
 
-    fn deserialize_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        fields: &'static [&'static str],
-        _visitor: V,
-    ) -> Result<V::Value, SerdeError> {
-        *self.0 = fields;
-        Err(SerdeError::custom("fields noted"))
+        fn deserialize_struct<V: Visitor<'de>>(
+            self,
+            _: &'static str,
+            fields: &'static [&'static str],
+            _: V,
+        ) -> Result<V::Value, Self::Error> {
+            *self.0 = fields;
+            Err(Self::Error::custom("the names are all that is wanted"))
+        }
+
+        serde::forward_to_deserialize_any! {
+            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+        }
     }
 
-    fn deserialize_any<V: Visitor<'de>>(self, _visitor: V) -> Result<V::Value, SerdeError> {
-        Err(SerdeError::custom("options are no struct"))
-    }
-
-    forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-    }
+    let mut names: &'static [&'static str] = &[];
+    // It always fails: it is asked for the names alone.
+    let _ = T::deserialize(Names(&mut names));
+    names
 }
 
 /// A key with its section, as `--set` takes it.
@@ -113,31 +112,33 @@ pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde::Deserialize;
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Options {
-        count: usize,
+        alpha: f64,
         limit: Option<usize>,
     }
 
     fn parse(text: &str) -> Result<Options, OptionsError> {
-        parse_options("part", &text.parse().unwrap())
+        parse_options("strategy", &text.parse().unwrap())
     }
 
     #[test]
-    fn options_without_a_default_value_are_known() {
-        assert_eq!(keys::<Options>(), ["count", "limit"]);
-        assert_eq!(parse("limit = 3").unwrap(), Options { count: 0, limit: Some(3) });
+    fn given_keys_win_and_others_keep_their_defaults() {
         assert_eq!(parse("").unwrap(), Options::default());
+        assert_eq!(parse("limit = 3\nalpha = 0.5").unwrap(), Options { alpha: 0.5, limit: Some(3) });
     }
 
     #[test]
-    fn errors_name_the_key_and_its_nearest() {
-        let unknown = "unknown option `part.limt`, did you mean `limit`?; known: count, limit";
-        assert_eq!(parse("limt = 3").unwrap_err().to_string(), unknown);
-        let wrong = parse("count = 'many'").unwrap_err().to_string();
-        assert!(wrong.starts_with("section `part`: count = \"many\": invalid type: string"), "{wrong}");
+    fn an_unknown_key_names_the_nearest_one() {
+        let error = parse("alhpa = 1.0").unwrap_err().to_string();
+        assert_eq!(error, "unknown option `strategy.alhpa`, did you mean `alpha`?; known: alpha, limit");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_kind_names_its_key() {
+        let error = parse("alpha = \"much\"").unwrap_err().to_string();
+        assert!(error.starts_with("section `strategy`: alpha = \"much\": invalid type"), "{error}");
     }
 }

@@ -18,13 +18,16 @@ impl Device {
     /// # Errors
     /// No such device, or one that this build cannot use.
     pub fn parse(name: &str) -> Result<Self, UsageError> {
-        let gpu = name.strip_prefix("cuda").map(|rest| rest.strip_prefix(':').unwrap_or("0").parse::<usize>());
+        let gpu = match name {
+            "cuda" => Some(0),
+            _ => name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse::<usize>().ok()),
+        };
         match (name, gpu) {
             ("cpu", _) => Ok(Self::Cpu),
             #[cfg(feature = "cuda")]
-            (_, Some(Ok(ordinal))) => Ok(Self::Cuda(ordinal)),
+            (_, Some(ordinal)) => Ok(Self::Cuda(ordinal)),
             #[cfg(not(feature = "cuda"))]
-            (_, Some(Ok(_))) => Err(UsageError(format!(
+            (_, Some(_)) => Err(UsageError(format!(
                 "this program was built without CUDA, so it has no device `{name}`; build it with `cargo build \
                  --release --features cuda`, or use --device cpu"
             ))),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use nas_core::config::RunConfig;
 use nas_core::data::DataOptions;
-use nas_core::options::keys;
+use nas_core::options::field_names;
 use std::fmt::Write;
 use toml::{Table, Value};
 
@@ -27,7 +27,7 @@ pub fn example() -> Result<String> {
     let mut table = RunConfig::from_table(&Table::new())?.to_table()?;
     let unset = Value::String(String::new());
     if let Some(Value::Table(data)) = table.get_mut("data") {
-        for key in keys::<DataOptions>() {
+        for key in field_names::<DataOptions>() {
             data.entry(*key).or_insert(unset.clone());
         }
     }

@@ -64,10 +64,7 @@ fn options_of_another_strategy_are_dropped_with_it() {
 #[test]
 fn errors_name_the_layer_and_the_nearest_name() {
     let set = message(None, &["--set", "train.epoch=3"]);
-    assert!(
-        set.starts_with("--set train.epoch=3: unknown option `train.epoch`, did you mean `train.epochs`?"),
-        "{set}"
-    );
+    assert!(set.starts_with("--set train.epoch=3: unknown option `train.epoch`, did you mean `epochs`?"), "{set}");
     let file = message(Some("[train]\nlr = \"fast\""), &[]);
     assert!(file.starts_with("run.toml: section `train`: lr = \"fast\": invalid type: string"), "{file}");
     let name = message(None, &["--space", "nasbench20"]);

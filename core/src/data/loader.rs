@@ -44,15 +44,15 @@ impl Loader {
         Ok(Self { dataset, indices: indices.into(), normalise: Arc::new(normalise), augment, batch_size, streams })
     }
 
+    /// The number of images.
+    pub fn images(&self) -> usize {
+        self.indices.len()
+    }
+
     /// The batches of an epoch: whole ones only, so that every step sees the same number of images. With fewer images
     /// than one whole batch, all of them are one small batch.
     pub fn batches(&self) -> usize {
         (self.indices.len() / self.batch_size).max(usize::from(!self.indices.is_empty()))
-    }
-
-    /// The number of images.
-    pub fn images(&self) -> usize {
-        self.indices.len()
     }
 
     /// Starts epoch `epoch` at its batch number `first`, both from 0.
