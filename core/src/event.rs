@@ -13,6 +13,8 @@ pub enum Event<'a> {
     Warning(String),
     /// One step of the shared weights is done.
     Step(StepDone),
+    /// One of several evaluations between two epochs is done.
+    Evaluating(Evaluating),
     /// One epoch of the shared weights is done.
     Epoch(EpochDone),
     /// The probes were evaluated.
@@ -55,6 +57,28 @@ pub struct StepDone {
     pub images: usize,
     /// Architectures that the step trained.
     pub paths: usize,
+}
+
+/// What evaluations between two epochs are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The accuracies of the probes.
+    Probes,
+    /// The rewards of the controller.
+    Controller,
+}
+
+/// Progress of a phase of evaluations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evaluating {
+    /// What for.
+    pub phase: Phase,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// Evaluations done.
+    pub done: usize,
+    /// How many there are in this phase.
+    pub total: usize,
 }
 
 /// One epoch of shared weights.

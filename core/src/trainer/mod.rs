@@ -21,7 +21,7 @@ pub use evaluate::{Evaluator, Weights};
 pub use memory::peak_rss_mb;
 pub use probes::Probes;
 pub use sequence::Sequence;
-pub use session::Session;
+pub use session::{Session, build_space};
 
 use crate::arch::Arch;
 use crate::truth::TruthTable;

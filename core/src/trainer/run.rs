@@ -1,7 +1,7 @@
 //! The loop.
 
 use super::{RunError, Session, memory};
-use crate::event::{Event, Observer, ProbesDone};
+use crate::event::{Evaluating, Event, Observer, Phase, ProbesDone};
 use crate::registry::Target;
 use crate::result::{Fairness, RunResult};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -107,6 +107,8 @@ impl<D: Target> Session<D> {
                 return Ok(false);
             }
             accuracies.push(self.evaluate(arch)?);
+            let (done, total) = (accuracies.len(), probes.archs.len());
+            observer.observe(&Event::Evaluating(Evaluating { phase: Phase::Probes, epoch, done, total }))?;
         }
         let Some(probes) = &mut self.probes else { return Ok(true) };
         probes.push(accuracies)?;

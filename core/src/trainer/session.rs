@@ -82,7 +82,9 @@ impl<D: Target> Session<D> {
         steps_per_arch: impl Fn(usize) -> usize,
     ) -> Result<Self, RunError> {
         let streams = Streams::new(config.seed);
-        let space = build_space(config, &dataset)?;
+        let shape = dataset.shape();
+        let image = [shape.height, shape.width, shape.channels];
+        let space = build_space(config, image, dataset.classes.len())?;
         let spec = Arc::new(NetworkSpec::supernet(&*space).map_err(|e| wire_error(&*space, e))?);
 
         let split = Split::new(dataset.train.labels(), &config.data, &mut streams.rng("split", 0))?;
@@ -208,13 +210,16 @@ impl<D: Target> Session<D> {
     }
 }
 
-fn build_space(config: &RunConfig, dataset: &Dataset) -> Result<Arc<dyn SearchSpace>, RunError> {
+/// Builds the space of a configuration for images of this height, width and number of channels.
+///
+/// # Errors
+/// An unknown space, or a scale out of range.
+pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Result<Arc<dyn SearchSpace>, RunError> {
     let descriptor = registry::find::<SpaceDescriptor>(&config.space.name)?;
-    let shape = dataset.shape();
     let or_default = |given, default| if given == 0 { default } else { given };
     let scale = Scale {
-        image: [shape.height, shape.width, shape.channels],
-        classes: dataset.classes.len(),
+        image,
+        classes,
         width: or_default(config.space.width, descriptor.width),
         cells: or_default(config.space.cells, descriptor.cells),
     };
