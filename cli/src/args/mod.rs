@@ -15,9 +15,9 @@ use std::path::PathBuf;
 /// the chosen controller, and compares the ranking with stand-alone training where that is known.
 ///
 /// A run is configured by a TOML document. Later layers win: built-in defaults, --config FILE, --set key=value, and the
-/// options below. `nas-train config show` prints the outcome.
+/// options below; of a repeated option the last. `nas-train config show` prints the outcome.
 #[derive(Debug, Parser)]
-#[command(name = "nas-train", version, after_help = HELP, args_conflicts_with_subcommands = true)]
+#[command(name = "nas-train", version, after_help = HELP, args_conflicts_with_subcommands = true, args_override_self = true)]
 pub struct Cli {
     /// The options of a run.
     #[command(flatten)]
@@ -125,5 +125,11 @@ mod tests {
         let cli = Cli::try_parse_from(["nas-train"]).unwrap();
         assert!(cli.command.is_none());
         assert!(Cli::try_parse_from(["nas-train", "--seed", "1", "list"]).is_err());
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_option_wins_and_assignments_add_up() {
+        let run = Cli::parse_from(["nas-train", "--seed=1", "--set=a=1", "--seed=2", "--set=b=2"]).run;
+        assert_eq!((run.seed, run.set), (Some(2), vec!["a=1".into(), "b=2".into()]));
     }
 }
