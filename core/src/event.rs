@@ -21,6 +21,8 @@ pub enum Event<'a> {
     Probes(ProbesDone<'a>),
     /// The controller was trained for one epoch.
     Controller(ControllerDone),
+    /// One architecture of a sequence was trained.
+    Trained(Trained<'a>),
     /// An architecture was evaluated with shared weights, outside the probes.
     Evaluated(Evaluated<'a>),
 }
@@ -126,6 +128,19 @@ pub struct ControllerDone {
     pub reward: f64,
     /// Named numbers of the controller.
     pub telemetry: Vec<(String, f64)>,
+}
+
+/// One architecture of a sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained<'a> {
+    /// Which of `total`, from 0.
+    pub number: usize,
+    /// How many there are to train.
+    pub total: usize,
+    /// Its text.
+    pub text: &'a str,
+    /// Accuracies in percent of all architectures trained so far, its own last.
+    pub accuracies: &'a [f64],
 }
 
 /// Why an architecture was evaluated.

@@ -90,7 +90,7 @@ impl Observer for Progress {
             }
             Event::Evaluating(done) => self.show(&evaluating(&self.meter, done)),
             Event::Evaluated(done) => self.show(&evaluated(done)),
-            Event::Epoch(_) | Event::Probes(_) | Event::Controller(_) => {}
+            Event::Epoch(_) | Event::Probes(_) | Event::Controller(_) | Event::Trained(_) => {}
         }
         if !matches!(event, Event::Step(_)) {
             self.meter.pause(Instant::now());

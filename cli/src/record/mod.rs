@@ -126,7 +126,7 @@ impl Recorder {
 impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::Start(_) | Event::Evaluating(_) => Ok(()),
+            Event::Start(_) | Event::Evaluating(_) | Event::Trained(_) => Ok(()),
             Event::Note(text) => self.log.line("note", self.at.step, text),
             Event::Warning(text) => self.log.line("warning", self.at.step, text),
             Event::Step(done) => {

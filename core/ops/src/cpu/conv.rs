@@ -345,3 +345,38 @@ impl Kernel for BackwardGroup<'_> {
         total
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Window;
+
+    /// Output, gradient of the input and gradient of the weights of one image.
+    fn run<const FMA: bool>(groups: usize, weight: (usize, usize, usize, usize)) -> [Vec<f32>; 3] {
+        let spec = ConvSpec { window: Window::same(3, 2, 1), groups };
+        let conv = Conv::new(ConvShape::new("conv2d", (1, 7, 9, 12), weight, spec).unwrap(), true);
+        let wave = |len: usize| (0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>();
+        let (x, w) = (wave(conv.shape.input_len()), wave(weight.0 * weight.1 * weight.2 * weight.3));
+        let mut z = vec![0.0; conv.shape.output_len()];
+        let weights = (0..conv.parts).map(|part| conv.pack(&w, part)).collect::<Vec<_>>();
+        Forward { conv: &conv, weights: &weights, x: &x, z: &mut z }.run::<FMA>();
+        let plans = Correlation::backward(&conv.shape, &conv.dz_frame, !conv.depthwise);
+        let back = |part| plans.iter().map(|plan| conv.pack_back(&w, part, plan)).collect();
+        let plans = Backward { conv: &conv, weights: (0..conv.parts).map(back).collect(), plans: plans.clone() };
+        let mut dx = vec![0.0; x.len()];
+        let upstream = Upstream { dy: &wave(z.len()), norm: None };
+        let total = BackwardGroup { plans: &plans, x: &x, upstream, dx: &mut dx }.run::<FMA>();
+        [z, dx, total.to_vec()]
+    }
+
+    #[test]
+    fn the_portable_code_agrees_with_fused_multiply_add() {
+        for (groups, weight) in [(1, (3, 3, 12, 20)), (3, (3, 3, 4, 6)), (12, (3, 3, 1, 12))] {
+            for (portable, fused) in run::<false>(groups, weight).iter().zip(run::<true>(groups, weight)) {
+                for (portable, fused) in portable.iter().zip(fused) {
+                    assert!((portable - fused).abs() <= 1e-5 * (1.0 + fused.abs()), "{portable} {fused}");
+                }
+            }
+        }
+    }
+}

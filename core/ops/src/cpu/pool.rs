@@ -146,16 +146,22 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Folds `step(total, tap, offset, pixel)` over the pixels that are reached, in row-major order.
+    /// Tap and pixel where a row and a column that are reached meet.
     #[inline(always)]
-    fn fold<R>(&self, mut total: R, mut step: impl FnMut(R, usize, usize, usize) -> R) -> R {
-        for &(a, row) in self.rows {
-            for &(b, column) in self.columns {
-                let pixel = row * self.width + column;
-                total = step(total, a * self.pool.kernel_width + b, self.base + pixel * self.pool.channels, pixel);
-            }
-        }
-        total
+    fn meet(&self, &(a, row): &(usize, usize), &(b, column): &(usize, usize)) -> (usize, usize) {
+        (a * self.pool.kernel_width + b, row * self.width + column)
+    }
+
+    /// The eight channels of a pixel on the other side.
+    #[inline(always)]
+    fn load(&self, from: &[f32], pixel: usize) -> Lanes {
+        Lanes::load_some(from, self.base + pixel * self.pool.channels, self.count)
+    }
+
+    #[inline(always)]
+    fn first_tap(&self) -> usize {
+        let tap = |reach: &[(usize, usize)]| reach.first().map_or(0, |&(tap, _)| tap);
+        tap(self.rows) * self.pool.kernel_width + tap(self.columns)
     }
 }
 
@@ -199,8 +205,13 @@ struct Average<'a> {
 impl Gather for Average<'_> {
     #[inline(always)]
     fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let add = |total: Lanes, _, at, _| total.plus(Lanes::load_some(self.x, at, place.count));
-        let total = place.fold(Lanes::ZERO, add);
+        let mut total = Lanes::ZERO;
+        for row in place.rows {
+            for column in place.columns {
+                let (_, pixel) = place.meet(row, column);
+                total = total.plus(place.load(self.x, pixel));
+            }
+        }
         let share = Lanes::splat(self.shares[place.pixel]);
         total.zip(share, |total, share| total * share).store_some(self.y, place.at, place.count);
     }
@@ -218,11 +229,14 @@ struct AverageBack<'a> {
 impl Gather for AverageBack<'_> {
     #[inline(always)]
     fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let old = Lanes::load_some(self.dx, place.at, place.count);
-        let add = |total: Lanes, _, at, pixel: usize| {
-            total.plus_scaled::<FMA>(self.shares[pixel], Lanes::load_some(self.dy, at, place.count))
-        };
-        place.fold(old, add).store_some(self.dx, place.at, place.count);
+        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        for row in place.rows {
+            for column in place.columns {
+                let (_, pixel) = place.meet(row, column);
+                total = total.plus_scaled::<FMA>(self.shares[pixel], place.load(self.dy, pixel));
+            }
+        }
+        total.store_some(self.dx, place.at, place.count);
     }
     fn len(&self) -> usize {
         self.dx.len()
@@ -239,17 +253,19 @@ struct Maximum<'a> {
 impl Gather for Maximum<'_> {
     #[inline(always)]
     fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let lowest = (Lanes::splat(f32::NEG_INFINITY), Lanes::splat(-1.0));
-        let (best, winner) = place.fold(lowest, |(best, winner), tap, at, _| {
-            let x = Lanes::load_some(self.x, at, place.count);
-            let tap = tap as f32;
-            // The first tap wins even if it is as low as can be; a NaN always wins.
-            let wins = |i: usize| x.0[i] > best.0[i] || x.0[i].is_nan() || winner.0[i] < 0.0;
-            (
-                Lanes(std::array::from_fn(|i| if wins(i) { x.0[i] } else { best.0[i] })),
-                Lanes(std::array::from_fn(|i| if wins(i) { tap } else { winner.0[i] })),
-            )
-        });
+        let mut best = Lanes::splat(f32::NEG_INFINITY);
+        let mut winner = Lanes::splat(place.first_tap() as f32);
+        for row in place.rows {
+            for column in place.columns {
+                let (tap, pixel) = place.meet(row, column);
+                let (x, tap) = (place.load(self.x, pixel), Lanes::splat(tap as f32));
+                winner = Lanes::select(x, best, |x, best| x > best, tap, winner);
+                best = Lanes::select(x, best, |x, best| x > best, x, best);
+                // A NaN always wins.
+                winner = Lanes::select(x, x, |x, _| x.is_nan(), tap, winner);
+                best = Lanes::select(x, x, |x, _| x.is_nan(), x, best);
+            }
+        }
         best.store_some(self.y, place.at, place.count);
         winner.store_some(self.winners, place.at, place.count);
     }
@@ -267,13 +283,15 @@ struct MaximumBack<'a> {
 impl Gather for MaximumBack<'_> {
     #[inline(always)]
     fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let old = Lanes::load_some(self.dx, place.at, place.count);
-        let total = place.fold(old, |total: Lanes, tap, at, _| {
-            let tap = tap as f32;
-            let winners = Lanes::load_some(self.winners, at, place.count);
-            let dy = Lanes::load_some(self.dy, at, place.count);
-            total.plus(dy.zip(winners, |dy, winner| if winner == tap { dy } else { 0.0 }))
-        });
+        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        for row in place.rows {
+            for column in place.columns {
+                let (tap, pixel) = place.meet(row, column);
+                let (winner, tap) = (place.load(self.winners, pixel), Lanes::splat(tap as f32));
+                let dy = place.load(self.dy, pixel);
+                total = total.plus(Lanes::select(winner, tap, |winner, tap| winner == tap, dy, Lanes::ZERO));
+            }
+        }
         total.store_some(self.dx, place.at, place.count);
     }
     fn len(&self) -> usize {

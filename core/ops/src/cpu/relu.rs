@@ -3,6 +3,7 @@
 use super::{
     buffer::{Buffer, allocate, consume, into_tensor},
     contiguous,
+    simd::{Kernel, Lanes, blocks, dispatch},
 };
 use crate::{OpError, Tensor4, shape::not_empty};
 use dfdx::{
@@ -37,13 +38,28 @@ pub fn relu<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, tape: &mut T) -> Result<Tensor4
             let dy = consume(&device, grads.get_or_alloc_mut(&kept)?)?;
             let dx = grads.get_or_alloc_mut(&input)?;
             let chunks = dx.par_chunks_mut(CHUNK).zip(dy.par_chunks(CHUNK)).zip(y.par_chunks(CHUNK));
-            chunks.for_each(|((dx, dy), y)| {
-                for ((dx, dy), &y) in dx.iter_mut().zip(dy).zip(y) {
-                    *dx += if y <= 0.0 { 0.0 } else { *dy };
-                }
-            });
+            chunks.for_each(|((dx, dy), y)| dispatch(Passed { dx, dy, y }));
             Ok(())
         });
     }
     Ok(y)
+}
+
+/// Adds `dy` to `dx` where the output was positive, or a NaN.
+struct Passed<'a> {
+    dx: &'a mut [f32],
+    dy: &'a [f32],
+    y: &'a [f32],
+}
+
+impl Kernel for Passed<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (first, count) in blocks(self.dx.len()) {
+            let load = |v: &[f32]| Lanes::load_some(v, first, count);
+            let passed = load(self.dy).zip(load(self.y), |dy, y| if y <= 0.0 { 0.0 } else { dy });
+            load(self.dx).plus(passed).store_some(self.dx, first, count);
+        }
+    }
 }

@@ -55,6 +55,12 @@ impl Lanes {
         Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
     }
 
+    /// `yes` in the lanes where `holds(a, b)`, `no` in the others.
+    #[inline(always)]
+    pub fn select(a: Self, b: Self, holds: impl Fn(f32, f32) -> bool, yes: Self, no: Self) -> Self {
+        Self(std::array::from_fn(|i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] }))
+    }
+
     /// `self + other`.
     #[inline(always)]
     pub fn plus(self, other: Self) -> Self {
