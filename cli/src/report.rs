@@ -106,7 +106,7 @@ fn truth_part(truth: &Truth, data: &str) -> String {
     let text = section("Ranking compared with stand-alone training", truth_rows(truth));
     match data_of(&truth.table) {
         Some(other) if other != data => {
-            format!("{text} Note: the table was measured on {other}, this run used {data}.\n")
+            format!("{text}  Note: the table was measured on {other}, this run used {data}.\n")
         }
         _ => text,
     }
