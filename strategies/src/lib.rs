@@ -1,4 +1,5 @@
 //! The built-in weight-sharing strategies, one module each. Each ends in the `inventory::submit!` that registers it;
 //! a program links them all by `use nas_strategies as _;`.
 
+mod ogd;
 mod plain;

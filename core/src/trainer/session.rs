@@ -96,7 +96,13 @@ impl<D: Target> Session<D> {
         let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
         let total_steps = (epochs * loader.batches()) as u64;
         let steps_per_arch = steps_per_arch(loader.batches());
-        let context = StrategyContext { space: space.clone(), spec: spec.clone(), device: device.clone(), total_steps };
+        let context = StrategyContext {
+            space: space.clone(),
+            spec: spec.clone(),
+            device: device.clone(),
+            total_steps,
+            steps_per_arch,
+        };
         let strategy = D::strategy_builder(strategy)(&config.strategy.options, context)?;
         let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
         let context = ControllerContext { space: space.clone(), rng: streams.rng("controller weights", 0) };
