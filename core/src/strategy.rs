@@ -200,7 +200,7 @@ pub trait SharingStrategy<D: Backend> {
         Vec::new()
     }
 
-    /// Named numbers for the metrics, read once an epoch.
+    /// Named numbers for the metrics, read once an epoch. Those named `time.*` may differ between two equal runs.
     fn telemetry(&self) -> Vec<(String, f64)> {
         Vec::new()
     }

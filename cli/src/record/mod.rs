@@ -59,7 +59,7 @@ impl Recorder {
                 dir.join("archs.csv"),
                 &["step", "epoch", "purpose", "arch", "accuracy", "truth", "params"],
             )?,
-            timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "seconds", "images_per_s"])?,
+            timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "metric", "value"])?,
             log: Log::create(dir.join("log.jsonl"))?,
             at: Place::default(),
             manifest,
@@ -102,6 +102,11 @@ impl Recorder {
 
     fn figures(&mut self, split: &str, figures: &[(String, f64)]) -> io::Result<()> {
         figures.iter().try_for_each(|(name, value)| self.metric(split, name, *value))
+    }
+
+    /// What differs between two equal runs.
+    fn time(&mut self, name: &str, value: f64) -> io::Result<()> {
+        self.timings.row(&[&self.at.epoch.to_string(), name, &value.to_string()])
     }
 
     fn arch(&mut self, purpose: &str, arch: &str, accuracy: f64, truth: &str, params: &str) -> io::Result<()> {
@@ -150,9 +155,12 @@ impl Observer for Recorder {
                 self.metric("train", "gradient_norm", done.gradient_norm)?;
                 self.metric("train", "fairness_min", done.fairness.0 as f64)?;
                 self.metric("train", "fairness_max", done.fairness.1 as f64)?;
-                self.figures("strategy", &done.telemetry)?;
-                let rate = self.at.images as f64 / done.seconds;
-                self.timings.row(&[&done.epoch.to_string(), &format!("{:.6}", done.seconds), &format!("{rate:.1}")])
+                let (times, figures): (Vec<_>, Vec<_>) =
+                    done.telemetry.iter().cloned().partition(|(name, _)| name.starts_with("time."));
+                self.figures("strategy", &figures)?;
+                self.time("train_s", done.seconds)?;
+                self.time("images_per_s", self.at.images as f64 / done.seconds)?;
+                times.iter().try_for_each(|(name, value)| self.time(name, *value))
             }
             Event::Probes(done) => self.probes(done),
             Event::Controller(done) => {
