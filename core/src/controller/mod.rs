@@ -1,12 +1,14 @@
 //! Controllers: which architecture to look at next, learned from rewards or not.
 
 mod evolution;
+mod reinforce;
 mod saved;
 #[cfg(test)]
 mod test_arms;
 mod uniform;
 
 pub use evolution::Evolution;
+pub use reinforce::Reinforce;
 pub use uniform::Uniform;
 
 use crate::arch::Arch;
