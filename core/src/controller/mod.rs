@@ -1,7 +1,14 @@
 //! Controllers: which architecture to look at next, learned from rewards or not.
 
+mod evolution;
+mod reinforce;
+mod saved;
+#[cfg(test)]
+mod test_arms;
 mod uniform;
 
+pub use evolution::Evolution;
+pub use reinforce::Reinforce;
 pub use uniform::Uniform;
 
 use crate::arch::Arch;
@@ -110,4 +117,25 @@ pub fn distinct(
         }
     }
     Ok(found)
+}
+
+/// Refuses an option outside its range.
+fn check(option: &str, given: impl std::fmt::Display, expected: &str, ok: bool) -> Result<(), ControllerError> {
+    match ok {
+        true => Ok(()),
+        false => {
+            Err(ControllerError::Option { option: option.into(), expected: expected.into(), found: given.to_string() })
+        }
+    }
+}
+
+/// Refuses what no controller can learn from: an architecture of another space, or a reward that is no number.
+fn check_observation(space: &dyn SearchSpace, arch: &Arch, reward: f64) -> Result<(), ControllerError> {
+    space.validate(arch).map_err(|e| ControllerError::Other(e.to_string()))?;
+    match reward.is_finite() {
+        true => Ok(()),
+        false => {
+            Err(ControllerError::Other(format!("expected a finite reward for {}, found {reward}", space.format(arch))))
+        }
+    }
 }

@@ -1,0 +1,166 @@
+//! An LSTM policy trained by REINFORCE, as in ENAS and DINAS.
+//!
+//! A policy `pi(arch)` (see [`policy`]) is drawn from, each drawn architecture is scored with shared weights, and
+//! the policy moves towards what did better than expected:
+//!
+//! ```text
+//! R    = accuracy + entropy-weight * H       H: entropy of the policy along the sample, a constant to the gradient
+//! A    = R - b                               b: moving average of R before this sample
+//! loss = mean over the batch of -A log pi(arch)
+//! ```
+//!
+//! The entropy is part of the reward [DINAS], not a term of the loss. The loss is minimised by Adam after clipping.
+//! Everything runs on the CPU with a device of its own, whatever the supernet runs on.
+
+mod adam;
+mod baseline;
+mod lstm;
+mod options;
+mod policy;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use super::{Controller, ControllerContext, ControllerError, check_observation, distinct};
+use crate::arch::Arch;
+use crate::options::parse_options;
+use crate::registry::ControllerDescriptor;
+use crate::space::SearchSpace;
+use crate::state::State;
+use adam::Adam;
+use baseline::Baseline;
+use options::Options;
+use policy::Policy;
+use rand_chacha::ChaCha8Rng;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Learns by REINFORCE which architectures score well.
+pub struct Reinforce {
+    space: Arc<dyn SearchSpace>,
+    options: Options,
+    policy: Policy,
+    adam: Adam,
+    baseline: Baseline,
+    /// Gradients of the loss so far in this batch, summed, and how many.
+    pending: Vec<Vec<f64>>,
+    observed: usize,
+    /// The last observations, at most one epoch of them, for telemetry.
+    seen: VecDeque<Seen>,
+}
+
+/// What telemetry averages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Seen {
+    entropy: f64,
+    log_prob: f64,
+    advantage: f64,
+}
+
+impl Reinforce {
+    fn new(options: Options, mut context: ControllerContext) -> Result<Self, ControllerError> {
+        options.validate()?;
+        let choices = context.space.decisions().iter().map(|d| d.choices.len()).collect();
+        let policy = Policy::new(choices, options.hidden, options.sharpness(), &mut context.rng)?;
+        let lengths: Vec<usize> = (0..policy.params().len()).map(|k| policy.values(k).len()).collect();
+        Ok(Self {
+            space: context.space,
+            adam: Adam::new(options.lr, options.weight_decay, &lengths),
+            baseline: Baseline::new(options.baseline_decay, None),
+            pending: lengths.iter().map(|n| vec![0.0; *n]).collect(),
+            observed: 0,
+            seen: VecDeque::new(),
+            policy,
+            options,
+        })
+    }
+
+    /// One step of Adam on the mean gradient of the batch, and the start of the next one.
+    fn update(&mut self) -> Result<(), ControllerError> {
+        let count = self.observed as f64;
+        let norm = self.pending.iter().flatten().map(|g| g * g).sum::<f64>().sqrt() / count;
+        if !norm.is_finite() {
+            return Err(ControllerError::Other(format!(
+                "the gradient of controller reinforce has norm {norm} in update {}: lower lr",
+                self.adam.steps + 1
+            )));
+        }
+        // Not above 1, so that small gradients stay small.
+        let factor = (self.options.clip / (norm + 1e-6)).min(1.0) / count;
+        self.adam.next_step();
+        for (k, pending) in self.pending.iter_mut().enumerate() {
+            pending.iter_mut().for_each(|g| *g *= factor);
+            let mut weights = self.policy.values(k);
+            self.adam.update(k, &mut weights, pending);
+            self.policy.set(k, weights)?;
+            pending.fill(0.0);
+        }
+        self.observed = 0;
+        Ok(())
+    }
+}
+
+impl Controller for Reinforce {
+    fn samples_per_epoch(&self) -> usize {
+        self.options.samples
+    }
+
+    fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError> {
+        self.policy.sample(rng)
+    }
+
+    fn observe(&mut self, arch: &Arch, reward: f64) -> Result<(), ControllerError> {
+        check_observation(self.space.as_ref(), arch, reward)?;
+        let (score, gradient) = self.policy.score_with_gradient(arch)?;
+        let advantage = self.baseline.advantage(reward + self.options.entropy_weight * score.entropy);
+        for (sum, g) in self.pending.iter_mut().flatten().zip(gradient.iter().flatten()) {
+            *sum -= advantage * f64::from(*g);
+        }
+        self.observed += 1;
+        if self.seen.len() == self.options.samples {
+            self.seen.pop_front();
+        }
+        self.seen.push_back(Seen { entropy: score.entropy, log_prob: score.log_prob, advantage });
+        if self.observed == self.options.batch { self.update() } else { Ok(()) }
+    }
+
+    /// The likeliest choice of every decision first, then samples in the order drawn. A policy that has become sure of
+    /// itself draws little else and may give fewer than `n`.
+    fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError> {
+        let mut found = distinct(vec![self.policy.greedy()?], n, || self.policy.sample(rng))?;
+        found.truncate(n);
+        Ok(found)
+    }
+
+    /// The baseline, and means over the last epoch of observations: entropy in nats, log-probability, advantage.
+    fn telemetry(&self) -> Vec<(String, f64)> {
+        let Some(baseline) = self.baseline.value() else { return Vec::new() };
+        let mean = |of: fn(&Seen) -> f64| self.seen.iter().map(of).sum::<f64>() / self.seen.len() as f64;
+        vec![
+            ("reward_baseline".into(), baseline),
+            ("entropy".into(), mean(|s| s.entropy)),
+            ("log_prob".into(), mean(|s| s.log_prob)),
+            ("advantage".into(), mean(|s| s.advantage)),
+        ]
+    }
+
+    fn save(&self) -> Result<State, ControllerError> {
+        Ok(self.to_state())
+    }
+
+    fn load(&mut self, state: &State) -> Result<(), ControllerError> {
+        self.set_state(state)
+    }
+}
+
+inventory::submit! {
+    ControllerDescriptor {
+        name: "reinforce",
+        summary: "an LSTM policy trained by REINFORCE on accuracy with shared weights",
+        reference: "Williams 1992; ENAS (Pham et al. 2018); reward with entropy as in DINAS",
+        options: || crate::options::example(&Options::default()),
+        build: |options, context: ControllerContext| {
+            Ok(Box::new(Reinforce::new(parse_options("controller", options)?, context)?))
+        },
+    }
+}

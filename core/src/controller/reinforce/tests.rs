@@ -1,0 +1,186 @@
+//! What the whole controller promises.
+
+use super::policy::{Policy, Sharpness};
+use crate::arch::Arch;
+use crate::controller::test_arms::*;
+use crate::controller::{Controller, ControllerContext};
+use crate::options::{example, parse_options};
+use crate::streams::Streams;
+
+const PLAIN: Sharpness = Sharpness { temperature: 1.0, tanh: 0.0 };
+
+/// The default rate of 3e-4 is meant for thousands of samples; this is that of ENAS, tenfold.
+const FAST: &str = "lr = 0.0035";
+
+/// A policy far from uniform: initial weights times `scale`.
+fn policy(choices: &[usize], sharpness: Sharpness, scale: f32) -> Policy {
+    let mut policy = Policy::new(choices.to_vec(), 4, sharpness, &mut Streams::new(7).rng("test", 0)).unwrap();
+    for k in 0..policy.params().len() {
+        let values = policy.values(k).into_iter().map(|w| scale * w).collect();
+        policy.set(k, values).unwrap();
+    }
+    policy
+}
+
+#[test]
+fn gradients_match_finite_differences_in_every_element() {
+    for sharpness in [PLAIN, Sharpness { temperature: 0.5, tanh: 2.0 }] {
+        let mut policy = policy(&[3, 2, 4], sharpness, 8.0);
+        let arch = Arch::new([2, 0, 1]);
+        let (score, gradients) = policy.score_with_gradient(&arch).unwrap();
+        assert_eq!(score, policy.score(&arch).unwrap());
+        for (k, gradient) in gradients.iter().enumerate() {
+            let values = policy.values(k);
+            for (i, g) in gradient.iter().enumerate() {
+                let mut at = |step: f32| {
+                    let mut moved = values.clone();
+                    moved[i] += step;
+                    policy.set(k, moved).unwrap();
+                    policy.score(&arch).unwrap().log_prob
+                };
+                let slope = (at(1e-2) - at(-1e-2)) / 2e-2;
+                let name = &policy.params()[k].name;
+                assert!((slope - f64::from(*g)).abs() < 1e-3 + 1e-2 * slope.abs(), "{name}[{i}]: {slope} {g}");
+            }
+            assert!(gradient.iter().any(|g| *g != 0.0), "{} learns nothing", policy.params()[k].name);
+            policy.set(k, values).unwrap();
+        }
+    }
+}
+
+#[test]
+fn probabilities_sum_to_one_and_are_those_of_the_samples() {
+    let policy = policy(&[3, 3], PLAIN, 8.0);
+    let space = tiny();
+    let prob = |index| policy.score(&space.nth(index)).unwrap().log_prob.exp();
+    let probs: Vec<f64> = (0..9).map(prob).collect();
+    assert!((probs.iter().sum::<f64>() - 1.0).abs() < 1e-5);
+
+    let mut rng = Streams::new(0).rng("test", 1);
+    let (n, mut counts) = (5000, [0.0; 9]);
+    for _ in 0..n {
+        counts[space.index(&policy.sample(&mut rng).unwrap()) as usize] += 1.0;
+    }
+    let chi2: f64 = probs.iter().zip(counts).map(|(p, count)| (count - p * n as f64).powi(2) / (p * n as f64)).sum();
+    // The 99.9% quantile for 8 degrees of freedom.
+    assert!(chi2 < 26.12, "{chi2}: {probs:?} {counts:?}");
+
+    let likeliest = (0..9).max_by(|a, b| probs[*a].total_cmp(&probs[*b])).unwrap();
+    assert_eq!(policy.greedy().unwrap(), space.nth(likeliest as u64));
+}
+
+#[test]
+fn temperature_flattens_and_tanh_bounds_the_logits() {
+    let entropy =
+        |temperature, tanh| policy(&[5], Sharpness { temperature, tanh }, 20.0).score(&Arch::new([0])).unwrap().entropy;
+    assert!(entropy(0.2, 0.0) < entropy(1.0, 0.0) && entropy(1.0, 0.0) < entropy(5.0, 0.0));
+    assert!(entropy(1.0, 0.0) < entropy(1.0, 0.01) && entropy(1.0, 0.01) <= 5_f64.ln());
+    // Logits within 0.01 of 0 are a nearly uniform policy however large the weights.
+    assert!(5_f64.ln() - entropy(1.0, 0.01) < 1e-3);
+}
+
+/// With equal accuracies and an advantage that is only entropy the direction must be that of `log pi`, never that of
+/// the entropy itself: the update is the gradient of the log-probability, scaled.
+#[test]
+fn entropy_is_a_constant_to_the_gradient() {
+    let options = |weight: f64, batch| {
+        let text = format!("entropy-weight = {weight:?}\nbatch = {batch}\nhidden = 4");
+        parse_options("controller", &text.parse().unwrap()).unwrap()
+    };
+    let context = || ControllerContext { space: tiny(), rng: Streams::new(0).rng("test", 0) };
+    let mut with = super::Reinforce::new(options(0.5, 10), context()).unwrap();
+    let (first, second) = (Arch::new([0, 1]), Arch::new([2, 2]));
+    with.observe(&first, 0.4).unwrap();
+    // The first reward is the baseline, so nothing has come together yet.
+    assert!(with.pending.iter().flatten().all(|g| *g == 0.0));
+    with.observe(&second, 0.7).unwrap();
+
+    let entropy = |arch| with.policy.score(arch).unwrap().entropy;
+    let advantage = 0.3 + 0.5 * (entropy(&second) - entropy(&first));
+    let (_, gradient) = with.policy.score_with_gradient(&second).unwrap();
+    for (found, g) in with.pending.iter().flatten().zip(gradient.iter().flatten()) {
+        assert!((found + advantage * f64::from(*g)).abs() < 1e-12);
+    }
+}
+
+/// Criterion, for each of 5 seeds: after 400 observations the likeliest architecture is the best of the nine, and 100
+/// fresh samples score above 100 uniform ones.
+#[test]
+fn it_finds_the_best_of_nine_where_uniform_does_not_improve() {
+    for seed in 0..5 {
+        let (mut learner, mut rng) = build("reinforce", FAST, tiny(), seed).unwrap();
+        learn(learner.as_mut(), &mut rng, 400, reward);
+        let proposals = learner.propose(3, &mut rng).unwrap();
+        assert_eq!(proposals[0], best(), "seed {seed}");
+        let (mut uniform, mut uniform_rng) = build("uniform", "", tiny(), seed).unwrap();
+        let learned = mean_reward(learner.as_mut(), &mut rng, 100, reward);
+        let random = mean_reward(uniform.as_mut(), &mut uniform_rng, 100, reward);
+        assert!(learned > random, "seed {seed}: {learned} {random}");
+    }
+}
+
+#[test]
+fn saved_and_loaded_in_the_middle_of_a_batch_it_goes_on_as_if_never_stopped() {
+    goes_on_as_if_never_stopped("reinforce", "lr = 0.0035\nbatch = 4\nsamples = 20\nhidden = 8", 30);
+}
+
+#[test]
+fn state_of_another_size_or_of_nothing_is_refused_and_changes_nothing() {
+    let (small, _) = build("reinforce", "hidden = 8", tiny(), 0).unwrap();
+    let (mut large, _) = build("reinforce", "hidden = 16", tiny(), 0).unwrap();
+    let before = large.save().unwrap();
+    let error = large.load(&small.save().unwrap()).unwrap_err().to_string();
+    assert!(error.contains("expected tensor start of shape [1, 16], found shape [1, 8]"), "{error}");
+    assert!(large.load(&crate::state::State::default()).is_err());
+    assert_eq!(large.save().unwrap(), before);
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bits() {
+    let run = |seed| {
+        let (mut controller, mut rng) = build("reinforce", "hidden = 8\nlr = 0.01", nasbench201(), seed).unwrap();
+        for k in 0..20 {
+            let arch = controller.sample(&mut rng).unwrap();
+            controller.observe(&arch, f64::from(k) / 20.0).unwrap();
+        }
+        let proposals = controller.propose(10, &mut rng).unwrap();
+        assert_eq!(proposals.len(), 10);
+        (proposals, controller.save().unwrap(), controller.telemetry())
+    };
+    assert_eq!(run(1), run(1));
+    assert_ne!(run(1).1, run(2).1);
+    assert!(run(1).2.iter().all(|(_, value)| value.is_finite()));
+}
+
+#[test]
+fn options_out_of_range_and_senseless_observations_are_errors() {
+    let bad = [
+        ("hidden = 0", "controller option hidden: expected 1 to 4096, found 0"),
+        ("lr = 0.0", "controller option lr: expected a finite number above 0, found 0"),
+        ("clip = nan", "controller option clip: expected a finite number above 0, found NaN"),
+        ("tanh = -1.0", "controller option tanh: expected a finite number of at least 0, found -1"),
+        ("baseline-decay = 1.0", "controller option baseline-decay: expected at least 0 and below 1, found 1"),
+        ("batch = 0", "controller option batch: expected at least 1, found 0"),
+        ("weight_decay = 0.1", "did you mean `weight-decay`?"),
+    ];
+    for (options, message) in bad {
+        let error = build("reinforce", options, tiny(), 0).err().unwrap().to_string();
+        assert!(error.contains(message), "{error}");
+    }
+    let (mut controller, mut rng) = build("reinforce", "", tiny(), 0).unwrap();
+    assert!(controller.observe(&Arch::new([0]), 0.5).is_err());
+    assert!(controller.observe(&Arch::new([0, 0]), f64::NAN).is_err());
+    assert!(controller.propose(0, &mut rng).unwrap().is_empty());
+    // A temperature that makes infinite logits ends the run with advice, not with a panic.
+    let (mut controller, mut rng) = build("reinforce", "temperature = 1e-300", tiny(), 0).unwrap();
+    let error = controller.sample(&mut rng).unwrap_err().to_string();
+    assert!(error.contains("raise temperature"), "{error}");
+}
+
+#[test]
+fn its_example_options_are_its_defaults() {
+    let text = example(&super::Options::default());
+    assert!(text.contains("entropy-weight = 0.005"), "{text}");
+    let parsed: super::Options = parse_options("controller", &text.parse().unwrap()).unwrap();
+    assert_eq!(parsed, super::Options::default());
+}

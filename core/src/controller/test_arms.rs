@@ -1,0 +1,92 @@
+//! Small searches with known rewards.
+
+use super::{Controller, ControllerContext};
+use crate::arch::Arch;
+use crate::registry::{BuildError, ControllerDescriptor, find};
+use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
+use crate::streams::Streams;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+const SCALE: Scale = Scale { image: [16, 16, 3], classes: 10, width: 8, cells: 1 };
+
+/// The space of nine architectures.
+pub(super) fn tiny() -> Arc<dyn SearchSpace> {
+    Arc::new(Tiny::new(SCALE))
+}
+
+/// Six decisions of five choices.
+pub(super) fn nasbench201() -> Arc<dyn SearchSpace> {
+    Arc::new(NasBench201::new(SCALE))
+}
+
+/// A controller as a run builds it, and its stream of draws.
+pub(super) fn build(
+    name: &str,
+    options: &str,
+    space: Arc<dyn SearchSpace>,
+    seed: u64,
+) -> Result<(Box<dyn Controller>, ChaCha8Rng), BuildError> {
+    let streams = Streams::new(seed);
+    let context = ControllerContext { space, rng: streams.rng("controller weights", 0) };
+    let controller = (find::<ControllerDescriptor>(name)?.build)(&options.parse().unwrap(), context)?;
+    Ok((controller, streams.rng("controller", 0)))
+}
+
+/// Rewards of the nine architectures of [`tiny`], mean 0.5: the best one, 12, takes neither the best first choice on
+/// average (2) nor the best second one (0), so that a policy of independent decisions has a harder time.
+const REWARDS: [[f64; 3]; 3] = [[0.50, 0.40, 0.30], [0.45, 0.35, 0.80], [0.65, 0.65, 0.40]];
+
+/// The best architecture by [`reward`].
+pub(super) fn best() -> Arch {
+    Arch::new([1, 2])
+}
+
+/// The known reward of an architecture of [`tiny`].
+pub(super) fn reward(arch: &Arch) -> f64 {
+    REWARDS[arch.choices()[0]][arch.choices()[1]]
+}
+
+/// Lets a controller learn from so many samples; their rewards.
+pub(super) fn learn(
+    controller: &mut dyn Controller,
+    rng: &mut ChaCha8Rng,
+    samples: usize,
+    reward: impl Fn(&Arch) -> f64,
+) -> Vec<f64> {
+    let one = |_| {
+        let arch = controller.sample(rng).unwrap();
+        controller.observe(&arch, reward(&arch)).unwrap();
+        reward(&arch)
+    };
+    (0..samples).map(one).collect()
+}
+
+/// The mean reward of fresh samples.
+pub(super) fn mean_reward(
+    controller: &mut dyn Controller,
+    rng: &mut ChaCha8Rng,
+    samples: usize,
+    reward: impl Fn(&Arch) -> f64,
+) -> f64 {
+    (0..samples).map(|_| reward(&controller.sample(rng).unwrap())).sum::<f64>() / samples as f64
+}
+
+/// Learns on in two controllers, the second of which was loaded from the saved first: all draws must agree.
+pub(super) fn goes_on_as_if_never_stopped(name: &str, options: &str, before: usize) {
+    let (mut first, mut rng) = build(name, options, tiny(), 3).unwrap();
+    learn(first.as_mut(), &mut rng, before, reward);
+    let state = first.save().unwrap();
+    // Through JSON, as a checkpoint stores it, and into a controller of other initial weights.
+    let json = serde_json::to_string(&state.values).unwrap();
+    let state = crate::state::State { values: serde_json::from_str(&json).unwrap(), ..state };
+    let (mut second, _) = build(name, options, tiny(), 4).unwrap();
+    second.load(&state).unwrap();
+    assert_eq!(second.save().unwrap(), state);
+    assert_eq!(first.telemetry(), second.telemetry());
+
+    let mut same = rng.clone();
+    assert_eq!(learn(first.as_mut(), &mut rng, 40, reward), learn(second.as_mut(), &mut same, 40, reward));
+    assert_eq!(first.save().unwrap(), second.save().unwrap());
+    assert_eq!(first.propose(5, &mut rng).unwrap(), second.propose(5, &mut same).unwrap());
+}
