@@ -2,6 +2,7 @@
 
 mod error;
 mod evaluate;
+mod evaluate_all;
 mod memory;
 mod probes;
 mod run;

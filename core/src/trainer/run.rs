@@ -146,13 +146,9 @@ impl<D: Target> Session<D> {
     /// Evaluates the probes; false if `cancel` came first.
     fn probe(&mut self, epoch: usize, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
         let Some(probes) = &self.probes else { return Ok(true) };
-        let mut accuracies = Vec::with_capacity(probes.archs.len());
-        for arch in &probes.archs {
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
-            accuracies.push(self.evaluate(arch)?);
-        }
+        let Some(accuracies) = self.evaluate_all(&probes.archs, cancel, &mut |_, _| Ok(()))? else {
+            return Ok(false);
+        };
         let immediate = self.immediate.summary();
         let Some(probes) = &mut self.probes else { return Ok(true) };
         probes.push(accuracies)?;
