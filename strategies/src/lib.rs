@@ -1,4 +1,6 @@
 //! The built-in weight-sharing strategies, one module each. Each ends in the `inventory::submit!` that registers it;
 //! a program links them all by `use nas_strategies as _;`.
 
+mod fairnas;
 mod plain;
+mod reduce;
