@@ -49,6 +49,8 @@ pub struct StrategyContext<D: Backend> {
     pub device: D,
     /// Steps of the whole run, for schedules.
     pub total_steps: u64,
+    /// Consecutive steps that one plan trains.
+    pub steps_per_arch: usize,
 }
 
 /// One active parameter in one step. Active is what the step's paths run through.
@@ -133,8 +135,8 @@ pub enum StrategyError {
     Other(String),
 }
 
-/// A way to share weights.
-pub trait SharingStrategy<D: Backend>: Send {
+/// A way to share weights. It may hold tensors of its device, which for CUDA must stay on their thread.
+pub trait SharingStrategy<D: Backend> {
     /// The architectures of the coming step, 1 to [`MAX_PATHS`].
     ///
     /// # Errors

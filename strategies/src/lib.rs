@@ -2,5 +2,6 @@
 //! a program links them all by `use nas_strategies as _;`.
 
 mod fairnas;
+mod ogd;
 mod plain;
 mod reduce;

@@ -153,7 +153,7 @@ impl<D: Backend> Network<D> {
         images: Tensor4<D>,
         tree: &PrefixTree,
         norms: Option<&NormTable<D>>,
-        each: &mut dyn FnMut(usize, &Tensor4<D>) -> Result<bool, E>,
+        mut each: impl FnMut(usize, &Tensor4<D>) -> Result<bool, E>,
     ) -> Result<(), E> {
         let pass = Pass { norms, ..Pass::PLAIN };
         let mut run = Run { network: self, pass: &pass, captured: Vec::new(), moments: Vec::new() };

@@ -47,12 +47,12 @@ impl Case {
     fn tree(&self, pass: &Pass<'_, Cpu>, bind: &dyn Fn(usize, usize) -> usize) -> Vec<Vec<u32>> {
         let tree = PrefixTree::new(&self.programs, bind);
         let mut scores = vec![Vec::new(); self.programs.len()];
-        let mut keep = |program: usize, found: &Tensor4<Cpu>| {
+        let keep = |program: usize, found: &Tensor4<Cpu>| {
             assert!(scores[program].is_empty());
             scores[program] = bits(found);
             Ok::<_, OpError>(true)
         };
-        self.network.infer_tree(self.images.clone(), &tree, pass.norms, &mut keep).unwrap();
+        self.network.infer_tree(self.images.clone(), &tree, pass.norms, keep).unwrap();
         scores
     }
 }
@@ -113,10 +113,10 @@ fn the_walk_stops_when_told() {
     let case = Case::new(&*spaces()[1], 6);
     let tree = PrefixTree::new(&case.programs, &|_, _| 0);
     let mut seen = 0;
-    let mut stop = |_: usize, _: &Tensor4<Cpu>| {
+    let stop = |_: usize, _: &Tensor4<Cpu>| {
         seen += 1;
         Ok::<_, OpError>(seen < 2)
     };
-    case.network.infer_tree(case.images.clone(), &tree, None, &mut stop).unwrap();
+    case.network.infer_tree(case.images.clone(), &tree, None, stop).unwrap();
     assert_eq!(seen, 2);
 }

@@ -8,6 +8,9 @@ pub use nasbench_macro::NasBenchMacro;
 pub use nasbench201::NasBench201;
 pub use tiny::Tiny;
 
+#[cfg(test)]
+mod tests;
+
 use crate::arch::Arch;
 use crate::network::{Value, WireError, Wiring};
 use rand::{Rng, RngCore};

@@ -116,11 +116,11 @@ impl<D: Backend> Evaluator<D> {
         let norms = running.map(|running| running.table(network.device())).transpose()?;
         let mut tallies = vec![Tally::default(); count];
         for batch in &self.valid {
-            let mut add = |program: usize, scores: &Tensor4<D>| {
+            let add = |program: usize, scores: &Tensor4<D>| {
                 tallies[program].add::<D>(scores, &batch.labels);
                 Ok::<_, OpError>(!cancelled())
             };
-            network.infer_tree(batch.images.clone(), tree, norms.as_ref(), &mut add)?;
+            network.infer_tree(batch.images.clone(), tree, norms.as_ref(), add)?;
             if cancelled() {
                 return Ok(None);
             }

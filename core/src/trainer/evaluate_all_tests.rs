@@ -1,19 +1,19 @@
 //! Many architectures at once through a session, against one at a time.
 
+use super::{RunError, Session};
+use crate::arch::Arch;
+use crate::config::RunConfig;
+use crate::data;
+use crate::event::{Event, Purpose};
 use dfdx::tensor::Cpu;
-use nas_core::arch::Arch;
-use nas_core::config::RunConfig;
-use nas_core::data;
-use nas_core::event::{Event, Purpose};
-use nas_core::trainer::{RunError, Session};
-use nas_strategies as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn session(space: &str, bn: &str, truth: &str) -> Session<Cpu> {
     let text = format!(
-        "[space]\nname = \"{space}\"\nwidth = 1\n[data]\nlimit_train = 12\nlimit_valid = 12\n\
-         [train]\nepochs = 1\nbatch_size = 4\n\
+        "[strategy]\nname = \"scripted\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
+         [data]\nlimit_train = 16\nlimit_valid = 12\n\
+         [train]\nepochs = 1\nbatch_size = 4\nsteps_per_arch = 2\n\
          [eval]\nbn = \"{bn}\"\nimages = 10\nbatch_size = 4\nrecalibrate_images = 4\n\
          [probes]\ncount = 3\n[search]\nproposals = 2\n[truth]\nsamples = \"{truth}\"\n"
     );

@@ -1,0 +1,274 @@
+//! Orthogonal gradient descent: what an architecture learns is kept away from the inputs that the architectures
+//! before it have sent through the layers they share, so that their outputs stay as they were.
+//!
+//! For each layer with weights `W`, `[d, c_out]`, a projector `P = (I + R^T R / alpha)^-1` is kept, `R` the recorded
+//! inputs of the layer, one patch of `d` elements a row. An update `U` of the weights becomes `P U`: in directions that
+//! were used much nothing is left of it, in others all. Recorded outputs `R W` then change by
+//! `R P U`, at most `sqrt(alpha) / 2` times the norm of `U`. See `docs/dinas.md`.
+//!
+//! Weight decay and momentum: with `project = "update"`, both are part of what is projected. With
+//! `project = "gradient"`, the momentum buffer holds projected gradients, and decay is added unprojected.
+
+mod cost;
+mod evidence;
+mod layout;
+mod options;
+mod projector;
+mod records;
+mod saved;
+mod spd;
+mod tally;
+#[cfg(test)]
+mod tests;
+
+use layout::Layout;
+use nas_core::network::{LayerId, NetworkSpec, Role};
+use nas_core::optimizer::sum_of_squares;
+use nas_core::options::{example, parse_options};
+use nas_core::registry::{BuildError, StrategyDescriptor};
+use nas_core::state::State;
+use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
+use nas_ops::{Backend, OpError, Tensor4};
+use options::{Options, Order, Project, Settings};
+use records::Record;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+use tally::{Tally, group_of};
+use toml::Table;
+
+/// A layer under a weight set: `(set, layer)`.
+type Key = (usize, LayerId);
+
+/// Trains one drawn architecture a step with projected updates.
+struct Ogd<D: Backend> {
+    settings: Settings,
+    spec: Arc<NetworkSpec>,
+    device: D,
+    /// By layer; `None` where nothing is projected.
+    layouts: Vec<Option<Layout>>,
+    records: BTreeMap<Key, Record<D>>,
+    tally: Tally,
+    /// The step to come.
+    next_step: u64,
+    notes: Vec<String>,
+}
+
+/// Where the two parameters of one layer are in a step.
+#[derive(Default, Clone, Copy)]
+struct Places {
+    weight: Option<usize>,
+    bias: Option<usize>,
+}
+
+impl<D: Backend> Ogd<D> {
+    fn new(options: Options, context: &StrategyContext<D>) -> Result<Self, StrategyError> {
+        let settings = Settings::new(options, context.steps_per_arch, context.total_steps)?;
+        let spec = context.spec.clone();
+        let covered = |layout: &Layout| settings.options.classifier || !layout.bias;
+        let layouts: Vec<_> = spec.layers.iter().map(|layer| Layout::of(&layer.kind).filter(covered)).collect();
+        let names = spec.layers.iter().zip(&layouts).filter(|(_, layout)| layout.is_some());
+        let tally = Tally::new(names.map(|(layer, _)| group_of(&layer.name).to_string()));
+        let notes = cost::notes(context, &settings, &layouts);
+        let device = context.device.clone();
+        Ok(Self { settings, spec, device, layouts, records: BTreeMap::new(), tally, next_step: 0, notes })
+    }
+
+    fn warming_up(&self) -> bool {
+        self.next_step < self.settings.options.warm_up
+    }
+
+    /// Records and projects, in the order that the options ask for.
+    fn act(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
+        self.tally.enter(step.epoch);
+        if self.warming_up() {
+            return Ok(());
+        }
+        match self.settings.options.order {
+            Order::ProjectThenUpdate => {
+                self.project(step)?;
+                self.record(step)
+            }
+            Order::UpdateThenProject => {
+                self.record(step)?;
+                self.project(step)
+            }
+        }
+    }
+
+    fn record(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
+        let started = Instant::now();
+        let alpha = self.settings.alpha_at(step.number);
+        let (samples, stride) = (self.settings.samples, self.settings.options.location_stride);
+        for seen in &step.inputs {
+            let Some(layout) = self.layouts.get(seen.layer).copied().flatten() else { continue };
+            let Some(path) = step.paths.get(seen.path) else { continue };
+            let set = SharingStrategy::<D>::bind(self, &path.arch, seen.layer);
+            let evidence = evidence::Evidence::new(&layout, &layout.rows(&seen.input, samples, stride)?)?;
+            let record = self.records.entry((set, seen.layer)).or_default();
+            record.observe(evidence, alpha, &self.settings)?;
+        }
+        self.tally.seconds[0] += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn project(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
+        let alpha = self.settings.alpha_at(step.number);
+        let mut layers: BTreeMap<Key, Places> = BTreeMap::new();
+        for (place, param) in step.params.iter().enumerate() {
+            let places = layers.entry((param.set, param.layer)).or_default();
+            match param.role {
+                Role::Weight => places.weight = Some(place),
+                Role::Bias => places.bias = Some(place),
+                Role::Scale | Role::Shift => {}
+            }
+        }
+        let (mut before, mut after) = (0.0, 0.0);
+        for (key, places) in layers {
+            let Some(layout) = self.layouts.get(key.1).copied().flatten() else { continue };
+            let Some(weight) = places.weight else { continue };
+            let bias = places.bias.filter(|_| layout.bias);
+            self.refresh(key, step.number, alpha)?;
+
+            let started = Instant::now();
+            let read = |place: usize| self.chosen(&step.params[place]).cloned();
+            let Some(old) = read(weight).map(|weight| (weight, bias.and_then(read))) else { continue };
+            let old_squares = squares(&old);
+            before += old_squares;
+            let Some(projector) = self.records.get(&key).and_then(Record::restriction) else {
+                after += old_squares;
+                continue;
+            };
+            let joined = projector.apply(layout.join(&old.0, old.1.as_ref())?)?;
+            let mut new = layout.split(joined, &old.0)?;
+            let new_squares = squares(&new);
+            after += new_squares;
+            if self.settings.options.shrink_only && old_squares > 0.0 {
+                new = shrunk(old, (new_squares / old_squares).sqrt())?;
+            }
+            self.write(&mut step.params[weight], new.0);
+            if let (Some(bias), Some(value)) = (bias, new.1) {
+                self.write(&mut step.params[bias], value);
+            }
+            self.tally.seconds[2] += started.elapsed().as_secs_f64();
+        }
+        if before > 0.0 {
+            self.tally.norm_ratio.push((after / before).sqrt());
+        }
+        Ok(())
+    }
+
+    /// Brings the projector of a layer up to date where that is due, and notes its trace.
+    fn refresh(&mut self, key: Key, step: u64, alpha: f64) -> Result<(), OpError> {
+        let started = Instant::now();
+        let record = self.records.entry(key).or_default();
+        let refreshed = record.refresh(step, alpha, &self.settings, &self.device)?;
+        let projector = record.projector.as_ref();
+        if refreshed && projector.is_some_and(|p| p.raised > 1.0) {
+            self.tally.jitter_events += 1;
+        }
+        let trace_ratio = projector.map_or(1.0, |p| p.trace_ratio);
+        self.tally.trace(group_of(&self.spec.layers[key.1].name), trace_ratio);
+        self.tally.seconds[1] += started.elapsed().as_secs_f64();
+        Ok(())
+    }
+
+    fn chosen<'a>(&self, param: &'a ParamStep<D>) -> Option<&'a Tensor4<D>> {
+        match self.settings.options.project {
+            Project::Update => param.update.as_ref(),
+            Project::Gradient => Some(&param.gradient),
+        }
+    }
+
+    fn write(&self, param: &mut ParamStep<D>, value: Tensor4<D>) {
+        match self.settings.options.project {
+            Project::Update => param.update = Some(value),
+            Project::Gradient => param.gradient = value,
+        }
+    }
+}
+
+/// A weight and, where it has one, its bias.
+type Pair<D> = (Tensor4<D>, Option<Tensor4<D>>);
+
+fn squares<D: Backend>((weight, bias): &Pair<D>) -> f64 {
+    sum_of_squares(weight) + bias.as_ref().map_or(0.0, sum_of_squares)
+}
+
+fn shrunk<D: Backend>((weight, bias): Pair<D>, factor: f64) -> Result<Pair<D>, OpError> {
+    use dfdx::prelude::TryMul;
+    let shrink = |x: Tensor4<D>| x.try_mul(factor as f32).map_err(OpError::device("ogd"));
+    Ok((shrink(weight)?, bias.map(shrink).transpose()?))
+}
+
+impl<D: Backend> SharingStrategy<D> for Ogd<D> {
+    fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
+        let arch = (sampler.draw)().map_err(StrategyError::Other)?;
+        Ok(vec![Path { arch, weight: 1.0 }])
+    }
+
+    fn capture(&self, layer: LayerId) -> bool {
+        !self.warming_up() && self.layouts.get(layer).is_some_and(Option::is_some)
+    }
+
+    fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
+        match self.settings.options.project {
+            Project::Gradient => self.act(step),
+            Project::Update => Ok(()),
+        }
+    }
+
+    fn before_apply(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
+        match self.settings.options.project {
+            Project::Gradient => Ok(()),
+            Project::Update => self.act(step),
+        }
+    }
+
+    fn after_update(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
+        self.next_step = step.number + 1;
+        Ok(())
+    }
+
+    fn end_arch(&mut self, _: &[Path]) -> Result<(), StrategyError> {
+        for record in self.records.values_mut() {
+            record.end_arch(&self.settings)?;
+        }
+        Ok(())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+
+    fn telemetry(&self) -> Vec<(String, f64)> {
+        let mut numbers = vec![("alpha".into(), self.settings.alpha_at(self.next_step.saturating_sub(1)))];
+        numbers.extend(self.tally.telemetry());
+        numbers
+    }
+
+    fn save(&self) -> Result<State, StrategyError> {
+        Ok(self.to_state()?)
+    }
+
+    fn load(&mut self, state: &State) -> Result<(), StrategyError> {
+        Ok(self.set_state(state)?)
+    }
+}
+
+fn build<D: Backend>(options: &Table, context: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> {
+    let options: Options = parse_options("strategy", options)?;
+    Ok(Box::new(Ogd::new(options, &context)?))
+}
+
+inventory::submit! {
+    StrategyDescriptor {
+        name: "ogd",
+        summary: "updates orthogonal to what earlier architectures sent through the layers they share (DINAS)",
+        reference: "Niu et al., Disturbance-immune Weight Sharing for Neural Architecture Search, Neural Networks 2021",
+        options: || example(&Options::default()),
+        cpu: build,
+        #[cfg(feature = "cuda")]
+        cuda: build,
+    }
+}

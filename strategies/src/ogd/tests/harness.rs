@@ -1,0 +1,155 @@
+//! Steps on a supernet as the loop makes them, with everything in reach.
+
+use super::super::Ogd;
+use super::super::options::Options;
+use dfdx::prelude::*;
+use nas_core::arch::Arch;
+use nas_core::network::{Network, NetworkSpec, Pass, Program};
+use nas_core::optimizer::Sgd;
+use nas_core::options::parse_options;
+use nas_core::space::{Scale, SearchSpace, Tiny};
+use nas_core::strategy::{LayerInput, ParamStep, Path, SharingStrategy, Step, StrategyContext};
+use nas_core::streams::Streams;
+use nas_ops::Tensor4;
+use rand::Rng;
+use std::sync::Arc;
+
+/// Steps that the alpha schedule counts on.
+const TOTAL_STEPS: u64 = 20;
+
+/// A supernet of the space `tiny` under training.
+pub struct Harness {
+    pub space: Arc<dyn SearchSpace>,
+    pub network: Network<Cpu>,
+    pub optimizer: Sgd<Cpu>,
+    pub strategy: Option<Ogd<Cpu>>,
+    pub steps: u64,
+}
+
+impl Harness {
+    /// With these options of `ogd`, or plain.
+    pub fn new(options: Option<&str>) -> Self {
+        let scale = Scale { image: [8, 8, 1], classes: 5, width: 6, cells: 1 };
+        let space: Arc<dyn SearchSpace> = Arc::new(Tiny::new(scale));
+        let spec = Arc::new(NetworkSpec::supernet(&*space).unwrap());
+        let network = Network::new(spec, &Cpu::default(), 1, &Streams::new(1)).unwrap();
+        let optimizer = Sgd::new(0.9, false, 3e-4, 5.0, network.params().len());
+        let mut new = Self { space, network, optimizer, strategy: None, steps: 0 };
+        new.strategy = options.map(|text| new.strategy(text));
+        new
+    }
+
+    /// A fresh strategy for this network.
+    pub fn strategy(&self, options: &str) -> Ogd<Cpu> {
+        let options: Options = parse_options("strategy", &options.parse().unwrap()).unwrap();
+        let context = StrategyContext {
+            space: self.space.clone(),
+            spec: self.network.spec().clone(),
+            device: self.network.device().clone(),
+            total_steps: TOTAL_STEPS,
+            steps_per_arch: 1,
+        };
+        Ogd::new(options, &context).unwrap()
+    }
+
+    /// Random images and labels.
+    pub fn batch(&self, n: usize, seed: u64) -> (Tensor4<Cpu>, Vec<usize>) {
+        let mut rng = Streams::new(seed).rng("batch", 0);
+        let values: Vec<f32> = (0..n * 64).map(|_| rng.random_range(-1.0..1.0)).collect();
+        let labels = (0..n).map(|i| i % 5).collect();
+        (self.network.device().tensor_from_vec(values, (n, 8, 8, 1)), labels)
+    }
+
+    pub fn program(&self, arch: &str) -> (Arch, Program) {
+        let arch = self.space.parse(arch).unwrap();
+        let program = self.network.spec().program(&*self.space, &arch).unwrap();
+        (arch, program)
+    }
+
+    /// Class scores.
+    pub fn scores(&self, arch: &str, images: &Tensor4<Cpu>) -> Vec<f64> {
+        let forward = self.network.infer(images.clone(), &self.program(arch).1, &Pass::PLAIN).unwrap();
+        super::f64s(&forward.scores.as_vec())
+    }
+
+    /// Values of all parameters.
+    pub fn weights(&self) -> Vec<Vec<f32>> {
+        self.network.params().iter().map(|p| p.as_vec()).collect()
+    }
+
+    /// One step on one architecture. Returns the step with the updates that were applied, and those before projection.
+    pub fn step(&mut self, arch: &str, batch: &(Tensor4<Cpu>, Vec<usize>), lr: f64) -> (Step<Cpu>, Step<Cpu>) {
+        let (arch, program) = self.program(arch);
+        let (images, labels) = batch;
+        let mut tape = OwnedTape::default();
+        let capture = |layer| self.strategy.as_ref().is_some_and(|s| SharingStrategy::<Cpu>::capture(s, layer));
+        let pass = Pass { capture: Some(&capture), ..Pass::PLAIN };
+        let forward = self.network.forward(images.clone(), &program, &pass, &mut tape).unwrap();
+        let mut targets = vec![0.0; labels.len() * 5];
+        labels.iter().enumerate().for_each(|(i, label)| targets[i * 5 + label] = 1.0);
+        let targets = self.network.device().tensor_from_vec(targets, (labels.len(), 5));
+        let scores = forward.scores.put_tape(tape).reshape_like(&(labels.len(), 5));
+        let gradients = cross_entropy_with_logits_loss(scores, targets).backward();
+        let spec = self.network.spec().clone();
+        let params = program.layers.iter().flat_map(|layer| spec.layers[*layer].params.clone().map(|p| (*layer, p)));
+        let params = params.map(|(layer, param)| {
+            let weight = self.network.params()[param].clone();
+            let gradient = gradients.get(&weight);
+            ParamStep { param, set: 0, layer, role: spec.params[param].role, weight, gradient, update: None }
+        });
+        let inputs = forward.captured.into_iter().map(|c| LayerInput { path: 0, layer: c.layer, input: c.input });
+        let paths = vec![Path { arch, weight: 1.0 }];
+        let mut step =
+            Step { number: self.steps, epoch: 0, lr, paths, params: params.collect(), inputs: inputs.collect() };
+        if let Some(strategy) = &mut self.strategy {
+            strategy.after_backward(&mut step).unwrap();
+        }
+        self.optimizer.prepare(&mut step.params, lr, |p| p.param).unwrap();
+        let unprojected = copy(&step);
+        if let Some(strategy) = &mut self.strategy {
+            strategy.before_apply(&mut step).unwrap();
+        }
+        for param in &mut step.params {
+            param.weight = param.weight.clone() + param.update.clone().unwrap();
+            self.network.set_param(param.param, param.weight.clone());
+        }
+        if let Some(strategy) = &mut self.strategy {
+            strategy.after_update(&step).unwrap();
+        }
+        self.steps += 1;
+        (step, unprojected)
+    }
+
+    /// The architecture has had its steps.
+    pub fn end_arch(&mut self) {
+        if let Some(strategy) = &mut self.strategy {
+            strategy.end_arch(&[]).unwrap();
+        }
+    }
+
+    /// The telemetry, without times.
+    pub fn telemetry(&self) -> Vec<(String, f64)> {
+        let numbers = SharingStrategy::<Cpu>::telemetry(self.strategy.as_ref().unwrap());
+        numbers.into_iter().filter(|(name, _)| !name.starts_with("time.")).collect()
+    }
+
+    /// One number of the telemetry.
+    pub fn number(&self, name: &str) -> f64 {
+        self.telemetry().into_iter().find(|(n, _)| n == name).unwrap().1
+    }
+}
+
+fn copy(step: &Step<Cpu>) -> Step<Cpu> {
+    let copy = |p: &ParamStep<Cpu>| ParamStep {
+        param: p.param,
+        set: p.set,
+        layer: p.layer,
+        role: p.role,
+        weight: p.weight.clone(),
+        gradient: p.gradient.clone(),
+        update: p.update.clone(),
+    };
+    let Step { number, epoch, lr, ref paths, ref params, ref inputs } = *step;
+    let (paths, params, inputs) = (paths.clone(), params.iter().map(copy).collect(), inputs.clone());
+    Step { number, epoch, lr, paths, params, inputs }
+}

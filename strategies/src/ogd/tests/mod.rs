@@ -1,0 +1,76 @@
+//! Proofs of the strategy: its matrices against the recursion of the paper, and its steps on real networks.
+
+mod harness;
+mod invariants;
+mod layout;
+mod network;
+mod options;
+mod proofs;
+mod recursive;
+mod runs;
+mod state;
+
+use super::evidence::Evidence;
+use super::layout::Layout;
+use super::projector::{Matrices, Projector};
+use dfdx::prelude::{Axes3, PermuteTo, ReshapeTo, TryMatMul};
+use dfdx::tensor::Cpu;
+use nas_core::network::LayerKind;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// A linear layer without its bias: one block of `d` inputs.
+fn layout(d: usize) -> Layout {
+    Layout::of(&LayerKind::Linear { c_in: d - 1, c_out: 3 }).unwrap()
+}
+
+/// `n` random rows of `d`, that share a mean as inputs behind a ReLU do.
+fn random_rows(n: usize, d: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..n * d).map(|_| rng.random_range(-0.5_f32..1.0)).collect()
+}
+
+fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Cpu> {
+    let evidence = Evidence::new(&layout(d), rows).unwrap();
+    Projector::new(&evidence, s, &Cpu::default()).unwrap()
+}
+
+/// `P` of the first block, `[d, d]`, whatever its form.
+fn dense(projector: &Projector<Cpu>, d: usize) -> Vec<f64> {
+    let identity = (0..d * d).map(|i| f32::from(u8::from(i % (d + 1) == 0)));
+    let p: Vec<f32> = match &projector.matrices {
+        Matrices::Identity => identity.collect(),
+        Matrices::Dense(p) => p.as_vec()[..d * d].to_vec(),
+        Matrices::LowRank { rows, solved } => {
+            let seen = rows.clone().permute::<_, Axes3<0, 2, 1>>().matmul(solved.clone());
+            identity.zip(seen.reshape_like(&(seen_size(rows, d),)).as_vec()).map(|(i, x)| i - x).collect()
+        }
+    };
+    p.into_iter().map(f64::from).collect()
+}
+
+fn seen_size(rows: &super::layout::Tensor3<Cpu>, d: usize) -> usize {
+    use dfdx::prelude::HasShape;
+    rows.shape().0 * d * d
+}
+
+/// The largest absolute difference of two matrices.
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    assert_eq!(a.len(), b.len());
+    a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
+}
+
+/// `[m, k] x [k, n]`, written out.
+fn times(a: &[f64], b: &[f64], k: usize) -> Vec<f64> {
+    let n = b.len() / k;
+    let element = |i: usize, j: usize| (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
+    (0..a.len() / k).flat_map(|i| (0..n).map(move |j| (i, j))).map(|(i, j)| element(i, j)).collect()
+}
+
+fn norm(a: &[f64]) -> f64 {
+    a.iter().map(|x| x * x).sum::<f64>().sqrt()
+}
+
+fn f64s(a: &[f32]) -> Vec<f64> {
+    a.iter().copied().map(f64::from).collect()
+}

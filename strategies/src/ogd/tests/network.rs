@@ -1,0 +1,245 @@
+//! Steps on a real supernet.
+
+use super::super::evidence::Evidence;
+use super::super::options::Samples;
+use super::harness::Harness;
+use super::{distance, f64s, norm, times};
+use dfdx::prelude::TensorFromVec;
+use nas_core::network::Role;
+
+/// Protects everything that the previous architecture's images sent through.
+const EXACT: &str = "alpha = 1e-7\nsamples = \"all\"\nlocation-stride = 1\nmemory = \"previous\"";
+
+/// Records architecture `A` without changing it, then trains `B`; how far the scores of both move.
+fn moves(options: Option<&str>, steps: u64) -> (f64, f64) {
+    let mut harness = Harness::new(options);
+    let batch = harness.batch(6, 1);
+    harness.step("21", &batch, 0.0);
+    harness.end_arch();
+    let [a, b] = ["21", "12"].map(|arch| harness.scores(arch, &batch.0));
+    for i in 0..steps {
+        harness.step("12", &harness.batch(6, 2 + i), 0.1);
+    }
+    (distance(&harness.scores("21", &batch.0), &a), distance(&harness.scores("12", &batch.0), &b))
+}
+
+#[test]
+fn with_a_tiny_alpha_the_previous_outputs_stay_where_plain_moves_them() {
+    let (previous, current) = moves(Some(EXACT), 4);
+    let (plain_previous, _) = moves(None, 4);
+    assert!(previous < 1e-4, "{previous}");
+    assert!(plain_previous > 0.05, "{plain_previous}");
+    assert!(current > 0.05, "the current architecture has to learn: {current}");
+}
+
+#[test]
+fn the_larger_alpha_the_more_the_previous_outputs_move() {
+    let moved = ["1e-6", "1e-3", "1e-1", "1e2"].map(|alpha| moves(Some(&EXACT.replace("1e-7", alpha)), 4).0);
+    assert!(moved.windows(2).all(|pair| pair[0] < pair[1]), "{moved:?}");
+}
+
+#[test]
+fn the_gradient_can_be_projected_instead() {
+    // Without decay: it is added unprojected.
+    let options = format!("{EXACT}\nproject = \"gradient\"");
+    let mut harness = Harness::new(Some(&options));
+    harness.optimizer.decay = 0.0;
+    let batch = harness.batch(6, 1);
+    harness.step("21", &batch, 0.0);
+    harness.end_arch();
+    // The momentum of the recording step is unprojected as well.
+    harness.optimizer.momentum = 0.0;
+    let before = harness.scores("21", &batch.0);
+    harness.step("12", &harness.batch(6, 2), 0.1);
+    assert!(distance(&harness.scores("21", &batch.0), &before) < 1e-4);
+}
+
+#[test]
+fn outputs_on_recorded_inputs_keep_to_the_bound() {
+    let alpha = 0.05;
+    let mut harness = Harness::new(Some(&format!("alpha = {alpha}\nsamples = 4\nmemory = \"previous\"")));
+    let (recorded, _) = harness.step("22", &harness.batch(8, 1), 0.05);
+    harness.end_arch();
+    let (projected, unprojected) = harness.step("22", &harness.batch(8, 2), 0.05);
+    let layouts = harness.strategy.as_ref().unwrap().layouts.clone();
+    let mut compared = 0;
+    for seen in &recorded.inputs {
+        let layout = layouts[seen.layer].unwrap();
+        let rows = layout.rows(&seen.input, Samples::First(4), 2).unwrap();
+        let evidence = Evidence::new(&layout, &rows).unwrap();
+        let update = |step: &nas_core::strategy::Step<dfdx::tensor::Cpu>| {
+            let of = |role| step.params.iter().find(|p| p.layer == seen.layer && p.role == role);
+            let (weight, bias) = (of(Role::Weight).unwrap(), of(Role::Bias).and_then(|p| p.update.as_ref()));
+            f64s(&layout.join(weight.update.as_ref().unwrap(), bias).unwrap().as_vec())
+        };
+        let absolute = alpha * evidence.count * evidence.energy();
+        let change = |update: &[f64]| norm(&times(&f64s(&rows), update, layout.inputs));
+        let (allowed, free) = (absolute.sqrt() / 2.0 * norm(&update(&unprojected)), change(&update(&unprojected)));
+        let found = change(&update(&projected));
+        assert!(found <= allowed * (1.0 + 1e-3), "layer {}: {found} > {allowed}", seen.layer);
+        assert!(found < free, "layer {}: {found} >= {free}", seen.layer);
+        compared += 1;
+    }
+    assert_eq!(compared, 4);
+}
+
+#[test]
+fn a_huge_alpha_is_plain_bit_for_bit() {
+    let train = |options: Option<&str>| {
+        let mut harness = Harness::new(options);
+        for (i, arch) in ["21", "12", "22", "01", "22"].iter().enumerate() {
+            harness.step(arch, &harness.batch(8, i as u64), 0.05);
+            harness.end_arch();
+        }
+        harness.weights()
+    };
+    let plain = train(None);
+    for memory in ["previous", "all"] {
+        assert_eq!(train(Some(&format!("alpha = 1e12\nmemory = \"{memory}\""))), plain, "{memory}");
+    }
+    assert_ne!(train(Some("")), plain);
+}
+
+#[test]
+fn a_first_architecture_trains_as_in_plain() {
+    // Nothing came before it; its own inputs join only afterwards, unless they are told to.
+    let train = |options: Option<&str>| {
+        let mut harness = Harness::new(options);
+        (0..3).for_each(|i| drop(harness.step("21", &harness.batch(8, i), 0.05)));
+        harness.weights()
+    };
+    assert_eq!(train(Some("alpha = 0.001")), train(None));
+    assert_ne!(train(Some("alpha = 0.001\nown-inputs = \"during\"")), train(None));
+}
+
+#[test]
+fn the_order_decides_about_a_first_step() {
+    let ratio = |order: &str| {
+        let mut harness = Harness::new(Some(&format!("own-inputs = \"during\"\norder = \"{order}\"")));
+        harness.step("21", &harness.batch(8, 1), 0.05);
+        harness.number("update_norm_ratio")
+    };
+    assert_eq!(ratio("project-then-update"), 1.0);
+    assert!(ratio("update-then-project") < 0.9);
+}
+
+#[test]
+fn layers_that_the_previous_architecture_did_not_run_are_free() {
+    let mut harness = Harness::new(Some("memory = \"previous\"\nalpha = 0.001"));
+    for (arch, group, free) in [("21", "layer0", true), ("12", "layer0", true), ("12", "layer0", false)] {
+        harness.strategy.as_mut().unwrap().tally.enter(1);
+        harness.strategy.as_mut().unwrap().tally.enter(0);
+        harness.step(arch, &harness.batch(8, 1), 0.05);
+        harness.end_arch();
+        assert_eq!(harness.number(&format!("trace_ratio.{group}")) == 1.0, free, "{arch}");
+    }
+}
+
+#[test]
+fn only_active_layers_are_touched() {
+    let mut harness = Harness::new(Some("memory = \"all\""));
+    let before = harness.weights();
+    harness.step("10", &harness.batch(8, 1), 0.05);
+    let spec = harness.network.spec().clone();
+    for (i, (before, after)) in before.iter().zip(harness.weights()).enumerate() {
+        let name = &spec.params[i].name;
+        let active = ["stem", "layer0.conv1x1", "classifier"].iter().any(|layer| name.starts_with(layer));
+        assert_eq!(*before != after, active, "{name}");
+    }
+    assert_eq!(harness.strategy.as_ref().unwrap().records.len(), 3);
+}
+
+#[test]
+fn shrink_only_keeps_direction_and_takes_the_length() {
+    let options = "alpha = 0.01\nmemory = \"previous\"";
+    let second = |options: &str| {
+        let mut harness = Harness::new(Some(options));
+        harness.step("22", &harness.batch(8, 1), 0.05);
+        harness.end_arch();
+        harness.step("22", &harness.batch(8, 2), 0.05)
+    };
+    let (projected, free) = second(options);
+    let (shrunk, _) = second(&format!("{options}\nshrink-only = true"));
+    let update = |step: &nas_core::strategy::Step<dfdx::tensor::Cpu>, i: usize| {
+        f64s(&step.params[i].update.as_ref().unwrap().as_vec())
+    };
+    let biased = |layer| free.params.iter().any(|p| p.layer == layer && p.role == Role::Bias);
+    for (i, param) in free.params.iter().enumerate().filter(|(_, p)| !biased(p.layer)) {
+        let (free, shrunk, projected) = (update(&free, i), update(&shrunk, i), update(&projected, i));
+        let cosine = free.iter().zip(&shrunk).map(|(a, b)| a * b).sum::<f64>() / (norm(&free) * norm(&shrunk));
+        assert!(cosine > 1.0 - 1e-6, "layer {}", param.layer);
+        assert!((norm(&shrunk) / norm(&projected) - 1.0).abs() < 1e-4, "layer {}", param.layer);
+        assert!(norm(&shrunk) < 0.95 * norm(&free), "layer {}", param.layer);
+    }
+}
+
+#[test]
+fn warm_up_neither_records_nor_projects() {
+    let mut harness = Harness::new(Some("warm-up = 2\nalpha = 0.001"));
+    for i in 0..2 {
+        let (step, _) = harness.step("22", &harness.batch(8, i), 0.05);
+        harness.end_arch();
+        assert!(step.inputs.is_empty());
+    }
+    assert_eq!(harness.number("update_norm_ratio"), 1.0);
+    let (step, _) = harness.step("22", &harness.batch(8, 2), 0.05);
+    harness.end_arch();
+    assert_eq!(step.inputs.len(), 4);
+    harness.step("22", &harness.batch(8, 3), 0.05);
+    assert!(harness.number("update_norm_ratio") < 1.0);
+}
+
+#[test]
+fn refresh_waits_and_then_catches_up() {
+    let run = |refresh: u64| {
+        let mut harness = Harness::new(Some(&format!("memory = \"all\"\nrefresh = {refresh}")));
+        for i in 0..5 {
+            harness.step("22", &harness.batch(8, i), 0.01);
+            harness.end_arch();
+        }
+        let stem = harness.strategy.as_ref().unwrap().records[&(0, 0)].clone();
+        (stem.built.unwrap().step, stem.stale)
+    };
+    // Every projector is I until there is something to protect, which is not a computation.
+    assert_eq!((run(1), run(3), run(100)), ((4, true), (4, true), (1, true)));
+}
+
+#[test]
+fn the_classifier_can_be_left_out() {
+    let mut harness = Harness::new(Some("classifier = false"));
+    let (step, _) = harness.step("22", &harness.batch(8, 1), 0.05);
+    assert_eq!(step.inputs.len(), 3);
+    let notes = harness.strategy.as_ref().unwrap().notes.join("\n");
+    assert!(notes.contains("does not cover the linear layers"), "{notes}");
+}
+
+#[test]
+fn a_tiny_alpha_is_raised_and_counted_instead_of_a_panic() {
+    let options = "alpha = 1e-300\nsamples = \"all\"\nlocation-stride = 1\nmemory = \"all\"";
+    let mut harness = Harness::new(Some(options));
+    // On even images the stem sees four different patches of nine elements: a Gram matrix without an inverse.
+    let (_, labels) = harness.batch(8, 1);
+    let values = (0..8 * 64).map(|i| 1.0 + (i / 64) as f32).collect::<Vec<_>>();
+    let batch = (harness.network.device().tensor_from_vec(values, (8, 8, 8, 1)), labels);
+    for _ in 0..3 {
+        harness.step("22", &batch, 0.05);
+        harness.end_arch();
+    }
+    assert!(harness.number("jitter_events") > 0.0);
+    assert!(harness.weights().iter().flatten().all(|w| w.is_finite()));
+}
+
+#[test]
+fn the_accumulated_rule_stops_learning_and_the_normalised_one_does_not() {
+    let last_ratio = |rule: &str| {
+        let mut harness = Harness::new(Some(&format!("rule = \"{rule}\"\nmemory = \"all\"\nalpha = 1.0")));
+        for i in 0..12 {
+            harness.step("22", &harness.batch(8, i), 0.01);
+            harness.end_arch();
+        }
+        let record = &harness.strategy.as_ref().unwrap().records[&(0, 0)];
+        record.projector.as_ref().unwrap().trace_ratio
+    };
+    assert!(last_ratio("accumulated") < 0.05);
+    assert!(last_ratio("normalised") > 0.3);
+}

@@ -1,0 +1,143 @@
+//! Matrices: recursion, closed form, bounds.
+
+use super::super::evidence::{Evidence, Form};
+use super::super::projector::{Matrices, Projector};
+use super::super::spd;
+use super::recursive::Recursion;
+use super::{dense, distance, f64s, layout, norm, projector, random_rows, times};
+use dfdx::prelude::TensorFromVec;
+use dfdx::tensor::Cpu;
+
+#[test]
+fn the_recursion_equals_both_closed_forms() {
+    // Fewer samples than elements give the low-rank form, more the dense one.
+    for (n, d, alpha) in [(1, 7, 1.0), (5, 30, 0.1), (60, 30, 0.1), (300, 100, 3.0), (90, 100, 0.01)] {
+        let rows = random_rows(n, d, 1);
+        let mut recursion = Recursion::new(d);
+        rows.chunks_exact(d).for_each(|r| recursion.observe(r, alpha));
+        let closed = projector(&rows, d, 1.0 / alpha);
+        assert_eq!(matches!(closed.matrices, Matrices::LowRank { .. }), n < d);
+        let error = distance(&dense(&closed, d), &recursion.p);
+        let largest = recursion.p.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
+        assert!(error <= 1e-4 * largest, "{n} samples of {d}: {error}");
+        let trace: f64 = recursion.p.iter().step_by(d + 1).sum();
+        assert!((closed.trace_ratio - trace / d as f64).abs() < 1e-9, "{n} samples of {d}");
+    }
+}
+
+#[test]
+fn both_forms_are_one_projector() {
+    let (n, d, s) = (20, 60, 4.0);
+    let rows = random_rows(n, d, 2);
+    let low_rank = Evidence::new(&layout(d), &rows).unwrap();
+    let mut folded = Evidence::new(&layout(d), &rows[..d]).unwrap();
+    let enough = Evidence::new(&layout(d), &vec![0.0; d * d]).unwrap();
+    folded.add(Evidence::new(&layout(d), &rows[d..]).unwrap()).unwrap();
+    folded.add(enough).unwrap();
+    assert!(matches!((&low_rank.form, &folded.form), (Form::Rows(_), Form::Gram(_))));
+    let device = Cpu::default();
+    let [a, b] = [low_rank, folded].map(|evidence| Projector::new(&evidence, s, &device).unwrap());
+    assert!(distance(&dense(&a, d), &dense(&b, d)) < 1e-6);
+    let x = device.tensor_from_vec(random_rows(d, 4, 3), (1, d, 4));
+    let [ax, bx] = [a, b].map(|p| f64s(&p.apply(x.clone()).unwrap().as_vec()));
+    assert!(distance(&ax, &bx) < 1e-5);
+}
+
+#[test]
+fn the_inverse_is_one_and_refuses_what_has_none() {
+    for n in [1, 2, 47, 48, 49, 130, 201] {
+        let rows = f64s(&random_rows(n, n, 4));
+        let r = spd::Operand::new(&rows, [1, n, n]);
+        let mut a = spd::product(r.t(), r).unwrap();
+        a.iter_mut().step_by(n + 1).for_each(|x| *x += 1.0);
+        let inverse = spd::inverse(&a, n, 0.0).unwrap().unwrap();
+        let identity = Recursion::new(n).p;
+        assert!(distance(&times(&a, &inverse, n), &identity) < 1e-9, "{n}");
+        a[(n - 1) * (n + 1)] = -1.0;
+        assert_eq!(spd::inverse(&a, n, 0.0).unwrap(), None, "{n}");
+        a[(n - 1) * (n + 1)] = f64::NAN;
+        assert_eq!(spd::inverse(&a, n, 0.0).unwrap(), None, "{n}");
+    }
+}
+
+#[test]
+fn recorded_outputs_move_by_no_more_than_the_bound() {
+    // Of R P the singular values are sigma alpha / (alpha + sigma^2): at most sqrt(alpha) / 2, and at most
+    // alpha / sigma.
+    let (d, c) = (40, 6);
+    let gradient = f64s(&random_rows(d, c, 5));
+    for n in [10, 80] {
+        let rows = random_rows(n, d, 6);
+        let mut last = f64::INFINITY;
+        for alpha in [100.0, 1.0, 1e-2, 1e-4] {
+            let p = dense(&projector(&rows, d, 1.0 / alpha), d);
+            let change = norm(&times(&f64s(&rows), &times(&p, &gradient, d), d));
+            let bound = alpha.sqrt() / 2.0 * norm(&gradient);
+            assert!(change <= bound * (1.0 + 1e-4), "{n} samples, alpha {alpha}: {change} > {bound}");
+            assert!(change < last, "{n} samples, alpha {alpha}");
+            last = change;
+        }
+    }
+}
+
+#[test]
+fn a_tiny_alpha_leaves_unused_directions_free() {
+    let d = 30;
+    let rows = random_rows(12, d, 7);
+    for s in [1e9, 1e15, 1e40, 1e300, f64::MAX, f64::INFINITY] {
+        let p = projector(&rows, d, s);
+        assert!((p.trace_ratio - 18.0 / 30.0).abs() < 1e-3, "s {s}: {}", p.trace_ratio);
+    }
+    // The Gram matrix of 60 samples in 30 dimensions, of which 18 are empty, has no inverse.
+    let twice = [&rows[..], &rows, &rows, &rows, &rows].concat();
+    for s in [1e9, 1e20, f64::INFINITY] {
+        let p = projector(&twice, d, s);
+        assert!(matches!(p.matrices, Matrices::Dense(_)));
+        assert!((p.trace_ratio - 18.0 / 30.0).abs() < 1e-3, "s {s}: {}", p.trace_ratio);
+        assert_eq!(p.raised > 1.0, s > 1e19, "s {s}");
+    }
+}
+
+#[test]
+fn a_huge_alpha_is_the_identity_and_otherwise_within_its_bound() {
+    let d = 20;
+    let rows = random_rows(50, d, 8);
+    let trace = Evidence::new(&layout(d), &rows).unwrap().trace();
+    assert!(matches!(projector(&rows, d, 1e-8 / trace).matrices, Matrices::Identity));
+    let p = projector(&rows, d, 1e-3 / trace);
+    let device = Cpu::default();
+    let x = f64s(&random_rows(d, 3, 9));
+    let px = p.apply(device.tensor_from_vec(random_rows(d, 3, 9), (1, d, 3))).unwrap();
+    assert!(distance(&f64s(&px.as_vec()), &x) <= 1e-3 * norm(&x));
+}
+
+#[test]
+fn nothing_seen_restricts_nothing_and_infinite_inputs_are_an_error() {
+    assert!(matches!(projector(&[0.0; 40], 20, 0.0).matrices, Matrices::Identity));
+    for bad in [f32::NAN, f32::INFINITY] {
+        let evidence = Evidence::new(&layout(4), &[1.0, bad, 0.0, 1.0]).unwrap();
+        let error = Projector::new(&evidence, 1.0, &Cpu::default()).unwrap_err().to_string();
+        assert!(error.starts_with("ogd: expected finite inputs of every layer"), "{error}");
+    }
+}
+
+#[test]
+fn threads_do_not_change_bits() {
+    let (n, d) = (500, 150);
+    let rows = random_rows(n, d, 10);
+    let answers = [1, 2, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| (dense(&projector(&rows, d, 0.1), d), dense(&projector(&rows[..90 * d], d, 0.1), d)))
+    });
+    assert!(answers.iter().all(|answer| *answer == answers[0]));
+}
+
+#[test]
+fn the_recursion_shrinks_used_directions_without_end() {
+    // The weakness of the accumulated rule: one direction, ever the same sample.
+    let mut recursion = Recursion::new(2);
+    for _ in 0..999 {
+        recursion.observe(&[1.0, 0.0], 1.0);
+    }
+    assert!((recursion.p[0] - 1e-3).abs() < 1e-9 && recursion.p[3] == 1.0);
+}
