@@ -16,6 +16,9 @@ use nas_ops::{Backend, OpError, Tensor4};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
+/// Most paths that a plan may hold.
+pub const MAX_PATHS: usize = 1024;
+
 /// One architecture of a step, and the weight of its loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
@@ -134,7 +137,7 @@ pub enum StrategyError {
 
 /// A way to share weights. It may hold tensors of its device, which for CUDA must stay on their thread.
 pub trait SharingStrategy<D: Backend> {
-    /// The architectures of the coming step.
+    /// The architectures of the coming step, 1 to [`MAX_PATHS`].
     ///
     /// # Errors
     /// Whatever keeps the strategy from planning; ends the run. Likewise for the other hooks.

@@ -1,21 +1,12 @@
 //! Plain weight sharing: nothing protects one architecture from another. The control of every experiment.
 
+use crate::reduce::Reduce;
 use nas_core::options::{example, parse_options};
 use nas_core::registry::{BuildError, StrategyDescriptor};
-use nas_core::strategy::{Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
+use nas_core::strategy::{MAX_PATHS, Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
 use serde::{Deserialize, Serialize};
 use toml::Table;
-
-/// How the gradients of the paths of one step become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Reduce {
-    /// Their mean: the step is as long as that of one path.
-    Mean,
-    /// Their sum: acts like a learning rate `paths` times larger.
-    Sum,
-}
 
 /// Options of `plain`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -48,19 +39,15 @@ impl<D: Backend> SharingStrategy<D> for Plain {
 
 fn build<D: Backend>(options: &Table, _: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> {
     let Options { paths, reduce } = parse_options("strategy", options)?;
-    if !(1..=1024).contains(&paths) {
+    if !(1..=MAX_PATHS).contains(&paths) {
         return Err(StrategyError::Option {
             option: "strategy.paths".into(),
-            expected: "1 to 1024".into(),
+            expected: format!("1 to {MAX_PATHS}"),
             found: paths.to_string(),
         }
         .into());
     }
-    let weight = match reduce {
-        Reduce::Mean => 1.0 / paths as f32,
-        Reduce::Sum => 1.0,
-    };
-    Ok(Box::new(Plain { paths, weight }))
+    Ok(Box::new(Plain { paths, weight: reduce.weight(paths) }))
 }
 
 inventory::submit! {

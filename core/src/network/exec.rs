@@ -1,6 +1,6 @@
 //! Holds the weights of a network and runs programs on them.
 
-use super::{Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, Program, Role, init};
+use super::{Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, PrefixTree, Program, Role, init};
 use crate::streams::Streams;
 use dfdx::prelude::{HasShape, NoneTape, Tape};
 use nas_ops::{Backend, ConvSpec, Moments, NormArgs, OpError, Tensor4, UnitSpec};
@@ -116,7 +116,11 @@ impl<D: Backend> Network<D> {
         let batch = images.shape().0;
         let mut values: Vec<Option<Tensor4<D>>> = vec![Some(images)];
         for (i, instr) in program.instrs.iter().enumerate() {
-            let y = run.step(instr, &values, batch, tape)?;
+            let set = match (&instr.op, pass.bind) {
+                (Op::Layer(layer), Some(bind)) => bind(*layer),
+                _ => 0,
+            };
+            let y = run.step(instr, set, &values, batch, tape)?;
             // Free what no later instruction reads.
             for input in &instr.inputs {
                 if program.last_use[*input] == i {
@@ -135,6 +139,37 @@ impl<D: Backend> Network<D> {
     /// As [`forward`](Self::forward).
     pub fn infer(&self, images: Tensor4<D>, program: &Program, pass: &Pass<'_, D>) -> Result<Forward<D>, OpError> {
         self.forward(images, program, pass, &mut NoneTape)
+    }
+
+    /// Runs the programs of a tree without recording anything, each shared instruction once. Hands `each` the number of
+    /// every program with its class scores, in the order of the tree; stops early where that returns false.
+    ///
+    /// The scores have the same bits as those of [`infer`](Self::infer). `norms` are fixed statistics as in [`Pass`].
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward), and what `each` returns.
+    pub fn infer_tree<E: From<OpError>>(
+        &self,
+        images: Tensor4<D>,
+        tree: &PrefixTree,
+        norms: Option<&NormTable<D>>,
+        mut each: impl FnMut(usize, &Tensor4<D>) -> Result<bool, E>,
+    ) -> Result<(), E> {
+        let pass = Pass { norms, ..Pass::PLAIN };
+        let mut run = Run { network: self, pass: &pass, captured: Vec::new(), moments: Vec::new() };
+        let batch = images.shape().0;
+        let mut values: Vec<Option<Tensor4<D>>> = vec![Some(images)];
+        for step in tree.steps() {
+            let y = run.step(&step.instr, step.set, &values, batch, &mut NoneTape)?;
+            for program in &step.ends {
+                if !each(*program, &y)? {
+                    return Ok(());
+                }
+            }
+            values.push(Some(y));
+            step.free.iter().for_each(|value| values[*value] = None);
+        }
+        Ok(())
     }
 }
 
@@ -158,6 +193,7 @@ impl<D: Backend> Run<'_, D> {
     fn step<T: Tape<f32, D>>(
         &mut self,
         instr: &Instr,
+        set: usize,
         values: &[Option<Tensor4<D>>],
         batch: usize,
         tape: &mut T,
@@ -166,7 +202,7 @@ impl<D: Backend> Run<'_, D> {
         let all = || instr.inputs.iter().map(|i| value(*i)).collect::<Result<Vec<_>, _>>();
         let x = value(instr.inputs[0])?;
         match &instr.op {
-            Op::Layer(layer) => self.layer(*layer, x, tape),
+            Op::Layer(layer) => self.layer(*layer, set, x, tape),
             Op::Pool(spec) => D::pool2d(x, *spec, tape),
             Op::Relu => D::relu(x, tape),
             Op::GlobalAvgPool => D::global_avg_pool(x, tape),
@@ -179,10 +215,15 @@ impl<D: Backend> Run<'_, D> {
         }
     }
 
-    fn layer<T: Tape<f32, D>>(&mut self, id: LayerId, x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
+    fn layer<T: Tape<f32, D>>(
+        &mut self,
+        id: LayerId,
+        set: usize,
+        x: &Tensor4<D>,
+        tape: &mut T,
+    ) -> Result<Tensor4<D>, OpError> {
         let spec = &self.network.spec;
         let layer = &spec.layers[id];
-        let set = self.pass.bind.map_or(0, |bind| bind(id));
         let param = |role: Role| {
             let index = spec.params_of(id).iter().position(|p| p.role == role)?;
             self.network.params.get(self.network.slot(set, layer.params.start + index))

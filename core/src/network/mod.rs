@@ -2,6 +2,7 @@
 
 mod exec;
 mod init;
+mod prefix_tree;
 mod program;
 mod running;
 mod spec;
@@ -9,6 +10,7 @@ mod wiring;
 
 pub(crate) use exec::tensor;
 pub use exec::{Captured, Forward, Network, Pass};
+pub use prefix_tree::{PrefixTree, TreeStep};
 pub use program::{Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};
 pub use spec::{Form, LayerId, LayerKind, LayerSpec, NetworkSpec, ParamId, ParamSpec, Role};
@@ -16,3 +18,5 @@ pub use wiring::{ConvUnit, Value, WireError, Wiring};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tree_tests;

@@ -1,8 +1,10 @@
 //! Search spaces: which architectures there are, how they are written, and how each is wired.
 
 mod nasbench201;
+mod nasbench_macro;
 mod tiny;
 
+pub use nasbench_macro::NasBenchMacro;
 pub use nasbench201::NasBench201;
 pub use tiny::Tiny;
 

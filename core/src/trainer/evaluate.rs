@@ -1,9 +1,9 @@
-//! Accuracy of single architectures with shared weights. Nothing here changes what training reads.
+//! Accuracy of architectures with shared weights. Nothing here changes what training reads.
 
 use crate::config::{BnMode, EvalConfig};
 use crate::data::{Batch, Dataset, EvalBatches, Normalise, Split};
 use crate::metrics::disturbance::Observation;
-use crate::network::{Network, NormTable, Pass, Program, RunningMoments, tensor};
+use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments, tensor};
 use crate::trainer::RunError;
 use nas_ops::{Backend, OpError, Tensor4};
 
@@ -88,18 +88,44 @@ impl<D: Backend> Evaluator<D> {
     ) -> Result<Observation, OpError> {
         let norms = self.norms(program, weights)?;
         let pass = Pass { norms: norms.as_ref(), bind: Some(weights.bind), ..Pass::PLAIN };
-        let (mut correct, mut loss, mut n) = (0, 0.0, 0);
+        let mut tally = Tally::default();
         for batch in batches {
             let forward = weights.network.infer(batch.images.clone(), program, &pass)?;
-            let scores = D::to_host(&forward.scores);
-            let classes = scores.len() / batch.labels.len();
-            for (row, label) in scores.chunks(classes).zip(&batch.labels) {
-                correct += usize::from(argmax(row) == Some(*label));
-                loss += cross_entropy(row, *label);
-            }
-            n += batch.labels.len();
+            tally.add::<D>(&forward.scores, &batch.labels);
         }
-        Ok(Observation { loss: loss / n as f64, accuracy: 100.0 * correct as f64 / n as f64 })
+        Ok(tally.means())
+    }
+
+    /// Whether each architecture has batch-norm statistics of its own, so that none of them shares work with another.
+    pub(super) fn one_by_one(&self) -> bool {
+        self.bn == BnMode::Recalibrate
+    }
+
+    /// Accuracies on all evaluation images, in percent, of the `count` programs of a tree: the same bits as one by one.
+    /// `None` as soon as `cancelled` says so, which is asked after every program on every batch.
+    ///
+    /// The statistics are those of the batch or the running ones, see [`one_by_one`](Self::one_by_one).
+    pub(super) fn accuracies(
+        &self,
+        tree: &PrefixTree,
+        count: usize,
+        network: &Network<D>,
+        running: Option<&RunningMoments>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<f64>>, OpError> {
+        let norms = running.map(|running| running.table(network.device())).transpose()?;
+        let mut tallies = vec![Tally::default(); count];
+        for batch in &self.valid {
+            let add = |program: usize, scores: &Tensor4<D>| {
+                tallies[program].add::<D>(scores, &batch.labels);
+                Ok::<_, OpError>(!cancelled())
+            };
+            network.infer_tree(batch.images.clone(), tree, norms.as_ref(), add)?;
+            if cancelled() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(tallies.iter().map(|tally| tally.means().accuracy).collect()))
     }
 
     fn norms(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Option<NormTable<D>>, OpError> {
@@ -118,6 +144,31 @@ impl<D: Backend> Evaluator<D> {
             (BnMode::Running, Some(running)) => running.table(network.device()).map(Some),
             _ => Ok(None),
         }
+    }
+}
+
+/// Loss and hits of one architecture, summed over images.
+#[derive(Debug, Clone, Default)]
+struct Tally {
+    correct: usize,
+    loss: f64,
+    images: usize,
+}
+
+impl Tally {
+    fn add<D: Backend>(&mut self, scores: &Tensor4<D>, labels: &[usize]) {
+        let scores = D::to_host(scores);
+        let classes = scores.len() / labels.len();
+        for (row, label) in scores.chunks(classes).zip(labels) {
+            self.correct += usize::from(argmax(row) == Some(*label));
+            self.loss += cross_entropy(row, *label);
+        }
+        self.images += labels.len();
+    }
+
+    fn means(&self) -> Observation {
+        let images = self.images as f64;
+        Observation { loss: self.loss / images, accuracy: 100.0 * self.correct as f64 / images }
     }
 }
 

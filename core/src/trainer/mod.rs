@@ -3,6 +3,7 @@
 mod epoch;
 mod error;
 mod evaluate;
+mod evaluate_all;
 mod memory;
 mod probes;
 mod run;
@@ -13,6 +14,8 @@ mod step;
 mod truth;
 mod watch;
 
+#[cfg(test)]
+mod evaluate_all_tests;
 #[cfg(test)]
 mod tests;
 

@@ -101,15 +101,13 @@ impl<D: Target> Session<D> {
     /// Evaluates the probes; false if `cancel` came first.
     fn probe(&mut self, epoch: usize, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
         let Some(probes) = &self.probes else { return Ok(true) };
-        let mut accuracies = Vec::with_capacity(probes.archs.len());
-        for arch in &probes.archs {
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(false);
-            }
-            accuracies.push(self.evaluate(arch)?);
-            let (done, total) = (accuracies.len(), probes.archs.len());
-            observer.observe(&Event::Evaluating(Evaluating { phase: Phase::Probes, epoch, done, total }))?;
-        }
+        let total = probes.archs.len();
+        let mut each = |number, _| {
+            let (phase, done) = (Phase::Probes, number + 1);
+            observer.observe(&Event::Evaluating(Evaluating { phase, epoch, done, total }))?;
+            Ok(())
+        };
+        let Some(accuracies) = self.evaluate_all(&probes.archs, cancel, &mut each)? else { return Ok(false) };
         let Some(probes) = &mut self.probes else { return Ok(true) };
         probes.push(accuracies)?;
         let mut figures = probes.figures();

@@ -44,11 +44,9 @@ impl<D: Target> Session<D> {
     ) -> Result<Option<Best>, RunError> {
         let proposals = self.controller.propose(self.config.search.proposals, &mut self.rngs.controller)?;
         let mut best: Option<Best> = None;
-        for (number, arch) in proposals.iter().enumerate() {
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
-            let (accuracy, (params, macs)) = (self.evaluate(arch)?, self.cost(arch)?);
+        let mut each = |number: usize, accuracy: f64| {
+            let arch = &proposals[number];
+            let (params, macs) = self.cost(arch)?;
             let text = self.space.format(arch);
             let truth = self.truth.as_ref().and_then(|plan| plan.table.get(&text)).map(|entry| entry.accuracy);
             observer.observe(&Event::Evaluated(Evaluated {
@@ -64,7 +62,9 @@ impl<D: Target> Session<D> {
             if best.as_ref().is_none_or(|best| accuracy > best.valid_accuracy) {
                 best = Some(Best { arch: text, valid_accuracy: accuracy, params, macs, truth });
             }
-        }
-        Ok(best)
+            Ok(())
+        };
+        let done = self.evaluate_all(&proposals, cancel, &mut each)?;
+        Ok(done.and(best))
     }
 }

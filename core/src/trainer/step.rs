@@ -6,16 +6,13 @@ use crate::data::Batch;
 use crate::event::StepDone;
 use crate::network::{Pass, tensor};
 use crate::registry::Target;
-use crate::strategy::{LayerInput, ParamStep, Path, Sampler, Step, StrategyError};
+use crate::strategy::{LayerInput, MAX_PATHS, ParamStep, Path, Sampler, Step, StrategyError};
 use dfdx::prelude::{
     Backward, HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, Tape, Tensor, TryAdd, TryMul,
 };
 use dfdx::shapes::Axis;
 use nas_ops::{OpError, Tensor4};
 use std::collections::BTreeMap;
-
-/// Most paths that a plan may hold.
-const MAX_PATHS: usize = 1024;
 
 /// What a step did, beside its event.
 pub(super) struct StepOutcome {

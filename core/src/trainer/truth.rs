@@ -12,11 +12,11 @@ use crate::streams::Streams;
 use crate::truth::{EmbeddedTable, TruthTable};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 impl TruthPlan {
-    /// Finds the table and draws the architectures from a stream of their own; `None` if there are to be none, or if
-    /// no table is known and none was asked for.
+    /// Finds the table and draws the architectures from a stream of their own, in the table's order; `None` if there
+    /// are to be none, or if no table is known and none was asked for.
     ///
     /// # Errors
     /// A table that cannot be had, or fewer architectures in it than asked for.
@@ -34,7 +34,7 @@ impl TruthPlan {
             return Ok(None);
         };
         let known: Vec<&str> = table.iter().map(|(text, _)| text).collect();
-        let chosen: Vec<usize> = match samples {
+        let mut chosen: Vec<usize> = match samples {
             TruthSamples::All => (0..known.len()).collect(),
             TruthSamples::Some(n) if n <= known.len() => {
                 rand::seq::index::sample(&mut streams.rng("truth", 0), known.len(), n).into_vec()
@@ -44,6 +44,9 @@ impl TruthPlan {
                 return Err(ConfigError::Range { key: "truth.samples", expected, found: n.to_string() }.into());
             }
         };
+        // Neighbours in the table share the beginnings of their programs, so results come in the order in which they
+        // are evaluated.
+        chosen.sort_unstable();
         let archs = chosen.into_iter().map(|i| space.parse(known[i])).collect::<Result<_, _>>()?;
         Ok(Some(Self { table, archs }))
     }
@@ -83,13 +86,11 @@ impl<D: Target> Session<D> {
     ) -> Result<Option<Truth>, RunError> {
         let Some(plan) = &self.truth else { return Ok(None) };
         let mut series = Series::default();
-        for (number, arch) in plan.archs.iter().enumerate() {
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(None);
-            }
+        let mut each = |number: usize, accuracy: f64| {
+            let arch = &plan.archs[number];
             let text = self.space.format(arch);
-            let Some(entry) = plan.table.get(&text) else { continue };
-            let (accuracy, (params, macs)) = (self.evaluate(arch)?, self.cost(arch)?);
+            let Some(entry) = plan.table.get(&text) else { return Ok(()) };
+            let (params, macs) = self.cost(arch)?;
             series.predicted.push(accuracy);
             series.truth.push(entry.accuracy);
             series.params.push(params as f64);
@@ -104,6 +105,10 @@ impl<D: Target> Session<D> {
                 truth: Some(entry.accuracy),
                 params,
             }))?;
+            Ok(())
+        };
+        if self.evaluate_all(&plan.archs, cancel, &mut each)?.is_none() {
+            return Ok(None);
         }
         self.rank(&series, &plan.table).map(Some)
     }

@@ -1,0 +1,93 @@
+//! Many architectures at once through a session, against one at a time.
+
+use super::{RunError, Session};
+use crate::arch::Arch;
+use crate::config::RunConfig;
+use crate::data;
+use crate::event::{Event, Purpose};
+use dfdx::tensor::Cpu;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn session(space: &str, bn: &str, truth: &str) -> Session<Cpu> {
+    let text = format!(
+        "[strategy]\nname = \"scripted\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
+         [data]\nlimit_train = 16\nlimit_valid = 12\n\
+         [train]\nepochs = 1\nbatch_size = 4\nsteps_per_arch = 2\n\
+         [eval]\nbn = \"{bn}\"\nimages = 10\nbatch_size = 4\nrecalibrate_images = 4\n\
+         [probes]\ncount = 3\n[search]\nproposals = 2\n[truth]\nsamples = \"{truth}\"\n"
+    );
+    let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
+    let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
+    Session::new(&config, dataset, &Cpu::default()).unwrap()
+}
+
+fn archs(session: &Session<Cpu>, n: u64) -> Vec<Arch> {
+    let space = session.space();
+    (0..n).map(|i| space.nth(i * 7919 % space.count())).collect()
+}
+
+#[test]
+fn accuracies_have_the_bits_of_one_at_a_time_and_come_in_order() {
+    for space in ["tiny", "macro", "nasbench201"] {
+        for bn in ["batch", "recalibrate", "running"] {
+            let session = session(space, bn, "0");
+            let archs = archs(&session, 9);
+            let mut told = Vec::new();
+            let mut each = |number, accuracy: f64| {
+                told.push((number, accuracy.to_bits()));
+                Ok(())
+            };
+            let found = session.evaluate_all(&archs, &AtomicBool::new(false), &mut each).unwrap().unwrap();
+            let bits: Vec<u64> = found.iter().map(|accuracy| accuracy.to_bits()).collect();
+            let expected: Vec<u64> = archs.iter().map(|arch| session.evaluate(arch).unwrap().to_bits()).collect();
+            assert_eq!(bits, expected, "{space}, {bn}");
+            assert_eq!(told, bits.into_iter().enumerate().collect::<Vec<_>>());
+        }
+    }
+}
+
+#[test]
+fn it_stops_when_cancelled_and_passes_errors_on() {
+    for bn in ["batch", "recalibrate"] {
+        let session = session("tiny", bn, "0");
+        let archs = archs(&session, 9);
+        let none = session.evaluate_all(&archs, &AtomicBool::new(true), &mut |_, _| Ok(())).unwrap();
+        assert_eq!(none, None);
+        let mut fail = |_, _| Err(RunError::Record(std::io::Error::other("full")));
+        assert!(session.evaluate_all(&archs, &AtomicBool::new(false), &mut fail).is_err());
+        let foreign = [Arch::new([9, 9])];
+        assert!(session.evaluate_all(&foreign, &AtomicBool::new(false), &mut |_, _| Ok(())).is_err());
+        assert_eq!(session.evaluate_all(&[], &AtomicBool::new(false), &mut |_, _| Ok(())).unwrap(), Some(vec![]));
+    }
+}
+
+/// Events of one run, as (number, total, text), and whether the result holds the comparison.
+fn truth_events(cancel_after: usize) -> (Vec<(usize, usize, String)>, bool) {
+    let cancel = AtomicBool::new(false);
+    let mut events = Vec::new();
+    let mut observer = |event: &Event<'_>| {
+        if let Event::Evaluated(e) = event
+            && e.purpose == Purpose::Truth
+        {
+            events.push((e.number, e.total, e.text.to_string()));
+        }
+        cancel.store(matches!(event, Event::Evaluated(_)) && events.len() >= cancel_after, Ordering::Relaxed);
+        Ok(())
+    };
+    let result = session("macro", "batch", "300").run(&mut observer, &cancel).unwrap();
+    (events, result.truth.is_some())
+}
+
+/// 300 architectures are more than are evaluated at once.
+#[test]
+fn the_truth_is_told_in_its_order_until_cancelled() {
+    let (events, compared) = truth_events(usize::MAX);
+    assert!(compared);
+    assert!(events.iter().enumerate().all(|(i, (number, total, _))| *number == i && *total == 300));
+    assert!(events.is_sorted_by_key(|(_, _, text)| text.clone()));
+
+    let (cut, compared) = truth_events(200);
+    assert!(!compared);
+    assert_eq!(cut, events[..256], "the first of them, with nothing lost of what was evaluated at once");
+}

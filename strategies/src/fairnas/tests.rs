@@ -1,0 +1,265 @@
+use super::*;
+use dfdx::tensor::Cpu;
+use nas_core::config::RunConfig;
+use nas_core::data;
+use nas_core::event::Event;
+use nas_core::metrics::FairnessAudit;
+use nas_core::network::{Value, WireError, Wiring};
+use nas_core::registry::{all, find};
+use nas_core::space::{ArchError, NasBench201, Pick, Scale, Tiny};
+use nas_core::strategy::Step;
+use nas_core::trainer::Session;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::cell::RefCell;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+const SCALE: Scale = Scale { image: [8, 8, 1], classes: 10, width: 2, cells: 1 };
+
+fn plan(strategy: &mut FairNas, space: &dyn SearchSpace, rng: &mut ChaCha8Rng) -> Vec<Path> {
+    let mut draw = || Err("fairnas plans by itself".into());
+    SharingStrategy::<Cpu>::plan(strategy, &mut Sampler { space, draw: &mut draw, rng }).unwrap()
+}
+
+fn audit(space: &dyn SearchSpace) -> FairnessAudit {
+    FairnessAudit::new(&space.decisions().iter().map(|d| d.choices.len()).collect::<Vec<_>>())
+}
+
+#[test]
+fn counts_are_equal_after_every_plan_in_nasbench201() {
+    let space = NasBench201::new(SCALE);
+    let mut strategy = FairNas::new(Options::default(), &space).unwrap();
+    let (mut rng, mut audit) = (ChaCha8Rng::seed_from_u64(0), audit(&space));
+    for step in 1..=200 {
+        let paths = plan(&mut strategy, &space, &mut rng);
+        assert_eq!(paths.len(), 5);
+        for path in &paths {
+            assert_eq!(path.weight, 1.0);
+            space.validate(&path.arch).unwrap();
+            audit.record(path.arch.choices()).unwrap();
+        }
+        for decision in 0..6 {
+            assert_eq!(audit.histogram(decision), Some(&[step; 5][..]));
+        }
+    }
+}
+
+#[test]
+fn the_mean_divides_by_the_number_of_paths() {
+    let space = NasBench201::new(SCALE);
+    let options = Options { reduce: Reduce::Mean, ..Options::default() };
+    let mut strategy = FairNas::new(options, &space).unwrap();
+    let paths = plan(&mut strategy, &space, &mut ChaCha8Rng::seed_from_u64(0));
+    assert!(paths.iter().all(|path| path.weight == 0.2));
+}
+
+/// Pearson's chi-square of 24,000 orders against 5! = 120 equal cells, 119 degrees of freedom, for each of the six
+/// edges; and of the pairs of choices that edges 0 and 1 make together, 25 cells of which 24 are free. Thresholds are
+/// `scipy.stats.chi2.ppf(0.999, df)`: 173.62 and 51.18.
+#[test]
+fn all_orders_are_equally_likely_and_decisions_independent() {
+    let space = NasBench201::new(SCALE);
+    let mut strategy = FairNas::new(Options::default(), &space).unwrap();
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let steps = 24_000;
+    let mut orders: Vec<BTreeMap<Vec<usize>, u32>> = vec![BTreeMap::new(); 6];
+    let mut pairs: BTreeMap<[usize; 2], u32> = BTreeMap::new();
+    for _ in 0..steps {
+        let paths = plan(&mut strategy, &space, &mut rng);
+        for (edge, orders) in orders.iter_mut().enumerate() {
+            *orders.entry(paths.iter().map(|path| path.arch.choices()[edge]).collect()).or_default() += 1;
+        }
+        // One path a step: the others are not independent of it.
+        let choices = paths[0].arch.choices();
+        *pairs.entry([choices[0], choices[1]]).or_default() += 1;
+    }
+    let chi_square = |counts: Vec<u32>, cells: usize| -> f64 {
+        assert_eq!(counts.len(), cells, "every cell occurs");
+        let expected = f64::from(steps) / cells as f64;
+        counts.iter().map(|count| (f64::from(*count) - expected).powi(2) / expected).sum()
+    };
+    for orders in orders {
+        let found = chi_square(orders.into_values().collect(), 120);
+        assert!(found < 173.62, "{found}");
+    }
+    let found = chi_square(pairs.into_values().collect(), 25);
+    assert!(found < 51.18, "{found}");
+}
+
+/// A space without networks, with these numbers of choices.
+struct Counts(Vec<Decision>);
+
+impl Counts {
+    fn new(counts: &[usize]) -> Self {
+        let decision = |(i, count): (usize, &usize)| Decision {
+            name: format!("layer {i}"),
+            choices: (0..*count).map(|choice| choice.to_string()).collect(),
+        };
+        Self(counts.iter().enumerate().map(decision).collect())
+    }
+}
+
+impl SearchSpace for Counts {
+    fn name(&self) -> &str {
+        "counts"
+    }
+
+    fn decisions(&self) -> &[Decision] {
+        &self.0
+    }
+
+    fn scale(&self) -> &Scale {
+        &SCALE
+    }
+
+    fn parse(&self, text: &str) -> Result<Arch, ArchError> {
+        Err(self.error(text, "this space has no text".into()))
+    }
+
+    fn format(&self, arch: &Arch) -> String {
+        format!("{:?}", arch.choices())
+    }
+
+    fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
+        Ok(net.input(SCALE.image))
+    }
+}
+
+fn refusal(options: Options, counts: &[usize]) -> String {
+    FairNas::new(options, &Counts::new(counts)).err().unwrap().to_string()
+}
+
+#[test]
+fn unequal_numbers_are_refused_by_name() {
+    assert_eq!(
+        refusal(Options::default(), &[3, 2, 3, 1]),
+        "strategy fairnas cannot train space counts: strict fairness needs equally many choices everywhere, found \
+         3 choices: layer 0, layer 2; 2 choices: layer 1; 1 choices: layer 3; set strategy.unequal = \"lcm\" to train \
+         6 architectures a step with every choice of a decision equally often, or use another strategy"
+    );
+    assert!(refusal(Options::default(), &[2, 2, 2, 2, 2, 2, 4]).contains("layer 2, layer 3 and 2 more; "));
+    let lcm = Options { unequal: Unequal::Lcm, ..Options::default() };
+    assert!(refusal(lcm.clone(), &[7, 11, 13, 17]).contains("more than 1024 architectures"));
+    assert!(refusal(lcm, &[3, 0]).contains("more than 1024 architectures"));
+    assert!(refusal(Options::default(), &[usize::from(u16::MAX); 2]).contains("more than 1024 architectures"));
+}
+
+#[test]
+fn the_least_common_multiple_is_fair_to_unequal_numbers() {
+    let space = Counts::new(&[3, 2, 4, 1]);
+    let options = Options { unequal: Unequal::Lcm, ..Options::default() };
+    let mut strategy = FairNas::new(options, &space).unwrap();
+    let (mut rng, mut audit) = (ChaCha8Rng::seed_from_u64(2), audit(&space));
+    for step in 1..=50 {
+        let paths = plan(&mut strategy, &space, &mut rng);
+        assert_eq!(paths.len(), 12);
+        paths.iter().for_each(|path| audit.record(path.arch.choices()).unwrap());
+        assert_eq!(audit.histogram(0), Some(&[4 * step; 3][..]));
+        assert_eq!(audit.histogram(1), Some(&[6 * step; 2][..]));
+        assert_eq!(audit.histogram(2), Some(&[3 * step; 4][..]));
+        assert_eq!(audit.histogram(3), Some(&[12 * step][..]));
+    }
+}
+
+#[test]
+fn a_single_choice_is_not_unequal() {
+    assert_eq!(FairNas::new(Options::default(), &Counts::new(&[3, 1, 3])).unwrap().paths, 3);
+    assert_eq!(FairNas::new(Options::default(), &Counts::new(&[1, 1])).unwrap().paths, 1);
+}
+
+#[test]
+fn the_log_states_the_cost_and_the_meaning_of_the_sum() {
+    let strategy = FairNas::new(Options::default(), &Tiny::new(SCALE)).unwrap();
+    let notes = SharingStrategy::<Cpu>::notes(&strategy);
+    assert!(notes[0].contains("costs 3 sub-net passes") && notes[0].contains("3 times larger"), "{notes:?}");
+}
+
+thread_local! {
+    /// Hashes of the weights after each update of a `recorded-fairnas` on this thread.
+    static WEIGHTS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+/// `fairnas`, with every updated weight put on record.
+struct Recorded(Box<dyn SharingStrategy<Cpu>>);
+
+impl SharingStrategy<Cpu> for Recorded {
+    fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
+        self.0.plan(sampler)
+    }
+
+    fn after_update(&mut self, step: &Step<Cpu>) -> Result<(), StrategyError> {
+        let mut hasher = DefaultHasher::new();
+        for param in &step.params {
+            param.param.hash(&mut hasher);
+            Cpu::to_host(&param.weight).iter().for_each(|weight| weight.to_bits().hash(&mut hasher));
+        }
+        WEIGHTS.with_borrow_mut(|weights| weights.push(hasher.finish()));
+        Ok(())
+    }
+}
+
+inventory::submit! {
+    StrategyDescriptor {
+        name: "recorded-fairnas",
+        summary: "for tests",
+        reference: "this project",
+        options: String::new,
+        cpu: |options, context| Ok(Box::new(Recorded(build(options, context)?))),
+        #[cfg(feature = "cuda")]
+        cuda: build,
+    }
+}
+
+/// Runs `tiny` on 30 training images with this strategy; returns the smallest and largest count after each epoch.
+fn run(strategy: &str, batch_size: usize, probes: usize) -> Vec<(u64, u64)> {
+    let text = format!(
+        "[strategy]\nname = \"{strategy}\"\n[space]\nname = \"tiny\"\nwidth = 2\n\
+         [data]\nlimit_train = 30\nlimit_valid = 20\n\
+         [train]\nepochs = 4\nbatch_size = {batch_size}\n[eval]\nimages = 20\nbatch_size = 20\n\
+         [probes]\ncount = {probes}\nimmediate_every = {probes}\n[search]\nproposals = 1\n[truth]\nsamples = \"0\"\n"
+    );
+    let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
+    let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
+    let session = Session::new(&config, dataset, &Cpu::default()).unwrap();
+    let mut counts = Vec::new();
+    let mut observer = |event: &Event<'_>| {
+        if let Event::Epoch(epoch) = event {
+            counts.push(epoch.fairness);
+        }
+        Ok(())
+    };
+    let result = session.run(&mut observer, &AtomicBool::new(false)).unwrap();
+    assert_eq!(result.subnet_passes, 3 * result.steps);
+    assert_eq!(result.images, 30 * 3 * 4);
+    let fairness = result.fairness.unwrap();
+    assert_eq!((fairness.min, fairness.max, fairness.mean), (result.steps, result.steps, result.steps as f64));
+    counts
+}
+
+#[test]
+fn counts_are_equal_after_every_step_of_a_run() {
+    // One step an epoch, so that every epoch's event tells of one step.
+    assert_eq!(run("fairnas", 30, 0), [(1, 1), (2, 2), (3, 3), (4, 4)]);
+}
+
+#[test]
+fn evaluation_does_not_change_the_training() {
+    let weights = |probes| {
+        WEIGHTS.take();
+        run("recorded-fairnas", 10, probes);
+        WEIGHTS.take()
+    };
+    let without = weights(0);
+    assert_eq!(without.len(), 12);
+    assert_eq!(without, weights(3));
+}
+
+#[test]
+fn it_is_registered_with_options_that_parse() {
+    let descriptor = find::<StrategyDescriptor>("fairnas").unwrap();
+    assert_eq!((descriptor.options)(), "reduce = \"sum\"\nunequal = \"refuse\"\n");
+    parse_options::<Options>("strategy", &(descriptor.options)().parse().unwrap()).unwrap();
+    assert!(all::<StrategyDescriptor>().unwrap().len() >= 3);
+}
