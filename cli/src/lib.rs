@@ -1,1 +1,55 @@
-//! The program nas-train as a library.
+//! The program `nas-train` as a library: arguments -> configuration -> core, and what a run shows and writes.
+//!
+//! A crate with strategies, controllers or spaces of its own becomes the same program with them added: link the
+//! components (`use my_strategies as _;`) and call [`main`] from its own `main`.
+//!
+//! ```no_run
+//! fn main() -> std::process::ExitCode {
+//!     nas_cli::main(std::env::args_os())
+//! }
+//! ```
+
+mod args;
+mod commands;
+mod exit;
+mod progress;
+mod record;
+mod report;
+mod run;
+mod settings;
+mod text;
+
+pub use args::Cli;
+pub use exit::ExitStatus;
+
+use args::Command;
+use clap::Parser;
+// Links the built-in strategies, which register themselves.
+use nas_strategies as _;
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+/// Runs the program with these arguments, the program's name first.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let status = match Cli::try_parse_from(arguments) {
+        Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::report(&error)),
+        Err(error) => {
+            // Help and version are errors for clap, too. A closed pipe leaves nobody to tell.
+            let _ = error.print();
+            if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
+        }
+    };
+    status.into()
+}
+
+fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
+    commands::check_registry()?;
+    match &cli.command {
+        None => run::run(&cli.run),
+        Some(Command::List(args)) => commands::list(args),
+        Some(Command::Describe(args)) => commands::describe(args),
+        Some(Command::Config(args)) => commands::config(args),
+        Some(Command::Completions(args)) => commands::completions(args),
+        Some(Command::Man(args)) => commands::man(args),
+    }
+}

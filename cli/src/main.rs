@@ -1,2 +1,7 @@
-//! The program nas-train.
-fn main() {}
+//! The program `nas-train`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    nas_cli::main(std::env::args_os())
+}

@@ -105,7 +105,7 @@ pub struct EvalConfig {
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { bn: BnMode::Batch, images: 1000, batch_size: 250, recalibrate_images: 512 }
+        Self { bn: BnMode::Batch, images: 500, batch_size: 250, recalibrate_images: 512 }
     }
 }
 
@@ -171,6 +171,7 @@ impl TruthSamples {
 #[serde(deny_unknown_fields)]
 pub struct TruthConfig {
     /// Number of distinct random architectures, or `all`; 0 turns it off.
+    #[serde(deserialize_with = "text_or_number")]
     pub samples: String,
     /// A column of the space's truth table, a CSV file, or `auto`: the table's test accuracy on the data set at hand,
     /// else on CIFAR-10.
@@ -295,8 +296,9 @@ impl RunConfig {
     pub fn to_table(&self) -> Result<Table, toml::ser::Error> {
         let mut table = Table::try_from(Top { seed: self.seed, device: self.device.clone(), threads: self.threads })?;
         for (key, component) in [("strategy", &self.strategy), ("controller", &self.controller)] {
-            let mut section = component.options.clone();
+            let mut section = Table::new();
             section.insert("name".into(), Value::String(component.name.clone()));
+            section.extend(component.options.clone());
             table.insert(key.into(), Value::Table(section));
         }
         table.insert("space".into(), Value::try_from(&self.space)?);
@@ -358,6 +360,15 @@ impl RunConfig {
             return Err(range("search.start", "an epoch, or -1", self.search.start));
         }
         self.truth_samples().map(|_| ())
+    }
+}
+
+/// A string, or a number as a string: `samples = 200` is as good as `samples = "200"`.
+fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        Value::Integer(number) => Ok(number.to_string()),
+        other => Err(serde::de::Error::custom(format!("expected a number or `all`, found {other}"))),
     }
 }
 

@@ -13,12 +13,16 @@ pub enum Event<'a> {
     Warning(String),
     /// One step of the shared weights is done.
     Step(StepDone),
+    /// One of several evaluations between two epochs is done.
+    Evaluating(Evaluating),
     /// One epoch of the shared weights is done.
     Epoch(EpochDone),
     /// The probes were evaluated.
     Probes(ProbesDone<'a>),
     /// The controller was trained for one epoch.
     Controller(ControllerDone),
+    /// One architecture of a sequence was trained.
+    Trained(Trained<'a>),
     /// An architecture was evaluated with shared weights, outside the probes.
     Evaluated(Evaluated<'a>),
 }
@@ -53,6 +57,28 @@ pub struct StepDone {
     pub images: usize,
     /// Architectures that the step trained.
     pub paths: usize,
+}
+
+/// What evaluations between two epochs are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// The accuracies of the probes.
+    Probes,
+    /// The rewards of the controller.
+    Controller,
+}
+
+/// Progress of a phase of evaluations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evaluating {
+    /// What for.
+    pub phase: Phase,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// Evaluations done.
+    pub done: usize,
+    /// How many there are in this phase.
+    pub total: usize,
 }
 
 /// One epoch of shared weights.
@@ -102,6 +128,19 @@ pub struct ControllerDone {
     pub reward: f64,
     /// Named numbers of the controller.
     pub telemetry: Vec<(String, f64)>,
+}
+
+/// One architecture of a sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Trained<'a> {
+    /// Which of `total`, from 0.
+    pub number: usize,
+    /// How many there are to train.
+    pub total: usize,
+    /// Its text.
+    pub text: &'a str,
+    /// Accuracies in percent of all architectures trained so far, its own last.
+    pub accuracies: &'a [f64],
 }
 
 /// Why an architecture was evaluated.

@@ -99,3 +99,74 @@ fn axpby<D: Backend>(x: &Tensor4<D>, a: f64, y: Option<(&Tensor4<D>, f64)>) -> R
 pub fn sum_of_squares<D: Backend>(x: &Tensor4<D>) -> f64 {
     D::to_host(x).iter().map(|v| f64::from(*v) * f64::from(*v)).sum()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{Role, tensor};
+    use dfdx::prelude::Cpu;
+
+    fn param(slot: usize, weight: &[f32], gradient: &[f32]) -> ParamStep<Cpu> {
+        let make = |v: &[f32]| tensor(&Cpu::default(), v.to_vec(), [1, 1, 1, v.len()]).unwrap();
+        let (weight, gradient) = (make(weight), make(gradient));
+        ParamStep { param: slot, set: 0, layer: 0, role: Role::Weight, weight, gradient, update: None }
+    }
+
+    /// ```python
+    /// for nesterov in (False, True):
+    ///     w = torch.nn.Parameter(torch.tensor([1.0, -2.0, 0.5])); v = torch.nn.Parameter(torch.tensor([3.0]))
+    ///     opt = torch.optim.SGD([w, v], lr=0.1, momentum=0.9, weight_decay=0.01, nesterov=nesterov)
+    ///     for gw, gv in (([3.0, 4.0, 0.0], [12.0]), ([0.1, -0.2, 0.3], [0.4])):
+    ///         w.grad, v.grad = torch.tensor(gw), torch.tensor(gv)
+    ///         torch.nn.utils.clip_grad_norm_([w, v], 5.0)
+    ///         opt.step()
+    ///         print(w.tolist(), v.tolist())
+    /// ```
+    #[test]
+    fn two_steps_equal_those_of_pytorch() {
+        let expected = [
+            (
+                false,
+                [[0.883_615_37, -2.151_846_2, 0.499_5], [0.767_985_64, -2.266_355_8, 0.468_550_5]],
+                [2.535_461_7, 2.074_841_7],
+            ),
+            (
+                true,
+                [[0.778_869_27, -2.288_507_7, 0.499_05], [0.664_117_9, -2.369_154_9, 0.440_696_8]],
+                [2.117_377, 1.661_078],
+            ),
+        ];
+        for (nesterov, w, v) in expected {
+            let mut sgd = Sgd::new(0.9, nesterov, 0.01, 5.0, 2);
+            let (mut first, mut second) = (vec![1.0, -2.0, 0.5], vec![3.0]);
+            for (step, (gw, gv)) in [([3.0, 4.0, 0.0], [12.0]), ([0.1, -0.2, 0.3], [0.4])].iter().enumerate() {
+                let mut params = [param(0, &first, gw), param(1, &second, gv)];
+                let norm = sgd.prepare(&mut params, 0.1, |p| p.param).unwrap();
+                assert!((norm - [13.0, 0.547_722_6][step]).abs() < 1e-6);
+                let apply = |p: &ParamStep<Cpu>| {
+                    let sum = p.weight.clone().try_add(p.update.clone().unwrap()).unwrap();
+                    sum.as_vec()
+                };
+                (first, second) = (apply(&params[0]), apply(&params[1]));
+                assert!(first.iter().zip(w[step]).all(|(a, b)| (a - b).abs() < 1e-6), "{first:?}");
+                assert!((second[0] - v[step]).abs() < 1e-6, "{second:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_gradient_that_is_no_number_makes_no_update() {
+        let mut sgd = Sgd::new(0.9, false, 0.0, 5.0, 1);
+        let mut params = [param(0, &[1.0], &[f32::NAN])];
+        assert!(sgd.prepare(&mut params, 0.1, |p| p.param).unwrap().is_nan());
+        assert!(params[0].update.is_none());
+    }
+
+    #[test]
+    fn a_cosine_starts_at_lr_and_ends_at_lr_min() {
+        let lr = |step| Schedule::Cosine.lr(0.025, 0.001, step, 100);
+        assert_eq!(lr(0), 0.025);
+        assert!((lr(50) - 0.013).abs() < 1e-12 && (lr(100) - 0.001).abs() < 1e-12);
+        assert_eq!(Schedule::Constant.lr(0.1, 0.001, 50, 100), 0.1);
+    }
+}

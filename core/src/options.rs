@@ -8,7 +8,7 @@ use toml::Table;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// A key that no option has.
-    #[error("unknown option `{section}.{key}`{hint}; known: {known}")]
+    #[error("unknown option `{}`{hint}; known: {known}", dotted(section, key))]
     Unknown {
         /// The section of the configuration.
         section: String,
@@ -58,7 +58,7 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
 }
 
 /// The names of the fields of a struct. TOML has no null, so the default table lacks the optional ones.
-fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+pub fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     struct Names<'a>(&'a mut &'static [&'static str]);
 
     impl<'de> Deserializer<'de> for Names<'_> {
@@ -88,6 +88,11 @@ fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
     // It always fails: it is asked for the names alone.
     let _ = T::deserialize(Names(&mut names));
     names
+}
+
+/// A key with its section, as `--set` takes it.
+fn dotted(section: &str, key: &str) -> String {
+    if section.is_empty() { key.into() } else { format!("{section}.{key}") }
 }
 
 /// Options with their defaults as a TOML example.

@@ -84,6 +84,10 @@ pub struct Probes {
     pub kendall_tau: Option<IntervalTau>,
     /// Change of the previous architecture by one step on another.
     pub immediate: Option<Immediate>,
+    /// The same by the number of layers that the two architectures share.
+    pub shared_layers: Vec<SharedLayers>,
+    /// Change of an architecture from right after its own update to the end of the epoch.
+    pub forgetting: Option<Forgetting>,
 }
 
 /// Interval disturbance in percentage points.
@@ -116,6 +120,30 @@ pub struct Immediate {
     /// Mean absolute change of cross-entropy.
     pub abs_loss: f64,
     /// Steps measured.
+    pub n: u64,
+}
+
+/// Immediate disturbance between architectures that share so many layers, not counting those that all have.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SharedLayers {
+    /// Layers in both.
+    pub layers: usize,
+    /// Steps measured.
+    pub n: u64,
+    /// Mean change of accuracy, in percentage points.
+    pub accuracy: f64,
+    /// Mean change of cross-entropy.
+    pub loss: f64,
+    /// Mean absolute change of cross-entropy.
+    pub abs_loss: f64,
+}
+
+/// Forgetting within an epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Forgetting {
+    /// Mean change of accuracy, in percentage points; negative is forgetting.
+    pub accuracy: f64,
+    /// Architectures measured.
     pub n: u64,
 }
 
@@ -166,4 +194,56 @@ pub struct Fairness {
     pub max: u64,
     /// Mean.
     pub mean: f64,
+}
+
+/// Architectures trained one after another. Accuracies in percent.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SequenceResult {
+    /// Always `disturbance`.
+    pub r#type: String,
+    /// Version of this structure.
+    pub schema: u32,
+    /// Strategy.
+    pub strategy: String,
+    /// Search space.
+    pub space: String,
+    /// Data set.
+    pub data: String,
+    /// Seed.
+    pub seed: u64,
+    /// Whether the sequence was stopped before its end.
+    pub interrupted: bool,
+    /// Architectures trained.
+    pub sequence: usize,
+    /// Epochs for each.
+    pub epochs_each: usize,
+    /// Mean accuracy of each architecture right after its own training.
+    pub own: Option<f64>,
+    /// Mean accuracy of all after the last training.
+    pub r#final: Option<f64>,
+    /// Mean of own minus final accuracy, over all architectures but the last.
+    pub drop: Option<f64>,
+    /// Mean change of an earlier architecture by the training of a later one.
+    pub change_per_task: Option<f64>,
+    /// The architectures, in order.
+    pub archs: Vec<String>,
+    /// Row i, column j: accuracy of architecture i after the training of j; null for j < i.
+    pub matrix: Vec<Vec<Option<f64>>>,
+    /// Every change of an earlier architecture, with the number of layers it shares with the one trained.
+    pub steps: Vec<SequenceStep>,
+    /// Last telemetry of the strategy.
+    pub telemetry: BTreeMap<String, f64>,
+}
+
+/// What the training of one architecture did to an earlier one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SequenceStep {
+    /// Position of the architecture trained.
+    pub trained: usize,
+    /// Position of the earlier one.
+    pub earlier: usize,
+    /// Layers in both, not counting those that all architectures have.
+    pub shared: usize,
+    /// Change of the earlier one's accuracy, in percentage points.
+    pub change: f64,
 }

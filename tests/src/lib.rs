@@ -1,1 +1,1 @@
-//! Tests that cross crates live in `tests/tests`; this crate itself is empty.
+//! Tests that cross crates live in `tests/tests`; this library is empty.

@@ -1,7 +1,7 @@
 //! Which device runs which implementation.
 
 use crate::{ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
-use dfdx::tensor::{Cache, Cpu, Synchronize, Tape};
+use dfdx::tensor::{Cache, Synchronize, Tape};
 
 /// A device that runs the image operations. Every method defaults to [`reference`]; a device overrides what it has
 /// kernels for. All record their backward pass on `tape`.
@@ -115,8 +115,6 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
         host
     }
 }
-
-impl Backend for Cpu {}
 
 #[cfg(feature = "cuda")]
 impl Backend for dfdx::tensor::Cuda {}

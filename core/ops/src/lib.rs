@@ -9,6 +9,7 @@
 //! device uses which.
 
 mod backend;
+mod cpu;
 mod error;
 mod norm;
 mod shape;

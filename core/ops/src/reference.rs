@@ -21,7 +21,7 @@ use dfdx::prelude::*;
 type Traced<S, D, T> = Result<Tensor<S, f32, D, T>, <D as HasErr>::Err>;
 
 /// Lets `compose` work on `x` with the tape on it, and takes the tape back afterwards.
-fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
+pub(crate) fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
     op: &'static str,
     x: &Tensor<S, f32, D>,
     tape: &mut T,

@@ -55,6 +55,16 @@ impl ConvShape {
         countable(op, &[n, out[0], out[1], kh, kw, c_in])?;
         Ok(Self { n, size: [h, w], out, c_in, c_out: 0, groups: spec.groups, window: spec.window })
     }
+
+    /// Numbers of one input image.
+    pub fn input_len(&self) -> usize {
+        self.size[0] * self.size[1] * self.c_in
+    }
+
+    /// Numbers of one output image.
+    pub fn output_len(&self) -> usize {
+        self.out[0] * self.out[1] * self.c_out
+    }
 }
 
 /// A pool whose every window covers at least one pixel of the image.
@@ -169,6 +179,11 @@ pub(crate) fn check_parts<D: Storage<f32>>(parts: &[&Tensor4<D>]) -> Result<Dims
     }
     countable(op, &[n, h, w, channels])?;
     Ok((n, h, w, channels))
+}
+
+/// The number of elements.
+pub(crate) fn elements((n, h, w, c): Dims) -> usize {
+    n * h * w * c
 }
 
 /// Checks that no dimension is zero.

@@ -137,7 +137,7 @@ impl<'a> Wiring<'a> {
         if c_in == 0 || unit.c_out == 0 {
             return fail("expected at least one channel on each side; give a larger width");
         }
-        if groups == 0 || c_in % groups != 0 || unit.c_out % groups != 0 {
+        if groups == 0 || !c_in.is_multiple_of(groups) || !unit.c_out.is_multiple_of(groups) {
             return fail(&format!("{c_in} to {} channels do not divide into {groups} groups", unit.c_out));
         }
         let size = unit.window.output([h, w]).map_err(|source| WireError::Size { layer: name.into(), source })?;

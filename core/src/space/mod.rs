@@ -6,6 +6,9 @@ mod tiny;
 pub use nasbench201::NasBench201;
 pub use tiny::Tiny;
 
+#[cfg(test)]
+mod tests;
+
 use crate::arch::Arch;
 use crate::network::{Value, WireError, Wiring};
 use rand::{Rng, RngCore};

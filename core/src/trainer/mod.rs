@@ -1,20 +1,27 @@
 //! The one training loop, which every strategy, controller and space goes through.
 
+mod epoch;
 mod error;
 mod evaluate;
 mod memory;
 mod probes;
 mod run;
 mod search;
+mod sequence;
 mod session;
 mod step;
 mod truth;
+mod watch;
+
+#[cfg(test)]
+mod tests;
 
 pub use error::RunError;
 pub use evaluate::{Evaluator, Weights};
 pub use memory::peak_rss_mb;
 pub use probes::Probes;
-pub use session::Session;
+pub use sequence::Sequence;
+pub use session::{Session, build_space};
 
 use crate::arch::Arch;
 use crate::truth::TruthTable;

@@ -83,18 +83,14 @@ impl<D: Target> Session<D> {
         let probes = self.probes.as_ref()?;
         let (history, interval) = (&probes.history, probes.interval);
         let change = history.change(interval);
-        let immediate = self.immediate.summary();
         Some(result::Probes {
             n: probes.archs.len(),
             mean_accuracy: history.mean_accuracy(),
             disturbance: change.map(|c| result::Disturbance { interval, mean: c.mean, second_half: c.second_half }),
             kendall_tau: history.rank_stability(interval).map(|s| result::IntervalTau { interval, mean: s.mean }),
-            immediate: immediate.map(|i| result::Immediate {
-                accuracy: i.accuracy,
-                loss: i.loss,
-                abs_loss: i.abs_loss,
-                n: i.n,
-            }),
+            immediate: self.watch.immediate(),
+            shared_layers: self.watch.shared_layers(),
+            forgetting: self.watch.forgetting(),
         })
     }
 }

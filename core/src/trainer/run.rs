@@ -1,7 +1,7 @@
 //! The loop.
 
 use super::{RunError, Session, memory};
-use crate::event::{EpochDone, Event, Observer, ProbesDone};
+use crate::event::{Evaluating, Event, Observer, Phase, ProbesDone};
 use crate::registry::Target;
 use crate::result::{Fairness, RunResult};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,15 +16,6 @@ struct Progress {
     interrupted: bool,
 }
 
-/// Means over an epoch.
-#[derive(Default)]
-struct EpochMeans {
-    loss: f64,
-    norm: f64,
-    steps: usize,
-    lr: f64,
-}
-
 impl<D: Target> Session<D> {
     /// Trains, searches and compares with the truth, telling `observer` everything on the way. When `cancel` becomes
     /// true, the run ends after the step at hand, with what was measured until then.
@@ -36,8 +27,13 @@ impl<D: Target> Session<D> {
         self.announce(observer)?;
         let mut progress = Progress::default();
         for epoch in 0..self.config.train.epochs {
-            let done = self.train_epoch(epoch, &mut progress, observer, cancel)?;
-            if !done {
+            let trained = self.train_epoch(epoch, observer, cancel)?;
+            progress.train_s += trained.seconds;
+            if trained.complete {
+                progress.epochs = epoch + 1;
+                progress.train_loss = Some(trained.loss);
+            }
+            if !trained.complete || !self.probe(epoch, observer, cancel)? {
                 progress.interrupted = true;
                 break;
             }
@@ -80,7 +76,7 @@ impl<D: Target> Session<D> {
         })
     }
 
-    fn announce(&self, observer: &mut dyn Observer) -> Result<(), RunError> {
+    pub(super) fn announce(&self, observer: &mut dyn Observer) -> Result<(), RunError> {
         observer.observe(&Event::Start(self.size()))?;
         for note in self.strategy.notes() {
             observer.observe(&Event::Note(note))?;
@@ -102,47 +98,6 @@ impl<D: Target> Session<D> {
         Ok(())
     }
 
-    /// Whether the epoch ran to its end.
-    fn train_epoch(
-        &mut self,
-        epoch: usize,
-        progress: &mut Progress,
-        observer: &mut dyn Observer,
-        cancel: &AtomicBool,
-    ) -> Result<bool, RunError> {
-        let started = Instant::now();
-        let mut means = EpochMeans::default();
-        for batch in self.loader.epoch(epoch as u64, 0)? {
-            if cancel.load(Ordering::Relaxed) {
-                progress.train_s += started.elapsed().as_secs_f64();
-                return Ok(false);
-            }
-            let outcome = self.step(batch?, epoch)?;
-            means.loss += outcome.done.loss;
-            means.norm += outcome.gradient_norm;
-            means.lr = outcome.lr;
-            means.steps += 1;
-            observer.observe(&Event::Step(outcome.done))?;
-        }
-        self.strategy.end_epoch(epoch).map_err(|e| self.strategy_error(e))?;
-        let seconds = started.elapsed().as_secs_f64();
-        let steps = means.steps.max(1) as f64;
-        progress.train_s += seconds;
-        progress.train_loss = Some(means.loss / steps);
-        progress.epochs = epoch + 1;
-        observer.observe(&Event::Epoch(EpochDone {
-            steps: self.steps,
-            epoch,
-            train_loss: means.loss / steps,
-            lr: means.lr,
-            gradient_norm: means.norm / steps,
-            fairness: self.audit.summary().map_or((0, 0), |s| (s.min, s.max)),
-            telemetry: self.strategy.telemetry(),
-            seconds,
-        }))?;
-        self.probe(epoch, observer, cancel)
-    }
-
     /// Evaluates the probes; false if `cancel` came first.
     fn probe(&mut self, epoch: usize, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
         let Some(probes) = &self.probes else { return Ok(true) };
@@ -152,16 +107,13 @@ impl<D: Target> Session<D> {
                 return Ok(false);
             }
             accuracies.push(self.evaluate(arch)?);
+            let (done, total) = (accuracies.len(), probes.archs.len());
+            observer.observe(&Event::Evaluating(Evaluating { phase: Phase::Probes, epoch, done, total }))?;
         }
-        let immediate = self.immediate.summary();
         let Some(probes) = &mut self.probes else { return Ok(true) };
         probes.push(accuracies)?;
         let mut figures = probes.figures();
-        if let Some(immediate) = immediate {
-            figures.push(("immediate_loss".into(), immediate.loss));
-            figures.push(("immediate_abs_loss".into(), immediate.abs_loss));
-            figures.push(("immediate_accuracy".into(), immediate.accuracy));
-        }
+        figures.extend(self.watch.figures());
         observer.observe(&Event::Probes(ProbesDone {
             steps: self.steps,
             epoch,

@@ -1,7 +1,7 @@
 //! The controller phase and the final choice.
 
 use super::{RunError, Session};
-use crate::event::{ControllerDone, Evaluated, Event, Observer, Purpose};
+use crate::event::{ControllerDone, Evaluated, Evaluating, Event, Observer, Phase, Purpose};
 use crate::registry::Target;
 use crate::result::Best;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,7 +19,7 @@ impl<D: Target> Session<D> {
             return Ok(());
         }
         let mut rewards = 0.0;
-        for _ in 0..samples {
+        for done in 1..=samples {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(());
             }
@@ -27,6 +27,8 @@ impl<D: Target> Session<D> {
             let reward = self.evaluate(&arch)? / 100.0;
             self.controller.observe(&arch, reward)?;
             rewards += reward;
+            let phase = Phase::Controller;
+            observer.observe(&Event::Evaluating(Evaluating { phase, epoch, done, total: samples }))?;
         }
         let telemetry = self.controller.telemetry();
         let reward = rewards / samples as f64;

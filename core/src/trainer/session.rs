@@ -1,5 +1,6 @@
 //! The pieces of a run, assembled and checked before anything starts.
 
+use super::watch::Watch;
 use super::{Evaluator, Probes, RunError, TruthPlan, Weights};
 use crate::arch::Arch;
 use crate::config::{BnMode, ConfigError, RunConfig};
@@ -7,14 +8,14 @@ use crate::controller::{Controller, ControllerContext};
 use crate::data::{Dataset, Loader, Normalise, Split};
 use crate::event::Start;
 use crate::metrics::FairnessAudit;
-use crate::metrics::disturbance::Immediate;
-use crate::network::{Network, NetworkSpec, Program, RunningMoments, WireError};
+use crate::network::{LayerId, Network, NetworkSpec, Program, RunningMoments, WireError};
 use crate::optimizer::Sgd;
 use crate::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, Target};
 use crate::space::{Scale, SearchSpace};
 use crate::strategy::{Path, SharingStrategy, StrategyContext};
 use crate::streams::Streams;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// A run that is ready to start, or under way.
@@ -33,13 +34,19 @@ pub struct Session<D: Target> {
     pub(super) streams: Streams,
     pub(super) rngs: Rngs,
     pub(super) audit: FairnessAudit,
-    pub(super) immediate: Immediate,
+    pub(super) watch: Watch,
+    /// Layers that every architecture has.
+    pub(super) fixed: BTreeSet<LayerId>,
     pub(super) plan: Plan,
     pub(super) steps: u64,
     pub(super) subnet_passes: u64,
     pub(super) images: u64,
     /// Whether architectures come from the controller instead of uniformly.
     pub(super) controller_draws: bool,
+    /// The only architecture to draw, if there is but one.
+    pub(super) drawn: Option<Arch>,
+    pub(super) total_steps: u64,
+    pub(super) steps_per_arch: usize,
 }
 
 /// The streams that go on through the whole run.
@@ -62,8 +69,22 @@ impl<D: Target> Session<D> {
     /// # Errors
     /// Unknown components, options out of range, data that does not fit, a scale without networks.
     pub fn new(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
+        let steps_per_arch = config.train.steps_per_arch;
+        Self::with_steps(config, dataset, device, config.train.epochs, |_| steps_per_arch)
+    }
+
+    /// A session of `epochs` epochs; `steps_per_arch` tells from the batches of an epoch how long a plan lasts.
+    pub(super) fn with_steps(
+        config: &RunConfig,
+        dataset: Arc<Dataset>,
+        device: &D,
+        epochs: usize,
+        steps_per_arch: impl Fn(usize) -> usize,
+    ) -> Result<Self, RunError> {
         let streams = Streams::new(config.seed);
-        let space = build_space(config, &dataset)?;
+        let shape = dataset.shape();
+        let image = [shape.height, shape.width, shape.channels];
+        let space = build_space(config, image, dataset.classes.len())?;
         let spec = Arc::new(NetworkSpec::supernet(&*space).map_err(|e| wire_error(&*space, e))?);
 
         let split = Split::new(dataset.train.labels(), &config.data, &mut streams.rng("split", 0))?;
@@ -73,13 +94,14 @@ impl<D: Target> Session<D> {
         let loader = Loader::new(dataset.clone(), &split.train, normalise.clone(), augment, batch_size, streams)?;
 
         let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
-        let total_steps = (config.train.epochs * loader.batches()) as u64;
+        let total_steps = (epochs * loader.batches()) as u64;
+        let steps_per_arch = steps_per_arch(loader.batches());
         let context = StrategyContext {
             space: space.clone(),
             spec: spec.clone(),
             device: device.clone(),
             total_steps,
-            steps_per_arch: config.train.steps_per_arch,
+            steps_per_arch,
         };
         let strategy = D::strategy_builder(strategy)(&config.strategy.options, context)?;
         let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
@@ -94,6 +116,7 @@ impl<D: Target> Session<D> {
         let t = &config.train;
         let optimizer = Sgd::new(t.momentum, t.nesterov, t.weight_decay, t.clip, network.params().len());
         let choices: Vec<usize> = space.decisions().iter().map(|d| d.choices.len()).collect();
+        let fixed = fixed_layers(&*space, &spec)?;
         let rngs = Rngs {
             archs: streams.rng("architectures", 0),
             strategy: streams.rng("strategy", 0),
@@ -114,7 +137,11 @@ impl<D: Target> Session<D> {
             streams,
             rngs,
             audit: FairnessAudit::new(&choices),
-            immediate: Immediate::default(),
+            watch: Watch::default(),
+            fixed,
+            drawn: None,
+            total_steps,
+            steps_per_arch,
             plan: Plan::default(),
             steps: 0,
             subnet_passes: 0,
@@ -169,6 +196,15 @@ impl<D: Target> Session<D> {
         f(&Weights { network: &self.network, running: self.running.as_ref(), bind: &bind })
     }
 
+    /// Number of layers that two architectures share, not counting those that all have.
+    ///
+    /// # Errors
+    /// An architecture of another space.
+    pub fn shared_layers(&self, a: &Arch, b: &Arch) -> Result<usize, RunError> {
+        let (a, b) = (self.program(a)?.layers, self.program(b)?.layers);
+        Ok(a.iter().filter(|layer| b.contains(layer) && !self.fixed.contains(layer)).count())
+    }
+
     /// Parameters and multiply-adds of the stand-alone network of an architecture.
     ///
     /// # Errors
@@ -180,13 +216,16 @@ impl<D: Target> Session<D> {
     }
 }
 
-fn build_space(config: &RunConfig, dataset: &Dataset) -> Result<Arc<dyn SearchSpace>, RunError> {
+/// Builds the space of a configuration for images of this height, width and number of channels.
+///
+/// # Errors
+/// An unknown space, or a scale out of range.
+pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Result<Arc<dyn SearchSpace>, RunError> {
     let descriptor = registry::find::<SpaceDescriptor>(&config.space.name)?;
-    let shape = dataset.shape();
     let or_default = |given, default| if given == 0 { default } else { given };
     let scale = Scale {
-        image: [shape.height, shape.width, shape.channels],
-        classes: dataset.classes.len(),
+        image,
+        classes,
         width: or_default(config.space.width, descriptor.width),
         cells: or_default(config.space.cells, descriptor.cells),
     };
@@ -197,6 +236,21 @@ fn build_space(config: &RunConfig, dataset: &Dataset) -> Result<Arc<dyn SearchSp
         }
     }
     Ok(Arc::from((descriptor.build)(scale)?))
+}
+
+/// The layers that do not depend on any choice: those that the last architecture shares with all that differ from it in
+/// one decision.
+fn fixed_layers(space: &dyn SearchSpace, spec: &NetworkSpec) -> Result<BTreeSet<LayerId>, RunError> {
+    let last = space.nth(space.count() - 1);
+    let program = spec.program(space, &last).map_err(|e| wire_error(space, e))?;
+    let mut fixed: BTreeSet<LayerId> = program.layers.into_iter().collect();
+    for (decision, choice) in last.choices().iter().enumerate() {
+        let mut choices = last.choices().to_vec();
+        choices[decision] = usize::from(*choice == 0);
+        let program = spec.program(space, &Arch::new(choices)).map_err(|e| wire_error(space, e))?;
+        fixed.retain(|layer| program.layers.contains(layer));
+    }
+    Ok(fixed)
 }
 
 pub(super) fn wire_error(space: &dyn SearchSpace, source: WireError) -> RunError {

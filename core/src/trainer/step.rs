@@ -4,7 +4,6 @@ use super::{RunError, Session};
 use crate::arch::Arch;
 use crate::data::Batch;
 use crate::event::StepDone;
-use crate::metrics::disturbance::Observation;
 use crate::network::{Pass, tensor};
 use crate::registry::Target;
 use crate::strategy::{LayerInput, ParamStep, Path, Sampler, Step, StrategyError};
@@ -28,13 +27,11 @@ pub(super) struct StepOutcome {
 impl<D: Target> Session<D> {
     /// Trains one batch.
     pub(super) fn step(&mut self, batch: Batch, epoch: usize) -> Result<StepOutcome, RunError> {
-        let previous = self.next_plan()?;
-        let before = previous.as_ref().map(|arch| self.observe_first(arch)).transpose()?;
+        let watched = self.next_plan()?.map(|arch| self.watch(arch)).transpose()?;
 
         let images = tensor(self.network.device(), batch.images, batch.shape)?;
-        let total = (self.config.train.epochs * self.loader.batches()) as u64;
         let t = &self.config.train;
-        let lr = t.lr_schedule.lr(t.lr, t.lr_min, self.steps, total);
+        let lr = t.lr_schedule.lr(t.lr, t.lr_min, self.steps, self.total_steps);
         let paths = self.plan.paths.clone();
         let mut step =
             Step { number: self.steps, epoch, lr, paths: paths.clone(), params: Vec::new(), inputs: Vec::new() };
@@ -51,10 +48,7 @@ impl<D: Target> Session<D> {
         if self.plan.left == 0 {
             self.strategy.end_arch(&paths).map_err(|e| self.strategy_error(e))?;
         }
-        if let (Some(arch), Some(before)) = (previous, before) {
-            let after = self.observe_first(&arch)?;
-            self.immediate.record(before, after)?;
-        }
+        self.watched(watched)?;
         let done = StepDone { step: step.number, epoch, loss, images: batch.labels.len(), paths: paths.len() };
         Ok(StepOutcome { done, lr, gradient_norm })
     }
@@ -66,18 +60,18 @@ impl<D: Target> Session<D> {
             return Ok(None);
         }
         let old = self.plan.paths.last().map(|path| path.arch.clone());
-        let Self { space, controller, controller_draws, rngs, strategy, .. } = self;
-        let mut draw = || match controller_draws {
-            true => controller.sample(&mut rngs.controller).map_err(|e| e.to_string()),
-            false => Ok(space.sample(&mut rngs.archs)),
+        let Self { space, controller, controller_draws, drawn, rngs, strategy, .. } = self;
+        let mut draw = || match (&*drawn, *controller_draws) {
+            (Some(arch), _) => Ok(arch.clone()),
+            (None, true) => controller.sample(&mut rngs.controller).map_err(|e| e.to_string()),
+            (None, false) => Ok(space.sample(&mut rngs.archs)),
         };
         let mut sampler = Sampler { space: &**space, draw: &mut draw, rng: &mut rngs.strategy };
         let paths = strategy.plan(&mut sampler).map_err(|e| self.strategy_error(e))?;
         self.check_plan(&paths)?;
         self.plan.paths = paths;
-        self.plan.left = self.config.train.steps_per_arch;
-        let every = self.config.probes.immediate_every as u64;
-        let due = every > 0 && self.steps.is_multiple_of(every);
+        self.plan.left = self.steps_per_arch;
+        let due = self.watching();
         Ok(old.filter(|arch| due && self.plan.paths.iter().all(|path| path.arch != *arch)))
     }
 
@@ -171,11 +165,6 @@ impl<D: Target> Session<D> {
         }
         self.strategy.after_update(step).map_err(|e| self.strategy_error(e))?;
         Ok(norm)
-    }
-
-    fn observe_first(&self, arch: &Arch) -> Result<Observation, RunError> {
-        let program = self.program(arch)?;
-        Ok(self.with_weights(arch, |weights| self.evaluator.observe_first(&program, weights))?)
     }
 
     pub(super) fn strategy_error(&self, source: StrategyError) -> RunError {

@@ -7,4 +7,5 @@ mod equivalence;
 mod errors;
 mod fixtures;
 mod problem;
+mod semantics;
 mod threads;

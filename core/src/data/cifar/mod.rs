@@ -4,6 +4,7 @@
 //! 32 x 32: red, green, blue.
 
 mod binary;
+mod nesting;
 mod python;
 
 use std::path::{Path, PathBuf};

@@ -4,11 +4,12 @@
 //! too. Pickles are decoded as data: nothing in them is ever called.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::Path;
 
 use serde_pickle::{DeOptions, Value, value_from_reader};
 
+use super::nesting::is_shallow;
 use super::{DOWNLOAD_AGAIN, DataError, Layout, PLANE, Part};
 
 pub(super) fn read(layout: &Layout, path: &Path, records: usize, part: &mut Part) -> Result<(), DataError> {
@@ -67,10 +68,14 @@ fn dictionary(path: &Path, limit: u64) -> Result<BTreeMap<String, Value>, DataEr
     if size > limit {
         return Err(content(format!("at most {limit} bytes"), size.to_string()));
     }
+    let pickle = fs::read(path).map_err(io)?;
+    if !is_shallow(&pickle) {
+        return Err(content("a dictionary of plain lists and an array".into(), "deeply nested values".into()));
+    }
     // keeps the arguments from which objects were made, which is where arrays have their bytes
     let options = DeOptions::new().keep_restore_state();
-    let value = value_from_reader(File::open(path).map_err(io)?, options)
-        .map_err(|source| DataError::Pickle { path: path.into(), source })?;
+    let value =
+        value_from_reader(&pickle[..], options).map_err(|source| DataError::Pickle { path: path.into(), source })?;
     match value {
         Value::Dict(entries) => {
             let named = entries.into_iter().filter_map(|(key, value)| Some((text(key.into_value())?, value)));

@@ -189,6 +189,22 @@ fn pickles_of_other_things_are_refused() {
 }
 
 #[test]
+fn deeply_nested_pickles_are_refused_before_they_exhaust_the_stack() {
+    // pickles of [[[...]]] and (((...))), about as long as a batch of two images may be
+    let lists = [vec![b']'; 40_000], vec![b'a'; 39_999], vec![b'.']].concat();
+    let tuples = [&[b')'][..], &[0x85; 80_000], b"."].concat();
+    // behind arguments of every length, which a wrong count would mistake for the end
+    let behind =
+        [&b"\x80\x02K.M..J....G........U\x01.T\x02\0\0\0..\x8e\x01\0\0\0\0\0\0\0.I1.\nca.\nb.\n"[..], &lists].concat();
+    // a list that is doubled into itself
+    let doubled = [&b"]"[..], &b"2a".repeat(30), b"."].concat();
+    for pickle in [lists.clone(), tuples, behind, doubled] {
+        let message = message(&SMALL10, &folder(SMALL10.python, &pickle, META10));
+        assert!(message.contains("data_batch_1: expected a dictionary of plain lists"), "{message}");
+    }
+}
+
+#[test]
 fn too_few_class_names_are_refused() {
     let message = message(&SMALL10, &folder(SMALL10.binary, &records([&[3], &[9]]), b"a\nb\n"));
     assert!(message.contains("batches.meta.txt: expected 10 class names, found 2"), "{message}");

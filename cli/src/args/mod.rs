@@ -1,0 +1,135 @@
+//! The command line.
+
+mod parse;
+mod run;
+
+pub use run::{Named, ProgressMode, RunArgs};
+
+use crate::exit::HELP;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Compares weight-sharing strategies for neural architecture search on one training loop.
+///
+/// Without a subcommand it makes a run: it trains one supernet with the chosen strategy, searches an architecture with
+/// the chosen controller, and compares the ranking with stand-alone training where that is known.
+///
+/// A run is configured by a TOML document. Later layers win: built-in defaults, --config FILE, --set key=value, and the
+/// options below; of a repeated option the last. `nas-train config show` prints the outcome.
+#[derive(Debug, Parser)]
+#[command(name = "nas-train", version, after_help = HELP, args_conflicts_with_subcommands = true, args_override_self = true)]
+pub struct Cli {
+    /// The options of a run.
+    #[command(flatten)]
+    pub run: RunArgs,
+    /// What to do instead of a run.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What to do instead of a run.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// List strategies, controllers, search spaces and data sets
+    List(ListArgs),
+    /// Describe a strategy, controller, search space or data set: options, size, how to get it
+    Describe(DescribeArgs),
+    /// Show, check or exemplify configurations
+    Config(ConfigArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Write manual pages
+    Man(ManArgs),
+}
+
+/// `list`
+#[derive(Debug, Args)]
+pub struct ListArgs {
+    /// Only these
+    #[arg(value_enum)]
+    pub kind: Option<Kind>,
+    /// One JSON object a line
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Kinds of components.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Kind {
+    /// Ways to share weights
+    Strategies,
+    /// Ways to choose architectures
+    Controllers,
+    /// Search spaces
+    Spaces,
+    /// Data sets
+    Data,
+}
+
+/// `describe`
+#[derive(Debug, Args)]
+pub struct DescribeArgs {
+    /// A name from `nas-train list`
+    pub name: String,
+}
+
+/// `config`
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// What about it.
+    #[command(subcommand)]
+    pub command: ConfigCommand,
+}
+
+/// What to do with a configuration.
+#[derive(Debug, Subcommand)]
+pub enum ConfigCommand {
+    /// Print the configuration that a run with these options would use, and where each value comes from
+    Show(Box<RunArgs>),
+    /// Print every key with its default, commented out
+    Example,
+    /// Check a configuration file, component options included, without reading data
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// `completions`
+#[derive(Debug, Args)]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub shell: clap_complete::Shell,
+}
+
+/// `man`
+#[derive(Debug, Args)]
+pub struct ManArgs {
+    /// Where to; made if missing
+    pub dir: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_run_needs_no_options_and_no_subcommand() {
+        let cli = Cli::try_parse_from(["nas-train"]).unwrap();
+        assert!(cli.command.is_none());
+        assert!(Cli::try_parse_from(["nas-train", "--seed", "1", "list"]).is_err());
+    }
+
+    #[test]
+    fn the_last_of_a_repeated_option_wins_and_assignments_add_up() {
+        let run = Cli::parse_from(["nas-train", "--seed=1", "--set=a=1", "--seed=2", "--set=b=2"]).run;
+        assert_eq!((run.seed, run.set), (Some(2), vec!["a=1".into(), "b=2".into()]));
+    }
+}

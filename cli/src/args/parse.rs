@@ -1,0 +1,61 @@
+//! Readers of option values, with errors in words.
+
+use nas_core::config::TruthSamples;
+
+/// A whole number of at least 1.
+pub fn positive(text: &str) -> Result<i64, String> {
+    whole(text, 1)
+}
+
+/// A whole number of at least 0.
+pub fn count(text: &str) -> Result<i64, String> {
+    whole(text, 0)
+}
+
+fn whole(text: &str, least: i64) -> Result<i64, String> {
+    let number = text.parse().ok().filter(|number| *number >= least);
+    number.ok_or_else(|| format!("expected a whole number of at least {least}"))
+}
+
+/// A finite number above 0.
+pub fn above_zero(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
+    number.ok_or_else(|| "expected a number above 0".into())
+}
+
+/// A number of architectures, or `all`.
+pub fn samples(text: &str) -> Result<String, String> {
+    TruthSamples::parse(text).map(|_| text.into())
+}
+
+/// `key=value`, the key in parts.
+pub fn assignment(text: &str) -> Result<String, String> {
+    match text.split_once('=') {
+        Some((key, _)) if key.trim().split('.').all(|part| !part.trim().is_empty()) => Ok(text.into()),
+        _ => Err("expected section.key=value, for instance train.epochs=5".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        assert_eq!((positive("3"), count("0"), above_zero("1e30")), (Ok(3), Ok(0), Ok(1e30)));
+        for text in ["0", "-1", "1.5", "x", "99999999999999999999"] {
+            assert!(positive(text).is_err(), "{text}");
+        }
+        for text in ["0", "-0.1", "nan", "inf", ""] {
+            assert!(above_zero(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn assignments_have_a_key() {
+        assert!(assignment("train.epochs=5").is_ok() && assignment("a=").is_ok());
+        for text in ["train.epochs", "=5", "train.=5", ""] {
+            assert!(assignment(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! `nas-train config`
+
+use crate::args::{ConfigArgs, ConfigCommand};
+use crate::exit::ExitStatus;
+use crate::settings::{self, Settings};
+use crate::text::{print, say};
+use anyhow::Result;
+use dfdx::tensor::Cpu;
+use nas_core::config::RunConfig;
+use nas_core::controller::ControllerContext;
+use nas_core::network::NetworkSpec;
+use nas_core::registry::{ControllerDescriptor, StrategyDescriptor, find};
+use nas_core::strategy::StrategyContext;
+use nas_core::streams::Streams;
+use nas_core::trainer::build_space;
+use std::sync::Arc;
+
+/// Shows, exemplifies or checks a configuration.
+pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
+    match &args.command {
+        ConfigCommand::Show(run) => print(&settings::show(&Settings::resolve(run)?)?)?,
+        ConfigCommand::Example => print(&settings::example()?)?,
+        ConfigCommand::Check { file } => {
+            let settings = Settings::of_file(file)?;
+            build(&settings.config).map_err(|error| settings.explain(error))?;
+            say(&format!("{} can be run", file.display()));
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Builds the components as a run would, so that they check their own options; images of CIFAR's size stand in for
+/// the data.
+fn build(config: &RunConfig) -> Result<()> {
+    let space = build_space(config, [32, 32, 3], 10)?;
+    let spec = Arc::new(NetworkSpec::supernet(&*space)?);
+    let context = StrategyContext { space: space.clone(), spec, device: Cpu::default(), total_steps: 1 };
+    (find::<StrategyDescriptor>(&config.strategy.name)?.cpu)(&config.strategy.options, context)?;
+    let context = ControllerContext { space, rng: Streams::new(config.seed).rng("controller weights", 0) };
+    (find::<ControllerDescriptor>(&config.controller.name)?.build)(&config.controller.options, context)?;
+    Ok(())
+}

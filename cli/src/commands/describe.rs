@@ -1,0 +1,78 @@
+//! `nas-train describe`
+
+use super::components::Component;
+use crate::args::{DescribeArgs, Kind};
+use crate::exit::{ExitStatus, UsageError};
+use crate::text::{pairs, print, table};
+use anyhow::Result;
+use nas_core::options::did_you_mean;
+use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, find};
+use nas_core::space::{Decision, Scale};
+use nas_core::truth::EmbeddedTable;
+
+/// Prints everything that goes by a name.
+pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
+    let mut known = Vec::new();
+    for kind in Kind::ALL {
+        known.extend(kind.components()?);
+    }
+    let found: Vec<&Component> = known.iter().filter(|component| component.name == args.name).collect();
+    if found.is_empty() {
+        let hint = did_you_mean(&args.name, known.iter().map(|component| component.name));
+        let message = format!("nothing is called `{}`{hint}; `nas-train list` shows all names", args.name);
+        return Err(UsageError(message).into());
+    }
+    let texts = found.into_iter().map(one).collect::<Result<Vec<_>>>()?;
+    print(&texts.join("\n"))?;
+    Ok(ExitStatus::Success)
+}
+
+fn one(component: &Component) -> Result<String> {
+    let Component { kind, name, summary, reference } = *component;
+    let head = format!("{} {name}: {summary}\n", kind.singular());
+    Ok(match kind {
+        Kind::Strategies => {
+            let options = (find::<StrategyDescriptor>(name)?.options)();
+            format!("{head}{}\n{}", cited(reference), section("strategy", name, &options))
+        }
+        Kind::Controllers => {
+            let options = (find::<ControllerDescriptor>(name)?.options)();
+            format!("{head}{}\n{}", cited(reference), section("controller", name, &options))
+        }
+        Kind::Spaces => format!("{head}{}\n{}", cited(reference), space(find::<SpaceDescriptor>(name)?)?),
+        Kind::Data => format!("{head}Files: {reference}\n\n[data]\nname = \"{name}\"\n"),
+    })
+}
+
+fn cited(reference: &str) -> String {
+    format!("Reference: {reference}\n")
+}
+
+/// The section of a configuration that chooses a component, with its defaults.
+fn section(section: &str, name: &str, options: &str) -> String {
+    format!("[{section}]\nname = \"{name}\"\n{options}")
+}
+
+/// How a space is described: the shape of its decisions does not depend on the images, so common ones will do.
+fn space(descriptor: &SpaceDescriptor) -> Result<String> {
+    let SpaceDescriptor { width, cells, name, .. } = *descriptor;
+    let space = (descriptor.build)(Scale { image: [32, 32, 3], classes: 10, width, cells })?;
+    let tables = EmbeddedTable::for_space(name).map_or("none".into(), |table| {
+        let columns: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
+        format!("{}: {}", table.source, columns.join(", "))
+    });
+    let count = match space.count() {
+        u64::MAX => "more than 10^19".into(),
+        count => count.to_string(),
+    };
+    let facts = pairs(&[
+        ("architectures".into(), count),
+        ("default width".into(), width.to_string()),
+        ("default cells".into(), cells.to_string()),
+        ("example".into(), space.format(&space.nth(space.count() - 1))),
+        ("truth table".into(), tables),
+    ]);
+    let row = |d: &Decision| [d.name.clone(), d.choices.len().to_string(), d.choices.join(", ")];
+    let decisions = table(["decision", "n", "choices"], space.decisions().iter().map(row));
+    Ok(format!("{facts}\n{decisions}"))
+}

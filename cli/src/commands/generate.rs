@@ -1,0 +1,25 @@
+//! `nas-train completions` and `nas-train man`
+
+use crate::args::{Cli, CompletionsArgs, ManArgs};
+use crate::exit::ExitStatus;
+use crate::text::{print, say};
+use anyhow::{Context, Result};
+use clap::CommandFactory;
+
+/// Prints the completion script of a shell.
+pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "nas-train", &mut script);
+    print(&String::from_utf8(script)?)?;
+    Ok(ExitStatus::Success)
+}
+
+/// Writes a manual page for the program and each of its subcommands.
+pub fn man(args: &ManArgs) -> Result<ExitStatus> {
+    let dir = &args.dir;
+    let failed = || format!("cannot write manual pages to {}", dir.display());
+    std::fs::create_dir_all(dir).with_context(failed)?;
+    clap_mangen::generate_to(Cli::command(), dir).with_context(failed)?;
+    say(&format!("manual pages written to {}", dir.display()));
+    Ok(ExitStatus::Success)
+}

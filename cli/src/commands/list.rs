@@ -1,0 +1,42 @@
+//! `nas-train list`
+
+use super::components::Component;
+use crate::args::{Kind, ListArgs};
+use crate::exit::ExitStatus;
+use crate::text::{print, table};
+use anyhow::Result;
+use serde_json::json;
+
+/// Prints the components of one kind or all.
+pub fn list(args: &ListArgs) -> Result<ExitStatus> {
+    let kinds: Vec<Kind> = args.kind.map_or(Kind::ALL.into(), |kind| vec![kind]);
+    let mut parts = Vec::new();
+    for kind in kinds {
+        let components = kind.components()?;
+        parts.push(if args.json { lines(&components) } else { shown(kind, &components) });
+    }
+    print(&parts.join("\n"))?;
+    Ok(ExitStatus::Success)
+}
+
+fn shown(kind: Kind, components: &[Component]) -> String {
+    let (title, reference) = match kind {
+        Kind::Strategies => ("strategy", "reference"),
+        Kind::Controllers => ("controller", "reference"),
+        Kind::Spaces => ("space", "reference"),
+        // How to get the files is a paragraph; `describe` has room for it.
+        Kind::Data => {
+            return table(["data", "summary"], components.iter().map(|c| [c.name.into(), c.summary.into()]));
+        }
+    };
+    let row = |c: &Component| [c.name.into(), c.summary.into(), c.reference.into()];
+    table([title, "summary", reference], components.iter().map(row))
+}
+
+fn lines(components: &[Component]) -> String {
+    let line = |c: &Component| {
+        let reference = if c.kind == Kind::Data { "source" } else { "reference" };
+        json!({"type": c.kind.singular(), "name": c.name, "summary": c.summary, reference: c.reference}).to_string()
+    };
+    components.iter().map(line).collect::<Vec<_>>().join("\n")
+}

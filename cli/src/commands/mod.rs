@@ -1,0 +1,31 @@
+//! What the program does beside runs.
+
+mod components;
+mod config;
+mod describe;
+mod generate;
+mod list;
+
+pub use config::config;
+pub use describe::describe;
+pub use generate::{completions, man};
+pub use list::list;
+
+use anyhow::{Result, ensure};
+use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};
+
+/// Checks that components are registered, and each under a name of its own.
+///
+/// # Errors
+/// A name given twice, or none at all: then the linker has dropped the crates that register them.
+pub fn check_registry() -> Result<()> {
+    let counts = [
+        ("strategies", all::<StrategyDescriptor>()?.len()),
+        ("controllers", all::<ControllerDescriptor>()?.len()),
+        ("spaces", all::<SpaceDescriptor>()?.len()),
+    ];
+    for (kind, count) in counts {
+        ensure!(count > 0, "no {kind} are registered: this build lacks the crate that holds them; please report this");
+    }
+    Ok(())
+}

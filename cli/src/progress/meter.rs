@@ -1,0 +1,86 @@
+//! Speed of training, and the time that is left.
+
+use nas_core::event::{Start, StepDone};
+use std::time::{Duration, Instant};
+
+/// Counts steps and images. Throughput is that of training steps alone; the time left includes evaluations, supposing
+/// that they go on as until now.
+#[derive(Debug, Default)]
+pub struct Meter {
+    size: Option<Start>,
+    started: Option<Instant>,
+    /// The end of the last event.
+    last: Option<Instant>,
+    steps: u64,
+    images: u64,
+    training: Duration,
+    elapsed: Duration,
+}
+
+impl Meter {
+    /// The run starts.
+    pub fn start(&mut self, size: Start, now: Instant) {
+        *self = Self { size: Some(size), started: Some(now), last: Some(now), ..Self::default() };
+    }
+
+    /// A step is done.
+    pub fn step(&mut self, done: &StepDone, now: Instant) {
+        self.steps += 1;
+        self.images += (done.images * done.paths) as u64;
+        self.training += self.last.map_or(Duration::ZERO, |last| now - last);
+        self.elapsed = self.started.map_or(Duration::ZERO, |started| now - started);
+        self.last = Some(now);
+    }
+
+    /// Something else than a step is done; its time is no training time.
+    pub fn pause(&mut self, now: Instant) {
+        self.last = Some(now);
+    }
+
+    /// Images a second, each counted once for every architecture that saw it.
+    pub fn images_per_s(&self) -> Option<f64> {
+        let seconds = self.training.as_secs_f64();
+        (seconds > 0.0).then(|| self.images as f64 / seconds)
+    }
+
+    /// Seconds until the last step.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let left = self.total_steps().checked_sub(self.steps)?;
+        (self.steps > 0).then(|| self.elapsed.as_secs_f64() / self.steps as f64 * left as f64)
+    }
+
+    /// Steps done.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Steps of the whole run.
+    pub fn total_steps(&self) -> u64 {
+        self.size.as_ref().map_or(0, |size| (size.epochs * size.steps_per_epoch) as u64)
+    }
+
+    /// `epoch 3/40`, counted from 1.
+    pub fn epoch(&self, epoch: usize) -> String {
+        format!("epoch {}/{}", epoch + 1, self.size.as_ref().map_or(0, |size| size.epochs))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn throughput_leaves_evaluations_out_and_the_time_left_does_not() {
+        let (zero, after) = (Instant::now(), |s| Duration::from_secs(s));
+        let size = Start { epochs: 2, steps_per_epoch: 2, train_images: 16, eval_images: 9, params: 1, archs: 3 };
+        let mut meter = Meter::default();
+        assert_eq!((meter.images_per_s(), meter.seconds_left()), (None, None));
+        meter.start(size, zero);
+        let step = StepDone { step: 0, epoch: 0, loss: 1.0, images: 8, paths: 2 };
+        meter.step(&step, zero + after(1));
+        meter.pause(zero + after(11));
+        meter.step(&step, zero + after(12));
+        assert_eq!((meter.images_per_s(), meter.seconds_left()), (Some(16.0), Some(12.0)));
+        assert_eq!((meter.epoch(0), meter.total_steps()), ("epoch 1/2".into(), 4));
+    }
+}

@@ -1,0 +1,137 @@
+//! `manifest.json`: what a run was made with, and how it ended.
+
+use anyhow::{Context, Result};
+use jiff::ZonedDateTime;
+use nas_core::config::RunConfig;
+use serde::Serialize;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Version of the manifest's structure.
+const SCHEMA: u32 = 1;
+
+/// How a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It has not ended, or was killed.
+    Running,
+    /// It came to its end.
+    Finished,
+    /// It was stopped in good order.
+    Interrupted,
+    /// It ended with an error.
+    Failed,
+}
+
+#[derive(Debug, Serialize)]
+struct Content {
+    schema: u32,
+    program: &'static str,
+    version: &'static str,
+    git: Option<Git>,
+    rustc: Option<&'static str>,
+    argv: Vec<String>,
+    cwd: Option<String>,
+    host: Host,
+    device: String,
+    threads: usize,
+    seed: u64,
+    started: String,
+    ended: Option<String>,
+    status: Status,
+    error: Option<String>,
+}
+
+/// The commit that the program was built from.
+#[derive(Debug, Serialize)]
+struct Git {
+    commit: &'static str,
+    /// Whether the sources differed from it.
+    dirty: bool,
+}
+
+#[derive(Debug, Serialize)]
+struct Host {
+    name: Option<String>,
+    os: &'static str,
+    arch: &'static str,
+    cores: Option<usize>,
+}
+
+/// The manifest of a run under way.
+#[derive(Debug)]
+pub struct Manifest {
+    path: PathBuf,
+    content: Content,
+}
+
+impl Manifest {
+    /// Writes the manifest of a run that starts.
+    ///
+    /// # Errors
+    /// A file that exists, because another run is faster, or that cannot be written.
+    pub fn start(dir: &Path, config: &RunConfig) -> Result<Self> {
+        let content = Content {
+            schema: SCHEMA,
+            program: "nas-train",
+            version: env!("CARGO_PKG_VERSION"),
+            git: option_env!("NAS_GIT_COMMIT")
+                .map(|commit| Git { commit, dirty: option_env!("NAS_GIT_DIRTY") == Some("true") }),
+            rustc: option_env!("NAS_RUSTC"),
+            argv: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            cwd: std::env::current_dir().ok().map(|dir| dir.to_string_lossy().into_owned()),
+            host: Host::this(),
+            device: config.device.clone(),
+            threads: rayon::current_num_threads(),
+            seed: config.seed,
+            started: now(),
+            ended: None,
+            status: Status::Running,
+            error: None,
+        };
+        let manifest = Self { path: dir.join("manifest.json"), content };
+        let mut file = File::create_new(&manifest.path).with_context(|| manifest.failed())?;
+        file.write_all(manifest.text()?.as_bytes()).with_context(|| manifest.failed())?;
+        Ok(manifest)
+    }
+
+    /// Writes how the run ended, beside and renamed, so that there is always a whole manifest.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn end(mut self, status: Status, error: Option<String>) -> Result<()> {
+        self.content.status = status;
+        self.content.error = error;
+        self.content.ended = Some(now());
+        let beside = self.path.with_extension("json.new");
+        fs::write(&beside, self.text()?).with_context(|| self.failed())?;
+        fs::rename(&beside, &self.path).with_context(|| self.failed())
+    }
+
+    fn text(&self) -> Result<String> {
+        Ok(serde_json::to_string_pretty(&self.content)? + "\n")
+    }
+
+    fn failed(&self) -> String {
+        format!("cannot write {}", self.path.display())
+    }
+}
+
+impl Host {
+    fn this() -> Self {
+        let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("COMPUTERNAME").ok());
+        Self {
+            name: name.map(|name| name.trim().into()),
+            os: std::env::consts::OS,
+            arch: std::env::consts::ARCH,
+            cores: std::thread::available_parallelism().ok().map(usize::from),
+        }
+    }
+}
+
+/// Local time with its offset, to the second.
+fn now() -> String {
+    ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}

@@ -1,0 +1,156 @@
+//! The run directory: everything that a run leaves behind, written as it arises.
+
+mod csv_file;
+mod dir;
+mod log;
+mod manifest;
+
+pub use dir::OutDir;
+
+use crate::settings::Settings;
+use anyhow::{Context, Result};
+use csv_file::CsvFile;
+use log::Log;
+use manifest::{Manifest, Status};
+use nas_core::event::{Evaluated, Event, Observer, ProbesDone, Purpose};
+use nas_core::result::RunResult;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Writes the events of a run into its directory.
+///
+/// `metrics.csv` and `archs.csv` hold no times: equal runs write equal bytes, whatever the number of threads. A row is
+/// flushed before the next event, so that a kill loses at most one.
+pub struct Recorder {
+    dir: PathBuf,
+    manifest: Manifest,
+    metrics: CsvFile,
+    archs: CsvFile,
+    timings: CsvFile,
+    log: Log,
+    at: Place,
+}
+
+/// How far the run is.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// Steps done.
+    step: u64,
+    epoch: usize,
+    /// Images of the epoch so far, once for each architecture that saw them.
+    images: usize,
+}
+
+impl Recorder {
+    /// Makes the directory and its files.
+    ///
+    /// # Errors
+    /// A directory or file that cannot be written.
+    pub fn create(out: OutDir, settings: &Settings) -> Result<Self> {
+        let dir = out.create()?;
+        let manifest = Manifest::start(&dir, &settings.config)?;
+        let config = toml::to_string(&settings.config.to_table()?)?;
+        let path = dir.join("config.toml");
+        fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self {
+            metrics: CsvFile::create(dir.join("metrics.csv"), &["step", "epoch", "split", "metric", "value"])?,
+            archs: CsvFile::create(
+                dir.join("archs.csv"),
+                &["step", "epoch", "purpose", "arch", "accuracy", "truth", "params"],
+            )?,
+            timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "seconds", "images_per_s"])?,
+            log: Log::create(dir.join("log.jsonl"))?,
+            at: Place::default(),
+            manifest,
+            dir,
+        })
+    }
+
+    /// Where everything is.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes the result, and into the manifest how the run ended.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn finish(self, result: &RunResult) -> Result<()> {
+        let path = self.dir.join("result.json");
+        let text = serde_json::to_string_pretty(result)? + "\n";
+        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        let status = if result.interrupted { Status::Interrupted } else { Status::Finished };
+        self.manifest.end(status, None)
+    }
+
+    /// Notes in the manifest that the run failed.
+    ///
+    /// # Errors
+    /// A manifest that cannot be written.
+    pub fn fail(self, error: &str) -> Result<()> {
+        self.manifest.end(Status::Failed, Some(error.into()))
+    }
+
+    fn metric(&mut self, split: &str, name: &str, value: f64) -> io::Result<()> {
+        let Place { step, epoch, .. } = self.at;
+        self.metrics.row(&[&step.to_string(), &epoch.to_string(), split, name, &value.to_string()])
+    }
+
+    fn figures(&mut self, split: &str, figures: &[(String, f64)]) -> io::Result<()> {
+        figures.iter().try_for_each(|(name, value)| self.metric(split, name, *value))
+    }
+
+    fn arch(&mut self, purpose: &str, arch: &str, accuracy: f64, truth: &str, params: &str) -> io::Result<()> {
+        let Place { step, epoch, .. } = self.at;
+        self.archs.row(&[&step.to_string(), &epoch.to_string(), purpose, arch, &accuracy.to_string(), truth, params])
+    }
+
+    fn probes(&mut self, done: &ProbesDone<'_>) -> io::Result<()> {
+        for (arch, accuracy) in done.archs.iter().zip(done.accuracies) {
+            self.arch("probe", arch, *accuracy, "", "")?;
+        }
+        self.figures("probe", &done.figures)
+    }
+
+    fn evaluated(&mut self, done: &Evaluated<'_>) -> io::Result<()> {
+        let purpose = match done.purpose {
+            Purpose::Proposal => "proposal",
+            Purpose::Truth => "truth",
+        };
+        let truth = done.truth.map(|truth| truth.to_string()).unwrap_or_default();
+        self.arch(purpose, done.text, done.accuracy, &truth, &done.params.to_string())
+    }
+}
+
+impl Observer for Recorder {
+    fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
+        match event {
+            Event::Start(_) | Event::Evaluating(_) | Event::Trained(_) => Ok(()),
+            Event::Note(text) => self.log.line("note", self.at.step, text),
+            Event::Warning(text) => self.log.line("warning", self.at.step, text),
+            Event::Step(done) => {
+                let images = if done.epoch == self.at.epoch { self.at.images } else { 0 };
+                let images = images + done.images * done.paths;
+                self.at = Place { step: done.step + 1, epoch: done.epoch, images };
+                self.metric("train", "loss", done.loss)
+            }
+            Event::Epoch(done) => {
+                self.metric("train", "mean_loss", done.train_loss)?;
+                self.metric("train", "lr", done.lr)?;
+                self.metric("train", "gradient_norm", done.gradient_norm)?;
+                self.metric("train", "fairness_min", done.fairness.0 as f64)?;
+                self.metric("train", "fairness_max", done.fairness.1 as f64)?;
+                self.figures("strategy", &done.telemetry)?;
+                let rate = self.at.images as f64 / done.seconds;
+                self.timings.row(&[&done.epoch.to_string(), &format!("{:.6}", done.seconds), &format!("{rate:.1}")])
+            }
+            Event::Probes(done) => self.probes(done),
+            Event::Controller(done) => {
+                self.metric("controller", "reward", done.reward)?;
+                self.figures("controller", &done.telemetry)
+            }
+            Event::Evaluated(done) => self.evaluated(done),
+        }
+    }
+}

@@ -1,0 +1,111 @@
+//! A run, from its settings to its result.
+
+mod device;
+mod signal;
+
+use crate::args::RunArgs;
+use crate::exit::{ExitStatus, UsageError, chained};
+use crate::progress::Progress;
+use crate::record::{OutDir, Recorder};
+use crate::report::report;
+use crate::settings::Settings;
+use crate::text::{print, say};
+use anyhow::Result;
+use device::Device;
+use nas_core::data;
+use nas_core::event::{Event, Observer};
+use nas_core::registry::Target;
+use nas_core::result::RunResult;
+use nas_core::trainer::Session;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Makes a run.
+///
+/// # Errors
+/// Whatever keeps it from starting or makes it stop; see [`ExitStatus`].
+pub fn run(args: &RunArgs) -> Result<ExitStatus> {
+    let settings = Settings::resolve(args)?;
+    let job = Job {
+        out: OutDir::plan(args.out.as_deref(), &settings.config)?,
+        progress: Progress::new(args.progress),
+        cancel: signal::cancel()?,
+        json: args.json,
+        settings,
+    };
+    start_threads(job.settings.config.threads)?;
+    match Device::parse(&job.settings.config.device)? {
+        Device::Cpu => job.on(dfdx::tensor::Cpu::default()),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(ordinal) => job.on(device::cuda(ordinal)?),
+    }
+}
+
+/// A run that is about to start.
+struct Job {
+    settings: Settings,
+    out: OutDir,
+    progress: Progress,
+    cancel: &'static AtomicBool,
+    json: bool,
+}
+
+impl Job {
+    fn on<D: Target>(mut self, device: D) -> Result<ExitStatus> {
+        let config = &self.settings.config;
+        self.progress.say(&format!("reading data set {}", config.data.name));
+        let session = data::load(&config.data.name, &config.data)
+            .map_err(Into::into)
+            .and_then(|dataset| Session::new(config, Arc::new(dataset), &device).map_err(Into::into))
+            .map_err(|error| self.settings.explain(error))?;
+        if self.cancel.load(Ordering::Relaxed) {
+            return Ok(ExitStatus::Interrupted);
+        }
+        let mut recorder = Recorder::create(self.out, &self.settings)?;
+        self.progress.say(&format!("writing to {}", recorder.dir().display()));
+        let outcome = session.run(&mut both(&mut recorder, &mut self.progress), self.cancel);
+        drop(self.progress);
+        match outcome {
+            Ok(result) => finish(&result, recorder, self.json),
+            Err(error) => {
+                let error = error.into();
+                if let Err(second) = recorder.fail(&chained(&error)) {
+                    say(&format!("warning: {}", chained(&second)));
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+/// Records first: what is shown has been written.
+fn both<'a>(recorder: &'a mut Recorder, progress: &'a mut Progress) -> impl Observer + use<'a> {
+    |event: &Event<'_>| {
+        recorder.observe(event)?;
+        progress.observe(event)
+    }
+}
+
+fn finish(result: &RunResult, recorder: Recorder, json: bool) -> Result<ExitStatus> {
+    let dir = recorder.dir().to_path_buf();
+    // Printed even if it could not be written, and the other way round.
+    let written = recorder.finish(result);
+    let printed = match json {
+        true => serde_json::to_string(result).map_err(Into::into).and_then(|line| print(&line)),
+        false => print(&report(result, &dir)),
+    };
+    written.and(printed)?;
+    Ok(if result.interrupted { ExitStatus::Interrupted } else { ExitStatus::Success })
+}
+
+/// Starts the worker threads of the process, 0 for one a core.
+fn start_threads(threads: usize) -> Result<()> {
+    let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    let running = rayon::current_num_threads();
+    match started {
+        // A program that made a run before has its threads already.
+        Err(_) if threads == 0 || threads == running => Ok(()),
+        Err(error) => Err(UsageError(format!("--threads {threads}: {error} ({running} threads run)")).into()),
+        Ok(()) => Ok(()),
+    }
+}

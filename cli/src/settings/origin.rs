@@ -1,0 +1,129 @@
+//! Where each value of a configuration comes from.
+
+use super::layer::Layer;
+use nas_core::config::ConfigError;
+use nas_core::controller::ControllerError;
+use nas_core::data::DataError;
+use nas_core::options::OptionsError;
+use nas_core::registry::BuildError;
+use nas_core::strategy::StrategyError;
+use nas_core::trainer::RunError;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// Where a value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody set it.
+    Default,
+    /// A configuration file.
+    File(PathBuf),
+    /// `--set`, with its assignment.
+    Set(String),
+    /// A named option.
+    Flag(&'static str),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Set(assignment) => write!(f, "--set {assignment}"),
+            Self::Flag(flag) => write!(f, "--{flag}"),
+        }
+    }
+}
+
+/// The origin of every key that is no default.
+#[derive(Debug, Clone, Default)]
+pub struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    /// Notes what a layer sets; later layers win.
+    pub fn note(&mut self, layer: &Layer) {
+        self.note_table("", &layer.table, &layer.origin);
+    }
+
+    fn note_table(&mut self, prefix: &str, table: &Table, origin: &Origin) {
+        for (key, value) in table {
+            let key = format!("{prefix}{key}");
+            if let Value::Table(inner) = value {
+                self.note_table(&format!("{key}."), inner, origin);
+            }
+            self.0.insert(key, origin.clone());
+        }
+    }
+
+    /// The origin of a key.
+    pub fn of(&self, key: &str) -> &Origin {
+        self.0.get(key).unwrap_or(&Origin::Default)
+    }
+
+    /// Adds to an error from where the value came that it complains about, if that was not a default.
+    pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
+        match error.chain().find_map(complaint).map(|key| self.of(&key)) {
+            None | Some(Origin::Default) => error,
+            Some(origin) => {
+                let origin = origin.to_string();
+                error.context(origin)
+            }
+        }
+    }
+}
+
+/// The key that an error complains about.
+fn complaint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<RunError>() {
+        return match error {
+            RunError::Config(error) => of_config(error),
+            RunError::Build(error) => of_build(error),
+            RunError::Data(error) => of_data(error),
+            _ => None,
+        };
+    }
+    let config = cause.downcast_ref::<ConfigError>().and_then(of_config);
+    let build = || cause.downcast_ref::<BuildError>().and_then(of_build);
+    let data = || cause.downcast_ref::<DataError>().and_then(of_data);
+    config.or_else(build).or_else(data)
+}
+
+fn of_config(error: &ConfigError) -> Option<String> {
+    match error {
+        ConfigError::Options(error) => Some(of_options(error)),
+        ConfigError::Range { key, .. } => Some((*key).into()),
+    }
+}
+
+fn of_options(error: &OptionsError) -> String {
+    let (section, key) = match error {
+        OptionsError::Unknown { section, key, .. } => (section, key.as_str()),
+        // The message starts with `key = value`.
+        OptionsError::Value { section, message } => (section, message.split(" = ").next().unwrap_or_default()),
+    };
+    match (section.as_str(), key) {
+        ("", key) => key.into(),
+        (section, key) if key.contains(' ') => section.into(),
+        (section, key) => format!("{section}.{key}"),
+    }
+}
+
+fn of_build(error: &BuildError) -> Option<String> {
+    match error {
+        BuildError::Unknown { kind, .. } => Some(format!("{kind}.name")),
+        BuildError::Options(error) => Some(of_options(error)),
+        BuildError::Strategy(StrategyError::Option { option, .. })
+        | BuildError::Controller(ControllerError::Option { option, .. }) => Some(option.clone()),
+        _ => None,
+    }
+}
+
+fn of_data(error: &DataError) -> Option<String> {
+    match error {
+        DataError::Unknown { .. } => Some("data.name".into()),
+        DataError::Option { key, .. } => Some((*key).into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,67 @@
+//! Configurations as TOML for people.
+
+use super::{Origin, Settings};
+use crate::args::Cli;
+use anyhow::Result;
+use clap::{CommandFactory, Parser};
+use nas_core::config::RunConfig;
+use nas_core::data::DataOptions;
+use nas_core::options::field_names;
+use std::fmt::Write;
+use toml::{Table, Value};
+
+/// The configuration with the origin of each value as a comment.
+pub fn show(settings: &Settings) -> Result<String> {
+    let comment = |key: &str, value: &Value| {
+        let origin = match settings.origins.of(key) {
+            Origin::Set(_) => "--set".into(),
+            other => other.to_string(),
+        };
+        format!("{} = {value} # {origin}", last(key))
+    };
+    Ok(render(&settings.config.to_table()?, "", &comment))
+}
+
+/// Every key with its default, commented out, with the option that sets it.
+pub fn example() -> Result<String> {
+    let mut table = RunConfig::from_table(&Table::new())?.to_table()?;
+    let unset = Value::String(String::new());
+    if let Some(Value::Table(data)) = table.get_mut("data") {
+        for key in field_names::<DataOptions>() {
+            data.entry(*key).or_insert(unset.clone());
+        }
+    }
+    let options = Cli::parse_from(["nas-train"]).run.named();
+    let command = Cli::command();
+    let line = |key: &str, value: &Value| {
+        let flag = options.iter().find(|option| option.key == key).map(|option| option.flag);
+        let argument = flag.and_then(|flag| command.get_arguments().find(|a| a.get_long() == Some(flag)));
+        let help =
+            argument.and_then(|a| a.get_help()).map(|help| format!("# {help} (--{}).\n", flag.unwrap_or_default()));
+        let value = if *value == unset { "# unset".into() } else { value.to_string() };
+        format!("{}# {} = {value}", help.unwrap_or_default(), last(key))
+    };
+    let header = "# The configuration of a run, for `nas-train --config FILE`. Every key is optional; these are the\n\
+                  # defaults. The options of strategies and controllers: `nas-train describe NAME`.\n\n";
+    Ok(format!("{header}{}", render(&table, "", &line)))
+}
+
+/// Values first, then sections, each with a header; `line` writes one value.
+fn render(table: &Table, prefix: &str, line: &dyn Fn(&str, &Value) -> String) -> String {
+    let mut text = String::new();
+    for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+        text += &line(&format!("{prefix}{key}"), value);
+        text.push('\n');
+    }
+    for (key, value) in table {
+        if let Value::Table(inner) = value {
+            let path = format!("{prefix}{key}");
+            let _ = write!(text, "\n[{path}]\n{}", render(inner, &format!("{path}."), line));
+        }
+    }
+    text
+}
+
+fn last(key: &str) -> &str {
+    key.rsplit_once('.').map_or(key, |(_, last)| last)
+}

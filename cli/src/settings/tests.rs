@@ -1,0 +1,84 @@
+use super::*;
+use crate::args::Cli;
+use crate::exit::{ExitStatus, chained};
+use clap::Parser;
+
+fn resolve(file: Option<&str>, arguments: &[&str]) -> Result<Settings> {
+    let run = Cli::try_parse_from(["nas-train"].iter().chain(arguments)).unwrap().run;
+    let mut layers = Vec::new();
+    if let Some(text) = file {
+        layers.push(Layer { origin: Origin::File("run.toml".into()), table: text.parse().unwrap() });
+    }
+    for assignment in &run.set {
+        layers.push(Layer::set(assignment)?);
+    }
+    for named in run.named() {
+        layers.extend(Layer::flag(named)?);
+    }
+    Settings::merge(layers)
+}
+
+fn message(file: Option<&str>, arguments: &[&str]) -> String {
+    let error = resolve(file, arguments).unwrap_err();
+    assert_eq!(ExitStatus::of(&error), ExitStatus::Usage, "{error:?}");
+    chained(&error)
+}
+
+#[test]
+fn later_layers_win() {
+    let file = Some("[train]\nepochs = 3\nlr = 0.3\nbatch_size = 9");
+    let settings = resolve(file, &["--set", "train.epochs=4", "--set", "train.lr=0.4", "--lr", "0.5"]).unwrap();
+    let train = &settings.config.train;
+    assert_eq!((train.batch_size, train.epochs, train.lr), (9, 4, 0.5));
+    let shown = show(&settings).unwrap();
+    for line in ["batch_size = 9 # run.toml", "epochs = 4 # --set", "lr = 0.5 # --lr", "momentum = 0.9 # default"] {
+        assert!(shown.lines().any(|l| l == line), "{line} in {shown}");
+    }
+    let again: Table = shown.parse().unwrap();
+    assert_eq!(RunConfig::from_table(&again).unwrap(), settings.config);
+}
+
+#[test]
+fn values_are_toml_or_strings() {
+    let settings = resolve(None, &["--set", "train.lr_schedule=cosine", "--set", "data.dir='a b'", "--set", "seed=7"]);
+    let config = settings.unwrap().config;
+    assert_eq!((config.seed, config.data.dir), (7, Some("a b".into())));
+}
+
+#[test]
+fn the_defaults_of_component_options_are_filled_in() {
+    let config = resolve(None, &["--set", "strategy.paths=3"]).unwrap().config;
+    assert_eq!(config.strategy.options.to_string(), "paths = 3\nreduce = \"mean\"\n");
+}
+
+#[test]
+fn options_of_another_strategy_are_dropped_with_it() {
+    let file = Some("[strategy]\nname = \"other\"\nstrength = 2");
+    let config = resolve(file, &["--strategy", "plain", "--set", "strategy.paths=3"]).unwrap().config;
+    assert_eq!(config.strategy.options["paths"].as_integer(), Some(3));
+    assert!(!config.strategy.options.contains_key("strength"));
+    let kept = resolve(Some("[strategy]\nname = \"plain\"\npaths = 2"), &["--strategy", "plain"]).unwrap().config;
+    assert_eq!(kept.strategy.options["paths"].as_integer(), Some(2));
+}
+
+#[test]
+fn errors_name_the_layer_and_the_nearest_name() {
+    let set = message(None, &["--set", "train.epoch=3"]);
+    assert!(set.starts_with("--set train.epoch=3: unknown option `train.epoch`, did you mean `epochs`?"), "{set}");
+    let file = message(Some("[train]\nlr = \"fast\""), &[]);
+    assert!(file.starts_with("run.toml: section `train`: lr = \"fast\": invalid type: string"), "{file}");
+    let name = message(None, &["--space", "nasbench20"]);
+    assert!(name.starts_with("--space: unknown space `nasbench20`, did you mean `nasbench201`?"), "{name}");
+    let top = message(Some("sed = 3"), &[]);
+    assert!(top.starts_with("run.toml: unknown option `sed`, did you mean `seed`?"), "{top}");
+    assert!(message(None, &["--set", "train=3"]).starts_with("--set train=3: section `train`: expected a table"));
+}
+
+#[test]
+fn the_example_holds_every_key() {
+    let text = example().unwrap();
+    for line in ["# epochs = 40", "# limit_train = # unset", "[data.synthetic]", "# Learning rate (--lr)."] {
+        assert!(text.lines().any(|l| l == line), "{line} in {text}");
+    }
+    assert_eq!(RunConfig::from_table(&text.parse().unwrap()), RunConfig::from_table(&Table::new()));
+}

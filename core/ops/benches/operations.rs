@@ -1,0 +1,73 @@
+//! Forward and backward passes of the operations at batch 64, in the sizes of the nasbench201 network.
+//!
+//! Besides criterion's own options, `NAS_OPS_THREADS` sets the number of threads (default 1).
+
+use criterion::Criterion;
+use dfdx::prelude::*;
+use nas_ops::{Backend, ConvSpec, NormArgs, OpError, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
+use std::{hint::black_box, time::Duration};
+
+const BATCH: usize = 64;
+
+type Images = Tensor4<Cpu>;
+type Recorded = OwnedTape<f32, Cpu>;
+
+fn random(device: &Cpu, dims: (usize, usize, usize, usize)) -> Images {
+    device.sample_normal_like(&dims)
+}
+
+/// Output and all gradients of one call; the gradient of the output is the output itself, at the cost of one copy.
+fn step(call: impl Fn(&mut Recorded) -> Result<Images, OpError>) {
+    let mut tape = Recorded::default();
+    let Ok(y) = call(&mut tape) else { return };
+    let loss: Tensor<Rank0, f32, Cpu> = y.device().zeros();
+    tape.add_backward_op(move |grads| {
+        y.copy_into(grads.get_or_alloc_mut(&y)?);
+        Ok(())
+    });
+    black_box(loss.put_tape(tape).try_backward().ok());
+}
+
+fn operations(criterion: &mut Criterion) {
+    let device = Cpu::default();
+    device.enable_cache();
+    for (channels, size) in [(16, 32), (32, 16), (64, 8)] {
+        let x = random(&device, (BATCH, size, size, channels));
+        let mut bench = |name: &str, call: &dyn Fn(&mut Recorded) -> Result<Images, OpError>| {
+            let name = format!("{name}/c{channels}_{size}x{size}");
+            criterion.bench_function(&name, |bencher| bencher.iter(|| step(call)));
+        };
+        let units = [
+            ("unit_3x3", Window::same(3, 1, 1), 1, channels),
+            ("unit_1x1", Window::same(1, 1, 1), 1, channels),
+            ("unit_3x3_stride2", Window::same(3, 2, 1), 1, 2 * channels),
+            ("unit_depthwise_3x3", Window::same(3, 1, 1), channels, channels),
+            ("unit_depthwise_5x5", Window::same(5, 1, 1), channels, channels),
+        ];
+        for (name, window, groups, outputs) in units {
+            let [kh, kw] = window.kernel;
+            let weight = random(&device, (kh, kw, channels / groups, outputs));
+            let spec = UnitSpec { relu: true, conv: ConvSpec { window, groups } };
+            bench(name, &|tape| Ok(Cpu::unit(&x, &weight, spec, NormArgs::BATCH, tape)?.0));
+        }
+        for (name, kind) in [("max_pool_3x3", PoolKind::Max), ("average_pool_3x3", PoolKind::Average)] {
+            let spec = PoolSpec { kind, window: Window::same(3, 1, 1) };
+            bench(name, &|tape| Cpu::pool2d(&x, spec, tape));
+        }
+        bench("batch_norm", &|tape| Ok(Cpu::batch_norm(&x, NormArgs::BATCH, tape)?.0));
+        bench("sum_of_three", &|tape| Cpu::sum(&[&x, &x, &x], tape));
+    }
+}
+
+fn main() {
+    let threads = std::env::var("NAS_OPS_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
+    if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
+        eprintln!("{threads} threads: {error}");
+        return;
+    }
+    let (warm_up, measurement) = (Duration::from_millis(300), Duration::from_secs(1));
+    let criterion = Criterion::default().sample_size(10).warm_up_time(warm_up).measurement_time(measurement);
+    let mut criterion = criterion.configure_from_args();
+    operations(&mut criterion);
+    criterion.final_summary();
+}

@@ -1,0 +1,160 @@
+//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers.
+
+#![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
+
+use super::{
+    correlation::{Correlation, Store},
+    packed::{Eight, Layout, Packed, Panel},
+    simd::{LANES, Lanes},
+};
+
+/// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
+const STRIP: usize = 6 * 1024;
+
+/// Computes all outputs of a correlation and stores them.
+#[inline(always)]
+pub fn correlate<const FMA: bool>(plan: &Correlation, weights: &Packed, frame: &[f32], store: &mut impl Store) {
+    for panel in weights.layout.panels() {
+        let rows = weights.rows(&panel);
+        match panel.vectors {
+            1 => blocks::<FMA, 1>(plan, &panel, rows, frame, store),
+            _ => blocks::<FMA, 2>(plan, &panel, rows, frame, store),
+        }
+    }
+}
+
+#[inline(always)]
+fn blocks<const FMA: bool, const V: usize>(
+    plan: &Correlation,
+    panel: &Panel,
+    rows: &[Eight],
+    frame: &[f32],
+    store: &mut impl Store,
+) {
+    let rows = rows.as_chunks::<V>().0;
+    let (sources, last_sources) = plan.sources.as_chunks::<6>();
+    let (targets, last_targets) = plan.targets.as_chunks::<6>();
+    for (sources, targets) in sources.iter().zip(targets) {
+        put(panel, targets, accumulate::<FMA, V, 6>(plan, rows, frame, sources), store);
+    }
+    let (sources, last_sources) = last_sources.as_chunks::<2>();
+    let (targets, last_targets) = last_targets.as_chunks::<2>();
+    for (sources, targets) in sources.iter().zip(targets) {
+        put(panel, targets, accumulate::<FMA, V, 2>(plan, rows, frame, sources), store);
+    }
+    for (&source, &target) in last_sources.iter().zip(last_targets) {
+        put(panel, &[target], accumulate::<FMA, V, 1>(plan, rows, frame, &[source]), store);
+    }
+}
+
+#[inline(always)]
+fn accumulate<const FMA: bool, const V: usize, const P: usize>(
+    plan: &Correlation,
+    rows: &[[Eight; V]],
+    frame: &[f32],
+    sources: &[usize; P],
+) -> [[Lanes; V]; P] {
+    let mut totals = [[Lanes::ZERO; V]; P];
+    for (&run, weights) in plan.runs.iter().zip(rows.chunks_exact(plan.run)) {
+        let inputs: [&[f32]; P] = std::array::from_fn(|p| &frame[sources[p] + run..][..weights.len()]);
+        for k in 0..weights.len() {
+            for p in 0..P {
+                let input = inputs[p][k];
+                for v in 0..V {
+                    totals[p][v] = totals[p][v].plus_scaled::<FMA>(input, Lanes(weights[k][v]));
+                }
+            }
+        }
+    }
+    totals
+}
+
+#[inline(always)]
+fn put<const V: usize, const P: usize>(
+    panel: &Panel,
+    targets: &[usize; P],
+    totals: [[Lanes; V]; P],
+    store: &mut impl Store,
+) {
+    for p in 0..P {
+        for v in 0..V {
+            let count = (panel.count - v * LANES).min(LANES);
+            store.store(targets[p], panel.first + v * LANES, totals[p][v], count);
+        }
+    }
+}
+
+/// Adds the gradient of the weights to `total`: `total[k, o] += sum over pixels of frame[source + k] dz[pixel, o]`.
+#[inline(always)]
+pub fn weight_gradient<const FMA: bool>(
+    plan: &Correlation,
+    layout: Layout,
+    frame: &[f32],
+    dz: &[f32],
+    dz_pixels: &[usize],
+    total: &mut [Eight],
+) {
+    let pixels = (STRIP / (plan.run / 3 + layout.columns)).max(16);
+    for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
+        let strip = Strip { frame, dz, sources, dz_pixels };
+        for panel in layout.panels() {
+            let total = &mut total[panel.start..][..layout.rows * panel.vectors];
+            match panel.vectors {
+                1 => strip.add_to::<FMA, 1>(plan, panel.first, total),
+                _ => strip.add_to::<FMA, 2>(plan, panel.first, total),
+            }
+        }
+    }
+}
+
+/// Some pixels of an image.
+struct Strip<'a> {
+    frame: &'a [f32],
+    dz: &'a [f32],
+    sources: &'a [usize],
+    dz_pixels: &'a [usize],
+}
+
+impl Strip<'_> {
+    #[inline(always)]
+    fn add_to<const FMA: bool, const V: usize>(&self, plan: &Correlation, first: usize, total: &mut [Eight]) {
+        let total = total.as_chunks_mut::<V>().0;
+        for (&run, total) in plan.runs.iter().zip(total.chunks_exact_mut(plan.run)) {
+            let mut at = run;
+            let (sixes, rest) = total.as_chunks_mut::<6>();
+            for rows in sixes {
+                *rows = self.accumulate::<FMA, V, 6>(at, first, rows);
+                at += 6;
+            }
+            let (twos, rest) = rest.as_chunks_mut::<2>();
+            for rows in twos {
+                *rows = self.accumulate::<FMA, V, 2>(at, first, rows);
+                at += 2;
+            }
+            for row in rest.as_chunks_mut::<1>().0 {
+                *row = self.accumulate::<FMA, V, 1>(at, first, row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn accumulate<const FMA: bool, const V: usize, const K: usize>(
+        &self,
+        at: usize,
+        first: usize,
+        rows: &[[Eight; V]; K],
+    ) -> [[Eight; V]; K] {
+        let mut totals: [[Lanes; V]; K] = rows.map(|row| row.map(Lanes));
+        for (&source, &pixel) in self.sources.iter().zip(self.dz_pixels) {
+            let inputs = &self.frame[source + at..][..K];
+            let gradients = &self.dz[pixel + first..][..V * LANES];
+            for k in 0..K {
+                for v in 0..V {
+                    let gradient = Lanes::load(gradients, v * LANES);
+                    totals[k][v] = totals[k][v].plus_scaled::<FMA>(inputs[k], gradient);
+                }
+            }
+        }
+        totals.map(|row| row.map(|lanes| lanes.0))
+    }
+}

@@ -1,0 +1,84 @@
+//! A matrix of weights, or of their gradient, in panels of one or two registers.
+
+use super::{buffer::Buffer, simd::LANES};
+
+/// One register in memory.
+pub type Eight = [f32; LANES];
+
+/// How a matrix of `rows` and `columns` lies in memory: panel after panel, each row after row.
+#[derive(Debug, Clone, Copy)]
+pub struct Layout {
+    /// Rows of the matrix.
+    pub rows: usize,
+    /// Columns of the matrix.
+    pub columns: usize,
+    /// Registers per row of a panel, 1 or 2. The last panel has one if that is enough.
+    pub widest: usize,
+}
+
+/// Some columns of the matrix.
+#[derive(Debug, Clone, Copy)]
+pub struct Panel {
+    /// The first column.
+    pub first: usize,
+    /// Columns of the matrix; fewer than lanes in the last panel.
+    pub count: usize,
+    /// Registers per row.
+    pub vectors: usize,
+    /// Where it starts, in registers.
+    pub start: usize,
+}
+
+impl Layout {
+    /// The panels from left to right.
+    pub fn panels(self) -> impl Iterator<Item = Panel> {
+        (0..self.columns).step_by(self.widest * LANES).map(move |first| {
+            let left = self.columns - first;
+            let vectors = left.div_ceil(LANES).min(self.widest);
+            Panel { first, count: left.min(vectors * LANES), vectors, start: first / LANES * self.rows }
+        })
+    }
+
+    /// Numbers in memory.
+    pub fn len(self) -> usize {
+        self.columns.next_multiple_of(LANES) * self.rows
+    }
+
+    /// Index in memory of a row and column.
+    pub fn index(self, panel: &Panel, row: usize, column: usize) -> usize {
+        (panel.start + row * panel.vectors) * LANES + column - panel.first
+    }
+
+    /// Calls `visit(index in memory, row, column)` for every element of the matrix.
+    pub fn for_each(self, mut visit: impl FnMut(usize, usize, usize)) {
+        for panel in self.panels() {
+            for row in 0..self.rows {
+                for column in panel.first..panel.first + panel.count {
+                    visit(self.index(&panel, row, column), row, column);
+                }
+            }
+        }
+    }
+}
+
+/// A matrix in that layout.
+pub struct Packed {
+    /// The layout.
+    pub layout: Layout,
+    memory: Buffer,
+}
+
+impl Packed {
+    /// The matrix of `value(row, column)`.
+    pub fn new(layout: Layout, value: impl Fn(usize, usize) -> f32) -> Self {
+        let mut memory = Buffer::zeroed(layout.len());
+        layout.for_each(|index, row, column| memory[index] = value(row, column));
+        Self { layout, memory }
+    }
+
+    /// The rows of a panel.
+    #[inline(always)]
+    pub fn rows(&self, panel: &Panel) -> &[Eight] {
+        &self.memory.as_chunks().0[panel.start..][..self.layout.rows * panel.vectors]
+    }
+}

@@ -1,0 +1,300 @@
+//! Maximum and average under a window.
+//!
+//! Both directions gather: an output reads the pixels under its window, and a pixel reads the outputs whose windows
+//! cover it. So everything is written once, eight channels at a time.
+
+use super::{
+    buffer::{Buffer, allocate, consume, into_tensor},
+    contiguous,
+    norm::group,
+    simd::{Kernel, LANES, Lanes, blocks, dispatch},
+};
+use crate::{
+    OpError, PoolKind, PoolSpec, Tensor4,
+    shape::{PoolShape, taps},
+};
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, Tape},
+};
+use rayon::prelude::*;
+
+/// As [`crate::reference::pool2d`].
+pub fn pool2d<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
+    let op = "pool2d";
+    let shape = PoolShape::new(*x.shape(), spec)?;
+    let x = contiguous(op, x, tape)?;
+    let device = x.device().clone();
+    let pool = Pool::new(&shape);
+    let (input, output) = (*x.shape(), (shape.n, shape.out[0], shape.out[1], shape.c));
+    let (x_group, y_group) = (group(input), group(output));
+    let values = Buffer::read(&x);
+    let mut y = allocate(op, &device, output)?;
+    let groups = y.par_chunks_mut(y_group).zip(values.par_chunks(x_group));
+    let winners = match spec.kind {
+        PoolKind::Average => {
+            groups.for_each(|(y, x)| dispatch(Forward(&pool, Average { x, y, shares: &pool.shares })));
+            None
+        }
+        PoolKind::Max => {
+            let mut winners = Buffer::stale(y.len());
+            let groups = y.par_chunks_mut(y_group).zip(values.par_chunks(x_group)).zip(winners.par_chunks_mut(y_group));
+            groups.for_each(|((y, x), winners)| dispatch(Forward(&pool, Maximum { x, y, winners })));
+            Some(winners)
+        }
+    };
+    let y = into_tensor(op, &device, y, output)?;
+    if T::OWNS_TAPE {
+        let (input, output) = (x.ghost(), y.ghost());
+        tape.add_backward_op(move |grads| {
+            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
+            let dx = grads.get_or_alloc_mut(&input)?;
+            let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
+            match &winners {
+                None => {
+                    groups.for_each(|(dx, dy)| dispatch(Backward(&pool, AverageBack { dx, dy, shares: &pool.shares })))
+                }
+                Some(winners) => {
+                    let groups = groups.zip(winners.par_chunks(y_group));
+                    groups.for_each(|((dx, dy), winners)| dispatch(Backward(&pool, MaximumBack { dx, dy, winners })));
+                }
+            }
+            Ok(())
+        });
+    }
+    Ok(y)
+}
+
+/// For each position along an axis: `(tap, position on the other side)`.
+type Reach = Vec<Vec<(usize, usize)>>;
+
+/// One side of a pool, the inputs or the outputs.
+struct Side {
+    /// What each row and each column reaches on the other side.
+    reach: [Reach; 2],
+    width: usize,
+    /// Numbers of an image.
+    image: usize,
+}
+
+struct Pool {
+    inputs: Side,
+    outputs: Side,
+    /// For each output the share of one pixel under its window.
+    shares: Vec<f32>,
+    kernel_width: usize,
+    channels: usize,
+}
+
+impl Pool {
+    fn new(shape: &PoolShape) -> Self {
+        let PoolShape { size, out, c, window, .. } = *shape;
+        let under = [0, 1]
+            .map(|axis| -> Reach { (0..out[axis]).map(|i| taps(&window, axis, i, size[axis]).collect()).collect() });
+        let covering = [0, 1].map(|axis| {
+            let mut covering: Reach = vec![vec![]; size[axis]];
+            for (output, pixels) in under[axis].iter().enumerate() {
+                pixels.iter().for_each(|&(tap, pixel)| covering[pixel].push((tap, output)));
+            }
+            covering
+        });
+        let counts = under[0].iter().flat_map(|rows| under[1].iter().map(move |columns| rows.len() * columns.len()));
+        Self {
+            shares: counts.map(|count| 1.0 / count as f32).collect(),
+            inputs: Side { reach: covering, width: size[1], image: size[0] * size[1] * c },
+            outputs: Side { reach: under, width: out[1], image: out[0] * out[1] * c },
+            kernel_width: window.kernel[1],
+            channels: c,
+        }
+    }
+
+    /// Gathers at every place of the images of one side.
+    #[inline(always)]
+    fn gather<const FMA: bool>(&self, here: &Side, there: &Side, images: usize, gather: &mut impl Gather) {
+        for image in 0..images {
+            let mut pixel = 0;
+            for rows in &here.reach[0] {
+                for columns in &here.reach[1] {
+                    for (first, count) in blocks(self.channels) {
+                        let at = image * here.image + pixel * self.channels + first;
+                        let base = image * there.image + first;
+                        let place = Place { pool: self, at, pixel, base, width: there.width, rows, columns, count };
+                        // The constant makes loads and stores of whole registers.
+                        if count == LANES {
+                            gather.gather::<FMA>(Place { count: LANES, ..place });
+                        } else {
+                            gather.gather::<FMA>(place);
+                        }
+                    }
+                    pixel += 1;
+                }
+            }
+        }
+    }
+}
+
+/// Up to eight channels of a pixel, and what they reach on the other side.
+struct Place<'a> {
+    pool: &'a Pool,
+    at: usize,
+    pixel: usize,
+    base: usize,
+    width: usize,
+    rows: &'a [(usize, usize)],
+    columns: &'a [(usize, usize)],
+    count: usize,
+}
+
+impl Place<'_> {
+    /// Tap and pixel where a row and a column that are reached meet.
+    #[inline(always)]
+    fn meet(&self, &(a, row): &(usize, usize), &(b, column): &(usize, usize)) -> (usize, usize) {
+        (a * self.pool.kernel_width + b, row * self.width + column)
+    }
+
+    /// The eight channels of a pixel on the other side.
+    #[inline(always)]
+    fn load(&self, from: &[f32], pixel: usize) -> Lanes {
+        Lanes::load_some(from, self.base + pixel * self.pool.channels, self.count)
+    }
+
+    #[inline(always)]
+    fn first_tap(&self) -> usize {
+        let tap = |reach: &[(usize, usize)]| reach.first().map_or(0, |&(tap, _)| tap);
+        tap(self.rows) * self.pool.kernel_width + tap(self.columns)
+    }
+}
+
+/// What to do at a place.
+trait Gather {
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>);
+    /// Numbers of the side that is written.
+    fn len(&self) -> usize;
+}
+
+/// Writes outputs.
+struct Forward<'a, G>(&'a Pool, G);
+
+impl<G: Gather> Kernel for Forward<'_, G> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        let images = self.1.len() / self.0.outputs.image;
+        self.0.gather::<FMA>(&self.0.outputs, &self.0.inputs, images, &mut self.1);
+    }
+}
+
+/// Adds to gradients of inputs.
+struct Backward<'a, G>(&'a Pool, G);
+
+impl<G: Gather> Kernel for Backward<'_, G> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(mut self) {
+        let images = self.1.len() / self.0.inputs.image;
+        self.0.gather::<FMA>(&self.0.inputs, &self.0.outputs, images, &mut self.1);
+    }
+}
+
+struct Average<'a> {
+    x: &'a [f32],
+    y: &'a mut [f32],
+    shares: &'a [f32],
+}
+
+impl Gather for Average<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut total = Lanes::ZERO;
+        for row in place.rows {
+            for column in place.columns {
+                let (_, pixel) = place.meet(row, column);
+                total = total.plus(place.load(self.x, pixel));
+            }
+        }
+        let share = Lanes::splat(self.shares[place.pixel]);
+        total.zip(share, |total, share| total * share).store_some(self.y, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.y.len()
+    }
+}
+
+struct AverageBack<'a> {
+    dx: &'a mut [f32],
+    dy: &'a [f32],
+    shares: &'a [f32],
+}
+
+impl Gather for AverageBack<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        for row in place.rows {
+            for column in place.columns {
+                let (_, pixel) = place.meet(row, column);
+                total = total.plus_scaled::<FMA>(self.shares[pixel], place.load(self.dy, pixel));
+            }
+        }
+        total.store_some(self.dx, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.dx.len()
+    }
+}
+
+/// Also notes the tap of each maximum, as a float so that it fits into the same registers.
+struct Maximum<'a> {
+    x: &'a [f32],
+    y: &'a mut [f32],
+    winners: &'a mut [f32],
+}
+
+impl Gather for Maximum<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut best = Lanes::splat(f32::NEG_INFINITY);
+        let mut winner = Lanes::splat(place.first_tap() as f32);
+        for row in place.rows {
+            for column in place.columns {
+                let (tap, pixel) = place.meet(row, column);
+                let (x, tap) = (place.load(self.x, pixel), Lanes::splat(tap as f32));
+                winner = Lanes::select(x, best, |x, best| x > best, tap, winner);
+                best = Lanes::select(x, best, |x, best| x > best, x, best);
+                // A NaN always wins.
+                winner = Lanes::select(x, x, |x, _| x.is_nan(), tap, winner);
+                best = Lanes::select(x, x, |x, _| x.is_nan(), x, best);
+            }
+        }
+        best.store_some(self.y, place.at, place.count);
+        winner.store_some(self.winners, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.y.len()
+    }
+}
+
+struct MaximumBack<'a> {
+    dx: &'a mut [f32],
+    dy: &'a [f32],
+    winners: &'a [f32],
+}
+
+impl Gather for MaximumBack<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        for row in place.rows {
+            for column in place.columns {
+                let (tap, pixel) = place.meet(row, column);
+                let (winner, tap) = (place.load(self.winners, pixel), Lanes::splat(tap as f32));
+                let dy = place.load(self.dy, pixel);
+                total = total.plus(Lanes::select(winner, tap, |winner, tap| winner == tap, dy, Lanes::ZERO));
+            }
+        }
+        total.store_some(self.dx, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.dx.len()
+    }
+}

@@ -1,0 +1,119 @@
+//! Vectors of eight numbers, and the choice of instructions at run time.
+//!
+//! The compiler keeps [`Lanes`] in registers when they are passed by value and loops have constant bounds; that is why
+//! kernels here return what they accumulate and index with `for p in 0..P`.
+
+/// Numbers in a register.
+pub const LANES: usize = 8;
+
+/// Eight numbers, which one AVX register holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Lanes(pub [f32; LANES]);
+
+impl Lanes {
+    /// Eight zeros.
+    pub const ZERO: Self = Self([0.0; LANES]);
+
+    /// The same number in each lane.
+    #[inline(always)]
+    pub fn splat(value: f32) -> Self {
+        Self([value; LANES])
+    }
+
+    /// The eight numbers that start at `at`.
+    #[inline(always)]
+    pub fn load(from: &[f32], at: usize) -> Self {
+        let part = &from[at..at + LANES];
+        Self(std::array::from_fn(|i| part[i]))
+    }
+
+    /// The `count` numbers that start at `at`, at most eight, and zeros after them.
+    #[inline(always)]
+    pub fn load_some(from: &[f32], at: usize, count: usize) -> Self {
+        if count == LANES {
+            return Self::load(from, at);
+        }
+        let mut lanes = [0.0; LANES];
+        lanes[..count].copy_from_slice(&from[at..at + count]);
+        Self(lanes)
+    }
+
+    /// Stores the first `count` numbers from `at` on.
+    #[inline(always)]
+    pub fn store_some(self, to: &mut [f32], at: usize, count: usize) {
+        let out = &mut to[at..at + count];
+        if count == LANES {
+            out.copy_from_slice(&self.0);
+        } else {
+            out.copy_from_slice(&self.0[..count]);
+        }
+    }
+
+    /// `f(self, other)` in each lane.
+    #[inline(always)]
+    pub fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+    }
+
+    /// `yes` in the lanes where `holds(a, b)`, `no` in the others.
+    #[inline(always)]
+    pub fn select(a: Self, b: Self, holds: impl Fn(f32, f32) -> bool, yes: Self, no: Self) -> Self {
+        Self(std::array::from_fn(|i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] }))
+    }
+
+    /// `self + other`.
+    #[inline(always)]
+    pub fn plus(self, other: Self) -> Self {
+        self.zip(other, |a, b| a + b)
+    }
+
+    /// `self + a b`, rounded once with `FMA` and twice without.
+    #[inline(always)]
+    pub fn plus_product<const FMA: bool>(self, a: Self, b: Self) -> Self {
+        Self(std::array::from_fn(|i| if FMA { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] }))
+    }
+
+    /// `self + a b` with the same `a` in each lane.
+    #[inline(always)]
+    pub fn plus_scaled<const FMA: bool>(self, a: f32, b: Self) -> Self {
+        self.plus_product::<FMA>(Self::splat(a), b)
+    }
+}
+
+/// The next multiple of [`LANES`].
+pub fn whole_lanes(channels: usize) -> usize {
+    channels.next_multiple_of(LANES)
+}
+
+/// The first channels of the registers that hold `channels`, and how many each holds.
+#[inline(always)]
+pub fn blocks(channels: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..channels).step_by(LANES).map(move |first| (first, (channels - first).min(LANES)))
+}
+
+/// Work that is compiled twice: with fused multiply-add instructions and without.
+///
+/// `run` and all that it calls must be `#[inline(always)]`, so that they are compiled for the instructions chosen.
+pub trait Kernel {
+    /// What the work gives.
+    type Output;
+    /// Does the work; `FMA` says whether [`f32::mul_add`] is one instruction. Without, it calls a slow function.
+    fn run<const FMA: bool>(self) -> Self::Output;
+}
+
+/// Runs the kernel with the best instructions that this processor has.
+pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2,fma")]
+        fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
+            kernel.run::<true>()
+        }
+        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            #[expect(unsafe_code, reason = "the compiler cannot see the check")]
+            // SAFETY: calling `with_avx2` requires that the processor has AVX2 and FMA, which was just checked.
+            return unsafe { with_avx2(kernel) };
+        }
+    }
+    if cfg!(target_arch = "aarch64") { kernel.run::<true>() } else { kernel.run::<false>() }
+}

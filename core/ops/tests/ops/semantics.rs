@@ -1,0 +1,149 @@
+//! What no comparison of random numbers shows: NaN, ties, tensors used twice, tensors out of order, kept gradients.
+
+use crate::problem::{Call, Dims, Implementation, Native, Outcome, Problem, Reference, assert_close};
+use dfdx::prelude::*;
+use nas_ops::{Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window, reference};
+
+const SAME: Window = Window { kernel: [3; 2], stride: [1; 2], padding: [1; 2], dilation: [1; 2] };
+
+fn answer<I: Implementation>(call: Call, inputs: &[(Dims, &[f32])], dy: &[f32]) -> (Vec<f32>, Vec<Vec<f32>>) {
+    let inputs = inputs.iter().map(|(dims, values)| (*dims, values.to_vec())).collect();
+    let answer = Problem { call, inputs, dy: dy.to_vec() }.solve::<I>().unwrap();
+    (answer.y, answer.gradients)
+}
+
+fn nan_stays<I: Implementation>() {
+    let x = [f32::NAN, -1.0, 0.0, 2.0];
+    let (y, gradients) = answer::<I>(Call::Relu, &[((1, 2, 2, 1), &x)], &[1.0; 4]);
+    assert!(y[0].is_nan());
+    assert_eq!(y[1..], [0.0, 0.0, 2.0]);
+    assert_eq!(gradients[0], [1.0, 0.0, 0.0, 1.0]);
+    let pool = PoolSpec { kind: PoolKind::Max, window: SAME };
+    let (y, _) = answer::<I>(Call::Pool(pool), &[((1, 2, 2, 1), &x)], &[1.0; 4]);
+    assert!(y.iter().all(|y| y.is_nan()));
+}
+
+#[test]
+fn nan_stays_nan() {
+    nan_stays::<Reference<Cpu>>();
+    nan_stays::<Native<Cpu>>();
+}
+
+fn ties<I: Implementation>() {
+    let pool = Call::Pool(PoolSpec { kind: PoolKind::Max, window: Window::valid(2, 2) });
+    let (y, gradients) = answer::<I>(pool, &[((1, 2, 2, 1), &[1.0, 3.0, 3.0, 3.0])], &[5.0]);
+    assert_eq!((y, &gradients[0][..]), (vec![3.0], &[0.0, 5.0, 0.0, 0.0][..]));
+    let lowest = [f32::NEG_INFINITY; 4];
+    let (y, gradients) = answer::<I>(pool, &[((1, 2, 2, 1), &lowest)], &[5.0]);
+    assert_eq!((y, &gradients[0][..]), (vec![f32::NEG_INFINITY], &[5.0, 0.0, 0.0, 0.0][..]));
+}
+
+#[test]
+fn the_first_of_equal_maxima_takes_the_gradient() {
+    ties::<Reference<Cpu>>();
+    ties::<Native<Cpu>>();
+}
+
+/// Gradients of the sum of the output of `call`.
+fn gradients(call: impl FnOnce(&mut OwnedTape<f32, Cpu>) -> Tensor4<Cpu>) -> Gradients<f32, Cpu> {
+    let mut tape = OwnedTape::default();
+    let y = call(&mut tape);
+    y.put_tape(tape).sum::<(), _>().backward()
+}
+
+#[test]
+fn a_tensor_may_be_used_twice() {
+    let device = Cpu::default();
+    let x = device.tensor_from_vec(vec![2.0, -3.0], (1, 1, 1, 2));
+    for native in [true, false] {
+        let sum = gradients(|tape| {
+            if native { Cpu::sum(&[&x, &x, &x], tape) } else { reference::sum(&[&x, &x, &x], tape) }.unwrap()
+        });
+        assert_eq!(Cpu::to_host(&sum.get(&x)), [3.0, 3.0]);
+        let whole = gradients(|tape| {
+            if native { Cpu::concat(&[&x, &x], tape) } else { reference::concat(&[&x, &x], tape) }.unwrap()
+        });
+        assert_eq!(Cpu::to_host(&whole.get(&x)), [2.0, 2.0]);
+        let one = device.tensor_from_vec(vec![3.0], (1, 1, 1, 1));
+        let square = gradients(|tape| {
+            if native { Cpu::linear(&one, &one, None, tape) } else { reference::linear(&one, &one, None, tape) }
+                .unwrap()
+        });
+        assert_eq!(Cpu::to_host(&square.get(&one)), [6.0]);
+    }
+}
+
+#[test]
+fn gradients_accumulate_over_uses_and_passes() {
+    let device = Cpu::default();
+    let x: Tensor4<Cpu> = device.sample_normal_like(&(3, 4, 4, 5));
+    let weight: Tensor4<Cpu> = device.sample_normal_like(&(3, 3, 5, 5));
+    let spec = UnitSpec { relu: true, conv: ConvSpec { window: SAME, groups: 1 } };
+    let run = |tape: &mut OwnedTape<f32, Cpu>| {
+        let (y, _) = Cpu::unit(&x, &weight, spec, NormArgs::BATCH, tape).unwrap();
+        Cpu::pool2d(&y, PoolSpec { kind: PoolKind::Max, window: SAME }, tape).unwrap()
+    };
+    let once = gradients(run);
+    let twice_used = gradients(|tape| {
+        let (first, second) = (run(tape), run(tape));
+        Cpu::sum(&[&first, &second], tape).unwrap()
+    });
+    let (_, mut tape) = x.trace(once.clone()).split_tape();
+    let y = run(&mut tape);
+    let two_passes = y.put_tape(tape).sum::<(), _>().backward();
+    for tensor in [&x, &weight] {
+        let double = Cpu::to_host(&once.get(tensor)).iter().map(|g| 2.0 * g).collect::<Vec<_>>();
+        assert_close("two uses", &Cpu::to_host(&twice_used.get(tensor)), &double, 1e-5);
+        assert_close("two passes", &Cpu::to_host(&two_passes.get(tensor)), &double, 1e-5);
+    }
+}
+
+#[test]
+fn tensors_may_be_permuted_or_broadcast() {
+    let device = Cpu::default();
+    let x: Tensor4<Cpu> = device.sample_normal_like(&(2, 5, 3, 4));
+    let weight: Tensor4<Cpu> = device.sample_normal_like(&(3, 3, 1, 4));
+    let run = |x: &Tensor4<Cpu>, tape: &mut OwnedTape<f32, Cpu>| -> Outcome<Cpu> {
+        let spec = ConvSpec { window: SAME, groups: 4 };
+        let y = Cpu::relu(&Cpu::conv2d(x, &weight, spec, tape)?, tape)?;
+        let y = Cpu::sum(&[&Cpu::concat(&[&y, x], tape)?, &Cpu::concat(&[x, &y], tape)?], tape)?;
+        Ok((Cpu::global_avg_pool(&y, tape)?, None))
+    };
+    let permuted = x.clone().permute::<_, Axes4<0, 2, 1, 3>>();
+    let ordered = permuted.clone().contiguous();
+    let mut tape = OwnedTape::default();
+    let found = run(&permuted, &mut tape).unwrap().0;
+    let gradient = found.clone().put_tape(tape).sum::<(), _>().backward().get(&x);
+    let mut tape = OwnedTape::default();
+    let expected = run(&ordered, &mut tape).unwrap().0;
+    assert_eq!(Cpu::to_host(&found), Cpu::to_host(&expected));
+    let gradient_of_ordered = expected.put_tape(tape).sum::<(), _>().backward().get(&ordered);
+    let back = gradient_of_ordered.permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>().contiguous();
+    assert_eq!(Cpu::to_host(&gradient), Cpu::to_host(&back));
+    let row = device.tensor_from_vec(vec![1.0, -2.0], (1, 1, 1, 2));
+    let spread: Tensor<(usize, usize, usize), f32, Cpu> = row.reshape_like(&(1, 1, 2));
+    let spread: Tensor4<Cpu> = spread.broadcast_like::<_, Axis<0>>(&(3, 1, 1, 2));
+    assert_eq!(Cpu::to_host(&Cpu::relu(&spread, &mut NoneTape).unwrap()), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+}
+
+#[test]
+fn a_cache_of_the_device_does_not_change_results() {
+    let device = Cpu::default();
+    let x: Tensor4<Cpu> = device.sample_normal_like(&(2, 5, 5, 4));
+    let run = || {
+        let mut tape = OwnedTape::default();
+        let (y, _) = Cpu::batch_norm(&x, NormArgs::BATCH, &mut tape).unwrap();
+        let y = Cpu::relu(
+            &Cpu::pool2d(&y, PoolSpec { kind: PoolKind::Average, window: SAME }, &mut tape).unwrap(),
+            &mut tape,
+        );
+        let y = y.unwrap();
+        (Cpu::to_host(&y), Cpu::to_host(&y.put_tape(tape).square().sum::<(), _>().backward().get(&x)))
+    };
+    let without = run();
+    device.enable_cache();
+    for _ in 0..3 {
+        assert_eq!(run(), without);
+    }
+    device.empty_cache();
+}

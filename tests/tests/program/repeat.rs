@@ -1,0 +1,45 @@
+//! Equal runs write equal bytes.
+
+use super::helper::{program, read, setup, stderr, tiny};
+use std::path::Path;
+
+/// The two files that hold no times.
+fn bytes(dir: &Path, out: &str) -> [String; 2] {
+    ["metrics.csv", "archs.csv"].map(|file| read(&dir.join(out), file))
+}
+
+#[test]
+fn the_seed_decides_and_the_threads_do_not() {
+    let (dir, _) = setup("repeat");
+    let dir = dir.path();
+    tiny(dir, "one", &["--seed=3", "--threads=1"]);
+    tiny(dir, "two", &["--seed=3", "--threads=2"]);
+    tiny(dir, "again", &["--seed=3", "--threads=2"]);
+    tiny(dir, "other", &["--seed=4", "--threads=2"]);
+    assert_eq!(bytes(dir, "one"), bytes(dir, "two"));
+    assert_eq!(bytes(dir, "two"), bytes(dir, "again"));
+    assert_ne!(bytes(dir, "two"), bytes(dir, "other"));
+}
+
+#[test]
+fn probes_and_progress_leave_training_alone() {
+    let (dir, _) = setup("probes");
+    let training = |out: &str| -> Vec<String> {
+        let text = read(&dir.path().join(out), "metrics.csv");
+        text.lines().filter(|line| line.contains(",train,")).map(Into::into).collect()
+    };
+    tiny(dir.path(), "with", &[]);
+    tiny(dir.path(), "without", &["--probes=0", "--progress=none", "--json"]);
+    assert_eq!(training("with").len(), 12 + 3 * 5);
+    assert_eq!(training("with"), training("without"));
+}
+
+#[test]
+fn the_written_configuration_makes_the_same_run() {
+    let (dir, _) = setup("rerun");
+    tiny(dir.path(), "first", &["--seed=5", "--set=strategy.paths=2", "--lr=0.1"]);
+    let again = program(dir.path()).args(["--config=first/config.toml", "--out=second"]).output().unwrap();
+    assert!(again.status.success(), "{}", stderr(&again));
+    assert_eq!(bytes(dir.path(), "first"), bytes(dir.path(), "second"));
+    assert_eq!(read(dir.path(), "first/config.toml"), read(dir.path(), "second/config.toml"));
+}

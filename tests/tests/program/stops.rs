@@ -1,0 +1,138 @@
+//! Runs that end before their end.
+
+use super::helper::{TINY, program, read, setup, stderr, stdout};
+use serde_json::Value;
+use std::fs::File;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+fn manifest(out: &Path) -> Value {
+    serde_json::from_str(&read(out, "manifest.json")).unwrap()
+}
+
+/// Rows of a file that is whole: every line has its end.
+fn rows(out: &Path, file: &str) -> usize {
+    let text = read(out, file);
+    assert!(text.ends_with('\n'), "{file}: {text}");
+    text.lines().count() - 1
+}
+
+#[test]
+fn a_diverged_run_says_where_and_keeps_what_was_measured() {
+    let (dir, mut command) = setup("diverged");
+    let output = command.args(TINY).args(["--lr=1e30", "--json", "--out=out"]).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(5), ""), "{said}");
+    for words in ["error: training diverged", "in step ", "architecture ", "lower learning rate (--lr"] {
+        assert!(said.contains(words), "{words} in {said}");
+    }
+    let out = dir.path().join("out");
+    assert!(rows(&out, "metrics.csv") >= 1);
+    let manifest = manifest(&out);
+    assert_eq!(manifest["status"], "failed");
+    assert!(manifest["error"].as_str().unwrap().contains("diverged"), "{manifest}");
+    assert!(!out.join("result.json").exists());
+}
+
+/// A run that would go on for hours, under way.
+fn endless(dir: &Path) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+    command.current_dir(dir).args(TINY).args(["--epochs=1000000", "--json", "--out=out"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let metrics = dir.join("out/metrics.csv");
+    let start = Instant::now();
+    while std::fs::read_to_string(&metrics).unwrap_or_default().lines().count() < 20 {
+        assert!(start.elapsed() < Duration::from_secs(30), "the run does not start");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupt_ends_the_run_in_good_order() {
+    for signal in ["-INT", "-TERM"] {
+        let (dir, _) = setup("interrupt");
+        let child = endless(dir.path());
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+        let out = dir.path().join("out");
+        let result: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
+        assert_eq!((&result["interrupted"], &result["best"]), (&true.into(), &Value::Null));
+        let steps = result["steps"].as_u64().unwrap();
+        let losses = read(&out, "metrics.csv").lines().filter(|line| line.contains(",train,loss,")).count();
+        assert_eq!(losses as u64, steps);
+        assert!(rows(&out, "archs.csv") >= 4);
+        assert_eq!(manifest(&out)["status"], "interrupted");
+        assert_eq!(serde_json::from_str::<Value>(&read(&out, "result.json")).unwrap(), result);
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_killed_run_leaves_whole_rows() {
+    let (dir, _) = setup("kill");
+    let mut child = endless(dir.path());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let out = dir.path().join("out");
+    assert!(rows(&out, "metrics.csv") >= 19);
+    assert_eq!(manifest(&out)["status"], "running");
+}
+
+#[test]
+fn a_closed_pipe_is_no_failure() {
+    let (dir, _) = setup("pipe");
+    for arguments in [&["list"][..], &["--help"], &["config", "example"]] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"))
+            .args(arguments)
+            .current_dir(dir.path())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert!(output.status.success() && stderr(&output).is_empty(), "{arguments:?}: {}", stderr(&output));
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_written_are_told() {
+    let (dir, _) = setup("full");
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+    let output = command.arg("list").stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).starts_with("error: cannot write to standard output: No space"), "{}", stderr(&output));
+
+    // A limit on the size of files, in blocks of 512 or 1024 bytes, stands for a disk that becomes full.
+    let script = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
+    let mut command = Command::new("sh");
+    command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_nas-train-extended")]).args(TINY);
+    let output = command.args(["--epochs=1000", "--out=out"]).current_dir(dir.path()).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("error: cannot record results: out/") && said.contains("File too large"), "{said}");
+    let out = dir.path().join("out");
+    assert!(read(&out, "metrics.csv").lines().count() > 30);
+    assert_eq!(manifest(&out)["status"], "failed");
+}
+
+#[test]
+fn a_program_that_cannot_say_anything_does_not_panic() {
+    let (dir, _) = setup("mute");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"))
+        .args(TINY)
+        .current_dir(dir.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stderr.take());
+    assert!(child.wait().unwrap().success());
+    program(dir.path()).arg("nonsense").assert().code(2);
+}

@@ -1,0 +1,107 @@
+//! Arguments that cannot be obeyed: exit code 2, a message that says what would do, and nothing written.
+
+use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout};
+use std::fs;
+
+#[test]
+fn unknown_names_are_answered_by_the_nearest() {
+    let (dir, _) = setup("names");
+    for (arguments, words) in [
+        (&["--strategy=plan"][..], "--strategy: unknown strategy `plan`, did you mean `plain`?"),
+        (&["--controller=unifrom"], "--controller: unknown controller `unifrom`, did you mean `uniform`?"),
+        (&["--space=nasbench"], "--space: unknown space `nasbench`, did you mean `nasbench201`?"),
+        (&["--data=digit"], "--data: unknown data set `digit`, did you mean `digits`?"),
+        (&["--set=train.epoch=3"], "--set train.epoch=3: unknown option `train.epoch`, did you mean `epochs`?"),
+        (&["--set=trian.epochs=3"], "did you mean `train`?"),
+        (&["--set=strategy.path=3"], "--set strategy.path=3: unknown option `strategy.path`, did you mean `paths`?"),
+        (&["--set=data.synthetic.sizes=3", "--data=synthetic"], "unknown field `sizes`, expected one of"),
+        (&["--epoch=3"], "a similar argument exists: '--epochs'"),
+        (&["lst"], "a similar subcommand exists: 'list'"),
+        (&["list", "space"], "a similar value exists: 'spaces'"),
+        (&["--device=gpu"], "expected `cpu` or `cuda:K`"),
+    ] {
+        refuses(dir.path(), arguments, 2, &[words]);
+    }
+}
+
+#[test]
+fn numbers_out_of_range_are_refused() {
+    let (dir, _) = setup("numbers");
+    let whole = "expected a whole number of at least 1";
+    for (arguments, words) in [
+        (&["--epochs=0"][..], whole),
+        (&["--epochs", "-3"], whole),
+        (&["--epochs=2.5"], whole),
+        (&["--batch-size=0"], whole),
+        (&["--steps-per-arch=0"], whole),
+        (&["--limit-train=0"], whole),
+        (&["--limit-valid", "-1"], whole),
+        (&["--width=0"], whole),
+        (&["--cells=0"], whole),
+        (&["--interval=0"], whole),
+        (&["--probes", "-1"], "at least 0"),
+        (&["--seed", "-1"], "at least 0"),
+        (&["--lr=0"], "expected a number above 0"),
+        (&["--lr", "-0.1"], "expected a number above 0"),
+        (&["--lr=nan"], "expected a number above 0"),
+        (&["--lr-schedule=linear"], "[possible values: constant, cosine]"),
+        (&["--truth-samples=many"], "expected a number or `all`, found `many`"),
+        (&["--set=train.epochs=0"], "--set train.epochs=0: train.epochs: expected at least 1, found 0"),
+        (&["--set=train.epochs=-1"], "--set train.epochs=-1: section `train`: epochs = -1"),
+        (&["--set=train.momentum=1.0"], "train.momentum: expected a number of at least 0 and below 1, found 1"),
+        (&["--set=train"], "expected section.key=value"),
+        (&["--set=data.limit_train=0"], "data.limit_train is 0, expected 1 to"),
+        (
+            &["--set=data.train_fraction=1.5"],
+            "data.train_fraction is 1.5, expected a number between 0 and 1, both excluded",
+        ),
+        (&["--set=data.train_fraction=0.0"], "between 0 and 1"),
+        (&["--width=5000"], "--width: space.width: expected at most 4096, found 5000"),
+        (&["--limit-train=100000"], "--limit-train: data.limit_train is 100000, expected 1 to"),
+        (
+            &["--space=tiny", "--probes=10"],
+            "--probes: probes.count: expected at most 9, the architectures of space tiny",
+        ),
+        (&["--truth-samples=20000", "--width=2"], "expected `all` or at most 15625"),
+        (&["--threads=5000"], "--threads: threads: expected at most 1024"),
+    ] {
+        refuses(dir.path(), arguments, 2, &[words]);
+    }
+}
+
+#[test]
+fn images_too_small_for_the_space_are_refused() {
+    let (dir, _) = setup("small");
+    let arguments = ["--data=synthetic", "--set=data.synthetic.size=2"];
+    refuses(dir.path(), &arguments, 2, &["space nasbench201", "[2, 2, 3] images"]);
+}
+
+#[test]
+fn a_build_without_cuda_says_how_to_get_it() {
+    let (dir, _) = setup("cuda");
+    refuses(dir.path(), &["--device=cuda:0"], 2, &["built without CUDA", "--features cuda"]);
+}
+
+#[test]
+fn nothing_is_overwritten() {
+    let (dir, _) = setup("out");
+    let out = dir.path().join("out");
+    fs::create_dir(&out).unwrap();
+    fs::write(out.join("notes.txt"), "mine").unwrap();
+    let arguments = || TINY.iter().copied().chain(["--out=out"]).collect::<Vec<_>>();
+    refuses(dir.path(), &arguments(), 2, &["the run directory out is not empty", "choose another --out"]);
+    assert_eq!((names(&out), read(&out, "notes.txt")), (vec!["notes.txt".into()], "mine".into()));
+    fs::remove_file(out.join("notes.txt")).unwrap();
+    program(dir.path()).args(arguments()).assert().success();
+}
+
+#[test]
+fn a_run_directory_that_cannot_be_made_is_told() {
+    let (dir, mut command) = setup("file");
+    fs::write(dir.path().join("file"), "").unwrap();
+    refuses(dir.path(), &["--out=file"], 2, &["the run directory file is a file"]);
+    let output = command.args(TINY).args(["--json", "--out=file/below"]).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
+    let said = stderr(&output);
+    assert!(said.contains("error: cannot make the run directory file/below") && said.contains("--out DIR"), "{said}");
+}
