@@ -46,6 +46,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
     commands::check_registry()?;
     match &cli.command {
         None => run::run(&cli.run),
+        Some(Command::Disturbance(args)) => run::disturbance(args),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),
         Some(Command::Config(args)) => commands::config(args),

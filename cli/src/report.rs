@@ -1,11 +1,34 @@
 //! The tables that a run ends with.
 
+mod sequence;
+
 use crate::text::{duration, pairs, short};
 use nas_core::result::{Best, Probes, RunResult, Truth};
 use std::path::Path;
 
-/// The result for people.
-pub fn report(result: &RunResult, dir: &Path) -> String {
+/// What comes of a run or a sequence.
+pub trait Outcome: serde::Serialize {
+    /// Whether it was stopped before its end.
+    fn interrupted(&self) -> bool;
+    /// The result for people.
+    fn report(&self, dir: &Path) -> String;
+    /// Further files for the run directory, by name.
+    fn tables(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+impl Outcome for RunResult {
+    fn interrupted(&self) -> bool {
+        self.interrupted
+    }
+
+    fn report(&self, dir: &Path) -> String {
+        report(self, dir)
+    }
+}
+
+fn report(result: &RunResult, dir: &Path) -> String {
     let mut parts = vec![title(result)];
     match &result.best {
         Some(best) => parts.push(section("Architecture found", best_rows(best))),
@@ -66,6 +89,16 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
         let figures = format!("accuracy {:+.2} points, loss {:+.4}, |loss| {:.4}", i.accuracy, i.loss, i.abs_loss);
         row("immediate disturbance", format!("{figures} (n = {})", i.n))
     }));
+    rows.extend(probes.shared_layers.iter().map(|s| {
+        let name = format!("  sharing {} layers", s.layers);
+        (name, format!("accuracy {:+.2} points, |loss| {:.4} (n = {})", s.accuracy, s.abs_loss, s.n))
+    }));
+    rows.extend(
+        probes
+            .forgetting
+            .as_ref()
+            .map(|f| row("forgetting within an epoch", format!("{:+.2} points (n = {})", f.accuracy, f.n))),
+    );
     rows
 }
 
@@ -73,7 +106,7 @@ fn truth_part(truth: &Truth, data: &str) -> String {
     let text = section("Ranking compared with stand-alone training", truth_rows(truth));
     match data_of(&truth.table) {
         Some(other) if other != data => {
-            format!("{text} Note: the table was measured on {other}, this run used {data}.\n")
+            format!("{text}  Note: the table was measured on {other}, this run used {data}.\n")
         }
         _ => text,
     }

@@ -1,22 +1,22 @@
-//! A run, from its settings to its result.
+//! A run or a sequence, from its settings to its result.
 
 mod device;
 mod signal;
 
-use crate::args::RunArgs;
+use crate::args::{DisturbanceArgs, RunArgs};
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::progress::Progress;
 use crate::record::{OutDir, Recorder};
-use crate::report::report;
+use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::text::{print, say};
 use anyhow::Result;
 use device::Device;
-use nas_core::data;
+use nas_core::config::RunConfig;
+use nas_core::data::{self, Dataset};
 use nas_core::event::{Event, Observer};
 use nas_core::registry::Target;
-use nas_core::result::RunResult;
-use nas_core::trainer::Session;
+use nas_core::trainer::{RunError, Sequence, Session};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -25,12 +25,25 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// # Errors
 /// Whatever keeps it from starting or makes it stop; see [`ExitStatus`].
 pub fn run(args: &RunArgs) -> Result<ExitStatus> {
+    start(args, None)
+}
+
+/// Trains architectures one after another and shows what each does to those before it.
+///
+/// # Errors
+/// As [`run`].
+pub fn disturbance(args: &DisturbanceArgs) -> Result<ExitStatus> {
+    start(&args.run, Some(args.sequence))
+}
+
+fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
     let settings = Settings::resolve(args)?;
     let job = Job {
         out: OutDir::plan(args.out.as_deref(), &settings.config)?,
         progress: Progress::new(args.progress),
         cancel: signal::cancel()?,
         json: args.json,
+        sequence,
         settings,
     };
     start_threads(job.settings.config.threads)?;
@@ -48,22 +61,35 @@ struct Job {
     progress: Progress,
     cancel: &'static AtomicBool,
     json: bool,
+    /// How many architectures to train one after another; a run otherwise.
+    sequence: Option<usize>,
 }
 
 impl Job {
-    fn on<D: Target>(mut self, device: D) -> Result<ExitStatus> {
+    fn on<D: Target>(self, device: D) -> Result<ExitStatus> {
+        match self.sequence {
+            None => self.execute(|config, data| Session::new(config, data, &device), Session::run),
+            Some(n) => self.execute(|config, data| Sequence::new(config, data, &device, n), Sequence::run),
+        }
+    }
+
+    fn execute<S, R: Outcome>(
+        mut self,
+        prepare: impl FnOnce(&RunConfig, Arc<Dataset>) -> Result<S, RunError>,
+        work: impl FnOnce(S, &mut dyn Observer, &AtomicBool) -> Result<R, RunError>,
+    ) -> Result<ExitStatus> {
         let config = &self.settings.config;
         self.progress.say(&format!("reading data set {}", config.data.name));
         let session = data::load(&config.data.name, &config.data)
             .map_err(Into::into)
-            .and_then(|dataset| Session::new(config, Arc::new(dataset), &device).map_err(Into::into))
+            .and_then(|dataset| prepare(config, Arc::new(dataset)).map_err(Into::into))
             .map_err(|error| self.settings.explain(error))?;
         if self.cancel.load(Ordering::Relaxed) {
             return Ok(ExitStatus::Interrupted);
         }
         let mut recorder = Recorder::create(self.out, &self.settings)?;
         self.progress.say(&format!("writing to {}", recorder.dir().display()));
-        let outcome = session.run(&mut both(&mut recorder, &mut self.progress), self.cancel);
+        let outcome = work(session, &mut both(&mut recorder, &mut self.progress), self.cancel);
         drop(self.progress);
         match outcome {
             Ok(result) => finish(&result, recorder, self.json),
@@ -86,16 +112,16 @@ fn both<'a>(recorder: &'a mut Recorder, progress: &'a mut Progress) -> impl Obse
     }
 }
 
-fn finish(result: &RunResult, recorder: Recorder, json: bool) -> Result<ExitStatus> {
+fn finish(result: &impl Outcome, recorder: Recorder, json: bool) -> Result<ExitStatus> {
     let dir = recorder.dir().to_path_buf();
     // Printed even if it could not be written, and the other way round.
     let written = recorder.finish(result);
     let printed = match json {
         true => serde_json::to_string(result).map_err(Into::into).and_then(|line| print(&line)),
-        false => print(&report(result, &dir)),
+        false => print(&result.report(&dir)),
     };
     written.and(printed)?;
-    Ok(if result.interrupted { ExitStatus::Interrupted } else { ExitStatus::Success })
+    Ok(if result.interrupted() { ExitStatus::Interrupted } else { ExitStatus::Success })
 }
 
 /// Starts the worker threads of the process, 0 for one a core.

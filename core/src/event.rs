@@ -137,9 +137,9 @@ pub struct Trained<'a> {
     pub number: usize,
     /// How many there are to train.
     pub total: usize,
-    /// Its text.
-    pub text: &'a str,
-    /// Accuracies in percent of all architectures trained so far, its own last.
+    /// The texts of all architectures trained so far, its own last.
+    pub archs: &'a [String],
+    /// Their accuracies in percent.
     pub accuracies: &'a [f64],
 }
 

@@ -52,9 +52,18 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
         let one: Table = [(key.clone(), given.clone())].into_iter().collect();
         merged.extend(one);
         // Checked one by one, so that the message can name the key.
-        T::deserialize(merged.clone()).map_err(|e| value(format!("{key} = {given}: {}", e.message())))?;
+        T::deserialize(merged.clone()).map_err(|e| value(format!("{key} = {given}: {}", in_words(e.message()))))?;
     }
-    T::deserialize(merged).map_err(|e| value(e.message().into()))
+    T::deserialize(merged).map_err(|e| value(in_words(e.message())))
+}
+
+/// A message of serde with the types of Rust in words.
+fn in_words(message: &str) -> String {
+    let whole = "expected a whole number of at least 0";
+    let words = [("usize", whole), ("u64", whole), ("i64", "expected a whole number"), ("f64", "expected a number")];
+    let known =
+        words.iter().find_map(|(name, words)| Some((message.strip_suffix(&format!("expected {name}"))?, words)));
+    known.map_or_else(|| message.into(), |(start, words)| format!("{start}{words}"))
 }
 
 /// The names of the fields of a struct. TOML has no null, so the default table lacks the optional ones.
@@ -140,5 +149,7 @@ mod tests {
     fn a_value_of_the_wrong_kind_names_its_key() {
         let error = parse("alpha = \"much\"").unwrap_err().to_string();
         assert!(error.starts_with("section `strategy`: alpha = \"much\": invalid type"), "{error}");
+        assert!(error.ends_with("expected a number"), "{error}");
+        assert!(parse("limit = -1").unwrap_err().to_string().ends_with("expected a whole number of at least 0"));
     }
 }

@@ -65,6 +65,9 @@ pub struct StrategyDescriptor {
 }
 inventory::collect!(StrategyDescriptor);
 
+/// Builds a controller from its options.
+pub type ControllerBuilder = fn(&Table, ControllerContext) -> Result<Box<dyn Controller>, BuildError>;
+
 /// A controller as data.
 pub struct ControllerDescriptor {
     /// Its name on the command line.
@@ -76,7 +79,7 @@ pub struct ControllerDescriptor {
     /// Its options with their defaults, as TOML.
     pub options: fn() -> String,
     /// Builds it.
-    pub build: fn(&Table, ControllerContext) -> Result<Box<dyn Controller>, BuildError>,
+    pub build: ControllerBuilder,
 }
 inventory::collect!(ControllerDescriptor);
 

@@ -32,6 +32,8 @@ pub struct Cli {
 pub enum Command {
     /// List strategies, controllers, search spaces and data sets
     List(ListArgs),
+    /// Train architectures one after another and show what each does to those before it
+    Disturbance(Box<DisturbanceArgs>),
     /// Describe a strategy, controller, search space or data set: options, size, how to get it
     Describe(DescribeArgs),
     /// Show, check or exemplify configurations
@@ -64,6 +66,17 @@ pub enum Kind {
     Spaces,
     /// Data sets
     Data,
+}
+
+/// `disturbance`: the matrix of the DINAS paper, figure 1(b)
+#[derive(Debug, Args)]
+pub struct DisturbanceArgs {
+    /// How many distinct random architectures to train one after another, each for --epochs epochs
+    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Sequence")]
+    pub sequence: usize,
+    /// The options of a run; probes, controller and truth have no part here.
+    #[command(flatten)]
+    pub run: RunArgs,
 }
 
 /// `describe`

@@ -34,9 +34,8 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
 fn build(config: &RunConfig) -> Result<()> {
     let space = build_space(config, [32, 32, 3], 10)?;
     let spec = Arc::new(NetworkSpec::supernet(&*space)?);
-    let steps_per_arch = config.train.steps_per_arch;
-    let device = Cpu::default();
-    let context = StrategyContext { space: space.clone(), spec, device, total_steps: 1, steps_per_arch };
+    let context =
+        StrategyContext { space: space.clone(), spec, device: Cpu::default(), total_steps: 1, steps_per_arch: 1 };
     (find::<StrategyDescriptor>(&config.strategy.name)?.cpu)(&config.strategy.options, context)?;
     let context = ControllerContext { space, rng: Streams::new(config.seed).rng("controller weights", 0) };
     (find::<ControllerDescriptor>(&config.controller.name)?.build)(&config.controller.options, context)?;

@@ -7,15 +7,16 @@ use std::time::Duration;
 /// A bar on the last line of the terminal, which goes away when it is dropped.
 pub struct Bar {
     bar: ProgressBar,
+    /// Whether there has been a position; until then there is only a sign of life.
+    started: bool,
 }
 
 impl Bar {
     /// A bar without a position yet.
     pub fn new() -> Self {
-        let style = ProgressStyle::with_template("{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}");
-        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let bar = ProgressBar::new(0).with_style(style("{spinner}"));
         bar.enable_steady_tick(Duration::from_millis(250));
-        Self { bar }
+        Self { bar, started: false }
     }
 
     /// Writes a sentence above the bar.
@@ -24,12 +25,22 @@ impl Bar {
     }
 
     /// Moves the bar.
-    pub fn show(&self, position: &Position) {
+    pub fn show(&mut self, position: &Position) {
         self.bar.set_prefix(position.phase.clone());
-        self.bar.set_length(position.total);
-        self.bar.set_position(position.done);
         self.bar.set_message(position.details.clone());
+        self.bar.update(|state| {
+            state.set_len(position.total);
+            state.set_pos(position.done);
+        });
+        if !self.started {
+            self.bar.set_style(style("{spinner} {prefix} [{bar:24}] {pos}/{len} {msg}"));
+            self.started = true;
+        }
     }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 impl Drop for Bar {

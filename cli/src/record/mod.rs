@@ -7,13 +7,13 @@ mod manifest;
 
 pub use dir::OutDir;
 
+use crate::report::Outcome;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use csv_file::CsvFile;
 use log::Log;
 use manifest::{Manifest, Status};
-use nas_core::event::{Evaluated, Event, Observer, ProbesDone, Purpose};
-use nas_core::result::RunResult;
+use nas_core::event::{Evaluated, Event, Observer, ProbesDone, Purpose, Trained};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -76,11 +76,14 @@ impl Recorder {
     ///
     /// # Errors
     /// A file that cannot be written.
-    pub fn finish(self, result: &RunResult) -> Result<()> {
-        let path = self.dir.join("result.json");
-        let text = serde_json::to_string_pretty(result)? + "\n";
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-        let status = if result.interrupted { Status::Interrupted } else { Status::Finished };
+    pub fn finish(self, result: &impl Outcome) -> Result<()> {
+        let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
+        files.extend(result.tables());
+        for (name, text) in files {
+            let path = self.dir.join(name);
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
         self.manifest.end(status, None)
     }
 
@@ -113,6 +116,11 @@ impl Recorder {
         self.figures("probe", &done.figures)
     }
 
+    fn trained(&mut self, done: &Trained<'_>) -> io::Result<()> {
+        let rows = done.archs.iter().zip(done.accuracies);
+        rows.into_iter().try_for_each(|(arch, accuracy)| self.arch("sequence", arch, *accuracy, "", ""))
+    }
+
     fn evaluated(&mut self, done: &Evaluated<'_>) -> io::Result<()> {
         let purpose = match done.purpose {
             Purpose::Proposal => "proposal",
@@ -126,7 +134,8 @@ impl Recorder {
 impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::Start(_) | Event::Evaluating(_) | Event::Trained(_) => Ok(()),
+            Event::Start(_) | Event::Evaluating(_) => Ok(()),
+            Event::Trained(done) => self.trained(done),
             Event::Note(text) => self.log.line("note", self.at.step, text),
             Event::Warning(text) => self.log.line("warning", self.at.step, text),
             Event::Step(done) => {

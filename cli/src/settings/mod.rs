@@ -14,6 +14,7 @@ use anyhow::{Context, Result};
 use layer::Layer;
 use nas_core::config::{Component, RunConfig};
 use nas_core::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
+use nas_core::trainer::build_space;
 use origin::Origins;
 use std::path::Path;
 use toml::Table;
@@ -62,6 +63,9 @@ impl Settings {
         let complete = || {
             let mut config = RunConfig::from_table(&table)?;
             complete(&mut config)?;
+            if *origins.of("probes.count") == Origin::Default {
+                limit_probes(&mut config)?;
+            }
             anyhow::Ok(config)
         };
         match complete() {
@@ -83,6 +87,14 @@ fn complete(config: &mut RunConfig) -> Result<()> {
     registry::find::<SpaceDescriptor>(&config.space.name)?;
     add_defaults(&mut config.strategy, &(strategy.options)())?;
     add_defaults(&mut config.controller, &(controller.options)())
+}
+
+/// Takes no more probes than there are architectures, where nobody has asked for a number.
+fn limit_probes(config: &mut RunConfig) -> Result<()> {
+    // How many architectures there are does not depend on the images.
+    let count = build_space(config, [32, 32, 3], 10)?.count();
+    config.probes.count = config.probes.count.min(usize::try_from(count).unwrap_or(usize::MAX));
+    Ok(())
 }
 
 fn add_defaults(component: &mut Component, defaults: &str) -> Result<()> {

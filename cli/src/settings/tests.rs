@@ -52,6 +52,12 @@ fn the_defaults_of_component_options_are_filled_in() {
 }
 
 #[test]
+fn small_spaces_get_fewer_probes_unless_asked_for_more() {
+    let probes = |arguments: &[&str]| resolve(None, arguments).unwrap().config.probes.count;
+    assert_eq!((probes(&[]), probes(&["--space=tiny"]), probes(&["--space=tiny", "--probes=10"])), (64, 9, 10));
+}
+
+#[test]
 fn options_of_another_strategy_are_dropped_with_it() {
     let file = Some("[strategy]\nname = \"other\"\nstrength = 2");
     let config = resolve(file, &["--strategy", "plain", "--set", "strategy.paths=3"]).unwrap().config;

@@ -35,7 +35,7 @@ pub enum RunError {
         /// Height, width and channels.
         image: [usize; 3],
         /// What does not fit.
-        source: WireError,
+        source: Box<WireError>,
     },
     /// A truth table.
     #[error(transparent)]

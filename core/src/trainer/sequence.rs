@@ -74,19 +74,18 @@ impl<D: Target> Sequence<D> {
                 let shared = self.session.shared_layers(&self.archs[earlier], arch)?;
                 steps.push(SequenceStep { trained: number, earlier, shared, change: column[earlier] - old });
             }
-            let text = self.session.space.format(arch);
-            observer.observe(&Event::Trained(Trained {
-                number,
-                total: self.archs.len(),
-                text: &text,
-                accuracies: &column,
-            }))?;
+            let (archs, total) = (self.texts(number + 1), self.archs.len());
+            observer.observe(&Event::Trained(Trained { number, total, archs: &archs, accuracies: &column }))?;
             matrix.push(column)?;
             if cancel.load(Ordering::Relaxed) {
                 return Ok(self.result(&matrix, steps, number + 1 < self.archs.len()));
             }
         }
         Ok(self.result(&matrix, steps, false))
+    }
+
+    fn texts(&self, n: usize) -> Vec<String> {
+        self.archs[..n].iter().map(|arch| self.session.space.format(arch)).collect()
     }
 
     fn result(&self, matrix: &DisturbanceMatrix, steps: Vec<SequenceStep>, interrupted: bool) -> SequenceResult {
@@ -105,7 +104,7 @@ impl<D: Target> Sequence<D> {
             r#final: summary.map(|s| s.end),
             drop: summary.and_then(|s| s.drop),
             change_per_task: summary.and_then(|s| s.change_per_task),
-            archs: self.archs[..matrix.len()].iter().map(|arch| session.space.format(arch)).collect(),
+            archs: self.texts(matrix.len()),
             matrix: matrix.rows(),
             steps,
             telemetry: session.strategy.telemetry().into_iter().collect(),

@@ -255,5 +255,5 @@ fn fixed_layers(space: &dyn SearchSpace, spec: &NetworkSpec) -> Result<BTreeSet<
 
 pub(super) fn wire_error(space: &dyn SearchSpace, source: WireError) -> RunError {
     let Scale { image, width, cells, .. } = *space.scale();
-    RunError::Wire { space: space.name().into(), width, cells, image, source }
+    RunError::Wire { space: space.name().into(), width, cells, image, source: Box::new(source) }
 }

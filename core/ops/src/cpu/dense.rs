@@ -7,6 +7,7 @@ use super::{
     packed::{Eight, Layout, Packed, Panel},
     simd::{LANES, Lanes},
 };
+use std::array::from_fn;
 
 /// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
 const STRIP: usize = 6 * 1024;
@@ -56,7 +57,7 @@ fn accumulate<const FMA: bool, const V: usize, const P: usize>(
 ) -> [[Lanes; V]; P] {
     let mut totals = [[Lanes::ZERO; V]; P];
     for (&run, weights) in plan.runs.iter().zip(rows.chunks_exact(plan.run)) {
-        let inputs: [&[f32]; P] = std::array::from_fn(|p| &frame[sources[p] + run..][..weights.len()]);
+        let inputs: [&[f32]; P] = from_fn(|p| &frame[sources[p] + run..][..weights.len()]);
         for k in 0..weights.len() {
             for p in 0..P {
                 let input = inputs[p][k];
@@ -144,7 +145,7 @@ impl Strip<'_> {
         first: usize,
         rows: &[[Eight; V]; K],
     ) -> [[Eight; V]; K] {
-        let mut totals: [[Lanes; V]; K] = rows.map(|row| row.map(Lanes));
+        let mut totals: [[Lanes; V]; K] = from_fn(|k| from_fn(|v| Lanes(rows[k][v])));
         for (&source, &pixel) in self.sources.iter().zip(self.dz_pixels) {
             let inputs = &self.frame[source + at..][..K];
             let gradients = &self.dz[pixel + first..][..V * LANES];
@@ -155,6 +156,6 @@ impl Strip<'_> {
                 }
             }
         }
-        totals.map(|row| row.map(|lanes| lanes.0))
+        from_fn(|k| from_fn(|v| totals[k][v].0))
     }
 }

@@ -5,6 +5,7 @@ use super::{
     packed::{Eight, Layout, Packed},
     simd::Lanes,
 };
+use std::array::from_fn;
 
 /// Computes all outputs of a correlation and stores them.
 #[inline(always)]
@@ -85,7 +86,7 @@ struct Image<'a> {
 impl Image<'_> {
     #[inline(always)]
     fn accumulate<const FMA: bool, const K: usize>(&self, runs: &[usize; K], taps: &[Eight; K]) -> [Eight; K] {
-        let mut totals: [Lanes; K] = taps.map(Lanes);
+        let mut totals: [Lanes; K] = from_fn(|k| Lanes(taps[k]));
         for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {
             let gradient = Lanes::load(self.dz, pixel + self.first);
             for k in 0..K {
@@ -93,6 +94,6 @@ impl Image<'_> {
                 totals[k] = totals[k].plus_product::<FMA>(input, gradient);
             }
         }
-        totals.map(|lanes| lanes.0)
+        from_fn(|k| totals[k].0)
     }
 }

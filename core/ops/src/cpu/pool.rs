@@ -3,6 +3,8 @@
 //! Both directions gather: an output reads the pixels under its window, and a pixel reads the outputs whose windows
 //! cover it. So everything is written once, eight channels at a time.
 
+mod gather;
+
 use super::{
     buffer::{Buffer, allocate, consume, into_tensor},
     contiguous,
@@ -17,6 +19,7 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, Tape},
 };
+use gather::{Average, AverageBack, Maximum, MaximumBack};
 use rayon::prelude::*;
 
 /// As [`crate::reference::pool2d`].
@@ -193,108 +196,5 @@ impl<G: Gather> Kernel for Backward<'_, G> {
     fn run<const FMA: bool>(mut self) {
         let images = self.1.len() / self.0.inputs.image;
         self.0.gather::<FMA>(&self.0.inputs, &self.0.outputs, images, &mut self.1);
-    }
-}
-
-struct Average<'a> {
-    x: &'a [f32],
-    y: &'a mut [f32],
-    shares: &'a [f32],
-}
-
-impl Gather for Average<'_> {
-    #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = Lanes::ZERO;
-        for row in place.rows {
-            for column in place.columns {
-                let (_, pixel) = place.meet(row, column);
-                total = total.plus(place.load(self.x, pixel));
-            }
-        }
-        let share = Lanes::splat(self.shares[place.pixel]);
-        total.zip(share, |total, share| total * share).store_some(self.y, place.at, place.count);
-    }
-    fn len(&self) -> usize {
-        self.y.len()
-    }
-}
-
-struct AverageBack<'a> {
-    dx: &'a mut [f32],
-    dy: &'a [f32],
-    shares: &'a [f32],
-}
-
-impl Gather for AverageBack<'_> {
-    #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = Lanes::load_some(self.dx, place.at, place.count);
-        for row in place.rows {
-            for column in place.columns {
-                let (_, pixel) = place.meet(row, column);
-                total = total.plus_scaled::<FMA>(self.shares[pixel], place.load(self.dy, pixel));
-            }
-        }
-        total.store_some(self.dx, place.at, place.count);
-    }
-    fn len(&self) -> usize {
-        self.dx.len()
-    }
-}
-
-/// Also notes the tap of each maximum, as a float so that it fits into the same registers.
-struct Maximum<'a> {
-    x: &'a [f32],
-    y: &'a mut [f32],
-    winners: &'a mut [f32],
-}
-
-impl Gather for Maximum<'_> {
-    #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut best = Lanes::splat(f32::NEG_INFINITY);
-        let mut winner = Lanes::splat(place.first_tap() as f32);
-        for row in place.rows {
-            for column in place.columns {
-                let (tap, pixel) = place.meet(row, column);
-                let (x, tap) = (place.load(self.x, pixel), Lanes::splat(tap as f32));
-                winner = Lanes::select(x, best, |x, best| x > best, tap, winner);
-                best = Lanes::select(x, best, |x, best| x > best, x, best);
-                // A NaN always wins.
-                winner = Lanes::select(x, x, |x, _| x.is_nan(), tap, winner);
-                best = Lanes::select(x, x, |x, _| x.is_nan(), x, best);
-            }
-        }
-        best.store_some(self.y, place.at, place.count);
-        winner.store_some(self.winners, place.at, place.count);
-    }
-    fn len(&self) -> usize {
-        self.y.len()
-    }
-}
-
-struct MaximumBack<'a> {
-    dx: &'a mut [f32],
-    dy: &'a [f32],
-    winners: &'a [f32],
-}
-
-impl Gather for MaximumBack<'_> {
-    #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = Lanes::load_some(self.dx, place.at, place.count);
-        for row in place.rows {
-            for column in place.columns {
-                let (tap, pixel) = place.meet(row, column);
-                let (winner, tap) = (place.load(self.winners, pixel), Lanes::splat(tap as f32));
-                let dy = place.load(self.dy, pixel);
-                total = total.plus(Lanes::select(winner, tap, |winner, tap| winner == tap, dy, Lanes::ZERO));
-            }
-        }
-        total.store_some(self.dx, place.at, place.count);
-    }
-    fn len(&self) -> usize {
-        self.dx.len()
     }
 }

@@ -1,0 +1,110 @@
+//! What a pool computes at one place.
+
+use super::{Gather, Place};
+use crate::cpu::simd::Lanes;
+
+/// The mean of the inputs under a window.
+pub struct Average<'a> {
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+    pub shares: &'a [f32],
+}
+
+impl Gather for Average<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut total = Lanes::ZERO;
+        for row in place.rows {
+            for column in place.columns {
+                let (_, pixel) = place.meet(row, column);
+                total = total.plus(place.load(self.x, pixel));
+            }
+        }
+        let share = Lanes::splat(self.shares[place.pixel]);
+        total.zip(share, |total, share| total * share).store_some(self.y, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.y.len()
+    }
+}
+
+/// The shares in the gradients of the outputs that cover an input.
+pub struct AverageBack<'a> {
+    pub dx: &'a mut [f32],
+    pub dy: &'a [f32],
+    pub shares: &'a [f32],
+}
+
+impl Gather for AverageBack<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        for row in place.rows {
+            for column in place.columns {
+                let (_, pixel) = place.meet(row, column);
+                total = total.plus_scaled::<FMA>(self.shares[pixel], place.load(self.dy, pixel));
+            }
+        }
+        total.store_some(self.dx, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.dx.len()
+    }
+}
+
+/// The maximum under a window, and its tap, as a float so that it fits into the same registers.
+pub struct Maximum<'a> {
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+    pub winners: &'a mut [f32],
+}
+
+impl Gather for Maximum<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut best = Lanes::splat(f32::NEG_INFINITY);
+        let mut winner = Lanes::splat(place.first_tap() as f32);
+        for row in place.rows {
+            for column in place.columns {
+                let (tap, pixel) = place.meet(row, column);
+                let (x, tap) = (place.load(self.x, pixel), Lanes::splat(tap as f32));
+                winner = Lanes::select(x, best, |x, best| x > best, tap, winner);
+                best = Lanes::select(x, best, |x, best| x > best, x, best);
+                // A NaN always wins.
+                winner = Lanes::select(x, x, |x, _| x.is_nan(), tap, winner);
+                best = Lanes::select(x, x, |x, _| x.is_nan(), x, best);
+            }
+        }
+        best.store_some(self.y, place.at, place.count);
+        winner.store_some(self.winners, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.y.len()
+    }
+}
+
+/// The gradients of the outputs that an input was the maximum of.
+pub struct MaximumBack<'a> {
+    pub dx: &'a mut [f32],
+    pub dy: &'a [f32],
+    pub winners: &'a [f32],
+}
+
+impl Gather for MaximumBack<'_> {
+    #[inline(always)]
+    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        for row in place.rows {
+            for column in place.columns {
+                let (tap, pixel) = place.meet(row, column);
+                let (winner, tap) = (place.load(self.winners, pixel), Lanes::splat(tap as f32));
+                let dy = place.load(self.dy, pixel);
+                total = total.plus(Lanes::select(winner, tap, |winner, tap| winner == tap, dy, Lanes::ZERO));
+            }
+        }
+        total.store_some(self.dx, place.at, place.count);
+    }
+    fn len(&self) -> usize {
+        self.dx.len()
+    }
+}
