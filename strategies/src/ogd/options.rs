@@ -33,6 +33,10 @@ impl fmt::Display for Setting {
 impl Serialize for Setting {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
+            // Whole numbers look like counts: 8, not 8.0.
+            Self::Number(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+                serializer.serialize_i64(*number as i64)
+            }
             Self::Number(number) => serializer.serialize_f64(*number),
             Self::Word(word) => serializer.serialize_str(word),
         }

@@ -22,6 +22,7 @@ fn the_example_reads_back() {
     let text = example(&Options::default());
     assert_eq!(settings(&text, 1).unwrap().options, Options::default());
     assert!(text.contains("own-inputs = \"after\"") && text.contains("alpha = \"auto\""), "{text}");
+    assert!(text.contains("samples = 8\n"), "{text}");
 }
 
 #[test]

@@ -1,12 +1,15 @@
 //! Matrices: recursion, closed form, bounds.
 
 use super::super::evidence::{Evidence, Form};
+use super::super::layout::Layout;
 use super::super::projector::{Matrices, Projector};
 use super::super::spd;
 use super::recursive::Recursion;
 use super::{dense, distance, f64s, layout, norm, projector, random_rows, times};
 use dfdx::prelude::TensorFromVec;
 use dfdx::tensor::Cpu;
+use nas_core::network::LayerKind;
+use nas_ops::{ConvSpec, Window};
 
 #[test]
 fn the_recursion_equals_both_closed_forms() {
@@ -41,6 +44,32 @@ fn both_forms_are_one_projector() {
     let x = device.tensor_from_vec(random_rows(d, 4, 3), (1, d, 4));
     let [ax, bx] = [a, b].map(|p| f64s(&p.apply(x.clone()).unwrap().as_vec()));
     assert!(distance(&ax, &bx) < 1e-5);
+}
+
+#[test]
+fn groups_have_a_projector_each() {
+    // Three groups of 18 inputs and 4 outputs.
+    let (blocks, d, outputs, s) = (3, 18, 4, 2.0);
+    let conv = ConvSpec { window: Window::same(3, 1, 1), groups: blocks };
+    let kind = LayerKind::Conv { relu: false, conv, c_in: 6, c_out: 12, norm: None };
+    let grouped = Layout::of(&kind).unwrap();
+    let device = Cpu::default();
+    for n in [5, 40] {
+        let rows = random_rows(blocks * n, d, 11);
+        let x = random_rows(blocks * d, outputs, 12);
+        let whole = Projector::new(&Evidence::new(&grouped, &rows).unwrap(), s, &device).unwrap();
+        let y = whole.apply(device.tensor_from_vec(x.clone(), (blocks, d, outputs))).unwrap().as_vec();
+        let mut traces = 0.0;
+        for block in 0..blocks {
+            let part = projector(&rows[block * n * d..][..n * d], d, s);
+            let x = x[block * d * outputs..][..d * outputs].to_vec();
+            let expected = part.apply(device.tensor_from_vec(x, (1, d, outputs))).unwrap().as_vec();
+            let found = &y[block * d * outputs..][..d * outputs];
+            assert!(distance(&f64s(found), &f64s(&expected)) < 1e-6, "{n} samples, group {block}");
+            traces += part.trace_ratio / blocks as f64;
+        }
+        assert!((whole.trace_ratio - traces).abs() < 1e-12, "{n} samples");
+    }
 }
 
 #[test]
