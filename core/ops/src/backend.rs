@@ -3,7 +3,7 @@
 use crate::{ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
 use dfdx::tensor::{Cache, Synchronize, Tape};
 
-/// A device that runs the image operations. Every method defaults to [`reference`]; a device overrides what it has
+/// A device that runs the image operations. Every method defaults to [`mod@reference`]; a device overrides what it has
 /// kernels for. All record their backward pass on `tape`.
 pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// `y[n, i, j, o] = sum x[n, i s + a d - p, j s + b d - p, c] w[a, b, c, o]`, outputs `[n, h', w', c_out]`.

@@ -4,7 +4,7 @@
 //! `[1, 1, 1, c]`, so that every tensor is a [`Tensor4`]. Operations borrow their inputs and record their backward
 //! pass on an explicit tape: `NoneTape` records nothing, `OwnedTape` everything.
 //!
-//! Each operation has a plain implementation in [`reference`], composed of dfdx operations and generic over the
+//! Each operation has a plain implementation in [`mod@reference`], composed of dfdx operations and generic over the
 //! device. It is the oracle of the tests and what a device uses until it has kernels of its own; [`Backend`] says which
 //! device uses which.
 
