@@ -3,6 +3,7 @@
 use crate::text::say;
 use anyhow::Error;
 use nas_core::config::ConfigError;
+use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
 use nas_core::network::WireError;
 use nas_core::options::OptionsError;
@@ -83,7 +84,7 @@ impl ExitStatus {
             RunError::Config(_) | RunError::Build(_) | RunError::Wire { .. } | RunError::Arch(_) => Self::Usage,
             RunError::Data(error) => Self::of_data(error),
             RunError::Truth(error) => Self::of_truth(error),
-            RunError::Diverged { .. } => Self::Diverged,
+            RunError::Diverged { .. } | RunError::Controller(ControllerError::Diverged(_)) => Self::Diverged,
             RunError::Plan { .. }
             | RunError::Strategy { .. }
             | RunError::Controller(_)

@@ -10,6 +10,7 @@
 //! ```
 
 mod args;
+mod bench;
 mod commands;
 mod exit;
 mod progress;
@@ -47,6 +48,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
     match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Disturbance(args)) => run::disturbance(args),
+        Some(Command::Bench(args)) => bench::bench(args),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),
         Some(Command::Config(args)) => commands::config(args),

@@ -124,7 +124,8 @@ fn truth_rows(truth: &Truth) -> Vec<(String, String)> {
         row("Kendall tau", figure(truth.tau) + &interval),
         row("tau of parameters, of multiply-adds", baselines),
         row("Spearman correlation", figure(truth.spearman)),
-        row("tau among the best 10%, 50%", format!("{}, {}", figure(truth.tau_top10), figure(truth.tau_top50))),
+        row(&format!("tau among the best 10% (n = {})", truth.n_top10), figure(truth.tau_top10)),
+        row(&format!("tau among the best 50% (n = {})", truth.n_top50), figure(truth.tau_top50)),
         row("precision at 5%", figure(truth.p_at_5)),
         row("regret", truth.regret.map_or("-".into(), |regret| format!("{regret:.2} points"))),
     ]
@@ -143,6 +144,7 @@ fn cost_rows(result: &RunResult) -> Vec<(String, String)> {
     let mut rows = vec![
         row("steps", result.steps),
         row("sub-network passes", result.subnet_passes),
+        row("images for evaluations", result.eval_images),
         row("device, threads", format!("{}, {}", result.device, result.threads)),
     ];
     rows.extend(result.images_per_s.map(|rate| row("training speed", format!("{rate:.0} images/s"))));

@@ -3,6 +3,11 @@
 mod device;
 mod signal;
 
+pub use device::Device;
+#[cfg(feature = "cuda")]
+pub use device::cuda;
+pub use signal::cancel;
+
 use crate::args::{DisturbanceArgs, RunArgs};
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::progress::Progress;
@@ -11,7 +16,6 @@ use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::text::{print, say};
 use anyhow::Result;
-use device::Device;
 use nas_core::config::RunConfig;
 use nas_core::data::{self, Dataset};
 use nas_core::event::{Event, Observer};
@@ -33,6 +37,10 @@ pub fn run(args: &RunArgs) -> Result<ExitStatus> {
 /// # Errors
 /// As [`run`].
 pub fn disturbance(args: &DisturbanceArgs) -> Result<ExitStatus> {
+    args.run.refuse(
+        "disturbance",
+        &["controller", "controller-start", "probes", "interval", "truth-samples", "steps-per-arch"],
+    )?;
     start(&args.run, Some(args.sequence))
 }
 
@@ -41,7 +49,7 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
     let job = Job {
         out: OutDir::plan(args.out.as_deref(), &settings.config)?,
         progress: Progress::new(args.progress),
-        cancel: signal::cancel()?,
+        cancel: cancel()?,
         json: args.json,
         sequence,
         settings,
@@ -50,7 +58,7 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
     match Device::parse(&job.settings.config.device)? {
         Device::Cpu => job.on(dfdx::tensor::Cpu::default()),
         #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => job.on(device::cuda(ordinal)?),
+        Device::Cuda(ordinal) => job.on(cuda(ordinal)?),
     }
 }
 
@@ -125,7 +133,10 @@ fn finish(result: &impl Outcome, recorder: Recorder, json: bool) -> Result<ExitS
 }
 
 /// Starts the worker threads of the process, 0 for one a core.
-fn start_threads(threads: usize) -> Result<()> {
+///
+/// # Errors
+/// Another number of threads runs already.
+pub fn start_threads(threads: usize) -> Result<()> {
     let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let running = rayon::current_num_threads();
     match started {

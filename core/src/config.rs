@@ -340,8 +340,14 @@ impl RunConfig {
         if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(range(key, "at least 1", 0));
         }
-        if self.threads > 1024 {
-            return Err(range("threads", "at most 1024", self.threads));
+        let limits = [
+            ("threads", self.threads, 1024),
+            ("train.epochs", t.epochs, 1_000_000),
+            ("train.steps_per_arch", t.steps_per_arch, 1_000_000_000),
+            ("search.proposals", self.search.proposals, 100_000),
+        ];
+        if let Some((key, count, most)) = limits.iter().find(|(_, count, most)| count > most) {
+            return Err(range(key, &format!("at most {most}"), count));
         }
         for (key, value) in [("train.lr", t.lr), ("train.clip", t.clip)] {
             if !(value.is_finite() && value > 0.0) {

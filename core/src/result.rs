@@ -34,6 +34,8 @@ pub struct RunResult {
     pub subnet_passes: u64,
     /// Images that these passes saw.
     pub images: u64,
+    /// Validation images on which architectures were evaluated.
+    pub eval_images: usize,
     /// Seconds of the whole run.
     pub wall_s: f64,
     /// Seconds of training the shared weights.
@@ -158,16 +160,20 @@ pub struct Truth {
     pub n: usize,
     /// Kendall tau-b.
     pub tau: Option<f64>,
-    /// Lower end of its 95% interval.
+    /// Lower end of its 95% interval; of ten architectures or more.
     pub lo: Option<f64>,
     /// Upper end.
     pub hi: Option<f64>,
     /// Spearman correlation.
     pub spearman: Option<f64>,
-    /// Tau among the true best 10%.
+    /// Tau among the true best 10%, where those are at least ten.
     pub tau_top10: Option<f64>,
-    /// Tau among the true best 50%.
+    /// How many those are.
+    pub n_top10: usize,
+    /// Tau among the true best 50%, where those are at least ten.
     pub tau_top50: Option<f64>,
+    /// How many those are.
+    pub n_top50: usize,
     /// Share of the predicted best 5% that is among the true best 5%.
     pub p_at_5: Option<f64>,
     /// True accuracy of the space's best minus that of the predicted best.

@@ -1,8 +1,10 @@
 //! The command line.
 
+mod bench;
 mod parse;
 mod run;
 
+pub use bench::BenchArgs;
 pub use run::{Named, ProgressMode, RunArgs};
 
 use crate::exit::HELP;
@@ -34,6 +36,8 @@ pub enum Command {
     List(ListArgs),
     /// Train architectures one after another and show what each does to those before it
     Disturbance(Box<DisturbanceArgs>),
+    /// Time training steps of strategies and spaces side by side, on random images
+    Bench(Box<BenchArgs>),
     /// Describe a strategy, controller, search space or data set: options, size, how to get it
     Describe(DescribeArgs),
     /// Show, check or exemplify configurations

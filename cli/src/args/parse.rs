@@ -1,6 +1,24 @@
 //! Readers of option values, with errors in words.
 
 use nas_core::config::TruthSamples;
+use std::fmt::Display;
+use std::str::FromStr;
+
+/// Values with commas between them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T>(pub Vec<T>);
+
+impl<T: FromStr<Err: Display>> FromStr for List<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let value = |part: &str| match part.trim() {
+            "" => Err("expected values with commas between them".into()),
+            part => part.parse().map_err(|error| format!("`{part}`: {error}")),
+        };
+        text.split(',').map(value).collect::<Result<_, _>>().map(Self)
+    }
+}
 
 /// A whole number of at least 1.
 pub fn positive(text: &str) -> Result<i64, String> {
@@ -49,6 +67,12 @@ mod tests {
         for text in ["0", "-0.1", "nan", "inf", ""] {
             assert!(above_zero(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn lists_have_commas() {
+        assert_eq!("1, 2".parse(), Ok(List(vec![1, 2])));
+        assert!("1,,2".parse::<List<usize>>().is_err() && "1,x".parse::<List<usize>>().unwrap_err().contains("`x`"));
     }
 
     #[test]

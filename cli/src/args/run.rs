@@ -1,6 +1,7 @@
 //! The options of a run.
 
 use super::parse::{above_zero, assignment, count, positive, samples};
+use crate::exit::UsageError;
 use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use toml::Value;
@@ -156,6 +157,17 @@ impl RunArgs {
         .into_iter()
         .map(|(flag, key, value)| Named { flag, key, value })
         .collect()
+    }
+
+    /// Refuses options that a command has no use for.
+    ///
+    /// # Errors
+    /// One of `flags` is given.
+    pub fn refuse(&self, command: &str, flags: &[&str]) -> Result<(), UsageError> {
+        match self.named().iter().find(|named| named.value.is_some() && flags.contains(&named.flag)) {
+            Some(named) => Err(UsageError(format!("--{} has no effect on `{command}`: leave it away", named.flag))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 
 use crate::args::{ConfigArgs, ConfigCommand};
 use crate::exit::ExitStatus;
+use crate::run::Device;
 use crate::settings::{self, Settings};
 use crate::text::{print, say};
 use anyhow::Result;
 use dfdx::tensor::Cpu;
 use nas_core::config::RunConfig;
 use nas_core::controller::ControllerContext;
+use nas_core::data;
 use nas_core::network::NetworkSpec;
 use nas_core::registry::{ControllerDescriptor, StrategyDescriptor, find};
 use nas_core::strategy::StrategyContext;
@@ -23,7 +25,7 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
         ConfigCommand::Check { file } => {
             let settings = Settings::of_file(file)?;
             build(&settings.config).map_err(|error| settings.explain(error))?;
-            say(&format!("{} can be run", file.display()));
+            say(&format!("{}: keys, names and options are right (data is read by a run only)", file.display()));
         }
     }
     Ok(ExitStatus::Success)
@@ -32,10 +34,13 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
 /// Builds the components as a run would, so that they check their own options; images of CIFAR's size stand in for
 /// the data.
 fn build(config: &RunConfig) -> Result<()> {
+    Device::parse(&config.device)?;
+    data::find(&config.data.name)?;
     let space = build_space(config, [32, 32, 3], 10)?;
     let spec = Arc::new(NetworkSpec::supernet(&*space)?);
+    let steps_per_arch = config.train.steps_per_arch;
     let context =
-        StrategyContext { space: space.clone(), spec, device: Cpu::default(), total_steps: 1, steps_per_arch: 1 };
+        StrategyContext { space: space.clone(), spec, device: Cpu::default(), total_steps: 1, steps_per_arch };
     (find::<StrategyDescriptor>(&config.strategy.name)?.cpu)(&config.strategy.options, context)?;
     let context = ControllerContext { space, rng: Streams::new(config.seed).rng("controller weights", 0) };
     (find::<ControllerDescriptor>(&config.controller.name)?.build)(&config.controller.options, context)?;

@@ -7,6 +7,7 @@ mod manifest;
 
 pub use dir::OutDir;
 
+use crate::exit::chained;
 use crate::report::Outcome;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
@@ -77,14 +78,22 @@ impl Recorder {
     /// # Errors
     /// A file that cannot be written.
     pub fn finish(self, result: &impl Outcome) -> Result<()> {
+        if let Err(error) = self.write(result) {
+            self.manifest.end(Status::Failed, Some(chained(&error)))?;
+            return Err(error);
+        }
+        let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
+        self.manifest.end(status, None)
+    }
+
+    fn write(&self, result: &impl Outcome) -> Result<()> {
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
         files.extend(result.tables());
         for (name, text) in files {
             let path = self.dir.join(name);
             fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         }
-        let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
-        self.manifest.end(status, None)
+        Ok(())
     }
 
     /// Notes in the manifest that the run failed.

@@ -74,6 +74,11 @@ impl Settings {
         }
     }
 
+    /// Where the value of a key comes from.
+    pub fn origin(&self, key: &str) -> &Origin {
+        self.origins.of(key)
+    }
+
     /// Adds to an error from where the value came that it complains about, if that was not a default.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         self.origins.explain(error)

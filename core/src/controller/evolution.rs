@@ -286,9 +286,9 @@ mod tests {
     #[test]
     fn bad_options_observations_and_states_are_errors() {
         let bad = [
-            ("population = 0", "controller option population: expected at least 1, found 0"),
-            ("tournament = 51", "controller option tournament: expected 1 to the population of 50, found 51"),
-            ("samples = 0", "controller option samples: expected at least 1, found 0"),
+            ("population = 0", "controller.population: expected at least 1, found 0"),
+            ("tournament = 51", "controller.tournament: expected 1 to the population of 50, found 51"),
+            ("samples = 0", "controller.samples: expected at least 1, found 0"),
         ];
         for (options, message) in bad {
             assert_eq!(build("evolution", options, tiny(), 0).err().unwrap().to_string(), message);

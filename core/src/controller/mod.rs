@@ -21,7 +21,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ControllerError {
     /// An option out of its range.
-    #[error("controller option {option}: expected {expected}, found {found}")]
+    #[error("{option}: expected {expected}, found {found}")]
     Option {
         /// The option.
         option: String,
@@ -33,6 +33,9 @@ pub enum ControllerError {
     /// Saved state of another run.
     #[error(transparent)]
     State(#[from] StateError),
+    /// Its own training has left the numbers.
+    #[error("the controller diverged: {0}")]
+    Diverged(String),
     /// Anything else, in the controller's own words.
     #[error("{0}")]
     Other(String),
@@ -123,9 +126,11 @@ pub fn distinct(
 fn check(option: &str, given: impl std::fmt::Display, expected: &str, ok: bool) -> Result<(), ControllerError> {
     match ok {
         true => Ok(()),
-        false => {
-            Err(ControllerError::Option { option: option.into(), expected: expected.into(), found: given.to_string() })
-        }
+        false => Err(ControllerError::Option {
+            option: format!("controller.{option}"),
+            expected: expected.into(),
+            found: given.to_string(),
+        }),
     }
 }
 

@@ -47,5 +47,5 @@ pub use error::DataError;
 pub use loader::{Epoch, Loader};
 pub use normalise::Normalise;
 pub use options::{DataOptions, SyntheticOptions};
-pub use registry::{Descriptor, descriptors, load};
+pub use registry::{Descriptor, descriptors, find, load};
 pub use split::Split;

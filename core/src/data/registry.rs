@@ -58,16 +58,18 @@ pub fn descriptors() -> &'static [Descriptor] {
     &DESCRIPTORS
 }
 
+/// The data set `name`.
+pub fn find(name: &str) -> Result<&'static Descriptor, DataError> {
+    DESCRIPTORS.iter().find(|descriptor| descriptor.name == name).ok_or_else(|| DataError::Unknown {
+        name: name.into(),
+        nearest: nearest(name),
+        known: DESCRIPTORS.iter().map(|descriptor| descriptor.name).collect(),
+    })
+}
+
 /// Reads the data set `name` into memory.
 pub fn load(name: &str, options: &DataOptions) -> Result<Dataset, DataError> {
-    match DESCRIPTORS.iter().find(|descriptor| descriptor.name == name) {
-        Some(descriptor) => (descriptor.load)(options),
-        None => Err(DataError::Unknown {
-            name: name.into(),
-            nearest: nearest(name),
-            known: DESCRIPTORS.iter().map(|descriptor| descriptor.name).collect(),
-        }),
-    }
+    (find(name)?.load)(options)
 }
 
 /// The known name that a mistyped one most likely means.

@@ -13,6 +13,7 @@ mod tests;
 
 use crate::arch::Arch;
 use crate::network::{Value, WireError, Wiring};
+use crate::registry::BuildError;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -179,6 +180,14 @@ pub trait SearchSpace: Send + Sync {
             problem,
             example: self.format(&self.nth(self.count() - 1)),
         }
+    }
+}
+
+/// Refuses cells where a space has nothing to repeat.
+fn without_cells(space: &str, scale: Scale) -> Result<Scale, BuildError> {
+    match scale.cells {
+        1 => Ok(scale),
+        n => Err(BuildError::Scale(format!("space {space} has no cells to repeat, found {n}: leave --cells away"))),
     }
 }
 

@@ -137,7 +137,7 @@ inventory::submit! {
         reference: "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021",
         width: 32,
         cells: 1,
-        build: |scale| Ok(Box::new(NasBenchMacro::new(scale))),
+        build: |scale| super::without_cells("macro", scale).map(|scale| Box::new(NasBenchMacro::new(scale)) as _),
     }
 }
 

@@ -72,6 +72,6 @@ inventory::submit! {
         reference: "this project",
         width: 8,
         cells: 1,
-        build: |scale| Ok(Box::new(Tiny::new(scale))),
+        build: |scale| super::without_cells("tiny", scale).map(|scale| Box::new(Tiny::new(scale)) as _),
     }
 }

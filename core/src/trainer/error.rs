@@ -62,17 +62,17 @@ pub enum RunError {
     /// A controller gave up.
     #[error(transparent)]
     Controller(#[from] ControllerError),
-    /// Loss or gradients are no longer numbers.
+    /// Loss, gradients or weights are no longer numbers.
     #[error(
-        "training diverged: {what} is not finite in step {step} (epoch {epoch}), architecture {arch}; \
+        "training diverged in step {step} (epoch {epoch}): {what} is not finite, architecture {arch}; \
          try a lower learning rate (--lr, now {lr}) or a smaller train.clip"
     )]
     Diverged {
-        /// Loss or gradient norm.
+        /// Loss, gradient norm or weights.
         what: &'static str,
-        /// Steps before the one that failed.
+        /// Number of the step, from 0.
         step: u64,
-        /// Epoch, from 0.
+        /// Its epoch, from 0.
         epoch: usize,
         /// The architecture, or the first of several.
         arch: String,

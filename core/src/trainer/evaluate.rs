@@ -64,12 +64,12 @@ impl<D: Backend> Evaluator<D> {
         self.valid.iter().map(|batch| batch.labels.len()).sum()
     }
 
-    /// Accuracy on all evaluation images, in percent.
+    /// Loss and accuracy on all evaluation images.
     ///
     /// # Errors
     /// A failing device.
-    pub fn accuracy(&self, program: &Program, weights: &Weights<'_, D>) -> Result<f64, OpError> {
-        Ok(self.observe_batches(program, weights, &self.valid)?.accuracy)
+    pub fn observe(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, OpError> {
+        self.observe_batches(program, weights, &self.valid)
     }
 
     /// Loss and accuracy on the first batch of evaluation images.
@@ -101,18 +101,18 @@ impl<D: Backend> Evaluator<D> {
         self.bn == BnMode::Recalibrate
     }
 
-    /// Accuracies on all evaluation images, in percent, of the `count` programs of a tree: the same bits as one by one.
+    /// Loss and accuracy on all evaluation images of the `count` programs of a tree: the same bits as one by one.
     /// `None` as soon as `cancelled` says so, which is asked after every program on every batch.
     ///
     /// The statistics are those of the batch or the running ones, see [`one_by_one`](Self::one_by_one).
-    pub(super) fn accuracies(
+    pub(super) fn observe_tree(
         &self,
         tree: &PrefixTree,
         count: usize,
         network: &Network<D>,
         running: Option<&RunningMoments>,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<f64>>, OpError> {
+    ) -> Result<Option<Vec<Observation>>, OpError> {
         let norms = running.map(|running| running.table(network.device())).transpose()?;
         let mut tallies = vec![Tally::default(); count];
         for batch in &self.valid {
@@ -125,7 +125,7 @@ impl<D: Backend> Evaluator<D> {
                 return Ok(None);
             }
         }
-        Ok(Some(tallies.iter().map(|tally| tally.means().accuracy).collect()))
+        Ok(Some(tallies.iter().map(Tally::means).collect()))
     }
 
     fn norms(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Option<NormTable<D>>, OpError> {

@@ -2,6 +2,7 @@
 
 use super::{RunError, Session};
 use crate::arch::Arch;
+use crate::metrics::disturbance::Observation;
 use crate::network::{PrefixTree, Program};
 use crate::registry::Target;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -61,6 +62,8 @@ impl<D: Target> Session<D> {
         let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
         let cancelled = || cancel.load(Ordering::Relaxed);
         let running = self.running.as_ref();
-        Ok(self.evaluator.accuracies(&tree, programs.len(), &self.network, running, &cancelled)?)
+        let seen = self.evaluator.observe_tree(&tree, programs.len(), &self.network, running, &cancelled)?;
+        let accuracy = |(arch, seen): (&&Arch, Observation)| Ok(self.finite(seen, arch)?.accuracy);
+        seen.map(|seen| archs.iter().zip(seen).map(accuracy).collect()).transpose()
     }
 }

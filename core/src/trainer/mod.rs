@@ -1,5 +1,7 @@
 //! The one training loop, which every strategy, controller and space goes through.
 
+mod bench;
+mod diverged;
 mod epoch;
 mod error;
 mod evaluate;
@@ -19,6 +21,7 @@ mod evaluate_all_tests;
 #[cfg(test)]
 mod tests;
 
+pub use bench::Timing;
 pub use error::RunError;
 pub use evaluate::{Evaluator, Weights};
 pub use memory::peak_rss_mb;

@@ -25,6 +25,7 @@ impl<D: Target> Session<D> {
     pub fn run(mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<RunResult, RunError> {
         let started = Instant::now();
         self.announce(observer)?;
+        self.warn(observer)?;
         let mut progress = Progress::default();
         for epoch in 0..self.config.train.epochs {
             let trained = self.train_epoch(epoch, observer, cancel)?;
@@ -63,6 +64,7 @@ impl<D: Target> Session<D> {
             steps: self.steps,
             subnet_passes: self.subnet_passes,
             images: self.images,
+            eval_images: self.evaluator.images(),
             wall_s: started.elapsed().as_secs_f64(),
             train_s: progress.train_s,
             images_per_s: (progress.train_s > 0.0).then(|| self.images as f64 / progress.train_s),
@@ -81,6 +83,10 @@ impl<D: Target> Session<D> {
         for note in self.strategy.notes() {
             observer.observe(&Event::Note(note))?;
         }
+        Ok(())
+    }
+
+    fn warn(&self, observer: &mut dyn Observer) -> Result<(), RunError> {
         let (start, epochs) = (self.config.controller_start(), self.config.train.epochs);
         if self.controller.samples_per_epoch() > 0 && start >= epochs {
             observer.observe(&Event::Warning(format!(

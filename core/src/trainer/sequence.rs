@@ -21,20 +21,28 @@ impl<D: Target> Sequence<D> {
     /// Draws `n` architectures from a stream of their own and prepares to train each for `config.train.epochs` epochs.
     ///
     /// # Errors
-    /// As [`Session::new`]; fewer than two or more than all architectures of the space.
+    /// As [`Session::new`]; fewer than two or more than all architectures of the space; a strategy that does not train
+    /// what is drawn.
     pub fn new(config: &RunConfig, dataset: Arc<Dataset>, device: &D, n: usize) -> Result<Self, RunError> {
         let mut config = config.clone();
         config.probes.count = 0;
         config.truth.samples = "0".into();
         let epochs = config.train.epochs;
         // One plan lasts as long as one architecture is trained.
-        let session = Session::with_steps(&config, dataset, device, n * epochs, |batches| batches * epochs)?;
+        let mut session = Session::with_steps(&config, dataset, device, n * epochs, |batches| batches * epochs)?;
         let count = session.space.count();
         if n < 2 || n as u64 > count {
             let expected = format!("2 to {count}, the architectures of space {}", session.space.name());
             return Err(ConfigError::Range { key: "--sequence", expected, found: n.to_string() }.into());
         }
         let archs = session.space.sample_distinct(n, &mut session.streams.rng("sequence", 0));
+        session.drawn = archs.first().cloned();
+        session.next_plan()?;
+        if session.plan.paths.iter().any(|path| Some(&path.arch) != archs.first()) {
+            let expected = "a strategy that trains the architecture drawn, such as plain or ogd".into();
+            let found = format!("{}, which plans architectures of its own", config.strategy.name);
+            return Err(ConfigError::Range { key: "strategy.name", expected, found }.into());
+        }
         Ok(Self { session, archs })
     }
 
@@ -46,7 +54,7 @@ impl<D: Target> Sequence<D> {
     /// Trains the architectures in order, and evaluates all trained so far after each.
     ///
     /// # Errors
-    /// As [`Session::run`]; a strategy that plans other architectures than the one drawn.
+    /// As [`Session::run`].
     pub fn run(mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<SequenceResult, RunError> {
         self.session.announce(observer)?;
         let mut matrix = DisturbanceMatrix::new();
@@ -57,12 +65,6 @@ impl<D: Target> Sequence<D> {
             for epoch in number * epochs..(number + 1) * epochs {
                 if !self.session.train_epoch(epoch, observer, cancel)?.complete {
                     return Ok(self.result(&matrix, steps, true));
-                }
-                if self.session.plan.paths.iter().any(|path| path.arch != *arch) {
-                    let problem =
-                        "architectures of its own choice; a sequence needs a strategy that trains what is drawn";
-                    let strategy = self.session.config.strategy.name.clone();
-                    return Err(RunError::Plan { strategy, problem: problem.into() });
                 }
             }
             // Not to be cut short: what has been trained is measured.

@@ -187,7 +187,8 @@ impl<D: Target> Session<D> {
     /// An architecture of another space, or a failing device.
     pub fn evaluate(&self, arch: &Arch) -> Result<f64, RunError> {
         let program = self.program(arch)?;
-        Ok(self.with_weights(arch, |weights| self.evaluator.accuracy(&program, weights))?)
+        let seen = self.with_weights(arch, |weights| self.evaluator.observe(&program, weights))?;
+        Ok(self.finite(seen, arch)?.accuracy)
     }
 
     /// Hands `f` the weights that an architecture uses.

@@ -52,7 +52,7 @@ impl<D: Target> Session<D> {
 
     /// Plans anew when the current plan has had its steps. Returns the previous architecture where this step should
     /// measure what happens to it.
-    fn next_plan(&mut self) -> Result<Option<Arch>, RunError> {
+    pub(super) fn next_plan(&mut self) -> Result<Option<Arch>, RunError> {
         if self.plan.left > 0 {
             return Ok(None);
         }
@@ -110,7 +110,7 @@ impl<D: Target> Session<D> {
                 .map_err(&failed)?;
             let value = f64::from(loss.as_vec()[0]);
             if !value.is_finite() {
-                return Err(self.diverged("the loss", step, &path.arch));
+                return Err(self.diverged("the loss", &path.arch));
             }
             losses += value;
             let mut gradients = loss.try_mul(path.weight).and_then(Backward::try_backward).map_err(&failed)?;
@@ -150,7 +150,7 @@ impl<D: Target> Session<D> {
         let network = &self.network;
         let norm = self.optimizer.prepare(&mut step.params, step.lr, |p| network.slot(p.set, p.param))?;
         if !norm.is_finite() {
-            return Err(self.diverged("the gradient norm", step, &step.paths[0].arch));
+            return Err(self.diverged("the gradient norm", &step.paths[0].arch));
         }
         self.strategy.before_apply(step).map_err(|e| self.strategy_error(e))?;
         for param in &mut step.params {
@@ -166,11 +166,6 @@ impl<D: Target> Session<D> {
 
     pub(super) fn strategy_error(&self, source: StrategyError) -> RunError {
         RunError::Strategy { strategy: self.config.strategy.name.clone(), source }
-    }
-
-    fn diverged(&self, what: &'static str, step: &Step<D>, arch: &Arch) -> RunError {
-        let arch = self.space.format(arch);
-        RunError::Diverged { what, step: step.number, epoch: step.epoch, arch, lr: step.lr }
     }
 }
 

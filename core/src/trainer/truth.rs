@@ -14,6 +14,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+/// Architectures from which on an interval, or a correlation among the best, says something.
+const ENOUGH: usize = 10;
+
 impl TruthPlan {
     /// Finds the table and draws the architectures from a stream of their own, in the table's order; `None` if there
     /// are to be none, or if no table is known and none was asked for.
@@ -119,7 +122,10 @@ impl<D: Target> Session<D> {
         let mut rng = self.streams.rng("truth bootstrap", 0);
         let report: Option<RankingReport> = rank_quality(&series.predicted, &series.truth, &options, &mut rng).ok();
         let tau = report.and_then(|r| r.tau);
-        let interval = tau.and_then(|t| t.interval);
+        // Of so few, resampling mostly repeats what it has.
+        let enough = |n: usize| n >= ENOUGH;
+        let interval = tau.filter(|t| enough(t.n)).and_then(|t| t.interval);
+        let (best10, best50) = (report.and_then(|r| r.tau_top10), report.and_then(|r| r.tau_top50));
         Ok(Truth {
             table: table.name.clone(),
             sha256: table.sha256.clone(),
@@ -128,8 +134,10 @@ impl<D: Target> Session<D> {
             lo: interval.map(|i| i.lo),
             hi: interval.map(|i| i.hi),
             spearman: report.and_then(|r| r.spearman),
-            tau_top10: report.and_then(|r| r.tau_top10).map(|t| t.tau),
-            tau_top50: report.and_then(|r| r.tau_top50).map(|t| t.tau),
+            tau_top10: best10.filter(|t| enough(t.n)).map(|t| t.tau),
+            n_top10: best10.map_or(0, |t| t.n),
+            tau_top50: best50.filter(|t| enough(t.n)).map(|t| t.tau),
+            n_top50: best50.map_or(0, |t| t.n),
             p_at_5: report.map(|r| r.p_at_k),
             regret: report.and_then(|r| r.regret_to_space),
             baselines: Baselines {

@@ -15,6 +15,8 @@ pub(super) struct Watch {
     /// By the number of layers that the two architectures share.
     shared: BTreeMap<usize, Immediate>,
     forgetting: Forgetting,
+    /// Whether the plan at hand is one whose architecture is measured again after its own steps.
+    follows: bool,
     /// Architectures of the current epoch with their accuracy right after their own update.
     updated: Vec<(Arch, f64)>,
 }
@@ -86,16 +88,20 @@ impl<D: Target> Session<D> {
         Ok(Watched { arch, before, shared })
     }
 
-    /// Measures the watched architecture after the step, and what the step trained right after its own update.
+    /// Measures the watched architecture after the step, and what a watched plan trained right after its own last step.
     pub(super) fn watched(&mut self, watched: Option<Watched>) -> Result<(), RunError> {
         if let Some(Watched { arch, before, shared }) = watched {
             let after = self.observe_first(&arch)?;
             self.watch.immediate.record(before, after)?;
             self.watch.shared.entry(shared).or_default().record(before, after)?;
-            if let Some(path) = self.plan.paths.last() {
-                let own = self.observe_first(&path.arch)?.accuracy;
-                self.watch.updated.push((path.arch.clone(), own));
-            }
+            self.watch.follows = true;
+        }
+        if self.plan.left == 0
+            && std::mem::take(&mut self.watch.follows)
+            && let Some(path) = self.plan.paths.last()
+        {
+            let own = self.observe_first(&path.arch)?.accuracy;
+            self.watch.updated.push((path.arch.clone(), own));
         }
         Ok(())
     }
@@ -111,6 +117,7 @@ impl<D: Target> Session<D> {
 
     fn observe_first(&self, arch: &Arch) -> Result<Observation, RunError> {
         let program = self.program(arch)?;
-        Ok(self.with_weights(arch, |weights| self.evaluator.observe_first(&program, weights))?)
+        let seen = self.with_weights(arch, |weights| self.evaluator.observe_first(&program, weights))?;
+        self.finite(seen, arch)
     }
 }

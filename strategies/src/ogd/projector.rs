@@ -37,9 +37,9 @@ pub enum Matrices<D: Backend> {
     Dense(Tensor3<D>),
     /// `P = I - R^T Y`, both `[blocks, n, d]` with `n < d`.
     LowRank {
-        /// The recorded patches `R`.
+        /// The recorded patches `R`, in units of the largest element.
         rows: Tensor3<D>,
-        /// `Y = s (I + s R R^T)^-1 R`.
+        /// `Y = s (I + s R R^T)^-1 R`, times that unit.
         solved: Tensor3<D>,
     },
 }
@@ -150,8 +150,12 @@ fn low_rank<D: Backend>(
     let mut solved = product(Operand::new(&k, [blocks, n, n]), r)?;
     solved.iter_mut().for_each(|y| *y *= s);
     let seen: f64 = all.iter().zip(&solved).map(|(r, y)| r * y).sum();
+    // `R^T Y` is what counts. Patches in units of their largest element fit into `f32`, however small alpha is.
+    let unit = all.iter().fold(0.0_f64, |largest, x| largest.max(x.abs()));
+    let rows: Vec<f64> = all.iter().map(|x| x / unit).collect();
+    solved.iter_mut().for_each(|y| *y *= unit);
     let shape = (blocks, n, d);
-    let matrices = Matrices::LowRank { rows: tensor(device, &all, shape)?, solved: tensor(device, &solved, shape)? };
+    let matrices = Matrices::LowRank { rows: tensor(device, &rows, shape)?, solved: tensor(device, &solved, shape)? };
     Ok(Some((matrices, 1.0 - seen / (blocks * d) as f64)))
 }
 

@@ -44,5 +44,9 @@ fn errors_in_a_file_name_the_file() {
 fn a_sound_file_passes_the_check() {
     let (dir, mut command) = setup("check");
     fs::write(dir.path().join("run.toml"), "[truth]\nsamples = 5\n[strategy]\npaths = 3\n").unwrap();
-    command.args(["config", "check", "run.toml"]).assert().success().stderr("run.toml can be run\n");
+    command
+        .args(["config", "check", "run.toml"])
+        .assert()
+        .success()
+        .stderr("run.toml: keys, names and options are right (data is read by a run only)\n");
 }

@@ -35,6 +35,17 @@ fn a_diverged_run_says_where_and_keeps_what_was_measured() {
     assert!(!out.join("result.json").exists());
 }
 
+/// The loss of a step is computed before its update, so nothing but an evaluation sees what the last one did.
+#[test]
+fn a_run_that_diverges_in_its_last_step_is_no_success() {
+    let (dir, mut command) = setup("last");
+    let options = ["--epochs=1", "--limit-train=16", "--set=train.weight_decay=1e300", "--json", "--out=out"];
+    let output = command.args(TINY).args(options).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(5), ""), "{}", stderr(&output));
+    assert!(stderr(&output).contains("training diverged in step 0 (epoch 0)"), "{}", stderr(&output));
+    assert_eq!(manifest(&dir.path().join("out"))["status"], "failed");
+}
+
 /// A run that would go on for hours, under way.
 fn endless(dir: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));

@@ -80,8 +80,8 @@ impl Reinforce {
         let count = self.observed as f64;
         let norm = self.pending.iter().flatten().map(|g| g * g).sum::<f64>().sqrt() / count;
         if !norm.is_finite() {
-            return Err(ControllerError::Other(format!(
-                "the gradient of controller reinforce has norm {norm} in update {}: lower lr",
+            return Err(ControllerError::Diverged(format!(
+                "the gradient of reinforce has norm {norm} in update {}; lower controller.lr",
                 self.adam.steps + 1
             )));
         }

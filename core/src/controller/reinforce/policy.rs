@@ -139,8 +139,9 @@ impl Policy {
             let (log_probs, next) = self.decide(decision, taken.last().copied(), memory).map_err(failed)?;
             let values: Vec<f64> = log_probs.as_vec().into_iter().map(f64::from).collect();
             if values.iter().any(|l| l.is_nan()) {
-                return Err(ControllerError::Other(
-                    "the policy of controller reinforce is not finite any more: lower lr or raise temperature".into(),
+                return Err(ControllerError::Diverged(
+                    "the policy of reinforce is not finite any more; lower controller.lr or raise controller.temperature"
+                        .into(),
                 ));
             }
             let choice = choose(decision, &values);

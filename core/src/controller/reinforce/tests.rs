@@ -155,12 +155,12 @@ fn the_same_seed_gives_the_same_bits() {
 #[test]
 fn options_out_of_range_and_senseless_observations_are_errors() {
     let bad = [
-        ("hidden = 0", "controller option hidden: expected 1 to 4096, found 0"),
-        ("lr = 0.0", "controller option lr: expected a finite number above 0, found 0"),
-        ("clip = nan", "controller option clip: expected a finite number above 0, found NaN"),
-        ("tanh = -1.0", "controller option tanh: expected a finite number of at least 0, found -1"),
-        ("baseline-decay = 1.0", "controller option baseline-decay: expected at least 0 and below 1, found 1"),
-        ("batch = 0", "controller option batch: expected at least 1, found 0"),
+        ("hidden = 0", "controller.hidden: expected 1 to 4096, found 0"),
+        ("lr = 0.0", "controller.lr: expected a finite number above 0, found 0"),
+        ("clip = nan", "controller.clip: expected a finite number above 0, found NaN"),
+        ("tanh = -1.0", "controller.tanh: expected a finite number of at least 0, found -1"),
+        ("baseline-decay = 1.0", "controller.baseline-decay: expected at least 0 and below 1, found 1"),
+        ("batch = 0", "controller.batch: expected at least 1, found 0"),
         ("weight_decay = 0.1", "did you mean `weight-decay`?"),
     ];
     for (options, message) in bad {
@@ -174,7 +174,7 @@ fn options_out_of_range_and_senseless_observations_are_errors() {
     // A temperature that makes infinite logits ends the run with advice, not with a panic.
     let (mut controller, mut rng) = build("reinforce", "temperature = 1e-300", tiny(), 0).unwrap();
     let error = controller.sample(&mut rng).unwrap_err().to_string();
-    assert!(error.contains("raise temperature"), "{error}");
+    assert!(error.contains("raise controller.temperature"), "{error}");
 }
 
 #[test]

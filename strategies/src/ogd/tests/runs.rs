@@ -52,6 +52,7 @@ fn every_option_runs_and_repeats() {
         "samples = \"all\"\nmemory = 0.9\nown-inputs = \"during\"\norder = \"update-then-project\"",
         "project = \"gradient\"\nrefresh = 5\nwarm-up = 3\nclassifier = false",
         "shrink-only = true\nlocation-stride = 1",
+        "rule = \"accumulated\"\nalpha = 1e-80",
     ] {
         let strategy = format!("[strategy]\nname = \"ogd\"\n{options}");
         let result = run(&strategy);

@@ -1,0 +1,99 @@
+//! What is timed: one combination of space, strategy, batch size and threads.
+
+use crate::args::{BenchArgs, RunArgs};
+use crate::settings::Settings;
+use anyhow::Result;
+use std::fmt;
+
+/// One combination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    space: String,
+    strategy: String,
+    batch_size: usize,
+    threads: usize,
+}
+
+impl fmt::Display for Case {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { space, strategy, batch_size, threads } = self;
+        write!(f, "{strategy} on {space}, batch {batch_size}")?;
+        if *threads > 0 { write!(f, ", {threads} threads") } else { Ok(()) }
+    }
+}
+
+impl Case {
+    /// All combinations, in the order of the lists, the last list fastest.
+    ///
+    /// # Errors
+    /// Options of the run that do not resolve.
+    pub fn all(args: &BenchArgs) -> Result<Vec<Self>> {
+        let config = Settings::resolve(&args.run)?.config;
+        let spaces = args.spaces.as_ref().map_or(vec![config.space.name], |list| list.0.clone());
+        let strategies = args.strategies.as_ref().map_or(vec![config.strategy.name], |list| list.0.clone());
+        let batches = args.batch_sizes.as_ref().map_or(vec![config.train.batch_size], |list| list.0.clone());
+        let threads = args.thread_counts.as_ref().map_or(vec![config.threads], |list| list.0.clone());
+        let mut cases = Vec::new();
+        for space in &spaces {
+            for strategy in &strategies {
+                for &batch_size in &batches {
+                    for &threads in &threads {
+                        cases.push(Self { space: space.clone(), strategy: strategy.clone(), batch_size, threads });
+                    }
+                }
+            }
+        }
+        Ok(cases)
+    }
+
+    /// The options of a run for this case.
+    pub fn run(&self, args: &RunArgs) -> RunArgs {
+        RunArgs {
+            space: Some(self.space.clone()),
+            strategy: Some(self.strategy.clone()),
+            batch_size: i64::try_from(self.batch_size).ok(),
+            threads: i64::try_from(self.threads).ok(),
+            ..args.clone()
+        }
+    }
+
+    /// The arguments that ask for this case alone, whatever was asked for before them.
+    pub fn arguments(&self) -> [String; 4] {
+        [
+            format!("--spaces={}", self.space),
+            format!("--strategies={}", self.strategy),
+            format!("--batch-sizes={}", self.batch_size),
+            format!("--thread-counts={}", self.threads),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use clap::Parser;
+
+    fn cases(line: &str) -> Vec<Case> {
+        let cli = Cli::parse_from(["nas-train", "bench"].into_iter().chain(line.split_whitespace()));
+        let Some(Command::Bench(args)) = cli.command else { panic!("no benchmark") };
+        Case::all(&args).unwrap()
+    }
+
+    #[test]
+    fn lists_are_combined_and_default_to_the_options_of_a_run() {
+        let names: Vec<String> =
+            cases("--strategies plain,ogd --thread-counts 1,2").iter().map(Case::to_string).collect();
+        let all = ["plain", "ogd"].map(|s| [1, 2].map(|t| format!("{s} on nasbench201, batch 64, {t} threads")));
+        assert_eq!(names, all.concat());
+        assert_eq!(cases("--space tiny --batch-size 8")[0].to_string(), "plain on tiny, batch 8");
+    }
+
+    #[test]
+    fn the_arguments_of_a_case_override_the_lists() {
+        let line = "--spaces tiny,macro --strategies plain,ogd --batch-sizes 8,16 --thread-counts 1,2";
+        for case in cases(line) {
+            assert_eq!(cases(&format!("{line} {}", case.arguments().join(" "))), [case]);
+        }
+    }
+}

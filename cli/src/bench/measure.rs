@@ -1,0 +1,126 @@
+//! One case, timed in this process, and the median of several.
+
+use super::case::Case;
+use crate::args::BenchArgs;
+#[cfg(feature = "cuda")]
+use crate::run::cuda;
+use crate::run::{Device, cancel, start_threads};
+use crate::settings::{Origin, Settings};
+use anyhow::Result;
+use nas_core::config::RunConfig;
+use nas_core::data;
+use nas_core::registry::Target;
+use nas_core::trainer::{Session, Timing, peak_rss_mb};
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+/// The line of a case.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    /// `bench`
+    r#type: String,
+    space: String,
+    strategy: String,
+    width: usize,
+    cells: usize,
+    batch: usize,
+    threads: usize,
+    device: String,
+    /// Timed steps of a round.
+    steps: u64,
+    rounds: usize,
+    /// Median of the rounds, and their range.
+    ms_per_subnet_pass: f64,
+    ms_min: f64,
+    ms_max: f64,
+    images_per_s: f64,
+    peak_rss_mb: Option<f64>,
+}
+
+/// Times a case; nothing if it was interrupted.
+///
+/// # Errors
+/// Options out of range, data that cannot be read, a step that fails.
+pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
+    let mut settings = Settings::resolve(&case.run(&args.run))?;
+    let (steps, warm_up) = (usize::try_from(args.steps)?, usize::try_from(args.warm_up)?);
+    let random = *settings.origin("data.name") == Origin::Default;
+    only_steps(&mut settings.config, warm_up + steps, random);
+    let config = &settings.config;
+    start_threads(config.threads)?;
+    let measured = match Device::parse(&config.device)? {
+        Device::Cpu => on(config, &dfdx::tensor::Cpu::default(), warm_up, steps),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(ordinal) => on(config, &cuda(ordinal)?, warm_up, steps),
+    };
+    let measured = measured.map_err(|error| settings.explain(error))?;
+    Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
+}
+
+/// Leaves of a run nothing but `steps` steps on one batch.
+fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
+    let batch = config.train.batch_size;
+    if random {
+        config.data.name = "synthetic".into();
+        config.data.synthetic.size = 32;
+        let samples = (batch as f64 / config.data.train_fraction).ceil() as usize + 1;
+        config.data.synthetic.samples = samples.max(config.data.synthetic.classes);
+    }
+    config.data.limit_train = Some(batch);
+    config.train.epochs = steps;
+    config.probes.count = 0;
+    config.probes.immediate_every = 0;
+    config.truth.samples = "0".into();
+}
+
+fn on<D: Target>(config: &RunConfig, device: &D, warm_up: usize, steps: usize) -> Result<Measured> {
+    let dataset = Arc::new(data::load(&config.data.name, &config.data)?);
+    let session = Session::new(config, dataset, device)?;
+    let scale = *session.space().scale();
+    let Timing { steps, subnet_passes, images, seconds } = session.bench(warm_up, steps, cancel()?)?;
+    let ms = seconds * 1e3 / subnet_passes.max(1) as f64;
+    Ok(Measured {
+        r#type: "bench".into(),
+        space: config.space.name.clone(),
+        strategy: config.strategy.name.clone(),
+        width: scale.width,
+        cells: scale.cells,
+        batch: (images / subnet_passes.max(1)) as usize,
+        threads: rayon::current_num_threads(),
+        device: config.device.clone(),
+        steps,
+        rounds: 1,
+        ms_per_subnet_pass: ms,
+        ms_min: ms,
+        ms_max: ms,
+        images_per_s: images as f64 / seconds,
+        peak_rss_mb: peak_rss_mb(),
+    })
+}
+
+impl Measured {
+    /// The middle of several rounds of one case, the later one if there are two.
+    pub fn median(mut rounds: Vec<Self>) -> Option<Self> {
+        rounds.sort_by(|a, b| a.ms_per_subnet_pass.total_cmp(&b.ms_per_subnet_pass));
+        let (first, last) = (rounds.first()?.ms_min, rounds.last()?.ms_max);
+        let count = rounds.len();
+        Some(Self { rounds: count, ms_min: first, ms_max: last, ..rounds.swap_remove(count / 2) })
+    }
+
+    /// As a row of the table.
+    pub fn row(&self) -> [String; 10] {
+        [
+            self.space.clone(),
+            self.strategy.clone(),
+            self.width.to_string(),
+            self.cells.to_string(),
+            self.batch.to_string(),
+            self.threads.to_string(),
+            format!("{:.2}", self.ms_per_subnet_pass),
+            format!("{:.2} to {:.2}", self.ms_min, self.ms_max),
+            format!("{:.0}", self.images_per_s),
+            self.peak_rss_mb.map_or("-".into(), |mib| format!("{mib:.0} MiB")),
+        ]
+    }
+}
