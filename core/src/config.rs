@@ -1,9 +1,11 @@
 //! The configuration of a run: one TOML document, every key with its default.
 
-use crate::data::DataOptions;
+use crate::data::{DataOptions, SyntheticOptions};
 use crate::optimizer::Schedule;
-use crate::options::{OptionsError, parse_options};
+use crate::options::{OptionsError, meanings, parse_options};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 /// A component by name, with options that only it knows.
@@ -16,7 +18,7 @@ pub struct Component {
 }
 
 /// `[space]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpaceConfig {
     /// The name under which it is registered.
@@ -34,7 +36,7 @@ impl Default for SpaceConfig {
 }
 
 /// `[train]`: how the shared weights are trained.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// Passes over the training images.
@@ -78,7 +80,7 @@ impl Default for TrainConfig {
 }
 
 /// Which statistics batch normalisation uses when an architecture is evaluated with shared weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum BnMode {
     /// Those of the evaluated batch.
@@ -90,7 +92,7 @@ pub enum BnMode {
 }
 
 /// `[eval]`: how accuracy with shared weights is measured.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvalConfig {
     /// Batch-norm statistics.
@@ -110,7 +112,7 @@ impl Default for EvalConfig {
 }
 
 /// `[probes]`: fixed random architectures that are evaluated after every epoch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeConfig {
     /// How many; 0 turns them off. 64 in DINAS.
@@ -128,7 +130,7 @@ impl Default for ProbeConfig {
 }
 
 /// `[search]`: the controller phase and the final choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchConfig {
     /// First epoch, from 0, after which the controller is trained; architectures are drawn uniformly before. 90 of an
@@ -167,7 +169,7 @@ impl TruthSamples {
 }
 
 /// `[truth]`: comparison of the ranking by shared weights with stand-alone training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TruthConfig {
     /// Number of distinct random architectures, or `all`; 0 turns it off.
@@ -214,11 +216,14 @@ pub struct RunConfig {
 }
 
 /// The keys outside the sections.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Top {
+    /// The number from which all randomness follows.
     seed: u64,
+    /// `cpu` or `cuda:K`, the K-th GPU.
     device: String,
+    /// Worker threads; 0 takes one for each core. Results do not depend on it.
     threads: usize,
 }
 
@@ -309,6 +314,25 @@ impl RunConfig {
         table.insert("search".into(), Value::try_from(&self.search)?);
         table.insert("truth".into(), Value::try_from(&self.truth)?);
         Ok(table)
+    }
+
+    /// What every key means, except those of strategies and controllers, by its dotted name.
+    pub fn meanings() -> BTreeMap<String, String> {
+        let sections = [
+            ("", meanings::<Top>()),
+            ("space.", meanings::<SpaceConfig>()),
+            ("data.", meanings::<DataOptions>()),
+            ("data.synthetic.", meanings::<SyntheticOptions>()),
+            ("train.", meanings::<TrainConfig>()),
+            ("eval.", meanings::<EvalConfig>()),
+            ("probes.", meanings::<ProbeConfig>()),
+            ("search.", meanings::<SearchConfig>()),
+            ("truth.", meanings::<TruthConfig>()),
+        ];
+        let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {
+            keys.into_iter().map(|(key, meaning)| (format!("{section}{key}"), meaning)).collect::<Vec<_>>()
+        };
+        sections.into_iter().flat_map(dotted).collect()
     }
 
     /// The epoch from which the controller is trained.

@@ -3,10 +3,11 @@
 use crate::strategy::ParamStep;
 use dfdx::prelude::{TryAdd, TryMul};
 use nas_ops::{Backend, OpError, Tensor4};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the learning rate moves over a run of `n` steps.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
     /// Always `lr`.

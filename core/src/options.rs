@@ -1,7 +1,11 @@
 //! Options of a component: a serde struct, read from a TOML table with errors that name the nearest key.
 
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
 use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use std::collections::BTreeMap;
 use toml::Table;
 
 /// A table that is no set of options.
@@ -104,9 +108,47 @@ fn dotted(section: &str, key: &str) -> String {
     if section.is_empty() { key.into() } else { format!("{section}.{key}") }
 }
 
-/// Options with their defaults as a TOML example.
-pub fn example<T: Serialize>(options: &T) -> String {
-    toml::to_string(options).unwrap_or_else(|e| format!("# {e}\n"))
+/// Options with their defaults as a TOML example, each below what it means.
+pub fn example<T: Serialize + JsonSchema>(options: &T) -> String {
+    let meanings = meanings::<T>();
+    let text = toml::to_string(options).unwrap_or_else(|e| format!("# {e}\n"));
+    let comment = |line: &str| {
+        let meaning = line.split(" = ").next().and_then(|key| meanings.get(key));
+        meaning.map_or_else(String::new, |meaning| commented(meaning))
+    };
+    text.lines().map(|line| format!("{}{line}\n", comment(line))).collect()
+}
+
+/// Lines behind `#`.
+pub fn commented(text: &str) -> String {
+    text.lines().map(|line| format!("# {line}\n")).collect()
+}
+
+/// What the fields of a struct mean, by name: their documentation, and below it the words that a field may be.
+pub fn meanings<T: JsonSchema>() -> BTreeMap<String, String> {
+    let generator = SchemaSettings::default().with(|settings| settings.inline_subschemas = true).into_generator();
+    let schema = generator.into_root_schema_for::<T>();
+    let fields = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    fields.map(|(name, field)| (name.clone(), meaning(field))).collect()
+}
+
+fn meaning(field: &Value) -> String {
+    let text = |of: &Value| of.get("description").and_then(Value::as_str).map_or_else(String::new, without_links);
+    let words = field.get("oneOf").and_then(Value::as_array).into_iter().flatten();
+    let word = |word: &Value| Some(format!("  {:?}: {}", word.get("const")?.as_str()?, text(word)));
+    std::iter::once(text(field)).chain(words.filter_map(word)).collect::<Vec<_>>().join("\n")
+}
+
+/// Documentation without the links of rustdoc: [`x`](place) and [`x`] become `x`.
+fn without_links(text: &str) -> String {
+    let mut pieces = text.split("[`");
+    let mut plain = pieces.next().unwrap_or_default().to_string();
+    for piece in pieces {
+        let (name, rest) = piece.split_once("`]").unwrap_or((piece, ""));
+        let rest = rest.strip_prefix('(').and_then(|rest| rest.split_once(')')).map_or(rest, |(_, rest)| rest);
+        plain += &format!("`{name}`{rest}");
+    }
+    plain
 }
 
 /// `, did you mean ...?` for the known name nearest to `name`, if one is near.
@@ -122,11 +164,32 @@ pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
 mod tests {
     use super::*;
 
-    #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
     struct Options {
+        /// How much, see [`parse`](self::parse).
         alpha: f64,
         limit: Option<usize>,
+        /// Which way.
+        way: Way,
+    }
+
+    #[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+    #[serde(rename_all = "lowercase")]
+    enum Way {
+        /// Up.
+        #[default]
+        Up,
+        /// Down.
+        Down,
+    }
+
+    #[test]
+    fn an_example_tells_what_each_option_means() {
+        let text =
+            "# How much, see `parse`.\nalpha = 0.0\n# Which way.\n#   \"up\": Up.\n#   \"down\": Down.\nway = \"up\"\n";
+        assert_eq!(example(&Options::default()), text);
+        assert_eq!(parse(text).unwrap(), Options::default());
     }
 
     fn parse(text: &str) -> Result<Options, OptionsError> {
@@ -136,13 +199,13 @@ mod tests {
     #[test]
     fn given_keys_win_and_others_keep_their_defaults() {
         assert_eq!(parse("").unwrap(), Options::default());
-        assert_eq!(parse("limit = 3\nalpha = 0.5").unwrap(), Options { alpha: 0.5, limit: Some(3) });
+        assert_eq!(parse("limit = 3\nalpha = 0.5").unwrap(), Options { alpha: 0.5, limit: Some(3), way: Way::Up });
     }
 
     #[test]
     fn an_unknown_key_names_the_nearest_one() {
         let error = parse("alhpa = 1.0").unwrap_err().to_string();
-        assert_eq!(error, "unknown option `strategy.alhpa`, did you mean `alpha`?; known: alpha, limit");
+        assert_eq!(error, "unknown option `strategy.alhpa`, did you mean `alpha`?; known: alpha, limit, way");
     }
 
     #[test]

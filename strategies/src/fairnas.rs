@@ -19,12 +19,13 @@ use nas_core::space::{Decision, SearchSpace};
 use nas_core::strategy::{MAX_PATHS, Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
 use rand::seq::SliceRandom;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Table;
 
 /// What to do with decisions that differ in their number of choices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum Unequal {
     /// Refuse the space: the paper defines fairness for equal numbers only.
@@ -35,7 +36,7 @@ enum Unequal {
 }
 
 /// Options of `fairnas`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {
     /// How the gradients of a step's architectures become one; the public code sums.

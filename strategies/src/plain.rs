@@ -5,11 +5,12 @@ use nas_core::options::{example, parse_options};
 use nas_core::registry::{BuildError, StrategyDescriptor};
 use nas_core::strategy::{MAX_PATHS, Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
 /// Options of `plain`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {
     /// Architectures a step, all on the same batch.

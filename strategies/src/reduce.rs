@@ -1,9 +1,10 @@
 //! How the gradients of several architectures become one update.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How the gradients of the paths of one step become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Reduce {
     /// Their mean: the step is as long as that of one path.

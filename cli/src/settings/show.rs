@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use nas_core::config::RunConfig;
 use nas_core::data::DataOptions;
-use nas_core::options::field_names;
+use nas_core::options::{commented, field_names};
 use std::fmt::Write;
 use toml::{Table, Value};
 
@@ -33,13 +33,15 @@ pub fn example() -> Result<String> {
     }
     let options = Cli::parse_from(["nas-train"]).run.named();
     let command = Cli::command();
+    let meanings = RunConfig::meanings();
     let line = |key: &str, value: &Value| {
         let flag = options.iter().find(|option| option.key == key).map(|option| option.flag);
         let argument = flag.and_then(|flag| command.get_arguments().find(|a| a.get_long() == Some(flag)));
-        let help =
-            argument.and_then(|a| a.get_help()).map(|help| format!("# {help} (--{}).\n", flag.unwrap_or_default()));
+        let help = || argument.and_then(|a| a.get_help()).map(|help| format!("{help}."));
+        let meaning = meanings.get(key).cloned().or_else(help).unwrap_or_default();
         let value = if *value == unset { "# unset".into() } else { value.to_string() };
-        format!("{}# {} = {value}", help.unwrap_or_default(), last(key))
+        let flag = flag.map(|flag| format!("  # --{flag}")).unwrap_or_default();
+        format!("{}# {} = {value}{flag}", commented(&meaning), last(key))
     };
     let header = "# The configuration of a run, for `nas-train --config FILE`. Every key is optional; these are the\n\
                   # defaults. The options of strategies and controllers: `nas-train describe NAME`.\n\n";

@@ -9,6 +9,7 @@ use crate::space::SearchSpace;
 use crate::state::{State, StateError};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -38,7 +39,7 @@ struct Scored {
 
 /// Real et al. have a population of 100 and tournaments of 25; half of that suits the few hundred scores of a search
 /// with shared weights (this project's choice).
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Options {
     /// Architectures alive.

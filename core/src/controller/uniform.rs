@@ -6,6 +6,7 @@ use crate::options::parse_options;
 use crate::registry::ControllerDescriptor;
 use crate::space::SearchSpace;
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -15,7 +16,7 @@ pub struct Uniform {
 }
 
 /// It has no options.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {}
 

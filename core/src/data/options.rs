@@ -2,12 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Augment, DataError, Dataset};
 
 /// Which data a run uses, how much of it, and how it is split and augmented.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataOptions {
     /// The data set; see [`descriptors`](super::descriptors). Default `digits`, which needs no files.
@@ -78,7 +79,7 @@ impl DataOptions {
 }
 
 /// The options of the data set `synthetic`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyntheticOptions {
     /// The number of classes, 2 to 1000. Default 10.

@@ -1,6 +1,7 @@
 //! Options of `ogd`, as typed and as checked.
 
 use nas_core::strategy::StrategyError;
+use schemars::JsonSchema;
 use serde::de::{Deserializer, Error, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -75,8 +76,11 @@ impl<'de> Deserialize<'de> for Setting {
     }
 }
 
+/// The schema of a [`Setting`], whose values its field describes.
+type Any = serde_json::Value;
+
 /// How recorded inputs become a projector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Rule {
     /// `P = (I + S / (N alpha))^-1`: the mean over the `N` recorded patches counts.
@@ -86,7 +90,7 @@ pub enum Rule {
 }
 
 /// The unit of alpha.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlphaUnit {
     /// The mean square of a patch's elements, layer by layer.
@@ -96,7 +100,7 @@ pub enum AlphaUnit {
 }
 
 /// How alpha moves over a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum AlphaSchedule {
     /// Always `alpha`.
@@ -108,7 +112,7 @@ pub enum AlphaSchedule {
 }
 
 /// When an architecture's own inputs protect against its own updates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OwnInputs {
     /// Once it has had all its steps.
@@ -118,7 +122,7 @@ pub enum OwnInputs {
 }
 
 /// What comes first in a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
     /// The projection, with what earlier steps recorded.
@@ -128,7 +132,7 @@ pub enum Order {
 }
 
 /// What is projected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Project {
     /// What is added to the weights, momentum and weight decay included.
@@ -138,12 +142,13 @@ pub enum Project {
 }
 
 /// Options as typed.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Options {
     /// How recorded inputs become a projector.
     pub rule: Rule,
     /// Regularisation: the smaller, the less recorded outputs may change. A positive number or `auto`.
+    #[schemars(with = "Any")]
     pub alpha: Setting,
     /// Its unit.
     pub alpha_unit: AlphaUnit,
@@ -152,11 +157,13 @@ pub struct Options {
     /// Its value at the end of the run, unless it is constant.
     pub alpha_end: f64,
     /// Images recorded a step: a number, `all`, or `batch-mean` for their mean as one image.
+    #[schemars(with = "Any")]
     pub samples: Setting,
     /// Output locations recorded: every so many in each direction.
     pub location_stride: usize,
     /// Whose inputs count: `previous` architecture, `all` before it, or a factor between 0 and 1 by which older
     /// ones fade with each architecture; `auto` chooses by steps per architecture.
+    #[schemars(with = "Any")]
     pub memory: Setting,
     /// When an architecture's own inputs join.
     pub own_inputs: OwnInputs,

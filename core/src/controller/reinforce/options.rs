@@ -2,11 +2,12 @@
 
 use super::policy::Sharpness;
 use crate::controller::{ControllerError, check};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Sources in brackets: [ENAS] Pham et al. 2018, [CNAS] the public code of Guo et al. 2020, by the group that wrote
 /// DINAS. The paper's own numbers are lost in its text; what has no source is this project's choice.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(super) struct Options {
     /// Width of the LSTM and of the embeddings. 64 [ENAS].
