@@ -1,11 +1,15 @@
 //! Which device runs which implementation.
 
-use crate::{ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
+use crate::{Activation, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
 use dfdx::tensor::{Cache, Synchronize, Tape};
 
-/// A device that runs the image operations. Every method defaults to [`mod@reference`]; a device overrides what it has
-/// kernels for. All record their backward pass on `tape`.
+/// A device that runs the image operations, on tensors and on its [`Activation`]s. All record their backward pass on
+/// `tape`.
 pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
+    /// What flows between the operations of a network. [`Tensor4`] with the operations of [`mod@reference`] where a
+    /// device has nothing better. The methods below are those of the activation, on tensors.
+    type Activation: Activation<Self>;
+
     /// `y[n, i, j, o] = sum x[n, i s + a d - p, j s + b d - p, c] w[a, b, c, o]`, outputs `[n, h', w', c_out]`.
     ///
     /// # Errors
@@ -16,7 +20,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
         spec: ConvSpec,
         tape: &mut T,
     ) -> Result<Tensor4<Self>, OpError> {
-        reference::conv2d(x, weight, spec, tape)
+        Self::Activation::enter(x, tape)?.conv2d(weight, spec, tape)?.leave(tape)
     }
 
     /// Maximum or average under a window; padding never counts.
@@ -24,7 +28,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// # Errors
     /// As [`Self::conv2d`].
     fn pool2d<T: Tape<f32, Self>>(x: &Tensor4<Self>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        reference::pool2d(x, spec, tape)
+        Self::Activation::enter(x, tape)?.pool2d(spec, tape)?.leave(tape)
     }
 
     /// Batch normalisation; also returns the moments it used, of the batch or as given.
@@ -36,7 +40,8 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
         norm: NormArgs<'_, Self>,
         tape: &mut T,
     ) -> Result<(Tensor4<Self>, Moments<Self>), OpError> {
-        reference::batch_norm(x, norm, tape)
+        let (y, moments) = Self::Activation::enter(x, tape)?.batch_norm(norm, tape)?;
+        Ok((y.leave(tape)?, moments))
     }
 
     /// `norm(conv(relu(x)))` in one operation; also returns the moments it used.
@@ -50,7 +55,8 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
         norm: NormArgs<'_, Self>,
         tape: &mut T,
     ) -> Result<(Tensor4<Self>, Moments<Self>), OpError> {
-        reference::unit(x, weight, spec, norm, tape)
+        let (y, moments) = Self::Activation::enter(x, tape)?.unit(weight, spec, norm, tape)?;
+        Ok((y.leave(tape)?, moments))
     }
 
     /// `max(x, 0)`; a NaN stays a NaN.
@@ -58,7 +64,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// # Errors
     /// A failing device.
     fn relu<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        reference::relu(x, tape)
+        Self::Activation::enter(x, tape)?.relu(tape)?.leave(tape)
     }
 
     /// Elementwise sum of one or more tensors of equal shape.
@@ -66,7 +72,8 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// # Errors
     /// No tensor, unequal shapes or a failing device.
     fn sum<T: Tape<f32, Self>>(terms: &[&Tensor4<Self>], tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        reference::sum(terms, tape)
+        let terms = terms.iter().map(|x| Self::Activation::enter(x, tape)).collect::<Result<Vec<_>, _>>()?;
+        Self::Activation::sum(&terms.iter().collect::<Vec<_>>(), tape)?.leave(tape)
     }
 
     /// Concatenation along channels of one or more tensors of equal `n`, `h`, `w`.
@@ -74,7 +81,8 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// # Errors
     /// No tensor, unequal sizes or a failing device.
     fn concat<T: Tape<f32, Self>>(parts: &[&Tensor4<Self>], tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        reference::concat(parts, tape)
+        let parts = parts.iter().map(|x| Self::Activation::enter(x, tape)).collect::<Result<Vec<_>, _>>()?;
+        Self::Activation::concat(&parts.iter().collect::<Vec<_>>(), tape)?.leave(tape)
     }
 
     /// Mean over height and width: `[n, h, w, c]` to `[n, 1, 1, c]`.
@@ -82,7 +90,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// # Errors
     /// A failing device.
     fn global_avg_pool<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        reference::global_avg_pool(x, tape)
+        Self::Activation::enter(x, tape)?.global_avg_pool(tape)?.leave(tape)
     }
 
     /// `y = x w + b` on `[n, 1, 1, c_in]` with `w = [1, 1, c_in, c_out]`, `b = [1, 1, 1, c_out]`.
@@ -95,7 +103,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
         bias: Option<&Tensor4<Self>>,
         tape: &mut T,
     ) -> Result<Tensor4<Self>, OpError> {
-        reference::linear(x, weight, bias, tape)
+        Self::Activation::enter(x, tape)?.linear(weight, bias, tape)?.leave(tape)
     }
 
     /// The inputs that a convolution multiplies with its weights, as rows: `[1, groups, n h' w', kh kw c_in / groups]`,
@@ -117,4 +125,6 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
 }
 
 #[cfg(feature = "cuda")]
-impl Backend for dfdx::tensor::Cuda {}
+impl Backend for dfdx::tensor::Cuda {
+    type Activation = Tensor4<Self>;
+}

@@ -11,6 +11,7 @@ mod correlation;
 mod dense;
 mod depthwise;
 mod frame;
+mod image;
 mod linear;
 mod mean;
 mod norm;
@@ -21,74 +22,91 @@ mod relu;
 mod simd;
 mod unit;
 
-use crate::{Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference::taped};
+use crate::{Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference::taped};
 use dfdx::{
     tensor::{Cpu, Tape},
     tensor_ops::ReshapeTo,
 };
 
+pub use image::Image;
+
 /// Images that are worked on and summed over together.
 const GROUP: usize = 8;
 
 impl Backend for Cpu {
-    fn conv2d<T: Tape<f32, Self>>(
-        x: &Tensor4<Self>,
-        weight: &Tensor4<Self>,
-        spec: ConvSpec,
-        tape: &mut T,
-    ) -> Result<Tensor4<Self>, OpError> {
-        conv::conv2d(x, weight, spec, tape)
-    }
-
-    fn pool2d<T: Tape<f32, Self>>(x: &Tensor4<Self>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        pool::pool2d(x, spec, tape)
-    }
-
-    fn batch_norm<T: Tape<f32, Self>>(
-        x: &Tensor4<Self>,
-        norm: NormArgs<'_, Self>,
-        tape: &mut T,
-    ) -> Result<(Tensor4<Self>, Moments<Self>), OpError> {
-        norm::batch_norm(x, norm, tape)
-    }
-
-    fn unit<T: Tape<f32, Self>>(
-        x: &Tensor4<Self>,
-        weight: &Tensor4<Self>,
-        spec: UnitSpec,
-        norm: NormArgs<'_, Self>,
-        tape: &mut T,
-    ) -> Result<(Tensor4<Self>, Moments<Self>), OpError> {
-        unit::unit(x, weight, spec, norm, tape)
-    }
-
-    fn relu<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        relu::relu(x, tape)
-    }
-
-    fn sum<T: Tape<f32, Self>>(terms: &[&Tensor4<Self>], tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        combine::sum(terms, tape)
-    }
-
-    fn concat<T: Tape<f32, Self>>(parts: &[&Tensor4<Self>], tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        combine::concat(parts, tape)
-    }
-
-    fn global_avg_pool<T: Tape<f32, Self>>(x: &Tensor4<Self>, tape: &mut T) -> Result<Tensor4<Self>, OpError> {
-        mean::global_avg_pool(x, tape)
-    }
-
-    fn linear<T: Tape<f32, Self>>(
-        x: &Tensor4<Self>,
-        weight: &Tensor4<Self>,
-        bias: Option<&Tensor4<Self>>,
-        tape: &mut T,
-    ) -> Result<Tensor4<Self>, OpError> {
-        linear::linear(x, weight, bias, tape)
-    }
+    type Activation = Image;
 
     fn patches(x: &Tensor4<Self>, spec: ConvSpec) -> Result<Tensor4<Self>, OpError> {
         patches::patches(x, spec)
+    }
+}
+
+impl Activation<Cpu> for Image {
+    fn enter<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, tape: &mut T) -> Result<Self, OpError> {
+        Image::enter(x, tape)
+    }
+
+    fn constant(x: &Tensor4<Cpu>) -> Result<Self, OpError> {
+        Image::constant(x)
+    }
+
+    fn leave<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
+        Image::leave(self, tape)
+    }
+
+    fn dims(&self) -> (usize, usize, usize, usize) {
+        self.dims
+    }
+
+    fn conv2d<T: Tape<f32, Cpu>>(&self, weight: &Tensor4<Cpu>, spec: ConvSpec, tape: &mut T) -> Result<Self, OpError> {
+        conv::conv2d(self, weight, spec, tape)
+    }
+
+    fn pool2d<T: Tape<f32, Cpu>>(&self, spec: PoolSpec, tape: &mut T) -> Result<Self, OpError> {
+        pool::pool2d(self, spec, tape)
+    }
+
+    fn batch_norm<T: Tape<f32, Cpu>>(
+        &self,
+        norm: NormArgs<'_, Cpu>,
+        tape: &mut T,
+    ) -> Result<(Self, Moments<Cpu>), OpError> {
+        norm::batch_norm(self, norm, tape)
+    }
+
+    fn unit<T: Tape<f32, Cpu>>(
+        &self,
+        weight: &Tensor4<Cpu>,
+        spec: UnitSpec,
+        norm: NormArgs<'_, Cpu>,
+        tape: &mut T,
+    ) -> Result<(Self, Moments<Cpu>), OpError> {
+        unit::unit(self, weight, spec, norm, tape)
+    }
+
+    fn relu<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        relu::relu(self, tape)
+    }
+
+    fn global_avg_pool<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        mean::global_avg_pool(self, tape)
+    }
+
+    fn linear<T: Tape<f32, Cpu>>(
+        &self,
+        weight: &Tensor4<Cpu>,
+        bias: Option<&Tensor4<Cpu>>,
+        tape: &mut T,
+    ) -> Result<Self, OpError> {
+        linear::linear(self, weight, bias, tape)
+    }
+
+    fn sum<T: Tape<f32, Cpu>>(terms: &[&Self], tape: &mut T) -> Result<Self, OpError> {
+        combine::sum(terms, tape)
+    }
+
+    fn concat<T: Tape<f32, Cpu>>(parts: &[&Self], tape: &mut T) -> Result<Self, OpError> {
+        combine::concat(parts, tape)
     }
 }
 

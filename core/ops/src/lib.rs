@@ -8,6 +8,7 @@
 //! device. It is the oracle of the tests and what a device uses until it has kernels of its own; [`Backend`] says which
 //! device uses which.
 
+mod activation;
 mod backend;
 mod cpu;
 mod error;
@@ -17,7 +18,9 @@ mod spec;
 
 pub mod reference;
 
+pub use activation::Activation;
 pub use backend::Backend;
+pub use cpu::Image;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};
 pub use spec::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};

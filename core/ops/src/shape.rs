@@ -131,13 +131,13 @@ pub(crate) fn check_vector<D: Storage<f32>>(op: &'static str, c: usize, vector: 
 
 /// Checks a linear layer and returns `(n, c_in, c_out)`.
 pub(crate) fn check_linear<D: Storage<f32>>(
-    x: &Tensor4<D>,
+    x: Dims,
     weight: &Tensor4<D>,
     bias: Option<&Tensor4<D>>,
 ) -> Result<(usize, usize, usize), OpError> {
     let op = "linear";
-    let (n, h, w, c_in) = not_empty(op, *x.shape())?;
-    expect(op, h == 1 && w == 1, || ("an input [n, 1, 1, c_in]".into(), format!("{:?}", x.shape())))?;
+    let (n, h, w, c_in) = not_empty(op, x)?;
+    expect(op, h == 1 && w == 1, || ("an input [n, 1, 1, c_in]".into(), format!("{x:?}")))?;
     let (one, also_one, inputs, c_out) = not_empty(op, *weight.shape())?;
     expect(op, one == 1 && also_one == 1 && inputs == c_in, || {
         (format!("weights [1, 1, {c_in}, c_out]"), format!("{:?}", weight.shape()))
@@ -149,29 +149,25 @@ pub(crate) fn check_linear<D: Storage<f32>>(
     Ok((n, c_in, c_out))
 }
 
-/// Checks that there are terms to add, all of the shape of the first, and returns the first and the others.
-pub(crate) fn check_terms<'a, D: Storage<f32>>(
-    terms: &[&'a Tensor4<D>],
-) -> Result<(&'a Tensor4<D>, Vec<&'a Tensor4<D>>), OpError> {
+/// Checks that there are terms to add, all of one shape, and returns that.
+pub(crate) fn check_terms(terms: impl IntoIterator<Item = Dims>) -> Result<Dims, OpError> {
     let op = "sum";
-    let (first, others) = terms.split_first().ok_or_else(|| shape_error(op, "at least one tensor", "none"))?;
-    not_empty(op, *first.shape())?;
-    for other in others {
-        expect(op, other.shape() == first.shape(), || {
-            (format!("a tensor of shape {:?}", first.shape()), format!("{:?}", other.shape()))
-        })?;
+    let mut terms = terms.into_iter();
+    let first = not_empty(op, terms.next().ok_or_else(|| shape_error(op, "at least one tensor", "none"))?)?;
+    for other in terms {
+        expect(op, other == first, || (format!("a tensor of shape {first:?}"), format!("{other:?}")))?;
     }
-    Ok((first, others.to_vec()))
+    Ok(first)
 }
 
 /// Checks that there are parts to concatenate, equal in all but their channels, and returns the shape of the whole.
-pub(crate) fn check_parts<D: Storage<f32>>(parts: &[&Tensor4<D>]) -> Result<Dims, OpError> {
+pub(crate) fn check_parts(parts: impl IntoIterator<Item = Dims>) -> Result<Dims, OpError> {
     let op = "concat";
-    let first = parts.first().ok_or_else(|| shape_error(op, "at least one tensor", "none"))?;
-    let (n, h, w, _) = *first.shape();
-    let mut channels = 0_usize;
+    let mut parts = parts.into_iter();
+    let first = parts.next().ok_or_else(|| shape_error(op, "at least one tensor", "none"))?;
+    let (n, h, w, mut channels) = not_empty(op, first)?;
     for part in parts {
-        let found = not_empty(op, *part.shape())?;
+        let found = not_empty(op, part)?;
         expect(op, (found.0, found.1, found.2) == (n, h, w), || {
             (format!("a tensor of shape [{n}, {h}, {w}, c]"), format!("{found:?}"))
         })?;

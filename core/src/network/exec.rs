@@ -2,8 +2,8 @@
 
 use super::{Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, PrefixTree, Program, Role, init};
 use crate::streams::Streams;
-use dfdx::prelude::{HasShape, NoneTape, Tape};
-use nas_ops::{Backend, ConvSpec, Moments, NormArgs, OpError, Tensor4, UnitSpec};
+use dfdx::prelude::{NoneTape, Tape};
+use nas_ops::{Activation, Backend, Moments, NormArgs, OpError, Tensor4, UnitSpec};
 use std::sync::Arc;
 
 /// The weights of a network on a device, in one or more sets: set 0 is shared by all architectures unless a strategy
@@ -113,14 +113,14 @@ impl<D: Backend> Network<D> {
         tape: &mut T,
     ) -> Result<Forward<D>, OpError> {
         let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
-        let batch = images.shape().0;
-        let mut values: Vec<Option<Tensor4<D>>> = vec![Some(images)];
+        let mut values = vec![Some(D::Activation::constant(&images)?)];
+        drop(images);
         for (i, instr) in program.instrs.iter().enumerate() {
             let set = match (&instr.op, pass.bind) {
                 (Op::Layer(layer), Some(bind)) => bind(*layer),
                 _ => 0,
             };
-            let y = run.step(instr, set, &values, batch, tape)?;
+            let y = run.step(instr, set, &values, tape)?;
             // Free what no later instruction reads.
             for input in &instr.inputs {
                 if program.last_use[*input] == i {
@@ -130,6 +130,7 @@ impl<D: Backend> Network<D> {
             values.push(Some(y));
         }
         let scores = values.pop().flatten().ok_or_else(|| missing(program.instrs.len()))?;
+        let scores = scores.leave(tape)?;
         Ok(Forward { scores, captured: run.captured, moments: run.moments })
     }
 
@@ -157,13 +158,16 @@ impl<D: Backend> Network<D> {
     ) -> Result<(), E> {
         let pass = Pass { norms, ..Pass::PLAIN };
         let mut run = Run { network: self, pass: &pass, captured: Vec::new(), moments: Vec::new() };
-        let batch = images.shape().0;
-        let mut values: Vec<Option<Tensor4<D>>> = vec![Some(images)];
+        let mut values = vec![Some(D::Activation::constant(&images)?)];
+        drop(images);
         for step in tree.steps() {
-            let y = run.step(&step.instr, step.set, &values, batch, &mut NoneTape)?;
-            for program in &step.ends {
-                if !each(*program, &y)? {
-                    return Ok(());
+            let y = run.step(&step.instr, step.set, &values, &mut NoneTape)?;
+            if !step.ends.is_empty() {
+                let scores = y.leave(&mut NoneTape)?;
+                for program in &step.ends {
+                    if !each(*program, &scores)? {
+                        return Ok(());
+                    }
                 }
             }
             values.push(Some(y));
@@ -194,23 +198,22 @@ impl<D: Backend> Run<'_, D> {
         &mut self,
         instr: &Instr,
         set: usize,
-        values: &[Option<Tensor4<D>>],
-        batch: usize,
+        values: &[Option<D::Activation>],
         tape: &mut T,
-    ) -> Result<Tensor4<D>, OpError> {
+    ) -> Result<D::Activation, OpError> {
         let value = |index: usize| values[index].as_ref().ok_or_else(|| missing(index));
         let all = || instr.inputs.iter().map(|i| value(*i)).collect::<Result<Vec<_>, _>>();
         let x = value(instr.inputs[0])?;
         match &instr.op {
             Op::Layer(layer) => self.layer(*layer, set, x, tape),
-            Op::Pool(spec) => D::pool2d(x, *spec, tape),
-            Op::Relu => D::relu(x, tape),
-            Op::GlobalAvgPool => D::global_avg_pool(x, tape),
-            Op::Sum => D::sum(&all()?, tape),
-            Op::Concat => D::concat(&all()?, tape),
+            Op::Pool(spec) => x.pool2d(*spec, tape),
+            Op::Relu => x.relu(tape),
+            Op::GlobalAvgPool => x.global_avg_pool(tape),
+            Op::Sum => D::Activation::sum(&all()?, tape),
+            Op::Concat => D::Activation::concat(&all()?, tape),
             Op::Zeros([h, w, c]) => {
-                let zeros = self.network.device.try_zeros_like(&(batch, *h, *w, *c));
-                zeros.map_err(OpError::device("zeros"))
+                let zeros = self.network.device.try_zeros_like(&(x.dims().0, *h, *w, *c));
+                D::Activation::constant(&zeros.map_err(OpError::device("zeros"))?)
             }
         }
     }
@@ -219,9 +222,9 @@ impl<D: Backend> Run<'_, D> {
         &mut self,
         id: LayerId,
         set: usize,
-        x: &Tensor4<D>,
+        x: &D::Activation,
         tape: &mut T,
-    ) -> Result<Tensor4<D>, OpError> {
+    ) -> Result<D::Activation, OpError> {
         let spec = &self.network.spec;
         let layer = &spec.layers[id];
         let param = |role: Role| {
@@ -232,36 +235,29 @@ impl<D: Backend> Run<'_, D> {
         let fixed = self.pass.norms.and_then(|table| table[id].as_ref());
         let norm = NormArgs { fixed, affine: param(Role::Scale).zip(param(Role::Shift)) };
         if self.pass.capture.is_some_and(|wanted| wanted(id)) {
-            self.captured.push(Captured { layer: id, input: x.clone() });
+            self.captured.push(Captured { layer: id, input: x.leave(&mut NoneTape)? });
         }
         let (y, moments) = match layer.kind {
             LayerKind::Conv { relu, conv, norm: Some(_), .. } => {
-                let (y, moments) = D::unit(x, weight()?, UnitSpec { relu, conv }, norm, tape)?;
+                let (y, moments) = x.unit(weight()?, UnitSpec { relu, conv }, norm, tape)?;
                 (y, Some(moments))
             }
-            LayerKind::Conv { relu, conv, norm: None, .. } => (conv_alone(x, weight()?, relu, conv, tape)?, None),
+            LayerKind::Conv { relu, conv, norm: None, .. } => {
+                let x = if relu { &x.relu(tape)? } else { x };
+                (x.conv2d(weight()?, conv, tape)?, None)
+            }
             LayerKind::Norm { .. } => {
-                let (y, moments) = D::batch_norm(x, norm, tape)?;
+                let (y, moments) = x.batch_norm(norm, tape)?;
                 (y, Some(moments))
             }
-            LayerKind::Linear { .. } => (D::linear(x, weight()?, param(Role::Bias), tape)?, None),
+            LayerKind::Linear { .. } => (x.linear(weight()?, param(Role::Bias), tape)?, None),
         };
         if let Some(moments) = moments.filter(|_| self.pass.moments) {
-            let (n, h, w, _) = *y.shape();
+            let (n, h, w, _) = y.dims();
             self.moments.push((id, moments, n * h * w));
         }
         Ok(y)
     }
-}
-
-fn conv_alone<D: Backend, T: Tape<f32, D>>(
-    x: &Tensor4<D>,
-    weight: &Tensor4<D>,
-    relu: bool,
-    conv: ConvSpec,
-    tape: &mut T,
-) -> Result<Tensor4<D>, OpError> {
-    if relu { D::conv2d(&D::relu(x, tape)?, weight, conv, tape) } else { D::conv2d(x, weight, conv, tape) }
 }
 
 fn unbound(layer: &str, set: usize) -> OpError {

@@ -1,27 +1,25 @@
 //! Memory that is used again, because the first touch of fresh memory costs more than most kernels.
 //!
-//! Two stores, each balanced in itself. Temporary [`Buffer`]s come from a pool of this module and return to it when
-//! dropped; the pool holds no more than was ever in use at once, rounded up by at most half of each buffer. Memory of
-//! tensors and gradients comes from and returns to dfdx's own cache, which a program turns on with `enable_cache`.
+//! Activations, their gradients and scratch come from one pool and return to it when dropped. The pool holds no more
+//! than was ever in use at once, rounded up by at most half of each buffer.
 
-use crate::{
-    OpError, Tensor4,
-    shape::{Dims, elements},
-};
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, CpuError, Storage, TensorFromVec},
-};
+use crate::{Tensor4, shape::elements};
+use dfdx::{shapes::HasShape, tensor::Cpu};
+use rayon::prelude::*;
 use std::{
     collections::BTreeMap,
     ops::{Deref, DerefMut},
     sync::{Mutex, PoisonError},
 };
 
+/// Numbers that one task copies.
+const CHUNK: usize = 64 * 1024;
+
 /// Idle buffers by length.
 static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
 
-/// Temporary memory, given back when dropped.
+/// Memory of the pool, given back when dropped.
+#[derive(Debug)]
 pub struct Buffer {
     memory: Vec<f32>,
     len: usize,
@@ -47,6 +45,13 @@ impl Buffer {
     pub fn zeroed(len: usize) -> Self {
         let mut buffer = Self::stale(len);
         buffer.fill(0.0);
+        buffer
+    }
+
+    /// A copy of these numbers.
+    pub fn copy(values: &[f32]) -> Self {
+        let mut buffer = Self::stale(values.len());
+        buffer.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(to, from)| to.copy_from_slice(from));
         buffer
     }
 
@@ -79,28 +84,4 @@ impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
         &mut self.memory[..self.len]
     }
-}
-
-/// Memory of a tensor or gradient: a `Vec<f32>` that returns to dfdx's cache when dropped.
-pub type Handle = <Cpu as Storage<f32>>::Vec;
-
-/// Zeros to become a tensor.
-pub fn allocate(op: &'static str, device: &Cpu, dims: Dims) -> Result<Handle, OpError> {
-    Storage::<f32>::try_alloc_len(device, elements(dims)).map_err(OpError::device(op))
-}
-
-/// Makes a tensor of `memory`, without a copy.
-pub fn into_tensor(op: &'static str, device: &Cpu, mut memory: Handle, dims: Dims) -> Result<Tensor4<Cpu>, OpError> {
-    let values = std::mem::take(&mut *memory);
-    // Dropped, the empty handle would add an entry of no bytes to the cache, at every call one more. It owns nothing
-    // but a count of references to the cache.
-    std::mem::forget(memory);
-    device.try_tensor_from_vec(values, dims).map_err(OpError::device(op))
-}
-
-/// Takes the gradient of an output out of its place. It is complete when the backward pass of its operation runs, and
-/// nobody asks for it afterwards.
-pub fn consume(device: &Cpu, gradient: &mut Handle) -> Result<Handle, CpuError> {
-    let nothing = Storage::<f32>::try_alloc_len(device, 0)?;
-    Ok(std::mem::replace(gradient, nothing))
 }

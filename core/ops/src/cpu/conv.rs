@@ -3,15 +3,19 @@
 mod images;
 
 use super::{
-    buffer::{Buffer, allocate, consume, into_tensor},
+    buffer::Buffer,
     contiguous,
     correlation::Correlation,
     frame::Frame,
-    norm::{Terms, group},
+    image::{Image, Source},
+    norm::{Terms, add, group},
     packed::{Layout, Packed},
-    simd::{dispatch, whole_lanes},
+    simd::{LANES, dispatch},
 };
-use crate::{ConvSpec, OpError, Tensor4, shape::ConvShape};
+use crate::{
+    ConvSpec, OpError, Tensor4,
+    shape::{ConvShape, Dims, elements},
+};
 use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, Tape},
@@ -19,28 +23,28 @@ use dfdx::{
 use images::{Backward, BackwardGroup, Forward};
 use rayon::prelude::*;
 
+/// Numbers of the weight gradient that one task adds up.
+const CHUNK: usize = 8 * 1024;
+
 /// As [`crate::reference::conv2d`].
 pub fn conv2d<T: Tape<f32, Cpu>>(
-    x: &Tensor4<Cpu>,
+    x: &Image,
     weight: &Tensor4<Cpu>,
     spec: ConvSpec,
     tape: &mut T,
-) -> Result<Tensor4<Cpu>, OpError> {
+) -> Result<Image, OpError> {
     let op = "conv2d";
-    let conv = Conv::new(ConvShape::new(op, *x.shape(), *weight.shape(), spec)?, false);
-    let (x, weight) = (contiguous(op, x, tape)?, contiguous(op, weight, tape)?);
-    let device = x.device().clone();
-    let mut z = allocate(op, &device, conv.output())?;
-    conv.forward(&Buffer::read(&x), &Buffer::read(&weight), &mut z, |_| ());
-    let y = into_tensor(op, &device, z, conv.output())?;
+    let conv = Conv::new(ConvShape::new(op, x.dims, *weight.shape(), spec)?, false);
+    let weight = contiguous(op, weight, tape)?;
+    let mut z = Buffer::stale(elements(conv.output()));
+    conv.forward(x.source(), &Buffer::read(&weight), &mut z, |_| ());
+    let y = Image::new(conv.output(), z);
     if T::OWNS_TAPE {
-        let output = y.ghost();
+        let (x, output) = (x.clone(), y.slot());
         tape.add_backward_op(move |grads| {
-            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
-            let (values, weights) = (Buffer::read(&x), Buffer::read(&weight));
+            let Some(dy) = output.take() else { return Ok(()) };
             let upstream = Upstream { dy: &dy, norm: None };
-            let slots = conv.backward(&values, &weights, upstream, grads.get_or_alloc_mut(&x)?);
-            conv.add_weight_gradient(&slots, grads.get_or_alloc_mut(&weight)?);
+            conv.backward(&x, &Buffer::read(&weight), upstream, grads.get_or_alloc_mut(&weight)?);
             Ok(())
         });
     }
@@ -51,9 +55,9 @@ pub fn conv2d<T: Tape<f32, Cpu>>(
 pub struct Conv {
     shape: ConvShape,
     relu: bool,
-    /// Whether every channel is on its own; then all of them are one part.
+    /// Whether every channel is on its own.
     depthwise: bool,
-    /// Parts that are computed one after the other: the groups.
+    /// Parts that are computed one after the other: the groups, or eight channels each that are on their own.
     parts: usize,
     /// Input and output channels of a part.
     inputs: usize,
@@ -61,6 +65,7 @@ pub struct Conv {
     x_frame: Frame,
     dz_frame: Frame,
     forward: Correlation,
+    x_pixels: Vec<usize>,
     dz_pixels: Vec<usize>,
 }
 
@@ -85,9 +90,9 @@ impl Conv {
     /// Lays out frames and offsets.
     pub fn new(shape: ConvShape, relu: bool) -> Self {
         let depthwise = shape.groups > 1 && shape.groups == shape.c_in && shape.c_in == shape.c_out;
-        let parts = if depthwise { 1 } else { shape.groups };
-        let (inputs, outputs) = (shape.c_in / parts, shape.c_out / parts);
-        let x_frame = Frame::of_input(&shape, if depthwise { whole_lanes(inputs) } else { inputs });
+        let parts = if depthwise { shape.c_in.div_ceil(LANES) } else { shape.groups };
+        let (inputs, outputs) = if depthwise { (LANES, LANES) } else { (shape.c_in / parts, shape.c_out / parts) };
+        let x_frame = Frame::of_input(&shape, inputs);
         let dz_frame = Frame::of_output(&shape, outputs);
         Self {
             shape,
@@ -99,71 +104,107 @@ impl Conv {
             x_frame,
             dz_frame,
             forward: Correlation::forward(&shape, &x_frame, !depthwise),
+            x_pixels: x_frame.pixels(shape.size),
             dz_pixels: dz_frame.pixels(shape.out),
         }
     }
 
     /// `[n, h', w', c_out]`.
-    pub fn output(&self) -> (usize, usize, usize, usize) {
+    pub fn output(&self) -> Dims {
         (self.shape.n, self.shape.out[0], self.shape.out[1], self.shape.c_out)
     }
 
-    fn input(&self) -> (usize, usize, usize, usize) {
+    fn input(&self) -> Dims {
         (self.shape.n, self.shape.size[0], self.shape.size[1], self.shape.c_in)
     }
 
     /// Fills `z`, and calls `then` on each group of images while it is in the cache; returns what it returned.
     pub fn forward<R: Send>(
         &self,
-        x: &[f32],
+        x: Source<'_>,
         weight: &[f32],
         z: &mut [f32],
         then: impl Fn(&[f32]) -> R + Sync,
     ) -> Vec<R> {
         let weights = (0..self.parts).map(|part| self.pack(weight, part)).collect::<Vec<_>>();
-        let groups = z.par_chunks_mut(group(self.output())).zip(x.par_chunks(group(self.input())));
+        let (input, output) = (self.shape.input_len(), self.shape.output_len());
+        let groups = z.par_chunks_mut(group(self.output())).enumerate();
         groups
-            .map(|(z, x)| {
+            .map(|(i, z)| {
+                let first = i * group(self.input());
+                let x = x.part(first..first + z.len() / output * input);
                 dispatch(Forward { conv: self, weights: &weights, x, z });
                 then(z)
             })
             .collect()
     }
 
-    /// Adds the gradient of the input to `dx`, and returns that of the weights for each group of images.
-    pub fn backward(&self, x: &[f32], weight: &[f32], upstream: Upstream<'_>, dx: &mut [f32]) -> Vec<Buffer> {
-        let plans = Correlation::backward(&self.shape, &self.dz_frame, !self.depthwise);
+    /// Adds the gradient of the weights to `dw`, and that of the input to its own.
+    pub fn backward(&self, x: &Image, weight: &[f32], upstream: Upstream<'_>, dw: &mut [f32]) {
+        let groups = if x.wants_gradient() {
+            let plans = Correlation::backward(&self.shape, &self.dz_frame, !self.depthwise);
+            x.slot().add(elements(self.input()), |dx, fresh| {
+                let dx = dx.par_chunks_mut(group(self.input())).map(Some).collect();
+                self.backward_groups(x.source(), weight, upstream, plans, dx, fresh)
+            })
+        } else {
+            let groups = (0..self.shape.n.div_ceil(super::GROUP)).map(|_| None).collect();
+            self.backward_groups(x.source(), weight, upstream, vec![], groups, false)
+        };
+        self.add_weight_gradient(groups, dw);
+    }
+
+    /// Adds the gradient of the input to each group of `dx`, or fills it, and returns that of the weights from each.
+    fn backward_groups(
+        &self,
+        x: Source<'_>,
+        weight: &[f32],
+        upstream: Upstream<'_>,
+        plans: Vec<Correlation>,
+        dx: Vec<Option<&mut [f32]>>,
+        fresh: bool,
+    ) -> Vec<Buffer> {
         let parts = 0..self.parts;
         let weights = parts.map(|part| plans.iter().map(|plan| self.pack_back(weight, part, plan)).collect()).collect();
-        let plans = Backward { conv: self, plans, weights };
+        let plans = Backward { conv: self, plans, weights, fresh };
         let (input, output) = (group(self.input()), group(self.output()));
-        let groups = dx.par_chunks_mut(input).zip(x.par_chunks(input)).enumerate();
+        let groups = dx.into_par_iter().enumerate();
         groups
-            .map(|(i, (dx, x))| {
+            .map(|(i, dx)| {
                 let upstream = upstream.part(i * output..((i + 1) * output).min(upstream.dy.len()));
+                let x = x.part(i * input..((i + 1) * input).min(x.values.len()));
                 dispatch(BackwardGroup { plans: &plans, x, upstream, dx })
             })
             .collect()
     }
 
     /// Adds up the gradients of all groups of images, in order.
-    pub fn add_weight_gradient(&self, groups: &[Buffer], dw: &mut [f32]) {
-        let layout = self.layout();
-        for group in groups {
-            for (part, part_gradient) in group.chunks_exact(layout.len()).enumerate() {
-                layout.for_each(|index, row, column| dw[self.weight(part, row, column)] += part_gradient[index]);
-            }
+    fn add_weight_gradient(&self, mut groups: Vec<Buffer>, dw: &mut [f32]) {
+        let Some((total, rest)) = groups.split_first_mut() else { return };
+        total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
+            rest.iter().for_each(|group| add(total, &group[i * CHUNK..][..total.len()]));
+        });
+        for (part, packed) in total.chunks_exact(self.layout(0).len()).enumerate() {
+            self.layout(part).for_each_row(|index, row, columns| {
+                let at = self.weight(part, row, columns.start);
+                add(&mut dw[at..at + columns.len()], &packed[index..index + columns.len()]);
+            });
         }
     }
 
     /// Rows are `(tap, input)` and columns outputs; for a depthwise convolution taps and channels.
-    fn layout(&self) -> Layout {
+    fn layout(&self, part: usize) -> Layout {
         let inputs = if self.depthwise { 1 } else { self.inputs };
-        Layout { rows: self.forward.taps.len() * inputs, columns: self.outputs, widest: self.widest() }
+        Layout { rows: self.forward.taps.len() * inputs, columns: self.channels(part), widest: self.widest() }
     }
 
     fn widest(&self) -> usize {
         if self.depthwise { 1 } else { 2 }
+    }
+
+    /// Output channels of a part; only where channels are on their own can the last part have fewer.
+    fn channels(&self, part: usize) -> usize {
+        self.outputs.min(self.shape.c_out - part * self.outputs)
     }
 
     /// Index in the weights of a row and column of the layout.
@@ -172,7 +213,9 @@ impl Conv {
     }
 
     fn pack(&self, weight: &[f32], part: usize) -> Packed {
-        Packed::new(self.layout(), |row, column| weight[self.weight(part, row, column)])
+        Packed::new(self.layout(part), |row, columns, out| {
+            out.copy_from_slice(&weight[self.weight(part, row, columns.start)..][..columns.len()]);
+        })
     }
 
     /// Weights for the gradient of the input: rows are `(tap, output)` and columns inputs.
@@ -180,18 +223,21 @@ impl Conv {
         let kernel = self.shape.window.kernel;
         let tap = |i: usize| plan.taps[i][0] * kernel[1] + plan.taps[i][1];
         if self.depthwise {
-            let layout = Layout { rows: plan.taps.len(), columns: self.inputs, widest: 1 };
-            return Packed::new(layout, |row, column| weight[self.weight(part, tap(row), column)]);
+            let layout = Layout { rows: plan.taps.len(), columns: self.channels(part), widest: 1 };
+            return Packed::new(layout, |row, columns, out| {
+                out.copy_from_slice(&weight[self.weight(part, tap(row), columns.start)..][..columns.len()]);
+            });
         }
         let outputs = self.dz_frame.channels;
         let layout = Layout { rows: plan.taps.len() * outputs, columns: self.inputs, widest: 2 };
-        Packed::new(layout, |row, column| {
+        Packed::new(layout, |row, columns, out| {
             let output = row % outputs;
             // The frame has zeros beyond the last output.
-            if output >= self.outputs {
-                return 0.0;
+            if output < self.outputs {
+                let first = tap(row / outputs) * self.inputs;
+                let value = |column| weight[self.weight(part, first + column, output)];
+                out.iter_mut().zip(columns).for_each(|(out, column)| *out = value(column));
             }
-            weight[self.weight(part, tap(row / outputs) * self.inputs + column, output)]
         })
     }
 }

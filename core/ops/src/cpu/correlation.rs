@@ -27,6 +27,10 @@ pub struct Correlation {
     pub run: usize,
     /// The taps `[a, b]` of the kernel, in the order of the runs.
     pub taps: Vec<[usize; 2]>,
+    /// Outputs in a row.
+    pub columns: usize,
+    /// Runs in a row.
+    run_columns: usize,
 }
 
 /// The outputs of one remainder along one axis: `(frame position of the first tap, output)`, and `(tap, offset)`.
@@ -77,6 +81,22 @@ impl Correlation {
         let joined = if merge && neighbours { columns.1.len().max(1) } else { 1 };
         let starts = columns.1.iter().step_by(joined).map(|&(_, column)| column).collect::<Vec<_>>();
         let runs = rows.1.iter().flat_map(|&(_, row)| starts.iter().map(move |&column| frame.offset(row, column)));
-        Self { sources, targets, runs: runs.collect(), run: joined * frame.channels, taps }
+        Self {
+            sources,
+            targets,
+            runs: runs.collect(),
+            run: joined * frame.channels,
+            taps,
+            columns: columns.0.len(),
+            run_columns: starts.len(),
+        }
+    }
+
+    /// Runs in a row and the distance of neighbouring outputs in pixels of `channels`, if the runs of a row are
+    /// neighbours too. Outputs in a row are at equal distances.
+    pub fn regular(&self, channels: usize) -> Option<(usize, usize)> {
+        let distance = |of: &[usize], columns: usize| if columns > 1 { (of[1] - of[0]) / channels } else { 1 };
+        let neighbours = distance(&self.runs, self.run_columns) == 1;
+        neighbours.then(|| (self.run_columns, distance(&self.sources, self.columns)))
     }
 }

@@ -7,7 +7,6 @@ use super::{
     packed::{Eight, Layout, Packed, Panel},
     simd::{LANES, Lanes},
 };
-use std::array::from_fn;
 
 /// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
 const STRIP: usize = 6 * 1024;
@@ -57,12 +56,15 @@ fn accumulate<const FMA: bool, const V: usize, const P: usize>(
 ) -> [[Lanes; V]; P] {
     let mut totals = [[Lanes::ZERO; V]; P];
     for (&run, weights) in plan.runs.iter().zip(rows.chunks_exact(plan.run)) {
-        let inputs: [&[f32]; P] = from_fn(|p| &frame[sources[p] + run..][..weights.len()]);
+        let mut inputs = [&frame[..0]; P];
+        for p in 0..P {
+            inputs[p] = &frame[sources[p] + run..][..weights.len()];
+        }
         for k in 0..weights.len() {
             for p in 0..P {
-                let input = inputs[p][k];
+                let input = Lanes::splat(inputs[p][k]);
                 for v in 0..V {
-                    totals[p][v] = totals[p][v].plus_scaled::<FMA>(input, Lanes(weights[k][v]));
+                    totals[p][v] = totals[p][v].plus_product::<FMA>(input, Lanes(weights[k][v]));
                 }
             }
         }
@@ -79,8 +81,13 @@ fn put<const V: usize, const P: usize>(
 ) {
     for p in 0..P {
         for v in 0..V {
-            let count = (panel.count - v * LANES).min(LANES);
-            store.store(targets[p], panel.first + v * LANES, totals[p][v], count);
+            // The constant makes loads and stores of whole registers.
+            let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
+            if left >= LANES {
+                store.store(targets[p], channel, totals[p][v], LANES);
+            } else {
+                store.store(targets[p], channel, totals[p][v], left);
+            }
         }
     }
 }
@@ -145,7 +152,12 @@ impl Strip<'_> {
         first: usize,
         rows: &[[Eight; V]; K],
     ) -> [[Eight; V]; K] {
-        let mut totals: [[Lanes; V]; K] = from_fn(|k| from_fn(|v| Lanes(rows[k][v])));
+        let mut totals = [[Lanes::ZERO; V]; K];
+        for k in 0..K {
+            for v in 0..V {
+                totals[k][v] = Lanes(rows[k][v]);
+            }
+        }
         for (&source, &pixel) in self.sources.iter().zip(self.dz_pixels) {
             let inputs = &self.frame[source + at..][..K];
             let gradients = &self.dz[pixel + first..][..V * LANES];
@@ -156,6 +168,6 @@ impl Strip<'_> {
                 }
             }
         }
-        from_fn(|k| from_fn(|v| totals[k][v].0))
+        totals.map(|row| row.map(|lanes| lanes.0))
     }
 }

@@ -1,99 +1,174 @@
-//! Every channel on its own: eight channels share a register, eight pixels are computed at once.
+//! Every channel on its own: a part of a frame holds eight channels, which share a register.
+//!
+//! Along a row of eight outputs the inputs under one row of the kernel are one piece of memory of constant length, so that
+//! its numbers are read without a check of bounds and most of them serve several outputs. Kernels of other widths and
+//! steps take the outputs one tap at a time.
+
+#![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
 use super::{
     correlation::{Correlation, Store},
-    packed::{Eight, Layout, Packed},
-    simd::Lanes,
+    packed::{Eight, Packed},
+    simd::{LANES, Lanes},
 };
-use std::array::from_fn;
 
 /// Computes all outputs of a correlation and stores them.
 #[inline(always)]
 pub fn correlate<const FMA: bool>(plan: &Correlation, weights: &Packed, frame: &[f32], store: &mut impl Store) {
-    for panel in weights.layout.panels() {
-        let taps = weights.rows(&panel);
-        let (sources, last_sources) = plan.sources.as_chunks::<8>();
-        let (targets, last_targets) = plan.targets.as_chunks::<8>();
-        for (sources, targets) in sources.iter().zip(targets) {
-            let totals = accumulate::<FMA, 8>(plan, panel.first, taps, frame, sources);
-            for p in 0..8 {
-                store.store(targets[p], panel.first, totals[p], panel.count);
-            }
-        }
-        for (&source, &target) in last_sources.iter().zip(last_targets) {
-            let [total] = accumulate::<FMA, 1>(plan, panel.first, taps, frame, &[source]);
-            store.store(target, panel.first, total, panel.count);
-        }
+    let Some(panel) = weights.layout.panels().next() else { return };
+    let work = Work { plan, taps: weights.rows(&panel), frame: frame.as_chunks().0, count: panel.count };
+    match plan.regular(LANES) {
+        Some((1, 1)) => work.rows::<FMA, 1, 1>(store),
+        Some((2, 1)) => work.rows::<FMA, 2, 1>(store),
+        Some((3, 1)) => work.rows::<FMA, 3, 1>(store),
+        Some((5, 1)) => work.rows::<FMA, 5, 1>(store),
+        Some((3, 2)) => work.rows::<FMA, 3, 2>(store),
+        Some((5, 2)) => work.rows::<FMA, 5, 2>(store),
+        _ => work.pixels::<FMA>(store),
     }
 }
 
-#[inline(always)]
-fn accumulate<const FMA: bool, const P: usize>(
-    plan: &Correlation,
-    first: usize,
-    taps: &[Eight],
-    frame: &[f32],
-    sources: &[usize; P],
-) -> [Lanes; P] {
-    let mut totals = [Lanes::ZERO; P];
-    for (&run, &weights) in plan.runs.iter().zip(taps) {
-        for p in 0..P {
-            let input = Lanes::load(frame, sources[p] + run + first);
-            totals[p] = totals[p].plus_product::<FMA>(input, Lanes(weights));
+/// A correlation of eight channels.
+struct Work<'a> {
+    plan: &'a Correlation,
+    taps: &'a [Eight],
+    frame: &'a [Eight],
+    count: usize,
+}
+
+impl Work<'_> {
+    /// With `K` taps a row and `S` pixels from one output to the next.
+    #[inline(always)]
+    fn rows<const FMA: bool, const K: usize, const S: usize>(&self, store: &mut impl Store) {
+        let columns = self.plan.columns;
+        for (sources, targets) in self.plan.sources.chunks(columns).zip(self.plan.targets.chunks(columns)) {
+            let (eights, last) = targets.as_chunks::<8>();
+            for (sources, targets) in sources.chunks(8).zip(eights) {
+                self.block::<FMA, K, S, 8>(sources[0], targets, store);
+            }
+            let (fours, ones) = last.as_chunks::<4>();
+            let sources = &sources[8 * eights.len()..];
+            for (sources, targets) in sources.chunks(4).zip(fours) {
+                self.block::<FMA, K, S, 4>(sources[0], targets, store);
+            }
+            for (&source, &target) in sources[4 * fours.len()..].iter().zip(ones) {
+                self.block::<FMA, K, S, 1>(source, &[target], store);
+            }
         }
     }
-    totals
+
+    #[inline(always)]
+    fn block<const FMA: bool, const K: usize, const S: usize, const P: usize>(
+        &self,
+        source: usize,
+        targets: &[usize; P],
+        store: &mut impl Store,
+    ) {
+        let mut totals = [Lanes::ZERO; P];
+        for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(self.taps.as_chunks::<K>().0) {
+            let inputs = &self.frame[(source + runs[0]) / LANES..][..(P - 1) * S + K];
+            for p in 0..P {
+                for k in 0..K {
+                    totals[p] = totals[p].plus_product::<FMA>(Lanes(inputs[p * S + k]), Lanes(taps[k]));
+                }
+            }
+        }
+        self.put(targets, totals, store);
+    }
+
+    #[inline(always)]
+    fn put<const P: usize>(&self, targets: &[usize; P], totals: [Lanes; P], store: &mut impl Store) {
+        for p in 0..P {
+            // The constant makes stores of whole registers.
+            if self.count == LANES {
+                store.store(targets[p], 0, totals[p], LANES);
+            } else {
+                store.store(targets[p], 0, totals[p], self.count);
+            }
+        }
+    }
+
+    /// With any taps.
+    #[inline(always)]
+    fn pixels<const FMA: bool>(&self, store: &mut impl Store) {
+        for (&source, &target) in self.plan.sources.iter().zip(&self.plan.targets) {
+            let mut total = Lanes::ZERO;
+            for (&run, &weights) in self.plan.runs.iter().zip(self.taps) {
+                total = total.plus_product::<FMA>(Lanes(self.frame[(source + run) / LANES]), Lanes(weights));
+            }
+            self.put(&[target], [total], store);
+        }
+    }
 }
 
 /// Adds the gradient of the weights to `total`: `total[tap, c] += sum over pixels of frame[source + tap, c] dz[pixel, c]`.
 #[inline(always)]
 pub fn weight_gradient<const FMA: bool>(
     plan: &Correlation,
-    layout: Layout,
     frame: &[f32],
     dz: &[f32],
     dz_pixels: &[usize],
     total: &mut [Eight],
 ) {
-    for panel in layout.panels() {
-        let image = Image { plan, frame, dz, dz_pixels, first: panel.first };
-        let total = &mut total[panel.start..][..layout.rows];
-        let (nines, rest) = total.as_chunks_mut::<9>();
-        let (nine_runs, runs) = plan.runs.as_chunks::<9>();
-        for (taps, runs) in nines.iter_mut().zip(nine_runs) {
-            *taps = image.accumulate::<FMA, 9>(runs, taps);
-        }
-        let (sevens, rest) = rest.as_chunks_mut::<7>();
-        let (seven_runs, runs) = runs.as_chunks::<7>();
-        for (taps, runs) in sevens.iter_mut().zip(seven_runs) {
-            *taps = image.accumulate::<FMA, 7>(runs, taps);
-        }
-        for (tap, &run) in rest.as_chunks_mut::<1>().0.iter_mut().zip(runs) {
-            *tap = image.accumulate::<FMA, 1>(&[run], tap);
-        }
+    let image = Gradient { plan, frame: frame.as_chunks().0, dz: dz.as_chunks().0, dz_pixels };
+    match plan.regular(LANES) {
+        Some((3, 1)) => image.rows::<FMA, 3, 1>(total),
+        Some((5, 1)) => image.rows::<FMA, 5, 1>(total),
+        Some((3, 2)) => image.rows::<FMA, 3, 2>(total),
+        Some((5, 2)) => image.rows::<FMA, 5, 2>(total),
+        _ => image.pixels::<FMA>(total),
     }
 }
 
-/// Eight channels of an image.
-struct Image<'a> {
+/// Eight channels of an image and of the gradient of its output.
+struct Gradient<'a> {
     plan: &'a Correlation,
-    frame: &'a [f32],
-    dz: &'a [f32],
+    frame: &'a [Eight],
+    dz: &'a [Eight],
     dz_pixels: &'a [usize],
-    first: usize,
 }
 
-impl Image<'_> {
+impl Gradient<'_> {
+    /// With `K` taps a row and `S` pixels from one output to the next.
     #[inline(always)]
-    fn accumulate<const FMA: bool, const K: usize>(&self, runs: &[usize; K], taps: &[Eight; K]) -> [Eight; K] {
-        let mut totals: [Lanes; K] = from_fn(|k| Lanes(taps[k]));
-        for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {
-            let gradient = Lanes::load(self.dz, pixel + self.first);
+    fn rows<const FMA: bool, const K: usize, const S: usize>(&self, total: &mut [Eight]) {
+        let columns = self.plan.columns;
+        for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(total.as_chunks_mut::<K>().0) {
+            // Two sums for each tap, so that a sum need not wait for the one before it.
+            let mut sums = [[Lanes::ZERO; K]; 2];
+            for (sources, pixels) in self.plan.sources.chunks(columns).zip(self.dz_pixels.chunks(columns)) {
+                let inputs = &self.frame[(sources[0] + runs[0]) / LANES..][..(columns - 1) * S + K];
+                let gradients = &self.dz[pixels[0] / LANES..][..columns];
+                let (pairs, last) = gradients.as_chunks::<2>();
+                for (inputs, pair) in inputs.windows(S + K).step_by(2 * S).zip(pairs) {
+                    for k in 0..K {
+                        sums[0][k] = sums[0][k].plus_product::<FMA>(Lanes(inputs[k]), Lanes(pair[0]));
+                        sums[1][k] = sums[1][k].plus_product::<FMA>(Lanes(inputs[S + k]), Lanes(pair[1]));
+                    }
+                }
+                if let [last] = last {
+                    let inputs = &inputs[(columns - 1) * S..][..K];
+                    for k in 0..K {
+                        sums[0][k] = sums[0][k].plus_product::<FMA>(Lanes(inputs[k]), Lanes(*last));
+                    }
+                }
+            }
             for k in 0..K {
-                let input = Lanes::load(self.frame, source + runs[k] + self.first);
-                totals[k] = totals[k].plus_product::<FMA>(input, gradient);
+                taps[k] = Lanes(taps[k]).plus(sums[0][k].plus(sums[1][k])).0;
             }
         }
-        from_fn(|k| totals[k].0)
+    }
+
+    /// With any taps.
+    #[inline(always)]
+    fn pixels<const FMA: bool>(&self, total: &mut [Eight]) {
+        for (&run, tap) in self.plan.runs.iter().zip(total) {
+            let mut sum = Lanes(*tap);
+            for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {
+                let (input, gradient) = (self.frame[(source + run) / LANES], self.dz[pixel / LANES]);
+                sum = sum.plus_product::<FMA>(Lanes(input), Lanes(gradient));
+            }
+            *tap = sum.0;
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Copies of one image with zeros around it, in which no window leaves the memory.
 
-use super::{buffer::Buffer, simd::whole_lanes};
+use super::{
+    buffer::Buffer,
+    simd::{LANES, whole_lanes},
+};
 use crate::shape::ConvShape;
 
 /// Where an image lies within its frame.
@@ -12,6 +15,8 @@ pub struct Frame {
     pub size: [usize; 2],
     /// Numbers per pixel, of which the last may be zeros.
     pub channels: usize,
+    /// Whether there are no such zeros.
+    full: bool,
 }
 
 impl Frame {
@@ -22,7 +27,7 @@ impl Frame {
             let last = (out[axis] - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis];
             (last + 1).max(window.padding[axis] + size[axis])
         };
-        Self { before: window.padding, size: [reach(0), reach(1)], channels }
+        Self { before: window.padding, size: [reach(0), reach(1)], channels, full: true }
     }
 
     /// Around the gradient of the output, with room for every output that an input pixel and a tap belong to.
@@ -42,12 +47,28 @@ impl Frame {
             (before, before + shape.out[axis] + after)
         };
         let (rows, columns) = (border(0), border(1));
-        Self { before: [rows.0, columns.0], size: [rows.1, columns.1], channels: whole_lanes(channels) }
+        Self {
+            before: [rows.0, columns.0],
+            size: [rows.1, columns.1],
+            channels: whole_lanes(channels),
+            full: channels % LANES == 0,
+        }
     }
 
-    /// A frame of zeros.
-    pub fn empty(&self) -> Buffer {
-        Buffer::zeroed(self.size[0] * self.size[1] * self.channels)
+    /// A frame without an image of `size` in it: anything where the image will be, zeros around it.
+    pub fn empty(&self, size: [usize; 2]) -> Buffer {
+        let len = self.size[0] * self.size[1] * self.channels;
+        if self.fits(size) && self.full { Buffer::stale(len) } else { Buffer::zeroed(len) }
+    }
+
+    /// Whether nothing is around an image of `size`.
+    pub fn fits(&self, size: [usize; 2]) -> bool {
+        self.size == size
+    }
+
+    /// Rows of an image of `size` and their width; one row if nothing lies between them.
+    pub fn rows(&self, size: [usize; 2]) -> [usize; 2] {
+        if self.fits(size) { [1, size[0] * size[1]] } else { size }
     }
 
     /// Offset of a pixel of the frame.

@@ -1,9 +1,10 @@
 //! Linear layers, as convolutions of one pixel.
 
 use super::{
-    buffer::{Buffer, allocate, consume, into_tensor},
+    buffer::Buffer,
     contiguous,
     conv::{Conv, Upstream},
+    image::Image,
     norm::add,
 };
 use crate::{
@@ -17,41 +18,37 @@ const ROWS: usize = 8;
 
 /// As [`crate::reference::linear`].
 pub fn linear<T: Tape<f32, Cpu>>(
-    x: &Tensor4<Cpu>,
+    x: &Image,
     weight: &Tensor4<Cpu>,
     bias: Option<&Tensor4<Cpu>>,
     tape: &mut T,
-) -> Result<Tensor4<Cpu>, OpError> {
+) -> Result<Image, OpError> {
     let op = "linear";
-    let (n, c_in, c_out) = check_linear(x, weight, bias)?;
+    let (n, c_in, c_out) = check_linear(x.dims, weight, bias)?;
     // Several rows of the batch are the pixels of one image, so that the weights are read once for all of them.
     let rows = (1..=ROWS).rev().find(|rows| n % rows == 0).unwrap_or(1);
     let spec = ConvSpec { window: Window::valid(1, 1), groups: 1 };
     let conv = Conv::new(ConvShape::new(op, (n / rows, 1, rows, c_in), (1, 1, c_in, c_out), spec)?, false);
-    let (x, weight) = (contiguous(op, x, tape)?, contiguous(op, weight, tape)?);
+    let weight = contiguous(op, weight, tape)?;
     let bias = bias.map(|bias| contiguous(op, bias, tape)).transpose()?;
-    let device = x.device().clone();
-    let dims = (n, 1, 1, c_out);
-    let mut y = allocate(op, &device, dims)?;
-    conv.forward(&Buffer::read(&x), &Buffer::read(&weight), &mut y, |_| ());
+    let mut y = Buffer::stale(n * c_out);
+    conv.forward(x.source(), &Buffer::read(&weight), &mut y, |_| ());
     if let Some(bias) = &bias {
         let bias = Buffer::read(bias);
         y.chunks_exact_mut(c_out).for_each(|row| add(row, &bias));
     }
-    let y = into_tensor(op, &device, y, dims)?;
+    let y = Image::new((n, 1, 1, c_out), y);
     if T::OWNS_TAPE {
-        let output = y.ghost();
+        let (x, output) = (x.clone(), y.slot());
         tape.add_backward_op(move |grads| {
-            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
+            let Some(dy) = output.take() else { return Ok(()) };
             if let Some(bias) = bias {
                 let mut total = vec![0.0; c_out];
                 dy.chunks_exact(c_out).for_each(|row| add(&mut total, row));
                 add(grads.get_or_alloc_mut(&bias)?, &total);
             }
-            let (values, weights) = (Buffer::read(&x), Buffer::read(&weight));
             let upstream = Upstream { dy: &dy, norm: None };
-            let slots = conv.backward(&values, &weights, upstream, grads.get_or_alloc_mut(&x)?);
-            conv.add_weight_gradient(&slots, grads.get_or_alloc_mut(&weight)?);
+            conv.backward(&x, &Buffer::read(&weight), upstream, grads.get_or_alloc_mut(&weight)?);
             Ok(())
         });
     }

@@ -1,59 +1,54 @@
-//! Batch normalisation: sums over the batch in double precision, and two passes over the data.
+//! Batch normalisation: sums over the batch, from which follows what remains to be done with each number.
 
 mod images;
 
-pub use images::{Sums, Terms};
+pub use images::{Moment, Spread, Terms};
 
 use super::{
     GROUP,
-    buffer::{Buffer, Handle, allocate, consume, into_tensor},
+    buffer::Buffer,
     contiguous,
+    image::{Image, Pending},
     simd::dispatch,
 };
 use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
-    shape::{check_norm, elements, not_empty},
+    shape::{Dims, check_norm, elements, not_empty},
 };
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, Tape},
-};
-use images::{AddGradient, Apply, Pairs};
+use dfdx::tensor::{Cpu, Tape};
+use images::{AddGradient, Products};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// As [`crate::reference::batch_norm`].
 pub fn batch_norm<T: Tape<f32, Cpu>>(
-    x: &Tensor4<Cpu>,
+    x: &Image,
     norm: NormArgs<'_, Cpu>,
     tape: &mut T,
-) -> Result<(Tensor4<Cpu>, Moments<Cpu>), OpError> {
+) -> Result<(Image, Moments<Cpu>), OpError> {
     let op = "batch_norm";
-    let dims = not_empty(op, *x.shape())?;
+    let dims = not_empty(op, x.dims)?;
     check_norm(op, dims.3, &norm)?;
-    let x = contiguous(op, x, tape)?;
-    let values = Buffer::read(&x);
-    let (norm, affine) = Norm::new(op, norm, tape, (elements(dims) / dims.3, dims.3), || {
-        let groups = values.par_chunks(group(dims));
-        groups.map(|z| dispatch(Sums { a: z, b: z, shift: None, channels: dims.3 })).collect()
+    let values = x.unnormalised().unwrap_or_else(|| Arc::new(Buffer::copy(x.plain())));
+    let (norm, affine) = Norm::new(op, norm, tape, dims, || {
+        values.par_chunks(group(dims)).map(|z| dispatch(Spread { z, channels: dims.3 })).collect()
     })?;
-    let device = x.device().clone();
-    let y = into_tensor(op, &device, norm.apply(op, &device, &values, dims)?, dims)?;
-    let moments = norm.moments(op, &device)?;
-    drop(values);
+    let y = Image::pending(dims, values.clone(), Some(norm.pending()));
+    let moments = norm.moments(op)?;
     if T::OWNS_TAPE {
-        let output = y.ghost();
+        let (input, output) = (x.slot(), y.slot());
         tape.add_backward_op(move |grads| {
-            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
-            let values = Buffer::read(&x);
+            let Some(dy) = output.take() else { return Ok(()) };
             let (terms, vectors) = norm.backward(&dy, &values, dims);
             if let Some((scale, shift)) = affine {
                 add(grads.get_or_alloc_mut(&scale)?, &vectors.scale);
                 add(grads.get_or_alloc_mut(&shift)?, &vectors.shift);
             }
-            let dx = grads.get_or_alloc_mut(&x)?;
-            let groups =
-                dx.par_chunks_mut(group(dims)).zip(dy.par_chunks(group(dims))).zip(values.par_chunks(group(dims)));
-            groups.for_each(|((dx, dy), z)| dispatch(AddGradient { terms: &terms, dy, z, dx }));
+            input.add(dy.len(), |dx, fresh| {
+                let groups = dy.par_chunks(group(dims)).zip(values.par_chunks(group(dims)));
+                let groups = dx.par_chunks_mut(group(dims)).zip(groups);
+                groups.for_each(|(dx, (dy, z))| dispatch(AddGradient { terms: &terms, dy, z, dx, fresh }));
+            });
             Ok(())
         });
     }
@@ -61,25 +56,13 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
 }
 
 /// Numbers in a group of images.
-pub fn group((_, h, w, c): (usize, usize, usize, usize)) -> usize {
+pub fn group((_, h, w, c): Dims) -> usize {
     GROUP * h * w * c
 }
 
 /// `total += more`.
 pub fn add(total: &mut [f32], more: &[f32]) {
     total.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-}
-
-/// Adds the sums of all groups, in order.
-fn total(groups: &[Pairs], channels: usize) -> Pairs {
-    let mut total = vec![[0.0; 2]; channels];
-    for group in groups {
-        for (total, pair) in total.iter_mut().zip(group) {
-            total[0] += pair[0];
-            total[1] += pair[1];
-        }
-    }
-    total
 }
 
 /// Statistics and parameters, for each channel.
@@ -101,14 +84,15 @@ pub struct Norm {
 pub type Affine = Option<(Tensor4<Cpu>, Tensor4<Cpu>)>;
 
 impl Norm {
-    /// Takes the statistics as given, or from the `sums` of `z` and its square in each group of images.
+    /// Takes the statistics as given, or from those of each group of images.
     pub fn new<T: Tape<f32, Cpu>>(
         op: &'static str,
         norm: NormArgs<'_, Cpu>,
         tape: &mut T,
-        (pixels, channels): (usize, usize),
-        sums: impl FnOnce() -> Vec<Pairs>,
+        dims: Dims,
+        groups: impl FnOnce() -> Vec<Vec<Moment>>,
     ) -> Result<(Self, Affine), OpError> {
+        let (pixels, channels) = (elements(dims) / dims.3, dims.3);
         let affine = match norm.affine {
             Some((scale, shift)) => Some((contiguous(op, scale, tape)?, contiguous(op, shift, tape)?)),
             None => None,
@@ -119,14 +103,11 @@ impl Norm {
                 (host(mean)?, host(variance)?)
             }
             None => {
-                let count = pixels as f64;
-                let of_channel = |[sum, square]: [f64; 2]| {
-                    let mean = sum / count;
-                    // A NaN stays one, which `max` would hide.
-                    let variance = square / count - mean * mean;
-                    (mean as f32, if variance < 0.0 { 0.0 } else { variance as f32 })
-                };
-                total(&sums(), channels).into_iter().map(of_channel).unzip()
+                let mut total = vec![Moment::default(); channels];
+                for group in groups() {
+                    total.iter_mut().zip(group).for_each(|(total, group)| total.merge(group));
+                }
+                total.iter().map(|moment| (moment.mean as f32, (moment.squares / moment.count) as f32)).unzip()
             }
         };
         let vector =
@@ -145,41 +126,37 @@ impl Norm {
     }
 
     /// The moments as tensors.
-    pub fn moments(&self, op: &'static str, device: &Cpu) -> Result<Moments<Cpu>, OpError> {
+    pub fn moments(&self, op: &'static str) -> Result<Moments<Cpu>, OpError> {
         use dfdx::tensor::TensorFromVec;
+        let device = Cpu::default();
         let vector =
             |v: &Vec<f32>| device.try_tensor_from_vec(v.clone(), (1, 1, 1, v.len())).map_err(OpError::device(op));
         Ok(Moments { mean: vector(&self.mean)?, variance: vector(&self.variance)? })
     }
 
     /// `scale (z - mean) inverse + shift`.
-    pub fn apply(
-        &self,
-        op: &'static str,
-        device: &Cpu,
-        z: &[f32],
-        dims: (usize, usize, usize, usize),
-    ) -> Result<Handle, OpError> {
-        let mut y = allocate(op, device, dims)?;
-        let factors = self.scale.iter().zip(&self.inverse).map(|(scale, inverse)| scale * inverse).collect::<Vec<_>>();
-        let (mean, shift) = (&self.mean[..], &self.shift[..]);
-        y.par_chunks_mut(group(dims)).zip(z.par_chunks(group(dims))).for_each(|(y, z)| {
-            dispatch(Apply { z, y, mean, factors: &factors, shift });
-        });
-        Ok(y)
+    pub fn pending(&self) -> Pending {
+        Pending {
+            mean: self.mean.clone(),
+            factors: self.scale.iter().zip(&self.inverse).map(|(scale, inverse)| scale * inverse).collect(),
+            shift: self.shift.clone(),
+        }
     }
 
     /// What the gradient of `z` is made of, and the gradients of scale and shift.
-    pub fn backward(&self, dy: &[f32], z: &[f32], dims: (usize, usize, usize, usize)) -> (Terms, Vectors) {
+    pub fn backward(&self, dy: &[f32], z: &[f32], dims: Dims) -> (Terms, Vectors) {
         let channels = dims.3;
-        let sums = if self.batch || self.affine {
+        let mut sums = vec![[0.0; 2]; channels];
+        if self.batch || self.affine {
             let groups = dy.par_chunks(group(dims)).zip(z.par_chunks(group(dims)));
-            let shift = Some(&self.mean[..]);
-            let groups = groups.map(|(a, b)| dispatch(Sums { a, b, shift, channels })).collect::<Vec<_>>();
-            total(&groups, channels)
-        } else {
-            vec![[0.0; 2]; channels]
-        };
+            let groups = groups.map(|(dy, z)| dispatch(Products { dy, z, mean: &self.mean }));
+            for group in groups.collect::<Vec<_>>() {
+                sums.iter_mut().zip(group).for_each(|(total, group)| {
+                    total[0] += group[0];
+                    total[1] += group[1];
+                });
+            }
+        }
         let inverses = || self.inverse.iter().map(|&inverse| f64::from(inverse));
         let vectors = Vectors {
             scale: sums.iter().zip(inverses()).map(|([_, product], inverse)| (product * inverse) as f32).collect(),

@@ -1,6 +1,7 @@
 //! A matrix of weights, or of their gradient, in panels of one or two registers.
 
 use super::{buffer::Buffer, simd::LANES};
+use std::ops::Range;
 
 /// One register in memory.
 pub type Eight = [f32; LANES];
@@ -44,18 +45,12 @@ impl Layout {
         self.columns.next_multiple_of(LANES) * self.rows
     }
 
-    /// Index in memory of a row and column.
-    pub fn index(self, panel: &Panel, row: usize, column: usize) -> usize {
-        (panel.start + row * panel.vectors) * LANES + column - panel.first
-    }
-
-    /// Calls `visit(index in memory, row, column)` for every element of the matrix.
-    pub fn for_each(self, mut visit: impl FnMut(usize, usize, usize)) {
+    /// Calls `visit(index in memory, row, columns)` for every row of every panel.
+    pub fn for_each_row(self, mut visit: impl FnMut(usize, usize, Range<usize>)) {
         for panel in self.panels() {
             for row in 0..self.rows {
-                for column in panel.first..panel.first + panel.count {
-                    visit(self.index(&panel, row, column), row, column);
-                }
+                let index = (panel.start + row * panel.vectors) * LANES;
+                visit(index, row, panel.first..panel.first + panel.count);
             }
         }
     }
@@ -69,10 +64,13 @@ pub struct Packed {
 }
 
 impl Packed {
-    /// The matrix of `value(row, column)`.
-    pub fn new(layout: Layout, value: impl Fn(usize, usize) -> f32) -> Self {
+    /// The matrix whose rows `write(row, columns, numbers)` writes; what it leaves is zero.
+    pub fn new(layout: Layout, write: impl Fn(usize, Range<usize>, &mut [f32])) -> Self {
         let mut memory = Buffer::zeroed(layout.len());
-        layout.for_each(|index, row, column| memory[index] = value(row, column));
+        layout.for_each_row(|index, row, columns| {
+            let len = columns.len();
+            write(row, columns, &mut memory[index..index + len]);
+        });
         Self { layout, memory }
     }
 

@@ -1,16 +1,13 @@
 //! The rows that a convolution multiplies with its weights.
 
-use super::{
-    buffer::{Buffer, allocate, into_tensor},
-    contiguous,
-};
+use super::{buffer::Buffer, contiguous};
 use crate::{
     ConvSpec, OpError, Tensor4,
-    shape::{ConvShape, taps},
+    shape::{ConvShape, elements, taps},
 };
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, NoneTape},
+    tensor::{Cpu, NoneTape, TensorFromVec},
 };
 use rayon::prelude::*;
 
@@ -23,7 +20,7 @@ pub fn patches(x: &Tensor4<Cpu>, spec: ConvSpec) -> Result<Tensor4<Cpu>, OpError
     let (area, inputs) = (out[0] * out[1], c_in / groups);
     let row = window.kernel[0] * window.kernel[1] * inputs;
     let dims = (1, groups, n * area, row);
-    let mut rows = allocate(op, &device, dims)?;
+    let mut rows = vec![0.0; elements(dims)];
     // Images of the first group, then those of the second.
     rows.par_chunks_mut(area * row).enumerate().for_each(|(i, rows)| {
         let (group, image) = (i / n, &values[i % n * h * w * c_in..][..h * w * c_in]);
@@ -36,5 +33,5 @@ pub fn patches(x: &Tensor4<Cpu>, spec: ConvSpec) -> Result<Tensor4<Cpu>, OpError
             }
         }
     });
-    into_tensor(op, &device, rows, dims)
+    device.try_tensor_from_vec(rows, dims).map_err(OpError::device(op))
 }

@@ -6,62 +6,55 @@
 mod gather;
 
 use super::{
-    buffer::{Buffer, allocate, consume, into_tensor},
-    contiguous,
+    buffer::Buffer,
+    image::Image,
     norm::group,
-    simd::{Kernel, LANES, Lanes, blocks, dispatch},
+    simd::{Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
-    OpError, PoolKind, PoolSpec, Tensor4,
-    shape::{PoolShape, taps},
+    OpError, PoolKind, PoolSpec,
+    shape::{PoolShape, elements, taps},
 };
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, Tape},
-};
+use dfdx::tensor::{Cpu, Tape};
 use gather::{Average, AverageBack, Maximum, MaximumBack};
 use rayon::prelude::*;
 
 /// As [`crate::reference::pool2d`].
-pub fn pool2d<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
-    let op = "pool2d";
-    let shape = PoolShape::new(*x.shape(), spec)?;
-    let x = contiguous(op, x, tape)?;
-    let device = x.device().clone();
+pub fn pool2d<T: Tape<f32, Cpu>>(x: &Image, spec: PoolSpec, tape: &mut T) -> Result<Image, OpError> {
+    let shape = PoolShape::new(x.dims, spec)?;
     let pool = Pool::new(&shape);
-    let (input, output) = (*x.shape(), (shape.n, shape.out[0], shape.out[1], shape.c));
-    let (x_group, y_group) = (group(input), group(output));
-    let values = Buffer::read(&x);
-    let mut y = allocate(op, &device, output)?;
-    let groups = y.par_chunks_mut(y_group).zip(values.par_chunks(x_group));
+    let output = (shape.n, shape.out[0], shape.out[1], shape.c);
+    let (x_group, y_group) = (group(x.dims), group(output));
+    let mut y = Buffer::stale(elements(output));
+    let groups = y.par_chunks_mut(y_group).zip(x.plain().par_chunks(x_group));
     let winners = match spec.kind {
         PoolKind::Average => {
             groups.for_each(|(y, x)| dispatch(Forward(&pool, Average { x, y, shares: &pool.shares })));
             None
         }
         PoolKind::Max => {
-            let mut winners = Buffer::stale(y.len());
-            let groups = y.par_chunks_mut(y_group).zip(values.par_chunks(x_group)).zip(winners.par_chunks_mut(y_group));
+            let mut winners = Buffer::stale(elements(output));
+            let groups = groups.zip(winners.par_chunks_mut(y_group));
             groups.for_each(|((y, x), winners)| dispatch(Forward(&pool, Maximum { x, y, winners })));
             Some(winners)
         }
     };
-    let y = into_tensor(op, &device, y, output)?;
+    let y = Image::new(output, y);
     if T::OWNS_TAPE {
-        let (input, output) = (x.ghost(), y.ghost());
-        tape.add_backward_op(move |grads| {
-            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
-            let dx = grads.get_or_alloc_mut(&input)?;
-            let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
-            match &winners {
-                None => {
-                    groups.for_each(|(dx, dy)| dispatch(Backward(&pool, AverageBack { dx, dy, shares: &pool.shares })))
+        let (input, output, len) = (x.slot(), y.slot(), elements(x.dims));
+        tape.add_backward_op(move |_| {
+            let Some(dy) = output.take() else { return Ok(()) };
+            input.add(len, |dx, fresh| {
+                let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
+                match &winners {
+                    None => groups.for_each(|(dx, dy)| {
+                        dispatch(Backward(&pool, AverageBack { dx, dy, shares: &pool.shares, fresh }));
+                    }),
+                    Some(winners) => groups.zip(winners.par_chunks(y_group)).for_each(|((dx, dy), winners)| {
+                        dispatch(Backward(&pool, MaximumBack { dx, dy, winners, fresh }));
+                    }),
                 }
-                Some(winners) => {
-                    let groups = groups.zip(winners.par_chunks(y_group));
-                    groups.for_each(|((dx, dy), winners)| dispatch(Backward(&pool, MaximumBack { dx, dy, winners })));
-                }
-            }
+            });
             Ok(())
         });
     }
@@ -118,17 +111,20 @@ impl Pool {
             let mut pixel = 0;
             for rows in &here.reach[0] {
                 for columns in &here.reach[1] {
-                    for (first, count) in blocks(self.channels) {
+                    each_block!(self.channels, |first, count| {
                         let at = image * here.image + pixel * self.channels + first;
                         let base = image * there.image + first;
-                        let place = Place { pool: self, at, pixel, base, width: there.width, rows, columns, count };
-                        // The constant makes loads and stores of whole registers.
-                        if count == LANES {
-                            gather.gather::<FMA>(Place { count: LANES, ..place });
-                        } else {
-                            gather.gather::<FMA>(place);
-                        }
-                    }
+                        gather.gather::<FMA>(Place {
+                            pool: self,
+                            at,
+                            pixel,
+                            base,
+                            width: there.width,
+                            rows,
+                            columns,
+                            count,
+                        });
+                    });
                     pixel += 1;
                 }
             }

@@ -1,19 +1,17 @@
 //! Rectified linear unit.
 
 use super::{
-    buffer::{Buffer, allocate, consume, into_tensor},
-    contiguous,
-    simd::{Kernel, Lanes, blocks, dispatch},
+    buffer::Buffer,
+    image::{Image, Source},
+    norm::group,
+    simd::{Kernel, Lanes, dispatch, each_block},
 };
-use crate::{OpError, Tensor4, shape::not_empty};
-use dfdx::{
-    shapes::HasShape,
-    tensor::{Cpu, Tape},
+use crate::{
+    OpError,
+    shape::{elements, not_empty},
 };
+use dfdx::tensor::{Cpu, Tape};
 use rayon::prelude::*;
-
-/// Numbers that one task works on.
-const CHUNK: usize = 64 * 1024;
 
 /// `max(x, 0)`; a NaN stays a NaN.
 #[inline(always)]
@@ -22,44 +20,66 @@ pub fn rectified(x: f32) -> f32 {
 }
 
 /// As [`crate::reference::relu`].
-pub fn relu<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
-    let op = "relu";
-    let dims = not_empty(op, *x.shape())?;
-    let x = contiguous(op, x, tape)?;
-    let device = x.device().clone();
-    let mut values = allocate(op, &device, dims)?;
-    x.copy_into(&mut values);
-    values.par_chunks_mut(CHUNK).for_each(|chunk| chunk.iter_mut().for_each(|v| *v = rectified(*v)));
-    let y = into_tensor(op, &device, values, dims)?;
+pub fn relu<T: Tape<f32, Cpu>>(x: &Image, tape: &mut T) -> Result<Image, OpError> {
+    let dims = not_empty("relu", x.dims)?;
+    let (size, source) = (group(dims), x.source());
+    let mut values = Buffer::stale(elements(dims));
+    values.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
+        let source = source.part(i * size..i * size + out.len());
+        dispatch(Rectify { out, source, channels: dims.3 });
+    });
+    let y = Image::new(dims, values);
     if T::OWNS_TAPE {
-        let (kept, input) = (y.clone(), x.ghost());
-        tape.add_backward_op(move |grads| {
-            let y = Buffer::read(&kept);
-            let dy = consume(&device, grads.get_or_alloc_mut(&kept)?)?;
-            let dx = grads.get_or_alloc_mut(&input)?;
-            let chunks = dx.par_chunks_mut(CHUNK).zip(dy.par_chunks(CHUNK)).zip(y.par_chunks(CHUNK));
-            chunks.for_each(|((dx, dy), y)| dispatch(Passed { dx, dy, y }));
+        let (kept, input) = (y.clone(), x.slot());
+        tape.add_backward_op(move |_| {
+            let Some(dy) = kept.slot().take() else { return Ok(()) };
+            input.add(dy.len(), |dx, fresh| {
+                let chunks = dx.par_chunks_mut(size).zip(dy.par_chunks(size)).zip(kept.plain().par_chunks(size));
+                chunks.for_each(|((dx, dy), y)| dispatch(Passed { dx, dy, y, fresh }));
+            });
             Ok(())
         });
     }
     Ok(y)
 }
 
-/// Adds `dy` to `dx` where the output was positive, or a NaN.
+/// Writes the rectified numbers of a source.
+struct Rectify<'a> {
+    out: &'a mut [f32],
+    source: Source<'a>,
+    channels: usize,
+}
+
+impl Kernel for Rectify<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (i, out) in self.out.chunks_exact_mut(self.channels).enumerate() {
+            each_block!(self.channels, |first, count| {
+                let value = self.source.load::<FMA>(i * self.channels + first, first, count);
+                value.map(rectified).store_some(out, first, count);
+            });
+        }
+    }
+}
+
+/// Adds `dy` to `dx` where the output was positive, or a NaN; or fills it.
 struct Passed<'a> {
     dx: &'a mut [f32],
     dy: &'a [f32],
     y: &'a [f32],
+    fresh: bool,
 }
 
 impl Kernel for Passed<'_> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (first, count) in blocks(self.dx.len()) {
+        each_block!(self.dx.len(), |first, count| {
             let load = |v: &[f32]| Lanes::load_some(v, first, count);
             let passed = load(self.dy).zip(load(self.y), |dy, y| if y <= 0.0 { 0.0 } else { dy });
-            load(self.dx).plus(passed).store_some(self.dx, first, count);
-        }
+            let old = if self.fresh { Lanes::ZERO } else { load(self.dx) };
+            old.plus(passed).store_some(self.dx, first, count);
+        });
     }
 }

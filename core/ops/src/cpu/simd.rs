@@ -49,6 +49,12 @@ impl Lanes {
         }
     }
 
+    /// `f(self)` in each lane.
+    #[inline(always)]
+    pub fn map(self, f: impl Fn(f32) -> f32) -> Self {
+        Self(std::array::from_fn(|i| f(self.0[i])))
+    }
+
     /// `f(self, other)` in each lane.
     #[inline(always)]
     pub fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
@@ -70,13 +76,39 @@ impl Lanes {
     /// `self + a b`, rounded once with `FMA` and twice without.
     #[inline(always)]
     pub fn plus_product<const FMA: bool>(self, a: Self, b: Self) -> Self {
+        #[cfg(target_arch = "x86_64")]
+        if FMA {
+            return self.fused(a, b);
+        }
         Self(std::array::from_fn(|i| if FMA { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] }))
+    }
+
+    /// `self + a b` as one instruction.
+    ///
+    /// Written out, because the compiler takes eight products in a row apart when it unrolls loops around them, and does
+    /// not always find them together again: depthwise kernels then spend most of their time moving lanes.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the compiler cannot see that the instruction exists")]
+    fn fused(self, a: Self, b: Self) -> Self {
+        use std::{
+            arch::x86_64::{_mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps},
+            ptr::from_ref,
+        };
+        let mut sum = [0.0; LANES];
+        // SAFETY: the instruction requires FMA, and kernels run with `FMA` only after `dispatch` found it. Each pointer is
+        // that of an array of eight numbers, which is what is loaded from and stored to it; no alignment is required.
+        unsafe {
+            let load = |v: &[f32; LANES]| _mm256_loadu_ps(from_ref(v).cast());
+            _mm256_storeu_ps(sum.as_mut_ptr(), _mm256_fmadd_ps(load(&a.0), load(&b.0), load(&self.0)));
+        }
+        Self(sum)
     }
 
     /// `self + a b` with the same `a` in each lane.
     #[inline(always)]
     pub fn plus_scaled<const FMA: bool>(self, a: f32, b: Self) -> Self {
-        self.plus_product::<FMA>(Self::splat(a), b)
+        Self(std::array::from_fn(|i| if FMA { a.mul_add(b.0[i], self.0[i]) } else { a * b.0[i] + self.0[i] }))
     }
 }
 
@@ -85,11 +117,28 @@ pub fn whole_lanes(channels: usize) -> usize {
     channels.next_multiple_of(LANES)
 }
 
-/// The first channels of the registers that hold `channels`, and how many each holds.
-#[inline(always)]
-pub fn blocks(channels: usize) -> impl Iterator<Item = (usize, usize)> {
-    (0..channels).step_by(LANES).map(move |first| (first, (channels - first).min(LANES)))
+/// Repeats a block for the registers that hold some channels, with the first channel and how many there are. All but the
+/// last have a constant count, with which loads and stores are single instructions.
+///
+/// A macro, because a closure that is called in two places becomes a function of its own, without the instructions that
+/// its caller was compiled for.
+macro_rules! each_block {
+    ($channels:expr, |$first:ident, $count:ident| $work:block) => {{
+        let channels: usize = $channels;
+        let whole = channels / $crate::cpu::simd::LANES * $crate::cpu::simd::LANES;
+        let mut next = 0;
+        while next < whole {
+            let ($first, $count) = (next, $crate::cpu::simd::LANES);
+            $work
+            next += $crate::cpu::simd::LANES;
+        }
+        if whole < channels {
+            let ($first, $count) = (whole, channels - whole);
+            $work
+        }
+    }};
 }
+pub(super) use each_block;
 
 /// Work that is compiled twice: with fused multiply-add instructions and without.
 ///

@@ -1,10 +1,14 @@
-//! ReLU, convolution and batch normalisation in one operation, which keeps the input and the convolution's output.
+//! ReLU, convolution and batch normalisation in one operation.
+//!
+//! The normalisation is left to whoever reads the result. For the backward pass only the numbers that came in and the
+//! convolution's output are kept; the result itself, and the input after normalisation and ReLU, never are in memory.
 
 use super::{
-    buffer::{Buffer, consume, into_tensor},
+    buffer::Buffer,
     contiguous,
     conv::{Conv, Upstream},
-    norm::{Norm, Sums, add},
+    image::Image,
+    norm::{Norm, Spread, add},
     simd::dispatch,
 };
 use crate::{
@@ -15,42 +19,41 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, Tape},
 };
+use std::sync::Arc;
 
 /// As [`crate::reference::unit`].
 pub fn unit<T: Tape<f32, Cpu>>(
-    x: &Tensor4<Cpu>,
+    x: &Image,
     weight: &Tensor4<Cpu>,
     spec: UnitSpec,
     norm: NormArgs<'_, Cpu>,
     tape: &mut T,
-) -> Result<(Tensor4<Cpu>, Moments<Cpu>), OpError> {
+) -> Result<(Image, Moments<Cpu>), OpError> {
     let op = "unit";
-    let conv = Conv::new(ConvShape::new(op, *x.shape(), *weight.shape(), spec.conv)?, spec.relu);
+    let conv = Conv::new(ConvShape::new(op, x.dims, *weight.shape(), spec.conv)?, spec.relu);
     let dims = conv.output();
     check_norm(op, dims.3, &norm)?;
-    let (x, weight) = (contiguous(op, x, tape)?, contiguous(op, weight, tape)?);
-    let device = x.device().clone();
+    let weight = contiguous(op, weight, tape)?;
     let mut z = Buffer::stale(elements(dims));
     let wanted = norm.fixed.is_none();
-    let sums = conv.forward(&Buffer::read(&x), &Buffer::read(&weight), &mut z, |z| {
-        if wanted { dispatch(Sums { a: z, b: z, shift: None, channels: dims.3 }) } else { vec![] }
+    let groups = conv.forward(x.source(), &Buffer::read(&weight), &mut z, |z| {
+        if wanted { dispatch(Spread { z, channels: dims.3 }) } else { vec![] }
     });
-    let (norm, affine) = Norm::new(op, norm, tape, (elements(dims) / dims.3, dims.3), || sums)?;
-    let y = into_tensor(op, &device, norm.apply(op, &device, &z, dims)?, dims)?;
-    let moments = norm.moments(op, &device)?;
+    let (norm, affine) = Norm::new(op, norm, tape, dims, || groups)?;
+    let z = Arc::new(z);
+    let y = Image::pending(dims, z.clone(), Some(norm.pending()));
+    let moments = norm.moments(op)?;
     if T::OWNS_TAPE {
-        let output = y.ghost();
+        let (x, output) = (x.clone(), y.slot());
         tape.add_backward_op(move |grads| {
-            let dy = consume(&device, grads.get_or_alloc_mut(&output)?)?;
+            let Some(dy) = output.take() else { return Ok(()) };
             let (terms, vectors) = norm.backward(&dy, &z, dims);
             if let Some((scale, shift)) = affine {
                 add(grads.get_or_alloc_mut(&scale)?, &vectors.scale);
                 add(grads.get_or_alloc_mut(&shift)?, &vectors.shift);
             }
-            let (values, weights) = (Buffer::read(&x), Buffer::read(&weight));
             let upstream = Upstream { dy: &dy, norm: Some((&z, &terms)) };
-            let slots = conv.backward(&values, &weights, upstream, grads.get_or_alloc_mut(&x)?);
-            conv.add_weight_gradient(&slots, grads.get_or_alloc_mut(&weight)?);
+            conv.backward(&x, &Buffer::read(&weight), upstream, grads.get_or_alloc_mut(&weight)?);
             Ok(())
         });
     }

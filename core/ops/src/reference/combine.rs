@@ -12,9 +12,9 @@ use dfdx::prelude::*;
 /// # Errors
 /// No tensor, unequal shapes or a failing device.
 pub fn sum<D: Backend, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
-    let (first, others) = check_terms(terms)?;
-    taped("sum", first, tape, |first| {
-        others.iter().try_fold(first, |total, term| total.try_add(renamed(term.retaped::<T>())?))
+    check_terms(terms.iter().map(|term| *term.shape()))?;
+    taped("sum", terms[0], tape, |first| {
+        terms[1..].iter().try_fold(first, |total, term| total.try_add(renamed(term.retaped::<T>())?))
     })
 }
 
@@ -23,7 +23,7 @@ pub fn sum<D: Backend, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> 
 /// # Errors
 /// No tensor, unequal sizes or a failing device.
 pub fn concat<D: Backend, T: Tape<f32, D>>(parts: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
-    check_parts(parts)?;
+    check_parts(parts.iter().map(|part| *part.shape()))?;
     taped("concat", parts[0], tape, |first| {
         parts[1..]
             .iter()
@@ -50,7 +50,7 @@ pub fn linear<D: Backend, T: Tape<f32, D>>(
     bias: Option<&Tensor4<D>>,
     tape: &mut T,
 ) -> Result<Tensor4<D>, OpError> {
-    let (n, c_in, c_out) = check_linear(x, weight, bias)?;
+    let (n, c_in, c_out) = check_linear(*x.shape(), weight, bias)?;
     taped("linear", x, tape, |x| {
         let weight = weight.retaped::<T>().try_reshape_like(&(c_in, c_out))?;
         let y = renamed(x.try_reshape_like(&(n, c_in))?)?.try_matmul(weight)?;

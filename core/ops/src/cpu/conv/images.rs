@@ -5,29 +5,48 @@ use crate::cpu::{
     buffer::Buffer,
     correlation::{Correlation, Store},
     dense, depthwise,
+    image::Source,
     packed::Packed,
     relu::rectified,
-    simd::{Kernel, Lanes},
+    simd::{Kernel, LANES, Lanes, each_block},
 };
 
 impl Conv {
-    /// Frames the channels of a part of an image, after the ReLU if there is one.
+    /// Whether an image can be read where it is, because its frame would be a copy of it.
     #[inline(always)]
-    fn fill_input(&self, part: usize, image: &[f32], frame: &mut [f32]) {
-        let (width, channels) = (self.shape.size[1], self.shape.c_in);
-        // Where all channels lie next to each other, a row is one piece.
-        let whole = self.inputs == channels && self.x_frame.channels == channels;
-        let (pieces, piece) = if whole { (1, width * channels) } else { (width, self.inputs) };
-        for (row, pixels) in image.chunks_exact(width * channels).enumerate() {
+    fn unframed(&self, x: Source<'_>) -> bool {
+        !self.relu && x.pending.is_none() && self.parts == 1 && !self.depthwise && self.x_frame.fits(self.shape.size)
+    }
+
+    /// Frames the channels of a part of an image, after normalisation and ReLU if there are any.
+    #[inline(always)]
+    fn fill_input<const FMA: bool>(&self, part: usize, image: Source<'_>, frame: &mut [f32]) {
+        let (channels, first) = (self.shape.c_in, part * self.inputs);
+        let whole = self.parts == 1 && image.pending.is_none() && !self.depthwise;
+        let [rows, width] = self.x_frame.rows(self.shape.size);
+        for row in 0..rows {
             let out = self.x_frame.row(frame, row, width);
-            for i in 0..pieces {
-                let from = &pixels[i * channels + part * self.inputs..][..piece];
-                let to = &mut out[i * self.x_frame.channels..][..piece];
+            if whole {
+                // All channels lie next to each other, so a row is one piece.
+                let pixels = &image.values[row * width * channels..][..width * channels];
                 if self.relu {
-                    to.iter_mut().zip(from).for_each(|(to, &from)| *to = rectified(from));
+                    out.iter_mut().zip(pixels).for_each(|(to, &from)| *to = rectified(from));
                 } else {
-                    to.copy_from_slice(from);
+                    out.copy_from_slice(pixels);
                 }
+                continue;
+            }
+            let count = self.inputs.min(channels - first);
+            for (column, out) in out.chunks_exact_mut(self.x_frame.channels).enumerate() {
+                let at = (row * width + column) * channels + first;
+                each_block!(count, |block, count| {
+                    let mut value = image.load::<FMA>(at + block, first + block, count);
+                    if self.relu {
+                        value = value.map(rectified);
+                    }
+                    // Channels on their own fill all lanes, with zeros after the last.
+                    value.store_some(out, block, if self.depthwise { LANES } else { count });
+                });
             }
         }
     }
@@ -35,17 +54,21 @@ impl Conv {
     /// Frames the channels of a part of the gradient of an output image.
     #[inline(always)]
     fn fill_gradient<const FMA: bool>(&self, part: usize, upstream: Upstream<'_>, frame: &mut [f32]) {
-        let (width, channels, first) = (self.shape.out[1], self.shape.c_out, part * self.outputs);
-        for row in 0..self.shape.out[0] {
+        let (channels, first, some) = (self.shape.c_out, part * self.outputs, self.channels(part));
+        let [rows, width] = self.dz_frame.rows(self.shape.out);
+        for row in 0..rows {
             let out = self.dz_frame.row(frame, row, width);
             for (column, out) in out.chunks_exact_mut(self.dz_frame.channels).enumerate() {
                 let at = (row * width + column) * channels + first;
-                let out = &mut out[..self.outputs];
-                let dy = &upstream.dy[at..][..self.outputs];
-                match upstream.norm {
-                    Some((z, terms)) => terms.write::<FMA>(first, dy, &z[at..][..self.outputs], out),
-                    None => out.copy_from_slice(dy),
-                }
+                let dy = &upstream.dy[at..at + some];
+                let z = upstream.norm.map(|(z, terms)| (&z[at..at + some], terms));
+                each_block!(some, |block, count| {
+                    let value = match z {
+                        Some((z, terms)) => terms.some::<FMA>(first, dy, z, block, count),
+                        None => Lanes::load_some(dy, block, count),
+                    };
+                    value.store_some(out, block, LANES);
+                });
             }
         }
     }
@@ -65,25 +88,29 @@ impl Store for Write<'_> {
     }
 }
 
-/// Adds the gradient of an input where the ReLU let it pass.
+/// Adds the gradient of an input where the ReLU let it pass, or fills it.
 struct Accumulate<'a> {
     dx: &'a mut [f32],
-    x: &'a [f32],
-    relu: bool,
+    fresh: bool,
     channels: usize,
     first: usize,
+    /// The input after the ReLU, which is zero where it stopped something; and where its pixels are.
+    rectified: Option<(&'a [f32], &'a [usize])>,
 }
 
 impl Store for Accumulate<'_> {
     #[inline(always)]
     fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
         let at = pixel * self.channels + self.first + channel;
-        let passed = if self.relu {
-            values.zip(Lanes::load_some(self.x, at, count), |value, x| if x <= 0.0 { 0.0 } else { value })
-        } else {
-            values
-        };
-        Lanes::load_some(self.dx, at, count).plus(passed).store_some(self.dx, at, count);
+        let mut total = values;
+        if let Some((x, pixels)) = self.rectified {
+            let x = Lanes::load_some(x, pixels[pixel] + channel, count);
+            total = total.zip(x, |value, x| if x == 0.0 { 0.0 } else { value });
+        }
+        if !self.fresh {
+            total = total.plus(Lanes::load_some(self.dx, at, count));
+        }
+        total.store_some(self.dx, at, count);
     }
 }
 
@@ -92,7 +119,7 @@ pub struct Forward<'a> {
     pub conv: &'a Conv,
     /// For each part.
     pub weights: &'a [Packed],
-    pub x: &'a [f32],
+    pub x: Source<'a>,
     pub z: &'a mut [f32],
 }
 
@@ -101,16 +128,23 @@ impl Kernel for Forward<'_> {
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         let conv = self.conv;
-        let mut frame = conv.x_frame.empty();
-        let images = self.x.chunks_exact(conv.shape.input_len()).zip(self.z.chunks_exact_mut(conv.shape.output_len()));
-        for (x, z) in images {
+        let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
+        let unframed = conv.unframed(self.x);
+        let mut own_frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
+        for (i, z) in self.z.chunks_exact_mut(output).enumerate() {
+            let x = self.x.part(i * input..(i + 1) * input);
             for (part, weights) in self.weights.iter().enumerate() {
-                conv.fill_input(part, x, &mut frame);
+                let frame = if unframed {
+                    x.values
+                } else {
+                    conv.fill_input::<FMA>(part, x, &mut own_frame);
+                    &own_frame
+                };
                 let mut store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
                 if conv.depthwise {
-                    depthwise::correlate::<FMA>(&conv.forward, weights, &frame, &mut store);
+                    depthwise::correlate::<FMA>(&conv.forward, weights, frame, &mut store);
                 } else {
-                    dense::correlate::<FMA>(&conv.forward, weights, &frame, &mut store);
+                    dense::correlate::<FMA>(&conv.forward, weights, frame, &mut store);
                 }
             }
         }
@@ -123,41 +157,64 @@ pub struct Backward<'a> {
     pub plans: Vec<Correlation>,
     /// For each part, the weights of each plan.
     pub weights: Vec<Vec<Packed>>,
+    /// Whether the gradient of the input is to be filled, not added to.
+    pub fresh: bool,
 }
 
-/// Adds the gradient of a group of input images to `dx`, and returns that of the weights.
+/// Adds the gradient of a group of input images to `dx` or fills it, and returns that of the weights.
 pub struct BackwardGroup<'a> {
     pub plans: &'a Backward<'a>,
-    pub x: &'a [f32],
+    pub x: Source<'a>,
     pub upstream: Upstream<'a>,
-    pub dx: &'a mut [f32],
+    pub dx: Option<&'a mut [f32]>,
 }
 
 impl Kernel for BackwardGroup<'_> {
     type Output = Buffer;
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> Buffer {
-        let Backward { conv, plans, weights } = self.plans;
-        let (layout, forward, pixels) = (conv.layout(), &conv.forward, &conv.dz_pixels);
+    fn run<const FMA: bool>(mut self) -> Buffer {
+        let Backward { conv, plans, weights, fresh } = self.plans;
+        let (forward, pixels) = (&conv.forward, &conv.dz_pixels);
         let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
-        let mut total = Buffer::zeroed(layout.len() * conv.parts);
-        let (mut x_frame, mut dz_frame) = (conv.x_frame.empty(), conv.dz_frame.empty());
-        for (i, (x, dx)) in self.x.chunks_exact(input).zip(self.dx.chunks_exact_mut(input)).enumerate() {
+        let reached = plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == conv.x_pixels.len();
+        let unframed = conv.unframed(self.x);
+        let mut total = Buffer::zeroed(conv.layout(0).len() * conv.parts);
+        let mut own_frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
+        let mut dz_frame = conv.dz_frame.empty(conv.shape.out);
+        for i in 0..self.upstream.dy.len() / output {
             let upstream = self.upstream.part(i * output..(i + 1) * output);
-            for ((part, weights), total) in weights.iter().enumerate().zip(total.chunks_exact_mut(layout.len())) {
-                conv.fill_input(part, x, &mut x_frame);
-                conv.fill_gradient::<FMA>(part, upstream, &mut dz_frame);
-                let total = total.as_chunks_mut().0;
-                let (channels, first) = (conv.shape.c_in, part * conv.inputs);
-                let mut store = Accumulate { dx, x, relu: conv.relu, channels, first };
-                if conv.depthwise {
-                    depthwise::weight_gradient::<FMA>(forward, layout, &x_frame, &dz_frame, pixels, total);
-                    for (plan, weights) in plans.iter().zip(weights) {
-                        depthwise::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
-                    }
+            let x = self.x.part(i * input..(i + 1) * input);
+            let mut dx = self.dx.as_mut().map(|dx| &mut dx[i * input..(i + 1) * input]);
+            if let (true, false, Some(dx)) = (*fresh, reached, &mut dx) {
+                dx.fill(0.0);
+            }
+            let totals = total.chunks_exact_mut(conv.layout(0).len());
+            for ((part, weights), total) in weights.iter().enumerate().zip(totals) {
+                let frame = if unframed {
+                    x.values
                 } else {
-                    dense::weight_gradient::<FMA>(forward, layout, &x_frame, &dz_frame, pixels, total);
-                    for (plan, weights) in plans.iter().zip(weights) {
+                    conv.fill_input::<FMA>(part, x, &mut own_frame);
+                    &own_frame
+                };
+                conv.fill_gradient::<FMA>(part, upstream, &mut dz_frame);
+                let (layout, total) = (conv.layout(part), total.as_chunks_mut().0);
+                if conv.depthwise {
+                    depthwise::weight_gradient::<FMA>(forward, frame, &dz_frame, pixels, total);
+                } else {
+                    dense::weight_gradient::<FMA>(forward, layout, frame, &dz_frame, pixels, total);
+                }
+                let Some(dx) = dx.as_deref_mut() else { continue };
+                let mut store = Accumulate {
+                    dx,
+                    fresh: *fresh && reached,
+                    channels: conv.shape.c_in,
+                    first: part * conv.inputs,
+                    rectified: conv.relu.then_some((frame, &conv.x_pixels)),
+                };
+                for (plan, weights) in plans.iter().zip(weights) {
+                    if conv.depthwise {
+                        depthwise::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
+                    } else {
                         dense::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
                     }
                 }
@@ -180,13 +237,16 @@ mod tests {
         let (x, w) = (wave(conv.shape.input_len()), wave(weight.0 * weight.1 * weight.2 * weight.3));
         let mut z = vec![0.0; conv.shape.output_len()];
         let weights = (0..conv.parts).map(|part| conv.pack(&w, part)).collect::<Vec<_>>();
-        Forward { conv: &conv, weights: &weights, x: &x, z: &mut z }.run::<FMA>();
+        Forward { conv: &conv, weights: &weights, x: Source { values: &x, pending: None }, z: &mut z }.run::<FMA>();
         let plans = Correlation::backward(&conv.shape, &conv.dz_frame, !conv.depthwise);
         let back = |part| plans.iter().map(|plan| conv.pack_back(&w, part, plan)).collect();
-        let plans = Backward { conv: &conv, weights: (0..conv.parts).map(back).collect(), plans: plans.clone() };
+        let plans =
+            Backward { conv: &conv, weights: (0..conv.parts).map(back).collect(), plans: plans.clone(), fresh: false };
         let mut dx = vec![0.0; x.len()];
         let upstream = Upstream { dy: &wave(z.len()), norm: None };
-        let total = BackwardGroup { plans: &plans, x: &x, upstream, dx: &mut dx }.run::<FMA>();
+        let total =
+            BackwardGroup { plans: &plans, x: Source { values: &x, pending: None }, upstream, dx: Some(&mut dx) }
+                .run::<FMA>();
         [z, dx, total.to_vec()]
     }
 

@@ -1,82 +1,114 @@
 //! The passes of batch normalisation over one group of images.
+//!
+//! Sums are taken in single precision over strips of pixels that stay in the cache, and in double precision over strips.
 
-use crate::cpu::simd::{Kernel, Lanes, blocks};
+use crate::cpu::simd::{Kernel, LANES, Lanes, each_block};
 
-/// Sums of one group of images, for each channel: of `a`, and of `a (b - shift)`.
-pub struct Sums<'a> {
-    /// First factor.
-    pub a: &'a [f32],
-    /// Second factor.
-    pub b: &'a [f32],
-    /// Subtracted from `b` for each channel.
-    pub shift: Option<&'a [f32]>,
+/// Numbers of a strip.
+const STRIP: usize = 4 * 1024;
+
+/// Pixels of a strip; no more, so that sums in single precision stay exact enough.
+fn strip(channels: usize) -> usize {
+    (STRIP / channels).clamp(8, 64)
+}
+
+/// Mean of some numbers, and the sum of their squared distances from it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Moment {
+    /// How many numbers.
+    pub count: f64,
+    /// Their mean.
+    pub mean: f64,
+    /// Sum of squared distances from the mean.
+    pub squares: f64,
+}
+
+impl Moment {
+    /// Takes more numbers in; exact even where the mean is much larger than the distances.
+    pub fn merge(&mut self, more: Self) {
+        let count = self.count + more.count;
+        let distance = more.mean - self.mean;
+        self.mean += distance * more.count / count;
+        self.squares += more.squares + distance * distance * self.count * more.count / count;
+        self.count = count;
+    }
+}
+
+/// The moments of each channel.
+pub struct Spread<'a> {
+    /// Whole pixels.
+    pub z: &'a [f32],
     /// Number of channels.
     pub channels: usize,
 }
 
-/// For each channel the two sums.
-pub type Pairs = Vec<[f64; 2]>;
-
-impl Kernel for Sums<'_> {
-    type Output = Pairs;
+impl Kernel for Spread<'_> {
+    type Output = Vec<Moment>;
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> Pairs {
-        let Self { a, b, shift, channels } = self;
-        let mut pairs = vec![[0.0; 2]; channels];
-        let (fours, rest) = pairs.as_chunks_mut::<4>();
-        for (i, pairs) in fours.iter_mut().enumerate() {
-            *pairs = four(a, b, shift, channels, 4 * i);
+    fn run<const FMA: bool>(self) -> Vec<Moment> {
+        let Self { z, channels } = self;
+        // Distances from the first pixel are about as small as those from the mean.
+        let first = &z[..channels];
+        let mut sums = vec![[0.0_f64; 2]; channels];
+        for strip in z.chunks(strip(channels) * channels) {
+            each_block!(channels, |at, count| {
+                let origin = Lanes::load_some(first, at, count);
+                let [mut sum, mut squares] = [Lanes::ZERO; 2];
+                for pixel in strip.chunks_exact(channels) {
+                    let distance = Lanes::load_some(pixel, at, count).zip(origin, |z, origin| z - origin);
+                    sum = sum.plus(distance);
+                    squares = squares.plus_product::<FMA>(distance, distance);
+                }
+                add_lanes(&mut sums[at..at + count], sum, squares);
+            });
         }
-        let first = channels - rest.len();
-        for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-            for (pair, channel) in rest.iter_mut().zip(first..) {
-                let shift = shift.map_or(0.0, |shift| f64::from(shift[channel]));
-                pair[0] += f64::from(a[channel]);
-                pair[1] += f64::from(a[channel]) * (f64::from(b[channel]) - shift);
-            }
-        }
-        pairs
+        let count = (z.len() / channels) as f64;
+        let moment = |(&[sum, squares], &first): (&[f64; 2], &f32)| Moment {
+            count,
+            mean: f64::from(first) + sum / count,
+            // A NaN stays one, which `max` would hide.
+            squares: if squares < sum * sum / count { 0.0 } else { squares - sum * sum / count },
+        };
+        sums.iter().zip(first).map(moment).collect()
     }
 }
 
-/// The sums of four channels, which fill a register in double precision.
 #[inline(always)]
-fn four(a: &[f32], b: &[f32], shift: Option<&[f32]>, channels: usize, first: usize) -> [[f64; 2]; 4] {
-    let double = |v: &[f32]| -> [f64; 4] {
-        let v = &v[first..first + 4];
-        std::array::from_fn(|i| f64::from(v[i]))
-    };
-    let shift = shift.map_or([0.0; 4], double);
-    let (mut sums, mut products) = ([0.0; 4], [0.0; 4]);
-    for (a, b) in a.chunks_exact(channels).zip(b.chunks_exact(channels)) {
-        let (a, b) = (double(a), double(b));
-        sums = std::array::from_fn(|i| sums[i] + a[i]);
-        products = std::array::from_fn(|i| products[i] + a[i] * (b[i] - shift[i]));
+fn add_lanes(totals: &mut [[f64; 2]], first: Lanes, second: Lanes) {
+    for (lane, total) in totals.iter_mut().enumerate().take(LANES) {
+        total[0] += f64::from(first.0[lane]);
+        total[1] += f64::from(second.0[lane]);
     }
-    std::array::from_fn(|i| [sums[i], products[i]])
 }
 
-/// `y = (z - mean) factors + shift` for a group of images.
-pub struct Apply<'a> {
+/// The sums of `dy` and of `dy (z - mean)`, for each channel.
+pub struct Products<'a> {
+    pub dy: &'a [f32],
     pub z: &'a [f32],
-    pub y: &'a mut [f32],
     pub mean: &'a [f32],
-    pub factors: &'a [f32],
-    pub shift: &'a [f32],
 }
 
-impl Kernel for Apply<'_> {
-    type Output = ();
+impl Kernel for Products<'_> {
+    type Output = Vec<[f64; 2]>;
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<const FMA: bool>(self) -> Vec<[f64; 2]> {
         let channels = self.mean.len();
-        for (y, z) in self.y.chunks_exact_mut(channels).zip(self.z.chunks_exact(channels)) {
-            for (first, count) in blocks(channels) {
-                let load = |v: &[f32]| Lanes::load_some(v, first, count);
-                let centred = load(z).zip(load(self.mean), |z, mean| z - mean);
-                load(self.shift).plus_product::<FMA>(centred, load(self.factors)).store_some(y, first, count);
-            }
+        let mut sums = vec![[0.0_f64; 2]; channels];
+        let numbers = strip(channels) * channels;
+        for (dy, z) in self.dy.chunks(numbers).zip(self.z.chunks(numbers)) {
+            each_block!(channels, |at, count| {
+                let mean = Lanes::load_some(self.mean, at, count);
+                let [mut sum, mut products] = [Lanes::ZERO; 2];
+                for (dy, z) in dy.chunks_exact(channels).zip(z.chunks_exact(channels)) {
+                    let dy = Lanes::load_some(dy, at, count);
+                    let centred = Lanes::load_some(z, at, count).zip(mean, |z, mean| z - mean);
+                    sum = sum.plus(dy);
+                    products = products.plus_product::<FMA>(dy, centred);
+                }
+                add_lanes(&mut sums[at..at + count], sum, products);
+            });
         }
+        sums
     }
 }
 
@@ -90,16 +122,9 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// Writes `dz` of some channels of one pixel, from `channel` on.
+    /// `dz` of some channels of one pixel: those from `channel + first` on, at `first` in the slices.
     #[inline(always)]
-    pub fn write<const FMA: bool>(&self, channel: usize, dy: &[f32], z: &[f32], dz: &mut [f32]) {
-        for (first, count) in blocks(dz.len()) {
-            self.some::<FMA>(channel, dy, z, first, count).store_some(dz, first, count);
-        }
-    }
-
-    #[inline(always)]
-    fn some<const FMA: bool>(&self, channel: usize, dy: &[f32], z: &[f32], first: usize, count: usize) -> Lanes {
+    pub fn some<const FMA: bool>(&self, channel: usize, dy: &[f32], z: &[f32], first: usize, count: usize) -> Lanes {
         let of_channel = |v: &[f32]| Lanes::load_some(v, channel + first, count);
         let of_pixel = |v: &[f32]| Lanes::load_some(v, first, count);
         let centred = of_pixel(z).zip(of_channel(&self.mean), |z, mean| z - mean);
@@ -108,12 +133,13 @@ impl Terms {
     }
 }
 
-/// Adds `dz` of a group of images to `dx`.
+/// Adds `dz` of a group of images to `dx`, or fills it.
 pub struct AddGradient<'a> {
     pub terms: &'a Terms,
     pub dy: &'a [f32],
     pub z: &'a [f32],
     pub dx: &'a mut [f32],
+    pub fresh: bool,
 }
 
 impl Kernel for AddGradient<'_> {
@@ -123,10 +149,11 @@ impl Kernel for AddGradient<'_> {
         let channels = self.terms.mean.len();
         let pixels = self.dy.chunks_exact(channels).zip(self.z.chunks_exact(channels));
         for ((dy, z), dx) in pixels.zip(self.dx.chunks_exact_mut(channels)) {
-            for (first, count) in blocks(channels) {
+            each_block!(channels, |first, count| {
                 let more = self.terms.some::<FMA>(0, dy, z, first, count);
-                Lanes::load_some(dx, first, count).plus(more).store_some(dx, first, count);
-            }
+                let old = if self.fresh { Lanes::ZERO } else { Lanes::load_some(dx, first, count) };
+                old.plus(more).store_some(dx, first, count);
+            });
         }
     }
 }

@@ -33,12 +33,13 @@ pub struct AverageBack<'a> {
     pub dx: &'a mut [f32],
     pub dy: &'a [f32],
     pub shares: &'a [f32],
+    pub fresh: bool,
 }
 
 impl Gather for AverageBack<'_> {
     #[inline(always)]
     fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        let mut total = if self.fresh { Lanes::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
         for row in place.rows {
             for column in place.columns {
                 let (_, pixel) = place.meet(row, column);
@@ -88,12 +89,13 @@ pub struct MaximumBack<'a> {
     pub dx: &'a mut [f32],
     pub dy: &'a [f32],
     pub winners: &'a [f32],
+    pub fresh: bool,
 }
 
 impl Gather for MaximumBack<'_> {
     #[inline(always)]
     fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = Lanes::load_some(self.dx, place.at, place.count);
+        let mut total = if self.fresh { Lanes::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
         for row in place.rows {
             for column in place.columns {
                 let (tap, pixel) = place.meet(row, column);

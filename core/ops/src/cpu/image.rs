@@ -1,0 +1,225 @@
+//! Values between operations: their numbers, a normalisation that is still to be applied, and their gradient.
+
+use super::{
+    buffer::Buffer,
+    contiguous,
+    norm::{add, group},
+    simd::{Kernel, Lanes, dispatch, each_block},
+};
+use crate::{
+    OpError, Tensor4,
+    shape::{Dims, elements},
+};
+use dfdx::{
+    shapes::HasShape,
+    tensor::{Cpu, NoneTape, Tape, TensorFromVec},
+};
+use rayon::prelude::*;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Numbers that one task adds.
+const CHUNK: usize = 64 * 1024;
+
+/// A value between two operations on the CPU.
+///
+/// Batch normalisation leaves its input as it is and notes what remains to be done. Operations that read every number
+/// once anyway, as convolutions and sums do, normalise while they read; for the others it is done once, when asked for.
+#[derive(Debug, Clone)]
+pub struct Image {
+    pub(super) dims: Dims,
+    values: Arc<Buffer>,
+    pending: Option<Arc<Pending>>,
+    plain: Arc<OnceLock<Buffer>>,
+    gradient: Option<Slot>,
+}
+
+/// A normalisation `y = (x - mean) factor + shift`, for each channel.
+#[derive(Debug)]
+pub struct Pending {
+    /// Subtracted first.
+    pub mean: Vec<f32>,
+    /// Multiplied with what that left.
+    pub factors: Vec<f32>,
+    /// Added last.
+    pub shift: Vec<f32>,
+}
+
+/// Numbers, and what is to be done to them when they are read.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// Before normalisation.
+    pub values: &'a [f32],
+    /// The normalisation, if there is one.
+    pub pending: Option<&'a Pending>,
+}
+
+impl Image {
+    /// A value with these numbers, whose gradient will be asked for.
+    pub(super) fn new(dims: Dims, values: Buffer) -> Self {
+        Self::pending(dims, Arc::new(values), None)
+    }
+
+    /// A value that is still to be normalised.
+    pub(super) fn pending(dims: Dims, values: Arc<Buffer>, pending: Option<Pending>) -> Self {
+        Self { dims, values, pending: pending.map(Arc::new), plain: Arc::default(), gradient: Some(Slot::default()) }
+    }
+
+    /// A copy of a tensor, without a gradient.
+    pub(super) fn constant(x: &Tensor4<Cpu>) -> Result<Self, OpError> {
+        let x = contiguous("input", x, &mut NoneTape)?;
+        Ok(Self { gradient: None, ..Self::new(*x.shape(), Buffer::read(&x)) })
+    }
+
+    /// A copy of a tensor.
+    pub(super) fn enter<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, tape: &mut T) -> Result<Self, OpError> {
+        let x = contiguous("input", x, tape)?;
+        let image = Self::new(*x.shape(), Buffer::read(&x));
+        if T::OWNS_TAPE {
+            let (slot, input) = (image.slot(), x.ghost());
+            tape.add_backward_op(move |grads| {
+                let total = grads.get_or_alloc_mut(&input)?;
+                if let Some(more) = slot.take() {
+                    total.par_chunks_mut(CHUNK).zip(more.par_chunks(CHUNK)).for_each(|(total, more)| add(total, more));
+                }
+                Ok(())
+            });
+        }
+        Ok(image)
+    }
+
+    /// A tensor of the numbers.
+    pub(super) fn leave<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
+        let made = Cpu::default().try_tensor_from_vec(self.plain().to_vec(), self.dims);
+        let tensor = made.map_err(OpError::device("output"))?;
+        if let (true, Some(slot)) = (T::OWNS_TAPE, self.gradient.clone()) {
+            let output = tensor.ghost();
+            tape.add_backward_op(move |grads| {
+                let dy = grads.get_or_alloc_mut(&output)?;
+                slot.add(dy.len(), |total, fresh| if fresh { total.copy_from_slice(dy) } else { add(total, dy) });
+                Ok(())
+            });
+        }
+        Ok(tensor)
+    }
+
+    /// Where the gradient gathers; one that nobody reads if there is none.
+    pub(super) fn slot(&self) -> Slot {
+        self.gradient.clone().unwrap_or_default()
+    }
+
+    /// Whether somebody asks for the gradient.
+    pub(super) fn wants_gradient(&self) -> bool {
+        self.gradient.is_some()
+    }
+
+    /// The numbers before normalisation, shared.
+    pub(super) fn unnormalised(&self) -> Option<Arc<Buffer>> {
+        self.pending.is_none().then(|| self.values.clone())
+    }
+
+    /// The numbers, to be normalised while they are read unless that has been done already.
+    pub(super) fn source(&self) -> Source<'_> {
+        match self.plain.get() {
+            Some(plain) => Source { values: plain, pending: None },
+            None => Source { values: &self.values, pending: self.pending.as_deref() },
+        }
+    }
+
+    /// The numbers, normalised.
+    pub(super) fn plain(&self) -> &[f32] {
+        let Some(pending) = self.pending.as_deref() else { return &self.values };
+        self.plain.get_or_init(|| {
+            let mut plain = Buffer::stale(elements(self.dims));
+            let groups = plain.par_chunks_mut(group(self.dims)).zip(self.values.par_chunks(group(self.dims)));
+            groups.for_each(|(out, values)| {
+                dispatch(Normalise { out, source: Source { values, pending: Some(pending) }, channels: self.dims.3 });
+            });
+            plain
+        })
+    }
+}
+
+impl<'a> Source<'a> {
+    /// Part of the numbers, whole pixels.
+    pub fn part(self, range: std::ops::Range<usize>) -> Self {
+        Self { values: &self.values[range], ..self }
+    }
+
+    /// The numbers of some channels of a pixel from `at` on, normalised.
+    #[inline(always)]
+    pub fn load<const FMA: bool>(&self, at: usize, channel: usize, count: usize) -> Lanes {
+        let values = Lanes::load_some(self.values, at, count);
+        match self.pending {
+            Some(pending) => pending.apply::<FMA>(values, channel, count),
+            None => values,
+        }
+    }
+}
+
+impl Pending {
+    /// Normalises some channels of a pixel.
+    #[inline(always)]
+    pub fn apply<const FMA: bool>(&self, values: Lanes, channel: usize, count: usize) -> Lanes {
+        let load = |v: &[f32]| Lanes::load_some(v, channel, count);
+        let centred = values.zip(load(&self.mean), |value, mean| value - mean);
+        load(&self.shift).plus_product::<FMA>(centred, load(&self.factors))
+    }
+}
+
+/// Writes the numbers of a source.
+struct Normalise<'a> {
+    out: &'a mut [f32],
+    source: Source<'a>,
+    channels: usize,
+}
+
+impl Kernel for Normalise<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        for (i, out) in self.out.chunks_exact_mut(self.channels).enumerate() {
+            each_block!(self.channels, |first, count| {
+                self.source.load::<FMA>(i * self.channels + first, first, count).store_some(out, first, count);
+            });
+        }
+    }
+}
+
+/// Where the gradient of a value gathers while the backward pass comes to its readers, one after the other.
+///
+/// The first one's contribution is kept as it is, so that nothing is filled with zeros, and a gradient that goes to
+/// several values unchanged is one buffer for all of them.
+#[derive(Debug, Clone, Default)]
+pub struct Slot(Arc<Mutex<Option<Arc<Buffer>>>>);
+
+impl Slot {
+    /// The complete gradient; `None` if no reader had any.
+    pub fn take(&self) -> Option<Arc<Buffer>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Adds a gradient that others may hold too.
+    pub fn share(&self, more: &Arc<Buffer>) {
+        let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(more.clone());
+            return;
+        }
+        drop(slot);
+        self.add(more.len(), |total, _| {
+            total.par_chunks_mut(CHUNK).zip(more.par_chunks(CHUNK)).for_each(|(total, more)| add(total, more));
+        });
+    }
+
+    /// Lets `work(gradient, fresh)` add to the gradient, or fill it if it is fresh: then it holds anything.
+    pub fn add<R>(&self, len: usize, work: impl FnOnce(&mut [f32], bool) -> R) -> R {
+        let (mut total, fresh) = match self.take().map(Arc::try_unwrap) {
+            None => (Buffer::stale(len), true),
+            Some(Ok(own)) => (own, false),
+            Some(Err(shared)) => (Buffer::copy(&shared), false),
+        };
+        let result = work(&mut total, fresh);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(total));
+        result
+    }
+}
