@@ -39,6 +39,8 @@ impl Default for SpaceConfig {
 pub struct TrainConfig {
     /// Passes over the training images.
     pub epochs: usize,
+    /// Steps after which training ends, within an epoch if need be; 0 for all steps of all epochs.
+    pub max_steps: usize,
     /// Images a step.
     pub batch_size: usize,
     /// Consecutive steps that one plan of architectures trains.
@@ -64,6 +66,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 40,
+            max_steps: 0,
             batch_size: 64,
             steps_per_arch: 1,
             lr: 0.05,

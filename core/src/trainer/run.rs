@@ -26,7 +26,7 @@ impl<D: Target> Session<D> {
         let started = Instant::now();
         self.announce(observer)?;
         let mut progress = Progress::default();
-        for epoch in 0..self.config.train.epochs {
+        for epoch in 0..self.epochs() {
             let trained = self.train_epoch(epoch, observer, cancel)?;
             progress.train_s += trained.seconds;
             if trained.complete {
@@ -81,7 +81,7 @@ impl<D: Target> Session<D> {
         for note in self.strategy.notes() {
             observer.observe(&Event::Note(note))?;
         }
-        let (start, epochs) = (self.config.controller_start(), self.config.train.epochs);
+        let (start, epochs) = (self.config.controller_start(), self.epochs());
         if self.controller.samples_per_epoch() > 0 && start >= epochs {
             observer.observe(&Event::Warning(format!(
                 "the controller would start at epoch {start}, but the run ends after epoch {}: it stays untrained \

@@ -52,7 +52,7 @@ impl<D: Target> Session<D> {
 
     /// Plans anew when the current plan has had its steps. Returns the previous architecture where this step should
     /// measure what happens to it.
-    fn next_plan(&mut self) -> Result<Option<Arch>, RunError> {
+    pub(super) fn next_plan(&mut self) -> Result<Option<Arch>, RunError> {
         if self.plan.left > 0 {
             return Ok(None);
         }
@@ -178,7 +178,7 @@ impl<D: Target> Session<D> {
 type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 
 /// `-mean over n of sum over classes of targets * log_softmax(scores)`.
-fn cross_entropy<D: Target, T: Tape<f32, D>>(
+pub(super) fn cross_entropy<D: Target, T: Tape<f32, D>>(
     scores: Matrix<D, T>,
     targets: Matrix<D>,
 ) -> Result<Tensor<(), f32, D, T>, <D as HasErr>::Err> {
@@ -187,7 +187,7 @@ fn cross_entropy<D: Target, T: Tape<f32, D>>(
 }
 
 /// Labels as probabilities `[n, classes]`.
-fn one_hot<D: Target>(device: &D, labels: &[usize], classes: usize) -> Result<Matrix<D>, OpError> {
+pub(super) fn one_hot<D: Target>(device: &D, labels: &[usize], classes: usize) -> Result<Matrix<D>, OpError> {
     let mut values = vec![0.0; labels.len() * classes];
     for (row, label) in values.chunks_mut(classes).zip(labels) {
         row[*label] = 1.0;
