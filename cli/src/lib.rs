@@ -9,9 +9,11 @@
 //! }
 //! ```
 
+mod archive;
 mod args;
 mod commands;
 mod exit;
+mod parallel;
 mod progress;
 mod record;
 mod report;
@@ -47,6 +49,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
     match &cli.command {
         None => run::run(&cli.run),
         Some(Command::Disturbance(args)) => run::disturbance(args),
+        Some(Command::Compare(args)) => commands::compare(args),
+        Some(Command::Truth(args)) => commands::truth(args),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),
         Some(Command::Config(args)) => commands::config(args),

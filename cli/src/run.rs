@@ -3,6 +3,11 @@
 mod device;
 mod signal;
 
+pub use device::Device;
+#[cfg(feature = "cuda")]
+pub use device::cuda;
+pub use signal::cancel;
+
 use crate::args::{DisturbanceArgs, RunArgs};
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::progress::Progress;
@@ -11,7 +16,6 @@ use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::text::{print, say};
 use anyhow::Result;
-use device::Device;
 use nas_core::config::RunConfig;
 use nas_core::data::{self, Dataset};
 use nas_core::event::{Event, Observer};
@@ -41,7 +45,7 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
     let job = Job {
         out: OutDir::plan(args.out.as_deref(), &settings.config)?,
         progress: Progress::new(args.progress),
-        cancel: signal::cancel()?,
+        cancel: cancel()?,
         json: args.json,
         sequence,
         settings,
@@ -50,7 +54,7 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
     match Device::parse(&job.settings.config.device)? {
         Device::Cpu => job.on(dfdx::tensor::Cpu::default()),
         #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => job.on(device::cuda(ordinal)?),
+        Device::Cuda(ordinal) => job.on(cuda(ordinal)?),
     }
 }
 
@@ -105,7 +109,7 @@ impl Job {
 }
 
 /// Records first: what is shown has been written.
-fn both<'a>(recorder: &'a mut Recorder, progress: &'a mut Progress) -> impl Observer + use<'a> {
+pub fn both<'a>(recorder: &'a mut Recorder, progress: &'a mut Progress) -> impl Observer + use<'a> {
     |event: &Event<'_>| {
         recorder.observe(event)?;
         progress.observe(event)

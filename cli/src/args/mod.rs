@@ -1,9 +1,13 @@
 //! The command line.
 
+mod compare;
 mod parse;
 mod run;
+mod truth;
 
+pub use compare::{Budget, CompareArgs};
 pub use run::{Named, ProgressMode, RunArgs};
+pub use truth::TruthArgs;
 
 use crate::exit::HELP;
 use clap::{Args, Parser, Subcommand};
@@ -34,6 +38,10 @@ pub enum Command {
     List(ListArgs),
     /// Train architectures one after another and show what each does to those before it
     Disturbance(Box<DisturbanceArgs>),
+    /// Run several strategies with equal seeds, data and budgets, and write one report
+    Compare(Box<CompareArgs>),
+    /// Train architectures alone, from scratch: the truth that rankings are compared with
+    Truth(Box<TruthArgs>),
     /// Describe a strategy, controller, search space or data set: options, size, how to get it
     Describe(DescribeArgs),
     /// Show, check or exemplify configurations

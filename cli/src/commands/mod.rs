@@ -1,15 +1,19 @@
 //! What the program does beside runs.
 
+mod compare;
 mod components;
 mod config;
 mod describe;
 mod generate;
 mod list;
+mod truth;
 
+pub use compare::compare;
 pub use config::config;
 pub use describe::describe;
 pub use generate::{completions, man};
 pub use list::list;
+pub use truth::truth;
 
 use anyhow::{Result, ensure};
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};

@@ -1,6 +1,7 @@
 //! The program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "clippy takes only functions marked as tests for tests, not their helpers")]
 
+mod compare;
 mod data_errors;
 mod helper;
 mod inspect;
@@ -8,4 +9,5 @@ mod layers;
 mod repeat;
 mod results;
 mod stops;
+mod truth;
 mod usage_errors;
