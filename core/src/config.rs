@@ -176,8 +176,8 @@ pub struct TruthConfig {
     /// Number of distinct random architectures, or `all`; 0 turns it off.
     #[serde(deserialize_with = "text_or_number")]
     pub samples: String,
-    /// A column of the space's truth table, a CSV file, or `auto`: the table's test accuracy on the data set at hand,
-    /// else on CIFAR-10.
+    /// A column of the space's truth table, a CSV file, or `auto`: stand-alone training on the data set at hand where
+    /// that is part of the program, else the table's test accuracy on it, else on CIFAR-10.
     pub table: String,
 }
 

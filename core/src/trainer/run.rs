@@ -46,7 +46,12 @@ impl<D: Target> Session<D> {
         let truth = if progress.interrupted { None } else { self.compare_with_truth(observer, cancel)? };
         progress.interrupted |= cancel.load(Ordering::Relaxed);
         let config = &self.config;
-        let fairness = self.audit.summary().map(|s| Fairness { min: s.min, max: s.max, mean: s.mean });
+        let fairness = self.audit.summary().map(|s| Fairness {
+            min: s.min,
+            max: s.max,
+            mean: s.mean,
+            counts: (0..self.audit.decisions()).filter_map(|d| self.audit.histogram(d)).map(<[u64]>::to_vec).collect(),
+        });
         let telemetry = self.strategy.telemetry().into_iter().chain(self.controller.telemetry()).collect();
         Ok(RunResult {
             r#type: "result".into(),
