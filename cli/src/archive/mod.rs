@@ -2,7 +2,7 @@
 
 mod rows;
 
-pub use rows::ArchRow;
+pub use rows::{ArchRow, MetricRow};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use nas_core::config::RunConfig;
@@ -20,10 +20,27 @@ pub const SCHEMA: u64 = 1;
 pub struct RunFolder {
     /// Its directory.
     pub path: PathBuf,
+    /// Its configuration.
+    pub config: RunConfig,
+    /// `manifest.json`
+    pub manifest: Value,
     /// `result.json`
     pub result: RunResult,
+    /// `metrics.csv`
+    pub metrics: Vec<MetricRow>,
     /// `archs.csv`
     pub archs: Vec<ArchRow>,
+    /// Notes and warnings of the log.
+    pub notes: Vec<String>,
+}
+
+/// A finished sequence of architectures trained one after another.
+#[derive(Debug, Clone)]
+pub struct SequenceFolder {
+    /// Its directory.
+    pub path: PathBuf,
+    /// `result.json`
+    pub result: SequenceResult,
 }
 
 /// What a directory holds.
@@ -32,7 +49,7 @@ pub enum Folder {
     /// A run.
     Run(Box<RunFolder>),
     /// A sequence.
-    Sequence,
+    Sequence(Box<SequenceFolder>),
 }
 
 impl Folder {
@@ -42,16 +59,21 @@ impl Folder {
     /// A directory of something else, of a run that has not come to its end, of another version, or with files that
     /// are damaged; in words that say which.
     pub fn read(path: &Path) -> Result<Self> {
-        finished(path)?;
+        let manifest = finished(path)?;
         let result: Value = json(&path.join("result.json"))?;
         check_schema(&result, "result.json")?;
         if result["type"] == "disturbance" {
-            return typed::<SequenceResult>(result).map(|_| Self::Sequence);
+            let result = typed(result)?;
+            return Ok(Self::Sequence(Box::new(SequenceFolder { path: path.into(), result })));
         }
         Ok(Self::Run(Box::new(RunFolder {
             path: path.into(),
+            config: config(path)?,
+            manifest,
             result: typed(result)?,
+            metrics: rows::read(&path.join("metrics.csv"))?,
             archs: rows::read(&path.join("archs.csv"))?,
+            notes: notes(path),
         })))
     }
 }
@@ -100,4 +122,11 @@ fn json(path: &Path) -> Result<Value> {
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
     serde_json::from_value(value).context("result.json is damaged")
+}
+
+/// What the log tells; a log that cannot be read tells nothing.
+fn notes(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path.join("log.jsonl")).unwrap_or_default();
+    let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    entries.filter_map(|entry| entry["message"].as_str().map(Into::into)).collect()
 }

@@ -5,6 +5,21 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
+/// A row of `metrics.csv`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct MetricRow {
+    /// Steps done.
+    pub step: u64,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// `train`, `probe`, `controller` or `strategy`.
+    pub split: String,
+    /// Its name.
+    pub metric: String,
+    /// Its value.
+    pub value: f64,
+}
+
 /// A row of `archs.csv`.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ArchRow {

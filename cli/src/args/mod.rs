@@ -40,6 +40,10 @@ pub enum Command {
     Disturbance(Box<DisturbanceArgs>),
     /// Run several strategies with equal seeds, data and budgets, and write one report
     Compare(Box<CompareArgs>),
+    /// Write one HTML report of run directories, or rebuild that of a comparison
+    Report(ReportArgs),
+    /// Write the metrics of a run for other programs
+    Export(ExportArgs),
     /// Train architectures alone, from scratch: the truth that rankings are compared with
     Truth(Box<TruthArgs>),
     /// Describe a strategy, controller, search space or data set: options, size, how to get it
@@ -114,6 +118,28 @@ pub enum ConfigCommand {
         /// The file
         file: PathBuf,
     },
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Directory of a finished run
+    #[arg(value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
+    pub run: PathBuf,
+    /// Write TensorBoard event files into this directory
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub tensorboard: PathBuf,
+}
+
+/// `report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Directories of runs, sequences or comparisons
+    #[arg(required = true, value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
+    pub runs: Vec<PathBuf>,
+    /// Where report.html and figures/ go [default: the only directory given, else `report`]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
 }
 
 /// `completions`

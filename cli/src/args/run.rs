@@ -93,6 +93,9 @@ pub struct RunArgs {
     /// Run directory, new or empty [default: runs/DATE-TIME-STRATEGY-SPACE-sSEED]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub out: Option<PathBuf>,
+    /// Also write TensorBoard event files into this directory, one below it for each run of a comparison
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub tensorboard: Option<PathBuf>,
     /// Print the result as one JSON object instead of tables
     #[arg(long, help_heading = "Output")]
     pub json: bool,

@@ -51,7 +51,7 @@ fn a_comparison_leaves_runs_figures_and_differences() {
     assert_eq!(passes, ["12"; 6]);
     let text = read(dir, "c/comparison.csv");
     for row in
-        ["plain,truth_tau,,higher,2,", "(parameters),truth_tau,", "(random search of 10),found_truth,%,higher,2,"]
+        ["plain,truth_tau,,higher,2,", "(parameters),truth_tau,", "(random search of 10),predicted_truth,%,higher,2,"]
     {
         assert!(text.contains(row), "{row} in {text}");
     }

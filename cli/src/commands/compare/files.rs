@@ -2,9 +2,10 @@
 
 use super::budget::Length;
 use super::figures::{Better, COSTS, FIGURES};
-use super::statistics::{Group, Row};
+use super::statistics::{self, Group, Row};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -12,7 +13,7 @@ use std::path::Path;
 pub struct Comparison {
     /// The variants with their runs.
     pub groups: Vec<Group>,
-    /// Their lengths.
+    /// Their planned lengths; none for runs that were not made together.
     pub lengths: Vec<Length>,
     /// What the runs have equal amounts of.
     pub budget: String,
@@ -22,9 +23,20 @@ pub struct Comparison {
     pub baselines: Vec<Row>,
     /// Sentences that belong to the numbers.
     pub notes: Vec<String>,
+    /// Names of the directories of sequences, by label.
+    pub sequences: BTreeMap<String, String>,
 }
 
 impl Comparison {
+    /// Computes the figures of some runs.
+    pub fn new(groups: Vec<Group>, lengths: Vec<Length>, budget: String, mut notes: Vec<String>) -> Self {
+        let seeds = groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
+        notes.extend(statistics::seeds_note(seeds).filter(|_| groups.len() > 1));
+        let rows = statistics::rows(&groups);
+        let baselines = groups.first().map(statistics::baselines).unwrap_or_default();
+        Self { groups, lengths, budget, rows, baselines, notes, sequences: BTreeMap::new() }
+    }
+
     /// Writes `runs.csv`, `comparison.csv`, `costs.csv` and `comparison.json` into a directory.
     ///
     /// # Errors
@@ -57,7 +69,7 @@ impl Comparison {
                 let result = &run.result;
                 let found = result.best.as_ref().map_or("", |best| &best.arch);
                 let start = [group.label.clone(), result.strategy.clone(), result.seed.to_string(), found.into()];
-                csv.write_record(start.into_iter().chain(figures().map(|f| number((f.of)(result)))))?;
+                csv.write_record(start.into_iter().chain(figures().map(|f| number((f.of)(run)))))?;
             }
         }
         Ok(String::from_utf8(csv.into_inner()?)?)
@@ -65,7 +77,8 @@ impl Comparison {
 
     /// The comparison as one object.
     pub fn json(&self) -> Value {
-        let strategies = self.groups.iter().zip(&self.lengths).map(|(group, length)| {
+        let strategies = self.groups.iter().enumerate().map(|(number, group)| {
+            let length = self.lengths.get(number);
             let of = self.rows.iter().filter(|row| row.label == group.label);
             let figures: Map<String, Value> = of.map(|row| (row.figure.key.into(), figure(row))).collect();
             let seeds: Vec<u64> = group.runs.iter().map(|run| run.result.seed).collect();
@@ -73,7 +86,7 @@ impl Comparison {
             let dirs: Vec<String> = group.runs.iter().filter_map(|run| run.path.file_name()).map(text).collect();
             json!({
                 "label": group.label, "strategy": strategy, "n": group.runs.len(), "seeds": seeds, "length": length,
-                "figures": figures, "runs": dirs,
+                "figures": figures, "runs": dirs, "sequence": self.sequences.get(&group.label),
             })
         });
         let baseline = |row: &Row| json!({"label": row.label, "figure": row.figure.key, "value": figure(row)});

@@ -8,9 +8,10 @@ mod statistics;
 mod table;
 mod variant;
 
-use crate::archive::Folder;
+use crate::archive::{Folder, SequenceFolder};
 use crate::args::{Budget, CompareArgs};
 use crate::exit::{ExitStatus, UsageError};
+use crate::html::Report;
 use crate::parallel::{Share, in_order};
 use crate::progress::Live;
 use crate::run::{Device, cancel};
@@ -18,19 +19,21 @@ use crate::settings::Settings;
 use crate::text::print;
 use anyhow::{Context, Result};
 use budget::{Length, lengths};
-use files::Comparison;
+pub use figures::{COSTS, FIGURES, Figure};
+pub use files::Comparison;
 use nas_core::config::RunConfig;
 use nas_core::data::{self, Dataset};
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session, StepCost, reset_peak_rss};
 use runs::{Planned, cancelled};
-use statistics::Group;
+pub use statistics::{Group, Row};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
+pub use table::{difference as difference_text, is_best, value as value_text};
 use variant::Variant;
 
 /// How long a variant is measured where times are to be equal.
@@ -104,13 +107,12 @@ impl Job<'_> {
     fn on<D: Target>(self, device: Make<'_, D>) -> Result<ExitStatus> {
         let share = Share::new(self.args.jobs.into(), self.settings[0].config.threads);
         let costs = self.costs(device)?;
-        let planned_for = |lengths: &[Length]| self.plan(lengths);
         let seconds = match self.args.budget {
             Budget::Time => self.seconds(share, device)?,
             _ => Vec::new(),
         };
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds);
-        let planned = planned_for(&lengths)?;
+        let planned = self.plan(&lengths)?;
         let mut missing = Vec::new();
         for run in &planned {
             if !run.is_done()? {
@@ -123,8 +125,14 @@ impl Job<'_> {
         let whole = self.make(share, &missing, device)?;
         let unmatched = if whole { self.sequences(share, device)? } else { Some(Vec::new()) };
         let (true, Some(unmatched)) = (whole, unmatched) else { return Ok(ExitStatus::Interrupted) };
-        let comparison = self.collect(&planned, lengths, unmatched)?;
+        let mut comparison = self.collect(&planned, lengths, unmatched)?;
+        let (sequences, problems) = (self.matrices(), Vec::new());
+        let name = |(label, folder): &(String, SequenceFolder)| {
+            Some((label.clone(), folder.path.file_name()?.to_string_lossy().into_owned()))
+        };
+        comparison.sequences = sequences.iter().filter_map(name).collect();
         comparison.write(&self.out)?;
+        Report { comparison: &comparison, sequences, problems }.write(&self.out)?;
         self.show(&comparison)?;
         Ok(ExitStatus::Success)
     }
@@ -172,8 +180,10 @@ impl Job<'_> {
             for (variant, length) in self.variants.iter().zip(lengths) {
                 let mut settings = variant.settings(&self.args.run, seed)?;
                 length.apply(&mut settings.config);
-                let dir = self.out.join("runs").join(format!("{}-s{seed}", variant.slug()));
-                planned.push(Planned { label: variant.label.clone(), seed, settings, dir });
+                let name = format!("{}-s{seed}", variant.slug());
+                let dir = self.out.join("runs").join(&name);
+                let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
+                planned.push(Planned { label: variant.label.clone(), seed, settings, dir, tensorboard });
             }
         }
         Ok(planned)
@@ -214,7 +224,8 @@ impl Job<'_> {
             settings.config.train.epochs = self.args.sequence_epochs.into();
             settings.config.train.max_steps = 0;
             let dir = self.out.join("sequences").join(variant.slug());
-            let run = Planned { label: variant.label.clone(), seed: settings.config.seed, settings, dir };
+            let run =
+                Planned { label: variant.label.clone(), seed: settings.config.seed, settings, dir, tensorboard: None };
             if !run.is_done()? {
                 planned.push(run);
             }
@@ -267,10 +278,17 @@ impl Job<'_> {
             }
         }
         notes.extend(unmatched);
-        notes.extend(statistics::seeds_note(self.args.seeds.into()));
         let budget = format!("{:?}", self.args.budget).to_lowercase();
-        let (rows, baselines) = (statistics::rows(&groups), statistics::baselines(&groups[0]));
-        Ok(Comparison { groups, lengths, budget, rows, baselines, notes })
+        Ok(Comparison::new(groups, lengths, budget, notes))
+    }
+
+    /// The sequences that could be made.
+    fn matrices(&self) -> Vec<(String, SequenceFolder)> {
+        let read = |variant: &Variant| match Folder::read(&self.out.join("sequences").join(variant.slug())) {
+            Ok(Folder::Sequence(folder)) => Some((variant.label.clone(), *folder)),
+            _ => None,
+        };
+        self.variants.iter().filter(|_| self.args.sequence > 0).filter_map(read).collect()
     }
 
     fn show(&self, comparison: &Comparison) -> Result<()> {

@@ -28,6 +28,8 @@ pub struct Planned {
     pub settings: Settings,
     /// Its directory.
     pub dir: PathBuf,
+    /// Where its TensorBoard events go.
+    pub tensorboard: Option<PathBuf>,
 }
 
 impl Planned {
@@ -65,7 +67,8 @@ impl Planned {
         if self.dir.exists() {
             fs::remove_dir_all(&self.dir).with_context(|| format!("cannot clear {}", self.dir.display()))?;
         }
-        let mut recorder = Recorder::create(OutDir::Given(self.dir.clone()), &self.settings)?;
+        let mut recorder = Recorder::create(OutDir::Given(self.dir.clone()), &self.settings)?
+            .with_tensorboard(self.tensorboard.as_deref())?;
         let mut progress = Progress::labelled(format!("{} seed {}", self.label, self.seed), mode, live);
         let outcome = work(&mut both(&mut recorder, &mut progress));
         match outcome {

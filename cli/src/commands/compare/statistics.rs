@@ -63,7 +63,7 @@ pub fn rows(groups: &[Group]) -> Vec<Row> {
 }
 
 fn row(group: &Group, first: &Group, figure: &'static Figure) -> Option<Row> {
-    let values: Vec<f64> = group.runs.iter().filter_map(|run| (figure.of)(&run.result)).collect();
+    let values: Vec<f64> = group.runs.iter().filter_map(|run| (figure.of)(run)).collect();
     let summary = Summary::of(&values).ok()?;
     let mean = |drawn: &[usize]| Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64);
     let interval = match figure.key {
@@ -87,7 +87,7 @@ fn pairs<'a>(group: &'a Group, first: &'a Group) -> Vec<(&'a RunFolder, &'a RunF
 
 fn difference(group: &Group, first: &Group, figure: &Figure) -> Option<Difference> {
     let pairs = pairs(group, first);
-    let values = pairs.iter().filter_map(|(a, b)| Some(((figure.of)(&a.result)?, (figure.of)(&b.result)?)));
+    let values = pairs.iter().filter_map(|(a, b)| Some(((figure.of)(a)?, (figure.of)(b)?)));
     let (a, b): (Vec<f64>, Vec<f64>) = values.unzip();
     let found = paired_difference(&a, &b, DEFAULT_RESAMPLES, &mut rng(figure)).ok()?;
     let interval = if figure.key == "truth_tau" { tau_difference_interval(&pairs) } else { found.interval };
@@ -153,10 +153,10 @@ pub fn baselines(first: &Group) -> Vec<Row> {
     };
     add("(parameters)", "truth_tau", &|run| run.result.truth.as_ref()?.baselines.params);
     add("(multiply-adds)", "truth_tau", &|run| run.result.truth.as_ref()?.baselines.macs);
-    add("(parameters)", "found_truth", &largest);
-    add("(a random architecture)", "found_truth", &|run| expected_best(&against_truth(run).1, 1));
-    add("(random search of 10)", "found_truth", &|run| expected_best(&against_truth(run).1, 10));
-    add("(best of the sample)", "found_truth", &|run| against_truth(run).1.into_iter().reduce(f64::max));
+    add("(parameters)", "predicted_truth", &largest);
+    add("(a random architecture)", "predicted_truth", &|run| expected_best(&against_truth(run).1, 1));
+    add("(random search of 10)", "predicted_truth", &|run| expected_best(&against_truth(run).1, 10));
+    add("(best of the sample)", "predicted_truth", &|run| against_truth(run).1.into_iter().reduce(f64::max));
     rows
 }
 

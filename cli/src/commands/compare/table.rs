@@ -15,12 +15,18 @@ const COLUMNS: [&str; 8] = [
     "rank_stability",
     "immediate_abs_loss",
     "truth_tau",
-    "found_truth",
+    "predicted_truth",
     "train_s",
 ];
 /// The rows of the second table.
-const COMPARED: [&str; 6] =
-    ["probe_accuracy", "disturbance_second_half", "rank_stability", "immediate_abs_loss", "truth_tau", "found_truth"];
+const COMPARED: [&str; 6] = [
+    "probe_accuracy",
+    "disturbance_second_half",
+    "rank_stability",
+    "immediate_abs_loss",
+    "truth_tau",
+    "predicted_truth",
+];
 
 /// Both tables and the notes.
 pub fn show(comparison: &Comparison, dir: &Path) -> String {
@@ -131,7 +137,7 @@ pub fn difference(difference: &Difference, decimals: usize) -> String {
 /// A table as wide as the terminal; attributes only where there is one and `NO_COLOR` is not set.
 fn empty() -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_content_arrangement(ContentArrangement::Dynamic);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
     let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     if plain || !std::io::stdout().is_terminal() {
         table.force_no_tty().set_width(160);
