@@ -9,15 +9,19 @@
 //! }
 //! ```
 
+mod archive;
 mod args;
 mod bench;
 mod commands;
 mod exit;
+mod html;
+mod parallel;
 mod progress;
 mod record;
 mod report;
 mod run;
 mod settings;
+mod tensorboard;
 mod text;
 
 pub use args::Cli;
@@ -49,6 +53,10 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
         None => run::run(&cli.run),
         Some(Command::Disturbance(args)) => run::disturbance(args),
         Some(Command::Bench(args)) => bench::bench(args),
+        Some(Command::Compare(args)) => commands::compare(args),
+        Some(Command::Report(args)) => commands::report(args),
+        Some(Command::Export(args)) => commands::export(args),
+        Some(Command::Truth(args)) => commands::truth(args),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),
         Some(Command::Config(args)) => commands::config(args),

@@ -21,6 +21,7 @@ use nas_core::data::{self, Dataset};
 use nas_core::event::{Event, Observer};
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -51,6 +52,7 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
         progress: Progress::new(args.progress),
         cancel: cancel()?,
         json: args.json,
+        tensorboard: args.tensorboard.clone(),
         sequence,
         settings,
     };
@@ -69,6 +71,7 @@ struct Job {
     progress: Progress,
     cancel: &'static AtomicBool,
     json: bool,
+    tensorboard: Option<PathBuf>,
     /// How many architectures to train one after another; a run otherwise.
     sequence: Option<usize>,
 }
@@ -95,7 +98,7 @@ impl Job {
         if self.cancel.load(Ordering::Relaxed) {
             return Ok(ExitStatus::Interrupted);
         }
-        let mut recorder = Recorder::create(self.out, &self.settings)?;
+        let mut recorder = Recorder::create(self.out, &self.settings)?.with_tensorboard(self.tensorboard.as_deref())?;
         self.progress.say(&format!("writing to {}", recorder.dir().display()));
         let outcome = work(session, &mut both(&mut recorder, &mut self.progress), self.cancel);
         drop(self.progress);
@@ -113,7 +116,7 @@ impl Job {
 }
 
 /// Records first: what is shown has been written.
-fn both<'a>(recorder: &'a mut Recorder, progress: &'a mut Progress) -> impl Observer + use<'a> {
+pub fn both<'a>(recorder: &'a mut Recorder, progress: &'a mut Progress) -> impl Observer + use<'a> {
     |event: &Event<'_>| {
         recorder.observe(event)?;
         progress.observe(event)

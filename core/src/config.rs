@@ -41,6 +41,8 @@ impl Default for SpaceConfig {
 pub struct TrainConfig {
     /// Passes over the training images.
     pub epochs: usize,
+    /// Steps after which training ends, within an epoch if need be; 0 for all steps of all epochs.
+    pub max_steps: usize,
     /// Images a step.
     pub batch_size: usize,
     /// Consecutive steps that one plan of architectures trains.
@@ -66,6 +68,7 @@ impl Default for TrainConfig {
     fn default() -> Self {
         Self {
             epochs: 40,
+            max_steps: 0,
             batch_size: 64,
             steps_per_arch: 1,
             lr: 0.05,
@@ -175,8 +178,8 @@ pub struct TruthConfig {
     /// Number of distinct random architectures, or `all`; 0 turns it off.
     #[serde(deserialize_with = "text_or_number")]
     pub samples: String,
-    /// A column of the space's truth table, a CSV file, or `auto`: the table's test accuracy on the data set at hand,
-    /// else on CIFAR-10.
+    /// A column of the space's truth table, a CSV file, or `auto`: stand-alone training on the data set at hand where
+    /// that is part of the program, else the table's test accuracy on it, else on CIFAR-10.
     pub table: String,
 }
 

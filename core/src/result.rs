@@ -200,6 +200,9 @@ pub struct Fairness {
     pub max: u64,
     /// Mean.
     pub mean: f64,
+    /// Of every choice of every decision.
+    #[serde(default)]
+    pub counts: Vec<Vec<u64>>,
 }
 
 /// Architectures trained one after another. Accuracies in percent.

@@ -1,11 +1,15 @@
 //! The command line.
 
 mod bench;
+mod compare;
 mod parse;
 mod run;
+mod truth;
 
 pub use bench::BenchArgs;
+pub use compare::{Budget, CompareArgs};
 pub use run::{Named, ProgressMode, RunArgs};
+pub use truth::TruthArgs;
 
 use crate::exit::HELP;
 use clap::{Args, Parser, Subcommand};
@@ -38,6 +42,14 @@ pub enum Command {
     Disturbance(Box<DisturbanceArgs>),
     /// Time training steps of strategies and spaces side by side, on random images
     Bench(Box<BenchArgs>),
+    /// Run several strategies with equal seeds, data and budgets, and write one report
+    Compare(Box<CompareArgs>),
+    /// Write one HTML report of run directories, or rebuild that of a comparison
+    Report(ReportArgs),
+    /// Write the metrics of a run for other programs
+    Export(ExportArgs),
+    /// Train architectures alone, from scratch: the truth that rankings are compared with
+    Truth(Box<TruthArgs>),
     /// Describe a strategy, controller, search space or data set: options, size, how to get it
     Describe(DescribeArgs),
     /// Show, check or exemplify configurations
@@ -110,6 +122,28 @@ pub enum ConfigCommand {
         /// The file
         file: PathBuf,
     },
+}
+
+/// `export`
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// Directory of a finished run
+    #[arg(value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
+    pub run: PathBuf,
+    /// Write TensorBoard event files into this directory
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub tensorboard: PathBuf,
+}
+
+/// `report`
+#[derive(Debug, Args)]
+pub struct ReportArgs {
+    /// Directories of runs, sequences or comparisons
+    #[arg(required = true, value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
+    pub runs: Vec<PathBuf>,
+    /// Where report.html and figures/ go [default: the only directory given, else `report`]
+    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
+    pub out: Option<PathBuf>,
 }
 
 /// `completions`

@@ -77,6 +77,9 @@ pub struct RunArgs {
     /// Architectures whose ranking is compared with stand-alone training: a number, `all`, or 0 for none
     #[arg(long, value_name = "N|all", value_parser = samples, help_heading = "Measurement")]
     pub truth_samples: Option<String>,
+    /// The truth: a column of the space's table, a CSV file of `nas-train truth`, or `auto`
+    #[arg(long, value_name = "COLUMN|FILE.csv", value_hint = ValueHint::FilePath, help_heading = "Measurement")]
+    pub truth: Option<String>,
     /// Batch-norm statistics for evaluation with shared weights
     #[arg(long, value_name = "MODE", value_parser = ["batch", "recalibrate", "running"], help_heading = "Measurement")]
     pub bn: Option<String>,
@@ -91,6 +94,9 @@ pub struct RunArgs {
     /// Run directory, new or empty [default: runs/DATE-TIME-STRATEGY-SPACE-sSEED]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
     pub out: Option<PathBuf>,
+    /// Also write TensorBoard event files into this directory, one below it for each run of a comparison
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]
+    pub tensorboard: Option<PathBuf>,
     /// Print the result as one JSON object instead of tables
     #[arg(long, help_heading = "Output")]
     pub json: bool,
@@ -152,6 +158,7 @@ impl RunArgs {
             ("probes", "probes.count", whole(self.probes)),
             ("interval", "probes.interval", whole(self.interval)),
             ("truth-samples", "truth.samples", text(&self.truth_samples)),
+            ("truth", "truth.table", text(&self.truth)),
             ("bn", "eval.bn", text(&self.bn)),
         ]
         .into_iter()
@@ -187,7 +194,7 @@ mod tests {
         }
         let line = "--strategy a --controller b --space c --width 1 --cells 2 --controller-start 3 --data d --data-dir e \
                     --limit-train 4 --limit-valid 5 --epochs 6 --steps-per-arch 7 --batch-size 8 --lr 9 --lr-schedule \
-                    cosine --seed 10 --threads 11 --device f --probes 12 --interval 13 --truth-samples all --bn running";
+                    cosine --seed 10 --threads 11 --device f --probes 12 --interval 13 --truth-samples all --truth g --bn running";
         let cli = Cli::parse_from(["nas-train"].into_iter().chain(line.split_whitespace()));
         let mut table = Table::new();
         for option in cli.run.named() {

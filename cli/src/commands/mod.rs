@@ -1,15 +1,23 @@
 //! What the program does beside runs.
 
+mod compare;
 mod components;
 mod config;
 mod describe;
+mod export;
 mod generate;
 mod list;
+mod report;
+mod truth;
 
+pub use compare::{COSTS, Comparison, FIGURES, Figure, Group, Row, compare, difference_text, is_best, value_text};
 pub use config::config;
 pub use describe::describe;
+pub use export::export;
 pub use generate::{completions, man};
 pub use list::list;
+pub use report::report;
+pub use truth::truth;
 
 use anyhow::{Result, ensure};
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};

@@ -1,7 +1,7 @@
 //! Progress as a bar, for terminals.
 
 use super::Position;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::time::Duration;
 
 /// A bar on the last line of the terminal, which goes away when it is dropped.
@@ -14,7 +14,16 @@ pub struct Bar {
 impl Bar {
     /// A bar without a position yet.
     pub fn new() -> Self {
-        let bar = ProgressBar::new(0).with_style(style("{spinner}"));
+        Self::on(ProgressBar::new(0))
+    }
+
+    /// One of several bars.
+    pub fn within(bars: &MultiProgress) -> Self {
+        Self::on(bars.add(ProgressBar::new(0)))
+    }
+
+    fn on(bar: ProgressBar) -> Self {
+        bar.set_style(style("{spinner}"));
         bar.enable_steady_tick(Duration::from_millis(250));
         Self { bar, started: false }
     }

@@ -7,16 +7,32 @@ mod plain;
 use crate::args::ProgressMode;
 use crate::text::{duration, short};
 use bar::Bar;
+use indicatif::MultiProgress;
 use meter::Meter;
 use nas_core::event::{Evaluated, Evaluating, Event, Observer, Phase, Purpose, Start, StepDone};
 use plain::Plain;
 use std::io::{self, IsTerminal};
 use std::time::Instant;
 
+/// The bars of several runs at once, below each other.
+#[derive(Debug, Clone, Default)]
+pub struct Live(MultiProgress);
+
+impl Live {
+    /// Tells a sentence above the bars.
+    pub fn say(&self, line: &str) {
+        if self.0.println(line).is_err() || !io::stderr().is_terminal() {
+            crate::text::say(line);
+        }
+    }
+}
+
 /// Shows the events of a run.
 pub struct Progress {
     meter: Meter,
     display: Display,
+    /// Which of several runs it is; its notes are then left to its log.
+    label: Option<String>,
 }
 
 enum Display {
@@ -44,7 +60,17 @@ impl Progress {
             ProgressMode::Auto | ProgressMode::Bar if io::stderr().is_terminal() => Display::Bar(Bar::new()),
             _ => Display::Plain(Plain::new(io::stderr(), Instant::now())),
         };
-        Self { meter: Meter::default(), display }
+        Self { meter: Meter::default(), display, label: None }
+    }
+
+    /// Progress of one of several runs.
+    pub fn labelled(label: String, mode: ProgressMode, live: &Live) -> Self {
+        let progress = Self::new(mode);
+        let display = match progress.display {
+            Display::Bar(_) => Display::Bar(Bar::within(&live.0)),
+            other => other,
+        };
+        Self { display, label: Some(label), ..progress }
     }
 
     /// Tells a sentence.
@@ -56,9 +82,16 @@ impl Progress {
         }
     }
 
+    /// Shows how many of some pieces of work are done, and for how many seconds the rest will take.
+    pub fn count(&mut self, what: &str, done: usize, total: usize, details: &str, left: f64) {
+        let details = format!("{details}, {} left", duration(left));
+        self.show(&Position { phase: what.into(), done: done as u64, total: total as u64, details });
+    }
+
     /// Warnings are told even where no progress is.
     fn warn(&mut self, text: &str) {
-        let line = format!("warning: {text}");
+        let label = self.label.as_ref().map(|label| format!("{label}: ")).unwrap_or_default();
+        let line = format!("warning: {label}{text}");
         match self.display {
             Display::None => crate::text::say(&line),
             _ => self.say(&line),
@@ -66,6 +99,11 @@ impl Progress {
     }
 
     fn show(&mut self, position: &Position) {
+        let labelled = self.label.as_ref().map(|label| {
+            let phase = format!("{label}: {}", position.phase);
+            Position { phase, ..position.clone() }
+        });
+        let position = labelled.as_ref().unwrap_or(position);
         match &mut self.display {
             Display::Bar(bar) => bar.show(position),
             Display::Plain(plain) => plain.show(position, Instant::now()),
@@ -79,9 +117,15 @@ impl Observer for Progress {
         match event {
             Event::Start(start) => {
                 self.meter.start(start.clone(), Instant::now());
-                self.say(&summary(start));
+                if self.label.is_none() {
+                    self.say(&summary(start));
+                }
             }
-            Event::Note(text) => self.say(text),
+            Event::Note(text) => {
+                if self.label.is_none() {
+                    self.say(text);
+                }
+            }
             Event::Warning(text) => self.warn(text),
             Event::Step(done) => {
                 self.meter.step(done, Instant::now());

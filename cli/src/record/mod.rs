@@ -10,6 +10,7 @@ pub use dir::OutDir;
 use crate::exit::chained;
 use crate::report::Outcome;
 use crate::settings::Settings;
+use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use csv_file::CsvFile;
 use log::Log;
@@ -30,6 +31,7 @@ pub struct Recorder {
     archs: CsvFile,
     timings: CsvFile,
     log: Log,
+    events: Option<EventFile>,
     at: Place,
 }
 
@@ -62,10 +64,19 @@ impl Recorder {
             )?,
             timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "metric", "value"])?,
             log: Log::create(dir.join("log.jsonl"))?,
+            events: None,
             at: Place::default(),
             manifest,
             dir,
         })
+    }
+
+    /// Also writes the metrics as TensorBoard events into a directory, if one is given.
+    ///
+    /// # Errors
+    /// A directory or file that cannot be written.
+    pub fn with_tensorboard(self, dir: Option<&Path>) -> Result<Self> {
+        Ok(Self { events: dir.map(EventFile::create).transpose()?, ..self })
     }
 
     /// Where everything is.
@@ -106,6 +117,9 @@ impl Recorder {
 
     fn metric(&mut self, split: &str, name: &str, value: f64) -> io::Result<()> {
         let Place { step, epoch, .. } = self.at;
+        if let Some(events) = &mut self.events {
+            events.scalar(&format!("{split}/{name}"), step, value)?;
+        }
         self.metrics.row(&[&step.to_string(), &epoch.to_string(), split, name, &value.to_string()])
     }
 

@@ -33,6 +33,14 @@ impl Settings {
     /// # Errors
     /// A file that cannot be read, unknown keys or names, values of the wrong kind or out of range.
     pub fn resolve(args: &RunArgs) -> Result<Self> {
+        Self::resolve_with(args, &[])
+    }
+
+    /// Merges the layers of a command line with assignments over all of them.
+    ///
+    /// # Errors
+    /// See [`resolve`](Self::resolve).
+    pub fn resolve_with(args: &RunArgs, assignments: &[String]) -> Result<Self> {
         let mut layers = Vec::new();
         layers.extend(args.config.as_deref().map(Layer::file).transpose()?);
         for assignment in &args.set {
@@ -40,6 +48,9 @@ impl Settings {
         }
         for named in args.named() {
             layers.extend(Layer::flag(named)?);
+        }
+        for assignment in assignments {
+            layers.push(Layer::set(assignment)?);
         }
         Self::merge(layers)
     }

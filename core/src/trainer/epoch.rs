@@ -26,7 +26,7 @@ struct Sums {
 }
 
 impl<D: Target> Session<D> {
-    /// Trains all batches of an epoch; stops after the step at hand when `cancel` becomes true.
+    /// Trains all batches of an epoch, or those that the run still has; stops after the step at hand when `cancel` becomes true.
     pub(super) fn train_epoch(
         &mut self,
         epoch: usize,
@@ -37,6 +37,9 @@ impl<D: Target> Session<D> {
         let mut sums = Sums::default();
         let mut complete = true;
         for batch in self.loader.epoch(epoch as u64, 0)? {
+            if self.steps == self.total_steps {
+                break;
+            }
             if cancel.load(Ordering::Relaxed) {
                 complete = false;
                 break;

@@ -149,14 +149,14 @@ impl<D: Backend> Evaluator<D> {
 
 /// Loss and hits of one architecture, summed over images.
 #[derive(Debug, Clone, Default)]
-struct Tally {
+pub(super) struct Tally {
     correct: usize,
     loss: f64,
     images: usize,
 }
 
 impl Tally {
-    fn add<D: Backend>(&mut self, scores: &Tensor4<D>, labels: &[usize]) {
+    pub(super) fn add<D: Backend>(&mut self, scores: &Tensor4<D>, labels: &[usize]) {
         let scores = D::to_host(scores);
         let classes = scores.len() / labels.len();
         for (row, label) in scores.chunks(classes).zip(labels) {
@@ -166,7 +166,7 @@ impl Tally {
         self.images += labels.len();
     }
 
-    fn means(&self) -> Observation {
+    pub(super) fn means(&self) -> Observation {
         let images = self.images as f64;
         Observation { loss: self.loss / images, accuracy: 100.0 * self.correct as f64 / images }
     }

@@ -27,7 +27,7 @@ impl<D: Target> Session<D> {
         self.announce(observer)?;
         self.warn(observer)?;
         let mut progress = Progress::default();
-        for epoch in 0..self.config.train.epochs {
+        for epoch in 0..self.epochs() {
             let trained = self.train_epoch(epoch, observer, cancel)?;
             progress.train_s += trained.seconds;
             if trained.complete {
@@ -47,7 +47,12 @@ impl<D: Target> Session<D> {
         let truth = if progress.interrupted { None } else { self.compare_with_truth(observer, cancel)? };
         progress.interrupted |= cancel.load(Ordering::Relaxed);
         let config = &self.config;
-        let fairness = self.audit.summary().map(|s| Fairness { min: s.min, max: s.max, mean: s.mean });
+        let fairness = self.audit.summary().map(|s| Fairness {
+            min: s.min,
+            max: s.max,
+            mean: s.mean,
+            counts: (0..self.audit.decisions()).filter_map(|d| self.audit.histogram(d)).map(<[u64]>::to_vec).collect(),
+        });
         let telemetry = self.strategy.telemetry().into_iter().chain(self.controller.telemetry()).collect();
         Ok(RunResult {
             r#type: "result".into(),
@@ -87,7 +92,7 @@ impl<D: Target> Session<D> {
     }
 
     fn warn(&self, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let (start, epochs) = (self.config.controller_start(), self.config.train.epochs);
+        let (start, epochs) = (self.config.controller_start(), self.epochs());
         if self.controller.samples_per_epoch() > 0 && start >= epochs {
             observer.observe(&Event::Warning(format!(
                 "the controller would start at epoch {start}, but the run ends after epoch {}: it stays untrained \

@@ -27,6 +27,7 @@ impl<D: Target> Sequence<D> {
         let mut config = config.clone();
         config.probes.count = 0;
         config.truth.samples = "0".into();
+        config.train.max_steps = 0;
         let epochs = config.train.epochs;
         // One plan lasts as long as one architecture is trained.
         let mut session = Session::with_steps(&config, dataset, device, n * epochs, |batches| batches * epochs)?;

@@ -94,7 +94,10 @@ impl<D: Target> Session<D> {
         let loader = Loader::new(dataset.clone(), &split.train, normalise.clone(), augment, batch_size, streams)?;
 
         let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
-        let total_steps = (epochs * loader.batches()) as u64;
+        let total_steps = match config.train.max_steps {
+            0 => epochs * loader.batches(),
+            most => most.min(epochs * loader.batches()),
+        } as u64;
         let steps_per_arch = steps_per_arch(loader.batches());
         let context = StrategyContext {
             space: space.clone(),
@@ -150,10 +153,15 @@ impl<D: Target> Session<D> {
         })
     }
 
+    /// Epochs of the run, the last one possibly cut short.
+    pub(super) fn epochs(&self) -> usize {
+        self.total_steps.div_ceil(self.loader.batches() as u64) as usize
+    }
+
     /// The size of the run.
     pub fn size(&self) -> Start {
         Start {
-            epochs: self.config.train.epochs,
+            epochs: self.epochs(),
             steps_per_epoch: self.loader.batches(),
             train_images: self.loader.images(),
             eval_images: self.evaluator.images(),

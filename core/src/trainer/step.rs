@@ -173,7 +173,7 @@ impl<D: Target> Session<D> {
 type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
 
 /// `-mean over n of sum over classes of targets * log_softmax(scores)`.
-fn cross_entropy<D: Target, T: Tape<f32, D>>(
+pub(super) fn cross_entropy<D: Target, T: Tape<f32, D>>(
     scores: Matrix<D, T>,
     targets: Matrix<D>,
 ) -> Result<Tensor<(), f32, D, T>, <D as HasErr>::Err> {
@@ -182,7 +182,7 @@ fn cross_entropy<D: Target, T: Tape<f32, D>>(
 }
 
 /// Labels as probabilities `[n, classes]`.
-fn one_hot<D: Target>(device: &D, labels: &[usize], classes: usize) -> Result<Matrix<D>, OpError> {
+pub(super) fn one_hot<D: Target>(device: &D, labels: &[usize], classes: usize) -> Result<Matrix<D>, OpError> {
     let mut values = vec![0.0; labels.len() * classes];
     for (row, label) in values.chunks_mut(classes).zip(labels) {
         row[*label] = 1.0;

@@ -9,7 +9,7 @@ use crate::registry::Target;
 use crate::result::{Baselines, Truth};
 use crate::space::SearchSpace;
 use crate::streams::Streams;
-use crate::truth::{EmbeddedTable, TruthTable};
+use crate::truth::{EmbeddedTable, StandAlone, TruthTable};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -57,8 +57,15 @@ impl TruthPlan {
 
 fn find_table(name: &str, space: &Arc<dyn SearchSpace>, dataset: &Dataset) -> Result<Option<TruthTable>, RunError> {
     let path = Path::new(name);
+    let normalise = |text: &str| space.parse(text).map(|arch| space.format(&arch));
+    let alone = match name {
+        "auto" => StandAlone::find(space.name(), dataset.name),
+        _ => StandAlone::column(space.name(), name),
+    };
+    if let Some(table) = alone {
+        return Ok(Some(table.truth(normalise)?));
+    }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-        let normalise = |text: &str| space.parse(text).map(|arch| space.format(&arch));
         return Ok(Some(TruthTable::load(path, space.name(), normalise)?));
     }
     let Some(embedded) = EmbeddedTable::for_space(space.name()) else {

@@ -2,11 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "clippy takes only functions marked as tests for tests, not their helpers")]
 
 mod bench;
+mod compare;
 mod data_errors;
 mod helper;
 mod inspect;
 mod layers;
 mod repeat;
+mod report;
 mod results;
 mod stops;
+mod tensorboard;
+mod truth;
 mod usage_errors;

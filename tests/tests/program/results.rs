@@ -141,7 +141,7 @@ fn the_result_has_every_key_and_null_for_what_does_not_apply() {
 fn the_tables_say_what_was_found_and_where_it_is() {
     let (dir, mut command) = setup("tables");
     let options = "--data digits --width 2 --limit-train 16 --batch-size 8 --set eval.images=20 --epochs 1 --probes 2 \
-                   --truth-samples 5 --out out";
+                   --truth-samples 5 --truth cifar10_test --out out";
     let output = command.args(options.split_whitespace()).output().unwrap();
     let text = stdout(&output);
     for part in [

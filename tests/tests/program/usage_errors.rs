@@ -62,12 +62,13 @@ fn numbers_out_of_range_are_refused() {
             &["--space=tiny", "--probes=10"],
             "--probes: probes.count: expected at most 9, the architectures of space tiny",
         ),
-        (&["--truth-samples=20000", "--width=2"], "expected `all` or at most 15625"),
         (&["--space=macro", "--cells=5"], "space macro has no cells to repeat, found 5"),
         (&["disturbance", "--probes=7"], "--probes has no effect on `disturbance`"),
         (&["disturbance", "--strategy=fairnas"], "fairnas, which plans architectures of its own"),
         (&["bench", "--epochs=7"], "--epochs has no effect on `bench`"),
         (&["--controller=evolution", "--set=controller.population=0"], "controller.population: expected at least 1"),
+        (&["--truth-samples=20000", "--width=2", "--truth=cifar10_test"], "expected `all` or at most 15625"),
+        (&["--truth-samples=251"], "expected `all` or at most 250, the architectures of nasbench201/digits_alone"),
         (&["--threads=5000"], "--threads: threads: expected at most 1024"),
     ] {
         refuses(dir.path(), arguments, 2, &[words]);

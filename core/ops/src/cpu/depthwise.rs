@@ -4,8 +4,6 @@
 //! its numbers are read without a check of bounds and most of them serve several outputs. Kernels of other widths and
 //! steps take the outputs one tap at a time.
 
-#![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
-
 use super::{
     correlation::{Correlation, Store},
     packed::{Eight, Packed},

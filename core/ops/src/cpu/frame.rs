@@ -51,7 +51,7 @@ impl Frame {
             before: [rows.0, columns.0],
             size: [rows.1, columns.1],
             channels: whole_lanes(channels),
-            full: channels % LANES == 0,
+            full: channels.is_multiple_of(LANES),
         }
     }
 

@@ -1,0 +1,132 @@
+//! Run directories read back.
+
+mod rows;
+
+pub use rows::{ArchRow, MetricRow};
+
+use anyhow::{Context, Result, anyhow, ensure};
+use nas_core::config::RunConfig;
+use nas_core::result::{RunResult, SequenceResult};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The version of manifests and results that this program writes and reads.
+pub const SCHEMA: u64 = 1;
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct RunFolder {
+    /// Its directory.
+    pub path: PathBuf,
+    /// Its configuration.
+    pub config: RunConfig,
+    /// `manifest.json`
+    pub manifest: Value,
+    /// `result.json`
+    pub result: RunResult,
+    /// `metrics.csv`
+    pub metrics: Vec<MetricRow>,
+    /// `archs.csv`
+    pub archs: Vec<ArchRow>,
+    /// Notes and warnings of the log.
+    pub notes: Vec<String>,
+}
+
+/// A finished sequence of architectures trained one after another.
+#[derive(Debug, Clone)]
+pub struct SequenceFolder {
+    /// Its directory.
+    pub path: PathBuf,
+    /// `result.json`
+    pub result: SequenceResult,
+}
+
+/// What a directory holds.
+#[derive(Debug, Clone)]
+pub enum Folder {
+    /// A run.
+    Run(Box<RunFolder>),
+    /// A sequence.
+    Sequence(Box<SequenceFolder>),
+}
+
+impl Folder {
+    /// Reads a directory.
+    ///
+    /// # Errors
+    /// A directory of something else, of a run that has not come to its end, of another version, or with files that
+    /// are damaged; in words that say which.
+    pub fn read(path: &Path) -> Result<Self> {
+        let manifest = finished(path)?;
+        let result: Value = json(&path.join("result.json"))?;
+        check_schema(&result, "result.json")?;
+        if result["type"] == "disturbance" {
+            let result = typed(result)?;
+            return Ok(Self::Sequence(Box::new(SequenceFolder { path: path.into(), result })));
+        }
+        Ok(Self::Run(Box::new(RunFolder {
+            path: path.into(),
+            config: config(path)?,
+            manifest,
+            result: typed(result)?,
+            metrics: rows::read(&path.join("metrics.csv"))?,
+            archs: rows::read(&path.join("archs.csv"))?,
+            notes: notes(path),
+        })))
+    }
+}
+
+/// The manifest of a directory whose run has come to its end.
+///
+/// # Errors
+/// No manifest, one of another version, a run that has not ended or failed.
+pub fn finished(path: &Path) -> Result<Value> {
+    let file = path.join("manifest.json");
+    ensure!(file.is_file(), "no run directory: it has no manifest.json");
+    let manifest: Value = json(&file)?;
+    check_schema(&manifest, "manifest.json")?;
+    match manifest["status"].as_str() {
+        Some("finished") => Ok(manifest),
+        Some("failed") => Err(anyhow!("the run failed: {}", manifest["error"].as_str().unwrap_or("no reason given"))),
+        Some(status) => Err(anyhow!("the run is unfinished (status {status})")),
+        None => Err(anyhow!("manifest.json has no status")),
+    }
+}
+
+/// The configuration that a run was made with.
+///
+/// # Errors
+/// A file that is missing or damaged.
+pub fn config(path: &Path) -> Result<RunConfig> {
+    let file = path.join("config.toml");
+    let text = fs::read_to_string(&file).context("config.toml cannot be read")?;
+    let table = text.parse().context("config.toml is not TOML")?;
+    RunConfig::from_table(&table).context("config.toml is not a configuration of this version")
+}
+
+fn check_schema(value: &Value, file: &str) -> Result<()> {
+    match value["schema"].as_u64() {
+        Some(SCHEMA) => Ok(()),
+        Some(other) => Err(anyhow!("{file} has schema {other}, this program reads {SCHEMA}: make the run again")),
+        None => Err(anyhow!("{file} has no schema number, so it is not of this program")),
+    }
+}
+
+fn json(path: &Path) -> Result<Value> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
+    serde_json::from_str(&text).with_context(|| format!("{name} is damaged"))
+}
+
+fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
+    serde_json::from_value(value).context("result.json is damaged")
+}
+
+/// What the log tells; a log that cannot be read tells nothing.
+fn notes(path: &Path) -> Vec<String> {
+    let text = fs::read_to_string(path.join("log.jsonl")).unwrap_or_default();
+    let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    entries.filter_map(|entry| entry["message"].as_str().map(Into::into)).collect()
+}

@@ -1,0 +1,49 @@
+//! The rows of the CSV files of a run.
+
+use anyhow::{Context, Result};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// A row of `metrics.csv`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct MetricRow {
+    /// Steps done.
+    pub step: u64,
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// `train`, `probe`, `controller` or `strategy`.
+    pub split: String,
+    /// Its name.
+    pub metric: String,
+    /// Its value.
+    pub value: f64,
+}
+
+/// A row of `archs.csv`.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub struct ArchRow {
+    /// Epoch, from 0.
+    pub epoch: usize,
+    /// `probe`, `proposal` or `truth`.
+    pub purpose: String,
+    /// The architecture.
+    pub arch: String,
+    /// Accuracy with shared weights, in percent.
+    pub accuracy: f64,
+    /// Accuracy by the truth table, in percent.
+    pub truth: Option<f64>,
+    /// Stand-alone parameters.
+    pub params: Option<u64>,
+}
+
+/// All rows of a file.
+///
+/// # Errors
+/// A file that is missing, torn or damaged; the message names it and the line.
+pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let mut reader = csv::Reader::from_path(path).with_context(|| format!("{name} cannot be read"))?;
+    let rows: Result<Vec<T>, csv::Error> = reader.deserialize().collect();
+    rows.with_context(|| format!("{name} is torn or damaged"))
+}

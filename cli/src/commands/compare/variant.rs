@@ -1,0 +1,125 @@
+//! The entries of `--strategies`.
+
+use crate::args::{CompareArgs, RunArgs};
+use crate::exit::UsageError;
+use crate::settings::Settings;
+use anyhow::{Context, Result, anyhow};
+use nas_core::registry::{StrategyDescriptor, find};
+
+/// A strategy with options.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Variant {
+    /// As in the list.
+    pub label: String,
+    /// The strategy.
+    pub strategy: String,
+    /// `section.key=value`, later ones winning.
+    pub assignments: Vec<String>,
+}
+
+impl Variant {
+    /// Reads the list with the options of `--set-for`.
+    ///
+    /// # Errors
+    /// Unknown strategies, an empty list, entries given twice, options for a strategy that is not in the list.
+    pub fn list(args: &CompareArgs) -> Result<Vec<Self>> {
+        let given = args.assignments().map_err(|problem| UsageError(format!("--set-for: {problem}")))?;
+        let mut variants: Vec<Self> = Vec::new();
+        for label in args.strategies.split(',').map(str::trim) {
+            let mut parts = label.split(':');
+            let strategy = parts.next().unwrap_or_default();
+            if strategy.is_empty() {
+                return Err(usage("--strategies has an empty entry; expected names such as plain,ogd,fairnas".into()));
+            }
+            find::<StrategyDescriptor>(strategy).map_err(|error| anyhow!(error).context("--strategies"))?;
+            let for_all = given.iter().filter(|(name, _)| *name == strategy).map(|(_, assignment)| *assignment);
+            let mut assignments = Vec::new();
+            for assignment in for_all.chain(parts) {
+                assignments.push(whole(assignment).with_context(|| format!("--strategies {label}"))?);
+            }
+            if variants.iter().any(|known| known.label == label) {
+                return Err(usage(format!("--strategies has {label} twice; remove one of them")));
+            }
+            variants.push(Self { label: label.into(), strategy: strategy.into(), assignments });
+        }
+        match given.iter().find(|(name, _)| variants.iter().all(|variant| variant.strategy != *name)) {
+            Some((name, _)) => Err(usage(format!("--set-for {name}: the strategy is not in --strategies"))),
+            None => Ok(variants),
+        }
+    }
+
+    /// The settings of a run of this variant.
+    ///
+    /// # Errors
+    /// See [`Settings::resolve`].
+    pub fn settings(&self, run: &RunArgs, seed: u64) -> Result<Settings> {
+        let mut run = run.clone();
+        run.strategy = Some(self.strategy.clone());
+        run.seed = Some(i64::try_from(seed).map_err(|_| UsageError(format!("--seed {seed} is too large")))?);
+        Settings::resolve_with(&run, &self.assignments).with_context(|| format!("--strategies {}", self.label))
+    }
+
+    /// The label as a name for files.
+    pub fn slug(&self) -> String {
+        let keep = |c: char| if c.is_ascii_alphanumeric() || "-._=".contains(c) { c } else { '_' };
+        self.label.chars().map(keep).collect()
+    }
+}
+
+/// `key=value` with the section that keys without one belong to.
+fn whole(assignment: &str) -> Result<String> {
+    match assignment.split_once('=') {
+        Some((key, _)) if key.contains('.') => Ok(assignment.into()),
+        Some((key, _)) if !key.trim().is_empty() => Ok(format!("strategy.{assignment}")),
+        _ => Err(usage(format!("expected NAME:KEY=VALUE, found `{assignment}` after a colon"))),
+    }
+}
+
+fn usage(message: String) -> anyhow::Error {
+    UsageError(message).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::args::{Cli, Command};
+    use crate::exit::chained;
+    use clap::Parser;
+
+    fn list(words: &[&str]) -> Result<Vec<Variant>> {
+        match Cli::try_parse_from(["nas-train", "compare"].iter().chain(words))?.command {
+            Some(Command::Compare(args)) => Variant::list(&args),
+            _ => unreachable!("compare was asked for"),
+        }
+    }
+
+    #[test]
+    fn variants_have_options_of_their_own() {
+        let words = ["--strategies", "plain, ogd:alpha=0.3:train.lr=0.02,ogd", "--set-for", "ogd", "alpha=0.1"];
+        let variants = list(&words).unwrap();
+        let labels: Vec<&str> = variants.iter().map(|v| v.label.as_str()).collect();
+        assert_eq!(labels, ["plain", "ogd:alpha=0.3:train.lr=0.02", "ogd"]);
+        assert!(variants[0].assignments.is_empty());
+        assert_eq!(variants[1].assignments, ["strategy.alpha=0.1", "strategy.alpha=0.3", "train.lr=0.02"]);
+        assert_eq!(variants[1].slug(), "ogd_alpha=0.3_train.lr=0.02");
+        let run = Cli::parse_from(["nas-train", "--lr", "0.5"]).run;
+        let config = variants[1].settings(&run, 7).unwrap().config;
+        assert_eq!((config.seed, config.train.lr), (7, 0.02));
+        assert_eq!(config.strategy.options["alpha"].as_float(), Some(0.3));
+    }
+
+    #[test]
+    fn lists_that_mean_nothing_are_refused() {
+        for (words, expected) in [
+            (&["--strategies=plain,"][..], "empty entry"),
+            (&["--strategies=plain,plan"], "--strategies: unknown strategy `plan`, did you mean `plain`?"),
+            (&["--strategies=ogd,plain,ogd"], "has ogd twice"),
+            (&["--strategies=ogd:alpha"], "expected NAME:KEY=VALUE, found `alpha`"),
+            (&["--strategies=plain", "--set-for", "ogd", "alpha=1"], "--set-for ogd: the strategy is not in"),
+            (&["--strategies=plain", "--set-for", "plain", "paths"], "--set-for: expected section.key=value"),
+        ] {
+            let message = chained(&list(words).unwrap_err());
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}

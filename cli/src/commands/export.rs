@@ -1,0 +1,30 @@
+//! `nas-train export`
+
+use crate::archive::Folder;
+use crate::args::ExportArgs;
+use crate::exit::{ExitStatus, UsageError, chained};
+use crate::tensorboard::EventFile;
+use crate::text::say;
+use anyhow::{Context, Result};
+
+/// Writes the metrics of a run as TensorBoard events.
+///
+/// # Errors
+/// A directory without a finished run, files that cannot be written.
+pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
+    let run = match Folder::read(&args.run) {
+        Ok(Folder::Run(run)) => run,
+        Ok(Folder::Sequence(_)) => {
+            let problem = "holds a sequence, whose figures are no scalars over steps; see its matrix.csv";
+            return Err(UsageError(format!("{} {problem}", args.run.display())).into());
+        }
+        Err(error) => return Err(UsageError(format!("{}: {}", args.run.display(), chained(&error))).into()),
+    };
+    let mut events = EventFile::create(&args.tensorboard)?;
+    for row in &run.metrics {
+        let written = events.scalar(&format!("{}/{}", row.split, row.metric), row.step, row.value);
+        written.with_context(|| format!("cannot write into {}", args.tensorboard.display()))?;
+    }
+    say(&format!("{} scalars; see them with tensorboard --logdir {}", run.metrics.len(), args.tensorboard.display()));
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,146 @@
+//! The CSV file of stand-alone accuracies, and the recipe beside it.
+
+use crate::exit::UsageError;
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use nas_core::space::Scale;
+use nas_core::trainer::AloneResult;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+const HEADER: &str = "arch,seed,accuracy,train_loss,params,macs\n";
+
+/// A table that grows row by row.
+pub struct TruthFile {
+    path: PathBuf,
+    file: File,
+    /// Accuracies by architecture and seed.
+    rows: BTreeMap<(String, u64), f64>,
+}
+
+impl TruthFile {
+    /// Opens a table to go on with, or makes a new one with `recipe` beside it. A row that a kill has torn is dropped.
+    ///
+    /// # Errors
+    /// A table that was made by another recipe or not by this program; a file that cannot be read or written.
+    pub fn open(path: &Path, recipe: &Table) -> Result<Self> {
+        let beside = path.with_extension("toml");
+        let exists = path.try_exists().with_context(|| format!("cannot read {}", path.display()))?;
+        let rows = if exists {
+            check_recipe(path, &beside, recipe)?;
+            whole_rows(path)?
+        } else {
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+            }
+            let text = format!("# {}\n\n{recipe}", command_line());
+            fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
+            fs::write(path, HEADER).with_context(|| format!("cannot write {}", path.display()))?;
+            BTreeMap::new()
+        };
+        let opened = File::options().append(true).open(path);
+        let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path: path.into(), file, rows })
+    }
+
+    /// Whether an architecture has been trained with a seed.
+    pub fn holds(&self, arch: &str, seed: u64) -> bool {
+        self.rows.contains_key(&(arch.into(), seed))
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn add(&mut self, arch: &str, seed: u64, result: &AloneResult) -> Result<()> {
+        let AloneResult { accuracy, train_loss, params, macs } = result;
+        // Four decimals: more than any number of images can tell apart, and texts that do not tire.
+        let row = format!("{arch},{seed},{accuracy:.4},{train_loss:.4},{params},{macs}\n");
+        self.file.write_all(row.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))?;
+        self.rows.insert((arch.into(), seed), *accuracy);
+        Ok(())
+    }
+
+    /// Accuracies by architecture and seed.
+    pub fn rows(&self) -> &BTreeMap<(String, u64), f64> {
+        &self.rows
+    }
+}
+
+/// What decides the accuracies of a table: the seed of the sample, space, data and training.
+///
+/// # Errors
+/// A value that TOML cannot hold.
+pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
+    let mut config = config.clone();
+    (config.space.width, config.space.cells) = (scale.width, scale.cells);
+    config.data.dir = None;
+    let mut table = config.to_table()?;
+    table.retain(|key, _| ["seed", "space", "data", "train"].contains(&key));
+    if config.data.name != "synthetic"
+        && let Some(Value::Table(data)) = table.get_mut("data")
+    {
+        data.remove("synthetic");
+    }
+    Ok(table)
+}
+
+fn check_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
+    let text = fs::read_to_string(beside).with_context(|| {
+        let (path, beside) = (path.display(), beside.display());
+        format!("{path} exists without its recipe {beside}, so it cannot be continued: choose another --out")
+    })?;
+    let old: Table = text.parse().with_context(|| format!("{} is not TOML", beside.display()))?;
+    let differs = |section: &Table, other: &Table, key: &String| section.get(key) != other.get(key);
+    for key in recipe.keys().chain(old.keys()) {
+        if differs(recipe, &old, key) {
+            let (old, new) = (describe(&old, key), describe(recipe, key));
+            let problem = format!("{} was made with other settings: {key} was {old}, is now {new}", path.display());
+            return Err(UsageError(format!("{problem}; use the same, or another --out")).into());
+        }
+    }
+    Ok(())
+}
+
+fn describe(table: &Table, key: &str) -> String {
+    table.get(key).map_or("nothing".into(), ToString::to_string)
+}
+
+/// The rows of a table; one without an end is cut off.
+fn whole_rows(path: &Path) -> Result<BTreeMap<(String, u64), f64>> {
+    let failed = || format!("cannot continue {}", path.display());
+    let text = fs::read_to_string(path).with_context(failed)?;
+    let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
+    let body = whole.strip_prefix(HEADER).ok_or_else(|| {
+        let found = text.lines().next().unwrap_or_default();
+        UsageError(format!("{}: expected the header {}, found {found}", path.display(), HEADER.trim_end()))
+    })?;
+    let mut rows = BTreeMap::new();
+    for (line, row) in body.lines().enumerate() {
+        let fields: Vec<&str> = row.split(',').collect();
+        let known = match fields[..] {
+            [arch, seed, accuracy, ..] => seed.parse().ok().zip(accuracy.parse().ok()).map(|(s, a)| (arch, s, a)),
+            _ => None,
+        };
+        let (arch, seed, accuracy) =
+            known.ok_or_else(|| UsageError(format!("{}: line {} is not a row: {row}", path.display(), line + 2)))?;
+        rows.insert((arch.to_owned(), seed), accuracy);
+    }
+    if whole.len() < text.len() {
+        fs::write(path, whole).with_context(failed)?;
+    }
+    Ok(rows)
+}
+
+/// The command line, words quoted where a shell needs it.
+pub fn command_line() -> String {
+    let quote = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    let words = std::env::args_os().skip(1).map(|word| quote(word.to_string_lossy().into_owned()));
+    std::iter::once("nas-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,93 @@
+//! `nas-train truth`: architectures trained alone.
+
+mod file;
+mod summary;
+
+use crate::args::TruthArgs;
+use crate::exit::{ExitStatus, UsageError};
+use crate::parallel::{Share, in_order};
+use crate::progress::Progress;
+use crate::run::{Device, cancel};
+use crate::settings::Settings;
+use crate::text::print;
+use anyhow::Result;
+use file::TruthFile;
+use nas_core::config::{RunConfig, TruthSamples};
+use nas_core::data::{self, Dataset};
+use nas_core::registry::Target;
+use nas_core::trainer::Alone;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+/// Trains architectures from scratch, each with several seeds, and appends their accuracies to a CSV file.
+///
+/// # Errors
+/// Settings that cannot be run, a file of another recipe, diverged training.
+pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
+    let settings = Settings::resolve(&args.run)?;
+    let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
+    let path = path.ok_or_else(|| UsageError("truth needs --out FILE.csv, the table to make or continue".into()))?;
+    let dataset = data::load(&settings.config.data.name, &settings.config.data);
+    let dataset = Arc::new(dataset.map_err(|error| settings.explain(error.into()))?);
+    let job = Job { args, path, dataset, config: &settings.config, cancel: cancel()? };
+    let done = match Device::parse(&settings.config.device)? {
+        Device::Cpu => job.on(|| Ok(dfdx::tensor::Cpu::default())),
+        #[cfg(feature = "cuda")]
+        Device::Cuda(ordinal) => job.on(|| crate::run::cuda(ordinal)),
+    };
+    done.map_err(|error| settings.explain(error))
+}
+
+struct Job<'a> {
+    args: &'a TruthArgs,
+    path: &'a Path,
+    dataset: Arc<Dataset>,
+    config: &'a RunConfig,
+    cancel: &'static AtomicBool,
+}
+
+impl Job<'_> {
+    fn on<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
+        let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
+        let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
+        let archs = alone.sample(samples)?;
+        let mut file = TruthFile::open(self.path, &file::recipe(self.config, alone.space().scale())?)?;
+        let first = self.config.seed;
+        let mut items = Vec::new();
+        for arch in &archs {
+            let text = alone.space().format(arch);
+            let missing = (first..first + u64::from(self.args.seeds)).filter(|seed| !file.holds(&text, *seed));
+            items.extend(missing.map(|seed| (arch.clone(), text.clone(), seed)));
+        }
+        let mut progress = Progress::new(self.args.run.progress);
+        let share = Share::new(self.args.jobs.into(), self.config.threads);
+        let total = archs.len() * usize::from(self.args.seeds);
+        let known = total - items.len();
+        progress.say(&format!(
+            "{total} trainings, {known} of them done, {} at once; {}",
+            share.jobs,
+            self.path.display()
+        ));
+        let (started, mut count) = (Instant::now(), 0);
+        let work = |(arch, _, seed): &(_, String, u64)| {
+            let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
+            Ok(alone.train(arch, *seed, self.cancel)?)
+        };
+        in_order(share, &items, work, |(_, text, seed), result| {
+            if let Some(result) = result {
+                file.add(text, *seed, &result)?;
+                count += 1;
+                let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
+                progress.count("trainings", known + count, total, &format!("{:.1} %", result.accuracy), left);
+            }
+            Ok(())
+        })?;
+        drop(progress);
+        let interrupted = self.cancel.load(Ordering::Relaxed) && count < items.len();
+        let summary = summary::Summary::of(&file, self.config, alone.space().name(), interrupted);
+        print(&if self.args.run.json { serde_json::to_string(&summary)? } else { summary.table(self.path) })?;
+        Ok(if interrupted { ExitStatus::Interrupted } else { ExitStatus::Success })
+    }
+}

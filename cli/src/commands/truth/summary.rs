@@ -1,0 +1,102 @@
+//! What a table of stand-alone accuracies says.
+
+use super::file::TruthFile;
+use crate::text::pairs;
+use nas_core::config::RunConfig;
+use nas_core::metrics::kendall_tau;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// A table in short, as `--json` prints it. Accuracies in percent.
+#[derive(Debug, Serialize)]
+pub struct Summary {
+    r#type: &'static str,
+    schema: u32,
+    space: String,
+    data: String,
+    interrupted: bool,
+    /// Architectures.
+    n: usize,
+    /// Trainings.
+    trainings: usize,
+    mean: Option<f64>,
+    min: Option<f64>,
+    max: Option<f64>,
+    /// Architecture with the highest mean.
+    best: Option<String>,
+    /// Mean Kendall tau between the rankings of two seeds: how much of a ranking is chance.
+    tau_between_seeds: Option<f64>,
+}
+
+impl Summary {
+    /// Of a whole file.
+    pub fn of(file: &TruthFile, config: &RunConfig, space: &str, interrupted: bool) -> Self {
+        let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for ((arch, _), accuracy) in file.rows() {
+            by_arch.entry(arch).or_default().push(*accuracy);
+        }
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let means: Vec<(&str, f64)> = by_arch.iter().map(|(arch, values)| (*arch, mean(values))).collect();
+        let all: Vec<f64> = means.iter().map(|(_, mean)| *mean).collect();
+        let best = means.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+        Self {
+            r#type: "truth",
+            schema: 1,
+            space: space.into(),
+            data: config.data.name.clone(),
+            interrupted,
+            n: means.len(),
+            trainings: file.rows().len(),
+            mean: (!all.is_empty()).then(|| mean(&all)),
+            min: all.iter().copied().reduce(f64::min),
+            max: all.iter().copied().reduce(f64::max),
+            best: best.map(|(arch, _)| (*arch).into()),
+            tau_between_seeds: between_seeds(file.rows()),
+        }
+    }
+
+    /// For people.
+    pub fn table(&self, path: &Path) -> String {
+        let percent = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2} %"));
+        let rows = [
+            ("architectures, trainings", format!("{}, {}", self.n, self.trainings)),
+            ("mean accuracy", percent(self.mean)),
+            ("worst, best", format!("{}, {}", percent(self.min), percent(self.max))),
+            ("best architecture", self.best.clone().unwrap_or_else(|| "-".into())),
+            ("Kendall tau between two seeds", self.tau_between_seeds.map_or("-".into(), |tau| format!("{tau:.3}"))),
+        ];
+        let rows = rows.map(|(name, value)| (name.to_owned(), value));
+        let stopped = if self.interrupted { ", interrupted: the same command goes on" } else { "" };
+        let use_it = format!("Use it with --space {} --data {} --truth {}", self.space, self.data, path.display());
+        format!("Stand-alone training on {} in space {}{stopped}\n{}\n{use_it}\n", self.data, self.space, pairs(&rows))
+    }
+}
+
+/// Mean over all pairs of seeds, on the architectures that both have.
+fn between_seeds(rows: &BTreeMap<(String, u64), f64>) -> Option<f64> {
+    let seeds: Vec<u64> = rows.keys().map(|(_, seed)| *seed).collect::<BTreeSet<_>>().into_iter().collect();
+    let mut taus = Vec::new();
+    for (i, a) in seeds.iter().enumerate() {
+        for b in &seeds[i + 1..] {
+            let of_a = rows.iter().filter(|((_, seed), _)| seed == a);
+            let both = of_a.filter_map(|((arch, _), x)| Some((*x, *rows.get(&(arch.clone(), *b))?)));
+            let (x, y): (Vec<f64>, Vec<f64>) = both.unzip();
+            taus.extend(kendall_tau(&x, &y));
+        }
+    }
+    (!taus.is_empty()).then(|| taus.iter().sum::<f64>() / taus.len() as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn seeds_are_compared_on_what_both_have() {
+        let row = |arch: &str, seed, accuracy| ((arch.to_owned(), seed), accuracy);
+        let rows = [row("a", 0, 1.0), row("b", 0, 2.0), row("c", 0, 3.0), row("a", 1, 5.0), row("b", 1, 4.0)];
+        assert_eq!(between_seeds(&rows.into()), Some(-1.0));
+        assert_eq!(between_seeds(&[row("a", 0, 1.0)].into()), None);
+    }
+}

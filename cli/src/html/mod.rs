@@ -1,0 +1,109 @@
+//! `report.html`: one file that needs no network, with the data of every figure as CSV beside it.
+
+mod cell;
+mod figures;
+mod svg;
+mod tables;
+
+use crate::archive::SequenceFolder;
+use crate::commands::Comparison;
+use anyhow::{Context, Result};
+use figures::Picture;
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+use svg::{colour, escape};
+
+const STYLE: &str = include_str!("style.css");
+const SORT: &str = include_str!("sort.js");
+
+/// What a report shows.
+pub struct Report<'a> {
+    /// Runs, figures and notes.
+    pub comparison: &'a Comparison,
+    /// Sequences with their labels.
+    pub sequences: Vec<(String, SequenceFolder)>,
+    /// Directories that cannot be shown, and why.
+    pub problems: Vec<(PathBuf, String)>,
+}
+
+impl Report<'_> {
+    /// Writes `report.html` and `figures/*.csv` into a directory.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(&self, dir: &Path) -> Result<()> {
+        let pictures = figures::all(&self.comparison.groups, &self.sequences);
+        let data = dir.join("figures");
+        fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+        let files = pictures.iter().filter(|picture| picture.svg.is_some());
+        let files = files.map(|picture| (data.join(format!("{}.csv", picture.name)), picture.csv.clone()));
+        for (path, text) in files.chain([(dir.join("report.html"), self.page(&pictures))]) {
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn page(&self, pictures: &[Picture]) -> String {
+        let labels: Vec<&str> = self.comparison.groups.iter().map(|group| group.label.as_str()).collect();
+        let title = format!("nas-train: {}", escape(&labels.join(", ")));
+        let mut body = format!("<h1>{title}</h1>\n{}", self.introduction());
+        for (path, problem) in &self.problems {
+            let path = escape(&path.display().to_string());
+            let _ = writeln!(body, r#"<p class="warn">Not shown: {path}: {}</p>"#, escape(problem));
+        }
+        if !self.comparison.groups.is_empty() {
+            body += "<h2>Summary</h2>\n";
+            body += &tables::summary(self.comparison);
+            body += &tables::differences(self.comparison);
+        }
+        for note in &self.comparison.notes {
+            let _ = writeln!(body, "<p>{}</p>", escape(note));
+        }
+        body += "<h2>Figures</h2>\n<div class=\"figures\">\n";
+        pictures.iter().filter_map(figure).for_each(|figure| body += &figure);
+        body += "</div>\n";
+        let missing: Vec<&str> =
+            pictures.iter().filter(|picture| picture.svg.is_none()).map(|picture| picture.title.as_str()).collect();
+        if !missing.is_empty() {
+            let _ = writeln!(body, "<p>No data for: {}.</p>", escape(&missing.join("; ")));
+        }
+        body += &tables::configuration(self.comparison);
+        format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+             content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}<script>\n{SORT}</script>\n</body>\n\
+             </html>\n"
+        )
+    }
+
+    fn introduction(&self) -> String {
+        let Some(run) = self.comparison.groups.iter().find_map(|group| group.runs.first()) else {
+            return String::new();
+        };
+        let (result, config) = (&run.result, &run.config);
+        let seeds = self.comparison.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
+        let truth = result.truth.as_ref().map(|truth| format!(", truth {} (n = {})", truth.table, truth.n));
+        format!(
+            "<p>Space {}, data {}, controller {}, {seeds} seed(s), {} probes{}. Budget: equal {}.</p>\n",
+            escape(&result.space),
+            escape(&result.data),
+            escape(&result.controller),
+            config.probes.count,
+            escape(&truth.unwrap_or_default()),
+            escape(&self.comparison.budget),
+        )
+    }
+}
+
+fn figure(picture: &Picture) -> Option<String> {
+    let svg = picture.svg.as_ref()?;
+    let entry = |(label, number): &(String, usize)| {
+        format!(r#"<span><i style="background:{}"></i>{}</span>"#, colour(*number), escape(label))
+    };
+    let legend: String = picture.legend.iter().map(entry).collect();
+    let legend = if legend.is_empty() { legend } else { format!("<div class=\"legend\">{legend}</div>\n") };
+    let (title, caption, name) = (escape(&picture.title), escape(&picture.caption), &picture.name);
+    let data = format!(r#"<a class="data" href="figures/{name}.csv">data</a>"#);
+    Some(format!("<figure>\n<figcaption><b>{title}</b>{caption} {data}</figcaption>\n{legend}{svg}\n</figure>\n"))
+}

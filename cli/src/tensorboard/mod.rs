@@ -1,0 +1,152 @@
+//! Event files of TensorBoard: TFRecord frames around `Event` messages of protocol buffers, written by hand.
+//!
+//! A frame is the length of the message as `u64`, the masked checksum of these 8 bytes, the message, and its masked
+//! checksum, all little-endian. Of the messages only this is needed:
+//! ```text
+//! Event   { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; }
+//! Summary { repeated Value value = 1; }   Value { string tag = 1; float simple_value = 2; }
+//! ```
+
+mod crc;
+
+use anyhow::{Context, Result};
+use crc::masked;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// An event file that grows.
+pub struct EventFile<W: Write = File> {
+    out: W,
+}
+
+impl EventFile {
+    /// A new event file in a directory, which is made if it is missing.
+    ///
+    /// # Errors
+    /// A directory or file that cannot be written.
+    pub fn create(dir: &Path) -> Result<Self> {
+        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
+        let (seconds, process) = (now() as u64, std::process::id());
+        // Runs of one process that start in the same second get numbers.
+        for number in 0.. {
+            let path = dir.join(format!("events.out.tfevents.{seconds:010}.nas-train.{process}.{number}"));
+            match File::create_new(&path) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                made => {
+                    let file = made.with_context(|| format!("cannot write {}", path.display()))?;
+                    return Ok(Self::start(file)?);
+                }
+            }
+        }
+        unreachable!("there is always a next number")
+    }
+}
+
+impl<W: Write> EventFile<W> {
+    fn start(out: W) -> io::Result<Self> {
+        let mut file = Self { out };
+        let mut event = event(now(), 0);
+        bytes(&mut event, 3, b"brain.Event:2");
+        file.frame(&event)?;
+        Ok(file)
+    }
+
+    /// Adds a scalar.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn scalar(&mut self, tag: &str, step: u64, value: f64) -> io::Result<()> {
+        let mut scalar = Vec::new();
+        bytes(&mut scalar, 1, tag.as_bytes());
+        scalar.push(2 << 3 | 5);
+        scalar.extend((value as f32).to_le_bytes());
+        let (mut summary, mut event) = (Vec::new(), event(now(), step));
+        bytes(&mut summary, 1, &scalar);
+        bytes(&mut event, 5, &summary);
+        self.frame(&event)
+    }
+
+    fn frame(&mut self, message: &[u8]) -> io::Result<()> {
+        let length = (message.len() as u64).to_le_bytes();
+        let mut frame = Vec::with_capacity(message.len() + 16);
+        frame.extend(length);
+        frame.extend(masked(&length).to_le_bytes());
+        frame.extend(message);
+        frame.extend(masked(message).to_le_bytes());
+        self.out.write_all(&frame)
+    }
+}
+
+/// Seconds since 1970.
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
+}
+
+/// The beginning of an event.
+fn event(wall_time: f64, step: u64) -> Vec<u8> {
+    let mut event = vec![1 << 3 | 1];
+    event.extend(wall_time.to_le_bytes());
+    event.push(2 << 3);
+    varint(&mut event, step);
+    event
+}
+
+/// A field of bytes, text or a message.
+fn bytes(out: &mut Vec<u8>, field: u8, content: &[u8]) {
+    out.push(field << 3 | 2);
+    varint(out, content.len() as u64);
+    out.extend(content);
+}
+
+/// Seven bits a byte, the least significant first; the highest bit says that there are more.
+fn varint(out: &mut Vec<u8>, mut value: u64) {
+    while value > 0x7f {
+        out.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Messages of a file, every checksum checked.
+    fn messages(mut file: &[u8]) -> Vec<Vec<u8>> {
+        let mut found = Vec::new();
+        let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
+        while !file.is_empty() {
+            let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+            assert_eq!(word(&file[8..12]), masked(&file[..8]));
+            let message = &file[12..12 + length];
+            assert_eq!(word(&file[12 + length..16 + length]), masked(message));
+            found.push(message.to_vec());
+            file = &file[16 + length..];
+        }
+        found
+    }
+
+    #[test]
+    fn a_scalar_is_framed_and_coded() {
+        let mut file = EventFile::start(Vec::new()).unwrap();
+        file.scalar("a/b", 300, 1.5).unwrap();
+        let messages = messages(&file.out);
+        assert_eq!(messages[0][9..], [&[0x10, 0, 0x1a, 13][..], b"brain.Event:2"].concat());
+        let scalar = [&[0x0a, 3][..], b"a/b", &[0x15], &1.5f32.to_le_bytes()].concat();
+        assert_eq!(messages[1][9..], [&[0x10, 0xac, 0x02, 0x2a, 12, 0x0a, 10][..], &scalar].concat());
+    }
+
+    proptest! {
+        #[test]
+        fn varints_read_back(value: u64) {
+            let mut out = Vec::new();
+            varint(&mut out, value);
+            let read = out.iter().rev().fold(0u64, |value, byte| value << 7 | u64::from(byte & 0x7f));
+            prop_assert_eq!(read, value);
+            prop_assert!(out[..out.len() - 1].iter().all(|byte| byte & 0x80 != 0) && out[out.len() - 1] < 0x80);
+        }
+    }
+}

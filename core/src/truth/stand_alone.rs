@@ -1,0 +1,68 @@
+//! Tables made by `nas-train truth` that are part of the program.
+
+use super::error::TruthError;
+use super::table::TruthTable;
+
+/// Stand-alone accuracies of some architectures of a space on one data set.
+#[derive(Debug)]
+pub struct StandAlone {
+    /// The search space.
+    pub space: &'static str,
+    /// The data set.
+    pub data: &'static str,
+    /// Its name as a column of the space's truth.
+    pub column: &'static str,
+    /// Where the values come from.
+    pub source: &'static str,
+    /// The rows, as the command wrote them; the recipe is in the TOML file beside them.
+    csv: &'static str,
+}
+
+static TABLES: [StandAlone; 1] = [StandAlone {
+    space: "nasbench201",
+    data: "digits",
+    column: "digits_alone",
+    source: "250 random architectures with 8 channels and one cell a stage, 3 seeds each, by `nas-train truth --samples \
+             250 --seeds 3 --epochs 6 --lr-schedule cosine`",
+    csv: include_str!("../../data/digits_nasbench201.csv"),
+}];
+
+impl StandAlone {
+    /// The table of a space and a data set.
+    pub fn find(space: &str, data: &str) -> Option<&'static Self> {
+        TABLES.iter().find(|table| table.space == space && table.data == data)
+    }
+
+    /// The table of a space by its column.
+    pub fn column(space: &str, column: &str) -> Option<&'static Self> {
+        TABLES.iter().find(|table| table.space == space && table.column == column)
+    }
+
+    /// The accuracies, averaged over seeds; `normalise` as in [`TruthTable::from_csv`].
+    ///
+    /// # Errors
+    /// A damaged build.
+    pub fn truth<E: ToString>(&self, normalise: impl Fn(&str) -> Result<String, E>) -> Result<TruthTable, TruthError> {
+        let name = format!("{}/{}", self.space, self.column);
+        let table = TruthTable::from_csv(self.csv.as_bytes(), self.space, &name, normalise)?;
+        Ok(TruthTable { source: self.source.into(), ..table })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `sha256sum core/data/digits_nasbench201.csv`
+    #[test]
+    fn the_digits_table_is_the_one_that_the_command_wrote() {
+        let table = StandAlone::find("nasbench201", "digits").unwrap();
+        let truth = table.truth(|text| Ok::<_, String>(text.to_owned())).unwrap();
+        assert_eq!(truth.len(), 250);
+        assert!(truth.iter().all(|(_, entry)| entry.seeds == Some(3)));
+        assert_eq!(truth.sha256, "8581d216d5451f318b9f432c17efedbc3b6ce5d1533b3cd290a1bc94971093dd");
+        assert_eq!(truth.name, "nasbench201/digits_alone");
+        assert!(StandAlone::find("nasbench201", "cifar10").is_none());
+        assert!(StandAlone::column("nasbench201", "digits_alone").is_some());
+    }
+}

@@ -1,0 +1,148 @@
+//! Comparisons: equal budgets, nothing repeated, the same bytes after an interruption.
+
+use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+fn arguments(options: &str) -> Vec<String> {
+    let options = options.split_whitespace();
+    ["compare"].into_iter().chain(TINY.iter().copied()).chain(options).map(Into::into).collect()
+}
+
+fn compare(dir: &Path, options: &str) -> Output {
+    let output = program(dir).args(arguments(options)).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    output
+}
+
+/// A table of stand-alone accuracies for the nine architectures.
+fn table(dir: &Path) {
+    let options = "truth --space=tiny --data=synthetic --set=data.synthetic.samples=200 --set=data.synthetic.size=8 \
+                   --limit-train=64 --batch-size=16 --epochs=2 --samples=all --seeds=2 --out=truth.csv";
+    program(dir).args(options.split_whitespace()).assert().success();
+}
+
+const THREE: &str = "--strategies plain,ogd:alpha=0.3,fairnas --seeds 2 --sequence 2 --sequence-epochs 1 --out c";
+
+#[test]
+fn a_comparison_leaves_runs_figures_and_differences() {
+    let (dir, _) = setup("compare");
+    let dir = dir.path();
+    table(dir);
+    let output = compare(dir, &format!("{THREE} --truth=truth.csv --truth-samples=all --json"));
+    let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (last, runs) = lines.split_last().unwrap();
+    assert!(runs.len() == 6 && runs.iter().all(|run| run["type"] == "result"), "{runs:?}");
+    assert_eq!(runs[2]["variant"], "ogd:alpha=0.3");
+    assert_eq!((&last["type"], &last["reference"]), (&"comparison".into(), &"plain".into()));
+    let fairnas = &last["strategies"][2];
+    assert_eq!((&fairnas["n"], &fairnas["figures"]["subnet_passes"]["mean"]), (&2.into(), &12.0.into()));
+    let difference = &fairnas["figures"]["probe_accuracy"]["difference"];
+    assert!(difference["lo"].is_number() && difference["n"] == 2 && difference["verdict"] == "open", "{difference}");
+    let notes = last["notes"].to_string();
+    assert!(notes.contains("fairnas: no disturbance matrix") && notes.contains("2 seeds are too few"), "{notes}");
+
+    let mut runs = csv::Reader::from_path(dir.join("c/runs.csv")).unwrap();
+    let passes = runs.headers().unwrap().iter().position(|name| name == "subnet_passes").unwrap();
+    let passes: Vec<String> = runs.records().map(|row| row.unwrap()[passes].to_string()).collect();
+    assert_eq!(passes, ["12"; 6]);
+    let text = read(dir, "c/comparison.csv");
+    for row in
+        ["plain,truth_tau,,higher,2,", "(parameters),truth_tau,", "(random search of 10),predicted_truth,%,higher,2,"]
+    {
+        assert!(text.contains(row), "{row} in {text}");
+    }
+    assert!(!text.contains("train_s") && read(dir, "c/costs.csv").contains("plain,train_s,s,"));
+    let made = names(&dir.join("c/runs"));
+    assert_eq!(made[..2], ["fairnas-s0", "fairnas-s1"]);
+    assert_eq!(names(&dir.join("c/sequences")).len(), 3);
+}
+
+#[test]
+fn passes_are_equal_to_within_one_step_and_the_rest_is_told() {
+    let (dir, _) = setup("budget");
+    // 4 epochs of 4 steps are 16 passes, which three a step cannot meet.
+    let output = compare(dir.path(), "--strategies plain,fairnas --seeds 1 --epochs 4 --sequence 0 --json");
+    let last: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
+    let passes = |i: usize| last["strategies"][i]["figures"]["subnet_passes"]["mean"].as_f64().unwrap();
+    assert_eq!((passes(0), passes(1)), (16.0, 15.0));
+    assert_eq!(last["strategies"][1]["length"]["passes_over"], -1);
+    assert!(last["notes"].to_string().contains("15 sub-net passes, 1 fewer than the budget"), "{last}");
+
+    let updates =
+        compare(dir.path(), "--strategies plain,fairnas --seeds 1 --budget updates --sequence 0 --out u --json");
+    let last: Value = serde_json::from_str(stdout(&updates).lines().last().unwrap()).unwrap();
+    assert_eq!(last["strategies"][1]["figures"]["updates"]["mean"], 12.0);
+    compare(dir.path(), "--strategies plain,fairnas --seeds 1 --budget time --sequence 0 --out t");
+    assert!(read(dir.path(), "t/step_times.json").contains("fairnas"));
+}
+
+#[test]
+fn finished_runs_are_kept_and_jobs_change_nothing() {
+    let (dir, _) = setup("again");
+    let dir = dir.path();
+    compare(dir, THREE);
+    let (first, manifest) = (read(dir, "c/comparison.csv"), read(dir, "c/runs/plain-s0/manifest.json"));
+    // A torn result and an unfinished run are repeated, the others are not.
+    fs::write(dir.join("c/runs/plain-s1/result.json"), "{").unwrap();
+    let unfinished = read(dir, "c/runs/fairnas-s0/manifest.json").replace("finished", "running");
+    fs::write(dir.join("c/runs/fairnas-s0/manifest.json"), unfinished).unwrap();
+    let again = compare(dir, THREE);
+    assert!(stderr(&again).contains("6 runs, 4 of them done"), "{}", stderr(&again));
+    assert_eq!(read(dir, "c/comparison.csv"), first);
+    assert_eq!(read(dir, "c/runs/plain-s0/manifest.json"), manifest);
+    compare(dir, &THREE.replace("--out c", "--out d --jobs 2 --progress none"));
+    assert_eq!(read(dir, "d/comparison.csv"), first);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_killed_comparison_ends_in_the_same_bytes() {
+    let (dir, _) = setup("kill");
+    let options = "--strategies plain,ogd --seeds 2 --epochs 60 --sequence 2";
+    let mut child = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"))
+        .args(arguments(&format!("{options} --out killed")))
+        .current_dir(dir.path())
+        .spawn()
+        .unwrap();
+    let start = Instant::now();
+    while !dir.path().join("killed/runs/ogd-s0/metrics.csv").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60), "the comparison does not start");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!dir.path().join("killed/comparison.csv").exists());
+    let again = compare(dir.path(), &format!("{options} --out killed"));
+    assert!(!stderr(&again).contains(", 0 of them done"), "{}", stderr(&again));
+    compare(dir.path(), &format!("{options} --out whole"));
+    assert_eq!(read(dir.path(), "killed/comparison.csv"), read(dir.path(), "whole/comparison.csv"));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_before_anything_runs() {
+    let (dir, _) = setup("refused");
+    for (options, words) in [
+        ("--strategies plain,plan", "--strategies: unknown strategy `plan`, did you mean `plain`?"),
+        ("--strategies plain,plain", "--strategies has plain twice"),
+        ("--strategies plain,plain:paths=1", "plain:paths=1 and plain have the same settings"),
+        ("--strategies plain,", "empty entry"),
+        ("--strategies plain --seeds 0", "--seeds"),
+        ("--strategies plain --strategy plain", "takes its strategies from --strategies"),
+        ("--strategies plain,ogd:alhpa=1", "unknown option `strategy.alhpa`, did you mean `alpha`?"),
+        ("--strategies plain,ogd:alpha=-1", "alpha"),
+        ("--strategies plain:data.name=digits,plain", "the data and the space must be the same"),
+        ("--strategies plain --set-for ogd alpha=1", "--set-for ogd: the strategy is not in --strategies"),
+    ] {
+        let arguments = arguments(options);
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        refuses(dir.path(), &arguments, 2, &[words]);
+    }
+    compare(dir.path(), "--strategies plain --seeds 1 --sequence 0 --out c");
+    let arguments = arguments("--strategies plain --seeds 1 --sequence 0 --lr 0.01 --out c");
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    refuses(dir.path(), &arguments, 2, &["c/runs/plain-s0 holds a run with another train.lr", "another --out"]);
+}

@@ -1,0 +1,111 @@
+//! The HTML report, of comparisons and of any runs.
+
+use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
+use std::fs;
+use std::path::Path;
+
+fn compare(dir: &Path) {
+    let options = "--strategies plain,ogd --seeds 2 --sequence 2 --sequence-epochs 1 --out c --controller=reinforce \
+                   --controller-start=1 --set=controller.samples=4";
+    let output = program(dir).arg("compare").args(TINY).args(options.split_whitespace()).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+}
+
+/// Asserts that a page needs nothing from elsewhere.
+fn self_contained(page: &str) {
+    for outside in ["http:", "https:", "src=", "@import", "url(", "<link"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    for tag in ["html", "body", "table", "figure", "svg", "div", "p"] {
+        let count = |start: &str| {
+            page.matches(&format!("{start}{tag}>")).count() + page.matches(&format!("{start}{tag} ")).count()
+        };
+        assert_eq!(count("<"), count("</"), "{tag}");
+    }
+}
+
+#[test]
+fn a_comparison_has_a_page_and_it_can_be_made_again() {
+    let (dir, _) = setup("report");
+    let dir = dir.path();
+    compare(dir);
+    let page = read(dir, "c/report.html");
+    self_contained(&page);
+    for part in [
+        "<h2>Summary</h2>",
+        "Paired differences to plain",
+        "Disturbance matrix of ogd",
+        "Rank stability (KTau)",
+        "Fairness: updates of the choices",
+        "Reward of the controller",
+        "Found by plain",
+        "Time of a run",
+        "2 seeds are too few to conclude",
+        "prefers-color-scheme: dark",
+        "@media print",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    let data = names(&dir.join("c/figures"));
+    for file in ["disturbance.csv", "matrix_1.csv", "found_0.csv", "fairness.csv", "time.csv"] {
+        assert!(data.contains(&file.to_string()), "{file} in {data:?}");
+    }
+    let again = program(dir).args(["report", "c"]).output().unwrap();
+    assert_eq!(stdout(&again), "c/report.html\n", "{}", stderr(&again));
+    let table = |page: &str| page[page.find("<table").unwrap()..page.find("<h2>Figures").unwrap()].to_owned();
+    assert_eq!(table(&read(dir, "c/report.html")), table(&page));
+}
+
+#[test]
+fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
+    let (dir, _) = setup("broken");
+    let dir = dir.path();
+    for name in ["good", "unfinished", "torn", "old", "failed"] {
+        tiny(dir, name, &["--progress=none"]);
+    }
+    let replace = |file: &str, from: &str, to: &str| {
+        let text = read(dir, file);
+        assert!(text.contains(from), "{from} in {text}");
+        fs::write(dir.join(file), text.replace(from, to)).unwrap();
+    };
+    replace("unfinished/manifest.json", "finished", "running");
+    replace("failed/manifest.json", "finished", "failed");
+    replace("old/manifest.json", "\"schema\": 1", "\"schema\": 0");
+    let metrics = read(dir, "torn/metrics.csv");
+    fs::write(dir.join("torn/metrics.csv"), &metrics[..metrics.rfind(',').unwrap()]).unwrap();
+    fs::create_dir(dir.join("empty")).unwrap();
+
+    let all = ["report", "good", "unfinished", "torn", "old", "failed", "empty", "missing"];
+    let output = program(dir).args(all).output().unwrap();
+    let said = stderr(&output);
+    assert!(output.status.success(), "{said}");
+    let page = read(dir, "report/report.html");
+    self_contained(&page);
+    for (path, problem) in [
+        ("unfinished", "the run is unfinished (status running)"),
+        ("torn", "metrics.csv is torn or damaged"),
+        ("old", "manifest.json has schema 0, this program reads 1"),
+        ("failed", "the run failed"),
+        ("empty", "it has no manifest.json"),
+        ("missing", "it has no manifest.json"),
+    ] {
+        assert!(page.contains(&format!("Not shown: {path}: ")) && page.contains(problem), "{path}: {problem}");
+        assert!(said.contains(&format!("{path}: ")) && said.contains(problem), "{said}");
+    }
+    assert!(page.contains("<td>plain</td>"));
+    refuses(dir, &["report", "torn", "missing"], 2, &["none of these directories holds a finished run"]);
+    refuses(dir, &["report"], 2, &["required"]);
+}
+
+#[test]
+fn sequences_have_a_page_too() {
+    let (dir, _) = setup("sequence");
+    let mut command = program(dir.path());
+    let output =
+        command.arg("disturbance").args(TINY).args(["--sequence=3", "--epochs=1", "--out=s"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    program(dir.path()).args(["report", "s", "--out=page"]).assert().success();
+    let page = read(dir.path(), "page/report.html");
+    self_contained(&page);
+    assert!(page.contains("Disturbance matrix of plain") && !page.contains("<h2>Summary"));
+}

@@ -1,0 +1,75 @@
+//! TensorBoard's event files: framed so that any reader takes them, and read by TensorBoard itself where it is.
+
+use super::helper::{names, program, read, refuses, setup, stderr, tiny};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+/// Number of frames in the only event file of a directory; every byte belongs to one.
+fn frames(dir: &Path) -> usize {
+    let files = names(dir);
+    assert!(files.len() == 1 && files[0].starts_with("events.out.tfevents."), "{files:?}");
+    let bytes = fs::read(dir.join(&files[0])).unwrap();
+    let (mut at, mut count) = (0, 0);
+    while at < bytes.len() {
+        at += 16 + u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap()) as usize;
+        count += 1;
+    }
+    assert_eq!(at, bytes.len());
+    count
+}
+
+#[test]
+fn a_run_and_its_export_hold_every_metric() {
+    let (dir, _) = setup("tensorboard");
+    let dir = dir.path();
+    tiny(dir, "out", &["--tensorboard=live", "--progress=none"]);
+    program(dir).args(["export", "out", "--tensorboard", "later"]).assert().success();
+    let metrics = read(dir, "out/metrics.csv");
+    // The first frame tells the version.
+    assert_eq!(
+        (frames(&dir.join("live")), frames(&dir.join("later"))),
+        (metrics.lines().count(), metrics.lines().count())
+    );
+
+    // NAS_PYTHON may name a Python that has the package.
+    let python = std::env::var("NAS_PYTHON").unwrap_or_else(|_| "python3".into());
+    let script = "import sys\n\
+                  from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n\
+                  for dir in sys.argv[1:]:\n\
+                  \x20   events = EventAccumulator(dir, size_guidance={'scalars': 0}); events.Reload()\n\
+                  \x20   for tag in events.Tags()['scalars']:\n\
+                  \x20       for s in events.Scalars(tag): print(dir, tag, s.step, s.value)\n";
+    let output = Command::new(python).args(["-c", script, "live", "later"]).current_dir(dir).output();
+    let Some(output) = output.ok().filter(|output| output.status.success()) else {
+        eprintln!("no Python with tensorboard: only framing and checksums are tested");
+        return;
+    };
+    let mut found: BTreeMap<String, usize> = BTreeMap::new();
+    for line in String::from_utf8(output.stdout).unwrap().lines() {
+        let [from, tag, step, value] = line.split(' ').collect::<Vec<_>>().try_into().unwrap();
+        let (split, metric) = tag.split_once('/').unwrap();
+        let value: f64 = value.parse().unwrap();
+        let same = |row: &&str| {
+            let fields: Vec<&str> = row.split(',').collect();
+            let near = (fields[4].parse::<f64>().unwrap_or(f64::NAN) - value).abs() <= 1e-6 * value.abs();
+            (fields[0], fields[2], fields[3], near) == (step, split, metric, true)
+        };
+        assert!(metrics.lines().any(|row| same(&row)), "{line}");
+        *found.entry(from.into()).or_default() += 1;
+    }
+    let rows = metrics.lines().count() - 1;
+    assert_eq!(found, [("later".into(), rows), ("live".into(), rows)].into());
+}
+
+#[test]
+fn only_finished_runs_are_exported() {
+    let (dir, _) = setup("export");
+    refuses(dir.path(), &["export", "missing", "--tensorboard=t"], 2, &["missing: no run directory"]);
+    let output = tiny(dir.path(), "out", &["--progress=none"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let manifest = read(dir.path(), "out/manifest.json").replace("finished", "running");
+    fs::write(dir.path().join("out/manifest.json"), manifest).unwrap();
+    refuses(dir.path(), &["export", "out", "--tensorboard=t"], 2, &["out: the run is unfinished"]);
+}
