@@ -355,9 +355,8 @@ pub struct NasStrategy {
     /// Its options with their defaults, as TOML: `name = value` a line, values of text, number or flag.
     pub options: NasStr,
     /// Makes an instance. `NAS_INVALID` tells that an option is out of its range.
-    pub create: Option<
-        unsafe extern "C" fn(host: *const NasHost, model: *const NasModel, instance: *mut *mut c_void) -> i32,
-    >,
+    pub create:
+        Option<unsafe extern "C" fn(host: *const NasHost, model: *const NasModel, instance: *mut *mut c_void) -> i32>,
     /// Frees an instance.
     pub destroy: Option<unsafe extern "C" fn(instance: *mut c_void)>,
     /// How many weight sets the supernet holds, 1 to 64; called once after `create`. Null: 1.
