@@ -5,11 +5,13 @@ mod config;
 mod describe;
 mod generate;
 mod list;
+mod plugins;
 
 pub use config::config;
 pub use describe::describe;
 pub use generate::{completions, man};
 pub use list::list;
+pub use plugins::plugins;
 
 use anyhow::{Result, ensure};
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};

@@ -5,6 +5,7 @@ mod data_errors;
 mod helper;
 mod inspect;
 mod layers;
+mod plugins;
 mod repeat;
 mod results;
 mod stops;
