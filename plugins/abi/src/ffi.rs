@@ -309,9 +309,9 @@ pub struct NasHost {
     pub ctx: *mut c_void,
     /// Tells what is wrong before a function returns another code than `NAS_OK`; copied at once.
     pub set_error: Option<unsafe extern "C" fn(ctx: *mut c_void, message: NasStr)>,
-    /// A sentence for the log of the run; copied at once. The only function that any thread may call at any time.
+    /// A sentence for the log of the run; copied at once. The only function that any thread may call, until `destroy`.
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, message: NasStr)>,
-    /// A number for the metrics, as `<strategy>.<name>`; the last one of an epoch counts. Names are of `a-z 0-9 . _ -`.
+    /// A number for the metrics of the strategy; the last one of an epoch counts. Names are of `a-z 0-9 . _ -`.
     pub metric: Option<unsafe extern "C" fn(ctx: *mut c_void, name: NasStr, value: f64) -> i32>,
     /// The value of an option that `NasStrategy.options` names.
     pub option: Option<unsafe extern "C" fn(ctx: *mut c_void, name: NasStr, value: *mut NasValue) -> i32>,

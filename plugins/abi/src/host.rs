@@ -49,7 +49,7 @@ impl Host {
         }
     }
 
-    /// Sets a number of the metrics, `strategy/<name>`; the last one of an epoch counts.
+    /// Sets a number of the strategy's metrics; the last one of an epoch counts.
     ///
     /// # Errors
     /// A name with other characters than `a-z 0-9 . _ -`.

@@ -10,6 +10,7 @@ use nas_plugin_abi::{Context, Error, Host, Needs, Planner, Result, Step, Strateg
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
+use std::rc::Rc;
 
 /// Scales gradients, and misbehaves when told to.
 struct Scale {
@@ -143,20 +144,20 @@ unsafe extern "C" fn write(sink: *mut c_void, data: *const c_void, len: usize) -
 
 /// A host, its ears and the tables of this file.
 struct Fake {
-    heard: Box<RefCell<Heard>>,
+    heard: Rc<RefCell<Heard>>,
     host: NasHost,
     tables: Vec<NasStrategy>,
 }
 
 impl Fake {
     fn new(factor: f64) -> Self {
-        let heard = Box::new(RefCell::new(Heard { factor, ..Heard::default() }));
+        let heard = Rc::new(RefCell::new(Heard { factor, ..Heard::default() }));
         let host = NasHost {
             struct_size: size_of::<NasHost>(),
             abi_major: 1,
             abi_minor: 0,
             features: 0,
-            ctx: (&raw const *heard).cast_mut().cast(),
+            ctx: Rc::as_ptr(&heard).cast_mut().cast(),
             set_error: Some(set_error),
             log: Some(log),
             metric: Some(metric),

@@ -11,14 +11,16 @@ use rand::RngCore;
 use std::collections::BTreeMap;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use toml::Table;
 
-/// The table of functions for one instance, and what is behind them.
+/// The table of functions for one instance, and what is behind them. The plugin keeps pointers to both; they are
+/// counted, because to move a box is to claim that there are none.
 pub struct HostSide {
-    context: Box<Context>,
-    raw: Box<NasHost>,
+    context: Arc<Context>,
+    raw: Rc<NasHost>,
 }
 
 /// What the functions of one instance share. `log` may come from any thread, hence the locks.
@@ -58,7 +60,7 @@ impl HostSide {
     }
 
     fn with(options: Table, whole: bool) -> Self {
-        let context = Box::new(Context {
+        let context = Arc::new(Context {
             options,
             error: Mutex::new(None),
             refusal: Mutex::new(None),
@@ -66,12 +68,12 @@ impl HostSide {
             metrics: Mutex::new(BTreeMap::new()),
             planning: Mutex::new(None),
         });
-        let raw = Box::new(NasHost {
+        let raw = Rc::new(NasHost {
             struct_size: size_of::<NasHost>(),
             abi_major: NAS_ABI_MAJOR,
             abi_minor: NAS_ABI_MINOR,
             features: FEATURES,
-            ctx: (&raw const *context).cast_mut().cast(),
+            ctx: Arc::as_ptr(&context).cast_mut().cast(),
             set_error: Some(set_error),
             log: whole.then_some(log as _),
             metric: whole.then_some(metric as _),
@@ -85,7 +87,7 @@ impl HostSide {
 
     /// The table, valid as long as this value.
     pub fn raw(&self) -> *const NasHost {
-        &*self.raw
+        Rc::as_ptr(&self.raw)
     }
 
     /// The last error told, if any.

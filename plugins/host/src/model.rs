@@ -7,11 +7,12 @@ use nas_plugin_abi::ffi::{
     NAS_LAYER_CONV, NAS_LAYER_LINEAR, NAS_LAYER_NORM, NAS_ROLE_BIAS, NAS_ROLE_SCALE, NAS_ROLE_SHIFT, NAS_ROLE_WEIGHT,
     NasDecision, NasLayer, NasModel, NasParam, NasStr,
 };
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// The description of a supernet, with all that its pointers lead to.
 pub struct ForeignModel {
-    raw: Box<NasModel>,
+    raw: Rc<NasModel>,
     _held: Held,
 }
 
@@ -39,7 +40,7 @@ impl ForeignModel {
         let decisions = pointed(space.decisions().iter().zip(&choices).map(decision).collect());
         let layers = pointed(spec.layers.iter().map(layer).collect());
         let params = pointed(spec.params.iter().map(param).collect());
-        let raw = Box::new(NasModel {
+        let raw = Rc::new(NasModel {
             struct_size: size_of::<NasModel>(),
             space: NasStr::of(space.name()),
             decisions: decisions.1.as_ptr(),
@@ -64,7 +65,7 @@ impl ForeignModel {
 
     /// The description, valid as long as this value.
     pub fn raw(&self) -> *const NasModel {
-        &*self.raw
+        Rc::as_ptr(&self.raw)
     }
 }
 

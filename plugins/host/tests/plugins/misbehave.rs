@@ -94,8 +94,10 @@ unsafe extern "C" fn entry(_: *const NasHost, count: *mut usize) -> *const *cons
 
 fn failure(mode: &str) -> String {
     static LOAD: Once = Once::new();
-    // SAFETY: all functions are those of the safe layer.
-    LOAD.call_once(|| drop(unsafe { adopt("naughty.so", Some(entry)) }.unwrap()));
+    LOAD.call_once(|| {
+        // SAFETY: all functions are those of the safe layer.
+        unsafe { adopt("naughty.so", Some(entry)) }.unwrap();
+    });
     let error = run(&format!("name = \"naughty\"\nmode = \"{mode}\""), "").map(|_| ()).unwrap_err().to_string();
     let error = error.strip_prefix("strategy naughty: ").unwrap_or(&error);
     error.strip_prefix("plugin strategy `naughty` 0.3.1: ").unwrap_or(error).to_string()
