@@ -304,9 +304,9 @@ typedef struct NasHost {
   void *ctx;
   // Tells what is wrong before a function returns another code than `NAS_OK`; copied at once.
   void (*set_error)(void *ctx, struct NasStr message);
-  // A sentence for the log of the run; copied at once. The only function that any thread may call at any time.
+  // A sentence for the log of the run; copied at once. The only function that any thread may call, until `destroy`.
   void (*log)(void *ctx, struct NasStr message);
-  // A number for the metrics, as `<strategy>.<name>`; the last one of an epoch counts. Names are of `a-z 0-9 . _ -`.
+  // A number for the metrics of the strategy; the last one of an epoch counts. Names are of `a-z 0-9 . _ -`.
   int32_t (*metric)(void *ctx, struct NasStr name, double value);
   // The value of an option that `NasStrategy.options` names.
   int32_t (*option)(void *ctx, struct NasStr name, struct NasValue *value);
