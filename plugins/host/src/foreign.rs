@@ -4,15 +4,16 @@ use crate::context::{HostSide, write};
 use crate::handshake::Table;
 use crate::model::ForeignModel;
 use crate::options::merged;
-use crate::views::{StagedParam, choices, foreign_paths, with_step};
+use crate::views::{Staged, StagedParam, choices, foreign_paths, with_step};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use dfdx::shapes::HasShape;
 use nas_core::arch::Arch;
 use nas_core::network::{LayerId, NetworkSpec};
 use nas_core::registry::BuildError;
 use nas_core::state::{State, StateError};
 use nas_core::strategy::{Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
-use nas_ops::{Backend, OpError};
+use nas_ops::{Backend, OpError, Tensor4};
 use nas_plugin_abi::ffi::{
     NAS_INVALID, NAS_NEEDS_INPUT, NAS_OK, NAS_UNSUPPORTED, NAS_WRITES_GRADIENT, NAS_WRITES_UPDATE, NasStep,
 };
@@ -120,9 +121,9 @@ impl<D: Backend> ForeignStrategy<D> {
         hook: &str,
         what: &str,
         param: usize,
-        staged: crate::views::Staged,
+        staged: Staged,
         shape: (usize, usize, usize, usize),
-    ) -> Result<nas_ops::Tensor4<D>, StrategyError> {
+    ) -> Result<Tensor4<D>, StrategyError> {
         if let Some((place, value)) = staged.spoiled() {
             let name = &self.spec.params[param].name;
             let problem = format!("{hook} wrote {value} into the {what} of {name}, element {place}");
@@ -304,8 +305,8 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
     }
 }
 
-fn shape<D: Backend>(tensor: &nas_ops::Tensor4<D>) -> (usize, usize, usize, usize) {
-    *dfdx::shapes::HasShape::shape(tensor)
+fn shape<D: Backend>(tensor: &Tensor4<D>) -> (usize, usize, usize, usize) {
+    *tensor.shape()
 }
 
 impl<D: Backend> Drop for ForeignStrategy<D> {

@@ -2,7 +2,7 @@
 //!
 //! [`load`] opens a file, checks all that can be checked about it, and adds its strategies to
 //! [`nas_core::registry`]; from then on they are chosen, configured and run like the built-in ones.
-//! [`ForeignStrategy`] carries the calls across the C interface of [`nas_plugin_abi::ffi`].
+//! An adapter carries the calls across the C interface of [`nas_plugin_abi::ffi`].
 //!
 //! Libraries stay loaded until the process ends: unloading Rust code is not sound.
 
@@ -19,5 +19,4 @@ pub mod template;
 mod views;
 
 pub use error::PluginError;
-pub use foreign::ForeignStrategy;
 pub use plugin::{Plugin, Provided, adopt, load, loaded, origin};
