@@ -91,13 +91,12 @@ impl ParamStep<'_> {
         // SAFETY: as in `Step::new`.
         unsafe {
             let NasParamStep { param, set, weight, gradient, update, .. } = known(param, "parameter")?;
-            let name = |part: &str| format!("{part} of parameter {param}");
             Ok(Self {
                 param: *param as usize,
                 set: *set,
-                weight: numbers(&name("weight"), weight)?.0,
-                gradient: numbers_mut(&name("gradient"), gradient)?.0,
-                update: numbers_mut(&name("update"), update)?.0,
+                weight: numbers(format_args!("weight of parameter {param}"), weight)?.0,
+                gradient: numbers_mut(format_args!("gradient of parameter {param}"), gradient)?.0,
+                update: numbers_mut(format_args!("update of parameter {param}"), update)?.0,
             })
         }
     }
@@ -108,7 +107,7 @@ impl Input<'_> {
         // SAFETY: as in `Step::new`.
         unsafe {
             let NasInput { path, layer, input, .. } = known(input, "input")?;
-            let (values, shape) = numbers(&format!("input of layer {layer}"), input)?;
+            let (values, shape) = numbers(format_args!("input of layer {layer}"), input)?;
             Ok(Self { path: *path as usize, layer: *layer as usize, shape, values })
         }
     }

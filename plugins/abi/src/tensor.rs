@@ -1,6 +1,7 @@
 //! Views of numbers, checked before they become slices.
 
 use crate::ffi::{NAS_DEVICE_CPU, NAS_DTYPE_FLOAT, NasTensor};
+use std::fmt::Arguments;
 
 /// Most elements whose size in bytes fits a slice.
 const MOST: usize = isize::MAX as usize / size_of::<f32>();
@@ -19,7 +20,7 @@ struct Checked {
 ///
 /// # Safety
 /// Its pointers are null or valid for `'a`, and nothing writes to the numbers meanwhile.
-pub(crate) unsafe fn numbers<'a>(what: &str, tensor: &NasTensor) -> Result<(&'a [f32], [usize; 4]), String> {
+pub(crate) unsafe fn numbers<'a>(what: Arguments<'_>, tensor: &NasTensor) -> Result<(&'a [f32], [usize; 4]), String> {
     // SAFETY: passed on to the caller.
     let Some(Checked { first, len, shape }) = (unsafe { check(what, tensor) })? else { return Ok((&[], [0; 4])) };
     // SAFETY: not null, aligned, of a size that fits; the caller answers for the rest.
@@ -33,14 +34,17 @@ pub(crate) unsafe fn numbers<'a>(what: &str, tensor: &NasTensor) -> Result<(&'a 
 ///
 /// # Safety
 /// As [`numbers`], and nothing else reads or writes the numbers during `'a`.
-pub(crate) unsafe fn numbers_mut<'a>(what: &str, tensor: &NasTensor) -> Result<(&'a mut [f32], [usize; 4]), String> {
+pub(crate) unsafe fn numbers_mut<'a>(
+    what: Arguments<'_>,
+    tensor: &NasTensor,
+) -> Result<(&'a mut [f32], [usize; 4]), String> {
     // SAFETY: passed on to the caller.
     let Some(Checked { first, len, shape }) = (unsafe { check(what, tensor) })? else { return Ok((&mut [], [0; 4])) };
     // SAFETY: not null, aligned, of a size that fits; the caller answers for the rest.
     Ok((unsafe { std::slice::from_raw_parts_mut(first, len) }, shape))
 }
 
-unsafe fn check(what: &str, tensor: &NasTensor) -> Result<Option<Checked>, String> {
+unsafe fn check(what: Arguments<'_>, tensor: &NasTensor) -> Result<Option<Checked>, String> {
     if tensor.data.is_null() {
         return Ok(None);
     }
@@ -105,7 +109,7 @@ mod tests {
     }
 
     fn message(tensor: NasTensor) -> String {
-        unsafe { numbers("weight of layer 3", &tensor) }.unwrap_err()
+        unsafe { numbers(format_args!("weight of layer 3"), &tensor) }.unwrap_err()
     }
 
     #[test]
@@ -114,15 +118,15 @@ mod tests {
         let whole = tensor(&mut data, &[1, 1, 2, 3]);
         let dense = [6, 6, 3, 1];
         for given in [whole, NasTensor { strides: dense.as_ptr(), ..whole }] {
-            let (numbers, shape) = unsafe { numbers_mut("weight", &given) }.unwrap();
+            let (numbers, shape) = unsafe { numbers_mut(format_args!("weight"), &given) }.unwrap();
             numbers[5] += 1.0;
             assert_eq!(shape, [1, 1, 2, 3]);
         }
         let shape = [1, 1, 1, 5];
         let behind = NasTensor { byte_offset: 4, shape: shape.as_ptr(), ..whole };
-        assert_eq!(unsafe { numbers("weight", &behind) }.unwrap().0, [1.0, 2.0, 3.0, 4.0, 7.0]);
+        assert_eq!(unsafe { numbers(format_args!("weight"), &behind) }.unwrap().0, [1.0, 2.0, 3.0, 4.0, 7.0]);
         let absent = NasTensor { data: std::ptr::null_mut(), ..whole };
-        assert!(unsafe { numbers("weight", &absent) }.unwrap().0.is_empty());
+        assert!(unsafe { numbers(format_args!("weight"), &absent) }.unwrap().0.is_empty());
     }
 
     #[test]
