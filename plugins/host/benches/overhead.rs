@@ -1,18 +1,23 @@
 //! What a plugin with empty hooks costs: `plain` against `foreign-plain`, whose hooks are all there and do nothing.
 //!
 //! Both train the same architectures on the same batches, so each step is paired with itself. Rounds alternate in which
-//! comes first. `cargo bench -p nas-plugin-host`.
+//! comes first. The difference is small beside what else disturbs a step, so the time within the hooks is measured as
+//! well: no more than that can be overhead. `cargo bench -p nas-plugin-host`.
 #![expect(clippy::unwrap_used, reason = "a benchmark has nobody to report errors to")]
 
 use dfdx::tensor::Cpu;
+use nas_core::arch::Arch;
 use nas_core::config::RunConfig;
 use nas_core::data;
 use nas_core::event::Event;
+use nas_core::registry::{BuildError, StrategyDescriptor, find};
+use nas_core::strategy::{Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_core::trainer::Session;
 use nas_strategies as _;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 12;
 
@@ -36,6 +41,71 @@ fn steps(strategy: &str) -> Vec<f64> {
     };
     session.run(&mut observer, &AtomicBool::new(false)).unwrap();
     times
+}
+
+thread_local! {
+    /// Time within the hooks of `timed` on this thread.
+    static WITHIN: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+}
+
+/// `foreign-plain`, with the time of its hooks added up.
+struct Timed(Box<dyn SharingStrategy<Cpu>>);
+
+fn timed<T>(hook: impl FnOnce() -> T) -> T {
+    let started = Instant::now();
+    let result = hook();
+    WITHIN.set(WITHIN.get() + started.elapsed());
+    result
+}
+
+impl SharingStrategy<Cpu> for Timed {
+    fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
+        timed(|| self.0.plan(sampler))
+    }
+
+    fn capture(&self, layer: usize) -> bool {
+        timed(|| self.0.capture(layer))
+    }
+
+    fn bind(&self, arch: &Arch, layer: usize) -> usize {
+        timed(|| self.0.bind(arch, layer))
+    }
+
+    fn after_backward(&mut self, step: &mut Step<Cpu>) -> Result<(), StrategyError> {
+        timed(|| self.0.after_backward(step))
+    }
+
+    fn before_apply(&mut self, step: &mut Step<Cpu>) -> Result<(), StrategyError> {
+        timed(|| self.0.before_apply(step))
+    }
+
+    fn after_update(&mut self, step: &Step<Cpu>) -> Result<(), StrategyError> {
+        timed(|| self.0.after_update(step))
+    }
+
+    fn end_arch(&mut self, paths: &[Path]) -> Result<(), StrategyError> {
+        timed(|| self.0.end_arch(paths))
+    }
+}
+
+fn build_timed(
+    options: &toml::Table,
+    context: StrategyContext<Cpu>,
+) -> Result<Box<dyn SharingStrategy<Cpu>>, BuildError> {
+    let inner = find::<StrategyDescriptor>("foreign-plain")?;
+    Ok(Box::new(Timed((inner.cpu)(options, context)?)))
+}
+
+inventory::submit! {
+    StrategyDescriptor {
+        name: "timed",
+        summary: "for this benchmark",
+        reference: "",
+        options: &String::new,
+        cpu: &build_timed,
+        #[cfg(feature = "cuda")]
+        cuda: &|_, _| Err(StrategyError::Other("this benchmark runs on the CPU".into()).into()),
+    }
 }
 
 fn main() {
@@ -64,6 +134,9 @@ fn main() {
     println!("{count} steps, {ROUNDS} rounds, {} threads", rayon::current_num_threads());
     println!("plain         {:.3} ms a step", total(&built_in) / count as f64);
     println!("foreign-plain {:.3} ms a step", total(&foreign) / count as f64);
+    let all: f64 = steps("timed").iter().sum();
+    let within = WITHIN.get().as_secs_f64() * 1e3;
+    println!("hooks of foreign-plain: {:.4} ms a step, {:.3} % of it", within / count as f64, 100.0 * within / all);
     println!(
         "overhead: {:+.2} % of all steps together; of single steps median {:+.2} %, quartiles {:+.2} and {:+.2} %",
         100.0 * (total(&foreign) / total(&built_in) - 1.0),
