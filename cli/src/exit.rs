@@ -8,8 +8,10 @@ use nas_core::data::DataError;
 use nas_core::network::WireError;
 use nas_core::options::OptionsError;
 use nas_core::registry::BuildError;
+use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
 use nas_core::truth::TruthError;
+use nas_plugin_host::PluginError;
 use std::process::ExitCode;
 
 /// How the program ends; the number is the exit code.
@@ -48,6 +50,11 @@ Exit codes:
 #[error("{0}")]
 pub struct UsageError(pub String);
 
+/// A plugin that `plugins check` has found wanting.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct CheckFailed(pub String);
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(status as u8)
@@ -70,6 +77,12 @@ impl ExitStatus {
         if let Some(error) = cause.downcast_ref::<TruthError>() {
             return Some(Self::of_truth(error));
         }
+        if cause.is::<PluginError>() || cause.is::<CheckFailed>() {
+            return Some(Self::Plugin);
+        }
+        if let Some(BuildError::Strategy(StrategyError::Plugin(_))) = cause.downcast_ref() {
+            return Some(Self::Plugin);
+        }
         let usage = cause.is::<UsageError>()
             || cause.is::<ConfigError>()
             || cause.is::<OptionsError>()
@@ -81,6 +94,8 @@ impl ExitStatus {
 
     fn of_run(error: &RunError) -> Self {
         match error {
+            RunError::Build(BuildError::Strategy(StrategyError::Plugin(_)))
+            | RunError::Strategy { source: StrategyError::Plugin(_), .. } => Self::Plugin,
             RunError::Config(_) | RunError::Build(_) | RunError::Wire { .. } | RunError::Arch(_) => Self::Usage,
             RunError::Data(error) => Self::of_data(error),
             RunError::Truth(error) => Self::of_truth(error),

@@ -60,6 +60,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),
         Some(Command::Config(args)) => commands::config(args),
+        Some(Command::Plugins(args)) => commands::plugins(args),
         Some(Command::Completions(args)) => commands::completions(args),
         Some(Command::Man(args)) => commands::man(args),
     }

@@ -198,6 +198,8 @@ pub struct RunConfig {
     pub device: String,
     /// Worker threads; 0 takes one for each core. Results do not depend on it.
     pub threads: usize,
+    /// Shared libraries with further strategies.
+    pub plugins: Vec<String>,
     /// `[strategy]`
     pub strategy: Component,
     /// `[controller]`
@@ -228,11 +230,12 @@ struct Top {
     device: String,
     /// Worker threads; 0 takes one for each core. Results do not depend on it.
     threads: usize,
+    plugins: Vec<String>,
 }
 
 impl Default for Top {
     fn default() -> Self {
-        Self { seed: 0, device: "cpu".into(), threads: 0 }
+        Self { seed: 0, device: "cpu".into(), threads: 0, plugins: Vec::new() }
     }
 }
 
@@ -278,11 +281,12 @@ impl RunConfig {
         }
         let empty = Table::new();
         let section = |name: &str| sections.get(name).and_then(Value::as_table).unwrap_or(&empty);
-        let Top { seed, device, threads } = top_keys(&top)?;
+        let Top { seed, device, threads, plugins } = top_keys(&top)?;
         let config = Self {
             seed,
             device,
             threads,
+            plugins,
             strategy: component("strategy", "plain", section("strategy"))?,
             controller: component("controller", "uniform", section("controller"))?,
             space: parse_options("space", section("space"))?,
@@ -302,7 +306,8 @@ impl RunConfig {
     /// # Errors
     /// A value that TOML cannot hold, in words.
     pub fn to_table(&self) -> Result<Table, toml::ser::Error> {
-        let mut table = Table::try_from(Top { seed: self.seed, device: self.device.clone(), threads: self.threads })?;
+        let Self { seed, device, threads, plugins, .. } = self.clone();
+        let mut table = Table::try_from(Top { seed, device, threads, plugins })?;
         for (key, component) in [("strategy", &self.strategy), ("controller", &self.controller)] {
             let mut section = Table::new();
             section.insert("name".into(), Value::String(component.name.clone()));

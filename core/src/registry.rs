@@ -1,10 +1,12 @@
-//! What there is to choose from: descriptors collected from every linked crate by `inventory`.
+//! What there is to choose from: descriptors collected from every linked crate by `inventory`, and strategies that were
+//! added while the program runs.
 
 use crate::controller::{Controller, ControllerContext, ControllerError};
 use crate::options::{OptionsError, did_you_mean};
 use crate::space::{Scale, SearchSpace};
 use crate::strategy::{SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
+use std::sync::{PoisonError, RwLock};
 use toml::Table;
 
 /// A component that could not be built.
@@ -45,7 +47,8 @@ pub enum BuildError {
 }
 
 /// Builds a strategy for a device from its options.
-pub type StrategyBuilder<D> = fn(&Table, StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError>;
+pub type StrategyBuilder<D> =
+    &'static (dyn Fn(&Table, StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> + Sync);
 
 /// A sharing strategy as data.
 pub struct StrategyDescriptor {
@@ -56,7 +59,7 @@ pub struct StrategyDescriptor {
     /// The paper it comes from.
     pub reference: &'static str,
     /// Its options with their defaults, as TOML.
-    pub options: fn() -> String,
+    pub options: &'static (dyn Fn() -> String + Sync),
     /// Builds it for the CPU.
     pub cpu: StrategyBuilder<dfdx::tensor::Cpu>,
     /// Builds it for a CUDA device.
@@ -106,6 +109,11 @@ pub trait Named: 'static {
     const KIND: &'static str;
     /// Its name on the command line.
     fn name(&self) -> &'static str;
+
+    /// Those that were added while the program runs.
+    fn added() -> Vec<&'static Self> {
+        Vec::new()
+    }
 }
 
 macro_rules! named {
@@ -118,14 +126,46 @@ macro_rules! named {
         }
     )*};
 }
-named!(StrategyDescriptor = "strategy", ControllerDescriptor = "controller", SpaceDescriptor = "space");
+named!(ControllerDescriptor = "controller", SpaceDescriptor = "space");
+
+impl Named for StrategyDescriptor {
+    const KIND: &'static str = "strategy";
+
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn added() -> Vec<&'static Self> {
+        ADDED.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+static ADDED: RwLock<Vec<&'static StrategyDescriptor>> = RwLock::new(Vec::new());
+
+/// Adds strategies, all or none, for the rest of the process: those of a plugin.
+///
+/// # Errors
+/// A name that is taken.
+pub fn add_strategies(new: Vec<StrategyDescriptor>) -> Result<(), BuildError> {
+    let mut added = ADDED.write().unwrap_or_else(PoisonError::into_inner);
+    let linked = inventory::iter::<StrategyDescriptor>.into_iter().map(|d| d.name);
+    let mut taken: Vec<&str> = linked.chain(added.iter().map(|d| d.name)).collect();
+    for descriptor in &new {
+        if taken.contains(&descriptor.name) {
+            return Err(BuildError::Clash { kind: StrategyDescriptor::KIND, name: descriptor.name.into() });
+        }
+        taken.push(descriptor.name);
+    }
+    added.extend(new.into_iter().map(|descriptor| &*Box::leak(Box::new(descriptor))));
+    Ok(())
+}
 
 /// All descriptors of one kind, sorted by name (`inventory` promises no order).
 ///
 /// # Errors
 /// Two of the same name.
 pub fn all<T: Named + inventory::Collect>() -> Result<Vec<&'static T>, BuildError> {
-    let mut found: Vec<&'static T> = inventory::iter::<T>.into_iter().collect();
+    let mut found: Vec<&'static T> = inventory::iter::<T>.into_iter().chain(T::added()).collect();
     found.sort_by_key(|d| d.name());
     match found.windows(2).find(|pair| pair[0].name() == pair[1].name()) {
         Some(pair) => Err(BuildError::Clash { kind: T::KIND, name: pair[0].name().into() }),

@@ -95,6 +95,8 @@ pub struct Step<D: Backend> {
     pub lr: f64,
     /// The architectures trained in this step.
     pub paths: Vec<Path>,
+    /// The cross-entropy of each path, before its weight.
+    pub losses: Vec<f64>,
     /// The active parameters, ascending.
     pub params: Vec<ParamStep<D>>,
     /// The captured inputs, path by path.
@@ -130,6 +132,9 @@ pub enum StrategyError {
     /// Saved state of another run.
     #[error(transparent)]
     State(#[from] StateError),
+    /// A plugin that broke its contract or failed, with its name and version.
+    #[error("{0}")]
+    Plugin(String),
     /// Anything else, in the strategy's own words.
     #[error("{0}")]
     Other(String),
@@ -200,6 +205,11 @@ pub trait SharingStrategy<D: Backend> {
 
     /// Sentences for the log at the start of a run: costs, what is not covered.
     fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Further sentences for the log, asked for after each epoch and given once.
+    fn remarks(&mut self) -> Vec<String> {
         Vec::new()
     }
 

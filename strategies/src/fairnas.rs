@@ -149,10 +149,10 @@ inventory::submit! {
         name: "fairnas",
         summary: "strict fairness: each step trains every choice of every decision exactly once",
         reference: "Chu et al., FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS, ICCV 2021",
-        options: || example(&Options::default()),
-        cpu: build,
+        options: &|| example(&Options::default()),
+        cpu: &build,
         #[cfg(feature = "cuda")]
-        cuda: build,
+        cuda: &build,
     }
 }
 

@@ -56,9 +56,9 @@ inventory::submit! {
         name: "plain",
         summary: "ordinary SGD on one drawn architecture a step; the control of every experiment",
         reference: "Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018",
-        options: || example(&Options::default()),
-        cpu: build,
+        options: &|| example(&Options::default()),
+        cpu: &build,
         #[cfg(feature = "cuda")]
-        cuda: build,
+        cuda: &build,
     }
 }

@@ -3,16 +3,18 @@
 mod bench;
 mod compare;
 mod parse;
+mod plugins;
 mod run;
 mod truth;
 
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
+pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use run::{Named, ProgressMode, RunArgs};
 pub use truth::TruthArgs;
 
 use crate::exit::HELP;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
 /// Compares weight-sharing strategies for neural architecture search on one training loop.
@@ -54,6 +56,8 @@ pub enum Command {
     Describe(DescribeArgs),
     /// Show, check or exemplify configurations
     Config(ConfigArgs),
+    /// Check or begin a plugin: a shared library with strategies of your own
+    Plugins(PluginsArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
     /// Write manual pages
@@ -69,6 +73,9 @@ pub struct ListArgs {
     /// One JSON object a line
     #[arg(long)]
     pub json: bool,
+    /// Shared library with further strategies; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plugin: Vec<PathBuf>,
 }
 
 /// Kinds of components.
@@ -100,6 +107,9 @@ pub struct DisturbanceArgs {
 pub struct DescribeArgs {
     /// A name from `nas-train list`
     pub name: String,
+    /// Shared library with further strategies; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub plugin: Vec<PathBuf>,
 }
 
 /// `config`

@@ -90,6 +90,9 @@ pub struct RunArgs {
     /// Set any key of the configuration, in TOML syntax; may be repeated
     #[arg(long, value_name = "SECTION.KEY=VALUE", value_parser = assignment, help_heading = "Configuration")]
     pub set: Vec<String>,
+    /// Shared library with further strategies, besides those of the configuration; may be repeated
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    pub plugin: Vec<PathBuf>,
 
     /// Run directory, new or empty [default: runs/DATE-TIME-STRATEGY-SPACE-sSEED]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Output")]

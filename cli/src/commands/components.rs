@@ -4,6 +4,8 @@ use crate::args::Kind;
 use anyhow::Result;
 use nas_core::data::descriptors;
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};
+use nas_plugin_host::{Plugin, load, origin};
+use std::path::PathBuf;
 
 /// What every component tells of itself.
 #[derive(Debug, Clone, Copy)]
@@ -16,6 +18,13 @@ pub struct Component {
     pub summary: &'static str,
     /// The paper it comes from; for data, how to get it.
     pub reference: &'static str,
+    /// The plugin that it was loaded from, if it was.
+    pub origin: Option<&'static Plugin>,
+}
+
+/// Loads plugins, so that their strategies are listed too.
+pub fn load_all(plugins: &[PathBuf]) -> Result<()> {
+    plugins.iter().try_for_each(|file| load(file).map(|_| ()).map_err(Into::into))
 }
 
 impl Kind {
@@ -36,14 +45,23 @@ impl Kind {
     pub fn components(self) -> Result<Vec<Component>> {
         macro_rules! described {
             ($found:expr, $reference:ident) => {
+                described!($found, $reference, |_| None)
+            };
+            ($found:expr, $reference:ident, $origin:expr) => {
                 $found
                     .iter()
-                    .map(|d| Component { kind: self, name: d.name, summary: d.summary, reference: d.$reference })
+                    .map(|d| Component {
+                        kind: self,
+                        name: d.name,
+                        summary: d.summary,
+                        reference: d.$reference,
+                        origin: $origin(d.name),
+                    })
                     .collect()
             };
         }
         Ok(match self {
-            Self::Strategies => described!(all::<StrategyDescriptor>()?, reference),
+            Self::Strategies => described!(all::<StrategyDescriptor>()?, reference, origin),
             Self::Controllers => described!(all::<ControllerDescriptor>()?, reference),
             Self::Spaces => described!(all::<SpaceDescriptor>()?, reference),
             Self::Data => described!(descriptors(), source),

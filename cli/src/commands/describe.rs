@@ -1,6 +1,6 @@
 //! `nas-train describe`
 
-use super::components::Component;
+use super::components::{Component, load_all};
 use crate::args::{DescribeArgs, Kind};
 use crate::exit::{ExitStatus, UsageError};
 use crate::text::{pairs, print, table};
@@ -9,9 +9,11 @@ use nas_core::options::did_you_mean;
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, find};
 use nas_core::space::{Decision, Scale};
 use nas_core::truth::EmbeddedTable;
+use nas_plugin_host::Plugin;
 
 /// Prints everything that goes by a name.
 pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
+    load_all(&args.plugin)?;
     let mut known = Vec::new();
     for kind in Kind::ALL {
         known.extend(kind.components()?);
@@ -28,12 +30,13 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
 }
 
 fn one(component: &Component) -> Result<String> {
-    let Component { kind, name, summary, reference } = *component;
+    let Component { kind, name, summary, reference, origin } = *component;
     let head = format!("{} {name}: {summary}\n", kind.singular());
     Ok(match kind {
         Kind::Strategies => {
             let options = (find::<StrategyDescriptor>(name)?.options)();
-            format!("{head}{}\n{}", cited(reference), section("strategy", name, &options))
+            let origin = origin.map_or(String::new(), |plugin| loaded_from(plugin, name));
+            format!("{head}{}{origin}\n{}", cited(reference), section("strategy", name, &options))
         }
         Kind::Controllers => {
             let options = (find::<ControllerDescriptor>(name)?.options)();
@@ -45,7 +48,12 @@ fn one(component: &Component) -> Result<String> {
 }
 
 fn cited(reference: &str) -> String {
-    format!("Reference: {reference}\n")
+    if reference.is_empty() { String::new() } else { format!("Reference: {reference}\n") }
+}
+
+fn loaded_from(plugin: &Plugin, name: &str) -> String {
+    let version = plugin.strategies.iter().find(|s| s.name == name).map_or("", |s| s.version);
+    format!("Plugin: {}, version {version}\nSHA-256: {}\n", plugin.path.display(), plugin.sha256)
 }
 
 /// The section of a configuration that chooses a component, with its defaults.

@@ -1,6 +1,6 @@
 //! `nas-train list`
 
-use super::components::Component;
+use super::components::{Component, load_all};
 use crate::args::{Kind, ListArgs};
 use crate::exit::ExitStatus;
 use crate::text::{print, table};
@@ -9,6 +9,7 @@ use serde_json::json;
 
 /// Prints the components of one kind or all.
 pub fn list(args: &ListArgs) -> Result<ExitStatus> {
+    load_all(&args.plugin)?;
     let kinds: Vec<Kind> = args.kind.map_or(Kind::ALL.into(), |kind| vec![kind]);
     let mut parts = Vec::new();
     for kind in kinds {
@@ -29,14 +30,21 @@ fn shown(kind: Kind, components: &[Component]) -> String {
             return table(["data", "summary"], components.iter().map(|c| [c.name.into(), c.summary.into()]));
         }
     };
-    let row = |c: &Component| [c.name.into(), c.summary.into(), c.reference.into()];
+    let row = |c: &Component| {
+        let origin = c.origin.map(|plugin| format!("plugin {}", plugin.path.display()));
+        [c.name.into(), c.summary.into(), origin.unwrap_or_else(|| c.reference.into())]
+    };
     table([title, "summary", reference], components.iter().map(row))
 }
 
 fn lines(components: &[Component]) -> String {
     let line = |c: &Component| {
         let reference = if c.kind == Kind::Data { "source" } else { "reference" };
-        json!({"type": c.kind.singular(), "name": c.name, "summary": c.summary, reference: c.reference}).to_string()
+        let mut line = json!({"type": c.kind.singular(), "name": c.name, "summary": c.summary, reference: c.reference});
+        if let Some(plugin) = c.origin {
+            line["plugin"] = json!({"path": plugin.path, "sha256": plugin.sha256});
+        }
+        line.to_string()
     };
     components.iter().map(line).collect::<Vec<_>>().join("\n")
 }

@@ -7,6 +7,7 @@ mod describe;
 mod export;
 mod generate;
 mod list;
+mod plugins;
 mod report;
 mod truth;
 
@@ -16,6 +17,7 @@ pub use describe::describe;
 pub use export::export;
 pub use generate::{completions, man};
 pub use list::list;
+pub use plugins::plugins;
 pub use report::report;
 pub use truth::truth;
 

@@ -3,7 +3,9 @@
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::config::RunConfig;
+use nas_plugin_host::Plugin;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,7 @@ struct Content {
     host: Host,
     device: String,
     threads: usize,
+    plugins: Vec<Loaded>,
     seed: u64,
     started: String,
     ended: Option<String>,
@@ -50,6 +53,23 @@ struct Git {
     commit: &'static str,
     /// Whether the sources differed from it.
     dirty: bool,
+}
+
+/// A plugin whose strategies were there to choose.
+#[derive(Debug, Serialize)]
+struct Loaded {
+    path: String,
+    sha256: &'static str,
+    /// Versions by name.
+    strategies: BTreeMap<&'static str, &'static str>,
+}
+
+impl Loaded {
+    fn of(plugin: &'static Plugin) -> Self {
+        let path = plugin.path.to_string_lossy().into_owned();
+        let strategies = plugin.strategies.iter().map(|s| (s.name, s.version)).collect();
+        Self { path, sha256: &plugin.sha256, strategies }
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -85,6 +105,7 @@ impl Manifest {
             host: Host::this(),
             device: config.device.clone(),
             threads: rayon::current_num_threads(),
+            plugins: nas_plugin_host::loaded().into_iter().map(Loaded::of).collect(),
             seed: config.seed,
             started: now(),
             ended: None,

@@ -4,7 +4,7 @@ use super::Origin;
 use crate::args::Named;
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// A part of a configuration with its origin.
@@ -43,6 +43,13 @@ impl Layer {
         Ok(Some(Self { origin: Origin::Flag(named.flag), table }))
     }
 
+    /// `--plugin FILE`, if it was given.
+    pub fn plugins(files: &[PathBuf]) -> Option<Self> {
+        let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+        let table = [("plugins".to_string(), Value::from(names))].into_iter().collect();
+        (!files.is_empty()).then_some(Self { origin: Origin::Flag("plugin"), table })
+    }
+
     /// The name of a component that this layer sets.
     fn component(&self, section: &str) -> Option<&Value> {
         self.table.get(section)?.get("name")
@@ -64,11 +71,12 @@ pub fn insert(table: &mut Table, key: &str, value: Value) -> Result<()> {
     Ok(())
 }
 
-/// Puts `over` on top of `table`, section by section.
+/// Puts `over` on top of `table`, section by section; lists of plugins add up.
 pub fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
         match (table.get_mut(&key), value) {
             (Some(Value::Table(old)), Value::Table(new)) => merge(old, new),
+            (Some(Value::Array(old)), Value::Array(new)) if key == "plugins" => old.extend(new),
             (_, value) => {
                 table.insert(key, value);
             }

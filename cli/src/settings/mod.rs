@@ -52,6 +52,7 @@ impl Settings {
         for assignment in assignments {
             layers.push(Layer::set(assignment)?);
         }
+        layers.extend(Layer::plugins(&args.plugin));
         Self::merge(layers)
     }
 
@@ -73,6 +74,7 @@ impl Settings {
         }
         let complete = || {
             let mut config = RunConfig::from_table(&table)?;
+            load_plugins(&mut config)?;
             complete(&mut config)?;
             if *origins.of("probes.count") == Origin::Default {
                 limit_probes(&mut config)?;
@@ -94,6 +96,20 @@ impl Settings {
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         self.origins.explain(error)
     }
+}
+
+/// Loads the plugins, whose strategies are looked up next. Their paths become absolute, so that the configuration means
+/// the same files elsewhere.
+fn load_plugins(config: &mut RunConfig) -> Result<()> {
+    let mut paths = Vec::new();
+    for file in &config.plugins {
+        let path = nas_plugin_host::load(Path::new(file))?.path.to_string_lossy().into_owned();
+        if !paths.contains(&path) {
+            paths.push(path);
+        }
+    }
+    config.plugins = paths;
+    Ok(())
 }
 
 /// Adds the defaults of the strategy's and the controller's own options, and checks the names of all components.

@@ -57,6 +57,9 @@ impl<D: Target> Session<D> {
             self.end_watch()?;
         }
         let trained = Trained { complete, loss: sums.loss / steps, seconds: started.elapsed().as_secs_f64() };
+        for remark in self.strategy.remarks() {
+            observer.observe(&Event::Note(remark))?;
+        }
         if complete {
             observer.observe(&Event::Epoch(EpochDone {
                 steps: self.steps,

@@ -30,8 +30,15 @@ impl<D: Target> Session<D> {
         let t = &self.config.train;
         let lr = t.lr_schedule.lr(t.lr, t.lr_min, self.steps, self.total_steps);
         let paths = self.plan.paths.clone();
-        let mut step =
-            Step { number: self.steps, epoch, lr, paths: paths.clone(), params: Vec::new(), inputs: Vec::new() };
+        let mut step = Step {
+            number: self.steps,
+            epoch,
+            lr,
+            paths: paths.clone(),
+            losses: Vec::new(),
+            params: Vec::new(),
+            inputs: Vec::new(),
+        };
         let loss = self.backward(&images, &batch.labels, &mut step)?;
         let gradient_norm = self.update(&mut step)?;
 
@@ -113,6 +120,7 @@ impl<D: Target> Session<D> {
                 return Err(self.diverged("the loss", &path.arch));
             }
             losses += value;
+            step.losses.push(value);
             let mut gradients = loss.try_mul(path.weight).and_then(Backward::try_backward).map_err(&failed)?;
             for layer in &program.layers {
                 let set = bind(*layer);

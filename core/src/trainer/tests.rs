@@ -78,13 +78,13 @@ inventory::submit! {
         name: "scripted",
         summary: "misbehaves as told",
         reference: "tests",
-        options: String::new,
-        cpu: |options, _| {
+        options: &String::new,
+        cpu: &|options, _| {
             let script = options.get("script").and_then(|s| s.as_str()).unwrap_or_default().to_string();
             Ok(Box::new(Scripted { script, seen: Vec::new() }))
         },
         #[cfg(feature = "cuda")]
-        cuda: |_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
+        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
     }
 }
 
@@ -281,10 +281,10 @@ inventory::submit! {
         name: "watcher",
         summary: "plain, frozen or stubborn",
         reference: "tests",
-        options: String::new,
-        cpu: |options, _| Ok(Box::new(Watcher(options["script"].as_str().unwrap_or_default().into()))),
+        options: &String::new,
+        cpu: &|options, _| Ok(Box::new(Watcher(options["script"].as_str().unwrap_or_default().into()))),
         #[cfg(feature = "cuda")]
-        cuda: |_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
+        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
     }
 }
 

@@ -205,10 +205,10 @@ inventory::submit! {
         name: "recorded-fairnas",
         summary: "for tests",
         reference: "this project",
-        options: String::new,
-        cpu: |options, context| Ok(Box::new(Recorded(build(options, context)?))),
+        options: &String::new,
+        cpu: &|options, context| Ok(Box::new(Recorded(build(options, context)?))),
         #[cfg(feature = "cuda")]
-        cuda: build,
+        cuda: &build,
     }
 }
 

@@ -266,9 +266,9 @@ inventory::submit! {
         name: "ogd",
         summary: "updates orthogonal to what earlier architectures sent through the layers they share (DINAS)",
         reference: "Niu et al., Disturbance-immune Weight Sharing for Neural Architecture Search, Neural Networks 2021",
-        options: || example(&Options::default()),
-        cpu: build,
+        options: &|| example(&Options::default()),
+        cpu: &build,
         #[cfg(feature = "cuda")]
-        cuda: build,
+        cuda: &build,
     }
 }

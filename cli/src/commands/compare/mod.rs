@@ -47,6 +47,8 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     if args.run.strategy.is_some() {
         return Err(UsageError("compare takes its strategies from --strategies, not --strategy".into()).into());
     }
+    // Loads plugins, whose strategies the variants may name.
+    Settings::resolve(&args.run)?;
     let variants = Variant::list(args)?;
     let seed = args.run.seed.and_then(|seed| u64::try_from(seed).ok());
     let settings = variants.iter().map(|v| v.settings(&args.run, seed.unwrap_or(0))).collect::<Result<Vec<_>>>()?;

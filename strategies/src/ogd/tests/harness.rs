@@ -89,7 +89,9 @@ impl Harness {
         labels.iter().enumerate().for_each(|(i, label)| targets[i * 5 + label] = 1.0);
         let targets = self.network.device().tensor_from_vec(targets, (labels.len(), 5));
         let scores = forward.scores.put_tape(tape).reshape_like(&(labels.len(), 5));
-        let gradients = cross_entropy_with_logits_loss(scores, targets).backward();
+        let loss = cross_entropy_with_logits_loss(scores, targets);
+        let losses = vec![f64::from(loss.array())];
+        let gradients = loss.backward();
         let spec = self.network.spec().clone();
         let params = program.layers.iter().flat_map(|layer| spec.layers[*layer].params.clone().map(|p| (*layer, p)));
         let params = params.map(|(layer, param)| {
@@ -99,8 +101,8 @@ impl Harness {
         });
         let inputs = forward.captured.into_iter().map(|c| LayerInput { path: 0, layer: c.layer, input: c.input });
         let paths = vec![Path { arch, weight: 1.0 }];
-        let mut step =
-            Step { number: self.steps, epoch: 0, lr, paths, params: params.collect(), inputs: inputs.collect() };
+        let (params, inputs) = (params.collect(), inputs.collect());
+        let mut step = Step { number: self.steps, epoch: 0, lr, paths, losses, params, inputs };
         if let Some(strategy) = &mut self.strategy {
             strategy.after_backward(&mut step).unwrap();
         }
@@ -149,7 +151,7 @@ fn copy(step: &Step<Cpu>) -> Step<Cpu> {
         gradient: p.gradient.clone(),
         update: p.update.clone(),
     };
-    let Step { number, epoch, lr, ref paths, ref params, ref inputs } = *step;
-    let (paths, params, inputs) = (paths.clone(), params.iter().map(copy).collect(), inputs.clone());
-    Step { number, epoch, lr, paths, params, inputs }
+    let Step { number, epoch, lr, ref paths, ref losses, ref params, ref inputs } = *step;
+    let (paths, losses, inputs) = (paths.clone(), losses.clone(), inputs.clone());
+    Step { number, epoch, lr, paths, losses, params: params.iter().map(copy).collect(), inputs }
 }

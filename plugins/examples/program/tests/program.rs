@@ -1,0 +1,34 @@
+//! The program knows what it adds, and what nas-train has.
+
+use std::process::{Command, Output};
+
+fn run(arguments: &str) -> Output {
+    let program = env!("CARGO_BIN_EXE_my-nas-train");
+    Command::new(program).args(arguments.split_whitespace()).output().expect("the program starts")
+}
+
+#[test]
+fn own_components_are_listed_beside_the_others() {
+    let listed = String::from_utf8_lossy(&run("list").stdout).into_owned();
+    for name in ["kernels", "climber", "nasbench201", "uniform", "ogd"] {
+        assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name} in {listed}");
+    }
+}
+
+#[test]
+fn a_run_searches_the_own_space_with_the_own_controller() {
+    let dir = std::env::temp_dir().join(format!("nas-example-program-{}", std::process::id()));
+    let output = run(&format!(
+        "--space kernels --controller climber --data synthetic --set data.synthetic.samples=200 \
+         --set data.synthetic.size=8 --limit-train 64 --batch-size 16 --set eval.images=40 --epochs 4 --probes 4 \
+         --controller-start 2 --json --out {}",
+        dir.display()
+    ));
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    std::fs::remove_dir_all(dir).expect("the run has written its directory");
+    assert!(said.contains("\"space\":\"kernels\"") && said.contains("\"controller\":\"climber\""), "{said}");
+    let (_, best) = said.split_once("\"best\":{\"arch\":\"").expect("an architecture is found");
+    let kernels: Vec<&str> = best[..5].split('-').collect();
+    assert!(kernels.len() == 3 && kernels.iter().all(|k| ["1", "3", "5"].contains(k)), "{said}");
+}

@@ -1,0 +1,50 @@
+//! Clips the gradients of shared layers: those that not every architecture runs through are scaled so that their joint
+//! norm is at most `max_norm`, `g *= min(1, max_norm / ‖g‖)`. Stem, classifier and what else is fixed stay as they are.
+
+use nas_plugin_abi::{Context, Error, Host, Model, Needs, Result, Step, Strategy, export_strategies};
+
+/// The strategy `clip-shared`.
+pub struct ClipShared {
+    max_norm: f64,
+    /// Whether a parameter belongs to a decision.
+    shared: Vec<bool>,
+    host: Host,
+}
+
+impl Strategy for ClipShared {
+    const NAME: &'static str = "clip-shared";
+    const SUMMARY: &'static str = "plain sampling; the gradients of shared layers are clipped on their own";
+    const OPTIONS: &'static str = "max_norm = 1.0\n";
+    const NEEDS: Needs = Needs::WRITES_GRADIENT;
+
+    fn create(context: &Context<'_>) -> Result<Self> {
+        let max_norm = context.number("max_norm")?;
+        if !(max_norm > 0.0 && max_norm.is_finite()) {
+            return Err(Error::invalid(format!("strategy.max_norm: expected a number above 0, found {max_norm}")));
+        }
+        Ok(Self { max_norm, shared: shared(&context.model), host: context.host() })
+    }
+
+    fn after_backward(&mut self, step: &mut Step<'_>) -> Result {
+        let shared: Vec<&mut f32> = step
+            .params
+            .iter_mut()
+            .filter(|param| self.shared[param.param])
+            .flat_map(|param| param.gradient.iter_mut())
+            .collect();
+        let norm = shared.iter().map(|g| f64::from(**g) * f64::from(**g)).sum::<f64>().sqrt();
+        if norm > self.max_norm {
+            let scale = (self.max_norm / norm) as f32;
+            shared.into_iter().for_each(|g| *g *= scale);
+        }
+        self.host.metric("shared_norm", norm)
+    }
+}
+
+/// Layers are shared unless they are the stem, a fixed cell between stages or the classifier, which spaces name so.
+fn shared(model: &Model) -> Vec<bool> {
+    let fixed = |name: &str| ["stem", "reduction", "reduce", "classifier", "last"].iter().any(|f| name.starts_with(f));
+    model.params.iter().map(|param| !fixed(&model.layers[param.layer].name)).collect()
+}
+
+export_strategies!(ClipShared);

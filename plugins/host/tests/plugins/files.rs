@@ -1,0 +1,89 @@
+//! Files that are no plugins, and one that was built with the first header.
+
+use super::helper::{compile, example, here, run};
+use nas_core::registry::{StrategyDescriptor, find};
+use nas_plugin_host::load;
+use std::fs;
+use std::path::Path;
+
+fn refusal(path: &Path) -> String {
+    let message = load(path).unwrap_err().to_string();
+    message
+        .strip_prefix("plugin ")
+        .unwrap()
+        .replace(&fs::canonicalize(path).unwrap_or(path.into()).display().to_string(), "FILE")
+}
+
+#[test]
+fn missing_files_folders_and_garbage_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let dir = fs::canonicalize(dir.path()).unwrap();
+    fs::create_dir_all(&dir).unwrap();
+    let missing = dir.join("missing.so");
+    assert_eq!(refusal(&missing), "FILE: No such file or directory (os error 2); check the path");
+    assert_eq!(refusal(&dir), "FILE: it is a folder; expected a shared library");
+    let garbage = dir.join("garbage.so");
+    fs::write(&garbage, "garbage, garbage, garbage, garbage, garbage, garbage, garbage").unwrap();
+    let message = refusal(&garbage);
+    assert!(message.starts_with("FILE: it cannot be loaded as a shared library: ") && message.len() > 60, "{message}");
+    fs::write(&garbage, "").unwrap();
+    assert!(refusal(&garbage).starts_with("FILE: it cannot be loaded as a shared library: "));
+    fs::remove_dir_all(dir).unwrap();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_library_for_another_machine_is_told() {
+    let mut bytes = fs::read(example("nas_example_clip")).unwrap();
+    // The machine of an ELF file is at byte 18; 243 is RISC-V.
+    bytes[18..20].copy_from_slice(&243_u16.to_le_bytes());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("riscv.so");
+    fs::write(&path, bytes).unwrap();
+    let this = std::env::consts::ARCH;
+    let expected = format!("FILE: it is built for riscv64, this program runs on {this}: build it for {this}");
+    assert_eq!(refusal(&path), expected);
+}
+
+#[test]
+#[cfg(unix)]
+fn libraries_that_are_no_plugins_or_for_another_version_are_told() {
+    let bad = here("tests/plugins/bad.c");
+    let include = here("../include");
+    let message = |case: &str| {
+        let (_dir, library) = compile(&bad, &include, &[case]);
+        refusal(&library)
+    };
+    assert_eq!(
+        message("-DNO_SYMBOL"),
+        "FILE: it exports no function nas_plugin_v1, so it is no plugin for nas-train; see docs/plugins.md"
+    );
+    assert_eq!(
+        message("-DMAJOR_2"),
+        "FILE: it is built for version 2 of the plugin interface, this program speaks version 1: build it with the \
+         header or crate of version 1"
+    );
+    assert_eq!(message("-DNULL_TABLE"), "FILE: nas_plugin_v1 returned no table: the weather is bad");
+    assert!(message("-DUNDEFINED").contains("undefined symbol: no_such_function"));
+}
+
+#[test]
+#[cfg(unix)]
+fn a_plugin_built_with_the_header_of_version_1_0_works() {
+    let (_dir, library) = compile(&here("tests/frozen/compat.c"), &here("tests/frozen"), &["-std=c11"]);
+    let plugin = load(&library).unwrap();
+    assert_eq!(plugin.sha256.len(), 64);
+    let (result, _) = run("name = \"compat\"\nfactor = 0.25", "").unwrap();
+    assert_eq!(result.telemetry["first_gradient"], 0.25);
+    assert!(load(&library).unwrap().path == plugin.path, "a file is loaded once");
+}
+
+#[test]
+fn loading_a_file_twice_changes_nothing() {
+    let path = example("nas_example_clip");
+    let first = load(&path).unwrap();
+    assert!(std::ptr::eq(first, load(&path).unwrap()));
+    let descriptor = find::<StrategyDescriptor>("clip-shared").unwrap();
+    assert_eq!((descriptor.options)(), "max_norm = 1.0\n");
+    assert_eq!(first.strategies[0].version, "0.1.0");
+}

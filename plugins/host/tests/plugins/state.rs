@@ -1,0 +1,48 @@
+//! State of plugins: what `save` gives and `load` takes or refuses. That runs go on equally is a case of conformance.
+
+use super::helper::{compile, example, here};
+use dfdx::tensor::Cpu;
+use nas_core::network::NetworkSpec;
+use nas_core::registry::{StrategyDescriptor, find};
+use nas_core::space::{Scale, Tiny};
+use nas_core::state::State;
+use nas_core::strategy::{SharingStrategy, StrategyContext};
+use nas_plugin_host::load;
+use std::sync::Arc;
+
+fn instance(name: &str) -> Box<dyn SharingStrategy<Cpu>> {
+    let space = Arc::new(Tiny::new(Scale { image: [8, 8, 1], classes: 3, width: 4, cells: 1 }));
+    let spec = Arc::new(NetworkSpec::supernet(&*space).unwrap());
+    let context = StrategyContext { space, spec, device: Cpu::default(), total_steps: 1, steps_per_arch: 1 };
+    (find::<StrategyDescriptor>(name).unwrap().cpu)(&toml::Table::new(), context).unwrap()
+}
+
+#[test]
+#[cfg(unix)]
+fn counts_of_a_c_plugin_are_kept_and_others_refused() {
+    let (_dir, library) = compile(&here("../examples/c-fade/fade.c"), &here("../include"), &["-std=c99", "-pedantic"]);
+    load(&library).unwrap();
+    let state = instance("fade").save().unwrap();
+    // Seven parameters of 8 bytes.
+    assert_eq!(state.values["plugin"].as_str().unwrap().len(), 76);
+    instance("fade").load(&state).unwrap();
+    let load = |text: &str| {
+        let mut state = State::default();
+        state.values.insert("plugin".into(), text.into());
+        instance("fade").load(&state).unwrap_err().to_string()
+    };
+    assert_eq!(load("AAAA"), "plugin strategy `fade` 0.1.0: the saved counts are those of another network");
+    assert!(load("?").starts_with("saved state does not fit: expected the state of fade 0.1.0, found Invalid"));
+    let error = instance("fade").load(&State::default()).unwrap_err().to_string();
+    assert_eq!(error, "saved state does not fit: expected the state of fade 0.1.0, found none");
+}
+
+#[test]
+fn state_of_a_rust_plugin_is_checked_by_it() {
+    load(&example("nas_example_ogd")).unwrap();
+    let mut state = instance("foreign-ogd").save().unwrap();
+    instance("foreign-ogd").load(&state).unwrap();
+    state.values.insert("plugin".into(), "AQAAAAAAAAA=".into());
+    let error = instance("foreign-ogd").load(&state).unwrap_err().to_string();
+    assert_eq!(error, "plugin strategy `foreign-ogd` 0.1.0: the state ends too early");
+}

@@ -1,0 +1,152 @@
+//! Strategies from shared libraries, as a user meets them.
+
+use super::helper::{TINY, program, read, refuses, setup, stderr, stdout, tiny};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The library of the example `rust-clip`, which building these tests builds beside them.
+fn clip() -> String {
+    let file = format!("{}nas_example_clip{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    std::env::current_exe().unwrap().with_file_name(file).to_str().unwrap().into()
+}
+
+/// Writes the project of a C plugin with `plugins new` and builds it, some of its text replaced.
+fn c_plugin(dir: &Path, name: &str, from: &str, to: &str) -> PathBuf {
+    program(dir).args(["plugins", "new", name, "--lang", "c"]).assert().success();
+    let source = dir.join(name).join("plugin.c");
+    let text = fs::read_to_string(&source).unwrap();
+    assert!(text.contains(from), "{from}");
+    fs::write(&source, text.replacen(from, to, 1)).unwrap();
+    assert!(Command::new("make").arg("-s").current_dir(dir.join(name)).status().unwrap().success());
+    dir.join(name).join(format!("{name}.so"))
+}
+
+#[test]
+fn loaded_strategies_are_listed_and_described_with_their_origin() {
+    let (dir, mut command) = setup("list");
+    let clip = clip();
+    let listed = stdout(&command.args(["list", "strategies", "--json", "--plugin", &clip]).output().unwrap());
+    let lines: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = lines.iter().map(|line| line["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["clip-shared", "fairnas", "ogd", "plain"]);
+    assert_eq!(lines[0]["plugin"]["path"], clip);
+    assert_eq!(lines[1].get("plugin"), None);
+    let described = program(dir.path()).args(["describe", "clip-shared", "--plugin", &clip]).output().unwrap();
+    let text = stdout(&described);
+    assert!(text.contains(&format!("Plugin: {clip}, version 0.1.0")) && text.contains("max_norm = 1.0"), "{text}");
+    assert!(text.contains("SHA-256: "), "{text}");
+    let table = stdout(&program(dir.path()).args(["list", "strategies", "--plugin", &clip]).output().unwrap());
+    assert!(table.contains(&format!("plugin {clip}")), "{table}");
+}
+
+#[test]
+fn a_run_with_a_plugin_is_recorded_and_repeats_from_its_configuration() {
+    let (dir, _) = setup("run");
+    let clip = clip();
+    let options = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_norm=0.1"];
+    tiny(dir.path(), "first", &options);
+    let manifest: Value = serde_json::from_str(&read(dir.path(), "first/manifest.json")).unwrap();
+    let plugin = &manifest["plugins"][0];
+    assert_eq!((plugin["path"].as_str(), plugin["strategies"]["clip-shared"].as_str()), (Some(&*clip), Some("0.1.0")));
+    assert_eq!(plugin["sha256"].as_str().unwrap().len(), 64);
+    assert!(read(dir.path(), "first/metrics.csv").contains("shared_norm"));
+    program(dir.path()).args(["--config=first/config.toml", "--out=second"]).assert().success();
+    assert_eq!(read(dir.path(), "first/metrics.csv"), read(dir.path(), "second/metrics.csv"));
+    tiny(dir.path(), "plain", &["--plugin", &clip]);
+    assert_ne!(read(dir.path(), "first/archs.csv"), read(dir.path(), "plain/archs.csv"));
+}
+
+#[test]
+fn configurations_name_plugins_and_options_add_to_them() {
+    let (dir, _) = setup("config");
+    let clip = clip();
+    fs::write(dir.path().join("run.toml"), format!("plugins = ['{clip}']\n[strategy]\nname = \"clip-shared\"\n"))
+        .unwrap();
+    let check = program(dir.path()).args(["config", "check", "run.toml"]).output().unwrap();
+    assert!(check.status.success(), "{}", stderr(&check));
+    let shown = program(dir.path()).args(["config", "show", "--config=run.toml", "--plugin", &clip]).output().unwrap();
+    let text = stdout(&shown);
+    assert_eq!(text.matches(&clip).count(), 1, "{text}");
+    fs::write(dir.path().join("bad.toml"), "plugins = 'a.so'\n").unwrap();
+    refuses(dir.path(), &["--config=bad.toml"], 2, &["plugins", "expected a sequence"]);
+}
+
+#[test]
+fn plugins_that_cannot_be_loaded_end_with_code_3() {
+    let (dir, _) = setup("bad");
+    fs::write(dir.path().join("garbage.so"), "garbage").unwrap();
+    for arguments in
+        [&["--plugin=garbage.so"][..], &["list", "--plugin=garbage.so"], &["config", "show", "--plugin=garbage.so"]]
+    {
+        refuses(dir.path(), arguments, 3, &["garbage.so: it cannot be loaded as a shared library"]);
+    }
+    refuses(dir.path(), &["--plugin=none.so"], 3, &["plugin none.so: ", "check the path"]);
+    refuses(dir.path(), &["--set=plugins=['none.so']"], 3, &["plugin none.so: "]);
+    let clip = clip();
+    let arguments = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_norm=-1.0"];
+    refuses(dir.path(), &arguments, 2, &["strategy.max_norm: expected a number above 0, found -1"]);
+    let arguments = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_nrom=1.0"];
+    refuses(dir.path(), &arguments, 2, &["did you mean `max_norm`?"]);
+    refuses(dir.path(), &["--strategy=clip-shraed", "--plugin", &clip], 2, &["did you mean `clip-shared`?"]);
+}
+
+#[test]
+fn a_check_tells_each_case_and_the_verdict() {
+    let (dir, mut command) = setup("check");
+    let clip = clip();
+    let output = command.args(["plugins", "check", &clip]).output().unwrap();
+    let said = stdout(&output);
+    assert!(output.status.success(), "{said}{}", stderr(&output));
+    for line in ["strategy clip-shared, version 0.1.0", "  tiny model: two equal runs", &format!("{clip} works")] {
+        assert!(said.lines().any(|l| l == line), "{line} in {said}");
+    }
+    let output = program(dir.path()).args(["plugins", "check", "none.so"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    assert!(stderr(&output).contains("plugin none.so: "), "{}", stderr(&output));
+}
+
+#[test]
+#[cfg(unix)]
+fn new_projects_in_c_build_and_pass_and_a_crash_is_told_with_its_place() {
+    let (dir, _) = setup("new");
+    let dir = dir.path();
+    let whole = c_plugin(dir, "mine", "mine", "mine");
+    program(dir).args(["plugins", "check"]).arg(&whole).assert().success();
+    refuses(dir, &["plugins", "new", "mine"], 2, &["mine exists, and nothing is overwritten"]);
+    refuses(dir, &["plugins", "new", "../x"], 2, &["`../x` cannot be a name"]);
+
+    let crashes = c_plugin(dir, "crashes", "double squares = 0;", "double squares = *(volatile double *)8;");
+    let output = program(dir).args(["plugins", "check"]).arg(&crashes).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let said = stderr(&output);
+    let place = "after `fake model: steps with ordinary and zero gradients`";
+    assert!(said.contains("crashed with signal 11 (segmentation fault)") && said.contains(place), "{said}");
+
+    let leaves = c_plugin(dir, "leaves", "double squares = 0;", "double squares = 0; exit(0);");
+    let output = program(dir).args(["plugins", "check"]).arg(&leaves).output().unwrap();
+    assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
+
+    let spoils = c_plugin(dir, "spoils", "gradient[j] *= self->factor;", "gradient[j] = NAN;");
+    let arguments = ["--plugin", spoils.to_str().unwrap(), "--strategy=spoils", "--out=out"];
+    let output = program(dir).args(TINY).args(arguments).output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let words = "plugin strategy `spoils` 0.1.0: after_backward wrote nan into the gradient of stem.weight, element 0";
+    assert!(stderr(&output).to_lowercase().contains(words), "{}", stderr(&output));
+    let manifest: Value = serde_json::from_str(&read(dir, "out/manifest.json")).unwrap();
+    assert_eq!(manifest["status"], "failed");
+}
+
+#[test]
+fn new_projects_in_rust_hold_all_that_they_need() {
+    let (dir, mut command) = setup("rust");
+    command.args(["plugins", "new", "my-way"]).assert().success();
+    let text = read(dir.path(), "my-way/src/lib.rs");
+    assert!(text.contains("const NAME: &'static str = \"my-way\";") && !text.contains('@'), "{text}");
+    assert!(read(dir.path(), "my-way/README.md").contains("libmy_way.so"));
+    let modules = read(dir.path(), "my-way/nas-plugin-abi/src/lib.rs");
+    for module in modules.lines().filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")) {
+        read(dir.path(), &format!("my-way/nas-plugin-abi/src/{}.rs", module.trim_end_matches(';')));
+    }
+}
