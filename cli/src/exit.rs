@@ -96,7 +96,11 @@ impl ExitStatus {
         match error {
             RunError::Build(BuildError::Strategy(StrategyError::Plugin(_)))
             | RunError::Strategy { source: StrategyError::Plugin(_), .. } => Self::Plugin,
-            RunError::Config(_) | RunError::Build(_) | RunError::Wire { .. } | RunError::Arch(_) => Self::Usage,
+            RunError::Config(_)
+            | RunError::Build(_)
+            | RunError::Wire { .. }
+            | RunError::Arch(_)
+            | RunError::OwnPlans { .. } => Self::Usage,
             RunError::Data(error) => Self::of_data(error),
             RunError::Truth(error) => Self::of_truth(error),
             RunError::Diverged { .. } | RunError::Controller(ControllerError::Diverged(_)) => Self::Diverged,

@@ -51,6 +51,15 @@ pub enum RunError {
         /// What is wrong with the plan.
         problem: String,
     },
+    /// A strategy that cannot train architectures one after another.
+    #[error(
+        "strategy {strategy} plans architectures of its own: training one after another takes one that trains what is \
+         drawn, such as plain or ogd (--strategy)"
+    )]
+    OwnPlans {
+        /// The strategy.
+        strategy: String,
+    },
     /// A strategy gave up.
     #[error("strategy {strategy}: {source}")]
     Strategy {

@@ -40,9 +40,7 @@ impl<D: Target> Sequence<D> {
         session.drawn = archs.first().cloned();
         session.next_plan()?;
         if session.plan.paths.iter().any(|path| Some(&path.arch) != archs.first()) {
-            let expected = "a strategy that trains the architecture drawn, such as plain or ogd".into();
-            let found = format!("{}, which plans architectures of its own", config.strategy.name);
-            return Err(ConfigError::Range { key: "strategy.name", expected, found }.into());
+            return Err(RunError::OwnPlans { strategy: config.strategy.name.clone() });
         }
         Ok(Self { session, archs })
     }

@@ -30,6 +30,8 @@ pub struct Provided {
 }
 
 static LOADED: Mutex<Vec<&'static Plugin>> = Mutex::new(Vec::new());
+/// Held while a plugin is loaded, so that two threads that ask for one file get one plugin.
+static LOADING: Mutex<()> = Mutex::new(());
 
 /// Loads a file and registers its strategies. A file that is loaded already changes nothing.
 ///
@@ -40,6 +42,7 @@ static LOADED: Mutex<Vec<&'static Plugin>> = Mutex::new(Vec::new());
 /// contract, or a name that is taken.
 pub fn load(path: &Path) -> Result<&'static Plugin, PluginError> {
     let (file, bytes) = library::read(path)?;
+    let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = loaded().into_iter().find(|plugin| plugin.path == file) {
         return Ok(known);
     }
@@ -57,6 +60,7 @@ pub fn load(path: &Path) -> Result<&'static Plugin, PluginError> {
 /// # Safety
 /// The function obeys the contract of [`NasPluginEntry`], and so do the functions in its tables.
 pub unsafe fn adopt(origin: &str, entry: NasPluginEntry) -> Result<&'static Plugin, PluginError> {
+    let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: passed on to the caller.
     unsafe { register(origin.into(), String::new(), entry) }
 }

@@ -259,7 +259,7 @@ fn evaluation_does_not_change_the_training() {
 #[test]
 fn it_is_registered_with_options_that_parse() {
     let descriptor = find::<StrategyDescriptor>("fairnas").unwrap();
-    assert_eq!((descriptor.options)(), "reduce = \"sum\"\nunequal = \"refuse\"\n");
-    parse_options::<Options>("strategy", &(descriptor.options)().parse().unwrap()).unwrap();
+    let options = parse_options::<Options>("strategy", &(descriptor.options)().parse().unwrap()).unwrap();
+    assert_eq!((options.reduce, options.unequal), (Reduce::Sum, Unequal::Refuse));
     assert!(all::<StrategyDescriptor>().unwrap().len() >= 3);
 }

@@ -262,7 +262,7 @@ impl Settings {
         let alpha = match &options.alpha {
             Setting::Word(word) if word == "auto" => match options.rule {
                 Rule::Accumulated => 1.0,
-                Rule::Normalised if long => 0.1,
+                Rule::Normalised if long => 0.08,
                 Rule::Normalised => 0.3,
             },
             Setting::Number(alpha) if positive(*alpha) => *alpha,

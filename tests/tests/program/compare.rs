@@ -58,7 +58,7 @@ fn a_comparison_leaves_runs_figures_and_differences() {
     assert!(!text.contains("train_s") && read(dir, "c/costs.csv").contains("plain,train_s,s,"));
     let made = names(&dir.join("c/runs"));
     assert_eq!(made[..2], ["fairnas-s0", "fairnas-s1"]);
-    assert_eq!(names(&dir.join("c/sequences")).len(), 3);
+    assert_eq!(names(&dir.join("c/sequences")).len(), 2);
 }
 
 #[test]

@@ -26,7 +26,10 @@ fn describe_knows_every_name_of_the_list() {
         assert!(output.status.success() && stdout(&output).contains(entry["summary"].as_str().unwrap()), "{entry}");
     }
     let plain = stdout(&program(dir.path()).args(["describe", "plain"]).output().unwrap());
-    assert!(plain.contains("[strategy]\nname = \"plain\"\npaths = 1\n"), "{plain}");
+    assert!(
+        plain.contains("[strategy]\nname = \"plain\"\n# Architectures a step") && plain.contains("\npaths = 1\n"),
+        "{plain}"
+    );
     let space = stdout(&program(dir.path()).args(["describe", "nasbench201"]).output().unwrap());
     assert!(space.contains("15625") && space.contains("edge 3<-2") && space.contains("cifar10_test"), "{space}");
     refuses(dir.path(), &["describe", "nasbench20"], 2, &["did you mean `nasbench201`?"]);

@@ -97,12 +97,21 @@ fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
     refuses(dir, &["report"], 2, &["required"]);
 }
 
+const SEQUENCE: &[&str] = &[
+    "--sequence=3",
+    "--space=tiny",
+    "--limit-train=64",
+    "--batch-size=16",
+    "--epochs=1",
+    "--set=eval.images=40",
+    "--out=s",
+];
+
 #[test]
 fn sequences_have_a_page_too() {
     let (dir, _) = setup("sequence");
     let mut command = program(dir.path());
-    let output =
-        command.arg("disturbance").args(TINY).args(["--sequence=3", "--epochs=1", "--out=s"]).output().unwrap();
+    let output = command.arg("disturbance").args(SEQUENCE).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     program(dir.path()).args(["report", "s", "--out=page"]).assert().success();
     let page = read(dir.path(), "page/report.html");

@@ -64,7 +64,7 @@ fn numbers_out_of_range_are_refused() {
         ),
         (&["--space=macro", "--cells=5"], "space macro has no cells to repeat, found 5"),
         (&["disturbance", "--probes=7"], "--probes has no effect on `disturbance`"),
-        (&["disturbance", "--strategy=fairnas"], "fairnas, which plans architectures of its own"),
+        (&["disturbance", "--strategy=fairnas"], "strategy fairnas plans architectures of its own"),
         (&["bench", "--epochs=7"], "--epochs has no effect on `bench`"),
         (&["--controller=evolution", "--set=controller.population=0"], "controller.population: expected at least 1"),
         (&["--truth-samples=20000", "--width=2", "--truth=cifar10_test"], "expected `all` or at most 15625"),

@@ -237,16 +237,16 @@ impl Job<'_> {
                 return Ok((false, None));
             }
             let config = &planned.settings.config;
-            let sequence = Sequence::new(config, self.dataset.clone(), &device()?, self.args.sequence)?;
-            let made = planned.make(&self.live, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
-            match made {
-                Err(error) if matches!(error.downcast_ref(), Some(RunError::Plan { .. })) => {
+            let sequence = match Sequence::new(config, self.dataset.clone(), &device()?, self.args.sequence) {
+                Err(RunError::OwnPlans { .. }) => {
                     let note =
                         format!("{}: no disturbance matrix, it trains architectures of its own choice.", planned.label);
-                    Ok((true, Some(note)))
+                    return Ok((true, Some(note)));
                 }
-                made => made.map(|whole| (whole, None)),
-            }
+                sequence => sequence?,
+            };
+            let made = planned.make(&self.live, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
+            made.map(|whole| (whole, None))
         };
         let (mut whole, mut notes) = (true, Vec::new());
         in_order(share, &planned, work, |_, (done, note)| {

@@ -94,7 +94,7 @@ fn foreign_ogd_equals_ogd() {
     record("ogd", "recorded-ogd");
     record("foreign-ogd", "recorded-foreign-ogd");
     // The built-in one chooses these by itself.
-    for (options, train) in [("", ""), ("alpha = 0.1\nmemory = \"all\"", "steps_per_arch = 3")] {
+    for (options, train) in [("", ""), ("alpha = 0.08\nmemory = \"all\"", "steps_per_arch = 3")] {
         UPDATES.take();
         let (_, losses) = run("name = \"recorded-ogd\"", train).unwrap();
         let built_in = UPDATES.take();

@@ -12,7 +12,7 @@ fn settings(text: &str, steps_per_arch: usize) -> Result<Settings, String> {
 fn auto_depends_on_the_regime() {
     let (short, long) = (settings("", 1).unwrap(), settings("", 20).unwrap());
     assert_eq!((short.memory, short.alpha), (Memory::Previous, 0.3));
-    assert_eq!((long.memory, long.alpha), (Memory::ALL, 0.1));
+    assert_eq!((long.memory, long.alpha), (Memory::ALL, 0.08));
     let accumulated = settings("rule = \"accumulated\"", 1).unwrap();
     assert_eq!((accumulated.memory, accumulated.alpha), (Memory::ALL, 1.0));
 }
