@@ -1,4 +1,4 @@
-"""One training pass of a single-path supernet in eager PyTorch, to compare `core/examples/pass.rs` with.
+"""One training pass of a single-path supernet in eager PyTorch, to compare `nas-train bench` with.
 
 usage: pytorch_baseline.py SPACE WIDTH CELLS BATCH THREADS [ARCHS]       e.g. nasbench201 16 1 64 2
 SPACE is nasbench201 or macro (whose depth is fixed: CELLS is ignored). Forward, cross-entropy, backward, clipping and
