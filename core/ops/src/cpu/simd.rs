@@ -10,6 +10,22 @@ pub const LANES: usize = 8;
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes(pub [f32; LANES]);
 
+/// [`Lanes`] of `f(i)` for each lane `i`.
+///
+/// A macro, because `std::array::from_fn` becomes a function of its own in large kernels, without the instructions that
+/// its caller was compiled for, and with every register stored before the call.
+macro_rules! each_lane {
+    (|$i:ident| $value:expr) => {{
+        let mut lanes = [0.0; LANES];
+        let mut $i = 0;
+        while $i < LANES {
+            lanes[$i] = $value;
+            $i += 1;
+        }
+        Lanes(lanes)
+    }};
+}
+
 impl Lanes {
     /// Eight zeros.
     pub const ZERO: Self = Self([0.0; LANES]);
@@ -23,8 +39,9 @@ impl Lanes {
     /// The eight numbers that start at `at`.
     #[inline(always)]
     pub fn load(from: &[f32], at: usize) -> Self {
-        let part = &from[at..at + LANES];
-        Self(std::array::from_fn(|i| part[i]))
+        let mut lanes = [0.0; LANES];
+        lanes.copy_from_slice(&from[at..at + LANES]);
+        Self(lanes)
     }
 
     /// The `count` numbers that start at `at`, at most eight, and zeros after them.
@@ -52,19 +69,19 @@ impl Lanes {
     /// `f(self)` in each lane.
     #[inline(always)]
     pub fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        Self(std::array::from_fn(|i| f(self.0[i])))
+        each_lane!(|i| f(self.0[i]))
     }
 
     /// `f(self, other)` in each lane.
     #[inline(always)]
     pub fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        Self(std::array::from_fn(|i| f(self.0[i], other.0[i])))
+        each_lane!(|i| f(self.0[i], other.0[i]))
     }
 
     /// `yes` in the lanes where `holds(a, b)`, `no` in the others.
     #[inline(always)]
     pub fn select(a: Self, b: Self, holds: impl Fn(f32, f32) -> bool, yes: Self, no: Self) -> Self {
-        Self(std::array::from_fn(|i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] }))
+        each_lane!(|i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] })
     }
 
     /// `self + other`.
@@ -80,7 +97,7 @@ impl Lanes {
         if FMA {
             return self.fused(a, b);
         }
-        Self(std::array::from_fn(|i| if FMA { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] }))
+        each_lane!(|i| if FMA { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] })
     }
 
     /// `self + a b` as one instruction.
@@ -108,7 +125,7 @@ impl Lanes {
     /// `self + a b` with the same `a` in each lane.
     #[inline(always)]
     pub fn plus_scaled<const FMA: bool>(self, a: f32, b: Self) -> Self {
-        Self(std::array::from_fn(|i| if FMA { a.mul_add(b.0[i], self.0[i]) } else { a * b.0[i] + self.0[i] }))
+        each_lane!(|i| if FMA { a.mul_add(b.0[i], self.0[i]) } else { a * b.0[i] + self.0[i] })
     }
 }
 
