@@ -4,6 +4,7 @@ use super::{
     buffer::Buffer,
     contiguous,
     norm::{add, group},
+    relu::rectified,
     simd::{Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
@@ -79,7 +80,7 @@ impl Image {
             tape.add_backward_op(move |grads| {
                 let total = grads.get_or_alloc_mut(&input)?;
                 if let Some(more) = slot.take() {
-                    total.par_chunks_mut(CHUNK).zip(more.par_chunks(CHUNK)).for_each(|(total, more)| add(total, more));
+                    add_all(total, &more);
                 }
                 Ok(())
             });
@@ -95,7 +96,7 @@ impl Image {
             let output = tensor.ghost();
             tape.add_backward_op(move |grads| {
                 let dy = grads.get_or_alloc_mut(&output)?;
-                slot.add(dy.len(), |total, fresh| if fresh { total.copy_from_slice(dy) } else { add(total, dy) });
+                slot.add(dy.len(), |total, fresh| if fresh { total.copy_from_slice(dy) } else { add_all(total, dy) });
                 Ok(())
             });
         }
@@ -130,10 +131,7 @@ impl Image {
         let Some(pending) = self.pending.as_deref() else { return &self.values };
         self.plain.get_or_init(|| {
             let mut plain = Buffer::stale(elements(self.dims));
-            let groups = plain.par_chunks_mut(group(self.dims)).zip(self.values.par_chunks(group(self.dims)));
-            groups.for_each(|(out, values)| {
-                dispatch(Normalise { out, source: Source { values, pending: Some(pending) }, channels: self.dims.3 });
-            });
+            Source { values: &self.values, pending: Some(pending) }.write(self.dims, &mut plain, false);
             plain
         })
     }
@@ -143,6 +141,15 @@ impl<'a> Source<'a> {
     /// Part of the numbers, whole pixels.
     pub fn part(self, range: std::ops::Range<usize>) -> Self {
         Self { values: &self.values[range], ..self }
+    }
+
+    /// Writes the numbers of a whole value, normalised, after a ReLU if `rectify`.
+    pub fn write(self, dims: Dims, out: &mut [f32], rectify: bool) {
+        let size = group(dims);
+        out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
+            let source = self.part(i * size..i * size + out.len());
+            dispatch(Write { out, source, channels: dims.3, rectify });
+        });
     }
 
     /// The numbers of some channels of a pixel from `at` on, normalised.
@@ -166,23 +173,31 @@ impl Pending {
     }
 }
 
-/// Writes the numbers of a source.
-struct Normalise<'a> {
+/// Writes the numbers of a source, after a ReLU if `rectify`.
+struct Write<'a> {
     out: &'a mut [f32],
     source: Source<'a>,
     channels: usize,
+    rectify: bool,
 }
 
-impl Kernel for Normalise<'_> {
+impl Kernel for Write<'_> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
         for (i, out) in self.out.chunks_exact_mut(self.channels).enumerate() {
             each_block!(self.channels, |first, count| {
-                self.source.load::<FMA>(i * self.channels + first, first, count).store_some(out, first, count);
+                let value = self.source.load::<FMA>(i * self.channels + first, first, count);
+                let value = if self.rectify { value.map(rectified) } else { value };
+                value.store_some(out, first, count);
             });
         }
     }
+}
+
+/// `total += more`, on all threads.
+fn add_all(total: &mut [f32], more: &[f32]) {
+    total.par_chunks_mut(CHUNK).zip(more.par_chunks(CHUNK)).for_each(|(total, more)| add(total, more));
 }
 
 /// Where the gradient of a value gathers while the backward pass comes to its readers, one after the other.
@@ -206,9 +221,7 @@ impl Slot {
             return;
         }
         drop(slot);
-        self.add(more.len(), |total, _| {
-            total.par_chunks_mut(CHUNK).zip(more.par_chunks(CHUNK)).for_each(|(total, more)| add(total, more));
-        });
+        self.add(more.len(), |total, _| add_all(total, more));
     }
 
     /// Lets `work(gradient, fresh)` add to the gradient, or fill it if it is fresh: then it holds anything.

@@ -2,7 +2,7 @@
 
 use super::{
     buffer::Buffer,
-    image::{Image, Source},
+    image::Image,
     norm::group,
     simd::{Kernel, Lanes, dispatch, each_block},
 };
@@ -22,12 +22,9 @@ pub fn rectified(x: f32) -> f32 {
 /// As [`crate::reference::relu`].
 pub fn relu<T: Tape<f32, Cpu>>(x: &Image, tape: &mut T) -> Result<Image, OpError> {
     let dims = not_empty("relu", x.dims)?;
-    let (size, source) = (group(dims), x.source());
+    let size = group(dims);
     let mut values = Buffer::stale(elements(dims));
-    values.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
-        let source = source.part(i * size..i * size + out.len());
-        dispatch(Rectify { out, source, channels: dims.3 });
-    });
+    x.source().write(dims, &mut values, true);
     let y = Image::new(dims, values);
     if T::OWNS_TAPE {
         let (kept, input) = (y.clone(), x.slot());
@@ -41,26 +38,6 @@ pub fn relu<T: Tape<f32, Cpu>>(x: &Image, tape: &mut T) -> Result<Image, OpError
         });
     }
     Ok(y)
-}
-
-/// Writes the rectified numbers of a source.
-struct Rectify<'a> {
-    out: &'a mut [f32],
-    source: Source<'a>,
-    channels: usize,
-}
-
-impl Kernel for Rectify<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        for (i, out) in self.out.chunks_exact_mut(self.channels).enumerate() {
-            each_block!(self.channels, |first, count| {
-                let value = self.source.load::<FMA>(i * self.channels + first, first, count);
-                value.map(rectified).store_some(out, first, count);
-            });
-        }
-    }
 }
 
 /// Adds `dy` to `dx` where the output was positive, or a NaN; or fills it.
