@@ -1,19 +1,20 @@
 //! Stand-alone training: one architecture with weights of its own, from scratch. What rankings are judged by.
 
 use super::evaluate::Tally;
+use super::images::TrainImages;
 use super::session::wire_error;
-use super::step::{cross_entropy, one_hot};
+use super::step::{loss, one_hot};
 use super::{RunError, build_space};
 use crate::arch::Arch;
 use crate::config::{RunConfig, TruthSamples};
-use crate::data::{Dataset, EvalBatches, Images, Loader, Normalise, Split};
+use crate::data::{Dataset, EvalBatches, Images, Loader, Normalise};
 use crate::network::{Network, NetworkSpec, Pass, Program, RunningMoments, tensor};
 use crate::optimizer::Sgd;
 use crate::registry::Target;
 use crate::space::SearchSpace;
 use crate::strategy::ParamStep;
 use crate::streams::Streams;
-use dfdx::prelude::{Backward, HasShape, OwnedTape, PutTape, ReshapeTo, TryAdd};
+use dfdx::prelude::{Backward, OwnedTape, TryAdd};
 use nas_ops::{OpError, Tensor4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -128,13 +129,8 @@ impl<D: Target> Alone<D> {
     }
 
     fn images(&self, streams: &Streams) -> Result<Parts, RunError> {
-        let (data, dataset) = (&self.config.data, &self.dataset);
-        let split = Split::new(dataset.train.labels(), data, &mut streams.rng("split", 0))?;
-        let normalise = Normalise::fit(&dataset.train, &split.train);
-        let augment = data.augment(dataset)?;
-        let batch_size = self.config.train.batch_size;
-        let loader = Loader::new(dataset.clone(), &split.train, normalise.clone(), augment, batch_size, *streams)?;
-        let judges = match &dataset.test {
+        let TrainImages { split, normalise, loader } = TrainImages::new(&self.config, &self.dataset, *streams)?;
+        let judges = match &self.dataset.test {
             Some(test) => (0..test.len()).collect(),
             None => split.valid,
         };
@@ -174,10 +170,7 @@ impl<D: Target> Training<'_, D> {
         let mut tape = OwnedTape::default();
         let pass = Pass { moments: true, ..Pass::PLAIN };
         let forward = self.network.forward(images, self.program, &pass, &mut tape)?;
-        let shape = *targets.shape();
-        let scores = forward.scores.put_tape(tape).try_reshape_like(&shape).map_err(&failed)?;
-        let loss = cross_entropy(scores, targets).map_err(&failed)?;
-        let value = f64::from(loss.as_vec()[0]);
+        let (loss, value) = loss(forward.scores, tape, targets)?;
         if !value.is_finite() {
             return Err(self.diverged("the loss", epoch, lr));
         }

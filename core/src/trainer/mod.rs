@@ -7,6 +7,7 @@ mod epoch;
 mod error;
 mod evaluate;
 mod evaluate_all;
+mod images;
 mod memory;
 mod probes;
 mod run;

@@ -1,11 +1,12 @@
 //! The pieces of a run, assembled and checked before anything starts.
 
+use super::images::TrainImages;
 use super::watch::Watch;
 use super::{Evaluator, Probes, RunError, TruthPlan, Weights};
 use crate::arch::Arch;
 use crate::config::{BnMode, ConfigError, RunConfig};
 use crate::controller::{Controller, ControllerContext};
-use crate::data::{Dataset, Loader, Normalise, Split};
+use crate::data::{Dataset, Loader};
 use crate::event::Start;
 use crate::metrics::FairnessAudit;
 use crate::network::{LayerId, Network, NetworkSpec, Program, RunningMoments, WireError};
@@ -87,11 +88,7 @@ impl<D: Target> Session<D> {
         let space = build_space(config, image, dataset.classes.len())?;
         let spec = Arc::new(NetworkSpec::supernet(&*space).map_err(|e| wire_error(&*space, e))?);
 
-        let split = Split::new(dataset.train.labels(), &config.data, &mut streams.rng("split", 0))?;
-        let normalise = Normalise::fit(&dataset.train, &split.train);
-        let augment = config.data.augment(&dataset)?;
-        let batch_size = config.train.batch_size;
-        let loader = Loader::new(dataset.clone(), &split.train, normalise.clone(), augment, batch_size, streams)?;
+        let TrainImages { split, normalise, loader } = TrainImages::new(config, &dataset, streams)?;
 
         let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
         let total_steps = match config.train.max_steps {

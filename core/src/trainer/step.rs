@@ -109,13 +109,7 @@ impl<D: Target> Session<D> {
             let mut tape = OwnedTape::default();
             let forward = self.network.forward(images.clone(), &program, &pass, &mut tape)?;
             let failed = OpError::device("loss");
-            let scores = forward.scores.put_tape(tape);
-            let shape = *targets.shape();
-            let loss = scores
-                .try_reshape_like(&shape)
-                .and_then(|scores| cross_entropy(scores, targets.clone()))
-                .map_err(&failed)?;
-            let value = f64::from(loss.as_vec()[0]);
+            let (loss, value) = loss(forward.scores, tape, targets.clone())?;
             if !value.is_finite() {
                 return Err(self.diverged("the loss", &path.arch));
             }
@@ -178,10 +172,26 @@ impl<D: Target> Session<D> {
 }
 
 /// `[n, classes]`.
-type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
+pub(super) type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
+
+/// A loss that remembers how it came about.
+type Loss<D> = Tensor<(), f32, D, OwnedTape<f32, D>>;
+
+/// The cross-entropy of scores `[n, 1, 1, classes]`, to go back from and as a number.
+pub(super) fn loss<D: Target>(
+    scores: Tensor4<D>,
+    tape: OwnedTape<f32, D>,
+    targets: Matrix<D>,
+) -> Result<(Loss<D>, f64), OpError> {
+    let shape = *targets.shape();
+    let scores = scores.put_tape(tape).try_reshape_like(&shape);
+    let loss = scores.and_then(|scores| cross_entropy(scores, targets)).map_err(OpError::device("loss"))?;
+    let value = f64::from(loss.as_vec()[0]);
+    Ok((loss, value))
+}
 
 /// `-mean over n of sum over classes of targets * log_softmax(scores)`.
-pub(super) fn cross_entropy<D: Target, T: Tape<f32, D>>(
+fn cross_entropy<D: Target, T: Tape<f32, D>>(
     scores: Matrix<D, T>,
     targets: Matrix<D>,
 ) -> Result<Tensor<(), f32, D, T>, <D as HasErr>::Err> {
