@@ -9,15 +9,15 @@ pub use device::cuda;
 pub use signal::cancel;
 
 use crate::args::{DisturbanceArgs, RunArgs};
-use crate::exit::{ExitStatus, UsageError, chained};
+use crate::exit::{ExitStatus, UsageError};
 use crate::progress::Progress;
 use crate::record::{OutDir, Recorder};
 use crate::report::Outcome;
 use crate::settings::Settings;
-use crate::text::{print, say};
+use crate::text::print;
 use anyhow::Result;
 use nas_core::config::RunConfig;
-use nas_core::data::{self, Dataset};
+use nas_core::data::Dataset;
 use nas_core::event::{Event, Observer};
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session};
@@ -91,10 +91,8 @@ impl Job {
     ) -> Result<ExitStatus> {
         let config = &self.settings.config;
         self.progress.say(&format!("reading data set {}", config.data.name));
-        let session = data::load(&config.data.name, &config.data)
-            .map_err(Into::into)
-            .and_then(|dataset| prepare(config, Arc::new(dataset)).map_err(Into::into))
-            .map_err(|error| self.settings.explain(error))?;
+        let dataset = self.settings.dataset()?;
+        let session = prepare(config, dataset).map_err(|error| self.settings.explain(error.into()))?;
         if self.cancel.load(Ordering::Relaxed) {
             return Ok(ExitStatus::Interrupted);
         }
@@ -106,9 +104,7 @@ impl Job {
             Ok(result) => finish(&result, recorder, self.json),
             Err(error) => {
                 let error = error.into();
-                if let Err(second) = recorder.fail(&chained(&error)) {
-                    say(&format!("warning: {}", chained(&second)));
-                }
+                recorder.fail(&error);
                 Err(error)
             }
         }

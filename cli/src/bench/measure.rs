@@ -8,11 +8,9 @@ use crate::run::{Device, cancel, start_threads};
 use crate::settings::{Origin, Settings};
 use anyhow::Result;
 use nas_core::config::RunConfig;
-use nas_core::data;
 use nas_core::registry::Target;
 use nas_core::trainer::{Session, Timing, peak_rss_mb};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The line of a case.
@@ -47,14 +45,13 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     let (steps, warm_up) = (usize::try_from(args.steps)?, usize::try_from(args.warm_up)?);
     let random = *settings.origin("data.name") == Origin::Default;
     only_steps(&mut settings.config, warm_up + steps, random);
-    let config = &settings.config;
-    start_threads(config.threads)?;
-    let measured = match Device::parse(&config.device)? {
-        Device::Cpu => on(config, &dfdx::tensor::Cpu::default(), warm_up, steps),
+    start_threads(settings.config.threads)?;
+    let measured = match Device::parse(&settings.config.device)? {
+        Device::Cpu => on(&settings, &dfdx::tensor::Cpu::default(), warm_up, steps),
         #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => on(config, &cuda(ordinal)?, warm_up, steps),
+        Device::Cuda(ordinal) => on(&settings, &cuda(ordinal)?, warm_up, steps),
     };
-    let measured = measured.map_err(|error| settings.explain(error))?;
+    let measured = measured?;
     Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
 }
 
@@ -74,9 +71,9 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
     config.truth.samples = "0".into();
 }
 
-fn on<D: Target>(config: &RunConfig, device: &D, warm_up: usize, steps: usize) -> Result<Measured> {
-    let dataset = Arc::new(data::load(&config.data.name, &config.data)?);
-    let session = Session::new(config, dataset, device)?;
+fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) -> Result<Measured> {
+    let config = &settings.config;
+    let session = Session::new(config, settings.dataset()?, device).map_err(|error| settings.explain(error.into()))?;
     let scale = *session.space().scale();
     let Timing { steps, subnet_passes, images, seconds } = session.bench(warm_up, steps, cancel()?)?;
     let ms = seconds * 1e3 / subnet_passes.max(1) as f64;

@@ -11,6 +11,7 @@ use crate::exit::chained;
 use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::tensorboard::EventFile;
+use crate::text::say;
 use anyhow::{Context, Result};
 use csv_file::CsvFile;
 use log::Log;
@@ -107,12 +108,11 @@ impl Recorder {
         Ok(())
     }
 
-    /// Notes in the manifest that the run failed.
-    ///
-    /// # Errors
-    /// A manifest that cannot be written.
-    pub fn fail(self, error: &str) -> Result<()> {
-        self.manifest.end(Status::Failed, Some(error.into()))
+    /// Notes in the manifest that the run failed, and why; says so if that cannot be written either.
+    pub fn fail(self, error: &anyhow::Error) {
+        if let Err(second) = self.manifest.end(Status::Failed, Some(chained(error))) {
+            say(&format!("warning: {}", chained(&second)));
+        }
     }
 
     fn metric(&mut self, split: &str, name: &str, value: f64) -> io::Result<()> {

@@ -13,10 +13,12 @@ use crate::args::RunArgs;
 use anyhow::{Context, Result};
 use layer::Layer;
 use nas_core::config::{Component, RunConfig};
+use nas_core::data::{self, Dataset};
 use nas_core::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
 use nas_core::trainer::build_space;
 use origin::Origins;
 use std::path::Path;
+use std::sync::Arc;
 use toml::Table;
 
 /// A configuration, and where each of its values comes from.
@@ -85,6 +87,15 @@ impl Settings {
             Ok(config) => Ok(Self { config, origins }),
             Err(error) => Err(origins.explain(error)),
         }
+    }
+
+    /// Reads the data set.
+    ///
+    /// # Errors
+    /// Data that is unknown, missing or damaged.
+    pub fn dataset(&self) -> Result<Arc<Dataset>> {
+        let dataset = data::load(&self.config.data.name, &self.config.data);
+        dataset.map(Arc::new).map_err(|error| self.explain(error.into()))
     }
 
     /// Where the value of a key comes from.

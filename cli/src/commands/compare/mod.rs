@@ -22,7 +22,7 @@ use budget::{Length, lengths};
 pub use figures::{COSTS, FIGURES, Figure};
 pub use files::Comparison;
 use nas_core::config::RunConfig;
-use nas_core::data::{self, Dataset};
+use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session, StepCost, reset_peak_rss};
 use runs::{Planned, cancelled};
@@ -54,9 +54,7 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     let settings = variants.iter().map(|v| v.settings(&args.run, seed.unwrap_or(0))).collect::<Result<Vec<_>>>()?;
     check_same_data(&variants, &settings)?;
     check_distinct(&variants, &settings)?;
-    let first = &settings[0];
-    let dataset = data::load(&first.config.data.name, &first.config.data);
-    let dataset = Arc::new(dataset.map_err(|error| first.explain(error.into()))?);
+    let dataset = settings[0].dataset()?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
     let job = Job { args, variants, settings, dataset, out, cancel: cancel()?, live: Live::default() };
     match Device::parse(&job.settings[0].config.device)? {

@@ -2,13 +2,12 @@
 
 use crate::archive;
 use crate::args::ProgressMode;
-use crate::exit::{UsageError, chained};
+use crate::exit::UsageError;
 use crate::progress::{Live, Progress};
 use crate::record::{OutDir, Recorder};
 use crate::report::Outcome;
 use crate::run::both;
 use crate::settings::Settings;
-use crate::text::say;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::event::Observer;
@@ -79,9 +78,7 @@ impl Planned {
             }
             Err(error) => {
                 let error = anyhow::Error::from(error).context(format!("{} with seed {}", self.label, self.seed));
-                if let Err(second) = recorder.fail(&chained(&error)) {
-                    say(&format!("warning: {}", chained(&second)));
-                }
+                recorder.fail(&error);
                 Err(error)
             }
         }

@@ -13,7 +13,7 @@ use crate::text::print;
 use anyhow::Result;
 use file::TruthFile;
 use nas_core::config::{RunConfig, TruthSamples};
-use nas_core::data::{self, Dataset};
+use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::Alone;
 use std::path::Path;
@@ -29,8 +29,7 @@ pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
     let settings = Settings::resolve(&args.run)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
     let path = path.ok_or_else(|| UsageError("truth needs --out FILE.csv, the table to make or continue".into()))?;
-    let dataset = data::load(&settings.config.data.name, &settings.config.data);
-    let dataset = Arc::new(dataset.map_err(|error| settings.explain(error.into()))?);
+    let dataset = settings.dataset()?;
     let job = Job { args, path, dataset, config: &settings.config, cancel: cancel()? };
     let done = match Device::parse(&settings.config.device)? {
         Device::Cpu => job.on(|| Ok(dfdx::tensor::Cpu::default())),
