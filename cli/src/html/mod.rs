@@ -82,7 +82,7 @@ impl Report<'_> {
             return String::new();
         };
         let (result, config) = (&run.result, &run.config);
-        let seeds = self.comparison.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
+        let seeds = self.comparison.seeds();
         let truth = result.truth.as_ref().map(|truth| format!(", truth {} (n = {})", truth.table, truth.n));
         format!(
             "<p>Space {}, data {}, controller {}, {seeds} seed(s), {} probes{}. Budget: equal {}.</p>\n",

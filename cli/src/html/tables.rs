@@ -1,28 +1,21 @@
 //! The tables of a report.
 
 use super::svg::escape;
-use crate::commands::{COSTS, Comparison, FIGURES, Figure, Row, difference_text, is_best, value_text};
+use crate::commands::{Comparison, Figure, Row, all_figures, difference_text, is_best, value_text};
 use std::fmt::Write;
 
 /// Every figure of every variant and of what needs no shared weights, sortable.
 pub fn summary(comparison: &Comparison) -> String {
     let rows = || comparison.rows.iter().chain(&comparison.baselines);
     let shown = |figure: &&Figure| rows().any(|row| row.figure.key == figure.key);
-    let columns: Vec<&Figure> = FIGURES.iter().chain(COSTS).filter(shown).collect();
+    let columns: Vec<&Figure> = all_figures().filter(shown).collect();
     let mut html = String::from("<div class=\"scroll\"><table class=\"sortable\">\n<thead><tr>");
     html += &header("strategy");
     for figure in &columns {
-        let unit = if figure.unit.is_empty() { String::new() } else { format!(" ({})", figure.unit) };
-        html += &header(&format!("{}{unit}", figure.title));
+        html += &header(&figure.heading());
     }
     html += "</tr></thead>\n<tbody>\n";
-    let mut labels: Vec<&str> = Vec::new();
-    for row in rows() {
-        if !labels.contains(&row.label.as_str()) {
-            labels.push(&row.label);
-        }
-    }
-    for label in labels {
+    for label in comparison.labels() {
         let _ = write!(html, "<tr><td>{}</td>", escape(label));
         for figure in &columns {
             let found = rows().find(|row| row.label == label && row.figure.key == figure.key);
@@ -30,7 +23,7 @@ pub fn summary(comparison: &Comparison) -> String {
         }
         html += "</tr>\n";
     }
-    let n = comparison.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
+    let n = comparison.seeds();
     html + &format!(
         "</tbody></table></div>\n<p>Mean ± standard deviation over n = {n} seed(s); * the best mean; GT-tau with its \
          95% interval over seeds and architectures.</p>\n"
@@ -55,7 +48,7 @@ pub fn differences(comparison: &Comparison) -> String {
     html += "<thead><tr><th scope=\"col\">figure</th>";
     others.iter().for_each(|group| html += &format!("<th scope=\"col\">{}</th>", escape(&group.label)));
     html += "</tr></thead>\n<tbody>\n";
-    for figure in FIGURES.iter().chain(COSTS) {
+    for figure in all_figures() {
         let of = |label: &str| {
             let row = comparison.rows.iter().find(|row| row.label == label && row.figure.key == figure.key)?;
             let difference = row.difference.as_ref()?;

@@ -32,6 +32,21 @@ pub struct Figure {
     pub of: fn(&RunFolder) -> Option<f64>,
 }
 
+impl Figure {
+    /// The title with the unit.
+    pub fn heading(&self) -> String {
+        match self.unit {
+            "" => self.title.to_owned(),
+            unit => format!("{} ({unit})", self.title),
+        }
+    }
+}
+
+/// All figures, costs last.
+pub fn all() -> impl Iterator<Item = &'static Figure> {
+    FIGURES.iter().chain(COSTS)
+}
+
 macro_rules! figures {
     ($($key:literal, $title:literal, $unit:literal, $better:ident, $decimals:literal, $of:expr;)*) => {
         &[$(Figure {
@@ -95,7 +110,7 @@ mod tests {
 
     #[test]
     fn keys_are_unique() {
-        let keys: BTreeSet<&str> = FIGURES.iter().chain(COSTS).map(|figure| figure.key).collect();
+        let keys: BTreeSet<&str> = all().map(|figure| figure.key).collect();
         assert_eq!(keys.len(), FIGURES.len() + COSTS.len());
     }
 }

@@ -1,7 +1,7 @@
 //! The files of a comparison.
 
 use super::budget::Length;
-use super::figures::{Better, COSTS, FIGURES};
+use super::figures::{Better, COSTS, all};
 use super::statistics::{self, Group, Row};
 use anyhow::{Context, Result};
 use serde_json::{Map, Value, json};
@@ -28,13 +28,30 @@ pub struct Comparison {
 }
 
 impl Comparison {
+    /// The number of seeds, of variants with unequally many the most.
+    pub fn seeds(&self) -> usize {
+        self.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0)
+    }
+
+    /// Variants first, then what needs no shared weights.
+    pub fn labels(&self) -> Vec<&str> {
+        let mut labels: Vec<&str> = self.groups.iter().map(|group| group.label.as_str()).collect();
+        for row in &self.baselines {
+            if !labels.contains(&row.label.as_str()) {
+                labels.push(&row.label);
+            }
+        }
+        labels
+    }
+
     /// Computes the figures of some runs.
-    pub fn new(groups: Vec<Group>, lengths: Vec<Length>, budget: String, mut notes: Vec<String>) -> Self {
-        let seeds = groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
-        notes.extend(statistics::seeds_note(seeds).filter(|_| groups.len() > 1));
+    pub fn new(groups: Vec<Group>, lengths: Vec<Length>, budget: String, notes: Vec<String>) -> Self {
         let rows = statistics::rows(&groups);
         let baselines = groups.first().map(statistics::baselines).unwrap_or_default();
-        Self { groups, lengths, budget, rows, baselines, notes, sequences: BTreeMap::new() }
+        let mut new = Self { groups, lengths, budget, rows, baselines, notes, sequences: BTreeMap::new() };
+        let note = statistics::seeds_note(new.seeds()).filter(|_| new.groups.len() > 1);
+        new.notes.extend(note);
+        new
     }
 
     /// Writes `runs.csv`, `comparison.csv`, `costs.csv` and `comparison.json` into a directory.
@@ -62,14 +79,13 @@ impl Comparison {
     /// One row a run, one column a figure.
     fn runs(&self) -> Result<String> {
         let mut csv = csv::Writer::from_writer(Vec::new());
-        let figures = || FIGURES.iter().chain(COSTS);
-        csv.write_record(["variant", "strategy", "seed", "found"].into_iter().chain(figures().map(|f| f.key)))?;
+        csv.write_record(["variant", "strategy", "seed", "found"].into_iter().chain(all().map(|f| f.key)))?;
         for group in &self.groups {
             for run in &group.runs {
                 let result = &run.result;
                 let found = result.best.as_ref().map_or("", |best| &best.arch);
                 let start = [group.label.clone(), result.strategy.clone(), result.seed.to_string(), found.into()];
-                csv.write_record(start.into_iter().chain(figures().map(|f| number((f.of)(run)))))?;
+                csv.write_record(start.into_iter().chain(all().map(|f| number((f.of)(run)))))?;
             }
         }
         Ok(String::from_utf8(csv.into_inner()?)?)

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::text::print;
 use anyhow::{Context, Result};
 use budget::{Length, lengths};
-pub use figures::{COSTS, FIGURES, Figure};
+pub use figures::{Figure, all as all_figures};
 pub use files::Comparison;
 use nas_core::config::RunConfig;
 use nas_core::data::Dataset;

@@ -1,6 +1,6 @@
 //! Means, intervals and paired differences over seeds.
 
-use super::figures::{Better, COSTS, FIGURES, Figure};
+use super::figures::{Better, FIGURES, Figure, all};
 use crate::archive::RunFolder;
 use nas_core::metrics::{
     DEFAULT_RESAMPLES, Interval, Summary, chance_of_equal_signs, kendall_tau, paired_difference, percentile_interval,
@@ -55,7 +55,7 @@ pub struct Row {
 pub fn rows(groups: &[Group]) -> Vec<Row> {
     let mut rows = Vec::new();
     for group in groups {
-        for figure in FIGURES.iter().chain(COSTS) {
+        for figure in all() {
             rows.extend(row(group, &groups[0], figure));
         }
     }

@@ -1,24 +1,13 @@
 //! The comparison for a terminal.
 
-use super::figures::{Better, COSTS, FIGURES, Figure};
+use super::figures::{Better, Figure, all};
 use super::files::Comparison;
 use super::statistics::{Difference, Row};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use std::io::IsTerminal;
 use std::path::Path;
 
-/// The columns of the first table.
-const COLUMNS: [&str; 8] = [
-    "subnet_passes",
-    "probe_accuracy",
-    "disturbance_second_half",
-    "rank_stability",
-    "immediate_abs_loss",
-    "truth_tau",
-    "predicted_truth",
-    "train_s",
-];
-/// The rows of the second table.
+/// The rows of the second table; with costs around them the columns of the first.
 const COMPARED: [&str; 6] = [
     "probe_accuracy",
     "disturbance_second_half",
@@ -30,7 +19,7 @@ const COMPARED: [&str; 6] = [
 
 /// Both tables and the notes.
 pub fn show(comparison: &Comparison, dir: &Path) -> String {
-    let n = comparison.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0);
+    let n = comparison.seeds();
     let mut text = format!(
         "{}\nMean ± standard deviation over n = {n} seed(s); * marks the best mean, [95% interval]\n",
         figures(comparison)
@@ -49,20 +38,17 @@ pub fn show(comparison: &Comparison, dir: &Path) -> String {
 }
 
 fn find(key: &str) -> Option<&'static Figure> {
-    FIGURES.iter().chain(COSTS).find(|figure| figure.key == key)
+    all().find(|figure| figure.key == key)
 }
 
 fn figures(comparison: &Comparison) -> Table {
     let mut table = empty();
-    let known = COLUMNS.iter().filter_map(|key| find(key));
+    let keys = std::iter::once("subnet_passes").chain(COMPARED).chain(["train_s"]);
+    let known = keys.filter_map(find);
     let any = |figure: &&Figure| comparison.rows.iter().any(|row| row.figure.key == figure.key);
     let columns: Vec<&Figure> = known.filter(any).collect();
-    let title = |figure: &&Figure| match figure.unit {
-        "" => figure.title.to_owned(),
-        unit => format!("{} ({unit})", figure.title),
-    };
-    table.set_header(std::iter::once("strategy".to_owned()).chain(columns.iter().map(title)));
-    for label in labels(comparison) {
+    table.set_header(std::iter::once("strategy".to_owned()).chain(columns.iter().map(|figure| figure.heading())));
+    for label in comparison.labels() {
         let rows = comparison.rows.iter().chain(&comparison.baselines);
         let rows: Vec<&Row> = rows.filter(|row| row.label == label).collect();
         let cell = |figure: &&Figure| match rows.iter().find(|row| row.figure.key == figure.key) {
@@ -72,20 +58,9 @@ fn figures(comparison: &Comparison) -> Table {
             Some(row) => Cell::new(value(row)),
             None => Cell::new(""),
         };
-        table.add_row(std::iter::once(Cell::new(&label)).chain(columns.iter().map(cell)));
+        table.add_row(std::iter::once(Cell::new(label)).chain(columns.iter().map(cell)));
     }
     table
-}
-
-/// Variants first, then what needs no shared weights.
-fn labels(comparison: &Comparison) -> Vec<String> {
-    let mut labels: Vec<String> = comparison.groups.iter().map(|group| group.label.clone()).collect();
-    for row in &comparison.baselines {
-        if !labels.contains(&row.label) {
-            labels.push(row.label.clone());
-        }
-    }
-    labels
 }
 
 /// `12.34 ± 0.56`, for GT-tau with its interval.
