@@ -1,4 +1,6 @@
-//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers.
+//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, or eight times eight
+//! where there are no more outputs. Fewer sums than eight would wait for each other: an addition takes four cycles, and two
+//! start in each.
 
 #![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
@@ -17,14 +19,14 @@ pub fn correlate<const FMA: bool>(plan: &Correlation, weights: &Packed, frame: &
     for panel in weights.layout.panels() {
         let rows = weights.rows(&panel);
         match panel.vectors {
-            1 => blocks::<FMA, 1>(plan, &panel, rows, frame, store),
-            _ => blocks::<FMA, 2>(plan, &panel, rows, frame, store),
+            1 => blocks::<FMA, 1, 8>(plan, &panel, rows, frame, store),
+            _ => blocks::<FMA, 2, 6>(plan, &panel, rows, frame, store),
         }
     }
 }
 
 #[inline(always)]
-fn blocks<const FMA: bool, const V: usize>(
+fn blocks<const FMA: bool, const V: usize, const P: usize>(
     plan: &Correlation,
     panel: &Panel,
     rows: &[Eight],
@@ -32,10 +34,10 @@ fn blocks<const FMA: bool, const V: usize>(
     store: &mut impl Store,
 ) {
     let rows = rows.as_chunks::<V>().0;
-    let (sources, last_sources) = plan.sources.as_chunks::<6>();
-    let (targets, last_targets) = plan.targets.as_chunks::<6>();
+    let (sources, last_sources) = plan.sources.as_chunks::<P>();
+    let (targets, last_targets) = plan.targets.as_chunks::<P>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<FMA, V, 6>(plan, rows, frame, sources), store);
+        put(panel, targets, accumulate::<FMA, V, P>(plan, rows, frame, sources), store);
     }
     let (sources, last_sources) = last_sources.as_chunks::<2>();
     let (targets, last_targets) = last_targets.as_chunks::<2>();
@@ -108,8 +110,8 @@ pub fn weight_gradient<const FMA: bool>(
         for panel in layout.panels() {
             let total = &mut total[panel.start..][..layout.rows * panel.vectors];
             match panel.vectors {
-                1 => strip.add_to::<FMA, 1>(plan, panel.first, total),
-                _ => strip.add_to::<FMA, 2>(plan, panel.first, total),
+                1 => strip.add_to::<FMA, 1, 8>(plan, panel.first, total),
+                _ => strip.add_to::<FMA, 2, 6>(plan, panel.first, total),
             }
         }
     }
@@ -125,14 +127,19 @@ struct Strip<'a> {
 
 impl Strip<'_> {
     #[inline(always)]
-    fn add_to<const FMA: bool, const V: usize>(&self, plan: &Correlation, first: usize, total: &mut [Eight]) {
+    fn add_to<const FMA: bool, const V: usize, const K: usize>(
+        &self,
+        plan: &Correlation,
+        first: usize,
+        total: &mut [Eight],
+    ) {
         let total = total.as_chunks_mut::<V>().0;
         for (&run, total) in plan.runs.iter().zip(total.chunks_exact_mut(plan.run)) {
             let mut at = run;
-            let (sixes, rest) = total.as_chunks_mut::<6>();
-            for rows in sixes {
-                *rows = self.accumulate::<FMA, V, 6>(at, first, rows);
-                at += 6;
+            let (blocks, rest) = total.as_chunks_mut::<K>();
+            for rows in blocks {
+                *rows = self.accumulate::<FMA, V, K>(at, first, rows);
+                at += K;
             }
             let (twos, rest) = rest.as_chunks_mut::<2>();
             for rows in twos {
