@@ -21,6 +21,7 @@ mod pool;
 mod relu;
 mod simd;
 mod unit;
+mod winograd;
 
 use crate::{Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference::taped};
 use dfdx::{

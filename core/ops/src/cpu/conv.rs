@@ -11,6 +11,7 @@ use super::{
     norm::{Terms, add, group},
     packed::{Layout, Packed},
     simd::{LANES, dispatch},
+    winograd::{self, Scratch, Tiling},
 };
 use crate::{
     ConvSpec, OpError, Tensor4,
@@ -67,6 +68,17 @@ pub struct Conv {
     forward: Correlation,
     x_pixels: Vec<usize>,
     dz_pixels: Vec<usize>,
+    tilings: Option<Tilings>,
+}
+
+/// Tiles for a convolution with fewer multiplications.
+struct Tilings {
+    /// Under the outputs, in the frame of the input.
+    forward: Tiling,
+    /// Under the gradient of the input, in the frame of the gradient of the output.
+    backward: Tiling,
+    /// The gradient of the output itself.
+    dz: Tiling,
 }
 
 /// The gradient of the convolution's output, in full or before the normalisation's share in it.
@@ -92,8 +104,19 @@ impl Conv {
         let depthwise = shape.groups > 1 && shape.groups == shape.c_in && shape.c_in == shape.c_out;
         let parts = if depthwise { shape.c_in.div_ceil(LANES) } else { shape.groups };
         let (inputs, outputs) = if depthwise { (LANES, LANES) } else { (shape.c_in / parts, shape.c_out / parts) };
-        let x_frame = Frame::of_input(&shape, inputs);
-        let dz_frame = Frame::of_output(&shape, outputs);
+        let mut x_frame = Frame::of_input(&shape, inputs);
+        let mut dz_frame = Frame::of_output(&shape, outputs);
+        let tiled = !depthwise && winograd::suits(&shape, inputs, outputs);
+        let tilings = tiled.then(|| {
+            x_frame = x_frame.with_room([0, 0], winograd::room(shape.out, 2));
+            dz_frame = dz_frame.with_room([0, 0], winograd::room(shape.size, 2));
+            dz_frame = dz_frame.with_room(dz_frame.before, winograd::room(shape.out, 0));
+            Tilings {
+                forward: Tiling::new(&x_frame, [0, 0], shape.out),
+                backward: Tiling::new(&dz_frame, [0, 0], shape.size),
+                dz: Tiling::new(&dz_frame, dz_frame.before, shape.out),
+            }
+        });
         Self {
             shape,
             relu,
@@ -106,6 +129,7 @@ impl Conv {
             forward: Correlation::forward(&shape, &x_frame, !depthwise),
             x_pixels: x_frame.pixels(shape.size),
             dz_pixels: dz_frame.pixels(shape.out),
+            tilings,
         }
     }
 
@@ -184,7 +208,9 @@ impl Conv {
         total.par_chunks_mut(CHUNK).enumerate().for_each(|(i, total)| {
             rest.iter().for_each(|group| add(total, &group[i * CHUNK..][..total.len()]));
         });
-        for (part, packed) in total.chunks_exact(self.layout(0).len()).enumerate() {
+        for (part, packed) in total.chunks_exact(self.gradient_layout(0).len()).enumerate() {
+            let taps = self.tilings.as_ref().map(|_| winograd::gradient(packed, self.layout(part)));
+            let packed = taps.as_deref().unwrap_or(packed);
             self.layout(part).for_each_row(|index, row, columns| {
                 let at = self.weight(part, row, columns.start);
                 add(&mut dw[at..at + columns.len()], &packed[index..index + columns.len()]);
@@ -196,6 +222,17 @@ impl Conv {
     fn layout(&self, part: usize) -> Layout {
         let inputs = if self.depthwise { 1 } else { self.inputs };
         Layout { rows: self.forward.taps.len() * inputs, columns: self.channels(part), widest: self.widest() }
+    }
+
+    /// How the gradient of the weights is added up.
+    fn gradient_layout(&self, part: usize) -> Layout {
+        if self.tilings.is_some() { winograd::transformed(self.layout(part)) } else { self.layout(part) }
+    }
+
+    /// Memory for tiles of an image, if there are any.
+    fn scratch(&self) -> Option<(&Tilings, Scratch)> {
+        let tilings = self.tilings.as_ref()?;
+        Some((tilings, Scratch::new(self.x_frame.channels, self.dz_frame.channels)))
     }
 
     fn widest(&self) -> usize {
@@ -213,9 +250,14 @@ impl Conv {
     }
 
     fn pack(&self, weight: &[f32], part: usize) -> Packed {
-        Packed::new(self.layout(part), |row, columns, out| {
+        self.transformed(Packed::new(self.layout(part), |row, columns, out| {
             out.copy_from_slice(&weight[self.weight(part, row, columns.start)..][..columns.len()]);
-        })
+        }))
+    }
+
+    /// Weights as the kernels want them.
+    fn transformed(&self, taps: Packed) -> Packed {
+        if self.tilings.is_some() { winograd::transform(&taps) } else { taps }
     }
 
     /// Weights for the gradient of the input: rows are `(tap, output)` and columns inputs.
@@ -230,7 +272,7 @@ impl Conv {
         }
         let outputs = self.dz_frame.channels;
         let layout = Layout { rows: plan.taps.len() * outputs, columns: self.inputs, widest: 2 };
-        Packed::new(layout, |row, columns, out| {
+        self.transformed(Packed::new(layout, |row, columns, out| {
             let output = row % outputs;
             // The frame has zeros beyond the last output.
             if output < self.outputs {
@@ -238,6 +280,6 @@ impl Conv {
                 let value = |column| weight[self.weight(part, first + column, output)];
                 out.iter_mut().zip(columns).for_each(|(out, column)| *out = value(column));
             }
-        })
+        }))
     }
 }

@@ -33,31 +33,33 @@ fn blocks<const FMA: bool, const V: usize, const P: usize>(
     frame: &[f32],
     store: &mut impl Store,
 ) {
-    let rows = rows.as_chunks::<V>().0;
+    let (rows, runs, run) = (rows.as_chunks::<V>().0, &plan.runs, plan.run);
     let (sources, last_sources) = plan.sources.as_chunks::<P>();
     let (targets, last_targets) = plan.targets.as_chunks::<P>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<FMA, V, P>(plan, rows, frame, sources), store);
+        put(panel, targets, accumulate::<FMA, V, P>(runs, run, rows, frame, sources), store);
     }
     let (sources, last_sources) = last_sources.as_chunks::<2>();
     let (targets, last_targets) = last_targets.as_chunks::<2>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<FMA, V, 2>(plan, rows, frame, sources), store);
+        put(panel, targets, accumulate::<FMA, V, 2>(runs, run, rows, frame, sources), store);
     }
     for (&source, &target) in last_sources.iter().zip(last_targets) {
-        put(panel, &[target], accumulate::<FMA, V, 1>(plan, rows, frame, &[source]), store);
+        put(panel, &[target], accumulate::<FMA, V, 1>(runs, run, rows, frame, &[source]), store);
     }
 }
 
+/// Sums of `P` outputs: `sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each.
 #[inline(always)]
-fn accumulate<const FMA: bool, const V: usize, const P: usize>(
-    plan: &Correlation,
+pub fn accumulate<const FMA: bool, const V: usize, const P: usize>(
+    runs: &[usize],
+    run: usize,
     rows: &[[Eight; V]],
     frame: &[f32],
     sources: &[usize; P],
 ) -> [[Lanes; V]; P] {
     let mut totals = [[Lanes::ZERO; V]; P];
-    for (&run, weights) in plan.runs.iter().zip(rows.chunks_exact(plan.run)) {
+    for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
         let mut inputs = [&frame[..0]; P];
         for p in 0..P {
             inputs[p] = &frame[sources[p] + run..][..weights.len()];
@@ -110,31 +112,35 @@ pub fn weight_gradient<const FMA: bool>(
         for panel in layout.panels() {
             let total = &mut total[panel.start..][..layout.rows * panel.vectors];
             match panel.vectors {
-                1 => strip.add_to::<FMA, 1, 8>(plan, panel.first, total),
-                _ => strip.add_to::<FMA, 2, 6>(plan, panel.first, total),
+                1 => strip.add_to::<FMA, 1, 8>(&plan.runs, plan.run, panel.first, total),
+                _ => strip.add_to::<FMA, 2, 6>(&plan.runs, plan.run, panel.first, total),
             }
         }
     }
 }
 
-/// Some pixels of an image.
-struct Strip<'a> {
-    frame: &'a [f32],
-    dz: &'a [f32],
-    sources: &'a [usize],
-    dz_pixels: &'a [usize],
+/// Some pixels of an image and of the gradient of its output.
+pub struct Strip<'a> {
+    pub frame: &'a [f32],
+    pub dz: &'a [f32],
+    /// Where the pixels lie in the frame.
+    pub sources: &'a [usize],
+    /// Where they lie in the gradient.
+    pub dz_pixels: &'a [usize],
 }
 
 impl Strip<'_> {
+    /// Adds their part to the gradient of the weights of `V` registers of outputs from `first` on, in blocks of `K` rows.
     #[inline(always)]
-    fn add_to<const FMA: bool, const V: usize, const K: usize>(
+    pub fn add_to<const FMA: bool, const V: usize, const K: usize>(
         &self,
-        plan: &Correlation,
+        runs: &[usize],
+        run: usize,
         first: usize,
         total: &mut [Eight],
     ) {
         let total = total.as_chunks_mut::<V>().0;
-        for (&run, total) in plan.runs.iter().zip(total.chunks_exact_mut(plan.run)) {
+        for (&run, total) in runs.iter().zip(total.chunks_exact_mut(run)) {
             let mut at = run;
             let (blocks, rest) = total.as_chunks_mut::<K>();
             for rows in blocks {

@@ -55,6 +55,12 @@ impl Frame {
         }
     }
 
+    /// The frame with at least so many rows and columns from `start` on.
+    pub fn with_room(self, start: [usize; 2], room: [usize; 2]) -> Self {
+        let size = [0, 1].map(|axis| self.size[axis].max(start[axis] + room[axis]));
+        Self { size, ..self }
+    }
+
     /// A frame without an image of `size` in it: anything where the image will be, zeros around it.
     pub fn empty(&self, size: [usize; 2]) -> Buffer {
         let len = self.size[0] * self.size[1] * self.channels;

@@ -60,7 +60,8 @@ impl Layout {
 pub struct Packed {
     /// The layout.
     pub layout: Layout,
-    memory: Buffer,
+    /// Its numbers.
+    pub memory: Buffer,
 }
 
 impl Packed {

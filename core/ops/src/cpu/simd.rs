@@ -90,6 +90,24 @@ impl Lanes {
         self.zip(other, |a, b| a + b)
     }
 
+    /// `self - other`.
+    #[inline(always)]
+    pub fn minus(self, other: Self) -> Self {
+        self.zip(other, |a, b| a - b)
+    }
+
+    /// `self * other`.
+    #[inline(always)]
+    pub fn times(self, other: Self) -> Self {
+        self.zip(other, |a, b| a * b)
+    }
+
+    /// `-self`.
+    #[inline(always)]
+    pub fn negative(self) -> Self {
+        self.map(|a| -a)
+    }
+
     /// `self + a b`, rounded once with `FMA` and twice without.
     #[inline(always)]
     pub fn plus_product<const FMA: bool>(self, a: Self, b: Self) -> Self {

@@ -9,6 +9,7 @@ use crate::cpu::{
     packed::Packed,
     relu::rectified,
     simd::{Kernel, LANES, Lanes, each_block},
+    winograd,
 };
 
 impl Conv {
@@ -131,6 +132,7 @@ impl Kernel for Forward<'_> {
         let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
         let unframed = conv.unframed(self.x);
         let mut own_frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
+        let mut tiled = conv.scratch();
         for (i, z) in self.z.chunks_exact_mut(output).enumerate() {
             let x = self.x.part(i * input..(i + 1) * input);
             for (part, weights) in self.weights.iter().enumerate() {
@@ -141,7 +143,10 @@ impl Kernel for Forward<'_> {
                     &own_frame
                 };
                 let mut store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
-                if conv.depthwise {
+                if let Some((tilings, scratch)) = &mut tiled {
+                    let memory = (&mut scratch.x, &mut scratch.products);
+                    winograd::correlate::<FMA>(&tilings.forward, weights, frame, memory, &mut store);
+                } else if conv.depthwise {
                     depthwise::correlate::<FMA>(&conv.forward, weights, frame, &mut store);
                 } else {
                     dense::correlate::<FMA>(&conv.forward, weights, frame, &mut store);
@@ -178,7 +183,8 @@ impl Kernel for BackwardGroup<'_> {
         let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
         let reached = plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == conv.x_pixels.len();
         let unframed = conv.unframed(self.x);
-        let mut total = Buffer::zeroed(conv.layout(0).len() * conv.parts);
+        let mut total = Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts);
+        let mut tiled = conv.scratch();
         let mut own_frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
         let mut dz_frame = conv.dz_frame.empty(conv.shape.out);
         for i in 0..self.upstream.dy.len() / output {
@@ -188,7 +194,7 @@ impl Kernel for BackwardGroup<'_> {
             if let (true, false, Some(dx)) = (*fresh, reached, &mut dx) {
                 dx.fill(0.0);
             }
-            let totals = total.chunks_exact_mut(conv.layout(0).len());
+            let totals = total.chunks_exact_mut(conv.gradient_layout(0).len());
             for ((part, weights), total) in weights.iter().enumerate().zip(totals) {
                 let frame = if unframed {
                     x.values
@@ -197,8 +203,11 @@ impl Kernel for BackwardGroup<'_> {
                     &own_frame
                 };
                 conv.fill_gradient::<FMA>(part, upstream, &mut dz_frame);
-                let (layout, total) = (conv.layout(part), total.as_chunks_mut().0);
-                if conv.depthwise {
+                let (layout, total) = (conv.gradient_layout(part), total.as_chunks_mut().0);
+                if let Some((tilings, scratch)) = &mut tiled {
+                    let tilings = [&tilings.forward, &tilings.dz];
+                    winograd::weight_gradient::<FMA>(tilings, layout, [frame, &dz_frame], scratch, total);
+                } else if conv.depthwise {
                     depthwise::weight_gradient::<FMA>(forward, frame, &dz_frame, pixels, total);
                 } else {
                     dense::weight_gradient::<FMA>(forward, layout, frame, &dz_frame, pixels, total);
@@ -212,7 +221,10 @@ impl Kernel for BackwardGroup<'_> {
                     rectified: conv.relu.then_some((frame, &conv.x_pixels)),
                 };
                 for (plan, weights) in plans.iter().zip(weights) {
-                    if conv.depthwise {
+                    if let Some((tilings, scratch)) = &mut tiled {
+                        let memory = (&mut scratch.dz, &mut scratch.products);
+                        winograd::correlate::<FMA>(&tilings.backward, weights, &dz_frame, memory, &mut store);
+                    } else if conv.depthwise {
                         depthwise::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
                     } else {
                         dense::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
