@@ -9,13 +9,13 @@ pub use device::cuda;
 pub use signal::cancel;
 
 use crate::args::{DisturbanceArgs, RunArgs};
-use crate::exit::{ExitStatus, UsageError};
+use crate::exit::ExitStatus;
 use crate::progress::Progress;
 use crate::record::{OutDir, Recorder};
 use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::text::print;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
 use nas_core::event::{Event, Observer};
@@ -56,12 +56,12 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
         sequence,
         settings,
     };
-    start_threads(job.settings.config.threads)?;
-    match Device::parse(&job.settings.config.device)? {
+    let device = Device::parse(&job.settings.config.device)?;
+    on_threads(job.settings.config.threads, || match device {
         Device::Cpu => job.on(dfdx::tensor::Cpu::default()),
         #[cfg(feature = "cuda")]
         Device::Cuda(ordinal) => job.on(cuda(ordinal)?),
-    }
+    })
 }
 
 /// A run that is about to start.
@@ -131,17 +131,13 @@ fn finish(result: &impl Outcome, recorder: Recorder, json: bool) -> Result<ExitS
     Ok(if result.interrupted() { ExitStatus::Interrupted } else { ExitStatus::Success })
 }
 
-/// Starts the worker threads of the process, 0 for one a core.
+/// Does `work` on one of `threads` new threads, 0 for one a core, which share out its operations.
+///
+/// A thread outside of them would have to wake one for every operation.
 ///
 /// # Errors
-/// Another number of threads runs already.
-pub fn start_threads(threads: usize) -> Result<()> {
-    let started = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
-    let running = rayon::current_num_threads();
-    match started {
-        // A program that made a run before has its threads already.
-        Err(_) if threads == 0 || threads == running => Ok(()),
-        Err(error) => Err(UsageError(format!("--threads {threads}: {error} ({running} threads run)")).into()),
-        Ok(()) => Ok(()),
-    }
+/// Threads that cannot be started, or those of `work`.
+pub fn on_threads<R: Send>(threads: usize, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.with_context(|| format!("cannot start the threads of --threads {threads}"))?.install(work)
 }

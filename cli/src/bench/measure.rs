@@ -4,7 +4,7 @@ use super::case::Case;
 use crate::args::BenchArgs;
 #[cfg(feature = "cuda")]
 use crate::run::cuda;
-use crate::run::{Device, cancel, start_threads};
+use crate::run::{Device, cancel, on_threads};
 use crate::settings::{Origin, Settings};
 use anyhow::Result;
 use nas_core::config::RunConfig;
@@ -45,13 +45,12 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     let (steps, warm_up) = (usize::try_from(args.steps)?, usize::try_from(args.warm_up)?);
     let random = *settings.origin("data.name") == Origin::Default;
     only_steps(&mut settings.config, warm_up + steps, random);
-    start_threads(settings.config.threads)?;
-    let measured = match Device::parse(&settings.config.device)? {
+    let device = Device::parse(&settings.config.device)?;
+    let measured = on_threads(settings.config.threads, || match device {
         Device::Cpu => on(&settings, &dfdx::tensor::Cpu::default(), warm_up, steps),
         #[cfg(feature = "cuda")]
         Device::Cuda(ordinal) => on(&settings, &cuda(ordinal)?, warm_up, steps),
-    };
-    let measured = measured?;
+    })?;
     Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
 }
 

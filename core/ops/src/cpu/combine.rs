@@ -2,9 +2,9 @@
 
 use super::{
     buffer::Buffer,
-    image::{Image, Source},
+    image::{Image, STRIP, Scaling, Source},
     norm::add,
-    simd::{Kernel, dispatch, each_block},
+    simd::{Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
     OpError,
@@ -62,13 +62,17 @@ impl Kernel for AddTerm<'_> {
         if source.pending.is_none() {
             return if fresh { total.copy_from_slice(source.values) } else { add(total, source.values) };
         }
-        for (i, total) in total.chunks_exact_mut(channels).enumerate() {
+        let numbers = STRIP.div_ceil(channels) * channels;
+        for (total, values) in total.chunks_mut(numbers).zip(source.values.chunks(numbers)) {
             each_block!(channels, |first, count| {
-                let mut value = source.load::<FMA>(i * channels + first, first, count);
-                if !fresh {
-                    value = value.plus(super::simd::Lanes::load_some(total, first, count));
+                let scaling = source.channels(first, count);
+                for (total, values) in total.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
+                    let mut value = Scaling::apply::<FMA>(scaling, Lanes::load_some(values, first, count));
+                    if !fresh {
+                        value = value.plus(Lanes::load_some(total, first, count));
+                    }
+                    value.store_some(total, first, count);
                 }
-                value.store_some(total, first, count);
             });
         }
     }

@@ -10,8 +10,8 @@ use super::{
     image::{Image, Source},
     norm::{Terms, add, group},
     packed::{Layout, Packed},
-    simd::{LANES, dispatch},
-    winograd::{self, Scratch, Tiling},
+    simd::LANES,
+    winograd::{self, Tiling},
 };
 use crate::{
     ConvSpec, OpError, Tensor4,
@@ -21,7 +21,7 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, Tape},
 };
-use images::{Backward, BackwardGroup, Forward};
+use images::Backward;
 use rayon::prelude::*;
 
 /// Numbers of the weight gradient that one task adds up.
@@ -157,7 +157,7 @@ impl Conv {
             .map(|(i, z)| {
                 let first = i * group(self.input());
                 let x = x.part(first..first + z.len() / output * input);
-                dispatch(Forward { conv: self, weights: &weights, x, z });
+                images::forward(self, &weights, x, z);
                 then(z)
             })
             .collect()
@@ -197,7 +197,7 @@ impl Conv {
             .map(|(i, dx)| {
                 let upstream = upstream.part(i * output..((i + 1) * output).min(upstream.dy.len()));
                 let x = x.part(i * input..((i + 1) * input).min(x.values.len()));
-                dispatch(BackwardGroup { plans: &plans, x, upstream, dx })
+                images::backward(&plans, x, upstream, dx)
             })
             .collect()
     }
@@ -227,12 +227,6 @@ impl Conv {
     /// How the gradient of the weights is added up.
     fn gradient_layout(&self, part: usize) -> Layout {
         if self.tilings.is_some() { winograd::transformed(self.layout(part)) } else { self.layout(part) }
-    }
-
-    /// Memory for tiles of an image, if there are any.
-    fn scratch(&self) -> Option<(&Tilings, Scratch)> {
-        let tilings = self.tilings.as_ref()?;
-        Some((tilings, Scratch::new(self.x_frame.channels, self.dz_frame.channels)))
     }
 
     fn widest(&self) -> usize {

@@ -7,20 +7,31 @@
 use super::{
     correlation::{Correlation, Store},
     packed::{Eight, Layout, Packed, Panel},
-    simd::{LANES, Lanes},
+    simd::{Kernel, LANES, Lanes},
 };
 
 /// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
 const STRIP: usize = 6 * 1024;
 
 /// Computes all outputs of a correlation and stores them.
-#[inline(always)]
-pub fn correlate<const FMA: bool>(plan: &Correlation, weights: &Packed, frame: &[f32], store: &mut impl Store) {
-    for panel in weights.layout.panels() {
-        let rows = weights.rows(&panel);
-        match panel.vectors {
-            1 => blocks::<FMA, 1, 8>(plan, &panel, rows, frame, store),
-            _ => blocks::<FMA, 2, 6>(plan, &panel, rows, frame, store),
+pub struct Correlate<'a, S> {
+    pub plan: &'a Correlation,
+    pub weights: &'a Packed,
+    pub frame: &'a [f32],
+    pub store: S,
+}
+
+impl<S: Store> Kernel for Correlate<'_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { plan, weights, frame, mut store } = self;
+        for panel in weights.layout.panels() {
+            let rows = weights.rows(&panel);
+            match panel.vectors {
+                1 => blocks::<FMA, 1, 8>(plan, &panel, rows, frame, &mut store),
+                _ => blocks::<FMA, 2, 6>(plan, &panel, rows, frame, &mut store),
+            }
         }
     }
 }
@@ -97,90 +108,89 @@ fn put<const V: usize, const P: usize>(
 }
 
 /// Adds the gradient of the weights to `total`: `total[k, o] += sum over pixels of frame[source + k] dz[pixel, o]`.
-#[inline(always)]
-pub fn weight_gradient<const FMA: bool>(
-    plan: &Correlation,
-    layout: Layout,
-    frame: &[f32],
-    dz: &[f32],
-    dz_pixels: &[usize],
-    total: &mut [Eight],
-) {
-    let pixels = (STRIP / (plan.run / 3 + layout.columns)).max(16);
-    for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
-        let strip = Strip { frame, dz, sources, dz_pixels };
-        for panel in layout.panels() {
-            let total = &mut total[panel.start..][..layout.rows * panel.vectors];
-            match panel.vectors {
-                1 => strip.add_to::<FMA, 1, 8>(&plan.runs, plan.run, panel.first, total),
-                _ => strip.add_to::<FMA, 2, 6>(&plan.runs, plan.run, panel.first, total),
-            }
-        }
-    }
-}
-
-/// Some pixels of an image and of the gradient of its output.
-pub struct Strip<'a> {
+pub struct WeightGradient<'a> {
+    pub plan: &'a Correlation,
+    pub layout: Layout,
     pub frame: &'a [f32],
     pub dz: &'a [f32],
-    /// Where the pixels lie in the frame.
-    pub sources: &'a [usize],
-    /// Where they lie in the gradient.
     pub dz_pixels: &'a [usize],
+    pub total: &'a mut [Eight],
 }
 
-impl Strip<'_> {
-    /// Adds their part to the gradient of the weights of `V` registers of outputs from `first` on, in blocks of `K` rows.
+impl Kernel for WeightGradient<'_> {
+    type Output = ();
     #[inline(always)]
-    pub fn add_to<const FMA: bool, const V: usize, const K: usize>(
-        &self,
-        runs: &[usize],
-        run: usize,
-        first: usize,
-        total: &mut [Eight],
-    ) {
-        let total = total.as_chunks_mut::<V>().0;
-        for (&run, total) in runs.iter().zip(total.chunks_exact_mut(run)) {
-            let mut at = run;
-            let (blocks, rest) = total.as_chunks_mut::<K>();
-            for rows in blocks {
-                *rows = self.accumulate::<FMA, V, K>(at, first, rows);
-                at += K;
-            }
-            let (twos, rest) = rest.as_chunks_mut::<2>();
-            for rows in twos {
-                *rows = self.accumulate::<FMA, V, 2>(at, first, rows);
-                at += 2;
-            }
-            for row in rest.as_chunks_mut::<1>().0 {
-                *row = self.accumulate::<FMA, V, 1>(at, first, row);
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn accumulate<const FMA: bool, const V: usize, const K: usize>(
-        &self,
-        at: usize,
-        first: usize,
-        rows: &[[Eight; V]; K],
-    ) -> [[Eight; V]; K] {
-        let mut totals = [[Lanes::ZERO; V]; K];
-        for k in 0..K {
-            for v in 0..V {
-                totals[k][v] = Lanes(rows[k][v]);
-            }
-        }
-        for (&source, &pixel) in self.sources.iter().zip(self.dz_pixels) {
-            let inputs = &self.frame[source + at..][..K];
-            let gradients = &self.dz[pixel + first..][..V * LANES];
-            for k in 0..K {
-                for v in 0..V {
-                    let gradient = Lanes::load(gradients, v * LANES);
-                    totals[k][v] = totals[k][v].plus_scaled::<FMA>(inputs[k], gradient);
+    fn run<const FMA: bool>(self) {
+        let Self { plan, layout, frame, dz, dz_pixels, total } = self;
+        let pixels = (STRIP / (plan.run / 3 + layout.columns)).max(16);
+        for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
+            let strip = sources.iter().zip(dz_pixels).map(|(&source, &pixel)| (&frame[source..], &dz[pixel..]));
+            for panel in layout.panels() {
+                let total = &mut total[panel.start..][..layout.rows * panel.vectors];
+                match panel.vectors {
+                    1 => add_gradient::<FMA, 1, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    _ => add_gradient::<FMA, 2, 6>(strip.clone(), &plan.runs, plan.run, panel.first, total),
                 }
             }
         }
-        totals.map(|row| row.map(|lanes| lanes.0))
+    }
+}
+
+/// Adds the part of some pixels, given as the frame and the gradient of the output from there on, to the gradient of the
+/// weights of `V` registers of outputs from `first` on, in blocks of `K` rows.
+#[inline(always)]
+pub fn add_gradient<'a, const FMA: bool, const V: usize, const K: usize>(
+    pixels: impl Iterator<Item = (&'a [f32], &'a [f32])> + Clone,
+    runs: &[usize],
+    run: usize,
+    first: usize,
+    total: &mut [Eight],
+) {
+    let total = total.as_chunks_mut::<V>().0;
+    for (&run, total) in runs.iter().zip(total.chunks_exact_mut(run)) {
+        let mut at = run;
+        let (blocks, rest) = total.as_chunks_mut::<K>();
+        for rows in blocks {
+            add_products::<FMA, V, K>(pixels.clone(), at, first, rows);
+            at += K;
+        }
+        let (twos, rest) = rest.as_chunks_mut::<2>();
+        for rows in twos {
+            add_products::<FMA, V, 2>(pixels.clone(), at, first, rows);
+            at += 2;
+        }
+        for row in rest.as_chunks_mut::<1>().0 {
+            add_products::<FMA, V, 1>(pixels.clone(), at, first, row);
+        }
+    }
+}
+
+/// One block of rows.
+#[inline(always)]
+fn add_products<'a, const FMA: bool, const V: usize, const K: usize>(
+    pixels: impl Iterator<Item = (&'a [f32], &'a [f32])>,
+    at: usize,
+    first: usize,
+    rows: &mut [[Eight; V]; K],
+) {
+    let mut totals = [[Lanes::ZERO; V]; K];
+    for k in 0..K {
+        for v in 0..V {
+            totals[k][v] = Lanes(rows[k][v]);
+        }
+    }
+    for (inputs, gradients) in pixels {
+        let inputs = &inputs[at..at + K];
+        let gradients = &gradients[first..first + V * LANES];
+        for k in 0..K {
+            for v in 0..V {
+                totals[k][v] = totals[k][v].plus_scaled::<FMA>(inputs[k], Lanes::load(gradients, v * LANES));
+            }
+        }
+    }
+    for k in 0..K {
+        for v in 0..V {
+            rows[k][v] = totals[k][v].0;
+        }
     }
 }

@@ -7,22 +7,33 @@
 use super::{
     correlation::{Correlation, Store},
     packed::{Eight, Packed},
-    simd::{LANES, Lanes},
+    simd::{Kernel, LANES, Lanes},
 };
 
 /// Computes all outputs of a correlation and stores them.
-#[inline(always)]
-pub fn correlate<const FMA: bool>(plan: &Correlation, weights: &Packed, frame: &[f32], store: &mut impl Store) {
-    let Some(panel) = weights.layout.panels().next() else { return };
-    let work = Work { plan, taps: weights.rows(&panel), frame: frame.as_chunks().0, count: panel.count };
-    match plan.regular(LANES) {
-        Some((1, 1)) => work.rows::<FMA, 1, 1>(store),
-        Some((2, 1)) => work.rows::<FMA, 2, 1>(store),
-        Some((3, 1)) => work.rows::<FMA, 3, 1>(store),
-        Some((5, 1)) => work.rows::<FMA, 5, 1>(store),
-        Some((3, 2)) => work.rows::<FMA, 3, 2>(store),
-        Some((5, 2)) => work.rows::<FMA, 5, 2>(store),
-        _ => work.pixels::<FMA>(store),
+pub struct Correlate<'a, S> {
+    pub plan: &'a Correlation,
+    pub weights: &'a Packed,
+    pub frame: &'a [f32],
+    pub store: S,
+}
+
+impl<S: Store> Kernel for Correlate<'_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { plan, weights, frame, mut store } = self;
+        let Some(panel) = weights.layout.panels().next() else { return };
+        let work = Work { plan, taps: weights.rows(&panel), frame: frame.as_chunks().0, count: panel.count };
+        match plan.regular(LANES) {
+            Some((1, 1)) => work.rows::<FMA, 1, 1>(&mut store),
+            Some((2, 1)) => work.rows::<FMA, 2, 1>(&mut store),
+            Some((3, 1)) => work.rows::<FMA, 3, 1>(&mut store),
+            Some((5, 1)) => work.rows::<FMA, 5, 1>(&mut store),
+            Some((3, 2)) => work.rows::<FMA, 3, 2>(&mut store),
+            Some((5, 2)) => work.rows::<FMA, 5, 2>(&mut store),
+            _ => work.pixels::<FMA>(&mut store),
+        }
     }
 }
 
@@ -100,21 +111,27 @@ impl Work<'_> {
 }
 
 /// Adds the gradient of the weights to `total`: `total[tap, c] += sum over pixels of frame[source + tap, c] dz[pixel, c]`.
-#[inline(always)]
-pub fn weight_gradient<const FMA: bool>(
-    plan: &Correlation,
-    frame: &[f32],
-    dz: &[f32],
-    dz_pixels: &[usize],
-    total: &mut [Eight],
-) {
-    let image = Gradient { plan, frame: frame.as_chunks().0, dz: dz.as_chunks().0, dz_pixels };
-    match plan.regular(LANES) {
-        Some((3, 1)) => image.rows::<FMA, 3, 1>(total),
-        Some((5, 1)) => image.rows::<FMA, 5, 1>(total),
-        Some((3, 2)) => image.rows::<FMA, 3, 2>(total),
-        Some((5, 2)) => image.rows::<FMA, 5, 2>(total),
-        _ => image.pixels::<FMA>(total),
+pub struct WeightGradient<'a> {
+    pub plan: &'a Correlation,
+    pub frame: &'a [f32],
+    pub dz: &'a [f32],
+    pub dz_pixels: &'a [usize],
+    pub total: &'a mut [Eight],
+}
+
+impl Kernel for WeightGradient<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { plan, frame, dz, dz_pixels, total } = self;
+        let image = Gradient { plan, frame: frame.as_chunks().0, dz: dz.as_chunks().0, dz_pixels };
+        match plan.regular(LANES) {
+            Some((3, 1)) => image.rows::<FMA, 3, 1>(total),
+            Some((5, 1)) => image.rows::<FMA, 5, 1>(total),
+            Some((3, 2)) => image.rows::<FMA, 3, 2>(total),
+            Some((5, 2)) => image.rows::<FMA, 5, 2>(total),
+            _ => image.pixels::<FMA>(total),
+        }
     }
 }
 

@@ -20,6 +20,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Numbers that one task adds.
 const CHUNK: usize = 64 * 1024;
+/// Numbers, about, that stay in the first-level cache while one block of channels after the other is read.
+pub const STRIP: usize = 2 * 1024;
 
 /// A value between two operations on the CPU.
 ///
@@ -152,24 +154,31 @@ impl<'a> Source<'a> {
         });
     }
 
-    /// The numbers of some channels of a pixel from `at` on, normalised.
+    /// What is to be done to some channels.
     #[inline(always)]
-    pub fn load<const FMA: bool>(&self, at: usize, channel: usize, count: usize) -> Lanes {
-        let values = Lanes::load_some(self.values, at, count);
-        match self.pending {
-            Some(pending) => pending.apply::<FMA>(values, channel, count),
-            None => values,
-        }
+    pub fn channels(&self, first: usize, count: usize) -> Option<Scaling> {
+        let load = |v: &[f32]| Lanes::load_some(v, first, count);
+        let scaling = |p: &Pending| Scaling { mean: load(&p.mean), factors: load(&p.factors), shift: load(&p.shift) };
+        self.pending.map(scaling)
     }
 }
 
-impl Pending {
-    /// Normalises some channels of a pixel.
+/// A normalisation of eight channels, in registers.
+#[derive(Clone, Copy)]
+pub struct Scaling {
+    mean: Lanes,
+    factors: Lanes,
+    shift: Lanes,
+}
+
+impl Scaling {
+    /// Normalises the channels of a pixel, if that is to be done.
     #[inline(always)]
-    pub fn apply<const FMA: bool>(&self, values: Lanes, channel: usize, count: usize) -> Lanes {
-        let load = |v: &[f32]| Lanes::load_some(v, channel, count);
-        let centred = values.zip(load(&self.mean), |value, mean| value - mean);
-        load(&self.shift).plus_product::<FMA>(centred, load(&self.factors))
+    pub fn apply<const FMA: bool>(this: Option<Self>, values: Lanes) -> Lanes {
+        match this {
+            Some(Self { mean, factors, shift }) => shift.plus_product::<FMA>(values.minus(mean), factors),
+            None => values,
+        }
     }
 }
 
@@ -185,11 +194,16 @@ impl Kernel for Write<'_> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        for (i, out) in self.out.chunks_exact_mut(self.channels).enumerate() {
-            each_block!(self.channels, |first, count| {
-                let value = self.source.load::<FMA>(i * self.channels + first, first, count);
-                let value = if self.rectify { value.map(rectified) } else { value };
-                value.store_some(out, first, count);
+        let Self { out, source, channels, rectify } = self;
+        let numbers = STRIP.div_ceil(channels) * channels;
+        for (out, values) in out.chunks_mut(numbers).zip(source.values.chunks(numbers)) {
+            each_block!(channels, |first, count| {
+                let scaling = source.channels(first, count);
+                for (out, values) in out.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
+                    let value = Scaling::apply::<FMA>(scaling, Lanes::load_some(values, first, count));
+                    let value = if rectify { value.map(rectified) } else { value };
+                    value.store_some(out, first, count);
+                }
             });
         }
     }

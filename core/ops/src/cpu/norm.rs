@@ -61,6 +61,7 @@ pub fn group((_, h, w, c): Dims) -> usize {
 }
 
 /// `total += more`.
+#[inline(always)]
 pub fn add(total: &mut [f32], more: &[f32]) {
     total.iter_mut().zip(more).for_each(|(total, more)| *total += more);
 }

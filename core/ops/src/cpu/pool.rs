@@ -1,8 +1,9 @@
 //! Maximum and average under a window.
 //!
 //! Both directions gather: an output reads the pixels under its window, and a pixel reads the outputs whose windows
-//! cover it. So everything is written once, eight channels at a time.
+//! cover it.
 
+mod average;
 mod gather;
 
 use super::{
@@ -16,7 +17,8 @@ use crate::{
     shape::{PoolShape, elements, taps},
 };
 use dfdx::tensor::{Cpu, Tape};
-use gather::{Average, AverageBack, Maximum, MaximumBack};
+use average::{Average, AverageBack};
+use gather::{Maximum, MaximumBack};
 use rayon::prelude::*;
 
 /// As [`crate::reference::pool2d`].
@@ -29,7 +31,7 @@ pub fn pool2d<T: Tape<f32, Cpu>>(x: &Image, spec: PoolSpec, tape: &mut T) -> Res
     let groups = y.par_chunks_mut(y_group).zip(x.plain().par_chunks(x_group));
     let winners = match spec.kind {
         PoolKind::Average => {
-            groups.for_each(|(y, x)| dispatch(Forward(&pool, Average { x, y, shares: &pool.shares })));
+            groups.for_each(|(y, x)| dispatch(Average { pool: &pool, x, y }));
             None
         }
         PoolKind::Max => {
@@ -47,9 +49,7 @@ pub fn pool2d<T: Tape<f32, Cpu>>(x: &Image, spec: PoolSpec, tape: &mut T) -> Res
             input.add(len, |dx, fresh| {
                 let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
                 match &winners {
-                    None => groups.for_each(|(dx, dy)| {
-                        dispatch(Backward(&pool, AverageBack { dx, dy, shares: &pool.shares, fresh }));
-                    }),
+                    None => groups.for_each(|(dx, dy)| dispatch(AverageBack { pool: &pool, dx, dy, fresh })),
                     Some(winners) => groups.zip(winners.par_chunks(y_group)).for_each(|((dx, dy), winners)| {
                         dispatch(Backward(&pool, MaximumBack { dx, dy, winners, fresh }));
                     }),
@@ -64,10 +64,36 @@ pub fn pool2d<T: Tape<f32, Cpu>>(x: &Image, spec: PoolSpec, tape: &mut T) -> Res
 /// For each position along an axis: `(tap, position on the other side)`.
 type Reach = Vec<Vec<(usize, usize)>>;
 
+/// Neighbouring columns that reach neighbouring columns on the other side by the same tap.
+struct Run {
+    here: usize,
+    there: usize,
+    len: usize,
+}
+
+/// All that columns reach, one tap after the other.
+fn runs(columns: &Reach) -> Vec<Run> {
+    let mut runs: Vec<(usize, Run)> = vec![];
+    let mut all = vec![];
+    for (here, reached) in columns.iter().enumerate() {
+        all.extend(reached.iter().map(|&(tap, there)| (tap, here, there)));
+    }
+    all.sort_unstable();
+    for (tap, here, there) in all {
+        match runs.last_mut() {
+            Some((last, run)) if (*last, run.here + run.len, run.there + run.len) == (tap, here, there) => run.len += 1,
+            _ => runs.push((tap, Run { here, there, len: 1 })),
+        }
+    }
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
 /// One side of a pool, the inputs or the outputs.
 struct Side {
     /// What each row and each column reaches on the other side.
     reach: [Reach; 2],
+    /// What the columns reach, as runs.
+    runs: Vec<Run>,
     width: usize,
     /// Numbers of an image.
     image: usize,
@@ -97,8 +123,8 @@ impl Pool {
         let counts = under[0].iter().flat_map(|rows| under[1].iter().map(move |columns| rows.len() * columns.len()));
         Self {
             shares: counts.map(|count| 1.0 / count as f32).collect(),
-            inputs: Side { reach: covering, width: size[1], image: size[0] * size[1] * c },
-            outputs: Side { reach: under, width: out[1], image: out[0] * out[1] * c },
+            inputs: Side { runs: runs(&covering[1]), reach: covering, width: size[1], image: size[0] * size[1] * c },
+            outputs: Side { runs: runs(&under[1]), reach: under, width: out[1], image: out[0] * out[1] * c },
             kernel_width: window.kernel[1],
             channels: c,
         }
@@ -117,7 +143,6 @@ impl Pool {
                         gather.gather::<FMA>(Place {
                             pool: self,
                             at,
-                            pixel,
                             base,
                             width: there.width,
                             rows,
@@ -136,7 +161,6 @@ impl Pool {
 struct Place<'a> {
     pool: &'a Pool,
     at: usize,
-    pixel: usize,
     base: usize,
     width: usize,
     rows: &'a [(usize, usize)],

@@ -187,6 +187,10 @@ pub trait Kernel {
 
 /// Runs the kernel with the best instructions that this processor has.
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+    #[cfg(test)]
+    if PORTABLE.get() {
+        return kernel.run::<false>();
+    }
     #[cfg(target_arch = "x86_64")]
     {
         #[target_feature(enable = "avx2,fma")]
@@ -200,4 +204,18 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         }
     }
     if cfg!(target_arch = "aarch64") { kernel.run::<true>() } else { kernel.run::<false>() }
+}
+
+#[cfg(test)]
+thread_local! {
+    static PORTABLE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// What `work` gives when its kernels run without fused multiply-add instructions.
+#[cfg(test)]
+pub fn portably<R>(work: impl FnOnce() -> R) -> R {
+    PORTABLE.set(true);
+    let result = work();
+    PORTABLE.set(false);
+    result
 }

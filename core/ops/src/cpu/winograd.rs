@@ -20,10 +20,10 @@
 use super::{
     buffer::Buffer,
     correlation::Store,
-    dense::{Strip, accumulate},
+    dense::{accumulate, add_gradient},
     frame::Frame,
     packed::{Eight, Layout, Packed, Panel},
-    simd::{LANES, Lanes, each_block},
+    simd::{Kernel, LANES, Lanes, dispatch, each_block},
 };
 use crate::shape::ConvShape;
 use std::ops::Range;
@@ -88,43 +88,6 @@ impl Tiling {
         self.origin + row * self.row + column * self.channels
     }
 
-    /// `B^T d B` of some tiles.
-    #[inline(always)]
-    fn inputs(&self, frame: &[f32], tiles: Range<usize>, points: &mut Points) {
-        for (place, tile) in tiles.enumerate() {
-            each_block!(self.channels, |channel, count| {
-                let at = self.source(tile) + channel;
-                for (i, (first, second)) in [(0, 2), (1, 2), (2, 1), (1, 3)].into_iter().enumerate() {
-                    let first = self.pixels::<4>(frame, at + first * self.row, count);
-                    let second = self.pixels::<4>(frame, at + second * self.row, count);
-                    let mut d = [Lanes::ZERO; 4];
-                    for j in 0..4 {
-                        d[j] = if i == 1 { first[j].plus(second[j]) } else { first[j].minus(second[j]) };
-                    }
-                    let row = [d[0].minus(d[2]), d[1].plus(d[2]), d[2].minus(d[1]), d[1].minus(d[3])];
-                    points.put(4 * i, place, channel, count, row);
-                }
-            });
-        }
-    }
-
-    /// `A dz A^T` of some tiles.
-    #[inline(always)]
-    fn gradients(&self, frame: &[f32], tiles: Range<usize>, points: &mut Points) {
-        for (place, tile) in tiles.enumerate() {
-            each_block!(self.channels, |channel, count| {
-                let at = self.source(tile) + channel;
-                let [a, b] = self.pixels::<2>(frame, at, count);
-                let [c, d] = self.pixels::<2>(frame, at + self.row, count);
-                let rows = [[a, b], [a.plus(c), b.plus(d)], [a.minus(c), b.minus(d)], [c.negative(), d.negative()]];
-                for i in 0..4 {
-                    let [a, b] = rows[i];
-                    points.put(4 * i, place, channel, count, [a, a.plus(b), a.minus(b), b.negative()]);
-                }
-            });
-        }
-    }
-
     #[inline(always)]
     fn pixels<const N: usize>(&self, frame: &[f32], at: usize, count: usize) -> [Lanes; N] {
         let mut pixels = [Lanes::ZERO; N];
@@ -150,9 +113,9 @@ impl Points {
         Self { memory: Buffer::stale(POINTS * Self::distance(channels)), channels, tiles }
     }
 
-    /// From one point to the next: a line of the cache more than needed, lest all points compete for the same lines.
+    /// From one point to the next: a tile more than needed, lest all points compete for the same lines of the cache.
     fn distance(channels: usize) -> usize {
-        TILES * channels + 2 * LANES
+        (TILES + 1) * channels
     }
 
     #[inline(always)]
@@ -160,14 +123,175 @@ impl Points {
         &self.memory[point * Self::distance(self.channels)..][..TILES * self.channels]
     }
 
-    /// Stores four points in a row.
+    /// The registers of each tile of each point, where pixels have `B`.
     #[inline(always)]
-    fn put(&mut self, point: usize, tile: usize, channel: usize, count: usize, values: [Lanes; 4]) {
+    fn registers<const B: usize>(&mut self) -> Option<&mut [[[Eight; B]; TILES + 1]; POINTS]> {
+        self.memory.as_chunks_mut().0.as_chunks_mut().0.as_chunks_mut().0.first_chunk_mut()
+    }
+
+    /// Stores some channels of four points of a tile.
+    #[inline(always)]
+    fn put(&mut self, point: usize, at: usize, count: usize, values: [Lanes; 4]) {
         for j in 0..4 {
-            let at = (point + j) * Self::distance(self.channels) + tile * self.channels + channel;
-            values[j].store_some(&mut self.memory, at, count);
+            values[j].store_some(&mut self.memory, (point + j) * Self::distance(self.channels) + at, count);
         }
     }
+}
+
+/// `B^T d B` of some tiles.
+struct Inputs<'a> {
+    tiling: &'a Tiling,
+    frame: &'a [f32],
+    tiles: Range<usize>,
+    points: &'a mut Points,
+}
+
+/// The rows of `d` of which each row of `B^T d` is the difference, or for the second row the sum.
+const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
+
+impl Kernel for Inputs<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        match self.tiling.channels {
+            8 => self.registers::<1>(),
+            16 => self.registers::<2>(),
+            32 => self.registers::<4>(),
+            64 => self.registers::<8>(),
+            128 => self.registers::<16>(),
+            _ => self.any(),
+        }
+    }
+}
+
+impl Inputs<'_> {
+    /// With pixels of `B` registers: constants, so that most places need no check.
+    #[inline(always)]
+    fn registers<const B: usize>(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        let Some(points) = points.registers::<B>() else { return };
+        let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
+        for (place, tile) in tiles.enumerate().take(TILES) {
+            let at = tiling.source(tile) / tiling.channels;
+            let row = |i: usize| pixels[at + i * row..].first_chunk::<4>();
+            let [Some(a), Some(b), Some(c), Some(d)] = [row(0), row(1), row(2), row(3)] else { return };
+            let rows = [a, b, c, d];
+            for block in 0..B {
+                for i in 0..4 {
+                    let (first, second) = (rows[ROWS[i].0], rows[ROWS[i].1]);
+                    let mut d = [Lanes::ZERO; 4];
+                    for j in 0..4 {
+                        let (first, second) = (Lanes(first[j][block]), Lanes(second[j][block]));
+                        d[j] = if i == 1 { first.plus(second) } else { first.minus(second) };
+                    }
+                    let row = row_of_points(d);
+                    for j in 0..4 {
+                        points[4 * i + j][place][block] = row[j].0;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn any(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        for (place, tile) in tiles.enumerate() {
+            let (source, place) = (tiling.source(tile), place * points.channels);
+            each_block!(tiling.channels, |channel, count| {
+                for (i, (first, second)) in ROWS.into_iter().enumerate() {
+                    let first = tiling.pixels::<4>(frame, source + channel + first * tiling.row, count);
+                    let second = tiling.pixels::<4>(frame, source + channel + second * tiling.row, count);
+                    let mut d = first;
+                    for j in 0..4 {
+                        d[j] = if i == 1 { first[j].plus(second[j]) } else { first[j].minus(second[j]) };
+                    }
+                    points.put(4 * i, place + channel, count, row_of_points(d));
+                }
+            });
+        }
+    }
+}
+
+/// A row of `B^T d B`, given that of `B^T d`.
+#[inline(always)]
+fn row_of_points(d: [Lanes; 4]) -> [Lanes; 4] {
+    [d[0].minus(d[2]), d[1].plus(d[2]), d[2].minus(d[1]), d[1].minus(d[3])]
+}
+
+/// `A dz A^T` of some tiles.
+struct Gradients<'a> {
+    tiling: &'a Tiling,
+    frame: &'a [f32],
+    tiles: Range<usize>,
+    points: &'a mut Points,
+}
+
+impl Kernel for Gradients<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        match self.tiling.channels {
+            8 => self.registers::<1>(),
+            16 => self.registers::<2>(),
+            32 => self.registers::<4>(),
+            64 => self.registers::<8>(),
+            128 => self.registers::<16>(),
+            _ => self.any(),
+        }
+    }
+}
+
+impl Gradients<'_> {
+    /// As [`Inputs::registers`].
+    #[inline(always)]
+    fn registers<const B: usize>(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        let Some(points) = points.registers::<B>() else { return };
+        let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
+        for (place, tile) in tiles.enumerate().take(TILES) {
+            let at = tiling.source(tile) / tiling.channels;
+            let (Some([a, b]), Some([c, d])) = (pixels[at..].first_chunk(), pixels[at + row..].first_chunk()) else {
+                return;
+            };
+            for block in 0..B {
+                let rows = spread_gradient([Lanes(a[block]), Lanes(b[block])], [Lanes(c[block]), Lanes(d[block])]);
+                for i in 0..4 {
+                    for j in 0..4 {
+                        points[4 * i + j][place][block] = rows[i][j].0;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn any(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        for (place, tile) in tiles.enumerate() {
+            let (source, place) = (tiling.source(tile), place * points.channels);
+            each_block!(tiling.channels, |channel, count| {
+                let above = tiling.pixels::<2>(frame, source + channel, count);
+                let below = tiling.pixels::<2>(frame, source + channel + tiling.row, count);
+                let rows = spread_gradient(above, below);
+                for i in 0..4 {
+                    points.put(4 * i, place + channel, count, rows[i]);
+                }
+            });
+        }
+    }
+}
+
+/// `A dz A^T`, given the rows of `dz`.
+#[inline(always)]
+fn spread_gradient([a, b]: [Lanes; 2], [c, d]: [Lanes; 2]) -> [[Lanes; 4]; 4] {
+    let rows = [[a, b], [a.plus(c), b.plus(d)], [a.minus(c), b.minus(d)], [c.negative(), d.negative()]];
+    let mut points = [[Lanes::ZERO; 4]; 4];
+    for i in 0..4 {
+        let [a, b] = rows[i];
+        points[i] = [a, a.plus(b), a.minus(b), b.negative()];
+    }
+    points
 }
 
 /// Memory for one group of tiles.
@@ -189,112 +313,146 @@ impl Scratch {
 }
 
 /// Computes all outputs of a correlation and stores them; `weights` as [`transform`] gives them.
-#[inline(always)]
-pub fn correlate<const FMA: bool>(
+pub fn correlate(
     tiling: &Tiling,
     weights: &Packed,
     frame: &[f32],
-    (inputs, products): (&mut Points, &mut Buffer),
+    points: &mut Points,
+    products: &mut [f32],
     store: &mut impl Store,
 ) {
     let products = products.as_chunks_mut().0;
     for tiles in tiling.groups() {
-        tiling.inputs(frame, tiles.clone(), inputs);
+        dispatch(Inputs { tiling, frame, tiles: tiles.clone(), points });
         for panel in weights.layout.panels() {
-            let rows = weights.rows(&panel);
-            match panel.vectors {
-                1 => Block::<1> { rows, panel, inputs }.outputs::<FMA, 8>(tiling, tiles.clone(), products, store),
-                _ => Block::<2> { rows, panel, inputs }.outputs::<FMA, 6>(tiling, tiles.clone(), products, store),
-            }
+            let count = tiles.len();
+            dispatch(Multiply { points, rows: weights.rows(&panel), vectors: panel.vectors, count, products });
+            dispatch(Finish { tiling, panel, tiles: tiles.clone(), products, store });
         }
     }
 }
 
-/// Some outputs of a group of tiles.
-struct Block<'a, const V: usize> {
+/// Point by point, `products[tile, o] = sum over c of points[tile, c] rows[c, o]`.
+struct Multiply<'a> {
+    points: &'a Points,
     rows: &'a [Eight],
-    panel: Panel,
-    inputs: &'a Points,
+    vectors: usize,
+    /// Tiles.
+    count: usize,
+    products: &'a mut [Eight],
 }
 
-impl<const V: usize> Block<'_, V> {
+impl Kernel for Multiply<'_> {
+    type Output = ();
     #[inline(always)]
-    fn outputs<const FMA: bool, const P: usize>(
-        self,
-        tiling: &Tiling,
-        tiles: Range<usize>,
-        products: &mut [Eight],
-        store: &mut impl Store,
-    ) {
-        let products = products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
-        let rows = self.rows.as_chunks::<V>().0.chunks_exact(self.inputs.channels);
-        for (point, (rows, products)) in rows.zip(products.iter_mut()).enumerate() {
-            self.multiply::<FMA, P>(point, rows, &mut products[..tiles.len()]);
+    fn run<const FMA: bool>(self) {
+        match self.vectors {
+            1 => self.all::<FMA, 1, 8>(),
+            _ => self.all::<FMA, 2, 6>(),
         }
-        for (place, tile) in tiles.enumerate() {
-            let [row, column] = tiling.output(tile);
-            let pixel = row * tiling.size[1] + column;
-            let fits = [row + 1 < tiling.size[0], column + 1 < tiling.size[1]];
-            for v in 0..V {
-                let [[a, b], [c, d]] = finish(products, place, v);
-                self.put(pixel, v, a, store);
-                if fits[1] {
-                    self.put(pixel + 1, v, b, store);
-                }
-                if fits[0] {
-                    self.put(pixel + tiling.size[1], v, c, store);
-                }
-                if fits[0] && fits[1] {
-                    self.put(pixel + tiling.size[1] + 1, v, d, store);
-                }
+    }
+}
+
+impl Multiply<'_> {
+    #[inline(always)]
+    fn all<const FMA: bool, const V: usize, const P: usize>(self) {
+        let (channels, tiles) = (self.points.channels, &self.points.tiles[..self.count]);
+        let rows = self.rows.as_chunks::<V>().0.chunks_exact(channels);
+        let products = self.products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
+        for (point, (rows, products)) in rows.zip(products).enumerate() {
+            let inputs = self.points.of(point);
+            let (blocks, last) = tiles.as_chunks::<P>();
+            let (fours, ones) = last.as_chunks::<4>();
+            let (outputs, last) = products[..self.count].as_chunks_mut::<P>();
+            for (tiles, products) in blocks.iter().zip(outputs) {
+                *products = multiply::<FMA, V, P>(inputs, rows, tiles);
+            }
+            let (outputs, last) = last.as_chunks_mut::<4>();
+            for (tiles, products) in fours.iter().zip(outputs) {
+                *products = multiply::<FMA, V, 4>(inputs, rows, tiles);
+            }
+            for (&tile, products) in ones.iter().zip(last) {
+                [*products] = multiply::<FMA, V, 1>(inputs, rows, &[tile]);
             }
         }
     }
+}
 
-    /// One point of all tiles: `products[tile, o] = sum over c of inputs[tile, c] rows[c, o]`.
-    #[inline(always)]
-    fn multiply<const FMA: bool, const P: usize>(
-        &self,
-        point: usize,
-        rows: &[[Eight; V]],
-        products: &mut [[Eight; V]],
-    ) {
-        let (inputs, channels) = (self.inputs.of(point), self.inputs.channels);
-        let sources = &self.inputs.tiles[..products.len()];
-        let (blocks, last) = sources.as_chunks::<P>();
-        let (outputs, last_outputs) = products.as_chunks_mut::<P>();
-        for (sources, products) in blocks.iter().zip(outputs) {
-            *products = accumulate::<FMA, V, P>(&[0], channels, rows, inputs, sources).map(|row| row.map(|v| v.0));
-        }
-        let (fours, ones) = last.as_chunks::<4>();
-        let (outputs, last_outputs) = last_outputs.as_chunks_mut::<4>();
-        for (sources, products) in fours.iter().zip(outputs) {
-            *products = accumulate::<FMA, V, 4>(&[0], channels, rows, inputs, sources).map(|row| row.map(|v| v.0));
-        }
-        for (&source, products) in ones.iter().zip(last_outputs) {
-            [*products] = accumulate::<FMA, V, 1>(&[0], channels, rows, inputs, &[source]).map(|row| row.map(|v| v.0));
+#[inline(always)]
+fn multiply<const FMA: bool, const V: usize, const P: usize>(
+    inputs: &[f32],
+    rows: &[[Eight; V]],
+    tiles: &[usize; P],
+) -> [[Eight; V]; P] {
+    let totals = accumulate::<FMA, V, P>(&[0], rows.len(), rows, inputs, tiles);
+    let mut products = [[[0.0; LANES]; V]; P];
+    for p in 0..P {
+        for v in 0..V {
+            products[p][v] = totals[p][v].0;
         }
     }
+    products
+}
 
+/// Stores `A^T m A` of some tiles.
+struct Finish<'a, S> {
+    tiling: &'a Tiling,
+    panel: Panel,
+    tiles: Range<usize>,
+    products: &'a [Eight],
+    store: &'a mut S,
+}
+
+impl<S: Store> Kernel for Finish<'_, S> {
+    type Output = ();
     #[inline(always)]
-    fn put(&self, pixel: usize, v: usize, values: Lanes, store: &mut impl Store) {
-        let (channel, left) = (self.panel.first + v * LANES, self.panel.count - v * LANES);
-        // The constant makes stores of whole registers.
-        if left >= LANES {
-            store.store(pixel, channel, values, LANES);
-        } else {
-            store.store(pixel, channel, values, left);
+    fn run<const FMA: bool>(self) {
+        match self.panel.vectors {
+            1 => self.all::<1>(),
+            _ => self.all::<2>(),
+        }
+    }
+}
+
+impl<S: Store> Finish<'_, S> {
+    #[inline(always)]
+    fn all<const V: usize>(self) {
+        let Self { tiling, panel, tiles, products, store } = self;
+        let [rows, columns] = tiling.size;
+        let Some(products) = products.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else { return };
+        for (place, tile) in tiles.enumerate().take(TILES) {
+            let [row, column] = tiling.output(tile);
+            let pixel = row * columns + column;
+            let fits = [row + 1 < rows, column + 1 < columns];
+            for v in 0..V {
+                let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
+                let [above, below] = outputs(products, place, v);
+                // The constant makes stores of whole registers.
+                if left >= LANES && fits[0] && fits[1] {
+                    for j in 0..2 {
+                        store.store(pixel + j, channel, above[j], LANES);
+                        store.store(pixel + columns + j, channel, below[j], LANES);
+                    }
+                    continue;
+                }
+                for j in 0..1 + usize::from(fits[1]) {
+                    store.store(pixel + j, channel, above[j], left.min(LANES));
+                    if fits[0] {
+                        store.store(pixel + columns + j, channel, below[j], left.min(LANES));
+                    }
+                }
+            }
         }
     }
 }
 
 /// `A^T m A` of one tile and eight outputs.
 #[inline(always)]
-fn finish<const V: usize>(products: &[[[Eight; V]; TILES]], tile: usize, v: usize) -> [[Lanes; 2]; 2] {
+fn outputs<const V: usize>(m: &[[[Eight; V]; TILES]; POINTS], tile: usize, v: usize) -> [[Lanes; 2]; 2] {
     let mut rows = [[Lanes::ZERO; 4]; 2];
     for j in 0..4 {
-        let [a, b] = [Lanes(products[j][tile][v]), Lanes(products[4 + j][tile][v])];
-        let [c, d] = [Lanes(products[8 + j][tile][v]), Lanes(products[12 + j][tile][v])];
+        let [a, b] = [Lanes(m[j][tile][v]), Lanes(m[4 + j][tile][v])];
+        let [c, d] = [Lanes(m[8 + j][tile][v]), Lanes(m[12 + j][tile][v])];
         rows[0][j] = a.plus(b).plus(c);
         rows[1][j] = b.minus(c).minus(d);
     }
@@ -302,31 +460,44 @@ fn finish<const V: usize>(products: &[[[Eight; V]; TILES]], tile: usize, v: usiz
     [[a.plus(b).plus(c), b.minus(c).minus(d)], [e.plus(f).plus(g), f.minus(g).minus(h)]]
 }
 
-/// Adds the gradient of the transformed weights to `total`, whose layout is that of [`transformed`] weights.
-#[inline(always)]
-pub fn weight_gradient<const FMA: bool>(
+/// Adds the gradient of the transformed weights to `total`, whose layout is [`transformed`].
+pub fn weight_gradient(
     [x, dz]: [&Tiling; 2],
     layout: Layout,
     [frame, dz_frame]: [&[f32]; 2],
     scratch: &mut Scratch,
     total: &mut [Eight],
 ) {
-    let Scratch { x: inputs, dz: gradients, .. } = scratch;
     for tiles in x.groups() {
-        x.inputs(frame, tiles.clone(), inputs);
-        dz.gradients(dz_frame, tiles.clone(), gradients);
+        let count = tiles.len();
+        dispatch(Inputs { tiling: x, frame, tiles: tiles.clone(), points: &mut scratch.x });
+        dispatch(Gradients { tiling: dz, frame: dz_frame, tiles, points: &mut scratch.dz });
+        dispatch(AddProducts { x: &scratch.x, dz: &scratch.dz, count, layout, total });
+    }
+}
+
+/// Point by point, `total[c, o] += sum over tiles of x[tile, c] dz[tile, o]`.
+struct AddProducts<'a> {
+    x: &'a Points,
+    dz: &'a Points,
+    /// Tiles.
+    count: usize,
+    layout: Layout,
+    total: &'a mut [Eight],
+}
+
+impl Kernel for AddProducts<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { x, dz, count, layout, total } = self;
         for panel in layout.panels() {
             let total = &mut total[panel.start..][..layout.rows * panel.vectors];
-            for (point, total) in total.chunks_exact_mut(layout.rows / POINTS * panel.vectors).enumerate() {
-                let strip = Strip {
-                    frame: inputs.of(point),
-                    dz: gradients.of(point),
-                    sources: &inputs.tiles[..tiles.len()],
-                    dz_pixels: &gradients.tiles[..tiles.len()],
-                };
+            for (point, total) in total.chunks_exact_mut(x.channels * panel.vectors).enumerate() {
+                let tiles = x.of(point).chunks_exact(x.channels).zip(dz.of(point).chunks_exact(dz.channels)).take(count);
                 match panel.vectors {
-                    1 => strip.add_to::<FMA, 1, 8>(&[0], inputs.channels, panel.first, total),
-                    _ => strip.add_to::<FMA, 2, 6>(&[0], inputs.channels, panel.first, total),
+                    1 => add_gradient::<FMA, 1, 8>(tiles, &[0], x.channels, panel.first, total),
+                    _ => add_gradient::<FMA, 2, 6>(tiles, &[0], x.channels, panel.first, total),
                 }
             }
         }

@@ -5,11 +5,11 @@ use crate::cpu::{
     buffer::Buffer,
     correlation::{Correlation, Store},
     dense, depthwise,
-    image::Source,
+    image::{Scaling, Source},
     packed::Packed,
     relu::rectified,
-    simd::{Kernel, LANES, Lanes, each_block},
-    winograd,
+    simd::{Kernel, LANES, Lanes, dispatch, each_block},
+    winograd::{self, Scratch},
 };
 
 impl Conv {
@@ -19,58 +19,86 @@ impl Conv {
         !self.relu && x.pending.is_none() && self.parts == 1 && !self.depthwise && self.x_frame.fits(self.shape.size)
     }
 
-    /// Frames the channels of a part of an image, after normalisation and ReLU if there are any.
+}
+
+/// Frames the channels of a part of an image, after normalisation and ReLU if there are any.
+struct FillInput<'a> {
+    conv: &'a Conv,
+    part: usize,
+    image: Source<'a>,
+    frame: &'a mut [f32],
+}
+
+impl Kernel for FillInput<'_> {
+    type Output = ();
     #[inline(always)]
-    fn fill_input<const FMA: bool>(&self, part: usize, image: Source<'_>, frame: &mut [f32]) {
-        let (channels, first) = (self.shape.c_in, part * self.inputs);
-        let whole = self.parts == 1 && image.pending.is_none() && !self.depthwise;
-        let [rows, width] = self.x_frame.rows(self.shape.size);
+    fn run<const FMA: bool>(self) {
+        let Self { conv, part, image, frame } = self;
+        let (channels, first) = (conv.shape.c_in, part * conv.inputs);
+        let whole = conv.parts == 1 && image.pending.is_none() && !conv.depthwise;
+        let [rows, width] = conv.x_frame.rows(conv.shape.size);
         for row in 0..rows {
-            let out = self.x_frame.row(frame, row, width);
+            let out = conv.x_frame.row(frame, row, width);
             if whole {
                 // All channels lie next to each other, so a row is one piece.
                 let pixels = &image.values[row * width * channels..][..width * channels];
-                if self.relu {
+                if conv.relu {
                     out.iter_mut().zip(pixels).for_each(|(to, &from)| *to = rectified(from));
                 } else {
                     out.copy_from_slice(pixels);
                 }
                 continue;
             }
-            let count = self.inputs.min(channels - first);
-            for (column, out) in out.chunks_exact_mut(self.x_frame.channels).enumerate() {
-                let at = (row * width + column) * channels + first;
-                each_block!(count, |block, count| {
-                    let mut value = image.load::<FMA>(at + block, first + block, count);
-                    if self.relu {
+            let pixels = &image.values[row * width * channels..][..width * channels];
+            each_block!(conv.inputs.min(channels - first), |block, count| {
+                let scaling = image.channels(first + block, count);
+                for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
+                    let mut value = Scaling::apply::<FMA>(scaling, Lanes::load_some(pixel, first + block, count));
+                    if conv.relu {
                         value = value.map(rectified);
                     }
                     // Channels on their own fill all lanes, with zeros after the last.
-                    value.store_some(out, block, if self.depthwise { LANES } else { count });
-                });
-            }
+                    value.store_some(out, block, if conv.depthwise { LANES } else { count });
+                }
+            });
         }
     }
+}
 
-    /// Frames the channels of a part of the gradient of an output image.
+/// Frames the channels of a part of the gradient of an output image.
+struct FillGradient<'a> {
+    conv: &'a Conv,
+    part: usize,
+    upstream: Upstream<'a>,
+    frame: &'a mut [f32],
+}
+
+impl Kernel for FillGradient<'_> {
+    type Output = ();
     #[inline(always)]
-    fn fill_gradient<const FMA: bool>(&self, part: usize, upstream: Upstream<'_>, frame: &mut [f32]) {
-        let (channels, first, some) = (self.shape.c_out, part * self.outputs, self.channels(part));
-        let [rows, width] = self.dz_frame.rows(self.shape.out);
+    fn run<const FMA: bool>(self) {
+        let Self { conv, part, upstream, frame } = self;
+        let (channels, first, some) = (conv.shape.c_out, part * conv.outputs, conv.channels(part));
+        let [rows, width] = conv.dz_frame.rows(conv.shape.out);
         for row in 0..rows {
-            let out = self.dz_frame.row(frame, row, width);
-            for (column, out) in out.chunks_exact_mut(self.dz_frame.channels).enumerate() {
-                let at = (row * width + column) * channels + first;
-                let dy = &upstream.dy[at..at + some];
-                let z = upstream.norm.map(|(z, terms)| (&z[at..at + some], terms));
-                each_block!(some, |block, count| {
-                    let value = match z {
-                        Some((z, terms)) => terms.some::<FMA>(first, dy, z, block, count),
-                        None => Lanes::load_some(dy, block, count),
-                    };
-                    value.store_some(out, block, LANES);
-                });
-            }
+            let out = conv.dz_frame.row(frame, row, width);
+            let row = row * width * channels..(row + 1) * width * channels;
+            each_block!(some, |block, count| {
+                let channel = first + block;
+                let dy = upstream.dy[row.clone()].chunks_exact(channels);
+                let pixels = out.chunks_exact_mut(conv.dz_frame.channels).zip(dy);
+                if let Some((z, terms)) = upstream.norm {
+                    let terms = terms.of(channel, count);
+                    for ((out, dy), z) in pixels.zip(z[row.clone()].chunks_exact(channels)) {
+                        let [dy, z] = [Lanes::load_some(dy, channel, count), Lanes::load_some(z, channel, count)];
+                        terms.dz::<FMA>(dy, z).store_some(out, block, LANES);
+                    }
+                } else {
+                    for (out, dy) in pixels {
+                        Lanes::load_some(dy, channel, count).store_some(out, block, LANES);
+                    }
+                }
+            });
         }
     }
 }
@@ -115,42 +143,48 @@ impl Store for Accumulate<'_> {
     }
 }
 
-/// Convolves a group of images.
-pub struct Forward<'a> {
-    pub conv: &'a Conv,
-    /// For each part.
-    pub weights: &'a [Packed],
-    pub x: Source<'a>,
-    pub z: &'a mut [f32],
+/// Memory in which the images of a group are framed, one after the other.
+struct Workplace {
+    /// Whether images are read where they are.
+    unframed: bool,
+    frame: Buffer,
+    scratch: Option<Scratch>,
 }
 
-impl Kernel for Forward<'_> {
-    type Output = ();
-    #[inline(always)]
-    fn run<const FMA: bool>(self) {
-        let conv = self.conv;
-        let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
-        let unframed = conv.unframed(self.x);
-        let mut own_frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
-        let mut tiled = conv.scratch();
-        for (i, z) in self.z.chunks_exact_mut(output).enumerate() {
-            let x = self.x.part(i * input..(i + 1) * input);
-            for (part, weights) in self.weights.iter().enumerate() {
-                let frame = if unframed {
-                    x.values
-                } else {
-                    conv.fill_input::<FMA>(part, x, &mut own_frame);
-                    &own_frame
-                };
-                let mut store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
-                if let Some((tilings, scratch)) = &mut tiled {
-                    let memory = (&mut scratch.x, &mut scratch.products);
-                    winograd::correlate::<FMA>(&tilings.forward, weights, frame, memory, &mut store);
-                } else if conv.depthwise {
-                    depthwise::correlate::<FMA>(&conv.forward, weights, frame, &mut store);
-                } else {
-                    dense::correlate::<FMA>(&conv.forward, weights, frame, &mut store);
-                }
+impl Workplace {
+    fn new(conv: &Conv, x: Source<'_>) -> Self {
+        let unframed = conv.unframed(x);
+        let frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
+        let scratch = || Scratch::new(conv.x_frame.channels, conv.dz_frame.channels);
+        Self { unframed, frame, scratch: conv.tilings.as_ref().map(|_| scratch()) }
+    }
+}
+
+/// An image in its frame.
+fn framed<'a>(conv: &Conv, part: usize, image: Source<'a>, unframed: bool, frame: &'a mut [f32]) -> &'a [f32] {
+    if unframed {
+        return image.values;
+    }
+    dispatch(FillInput { conv, part, image, frame });
+    frame
+}
+
+/// Convolves a group of images; `weights` are those of each part.
+pub fn forward(conv: &Conv, weights: &[Packed], x: Source<'_>, z: &mut [f32]) {
+    let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
+    let Workplace { unframed, mut frame, mut scratch } = Workplace::new(conv, x);
+    for (i, z) in z.chunks_exact_mut(output).enumerate() {
+        let x = x.part(i * input..(i + 1) * input);
+        for (part, weights) in weights.iter().enumerate() {
+            let frame = framed(conv, part, x, unframed, &mut frame);
+            let mut store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
+            if let (Some(tilings), Some(scratch)) = (&conv.tilings, &mut scratch) {
+                let Scratch { x: points, products, .. } = scratch;
+                winograd::correlate(&tilings.forward, weights, frame, points, products, &mut store);
+            } else if conv.depthwise {
+                dispatch(depthwise::Correlate { plan: &conv.forward, weights, frame, store });
+            } else {
+                dispatch(dense::Correlate { plan: &conv.forward, weights, frame, store });
             }
         }
     }
@@ -167,107 +201,96 @@ pub struct Backward<'a> {
 }
 
 /// Adds the gradient of a group of input images to `dx` or fills it, and returns that of the weights.
-pub struct BackwardGroup<'a> {
-    pub plans: &'a Backward<'a>,
-    pub x: Source<'a>,
-    pub upstream: Upstream<'a>,
-    pub dx: Option<&'a mut [f32]>,
-}
-
-impl Kernel for BackwardGroup<'_> {
-    type Output = Buffer;
-    #[inline(always)]
-    fn run<const FMA: bool>(mut self) -> Buffer {
-        let Backward { conv, plans, weights, fresh } = self.plans;
-        let (forward, pixels) = (&conv.forward, &conv.dz_pixels);
-        let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
-        let reached = plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == conv.x_pixels.len();
-        let unframed = conv.unframed(self.x);
-        let mut total = Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts);
-        let mut tiled = conv.scratch();
-        let mut own_frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
-        let mut dz_frame = conv.dz_frame.empty(conv.shape.out);
-        for i in 0..self.upstream.dy.len() / output {
-            let upstream = self.upstream.part(i * output..(i + 1) * output);
-            let x = self.x.part(i * input..(i + 1) * input);
-            let mut dx = self.dx.as_mut().map(|dx| &mut dx[i * input..(i + 1) * input]);
-            if let (true, false, Some(dx)) = (*fresh, reached, &mut dx) {
-                dx.fill(0.0);
-            }
-            let totals = total.chunks_exact_mut(conv.gradient_layout(0).len());
-            for ((part, weights), total) in weights.iter().enumerate().zip(totals) {
-                let frame = if unframed {
-                    x.values
-                } else {
-                    conv.fill_input::<FMA>(part, x, &mut own_frame);
-                    &own_frame
-                };
-                conv.fill_gradient::<FMA>(part, upstream, &mut dz_frame);
-                let (layout, total) = (conv.gradient_layout(part), total.as_chunks_mut().0);
-                if let Some((tilings, scratch)) = &mut tiled {
-                    let tilings = [&tilings.forward, &tilings.dz];
-                    winograd::weight_gradient::<FMA>(tilings, layout, [frame, &dz_frame], scratch, total);
+pub fn backward(with: &Backward<'_>, x: Source<'_>, upstream: Upstream<'_>, mut dx: Option<&mut [f32]>) -> Buffer {
+    let Backward { conv, plans, weights, fresh } = with;
+    let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
+    let reached = plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == conv.x_pixels.len();
+    let mut total = Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts);
+    let Workplace { unframed, mut frame, mut scratch } = Workplace::new(conv, x);
+    let mut dz_frame = conv.dz_frame.empty(conv.shape.out);
+    for i in 0..upstream.dy.len() / output {
+        let upstream = upstream.part(i * output..(i + 1) * output);
+        let x = x.part(i * input..(i + 1) * input);
+        let mut dx = dx.as_mut().map(|dx| &mut dx[i * input..(i + 1) * input]);
+        if let (true, false, Some(dx)) = (*fresh, reached, &mut dx) {
+            dx.fill(0.0);
+        }
+        let totals = total.chunks_exact_mut(conv.gradient_layout(0).len());
+        for ((part, weights), total) in weights.iter().enumerate().zip(totals) {
+            let frame = framed(conv, part, x, unframed, &mut frame);
+            dispatch(FillGradient { conv, part, upstream, frame: &mut dz_frame });
+            add_weight_gradient(conv, part, frame, &dz_frame, scratch.as_mut(), total);
+            let Some(dx) = dx.as_deref_mut() else { continue };
+            let fresh = *fresh && reached;
+            let rectified = conv.relu.then_some((frame, &*conv.x_pixels));
+            for (plan, weights) in plans.iter().zip(weights) {
+                let (channels, first, frame) = (conv.shape.c_in, part * conv.inputs, &*dz_frame);
+                let mut store = Accumulate { dx, fresh, channels, first, rectified };
+                if let (Some(tilings), Some(scratch)) = (&conv.tilings, &mut scratch) {
+                    let Scratch { dz: points, products, .. } = scratch;
+                    winograd::correlate(&tilings.backward, weights, frame, points, products, &mut store);
                 } else if conv.depthwise {
-                    depthwise::weight_gradient::<FMA>(forward, frame, &dz_frame, pixels, total);
+                    dispatch(depthwise::Correlate { plan, weights, frame, store });
                 } else {
-                    dense::weight_gradient::<FMA>(forward, layout, frame, &dz_frame, pixels, total);
-                }
-                let Some(dx) = dx.as_deref_mut() else { continue };
-                let mut store = Accumulate {
-                    dx,
-                    fresh: *fresh && reached,
-                    channels: conv.shape.c_in,
-                    first: part * conv.inputs,
-                    rectified: conv.relu.then_some((frame, &conv.x_pixels)),
-                };
-                for (plan, weights) in plans.iter().zip(weights) {
-                    if let Some((tilings, scratch)) = &mut tiled {
-                        let memory = (&mut scratch.dz, &mut scratch.products);
-                        winograd::correlate::<FMA>(&tilings.backward, weights, &dz_frame, memory, &mut store);
-                    } else if conv.depthwise {
-                        depthwise::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
-                    } else {
-                        dense::correlate::<FMA>(plan, weights, &dz_frame, &mut store);
-                    }
+                    dispatch(dense::Correlate { plan, weights, frame, store });
                 }
             }
         }
-        total
+    }
+    total
+}
+
+fn add_weight_gradient(
+    conv: &Conv,
+    part: usize,
+    frame: &[f32],
+    dz: &[f32],
+    scratch: Option<&mut Scratch>,
+    total: &mut [f32],
+) {
+    let (layout, total) = (conv.gradient_layout(part), total.as_chunks_mut().0);
+    let (plan, dz_pixels) = (&conv.forward, &*conv.dz_pixels);
+    if let (Some(tilings), Some(scratch)) = (&conv.tilings, scratch) {
+        winograd::weight_gradient([&tilings.forward, &tilings.dz], layout, [frame, dz], scratch, total);
+    } else if conv.depthwise {
+        dispatch(depthwise::WeightGradient { plan, frame, dz, dz_pixels, total });
+    } else {
+        dispatch(dense::WeightGradient { plan, layout, frame, dz, dz_pixels, total });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConvSpec, Window, shape::ConvShape};
+    use crate::{ConvSpec, Window, cpu::simd::portably, shape::ConvShape};
 
     /// Output, gradient of the input and gradient of the weights of one image.
-    fn run<const FMA: bool>(groups: usize, weight: (usize, usize, usize, usize)) -> [Vec<f32>; 3] {
-        let spec = ConvSpec { window: Window::same(3, 2, 1), groups };
+    fn run(groups: usize, stride: usize, weight: (usize, usize, usize, usize)) -> [Vec<f32>; 3] {
+        let spec = ConvSpec { window: Window::same(3, stride, 1), groups };
         let conv = Conv::new(ConvShape::new("conv2d", (1, 7, 9, 12), weight, spec).unwrap(), true);
         let wave = |len: usize| (0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>();
         let (x, w) = (wave(conv.shape.input_len()), wave(weight.0 * weight.1 * weight.2 * weight.3));
+        let x = Source { values: &x, pending: None };
         let mut z = vec![0.0; conv.shape.output_len()];
         let weights = (0..conv.parts).map(|part| conv.pack(&w, part)).collect::<Vec<_>>();
-        Forward { conv: &conv, weights: &weights, x: Source { values: &x, pending: None }, z: &mut z }.run::<FMA>();
+        forward(&conv, &weights, x, &mut z);
         let plans = Correlation::backward(&conv.shape, &conv.dz_frame, !conv.depthwise);
         let back = |part| plans.iter().map(|plan| conv.pack_back(&w, part, plan)).collect();
-        let plans =
+        let with =
             Backward { conv: &conv, weights: (0..conv.parts).map(back).collect(), plans: plans.clone(), fresh: false };
-        let mut dx = vec![0.0; x.len()];
-        let upstream = Upstream { dy: &wave(z.len()), norm: None };
-        let total =
-            BackwardGroup { plans: &plans, x: Source { values: &x, pending: None }, upstream, dx: Some(&mut dx) }
-                .run::<FMA>();
+        let mut dx = vec![0.0; x.values.len()];
+        let total = backward(&with, x, Upstream { dy: &wave(z.len()), norm: None }, Some(&mut dx));
         [z, dx, total.to_vec()]
     }
 
     #[test]
     fn the_portable_code_agrees_with_fused_multiply_add() {
-        for (groups, weight) in [(1, (3, 3, 12, 20)), (3, (3, 3, 4, 6)), (12, (3, 3, 1, 12))] {
-            for (portable, fused) in run::<false>(groups, weight).iter().zip(run::<true>(groups, weight)) {
+        let kinds = [(1, 2, (3, 3, 12, 20)), (1, 1, (3, 3, 12, 20)), (3, 2, (3, 3, 4, 6)), (12, 2, (3, 3, 1, 12))];
+        for (groups, stride, weight) in kinds {
+            let portable = portably(|| run(groups, stride, weight));
+            for (portable, fused) in portable.iter().zip(run(groups, stride, weight)) {
                 for (portable, fused) in portable.iter().zip(fused) {
-                    assert!((portable - fused).abs() <= 1e-5 * (1.0 + fused.abs()), "{portable} {fused}");
+                    assert!((portable - fused).abs() <= 2e-5 * (1.0 + fused.abs()), "{portable} {fused}");
                 }
             }
         }

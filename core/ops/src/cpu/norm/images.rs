@@ -122,14 +122,29 @@ pub struct Terms {
 }
 
 impl Terms {
-    /// `dz` of some channels of one pixel: those from `channel + first` on, at `first` in the slices.
+    /// Those of some channels.
     #[inline(always)]
-    pub fn some<const FMA: bool>(&self, channel: usize, dy: &[f32], z: &[f32], first: usize, count: usize) -> Lanes {
-        let of_channel = |v: &[f32]| Lanes::load_some(v, channel + first, count);
-        let of_pixel = |v: &[f32]| Lanes::load_some(v, first, count);
-        let centred = of_pixel(z).zip(of_channel(&self.mean), |z, mean| z - mean);
-        let constant = of_channel(&self.constant).plus_product::<FMA>(centred, of_channel(&self.z));
-        constant.plus_product::<FMA>(of_pixel(dy), of_channel(&self.dy))
+    pub fn of(&self, first: usize, count: usize) -> ChannelTerms {
+        let load = |v: &[f32]| Lanes::load_some(v, first, count);
+        ChannelTerms { mean: load(&self.mean), dy: load(&self.dy), z: load(&self.z), constant: load(&self.constant) }
+    }
+}
+
+/// The terms of eight channels, in registers.
+#[derive(Clone, Copy)]
+pub struct ChannelTerms {
+    mean: Lanes,
+    dy: Lanes,
+    z: Lanes,
+    constant: Lanes,
+}
+
+impl ChannelTerms {
+    /// `dz` of one pixel.
+    #[inline(always)]
+    pub fn dz<const FMA: bool>(&self, dy: Lanes, z: Lanes) -> Lanes {
+        let constant = self.constant.plus_product::<FMA>(z.minus(self.mean), self.z);
+        constant.plus_product::<FMA>(dy, self.dy)
     }
 }
 
@@ -146,13 +161,19 @@ impl Kernel for AddGradient<'_> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        let channels = self.terms.mean.len();
-        let pixels = self.dy.chunks_exact(channels).zip(self.z.chunks_exact(channels));
-        for ((dy, z), dx) in pixels.zip(self.dx.chunks_exact_mut(channels)) {
+        let Self { terms, dy, z, dx, fresh } = self;
+        let channels = terms.mean.len();
+        let numbers = strip(channels) * channels;
+        for ((dy, z), dx) in dy.chunks(numbers).zip(z.chunks(numbers)).zip(dx.chunks_mut(numbers)) {
             each_block!(channels, |first, count| {
-                let more = self.terms.some::<FMA>(0, dy, z, first, count);
-                let old = if self.fresh { Lanes::ZERO } else { Lanes::load_some(dx, first, count) };
-                old.plus(more).store_some(dx, first, count);
+                let terms = terms.of(first, count);
+                let pixels = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
+                for ((dy, z), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
+                    let load = |v: &[f32]| Lanes::load_some(v, first, count);
+                    let more = terms.dz::<FMA>(load(dy), load(z));
+                    let old = if fresh { Lanes::ZERO } else { load(dx) };
+                    old.plus(more).store_some(dx, first, count);
+                }
             });
         }
     }

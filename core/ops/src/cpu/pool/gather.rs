@@ -1,57 +1,7 @@
-//! What a pool computes at one place.
+//! Maxima, at one place after the other, eight channels at a time.
 
 use super::{Gather, Place};
 use crate::cpu::simd::Lanes;
-
-/// The mean of the inputs under a window.
-pub struct Average<'a> {
-    pub x: &'a [f32],
-    pub y: &'a mut [f32],
-    pub shares: &'a [f32],
-}
-
-impl Gather for Average<'_> {
-    #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = Lanes::ZERO;
-        for row in place.rows {
-            for column in place.columns {
-                let (_, pixel) = place.meet(row, column);
-                total = total.plus(place.load(self.x, pixel));
-            }
-        }
-        let share = Lanes::splat(self.shares[place.pixel]);
-        total.zip(share, |total, share| total * share).store_some(self.y, place.at, place.count);
-    }
-    fn len(&self) -> usize {
-        self.y.len()
-    }
-}
-
-/// The shares in the gradients of the outputs that cover an input.
-pub struct AverageBack<'a> {
-    pub dx: &'a mut [f32],
-    pub dy: &'a [f32],
-    pub shares: &'a [f32],
-    pub fresh: bool,
-}
-
-impl Gather for AverageBack<'_> {
-    #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
-        let mut total = if self.fresh { Lanes::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
-        for row in place.rows {
-            for column in place.columns {
-                let (_, pixel) = place.meet(row, column);
-                total = total.plus_scaled::<FMA>(self.shares[pixel], place.load(self.dy, pixel));
-            }
-        }
-        total.store_some(self.dx, place.at, place.count);
-    }
-    fn len(&self) -> usize {
-        self.dx.len()
-    }
-}
 
 /// The maximum under a window, and its tap, as a float so that it fits into the same registers.
 pub struct Maximum<'a> {

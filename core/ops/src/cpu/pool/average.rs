@@ -1,0 +1,70 @@
+//! Averages: sums of whole runs of pixels, each multiplied by its share.
+
+use super::{Pool, Side};
+use crate::cpu::{buffer::Buffer, norm::add, simd::Kernel};
+
+/// `y = share * sum of x under the window`.
+pub struct Average<'a> {
+    pub pool: &'a Pool,
+    pub x: &'a [f32],
+    pub y: &'a mut [f32],
+}
+
+impl Kernel for Average<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { pool, x, y } = self;
+        for (y, x) in y.chunks_exact_mut(pool.outputs.image).zip(x.chunks_exact(pool.inputs.image)) {
+            y.fill(0.0);
+            pool.add_runs(&pool.outputs, &pool.inputs, y, x);
+            for (y, share) in y.chunks_exact_mut(pool.channels).zip(&pool.shares) {
+                y.iter_mut().for_each(|y| *y *= share);
+            }
+        }
+    }
+}
+
+/// `dx += sum of share * dy over the windows that cover x`, or fills `dx` with it.
+pub struct AverageBack<'a> {
+    pub pool: &'a Pool,
+    pub dx: &'a mut [f32],
+    pub dy: &'a [f32],
+    pub fresh: bool,
+}
+
+impl Kernel for AverageBack<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        let Self { pool, dx, dy, fresh } = self;
+        let mut parts = Buffer::stale(pool.outputs.image);
+        for (dx, dy) in dx.chunks_exact_mut(pool.inputs.image).zip(dy.chunks_exact(pool.outputs.image)) {
+            let pixels = parts.chunks_exact_mut(pool.channels).zip(dy.chunks_exact(pool.channels));
+            for ((parts, dy), share) in pixels.zip(&pool.shares) {
+                parts.iter_mut().zip(dy).for_each(|(part, dy)| *part = dy * share);
+            }
+            if fresh {
+                dx.fill(0.0);
+            }
+            pool.add_runs(&pool.inputs, &pool.outputs, dx, &parts);
+        }
+    }
+}
+
+impl Pool {
+    /// Adds to each pixel of an image what it reaches on the other side.
+    #[inline(always)]
+    fn add_runs(&self, here: &Side, there: &Side, to: &mut [f32], from: &[f32]) {
+        let (width, channels) = (there.width * self.channels, self.channels);
+        for (to, rows) in to.chunks_exact_mut(here.width * channels).zip(&here.reach[0]) {
+            for &(_, row) in rows {
+                let from = &from[row * width..][..width];
+                for run in &here.runs {
+                    let len = run.len * channels;
+                    add(&mut to[run.here * channels..][..len], &from[run.there * channels..][..len]);
+                }
+            }
+        }
+    }
+}
