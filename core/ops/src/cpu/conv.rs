@@ -14,7 +14,7 @@ use super::{
     winograd::{self, Tiling},
 };
 use crate::{
-    ConvSpec, OpError, Tensor4,
+    ConvSpec, OpError, Tensor4, Window,
     shape::{ConvShape, Dims, elements},
 };
 use dfdx::{
@@ -26,6 +26,8 @@ use rayon::prelude::*;
 
 /// Numbers of the weight gradient that one task adds up.
 const CHUNK: usize = 8 * 1024;
+/// Numbers of a piece of an image, which is to stay in the second-level cache with its result.
+const PIECE: usize = 16 * 1024;
 
 /// As [`crate::reference::conv2d`].
 pub fn conv2d<T: Tape<f32, Cpu>>(
@@ -54,6 +56,9 @@ pub fn conv2d<T: Tape<f32, Cpu>>(
 
 /// A convolution of certain sizes, after a ReLU or not.
 pub struct Conv {
+    /// Dimensions of the input and of the output.
+    dims: [Dims; 2],
+    /// That of the pieces that are computed one after the other: whole images, or some of their rows.
     shape: ConvShape,
     relu: bool,
     /// Whether every channel is on its own.
@@ -69,6 +74,17 @@ pub struct Conv {
     x_pixels: Vec<usize>,
     dz_pixels: Vec<usize>,
     tilings: Option<Tilings>,
+}
+
+/// Where every output has a pixel of its own, rows of images that stay in the cache take the place of images.
+fn pieces(shape: ConvShape) -> ConvShape {
+    let ConvShape { n, size: [h, w], window, .. } = shape;
+    if window != Window::same(1, 1, 1) {
+        return shape;
+    }
+    let fits = |rows: &usize| rows * w * shape.c_in.max(shape.c_out) <= PIECE;
+    let rows = (1..=h).rev().filter(|rows| h.is_multiple_of(*rows)).find(fits).unwrap_or(1);
+    ConvShape { n: n * (h / rows), size: [rows, w], out: [rows, w], ..shape }
 }
 
 /// Tiles for a convolution with fewer multiplications.
@@ -101,6 +117,8 @@ impl<'a> Upstream<'a> {
 impl Conv {
     /// Lays out frames and offsets.
     pub fn new(shape: ConvShape, relu: bool) -> Self {
+        let dims = [(shape.size, shape.c_in), (shape.out, shape.c_out)].map(|([h, w], c)| (shape.n, h, w, c));
+        let shape = pieces(shape);
         let depthwise = shape.groups > 1 && shape.groups == shape.c_in && shape.c_in == shape.c_out;
         let parts = if depthwise { shape.c_in.div_ceil(LANES) } else { shape.groups };
         let (inputs, outputs) = if depthwise { (LANES, LANES) } else { (shape.c_in / parts, shape.c_out / parts) };
@@ -118,6 +136,7 @@ impl Conv {
             }
         });
         Self {
+            dims,
             shape,
             relu,
             depthwise,
@@ -135,11 +154,11 @@ impl Conv {
 
     /// `[n, h', w', c_out]`.
     pub fn output(&self) -> Dims {
-        (self.shape.n, self.shape.out[0], self.shape.out[1], self.shape.c_out)
+        self.dims[1]
     }
 
     fn input(&self) -> Dims {
-        (self.shape.n, self.shape.size[0], self.shape.size[1], self.shape.c_in)
+        self.dims[0]
     }
 
     /// Fills `z`, and calls `then` on each group of images while it is in the cache; returns what it returned.
@@ -172,7 +191,7 @@ impl Conv {
                 self.backward_groups(x.source(), weight, upstream, plans, dx, fresh)
             })
         } else {
-            let groups = (0..self.shape.n.div_ceil(super::GROUP)).map(|_| None).collect();
+            let groups = (0..self.dims[0].0.div_ceil(super::GROUP)).map(|_| None).collect();
             self.backward_groups(x.source(), weight, upstream, vec![], groups, false)
         };
         self.add_weight_gradient(groups, dw);

@@ -50,10 +50,10 @@ fn blocks<const FMA: bool, const V: usize, const P: usize>(
     for (sources, targets) in sources.iter().zip(targets) {
         put(panel, targets, accumulate::<FMA, V, P>(runs, run, rows, frame, sources), store);
     }
-    let (sources, last_sources) = last_sources.as_chunks::<2>();
-    let (targets, last_targets) = last_targets.as_chunks::<2>();
+    let (sources, last_sources) = last_sources.as_chunks::<4>();
+    let (targets, last_targets) = last_targets.as_chunks::<4>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<FMA, V, 2>(runs, run, rows, frame, sources), store);
+        put(panel, targets, accumulate::<FMA, V, 4>(runs, run, rows, frame, sources), store);
     }
     for (&source, &target) in last_sources.iter().zip(last_targets) {
         put(panel, &[target], accumulate::<FMA, V, 1>(runs, run, rows, frame, &[source]), store);
@@ -153,6 +153,11 @@ pub fn add_gradient<'a, const FMA: bool, const V: usize, const K: usize>(
         for rows in blocks {
             add_products::<FMA, V, K>(pixels.clone(), at, first, rows);
             at += K;
+        }
+        let (fours, rest) = rest.as_chunks_mut::<4>();
+        for rows in fours {
+            add_products::<FMA, V, 4>(pixels.clone(), at, first, rows);
+            at += 4;
         }
         let (twos, rest) = rest.as_chunks_mut::<2>();
         for rows in twos {
