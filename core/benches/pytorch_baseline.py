@@ -1,12 +1,15 @@
 """One training pass of a single-path supernet in eager PyTorch, to compare `nas-train bench` with.
 
-usage: pytorch_baseline.py SPACE WIDTH CELLS BATCH THREADS [ARCHS]       e.g. nasbench201 16 1 64 2
+usage: pytorch_baseline.py SPACE WIDTH CELLS BATCH THREADS [BENCH.json]       e.g. nasbench201 16 1 64 2 timed.json
 SPACE is nasbench201 or macro (whose depth is fixed: CELLS is ignored). Forward, cross-entropy, backward, clipping and
-SGD, on random 32 x 32 images and random architectures; batch normalisation uses the statistics of the batch. Prints the
-best of two rounds in NCHW and in channels_last, and the peak of resident memory.
+SGD, on random 32 x 32 images; batch normalisation uses the statistics of the batch. The architectures are those of a
+line of `nas-train bench --json`, or 40 random ones. Prints the mean of a step, the better of two rounds, in NCHW and in
+channels_last, and the peak of resident memory.
 needs: pip install torch numpy
 """
+import json
 import random
+import re
 import resource
 import sys
 import time
@@ -123,14 +126,26 @@ class Macro(nn.Module):
         return self.classifier(self.head(x).mean((2, 3)))
 
 
+OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
+
+
+def choices(space, arch):
+    if space == "macro":
+        return [int(digit) for digit in arch]
+    return [OPERATIONS.index(name) for name in re.findall(r"(\w+)~", arch)]
+
+
 def main():
     space, (width, cells, batch, threads) = sys.argv[1], map(int, sys.argv[2:6])
     kind = {"nasbench201": NasBench201, "macro": Macro}[space]
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     random.seed(0)
-    count = int(sys.argv[6]) if len(sys.argv) > 6 else 40
-    archs = [[random.randrange(kind.choices) for _ in range(kind.decisions)] for _ in range(count)]
+    if len(sys.argv) > 6:
+        with open(sys.argv[6]) as file:
+            archs = [choices(space, arch) for arch in json.loads(file.readline())["architectures"]]
+    else:
+        archs = [[random.randrange(kind.choices) for _ in range(kind.decisions)] for _ in range(40)]
     for layout in (torch.contiguous_format, torch.channels_last):
         net = kind(width, cells).to(memory_format=layout)
         x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=layout)

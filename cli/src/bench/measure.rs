@@ -34,6 +34,8 @@ pub struct Measured {
     ms_max: f64,
     images_per_s: f64,
     peak_rss_mb: Option<f64>,
+    /// The architecture of each pass, the same in every round.
+    architectures: Vec<String>,
 }
 
 /// Times a case; nothing if it was interrupted.
@@ -73,15 +75,15 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
 fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) -> Result<Measured> {
     let config = &settings.config;
     let session = Session::new(config, settings.dataset()?, device).map_err(|error| settings.explain(error.into()))?;
-    let scale = *session.space().scale();
-    let Timing { steps, subnet_passes, images, seconds } = session.bench(warm_up, steps, cancel()?)?;
+    let space = session.space().clone();
+    let Timing { steps, subnet_passes, images, seconds, archs } = session.bench(warm_up, steps, cancel()?)?;
     let ms = seconds * 1e3 / subnet_passes.max(1) as f64;
     Ok(Measured {
         r#type: "bench".into(),
         space: config.space.name.clone(),
         strategy: config.strategy.name.clone(),
-        width: scale.width,
-        cells: scale.cells,
+        width: space.scale().width,
+        cells: space.scale().cells,
         batch: (images / subnet_passes.max(1)) as usize,
         threads: rayon::current_num_threads(),
         device: config.device.clone(),
@@ -92,6 +94,7 @@ fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) 
         ms_max: ms,
         images_per_s: images as f64 / seconds,
         peak_rss_mb: peak_rss_mb(),
+        architectures: archs.iter().map(|arch| space.format(arch)).collect(),
     })
 }
 

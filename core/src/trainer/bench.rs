@@ -1,13 +1,14 @@
 //! How long a training step takes.
 
 use super::{RunError, Session};
+use crate::arch::Arch;
 use crate::data::DataError;
 use crate::registry::Target;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 /// The time of some training steps.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Timing {
     /// Steps that were timed; fewer than asked for if it was stopped.
     pub steps: u64,
@@ -17,6 +18,8 @@ pub struct Timing {
     pub images: u64,
     /// Seconds that they took.
     pub seconds: f64,
+    /// The architecture of each pass.
+    pub archs: Vec<Arch>,
 }
 
 impl<D: Target> Session<D> {
@@ -32,15 +35,18 @@ impl<D: Target> Session<D> {
             self.step(batch.clone(), 0)?;
         }
         let (first, passes, images) = (self.steps, self.subnet_passes, self.images);
+        let mut archs = vec![];
         let started = Instant::now();
         while self.steps < first + steps as u64 && !cancel.load(Ordering::Relaxed) {
             self.step(batch.clone(), 0)?;
+            archs.extend(self.plan.paths.iter().map(|path| path.arch.clone()));
         }
         Ok(Timing {
             seconds: started.elapsed().as_secs_f64(),
             steps: self.steps - first,
             subnet_passes: self.subnet_passes - passes,
             images: self.images - images,
+            archs,
         })
     }
 }

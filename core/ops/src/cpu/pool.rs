@@ -16,8 +16,8 @@ use crate::{
     OpError, PoolKind, PoolSpec,
     shape::{PoolShape, elements, taps},
 };
-use dfdx::tensor::{Cpu, Tape};
 use average::{Average, AverageBack};
+use dfdx::tensor::{Cpu, Tape};
 use gather::{Maximum, MaximumBack};
 use rayon::prelude::*;
 
@@ -140,15 +140,7 @@ impl Pool {
                     each_block!(self.channels, |first, count| {
                         let at = image * here.image + pixel * self.channels + first;
                         let base = image * there.image + first;
-                        gather.gather::<FMA>(Place {
-                            pool: self,
-                            at,
-                            base,
-                            width: there.width,
-                            rows,
-                            columns,
-                            count,
-                        });
+                        gather.gather::<FMA>(Place { pool: self, at, base, width: there.width, rows, columns, count });
                     });
                     pixel += 1;
                 }

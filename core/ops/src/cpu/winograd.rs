@@ -494,7 +494,8 @@ impl Kernel for AddProducts<'_> {
         for panel in layout.panels() {
             let total = &mut total[panel.start..][..layout.rows * panel.vectors];
             for (point, total) in total.chunks_exact_mut(x.channels * panel.vectors).enumerate() {
-                let tiles = x.of(point).chunks_exact(x.channels).zip(dz.of(point).chunks_exact(dz.channels)).take(count);
+                let tiles =
+                    x.of(point).chunks_exact(x.channels).zip(dz.of(point).chunks_exact(dz.channels)).take(count);
                 match panel.vectors {
                     1 => add_gradient::<FMA, 1, 8>(tiles, &[0], x.channels, panel.first, total),
                     _ => add_gradient::<FMA, 2, 6>(tiles, &[0], x.channels, panel.first, total),

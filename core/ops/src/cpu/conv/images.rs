@@ -18,7 +18,6 @@ impl Conv {
     fn unframed(&self, x: Source<'_>) -> bool {
         !self.relu && x.pending.is_none() && self.parts == 1 && !self.depthwise && self.x_frame.fits(self.shape.size)
     }
-
 }
 
 /// Frames the channels of a part of an image, after normalisation and ReLU if there are any.
