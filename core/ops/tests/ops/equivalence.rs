@@ -1,6 +1,8 @@
 //! The kernels of the CPU against the plain implementation, on random shapes and parameters.
 //!
-//! Tolerances are relative to `1 + |expected|`: both sides add in different orders, at most a few thousand terms.
+//! Tolerances are relative to `1 + |expected|`: both sides add in different orders. A sum of 576 products of numbers
+//! between -1 and 1, one after the other in single precision, is off by up to 2e-5 (a plain loop against double
+//! precision, 1,800 sums; with Winograd's transforms up to 1e-5).
 
 use crate::problem::{Answer, Call, Dims, Native, Problem, Reference, Vectors, assert_close};
 use dfdx::tensor::Cpu;
@@ -53,8 +55,10 @@ fn channels() -> impl Strategy<Value = (usize, usize, usize)> {
 
 /// 48 cases, or as many as `PROPTEST_CASES` says.
 fn config() -> ProptestConfig {
-    let default = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
-    if std::env::var_os("PROPTEST_CASES").is_some() { default } else { ProptestConfig { cases: 48, ..default } }
+    let default = ProptestConfig::default();
+    let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 48 };
+    // Half of the windows do not fit their image.
+    ProptestConfig { cases, max_global_rejects: 16 * cases, failure_persistence: None, ..default }
 }
 
 #[test]
@@ -72,7 +76,7 @@ proptest! {
     fn conv((n, h, w) in image(), (groups, inputs, outputs) in channels(), window in window(), seed in 0..1000_u64) {
         let [kh, kw] = window.kernel;
         let shapes = [(n, h, w, groups * inputs), (kh, kw, inputs, groups * outputs)];
-        same_answers(Call::Conv(ConvSpec { window, groups }), &shapes, seed, 2e-5)?;
+        same_answers(Call::Conv(ConvSpec { window, groups }), &shapes, seed, 5e-5)?;
     }
 
     #[test]
