@@ -1,0 +1,75 @@
+//! From the products of a tile to its outputs.
+
+use super::{POINTS, TILES, Tiling};
+use crate::cpu::{
+    correlation::Store,
+    packed::{Eight, Panel},
+    simd::{Kernel, LANES, Lanes},
+};
+use std::ops::Range;
+
+/// Stores `A^T m A` of some tiles.
+pub struct Finish<'a, S> {
+    pub tiling: &'a Tiling,
+    pub panel: Panel,
+    pub tiles: Range<usize>,
+    pub products: &'a [Eight],
+    pub store: &'a mut S,
+}
+
+impl<S: Store> Kernel for Finish<'_, S> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        match self.panel.vectors {
+            1 => self.all::<1>(),
+            _ => self.all::<2>(),
+        }
+    }
+}
+
+impl<S: Store> Finish<'_, S> {
+    #[inline(always)]
+    fn all<const V: usize>(self) {
+        let Self { tiling, panel, tiles, products, store } = self;
+        let [rows, columns] = tiling.size;
+        let Some(products) = products.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else { return };
+        for (place, tile) in tiles.enumerate().take(TILES) {
+            let [row, column] = tiling.output(tile);
+            let pixel = row * columns + column;
+            let fits = [row + 1 < rows, column + 1 < columns];
+            for v in 0..V {
+                let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
+                let [above, below] = outputs(products, place, v);
+                // The constant makes stores of whole registers.
+                if left >= LANES && fits[0] && fits[1] {
+                    for j in 0..2 {
+                        store.store(pixel + j, channel, above[j], LANES);
+                        store.store(pixel + columns + j, channel, below[j], LANES);
+                    }
+                    continue;
+                }
+                for j in 0..1 + usize::from(fits[1]) {
+                    store.store(pixel + j, channel, above[j], left.min(LANES));
+                    if fits[0] {
+                        store.store(pixel + columns + j, channel, below[j], left.min(LANES));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// `A^T m A` of one tile and eight outputs.
+#[inline(always)]
+fn outputs<const V: usize>(m: &[[[Eight; V]; TILES]; POINTS], tile: usize, v: usize) -> [[Lanes; 2]; 2] {
+    let mut rows = [[Lanes::ZERO; 4]; 2];
+    for j in 0..4 {
+        let [a, b] = [Lanes(m[j][tile][v]), Lanes(m[4 + j][tile][v])];
+        let [c, d] = [Lanes(m[8 + j][tile][v]), Lanes(m[12 + j][tile][v])];
+        rows[0][j] = a.plus(b).plus(c);
+        rows[1][j] = b.minus(c).minus(d);
+    }
+    let [[a, b, c, d], [e, f, g, h]] = rows;
+    [[a.plus(b).plus(c), b.minus(c).minus(d)], [e.plus(f).plus(g), f.minus(g).minus(h)]]
+}

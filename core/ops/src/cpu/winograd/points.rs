@@ -1,0 +1,220 @@
+//! Transforms of tiles, of the inputs and of the gradients of the outputs.
+
+#![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
+
+use super::{POINTS, TILES, Tiling};
+use crate::cpu::{
+    buffer::Buffer,
+    packed::Eight,
+    simd::{Kernel, Lanes, each_block},
+};
+use std::ops::Range;
+
+/// Transformed tiles, point after point, each a matrix of tiles and channels.
+pub struct Points {
+    memory: Buffer,
+    pub channels: usize,
+    /// Offset of each tile in a point.
+    pub tiles: [usize; TILES],
+}
+
+impl Points {
+    pub fn new(channels: usize) -> Self {
+        let mut tiles = [0; TILES];
+        tiles.iter_mut().enumerate().for_each(|(i, tile)| *tile = i * channels);
+        Self { memory: Buffer::stale(POINTS * Self::distance(channels)), channels, tiles }
+    }
+
+    /// From one point to the next: a tile more than needed, lest all points compete for the same lines of the cache.
+    fn distance(channels: usize) -> usize {
+        (TILES + 1) * channels
+    }
+
+    /// The tiles of a point.
+    #[inline(always)]
+    pub fn of(&self, point: usize) -> &[f32] {
+        &self.memory[point * Self::distance(self.channels)..][..TILES * self.channels]
+    }
+
+    /// The registers of each tile of each point, where pixels have `B`.
+    #[inline(always)]
+    fn registers<const B: usize>(&mut self) -> Option<&mut [[[Eight; B]; TILES + 1]; POINTS]> {
+        self.memory.as_chunks_mut().0.as_chunks_mut().0.as_chunks_mut().0.first_chunk_mut()
+    }
+
+    /// Stores some channels of four points of a tile.
+    #[inline(always)]
+    fn put(&mut self, point: usize, at: usize, count: usize, values: [Lanes; 4]) {
+        for j in 0..4 {
+            values[j].store_some(&mut self.memory, (point + j) * Self::distance(self.channels) + at, count);
+        }
+    }
+}
+
+impl Tiling {
+    /// Some channels of `N` pixels in a row.
+    #[inline(always)]
+    fn pixels<const N: usize>(&self, frame: &[f32], at: usize, count: usize) -> [Lanes; N] {
+        let mut pixels = [Lanes::ZERO; N];
+        for j in 0..N {
+            pixels[j] = Lanes::load_some(frame, at + j * self.channels, count);
+        }
+        pixels
+    }
+}
+
+/// `B^T d B` of some tiles.
+pub struct Inputs<'a> {
+    pub tiling: &'a Tiling,
+    pub frame: &'a [f32],
+    pub tiles: Range<usize>,
+    pub points: &'a mut Points,
+}
+
+/// The rows of `d` of which each row of `B^T d` is the difference, or for the second row the sum.
+const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
+
+impl Kernel for Inputs<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        match self.tiling.channels {
+            8 => self.registers::<1>(),
+            16 => self.registers::<2>(),
+            32 => self.registers::<4>(),
+            64 => self.registers::<8>(),
+            128 => self.registers::<16>(),
+            _ => self.any(),
+        }
+    }
+}
+
+impl Inputs<'_> {
+    /// With pixels of `B` registers: constants, so that most places need no check.
+    #[inline(always)]
+    fn registers<const B: usize>(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        let Some(points) = points.registers::<B>() else { return };
+        let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
+        for (place, tile) in tiles.enumerate().take(TILES) {
+            let at = tiling.source(tile) / tiling.channels;
+            let row = |i: usize| pixels[at + i * row..].first_chunk::<4>();
+            let [Some(a), Some(b), Some(c), Some(d)] = [row(0), row(1), row(2), row(3)] else { return };
+            let rows = [a, b, c, d];
+            for block in 0..B {
+                for i in 0..4 {
+                    let (first, second) = (rows[ROWS[i].0], rows[ROWS[i].1]);
+                    let mut d = [Lanes::ZERO; 4];
+                    for j in 0..4 {
+                        let (first, second) = (Lanes(first[j][block]), Lanes(second[j][block]));
+                        d[j] = if i == 1 { first.plus(second) } else { first.minus(second) };
+                    }
+                    let row = row_of_points(d);
+                    for j in 0..4 {
+                        points[4 * i + j][place][block] = row[j].0;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn any(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        for (place, tile) in tiles.enumerate() {
+            let (source, place) = (tiling.source(tile), place * points.channels);
+            each_block!(tiling.channels, |channel, count| {
+                for (i, (first, second)) in ROWS.into_iter().enumerate() {
+                    let first = tiling.pixels::<4>(frame, source + channel + first * tiling.row, count);
+                    let second = tiling.pixels::<4>(frame, source + channel + second * tiling.row, count);
+                    let mut d = first;
+                    for j in 0..4 {
+                        d[j] = if i == 1 { first[j].plus(second[j]) } else { first[j].minus(second[j]) };
+                    }
+                    points.put(4 * i, place + channel, count, row_of_points(d));
+                }
+            });
+        }
+    }
+}
+
+/// A row of `B^T d B`, given that of `B^T d`.
+#[inline(always)]
+fn row_of_points(d: [Lanes; 4]) -> [Lanes; 4] {
+    [d[0].minus(d[2]), d[1].plus(d[2]), d[2].minus(d[1]), d[1].minus(d[3])]
+}
+
+/// `A dz A^T` of some tiles.
+pub struct Gradients<'a> {
+    pub tiling: &'a Tiling,
+    pub frame: &'a [f32],
+    pub tiles: Range<usize>,
+    pub points: &'a mut Points,
+}
+
+impl Kernel for Gradients<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<const FMA: bool>(self) {
+        match self.tiling.channels {
+            8 => self.registers::<1>(),
+            16 => self.registers::<2>(),
+            32 => self.registers::<4>(),
+            64 => self.registers::<8>(),
+            128 => self.registers::<16>(),
+            _ => self.any(),
+        }
+    }
+}
+
+impl Gradients<'_> {
+    /// As [`Inputs::registers`].
+    #[inline(always)]
+    fn registers<const B: usize>(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        let Some(points) = points.registers::<B>() else { return };
+        let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
+        for (place, tile) in tiles.enumerate().take(TILES) {
+            let at = tiling.source(tile) / tiling.channels;
+            let (Some([a, b]), Some([c, d])) = (pixels[at..].first_chunk(), pixels[at + row..].first_chunk()) else {
+                return;
+            };
+            for block in 0..B {
+                let rows = spread_gradient([Lanes(a[block]), Lanes(b[block])], [Lanes(c[block]), Lanes(d[block])]);
+                for i in 0..4 {
+                    for j in 0..4 {
+                        points[4 * i + j][place][block] = rows[i][j].0;
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn any(self) {
+        let Self { tiling, frame, tiles, points } = self;
+        for (place, tile) in tiles.enumerate() {
+            let (source, place) = (tiling.source(tile), place * points.channels);
+            each_block!(tiling.channels, |channel, count| {
+                let above = tiling.pixels::<2>(frame, source + channel, count);
+                let below = tiling.pixels::<2>(frame, source + channel + tiling.row, count);
+                let rows = spread_gradient(above, below);
+                for i in 0..4 {
+                    points.put(4 * i, place + channel, count, rows[i]);
+                }
+            });
+        }
+    }
+}
+
+/// `A dz A^T`, given the rows of `dz`.
+#[inline(always)]
+fn spread_gradient([a, b]: [Lanes; 2], [c, d]: [Lanes; 2]) -> [[Lanes; 4]; 4] {
+    let rows = [[a, b], [a.plus(c), b.plus(d)], [a.minus(c), b.minus(d)], [c.negative(), d.negative()]];
+    let mut points = [[Lanes::ZERO; 4]; 4];
+    for i in 0..4 {
+        let [a, b] = rows[i];
+        points[i] = [a, a.plus(b), a.minus(b), b.negative()];
+    }
+    points
+}

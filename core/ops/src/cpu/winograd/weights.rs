@@ -1,0 +1,61 @@
+//! Transforms of weights and of their gradient.
+
+use super::POINTS;
+use crate::cpu::{
+    buffer::Buffer,
+    packed::{Layout, Packed},
+    simd::Lanes,
+};
+
+/// The layout of transformed weights, given that of nine taps.
+pub fn transformed(taps: Layout) -> Layout {
+    Layout { rows: taps.rows / 9 * POINTS, ..taps }
+}
+
+/// `G g G^T` of weights, which have nine taps.
+pub fn transform(taps: &Packed) -> Packed {
+    let layout = transformed(taps.layout);
+    let mut memory = Buffer::stale(layout.len());
+    both_sides(taps.layout, &taps.memory, layout, &mut memory, |[a, b, c]| {
+        let [sum, half] = [a.plus(c), Lanes::splat(0.5)];
+        [a, sum.plus(b).times(half), sum.minus(b).times(half), c]
+    });
+    Packed { layout, memory }
+}
+
+/// `G^T m G`: the gradient of nine taps, given that of the transformed ones.
+pub fn gradient(points: &[f32], taps: Layout) -> Buffer {
+    let mut memory = Buffer::stale(taps.len());
+    both_sides(transformed(taps), points, taps, &mut memory, |[a, b, c, d]| {
+        let half = Lanes::splat(0.5);
+        let [sum, difference] = [b.plus(c).times(half), b.minus(c).times(half)];
+        [a.plus(sum), difference, sum.plus(d)]
+    });
+    memory
+}
+
+/// Applies `map` to the columns and rows of each square of `N * N` numbers, one for each input and output.
+fn both_sides<const N: usize, const M: usize>(
+    from: Layout,
+    source: &[f32],
+    to: Layout,
+    target: &mut [f32],
+    map: impl Fn([Lanes; N]) -> [Lanes; M],
+) {
+    let (source, target) = (source.as_chunks().0, target.as_chunks_mut().0);
+    for (a, b) in from.panels().zip(to.panels()) {
+        // Of one point; the registers of all its inputs.
+        let point = from.rows / (N * N) * a.vectors;
+        for at in 0..point {
+            let mut rows = [[Lanes::ZERO; M]; N];
+            for i in 0..N {
+                rows[i] = map(std::array::from_fn(|j| Lanes(source[a.start + (i * N + j) * point + at])));
+            }
+            for j in 0..M {
+                for (i, value) in map(rows.map(|row| row[j])).into_iter().enumerate() {
+                    target[b.start + (i * M + j) * point + at] = value.0;
+                }
+            }
+        }
+    }
+}
