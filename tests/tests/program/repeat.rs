@@ -22,6 +22,25 @@ fn the_seed_decides_and_the_threads_do_not() {
 }
 
 #[test]
+fn no_number_of_threads_changes_a_run_of_nasbench201() {
+    let (dir, _) = setup("threads");
+    let run = |threads: u32| {
+        let out = format!("t{threads}");
+        let mut program = program(dir.path());
+        program.args(["--strategy=ogd", "--width=16", "--cells=1", "--batch-size=40", "--limit-train=80"]);
+        program.args(["--epochs=1", "--probes=4", "--truth-samples=8", "--set=eval.images=60", "--progress=none"]);
+        let output = program.args([format!("--threads={threads}"), format!("--out={out}")]).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        bytes(dir.path(), &out)
+    };
+    let one = run(1);
+    assert!(one[0].lines().count() > 10);
+    for threads in [2, 3, 16] {
+        assert_eq!(run(threads), one, "{threads} threads");
+    }
+}
+
+#[test]
 fn probes_and_progress_leave_training_alone() {
     let (dir, _) = setup("probes");
     let training = |out: &str| -> Vec<String> {
