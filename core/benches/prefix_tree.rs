@@ -1,5 +1,5 @@
-//! Class scores of all 6,561 architectures of `macro` for 1,000 images: as prefix trees of 256 architectures, as the
-//! trainer evaluates them, against one by one.
+//! Class scores of all 6,561 architectures of `macro` for 1,000 images: as prefix trees of 256 architectures, the number
+//! that the trainer takes, against one by one.
 //!
 //! usage: `cargo bench -p nas-core --bench prefix_tree [-- WIDTH]`, width 8 by default. One by one only every 81st
 //! architecture is timed. `RAYON_NUM_THREADS` sets the number of threads.

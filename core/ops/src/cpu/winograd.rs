@@ -51,7 +51,7 @@ pub fn suits(shape: &ConvShape, inputs: usize, outputs: usize) -> bool {
     form && window.padding.iter().all(|&padding| padding <= 2) && inputs.min(outputs) >= FEWEST
 }
 
-/// Pixels that tiles of `size` outputs read, or write if `border` is 0.
+/// Rows and columns that tiles of `size` outputs need: with a border of 2 for their inputs, without for themselves.
 pub fn room(size: [usize; 2], border: usize) -> [usize; 2] {
     size.map(|n| n.next_multiple_of(2) + border)
 }

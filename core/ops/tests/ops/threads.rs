@@ -29,6 +29,9 @@ fn do_not_change_bits() {
     ] {
         same_bits(Call::Conv(spec), &[image, weight]);
     }
+    same_bits(Call::Conv(conv(3, 1, 1)), &[(53, 6, 5, 16), (3, 3, 16, 32)]);
+    // Images in two pieces.
+    same_bits(Call::Conv(conv(1, 1, 1)), &[(19, 32, 17, 16), (1, 1, 16, 32)]);
     for conv in [conv(3, 1, 1), conv(3, 1, 12)] {
         let unit = UnitSpec { relu: true, conv };
         let weight = (3, 3, 12 / conv.groups, 12);

@@ -38,9 +38,9 @@ impl Kernel for FillInput<'_> {
         let [rows, width] = conv.x_frame.rows(conv.shape.size);
         for row in 0..rows {
             let out = conv.x_frame.row(frame, row, width);
+            let pixels = &image.values[row * width * channels..][..width * channels];
             if whole {
                 // All channels lie next to each other, so a row is one piece.
-                let pixels = &image.values[row * width * channels..][..width * channels];
                 if conv.relu {
                     out.iter_mut().zip(pixels).for_each(|(to, &from)| *to = rectified(from));
                 } else {
@@ -48,7 +48,6 @@ impl Kernel for FillInput<'_> {
                 }
                 continue;
             }
-            let pixels = &image.values[row * width * channels..][..width * channels];
             each_block!(conv.inputs.min(channels - first), |block, count| {
                 let scaling = image.channels(first + block, count);
                 for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
@@ -266,7 +265,8 @@ mod tests {
     /// Output, gradient of the input and gradient of the weights of one image.
     fn run(groups: usize, stride: usize, weight: (usize, usize, usize, usize)) -> [Vec<f32>; 3] {
         let spec = ConvSpec { window: Window::same(3, stride, 1), groups };
-        let conv = Conv::new(ConvShape::new("conv2d", (1, 7, 9, 12), weight, spec).unwrap(), true);
+        let input = (1, 7, 9, groups * weight.2);
+        let conv = Conv::new(ConvShape::new("conv2d", input, weight, spec).unwrap(), true);
         let wave = |len: usize| (0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>();
         let (x, w) = (wave(conv.shape.input_len()), wave(weight.0 * weight.1 * weight.2 * weight.3));
         let x = Source { values: &x, pending: None };
@@ -284,8 +284,9 @@ mod tests {
 
     #[test]
     fn the_portable_code_agrees_with_fused_multiply_add() {
-        let kinds = [(1, 2, (3, 3, 12, 20)), (1, 1, (3, 3, 12, 20)), (3, 2, (3, 3, 4, 6)), (12, 2, (3, 3, 1, 12))];
-        for (groups, stride, weight) in kinds {
+        let tiled = [(1, 1, (3, 3, 12, 20)), (1, 1, (3, 3, 16, 16))];
+        let others = [(1, 2, (3, 3, 12, 20)), (3, 2, (3, 3, 4, 6)), (12, 2, (3, 3, 1, 12))];
+        for (groups, stride, weight) in tiled.into_iter().chain(others) {
             let portable = portably(|| run(groups, stride, weight));
             for (portable, fused) in portable.iter().zip(run(groups, stride, weight)) {
                 for (portable, fused) in portable.iter().zip(fused) {

@@ -33,7 +33,9 @@ impl<S: Store> Finish<'_, S> {
     fn all<const V: usize>(self) {
         let Self { tiling, panel, tiles, products, store } = self;
         let [rows, columns] = tiling.size;
-        let Some(products) = products.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else { return };
+        let Some(products) = products.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else {
+            unreachable!("products of all points")
+        };
         for (place, tile) in tiles.enumerate().take(TILES) {
             let [row, column] = tiling.output(tile);
             let pixel = row * columns + column;

@@ -94,12 +94,14 @@ impl Inputs<'_> {
     #[inline(always)]
     fn registers<const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
-        let Some(points) = points.registers::<B>() else { return };
+        let Some(points) = points.registers::<B>() else { unreachable!("memory for pixels of {B} registers") };
         let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
         for (place, tile) in tiles.enumerate().take(TILES) {
             let at = tiling.source(tile) / tiling.channels;
             let row = |i: usize| pixels[at + i * row..].first_chunk::<4>();
-            let [Some(a), Some(b), Some(c), Some(d)] = [row(0), row(1), row(2), row(3)] else { return };
+            let [Some(a), Some(b), Some(c), Some(d)] = [row(0), row(1), row(2), row(3)] else {
+                unreachable!("tile {tile} lies in the frame")
+            };
             let rows = [a, b, c, d];
             for block in 0..B {
                 for i in 0..4 {
@@ -172,12 +174,12 @@ impl Gradients<'_> {
     #[inline(always)]
     fn registers<const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
-        let Some(points) = points.registers::<B>() else { return };
+        let Some(points) = points.registers::<B>() else { unreachable!("memory for pixels of {B} registers") };
         let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
         for (place, tile) in tiles.enumerate().take(TILES) {
             let at = tiling.source(tile) / tiling.channels;
             let (Some([a, b]), Some([c, d])) = (pixels[at..].first_chunk(), pixels[at + row..].first_chunk()) else {
-                return;
+                unreachable!("tile {tile} lies in the frame")
             };
             for block in 0..B {
                 let rows = spread_gradient([Lanes(a[block]), Lanes(b[block])], [Lanes(c[block]), Lanes(d[block])]);
