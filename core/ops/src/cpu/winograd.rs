@@ -20,6 +20,7 @@ mod points;
 mod products;
 mod weights;
 
+pub use points::Points;
 pub use weights::{gradient, transform, transformed};
 
 use super::{
@@ -31,7 +32,7 @@ use super::{
 };
 use crate::shape::ConvShape;
 use outputs::Finish;
-use points::{Gradients, Inputs, Points};
+use points::{Gradients, Inputs};
 use products::{AddProducts, Multiply};
 use std::ops::Range;
 

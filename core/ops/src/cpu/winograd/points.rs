@@ -63,6 +63,28 @@ impl Tiling {
     }
 }
 
+/// A transform of tiles.
+trait Transform: Sized {
+    /// Of pixels of `B` registers: constants, so that most places need no check.
+    fn registers<const B: usize>(self);
+
+    /// Of pixels of any number of channels.
+    fn any(self);
+
+    /// Of pixels of so many channels.
+    #[inline(always)]
+    fn transform(self, channels: usize) {
+        match channels {
+            8 => self.registers::<1>(),
+            16 => self.registers::<2>(),
+            32 => self.registers::<4>(),
+            64 => self.registers::<8>(),
+            128 => self.registers::<16>(),
+            _ => self.any(),
+        }
+    }
+}
+
 /// `B^T d B` of some tiles.
 pub struct Inputs<'a> {
     pub tiling: &'a Tiling,
@@ -78,19 +100,12 @@ impl Kernel for Inputs<'_> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        match self.tiling.channels {
-            8 => self.registers::<1>(),
-            16 => self.registers::<2>(),
-            32 => self.registers::<4>(),
-            64 => self.registers::<8>(),
-            128 => self.registers::<16>(),
-            _ => self.any(),
-        }
+        let channels = self.tiling.channels;
+        self.transform(channels);
     }
 }
 
-impl Inputs<'_> {
-    /// With pixels of `B` registers: constants, so that most places need no check.
+impl Transform for Inputs<'_> {
     #[inline(always)]
     fn registers<const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
@@ -106,12 +121,12 @@ impl Inputs<'_> {
             for block in 0..B {
                 for i in 0..4 {
                     let (first, second) = (rows[ROWS[i].0], rows[ROWS[i].1]);
-                    let mut d = [Lanes::ZERO; 4];
+                    let mut pair = [[Lanes::ZERO; 4]; 2];
                     for j in 0..4 {
-                        let (first, second) = (Lanes(first[j][block]), Lanes(second[j][block]));
-                        d[j] = if i == 1 { first.plus(second) } else { first.minus(second) };
+                        pair[0][j] = Lanes(first[j][block]);
+                        pair[1][j] = Lanes(second[j][block]);
                     }
-                    let row = row_of_points(d);
+                    let row = row_of_points(i, pair);
                     for j in 0..4 {
                         points[4 * i + j][place][block] = row[j].0;
                     }
@@ -129,20 +144,20 @@ impl Inputs<'_> {
                 for (i, (first, second)) in ROWS.into_iter().enumerate() {
                     let first = tiling.pixels::<4>(frame, source + channel + first * tiling.row, count);
                     let second = tiling.pixels::<4>(frame, source + channel + second * tiling.row, count);
-                    let mut d = first;
-                    for j in 0..4 {
-                        d[j] = if i == 1 { first[j].plus(second[j]) } else { first[j].minus(second[j]) };
-                    }
-                    points.put(4 * i, place + channel, count, row_of_points(d));
+                    points.put(4 * i, place + channel, count, row_of_points(i, [first, second]));
                 }
             });
         }
     }
 }
 
-/// A row of `B^T d B`, given that of `B^T d`.
+/// Row `i` of `B^T d B`, given the two rows of `d` in it.
 #[inline(always)]
-fn row_of_points(d: [Lanes; 4]) -> [Lanes; 4] {
+fn row_of_points(i: usize, [first, second]: [[Lanes; 4]; 2]) -> [Lanes; 4] {
+    let mut d = [Lanes::ZERO; 4];
+    for j in 0..4 {
+        d[j] = if i == 1 { first[j].plus(second[j]) } else { first[j].minus(second[j]) };
+    }
     [d[0].minus(d[2]), d[1].plus(d[2]), d[2].minus(d[1]), d[1].minus(d[3])]
 }
 
@@ -158,19 +173,12 @@ impl Kernel for Gradients<'_> {
     type Output = ();
     #[inline(always)]
     fn run<const FMA: bool>(self) {
-        match self.tiling.channels {
-            8 => self.registers::<1>(),
-            16 => self.registers::<2>(),
-            32 => self.registers::<4>(),
-            64 => self.registers::<8>(),
-            128 => self.registers::<16>(),
-            _ => self.any(),
-        }
+        let channels = self.tiling.channels;
+        self.transform(channels);
     }
 }
 
-impl Gradients<'_> {
-    /// As [`Inputs::registers`].
+impl Transform for Gradients<'_> {
     #[inline(always)]
     fn registers<const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
