@@ -4,7 +4,7 @@ use super::{
     buffer::Buffer,
     image::{Image, STRIP, Scaling, Source},
     norm::add,
-    simd::{Kernel, Lanes, dispatch, each_block},
+    simd::{Isa, Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
     OpError,
@@ -57,7 +57,7 @@ struct AddTerm<'a> {
 impl Kernel for AddTerm<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { total, source, channels, fresh } = self;
         if source.pending.is_none() {
             return if fresh { total.copy_from_slice(source.values) } else { add(total, source.values) };
@@ -67,7 +67,7 @@ impl Kernel for AddTerm<'_> {
             each_block!(channels, |first, count| {
                 let scaling = source.channels(first, count);
                 for (total, values) in total.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
-                    let mut value = Scaling::apply::<FMA>(scaling, Lanes::load_some(values, first, count));
+                    let mut value = Scaling::apply::<I>(scaling, Lanes::load_some(values, first, count));
                     if !fresh {
                         value = value.plus(Lanes::load_some(total, first, count));
                     }

@@ -92,6 +92,11 @@ impl Correlation {
         }
     }
 
+    /// From the first input of an output to that of its neighbour in a row.
+    pub fn distance(&self) -> usize {
+        if self.columns > 1 { self.sources[1] - self.sources[0] } else { 0 }
+    }
+
     /// Runs in a row and the distance of neighbouring outputs in pixels of `channels`, if the runs of a row are
     /// neighbours too. Outputs in a row are at equal distances.
     pub fn regular(&self, channels: usize) -> Option<(usize, usize)> {

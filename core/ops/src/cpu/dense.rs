@@ -7,7 +7,7 @@
 use super::{
     correlation::{Correlation, Store},
     packed::{Eight, Layout, Packed, Panel},
-    simd::{Kernel, LANES, Lanes},
+    simd::{Isa, Kernel, LANES, Lanes, Row},
 };
 
 /// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
@@ -23,21 +23,44 @@ pub struct Correlate<'a, S> {
 
 impl<S: Store> Kernel for Correlate<'_, S> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { plan, weights, frame, mut store } = self;
+        let distance = plan.distance();
         for panel in weights.layout.panels() {
             let rows = weights.rows(&panel);
             match panel.vectors {
-                1 => blocks::<FMA, 1, 8>(plan, &panel, rows, frame, &mut store),
-                _ => blocks::<FMA, 2, 6>(plan, &panel, rows, frame, &mut store),
+                1 => apart!(distance, blocks::<I, 1, 8 or 8>(plan, &panel, rows, frame, &mut store)),
+                _ if I::WIDE && plan.columns.is_multiple_of(16) => {
+                    apart!(distance, blocks::<I, 2, 16 or 8>(plan, &panel, rows, frame, &mut store));
+                }
+                _ if I::WIDE => apart!(distance, blocks::<I, 2, 8 or 8>(plan, &panel, rows, frame, &mut store)),
+                _ => apart!(distance, blocks::<I, 2, 6 or 6>(plan, &panel, rows, frame, &mut store)),
             }
         }
     }
 }
 
+/// Calls `$work::<instructions, V, P, D>`, where the inputs of neighbouring outputs are `$distance` numbers apart: with `$p`
+/// outputs at once and that number as a constant `D` if it is a usual one; otherwise with `$q` outputs and 0.
+macro_rules! apart {
+    ($distance:expr, $work:ident::<$isa:ty, $v:literal, $p:literal or $q:literal>$arguments:tt) => {
+        match $distance {
+            3 => $work::<$isa, $v, $p, 3>$arguments,
+            8 => $work::<$isa, $v, $p, 8>$arguments,
+            16 => $work::<$isa, $v, $p, 16>$arguments,
+            32 => $work::<$isa, $v, $p, 32>$arguments,
+            64 => $work::<$isa, $v, $p, 64>$arguments,
+            128 => $work::<$isa, $v, $p, 128>$arguments,
+            _ => $work::<$isa, $v, $q, 0>$arguments,
+        }
+    };
+}
+pub(super) use apart;
+
 #[inline(always)]
-fn blocks<const FMA: bool, const V: usize, const P: usize>(
+fn blocks<I: Isa, const V: usize, const P: usize, const D: usize>(
     plan: &Correlation,
     panel: &Panel,
     rows: &[Eight],
@@ -48,28 +71,32 @@ fn blocks<const FMA: bool, const V: usize, const P: usize>(
     let (sources, last_sources) = plan.sources.as_chunks::<P>();
     let (targets, last_targets) = plan.targets.as_chunks::<P>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<FMA, V, P>(runs, run, rows, frame, sources), store);
+        put(panel, targets, accumulate::<I, V, P, D>(runs, run, rows, frame, sources), store);
     }
     let (sources, last_sources) = last_sources.as_chunks::<4>();
     let (targets, last_targets) = last_targets.as_chunks::<4>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<FMA, V, 4>(runs, run, rows, frame, sources), store);
+        put(panel, targets, accumulate::<I, V, 4, 0>(runs, run, rows, frame, sources), store);
     }
     for (&source, &target) in last_sources.iter().zip(last_targets) {
-        put(panel, &[target], accumulate::<FMA, V, 1>(runs, run, rows, frame, &[source]), store);
+        put(panel, &[target], accumulate::<I, V, 1, 0>(runs, run, rows, frame, &[source]), store);
     }
 }
 
-/// Sums of `P` outputs: `sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each.
+/// Sums of `P` outputs: `sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each. Sources are at least
+/// `D` numbers apart; where they are no farther, one address serves them all.
 #[inline(always)]
-pub fn accumulate<const FMA: bool, const V: usize, const P: usize>(
+pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
     runs: &[usize],
     run: usize,
     rows: &[[Eight; V]],
     frame: &[f32],
     sources: &[usize; P],
-) -> [[Lanes; V]; P] {
-    let mut totals = [[Lanes::ZERO; V]; P];
+) -> [[Eight; V]; P] {
+    if D > 0 && sources[P - 1] - sources[0] == (P - 1) * D {
+        return evenly::<I, V, P, D>(runs, run, rows, frame, sources[0]);
+    }
+    let mut totals = [Row::ZERO; P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
         let mut inputs = [&frame[..0]; P];
         for p in 0..P {
@@ -77,21 +104,49 @@ pub fn accumulate<const FMA: bool, const V: usize, const P: usize>(
         }
         for k in 0..weights.len() {
             for p in 0..P {
-                let input = Lanes::splat(inputs[p][k]);
-                for v in 0..V {
-                    totals[p][v] = totals[p][v].plus_product::<FMA>(input, Lanes(weights[k][v]));
-                }
+                totals[p] = totals[p].plus_scaled::<I>(inputs[p][k], &weights[k]);
             }
         }
     }
-    totals
+    in_memory(totals)
+}
+
+/// The same, of sources that are exactly `D` numbers apart.
+#[inline(always)]
+fn evenly<I: Isa, const V: usize, const P: usize, const D: usize>(
+    runs: &[usize],
+    run: usize,
+    rows: &[[Eight; V]],
+    frame: &[f32],
+    source: usize,
+) -> [[Eight; V]; P] {
+    let mut totals = [Row::ZERO; P];
+    for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
+        let inputs = &frame[source + run..][..(P - 1) * D + weights.len()];
+        for (inputs, weights) in inputs.windows((P - 1) * D + 1).zip(weights) {
+            for p in 0..P {
+                totals[p] = totals[p].plus_scaled::<I>(inputs[p * D], weights);
+            }
+        }
+    }
+    in_memory(totals)
+}
+
+/// A copy, made once the sums are complete: were they themselves taken apart later, they would be stored in every turn.
+#[inline(always)]
+fn in_memory<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[Eight; V]; P] {
+    let mut copy = [[[0.0; LANES]; V]; P];
+    for p in 0..P {
+        copy[p] = totals[p].0;
+    }
+    copy
 }
 
 #[inline(always)]
 fn put<const V: usize, const P: usize>(
     panel: &Panel,
     targets: &[usize; P],
-    totals: [[Lanes; V]; P],
+    totals: [[Eight; V]; P],
     store: &mut impl Store,
 ) {
     for p in 0..P {
@@ -99,9 +154,9 @@ fn put<const V: usize, const P: usize>(
             // The constant makes loads and stores of whole registers.
             let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
             if left >= LANES {
-                store.store(targets[p], channel, totals[p][v], LANES);
+                store.store(targets[p], channel, Lanes(totals[p][v]), LANES);
             } else {
-                store.store(targets[p], channel, totals[p][v], left);
+                store.store(targets[p], channel, Lanes(totals[p][v]), left);
             }
         }
     }
@@ -119,8 +174,9 @@ pub struct WeightGradient<'a> {
 
 impl Kernel for WeightGradient<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { plan, layout, frame, dz, dz_pixels, total } = self;
         let pixels = (STRIP / (plan.run / 3 + layout.columns)).max(16);
         for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
@@ -128,8 +184,9 @@ impl Kernel for WeightGradient<'_> {
             for panel in layout.panels() {
                 let total = &mut total[panel.start..][..layout.rows * panel.vectors];
                 match panel.vectors {
-                    1 => add_gradient::<FMA, 1, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
-                    _ => add_gradient::<FMA, 2, 6>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    1 => add_gradient::<I, 1, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    _ if I::WIDE => add_gradient::<I, 2, 16>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    _ => add_gradient::<I, 2, 6>(strip.clone(), &plan.runs, plan.run, panel.first, total),
                 }
             }
         }
@@ -139,7 +196,7 @@ impl Kernel for WeightGradient<'_> {
 /// Adds the part of some pixels, given as the frame and the gradient of the output from there on, to the gradient of the
 /// weights of `V` registers of outputs from `first` on, in blocks of `K` rows.
 #[inline(always)]
-pub fn add_gradient<'a, const FMA: bool, const V: usize, const K: usize>(
+pub fn add_gradient<'a, I: Isa, const V: usize, const K: usize>(
     pixels: impl Iterator<Item = (&'a [f32], &'a [f32])> + Clone,
     runs: &[usize],
     run: usize,
@@ -151,51 +208,45 @@ pub fn add_gradient<'a, const FMA: bool, const V: usize, const K: usize>(
         let mut at = run;
         let (blocks, rest) = total.as_chunks_mut::<K>();
         for rows in blocks {
-            add_products::<FMA, V, K>(pixels.clone(), at, first, rows);
+            add_products::<I, V, K>(pixels.clone(), at, first, rows);
             at += K;
         }
         let (fours, rest) = rest.as_chunks_mut::<4>();
         for rows in fours {
-            add_products::<FMA, V, 4>(pixels.clone(), at, first, rows);
+            add_products::<I, V, 4>(pixels.clone(), at, first, rows);
             at += 4;
         }
         let (twos, rest) = rest.as_chunks_mut::<2>();
         for rows in twos {
-            add_products::<FMA, V, 2>(pixels.clone(), at, first, rows);
+            add_products::<I, V, 2>(pixels.clone(), at, first, rows);
             at += 2;
         }
         for row in rest.as_chunks_mut::<1>().0 {
-            add_products::<FMA, V, 1>(pixels.clone(), at, first, row);
+            add_products::<I, V, 1>(pixels.clone(), at, first, row);
         }
     }
 }
 
 /// One block of rows.
 #[inline(always)]
-fn add_products<'a, const FMA: bool, const V: usize, const K: usize>(
+fn add_products<'a, I: Isa, const V: usize, const K: usize>(
     pixels: impl Iterator<Item = (&'a [f32], &'a [f32])>,
     at: usize,
     first: usize,
     rows: &mut [[Eight; V]; K],
 ) {
-    let mut totals = [[Lanes::ZERO; V]; K];
+    let mut totals = [Row::ZERO; K];
     for k in 0..K {
-        for v in 0..V {
-            totals[k][v] = Lanes(rows[k][v]);
-        }
+        totals[k] = Row(rows[k]);
     }
     for (inputs, gradients) in pixels {
         let inputs = &inputs[at..at + K];
-        let gradients = &gradients[first..first + V * LANES];
+        let Some(gradients) = gradients[first..].as_chunks().0.first_chunk() else { unreachable!("whole registers") };
         for k in 0..K {
-            for v in 0..V {
-                totals[k][v] = totals[k][v].plus_scaled::<FMA>(inputs[k], Lanes::load(gradients, v * LANES));
-            }
+            totals[k] = totals[k].plus_scaled::<I>(inputs[k], gradients);
         }
     }
     for k in 0..K {
-        for v in 0..V {
-            rows[k][v] = totals[k][v].0;
-        }
+        rows[k] = totals[k].0;
     }
 }

@@ -7,7 +7,7 @@
 use super::{
     correlation::{Correlation, Store},
     packed::{Eight, Packed},
-    simd::{Kernel, LANES, Lanes},
+    simd::{Isa, Kernel, LANES, Lanes},
 };
 
 /// Computes all outputs of a correlation and stores them.
@@ -21,18 +21,18 @@ pub struct Correlate<'a, S> {
 impl<S: Store> Kernel for Correlate<'_, S> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { plan, weights, frame, mut store } = self;
         let Some(panel) = weights.layout.panels().next() else { return };
         let work = Work { plan, taps: weights.rows(&panel), frame: frame.as_chunks().0, count: panel.count };
         match plan.regular(LANES) {
-            Some((1, 1)) => work.rows::<FMA, 1, 1>(&mut store),
-            Some((2, 1)) => work.rows::<FMA, 2, 1>(&mut store),
-            Some((3, 1)) => work.rows::<FMA, 3, 1>(&mut store),
-            Some((5, 1)) => work.rows::<FMA, 5, 1>(&mut store),
-            Some((3, 2)) => work.rows::<FMA, 3, 2>(&mut store),
-            Some((5, 2)) => work.rows::<FMA, 5, 2>(&mut store),
-            _ => work.pixels::<FMA>(&mut store),
+            Some((1, 1)) => work.rows::<I, 1, 1>(&mut store),
+            Some((2, 1)) => work.rows::<I, 2, 1>(&mut store),
+            Some((3, 1)) => work.rows::<I, 3, 1>(&mut store),
+            Some((5, 1)) => work.rows::<I, 5, 1>(&mut store),
+            Some((3, 2)) => work.rows::<I, 3, 2>(&mut store),
+            Some((5, 2)) => work.rows::<I, 5, 2>(&mut store),
+            _ => work.pixels::<I>(&mut store),
         }
     }
 }
@@ -48,26 +48,29 @@ struct Work<'a> {
 impl Work<'_> {
     /// With `K` taps a row and `S` pixels from one output to the next.
     #[inline(always)]
-    fn rows<const FMA: bool, const K: usize, const S: usize>(&self, store: &mut impl Store) {
+    fn rows<I: Isa, const K: usize, const S: usize>(&self, store: &mut impl Store) {
         let columns = self.plan.columns;
         for (sources, targets) in self.plan.sources.chunks(columns).zip(self.plan.targets.chunks(columns)) {
             let (eights, last) = targets.as_chunks::<8>();
-            for (sources, targets) in sources.chunks(8).zip(eights) {
-                self.block::<FMA, K, S, 8>(sources[0], targets, store);
+            let mut first = 0;
+            for targets in eights {
+                self.block::<I, K, S, 8>(sources[first], targets, store);
+                first += 8;
             }
             let (fours, ones) = last.as_chunks::<4>();
-            let sources = &sources[8 * eights.len()..];
-            for (sources, targets) in sources.chunks(4).zip(fours) {
-                self.block::<FMA, K, S, 4>(sources[0], targets, store);
+            for targets in fours {
+                self.block::<I, K, S, 4>(sources[first], targets, store);
+                first += 4;
             }
-            for (&source, &target) in sources[4 * fours.len()..].iter().zip(ones) {
-                self.block::<FMA, K, S, 1>(source, &[target], store);
+            for &target in ones {
+                self.block::<I, K, S, 1>(sources[first], &[target], store);
+                first += 1;
             }
         }
     }
 
     #[inline(always)]
-    fn block<const FMA: bool, const K: usize, const S: usize, const P: usize>(
+    fn block<I: Isa, const K: usize, const S: usize, const P: usize>(
         &self,
         source: usize,
         targets: &[usize; P],
@@ -78,7 +81,7 @@ impl Work<'_> {
             let inputs = &self.frame[(source + runs[0]) / LANES..][..(P - 1) * S + K];
             for p in 0..P {
                 for k in 0..K {
-                    totals[p] = totals[p].plus_product::<FMA>(Lanes(inputs[p * S + k]), Lanes(taps[k]));
+                    totals[p] = totals[p].plus_product::<I>(Lanes(inputs[p * S + k]), Lanes(taps[k]));
                 }
             }
         }
@@ -99,11 +102,11 @@ impl Work<'_> {
 
     /// With any taps.
     #[inline(always)]
-    fn pixels<const FMA: bool>(&self, store: &mut impl Store) {
+    fn pixels<I: Isa>(&self, store: &mut impl Store) {
         for (&source, &target) in self.plan.sources.iter().zip(&self.plan.targets) {
             let mut total = Lanes::ZERO;
             for (&run, &weights) in self.plan.runs.iter().zip(self.taps) {
-                total = total.plus_product::<FMA>(Lanes(self.frame[(source + run) / LANES]), Lanes(weights));
+                total = total.plus_product::<I>(Lanes(self.frame[(source + run) / LANES]), Lanes(weights));
             }
             self.put(&[target], [total], store);
         }
@@ -122,15 +125,15 @@ pub struct WeightGradient<'a> {
 impl Kernel for WeightGradient<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { plan, frame, dz, dz_pixels, total } = self;
         let image = Gradient { plan, frame: frame.as_chunks().0, dz: dz.as_chunks().0, dz_pixels };
         match plan.regular(LANES) {
-            Some((3, 1)) => image.rows::<FMA, 3, 1>(total),
-            Some((5, 1)) => image.rows::<FMA, 5, 1>(total),
-            Some((3, 2)) => image.rows::<FMA, 3, 2>(total),
-            Some((5, 2)) => image.rows::<FMA, 5, 2>(total),
-            _ => image.pixels::<FMA>(total),
+            Some((3, 1)) => image.rows::<I, 3, 1>(total),
+            Some((5, 1)) => image.rows::<I, 5, 1>(total),
+            Some((3, 2)) => image.rows::<I, 3, 2>(total),
+            Some((5, 2)) => image.rows::<I, 5, 2>(total),
+            _ => image.pixels::<I>(total),
         }
     }
 }
@@ -146,7 +149,7 @@ struct Gradient<'a> {
 impl Gradient<'_> {
     /// With `K` taps a row and `S` pixels from one output to the next.
     #[inline(always)]
-    fn rows<const FMA: bool, const K: usize, const S: usize>(&self, total: &mut [Eight]) {
+    fn rows<I: Isa, const K: usize, const S: usize>(&self, total: &mut [Eight]) {
         let columns = self.plan.columns;
         for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(total.as_chunks_mut::<K>().0) {
             // Two sums for each tap, so that a sum need not wait for the one before it.
@@ -157,14 +160,14 @@ impl Gradient<'_> {
                 let (pairs, last) = gradients.as_chunks::<2>();
                 for (inputs, pair) in inputs.windows(S + K).step_by(2 * S).zip(pairs) {
                     for k in 0..K {
-                        sums[0][k] = sums[0][k].plus_product::<FMA>(Lanes(inputs[k]), Lanes(pair[0]));
-                        sums[1][k] = sums[1][k].plus_product::<FMA>(Lanes(inputs[S + k]), Lanes(pair[1]));
+                        sums[0][k] = sums[0][k].plus_product::<I>(Lanes(inputs[k]), Lanes(pair[0]));
+                        sums[1][k] = sums[1][k].plus_product::<I>(Lanes(inputs[S + k]), Lanes(pair[1]));
                     }
                 }
                 if let [last] = last {
                     let inputs = &inputs[(columns - 1) * S..][..K];
                     for k in 0..K {
-                        sums[0][k] = sums[0][k].plus_product::<FMA>(Lanes(inputs[k]), Lanes(*last));
+                        sums[0][k] = sums[0][k].plus_product::<I>(Lanes(inputs[k]), Lanes(*last));
                     }
                 }
             }
@@ -176,12 +179,12 @@ impl Gradient<'_> {
 
     /// With any taps.
     #[inline(always)]
-    fn pixels<const FMA: bool>(&self, total: &mut [Eight]) {
+    fn pixels<I: Isa>(&self, total: &mut [Eight]) {
         for (&run, tap) in self.plan.runs.iter().zip(total) {
             let mut sum = Lanes(*tap);
             for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {
                 let (input, gradient) = (self.frame[(source + run) / LANES], self.dz[pixel / LANES]);
-                sum = sum.plus_product::<FMA>(Lanes(input), Lanes(gradient));
+                sum = sum.plus_product::<I>(Lanes(input), Lanes(gradient));
             }
             *tap = sum.0;
         }

@@ -5,7 +5,7 @@ use super::{
     contiguous,
     norm::{add, group},
     relu::rectified,
-    simd::{Kernel, Lanes, dispatch, each_block},
+    simd::{Isa, Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
     OpError, Tensor4,
@@ -174,9 +174,9 @@ pub struct Scaling {
 impl Scaling {
     /// Normalises the channels of a pixel, if that is to be done.
     #[inline(always)]
-    pub fn apply<const FMA: bool>(this: Option<Self>, values: Lanes) -> Lanes {
+    pub fn apply<I: Isa>(this: Option<Self>, values: Lanes) -> Lanes {
         match this {
-            Some(Self { mean, factors, shift }) => shift.plus_product::<FMA>(values.minus(mean), factors),
+            Some(Self { mean, factors, shift }) => shift.plus_product::<I>(values.minus(mean), factors),
             None => values,
         }
     }
@@ -193,14 +193,14 @@ struct Write<'a> {
 impl Kernel for Write<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { out, source, channels, rectify } = self;
         let numbers = STRIP.div_ceil(channels) * channels;
         for (out, values) in out.chunks_mut(numbers).zip(source.values.chunks(numbers)) {
             each_block!(channels, |first, count| {
                 let scaling = source.channels(first, count);
                 for (out, values) in out.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
-                    let value = Scaling::apply::<FMA>(scaling, Lanes::load_some(values, first, count));
+                    let value = Scaling::apply::<I>(scaling, Lanes::load_some(values, first, count));
                     let value = if rectify { value.map(rectified) } else { value };
                     value.store_some(out, first, count);
                 }

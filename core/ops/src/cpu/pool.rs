@@ -10,7 +10,7 @@ use super::{
     buffer::Buffer,
     image::Image,
     norm::group,
-    simd::{Kernel, Lanes, dispatch, each_block},
+    simd::{Isa, Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
     OpError, PoolKind, PoolSpec,
@@ -132,7 +132,7 @@ impl Pool {
 
     /// Gathers at every place of the images of one side.
     #[inline(always)]
-    fn gather<const FMA: bool>(&self, here: &Side, there: &Side, images: usize, gather: &mut impl Gather) {
+    fn gather<I: Isa>(&self, here: &Side, there: &Side, images: usize, gather: &mut impl Gather) {
         for image in 0..images {
             let mut pixel = 0;
             for rows in &here.reach[0] {
@@ -140,7 +140,7 @@ impl Pool {
                     each_block!(self.channels, |first, count| {
                         let at = image * here.image + pixel * self.channels + first;
                         let base = image * there.image + first;
-                        gather.gather::<FMA>(Place { pool: self, at, base, width: there.width, rows, columns, count });
+                        gather.gather::<I>(Place { pool: self, at, base, width: there.width, rows, columns, count });
                     });
                     pixel += 1;
                 }
@@ -182,7 +182,7 @@ impl Place<'_> {
 
 /// What to do at a place.
 trait Gather {
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>);
+    fn gather<I: Isa>(&mut self, place: Place<'_>);
     /// Numbers of the side that is written.
     fn len(&self) -> usize;
 }
@@ -193,9 +193,9 @@ struct Forward<'a, G>(&'a Pool, G);
 impl<G: Gather> Kernel for Forward<'_, G> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(mut self) {
+    fn run<I: Isa>(mut self) {
         let images = self.1.len() / self.0.outputs.image;
-        self.0.gather::<FMA>(&self.0.outputs, &self.0.inputs, images, &mut self.1);
+        self.0.gather::<I>(&self.0.outputs, &self.0.inputs, images, &mut self.1);
     }
 }
 
@@ -205,8 +205,8 @@ struct Backward<'a, G>(&'a Pool, G);
 impl<G: Gather> Kernel for Backward<'_, G> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(mut self) {
+    fn run<I: Isa>(mut self) {
         let images = self.1.len() / self.0.inputs.image;
-        self.0.gather::<FMA>(&self.0.inputs, &self.0.outputs, images, &mut self.1);
+        self.0.gather::<I>(&self.0.inputs, &self.0.outputs, images, &mut self.1);
     }
 }

@@ -4,7 +4,7 @@ use super::{
     buffer::Buffer,
     image::Image,
     norm::group,
-    simd::{Kernel, Lanes, dispatch, each_block},
+    simd::{Isa, Kernel, Lanes, dispatch, each_block},
 };
 use crate::{
     OpError,
@@ -51,7 +51,7 @@ struct Passed<'a> {
 impl Kernel for Passed<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         each_block!(self.dx.len(), |first, count| {
             let load = |v: &[f32]| Lanes::load_some(v, first, count);
             let passed = load(self.dy).zip(load(self.y), |dy, y| if y <= 0.0 { 0.0 } else { dy });

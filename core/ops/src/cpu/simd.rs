@@ -108,14 +108,14 @@ impl Lanes {
         self.map(|a| -a)
     }
 
-    /// `self + a b`, rounded once with `FMA` and twice without.
+    /// `self + a b`, rounded once where that is an instruction and twice elsewhere.
     #[inline(always)]
-    pub fn plus_product<const FMA: bool>(self, a: Self, b: Self) -> Self {
+    pub fn plus_product<I: Isa>(self, a: Self, b: Self) -> Self {
         #[cfg(target_arch = "x86_64")]
-        if FMA {
+        if I::FUSED {
             return self.fused(a, b);
         }
-        each_lane!(|i| if FMA { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] })
+        each_lane!(|i| if I::FUSED { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] })
     }
 
     /// `self + a b` as one instruction.
@@ -131,19 +131,60 @@ impl Lanes {
             ptr::from_ref,
         };
         let mut sum = [0.0; LANES];
-        // SAFETY: the instruction requires FMA, and kernels run with `FMA` only after `dispatch` found it. Each pointer is
-        // that of an array of eight numbers, which is what is loaded from and stored to it; no alignment is required.
+        // SAFETY: the instruction requires FMA, and kernels run with `Fused` or `Wide` only after `dispatch` found it. Each
+        // pointer is that of an array of eight numbers, which is what is loaded from and stored to it; no alignment is
+        // required.
         unsafe {
             let load = |v: &[f32; LANES]| _mm256_loadu_ps(from_ref(v).cast());
             _mm256_storeu_ps(sum.as_mut_ptr(), _mm256_fmadd_ps(load(&a.0), load(&b.0), load(&self.0)));
         }
         Self(sum)
     }
+}
 
-    /// `self + a b` with the same `a` in each lane.
+/// The outputs of a row of a panel: `V` registers of eight numbers, or one of sixteen for two of them.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<const V: usize>(pub [[f32; LANES]; V]);
+
+impl<const V: usize> Row<V> {
+    /// Zeros.
+    pub const ZERO: Self = Self([[0.0; LANES]; V]);
+
+    /// `self + a b`.
     #[inline(always)]
-    pub fn plus_scaled<const FMA: bool>(self, a: f32, b: Self) -> Self {
-        each_lane!(|i| if FMA { a.mul_add(b.0[i], self.0[i]) } else { a * b.0[i] + self.0[i] })
+    pub fn plus_scaled<I: Isa>(self, a: f32, b: &[[f32; LANES]; V]) -> Self {
+        let mut sum = self;
+        #[cfg(target_arch = "x86_64")]
+        if I::WIDE
+            && V == 2
+            && let (Some(sum_of_two), Some(b)) = (sum.0.first_chunk_mut(), b.first_chunk())
+        {
+            add_scaled(sum_of_two, a, b);
+            return sum;
+        }
+        for v in 0..V {
+            sum.0[v] = Lanes(self.0[v]).plus_product::<I>(Lanes::splat(a), Lanes(b[v])).0;
+        }
+        sum
+    }
+}
+
+/// `sum += a b` as one instruction.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+#[expect(unsafe_code, reason = "the compiler cannot see that the instruction exists")]
+fn add_scaled(sum: &mut [[f32; LANES]; 2], a: f32, b: &[[f32; LANES]; 2]) {
+    use std::{
+        arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps},
+        ptr::{from_mut, from_ref},
+    };
+    // SAFETY: the instructions require AVX-512F, and kernels run with `Wide` only after `dispatch` found it. Each pointer
+    // is that of two arrays of eight numbers, sixteen in a row, which is what is loaded from and stored to it; no alignment
+    // is required.
+    unsafe {
+        let (a, b, old) =
+            (_mm512_set1_ps(a), _mm512_loadu_ps(from_ref(b).cast()), _mm512_loadu_ps(from_ref(sum).cast()));
+        _mm512_storeu_ps(from_mut(sum).cast(), _mm512_fmadd_ps(a, b, old));
     }
 }
 
@@ -175,47 +216,103 @@ macro_rules! each_block {
 }
 pub(super) use each_block;
 
-/// Work that is compiled twice: with fused multiply-add instructions and without.
+/// A set of instructions.
+pub trait Isa {
+    /// Whether [`f32::mul_add`] is one instruction. Where it is none, it is a slow function.
+    const FUSED: bool;
+    /// Whether registers hold sixteen numbers.
+    const WIDE: bool;
+}
+
+/// Those that every processor has.
+pub struct Portable;
+
+/// With fused multiply-add: AVX2 and FMA, or NEON.
+pub struct Fused;
+
+/// The same, and AVX-512.
+pub struct Wide;
+
+impl Isa for Portable {
+    const FUSED: bool = false;
+    const WIDE: bool = false;
+}
+
+impl Isa for Fused {
+    const FUSED: bool = true;
+    const WIDE: bool = false;
+}
+
+impl Isa for Wide {
+    const FUSED: bool = true;
+    const WIDE: bool = true;
+}
+
+/// Work that is compiled for each set of instructions, all of which give the same bits but the portable one, which rounds
+/// products.
 ///
 /// `run` and all that it calls must be `#[inline(always)]`, so that they are compiled for the instructions chosen.
 pub trait Kernel {
     /// What the work gives.
     type Output;
-    /// Does the work; `FMA` says whether [`f32::mul_add`] is one instruction. Without, it calls a slow function.
-    fn run<const FMA: bool>(self) -> Self::Output;
+    /// Whether it is worth compiling for registers of sixteen numbers: where it multiplies much more than it reads.
+    const WIDE: bool = false;
+    /// Does the work.
+    fn run<I: Isa>(self) -> Self::Output;
 }
 
 /// Runs the kernel with the best instructions that this processor has.
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(test)]
-    if PORTABLE.get() {
-        return kernel.run::<false>();
+    if LIMIT.get() == Some(Limit::Portable) {
+        return kernel.run::<Portable>();
     }
     #[cfg(target_arch = "x86_64")]
     {
+        #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+        fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
+            kernel.run::<Wide>()
+        }
         #[target_feature(enable = "avx2,fma")]
         fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
-            kernel.run::<true>()
+            kernel.run::<Fused>()
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+            #[cfg(not(test))]
+            let wide = K::WIDE;
+            #[cfg(test)]
+            let wide = K::WIDE && LIMIT.get().is_none();
+            if wide && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
+                #[expect(unsafe_code, reason = "the compiler cannot see the check")]
+                // SAFETY: calling `with_avx512` requires that the processor has all four, which was just checked.
+                return unsafe { with_avx512(kernel) };
+            }
             #[expect(unsafe_code, reason = "the compiler cannot see the check")]
             // SAFETY: calling `with_avx2` requires that the processor has AVX2 and FMA, which was just checked.
             return unsafe { with_avx2(kernel) };
         }
     }
-    if cfg!(target_arch = "aarch64") { kernel.run::<true>() } else { kernel.run::<false>() }
+    if cfg!(target_arch = "aarch64") { kernel.run::<Fused>() } else { kernel.run::<Portable>() }
+}
+
+/// The best instructions that a test may use.
+#[cfg(test)]
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Portable,
+    Fused,
 }
 
 #[cfg(test)]
 thread_local! {
-    static PORTABLE: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+    static LIMIT: std::cell::Cell<Option<Limit>> = const { std::cell::Cell::new(None) };
 }
 
-/// What `work` gives when its kernels run without fused multiply-add instructions.
+/// What `work` gives when its kernels run with no better instructions.
 #[cfg(test)]
-pub fn portably<R>(work: impl FnOnce() -> R) -> R {
-    PORTABLE.set(true);
+pub fn limited<R>(limit: Limit, work: impl FnOnce() -> R) -> R {
+    LIMIT.set(Some(limit));
     let result = work();
-    PORTABLE.set(false);
+    LIMIT.set(None);
     result
 }

@@ -8,7 +8,7 @@ use crate::cpu::{
     image::{Scaling, Source},
     packed::Packed,
     relu::rectified,
-    simd::{Kernel, LANES, Lanes, dispatch, each_block},
+    simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block},
     winograd::{self, Points, Scratch, Tiling},
 };
 
@@ -31,7 +31,7 @@ struct FillInput<'a> {
 impl Kernel for FillInput<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { conv, part, image, frame } = self;
         let (channels, first) = (conv.shape.c_in, part * conv.inputs);
         let whole = conv.parts == 1 && image.pending.is_none() && !conv.depthwise;
@@ -51,7 +51,7 @@ impl Kernel for FillInput<'_> {
             each_block!(conv.inputs.min(channels - first), |block, count| {
                 let scaling = image.channels(first + block, count);
                 for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
-                    let mut value = Scaling::apply::<FMA>(scaling, Lanes::load_some(pixel, first + block, count));
+                    let mut value = Scaling::apply::<I>(scaling, Lanes::load_some(pixel, first + block, count));
                     if conv.relu {
                         value = value.map(rectified);
                     }
@@ -74,7 +74,7 @@ struct FillGradient<'a> {
 impl Kernel for FillGradient<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { conv, part, upstream, frame } = self;
         let (channels, first, some) = (conv.shape.c_out, part * conv.outputs, conv.channels(part));
         let [rows, width] = conv.dz_frame.rows(conv.shape.out);
@@ -89,7 +89,7 @@ impl Kernel for FillGradient<'_> {
                     let terms = terms.of(channel, count);
                     for ((out, dy), z) in pixels.zip(z[row.clone()].chunks_exact(channels)) {
                         let [dy, z] = [Lanes::load_some(dy, channel, count), Lanes::load_some(z, channel, count)];
-                        terms.dz::<FMA>(dy, z).store_some(out, block, LANES);
+                        terms.dz::<I>(dy, z).store_some(out, block, LANES);
                     }
                 } else {
                     for (out, dy) in pixels {
@@ -282,11 +282,15 @@ fn add_weight_gradient(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ConvSpec, Window, cpu::simd::portably, shape::ConvShape};
+    use crate::{
+        ConvSpec, Window,
+        cpu::simd::{Limit, limited},
+        shape::ConvShape,
+    };
 
     /// Output, gradient of the input and gradient of the weights of one image.
     fn run(groups: usize, stride: usize, weight: (usize, usize, usize, usize)) -> [Vec<f32>; 3] {
-        let spec = ConvSpec { window: Window::same(3, stride, 1), groups };
+        let spec = ConvSpec { window: Window::same(weight.0, stride, 1), groups };
         let input = (1, 7, 9, groups * weight.2);
         let conv = Conv::new(ConvShape::new("conv2d", input, weight, spec).unwrap(), true);
         let wave = |len: usize| (0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>();
@@ -304,12 +308,27 @@ mod tests {
         [z, dx, total.to_vec()]
     }
 
+    /// Groups, stride and dimensions of the weights; the first two are computed in tiles.
+    const CASES: [(usize, usize, (usize, usize, usize, usize)); 6] = [
+        (1, 1, (3, 3, 12, 20)),
+        (1, 1, (3, 3, 16, 16)),
+        (1, 2, (3, 3, 12, 20)),
+        (1, 1, (1, 1, 16, 40)),
+        (3, 2, (3, 3, 4, 6)),
+        (12, 2, (3, 3, 1, 12)),
+    ];
+
+    #[test]
+    fn wide_registers_give_the_same_bits() {
+        for (groups, stride, weight) in CASES {
+            assert_eq!(limited(Limit::Fused, || run(groups, stride, weight)), run(groups, stride, weight));
+        }
+    }
+
     #[test]
     fn the_portable_code_agrees_with_fused_multiply_add() {
-        let tiled = [(1, 1, (3, 3, 12, 20)), (1, 1, (3, 3, 16, 16))];
-        let others = [(1, 2, (3, 3, 12, 20)), (3, 2, (3, 3, 4, 6)), (12, 2, (3, 3, 1, 12))];
-        for (groups, stride, weight) in tiled.into_iter().chain(others) {
-            let portable = portably(|| run(groups, stride, weight));
+        for (groups, stride, weight) in CASES {
+            let portable = limited(Limit::Portable, || run(groups, stride, weight));
             for (portable, fused) in portable.iter().zip(run(groups, stride, weight)) {
                 for (portable, fused) in portable.iter().zip(fused) {
                     assert!((portable - fused).abs() <= 1e-5 * (1.0 + fused.abs()), "{portable} {fused}");

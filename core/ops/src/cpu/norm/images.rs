@@ -2,7 +2,7 @@
 //!
 //! Sums are taken in single precision over strips of pixels that stay in the cache, and in double precision over strips.
 
-use crate::cpu::simd::{Kernel, LANES, Lanes, each_block};
+use crate::cpu::simd::{Isa, Kernel, LANES, Lanes, each_block};
 
 /// Numbers of a strip.
 const STRIP: usize = 4 * 1024;
@@ -45,7 +45,7 @@ pub struct Spread<'a> {
 impl Kernel for Spread<'_> {
     type Output = Vec<Moment>;
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> Vec<Moment> {
+    fn run<I: Isa>(self) -> Vec<Moment> {
         let Self { z, channels } = self;
         // Distances from the first pixel are about as small as those from the mean.
         let first = &z[..channels];
@@ -57,7 +57,7 @@ impl Kernel for Spread<'_> {
                 for pixel in strip.chunks_exact(channels) {
                     let distance = Lanes::load_some(pixel, at, count).zip(origin, |z, origin| z - origin);
                     sum = sum.plus(distance);
-                    squares = squares.plus_product::<FMA>(distance, distance);
+                    squares = squares.plus_product::<I>(distance, distance);
                 }
                 add_lanes(&mut sums[at..at + count], sum, squares);
             });
@@ -91,7 +91,7 @@ pub struct Products<'a> {
 impl Kernel for Products<'_> {
     type Output = Vec<[f64; 2]>;
     #[inline(always)]
-    fn run<const FMA: bool>(self) -> Vec<[f64; 2]> {
+    fn run<I: Isa>(self) -> Vec<[f64; 2]> {
         let channels = self.mean.len();
         let mut sums = vec![[0.0_f64; 2]; channels];
         let numbers = strip(channels) * channels;
@@ -103,7 +103,7 @@ impl Kernel for Products<'_> {
                     let dy = Lanes::load_some(dy, at, count);
                     let centred = Lanes::load_some(z, at, count).zip(mean, |z, mean| z - mean);
                     sum = sum.plus(dy);
-                    products = products.plus_product::<FMA>(dy, centred);
+                    products = products.plus_product::<I>(dy, centred);
                 }
                 add_lanes(&mut sums[at..at + count], sum, products);
             });
@@ -142,9 +142,9 @@ pub struct ChannelTerms {
 impl ChannelTerms {
     /// `dz` of one pixel.
     #[inline(always)]
-    pub fn dz<const FMA: bool>(&self, dy: Lanes, z: Lanes) -> Lanes {
-        let constant = self.constant.plus_product::<FMA>(z.minus(self.mean), self.z);
-        constant.plus_product::<FMA>(dy, self.dy)
+    pub fn dz<I: Isa>(&self, dy: Lanes, z: Lanes) -> Lanes {
+        let constant = self.constant.plus_product::<I>(z.minus(self.mean), self.z);
+        constant.plus_product::<I>(dy, self.dy)
     }
 }
 
@@ -160,7 +160,7 @@ pub struct AddGradient<'a> {
 impl Kernel for AddGradient<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { terms, dy, z, dx, fresh } = self;
         let channels = terms.mean.len();
         let numbers = strip(channels) * channels;
@@ -170,7 +170,7 @@ impl Kernel for AddGradient<'_> {
                 let pixels = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
                 for ((dy, z), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
                     let load = |v: &[f32]| Lanes::load_some(v, first, count);
-                    let more = terms.dz::<FMA>(load(dy), load(z));
+                    let more = terms.dz::<I>(load(dy), load(z));
                     let old = if fresh { Lanes::ZERO } else { load(dx) };
                     old.plus(more).store_some(dx, first, count);
                 }

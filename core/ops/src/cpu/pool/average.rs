@@ -1,7 +1,11 @@
 //! Averages: sums of whole runs of pixels, each multiplied by its share.
 
 use super::{Pool, Side};
-use crate::cpu::{buffer::Buffer, norm::add, simd::Kernel};
+use crate::cpu::{
+    buffer::Buffer,
+    norm::add,
+    simd::{Isa, Kernel},
+};
 
 /// `y = share * sum of x under the window`.
 pub struct Average<'a> {
@@ -13,7 +17,7 @@ pub struct Average<'a> {
 impl Kernel for Average<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { pool, x, y } = self;
         for (y, x) in y.chunks_exact_mut(pool.outputs.image).zip(x.chunks_exact(pool.inputs.image)) {
             y.fill(0.0);
@@ -36,7 +40,7 @@ pub struct AverageBack<'a> {
 impl Kernel for AverageBack<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { pool, dx, dy, fresh } = self;
         let mut parts = Buffer::stale(pool.outputs.image);
         for (dx, dy) in dx.chunks_exact_mut(pool.inputs.image).zip(dy.chunks_exact(pool.outputs.image)) {

@@ -1,7 +1,7 @@
 //! Maxima, at one place after the other, eight channels at a time.
 
 use super::{Gather, Place};
-use crate::cpu::simd::Lanes;
+use crate::cpu::simd::{Isa, Lanes};
 
 /// The maximum under a window, and its tap, as a float so that it fits into the same registers.
 pub struct Maximum<'a> {
@@ -12,7 +12,7 @@ pub struct Maximum<'a> {
 
 impl Gather for Maximum<'_> {
     #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+    fn gather<I: Isa>(&mut self, place: Place<'_>) {
         let mut best = Lanes::splat(f32::NEG_INFINITY);
         let mut winner = Lanes::splat(place.first_tap() as f32);
         for row in place.rows {
@@ -44,7 +44,7 @@ pub struct MaximumBack<'a> {
 
 impl Gather for MaximumBack<'_> {
     #[inline(always)]
-    fn gather<const FMA: bool>(&mut self, place: Place<'_>) {
+    fn gather<I: Isa>(&mut self, place: Place<'_>) {
         let mut total = if self.fresh { Lanes::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
         for row in place.rows {
             for column in place.columns {

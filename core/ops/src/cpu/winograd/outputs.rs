@@ -4,7 +4,7 @@ use super::{POINTS, TILES, Tiling};
 use crate::cpu::{
     correlation::Store,
     packed::{Eight, Panel},
-    simd::{Kernel, LANES, Lanes},
+    simd::{Isa, Kernel, LANES, Lanes},
 };
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ pub struct Finish<'a, S> {
 impl<S: Store> Kernel for Finish<'_, S> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         match self.panel.vectors {
             1 => self.all::<1>(),
             _ => self.all::<2>(),

@@ -6,7 +6,7 @@ use super::{POINTS, TILES, Tiling};
 use crate::cpu::{
     buffer::Buffer,
     packed::Eight,
-    simd::{Kernel, Lanes, each_block},
+    simd::{Isa, Kernel, Lanes, each_block},
 };
 use std::ops::Range;
 
@@ -99,7 +99,7 @@ const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
 impl Kernel for Inputs<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let channels = self.tiling.channels;
         self.transform(channels);
     }
@@ -172,7 +172,7 @@ pub struct Gradients<'a> {
 impl Kernel for Gradients<'_> {
     type Output = ();
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let channels = self.tiling.channels;
         self.transform(channels);
     }

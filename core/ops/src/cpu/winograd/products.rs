@@ -2,9 +2,9 @@
 
 use super::{TILES, points::Points};
 use crate::cpu::{
-    dense::{accumulate, add_gradient},
+    dense::{accumulate, add_gradient, apart},
     packed::{Eight, Layout},
-    simd::{Kernel, LANES},
+    simd::{Isa, Kernel},
 };
 
 /// Point by point, `products[tile, o] = sum over c of points[tile, c] rows[c, o]`.
@@ -19,54 +19,39 @@ pub struct Multiply<'a> {
 
 impl Kernel for Multiply<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         match self.vectors {
-            1 => self.all::<FMA, 1, 8>(),
-            _ => self.all::<FMA, 2, 6>(),
-        }
-    }
-}
-
-impl Multiply<'_> {
-    #[inline(always)]
-    fn all<const FMA: bool, const V: usize, const P: usize>(self) {
-        let (channels, tiles) = (self.points.channels, &self.points.tiles[..self.count]);
-        let rows = self.rows.as_chunks::<V>().0.chunks_exact(channels);
-        let products = self.products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
-        for (point, (rows, products)) in rows.zip(products).enumerate() {
-            let inputs = self.points.of(point);
-            let (blocks, last) = tiles.as_chunks::<P>();
-            let (fours, ones) = last.as_chunks::<4>();
-            let (outputs, last) = products[..self.count].as_chunks_mut::<P>();
-            for (tiles, products) in blocks.iter().zip(outputs) {
-                *products = multiply::<FMA, V, P>(inputs, rows, tiles);
-            }
-            let (outputs, last) = last.as_chunks_mut::<4>();
-            for (tiles, products) in fours.iter().zip(outputs) {
-                *products = multiply::<FMA, V, 4>(inputs, rows, tiles);
-            }
-            for (&tile, products) in ones.iter().zip(last) {
-                [*products] = multiply::<FMA, V, 1>(inputs, rows, &[tile]);
-            }
+            1 => apart!(self.points.channels, all::<I, 1, 8 or 8>(self)),
+            _ if I::WIDE => apart!(self.points.channels, all::<I, 2, 16 or 8>(self)),
+            _ => apart!(self.points.channels, all::<I, 2, 6 or 6>(self)),
         }
     }
 }
 
 #[inline(always)]
-fn multiply<const FMA: bool, const V: usize, const P: usize>(
-    inputs: &[f32],
-    rows: &[[Eight; V]],
-    tiles: &[usize; P],
-) -> [[Eight; V]; P] {
-    let totals = accumulate::<FMA, V, P>(&[0], rows.len(), rows, inputs, tiles);
-    let mut products = [[[0.0; LANES]; V]; P];
-    for p in 0..P {
-        for v in 0..V {
-            products[p][v] = totals[p][v].0;
+fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: Multiply<'_>) {
+    let Multiply { points, rows, count, products, .. } = work;
+    let (channels, tiles) = (points.channels, &points.tiles[..count]);
+    let rows = rows.as_chunks::<V>().0.chunks_exact(channels);
+    let products = products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
+    for (point, (rows, products)) in rows.zip(products).enumerate() {
+        let inputs = points.of(point);
+        let (blocks, last) = tiles.as_chunks::<P>();
+        let (fours, ones) = last.as_chunks::<4>();
+        let (outputs, last) = products[..count].as_chunks_mut::<P>();
+        for (tiles, products) in blocks.iter().zip(outputs) {
+            *products = accumulate::<I, V, P, D>(&[0], channels, rows, inputs, tiles);
+        }
+        let (outputs, last) = last.as_chunks_mut::<4>();
+        for (tiles, products) in fours.iter().zip(outputs) {
+            *products = accumulate::<I, V, 4, D>(&[0], channels, rows, inputs, tiles);
+        }
+        for (&tile, products) in ones.iter().zip(last) {
+            [*products] = accumulate::<I, V, 1, 0>(&[0], channels, rows, inputs, &[tile]);
         }
     }
-    products
 }
 
 /// Point by point, `total[c, o] += sum over tiles of x[tile, c] dz[tile, o]`.
@@ -81,8 +66,9 @@ pub struct AddProducts<'a> {
 
 impl Kernel for AddProducts<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
-    fn run<const FMA: bool>(self) {
+    fn run<I: Isa>(self) {
         let Self { x, dz, count, layout, total } = self;
         for panel in layout.panels() {
             let total = &mut total[panel.start..][..layout.rows * panel.vectors];
@@ -90,8 +76,9 @@ impl Kernel for AddProducts<'_> {
                 let tiles =
                     x.of(point).chunks_exact(x.channels).zip(dz.of(point).chunks_exact(dz.channels)).take(count);
                 match panel.vectors {
-                    1 => add_gradient::<FMA, 1, 8>(tiles, &[0], x.channels, panel.first, total),
-                    _ => add_gradient::<FMA, 2, 6>(tiles, &[0], x.channels, panel.first, total),
+                    1 => add_gradient::<I, 1, 8>(tiles, &[0], x.channels, panel.first, total),
+                    _ if I::WIDE => add_gradient::<I, 2, 16>(tiles, &[0], x.channels, panel.first, total),
+                    _ => add_gradient::<I, 2, 6>(tiles, &[0], x.channels, panel.first, total),
                 }
             }
         }
