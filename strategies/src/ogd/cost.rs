@@ -16,7 +16,7 @@ const ARCHS: usize = 32;
 pub struct Cost {
     /// Numbers in the projectors, or in the Gram matrices.
     pub numbers: f64,
-    /// Multiply-adds of computing the projectors from dense Gram matrices.
+    /// Multiply-adds of computing the projectors from Gram matrices: a Cholesky decomposition and a triangular inverse.
     pub refresh: f64,
     /// Multiply-adds of projecting the updates.
     pub project: f64,
@@ -25,15 +25,15 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The cost of these layers at most, that is while all projectors are dense.
+    /// The cost of these layers at most, that is while no projector is of low rank.
     pub fn of<'a>(layouts: impl Iterator<Item = &'a Layout>) -> Self {
         layouts.fold(Self::default(), |sum, layout| {
             let [blocks, d, outputs] = [layout.blocks, layout.inputs, layout.outputs].map(|n| n as f64);
             Self {
                 numbers: sum.numbers + blocks * d * d,
-                refresh: sum.refresh + blocks * d * d * d * 4.0 / 3.0,
-                project: sum.project + blocks * d * d * outputs,
-                record: sum.record + blocks * d * d,
+                refresh: sum.refresh + blocks * d * d * d / 3.0,
+                project: sum.project + 2.0 * blocks * d * d * outputs,
+                record: sum.record + blocks * d * d / 2.0,
             }
         })
     }

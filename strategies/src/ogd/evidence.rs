@@ -1,8 +1,12 @@
 //! What a projector knows of a layer's inputs.
 
 use super::layout::Layout;
-use super::spd::{Operand, product};
-use nas_ops::OpError;
+use super::linalg::add_gram;
+use super::options::Samples;
+use nas_ops::{Backend, OpError, Tensor4};
+
+/// Rows of a strip that is multiplied with itself while it is in the cache.
+const STRIP: usize = 256;
 
 /// Recorded patches of a layer, as themselves while they are fewer than their elements and as their Gram matrix from
 /// then on: whichever is smaller holds all that a projector depends on.
@@ -23,23 +27,43 @@ pub struct Evidence {
 pub enum Form {
     /// `R`: for each block its rows.
     Rows(Vec<Vec<f64>>),
-    /// `S = R^T R`, `[blocks, inputs, inputs]`.
+    /// The lower triangles of `S = R^T R`, `[blocks, inputs, inputs]`, and anything above them.
     Gram(Vec<f64>),
 }
 
 impl Evidence {
     /// Evidence from rows `[blocks, n, inputs]`.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub fn new(layout: &Layout, rows: &[f32]) -> Result<Self, OpError> {
+    pub fn new(layout: &Layout, rows: &[f32]) -> Self {
         let Layout { blocks, inputs, .. } = *layout;
         let size = rows.len() / blocks;
-        let rows = rows.chunks_exact(size).map(|block| block.iter().copied().map(f64::from).collect()).collect();
-        let count = (size / inputs) as f64;
-        let mut new = Self { blocks, inputs, count, form: Form::Rows(rows) };
-        new.settle()?;
-        Ok(new)
+        let form = if size < inputs * inputs {
+            Form::Rows(rows.chunks_exact(size).map(|block| block.iter().copied().map(f64::from).collect()).collect())
+        } else {
+            Form::Gram(gram(rows.chunks_exact(size), inputs))
+        };
+        Self { blocks, inputs, count: (size / inputs) as f64, form }
+    }
+
+    /// Evidence from an input `[n, h, w, c]` of a layer: of some images, at every `stride`-th output location.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn of_input<D: Backend>(
+        layout: &Layout,
+        x: &Tensor4<D>,
+        samples: Samples,
+        stride: usize,
+    ) -> Result<Option<Self>, OpError> {
+        let mut all: Option<Self> = None;
+        // Image by image, so that the patches, nine times as many numbers, stay in the cache.
+        for image in layout.images(x, samples)? {
+            let new = Self::new(layout, &layout.rows(&image, stride)?);
+            match &mut all {
+                Some(all) => all.add(new),
+                None => all = Some(new),
+            }
+        }
+        Ok(all)
     }
 
     /// `trace(S)`, the sum of all squared elements.
@@ -77,39 +101,44 @@ impl Evidence {
     }
 
     /// Adds the patches of `other`.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub fn add(&mut self, mut other: Self) -> Result<(), OpError> {
+    pub fn add(&mut self, mut other: Self) {
         self.count += other.count;
         if let (Form::Rows(mine), Form::Rows(others)) = (&mut self.form, &mut other.form) {
             mine.iter_mut().zip(others).for_each(|(mine, other)| mine.append(other));
-            return self.settle();
-        }
-        self.fold()?;
-        other.fold()?;
-        if let (Form::Gram(mine), Form::Gram(others)) = (&mut self.form, &other.form) {
-            mine.iter_mut().zip(others).for_each(|(mine, other)| *mine += other);
-        }
-        Ok(())
-    }
-
-    fn settle(&mut self) -> Result<(), OpError> {
-        match &self.form {
-            Form::Rows(rows) if rows.first().is_some_and(|block| block.len() >= self.inputs * self.inputs) => {
-                self.fold()
+            if mine.first().is_some_and(|block| block.len() >= self.inputs * self.inputs) {
+                self.fold();
             }
-            _ => Ok(()),
+            return;
+        }
+        self.fold();
+        let size = self.inputs * self.inputs;
+        let Form::Gram(mine) = &mut self.form else { return };
+        match other.form {
+            Form::Gram(others) => mine.iter_mut().zip(others).for_each(|(mine, other)| *mine += other),
+            Form::Rows(rows) => {
+                mine.chunks_exact_mut(size).zip(rows).for_each(|(mine, rows)| add_gram(mine, &rows, self.inputs));
+            }
         }
     }
 
     /// Replaces rows by their Gram matrices.
-    fn fold(&mut self) -> Result<(), OpError> {
+    fn fold(&mut self) {
         if let Form::Rows(rows) = &self.form {
-            let all = rows.concat();
-            let rows = Operand::new(&all, [self.blocks, all.len() / (self.blocks * self.inputs), self.inputs]);
-            self.form = Form::Gram(product(rows.t(), rows)?);
+            self.form = Form::Gram(gram(rows.iter().map(Vec::as_slice), self.inputs));
         }
-        Ok(())
     }
+}
+
+/// The Gram matrices of the rows of each block.
+fn gram<'a, T: Copy + Into<f64> + 'a>(blocks: impl ExactSizeIterator<Item = &'a [T]>, inputs: usize) -> Vec<f64> {
+    let mut gram = vec![0.0; blocks.len() * inputs * inputs];
+    let mut strip = Vec::with_capacity(STRIP * inputs);
+    for (gram, rows) in gram.chunks_exact_mut(inputs * inputs).zip(blocks) {
+        for rows in rows.chunks(STRIP * inputs) {
+            strip.clear();
+            strip.extend(rows.iter().map(|&x| x.into()));
+            add_gram(gram, &strip, inputs);
+        }
+    }
+    gram
 }

@@ -44,28 +44,35 @@ impl Layout {
         }
     }
 
-    /// The patches of an input `[n, h, w, c]` that the weights multiply, `[blocks, n h' w', inputs]`: of some images,
-    /// at every `stride`-th output location.
+    /// What the weights see of an input `[n, h, w, c]`, image by image: of some images, or their mean.
     ///
     /// # Errors
     /// A failing device.
-    pub fn rows<D: Backend>(&self, x: &Tensor4<D>, samples: Samples, stride: usize) -> Result<Vec<f32>, OpError> {
+    pub fn images<D: Backend>(&self, x: &Tensor4<D>, samples: Samples) -> Result<Vec<Tensor4<D>>, OpError> {
         let failed = OpError::device("ogd");
         let (n, h, w, c) = *x.shape();
-        let chosen = match samples {
-            Samples::First(most) if most < n => x.clone().try_slice((0..most, .., .., ..)).map_err(&failed)?,
-            _ => x.clone(),
-        };
         // What the weights see is behind the layer's own ReLU, and so the mean has to be taken there as well.
-        let mut seen = if self.relu { D::relu(&chosen, &mut NoneTape)? } else { chosen };
-        if samples == Samples::BatchMean {
-            let mean = seen.try_mean::<(usize, usize, usize), Axis<0>>();
-            seen = mean.and_then(|mean| mean.try_reshape_like(&(1, h, w, c))).map_err(&failed)?;
-        }
+        let seen = |x: Tensor4<D>| if self.relu { D::relu(&x, &mut NoneTape) } else { Ok(x) };
+        let count = match samples {
+            Samples::All => n,
+            Samples::First(most) => most.min(n),
+            Samples::BatchMean => {
+                let mean = seen(x.clone())?.try_mean::<(usize, usize, usize), Axis<0>>();
+                return Ok(vec![mean.and_then(|mean| mean.try_reshape_like(&(1, h, w, c))).map_err(&failed)?]);
+            }
+        };
+        (0..count).map(|i| seen(x.clone().try_slice((i..i + 1, .., .., ..)).map_err(&failed)?)).collect()
+    }
+
+    /// The patches of an image that the weights multiply, `[blocks, h' w', inputs]`, at every `stride`-th output location.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn rows<D: Backend>(&self, image: &Tensor4<D>, stride: usize) -> Result<Vec<f32>, OpError> {
         // Every so many locations of a convolution are those of one with so much more stride.
         let mut conv = self.conv;
         conv.window.stride = conv.window.stride.map(|s| s.saturating_mul(stride));
-        let mut rows = D::to_host(&D::patches(&seen, conv)?);
+        let mut rows = D::to_host(&D::patches(image, conv)?);
         if self.bias {
             rows = rows.chunks_exact(self.inputs - 1).flat_map(|row| row.iter().copied().chain([1.0])).collect();
         }

@@ -12,15 +12,16 @@
 mod cost;
 mod evidence;
 mod layout;
+mod linalg;
 mod options;
 mod projector;
 mod records;
 mod saved;
-mod spd;
 mod tally;
 #[cfg(test)]
 mod tests;
 
+use evidence::Evidence;
 use layout::Layout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
 use nas_core::optimizer::sum_of_squares;
@@ -30,6 +31,7 @@ use nas_core::state::State;
 use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::{Backend, OpError, Tensor4};
 use options::{Options, Order, Project, Settings};
+use rayon::prelude::*;
 use records::Record;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,11 +56,18 @@ struct Ogd<D: Backend> {
     notes: Vec<String>,
 }
 
-/// Where the two parameters of one layer are in a step.
-#[derive(Default, Clone, Copy)]
-struct Places {
-    weight: Option<usize>,
+/// A layer in a step, and where its parameters are.
+struct Layer {
+    key: Key,
+    layout: Layout,
+    weight: usize,
     bias: Option<usize>,
+}
+
+/// Squared norms before and after the projection, and what came of it unless it is the identity.
+struct Projected<D: Backend> {
+    squares: [f64; 2],
+    values: Option<Pair<D>>,
 }
 
 impl<D: Backend> Ogd<D> {
@@ -96,81 +105,103 @@ impl<D: Backend> Ogd<D> {
         }
     }
 
+    /// Takes in what went into the layers, each on a thread of its own.
     fn record(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
         let started = Instant::now();
-        let alpha = self.settings.alpha_at(step.number);
         let (samples, stride) = (self.settings.samples, self.settings.options.location_stride);
-        for seen in &step.inputs {
-            let Some(layout) = self.layouts.get(seen.layer).copied().flatten() else { continue };
-            let Some(path) = step.paths.get(seen.path) else { continue };
+        let seen = step.inputs.par_iter().map(|seen| match self.layouts.get(seen.layer).copied().flatten() {
+            Some(layout) => Evidence::of_input(&layout, &seen.input, samples, stride),
+            None => Ok(None),
+        });
+        let alpha = self.settings.alpha_at(step.number);
+        for (seen, evidence) in step.inputs.iter().zip(seen.collect::<Result<Vec<_>, _>>()?) {
+            let (Some(evidence), Some(path)) = (evidence, step.paths.get(seen.path)) else { continue };
             let set = SharingStrategy::<D>::bind(self, &path.arch, seen.layer);
-            let evidence = evidence::Evidence::new(&layout, &layout.rows(&seen.input, samples, stride)?)?;
-            let record = self.records.entry((set, seen.layer)).or_default();
-            record.observe(evidence, alpha, &self.settings)?;
+            self.records.entry((set, seen.layer)).or_default().observe(evidence, alpha, &self.settings);
         }
         self.tally.seconds[0] += started.elapsed().as_secs_f64();
         Ok(())
     }
 
     fn project(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
-        let alpha = self.settings.alpha_at(step.number);
-        let mut layers: BTreeMap<Key, Places> = BTreeMap::new();
-        for (place, param) in step.params.iter().enumerate() {
-            let places = layers.entry((param.set, param.layer)).or_default();
-            match param.role {
-                Role::Weight => places.weight = Some(place),
-                Role::Bias => places.bias = Some(place),
-                Role::Scale | Role::Shift => {}
-            }
-        }
+        let layers = self.layers(step);
+        self.refresh(&layers, step.number)?;
+        let started = Instant::now();
+        let projected = layers.par_iter().map(|layer| self.projected(layer, step)).collect::<Result<Vec<_>, _>>()?;
         let (mut before, mut after) = (0.0, 0.0);
-        for (key, places) in layers {
-            let Some(layout) = self.layouts.get(key.1).copied().flatten() else { continue };
-            let Some(weight) = places.weight else { continue };
-            let bias = places.bias.filter(|_| layout.bias);
-            self.refresh(key, step.number, alpha)?;
-
-            let started = Instant::now();
-            let read = |place: usize| self.chosen(&step.params[place]).cloned();
-            let Some(old) = read(weight).map(|weight| (weight, bias.and_then(read))) else { continue };
-            let old_squares = squares(&old);
-            before += old_squares;
-            let Some(projector) = self.records.get(&key).and_then(Record::restriction) else {
-                after += old_squares;
-                continue;
-            };
-            let joined = projector.apply(layout.join(&old.0, old.1.as_ref())?)?;
-            let mut new = layout.split(joined, &old.0)?;
-            let new_squares = squares(&new);
-            after += new_squares;
-            if self.settings.options.shrink_only && old_squares > 0.0 {
-                new = shrunk(old, (new_squares / old_squares).sqrt())?;
+        for (layer, projected) in layers.iter().zip(projected) {
+            let Some(Projected { squares, values }) = projected else { continue };
+            before += squares[0];
+            after += squares[1];
+            let Some((weight, bias)) = values else { continue };
+            self.write(&mut step.params[layer.weight], weight);
+            if let (Some(place), Some(value)) = (layer.bias, bias) {
+                self.write(&mut step.params[place], value);
             }
-            self.write(&mut step.params[weight], new.0);
-            if let (Some(bias), Some(value)) = (bias, new.1) {
-                self.write(&mut step.params[bias], value);
-            }
-            self.tally.seconds[2] += started.elapsed().as_secs_f64();
         }
         if before > 0.0 {
             self.tally.norm_ratio.push((after / before).sqrt());
         }
+        self.tally.seconds[2] += started.elapsed().as_secs_f64();
         Ok(())
     }
 
-    /// Brings the projector of a layer up to date where that is due, and notes its trace.
-    fn refresh(&mut self, key: Key, step: u64, alpha: f64) -> Result<(), OpError> {
-        let started = Instant::now();
-        let record = self.records.entry(key).or_default();
-        let refreshed = record.refresh(step, alpha, &self.settings, &self.device)?;
-        let projector = record.projector.as_ref();
-        if refreshed && projector.is_some_and(|p| p.raised > 1.0) {
-            self.tally.jitter_events += 1;
+    /// The layers of a step that are projected.
+    fn layers(&self, step: &Step<D>) -> Vec<Layer> {
+        let mut places: BTreeMap<Key, [Option<usize>; 2]> = BTreeMap::new();
+        for (place, param) in step.params.iter().enumerate() {
+            let [weight, bias] = places.entry((param.set, param.layer)).or_default();
+            match param.role {
+                Role::Weight => *weight = Some(place),
+                Role::Bias => *bias = Some(place),
+                Role::Scale | Role::Shift => {}
+            }
         }
-        let trace_ratio = projector.map_or(1.0, |p| p.trace_ratio);
-        self.tally.trace(group_of(&self.spec.layers[key.1].name), trace_ratio);
+        let layer = |(key, [weight, bias]): (Key, [Option<usize>; 2])| {
+            let layout = self.layouts.get(key.1).copied().flatten()?;
+            Some(Layer { key, layout, weight: weight?, bias: bias.filter(|_| layout.bias) })
+        };
+        places.into_iter().filter_map(layer).collect()
+    }
+
+    /// Brings the projectors of layers up to date where that is due, each on a thread of its own, and notes their traces.
+    fn refresh(&mut self, layers: &[Layer], step: u64) -> Result<(), StrategyError> {
+        let started = Instant::now();
+        let alpha = self.settings.alpha_at(step);
+        for layer in layers {
+            self.records.entry(layer.key).or_default();
+        }
+        let (settings, device) = (&self.settings, &self.device);
+        let due = self.records.iter_mut().filter(|(key, _)| layers.iter().any(|layer| layer.key == **key));
+        let refresh = |(key, record): (&Key, &mut Record<D>)| {
+            let refreshed = record.refresh(step, alpha, settings, device)?;
+            let (trace_ratio, raised) = record.projector.as_ref().map_or((1.0, 1.0), |p| (p.trace_ratio, p.raised));
+            Ok((key.1, trace_ratio, refreshed && raised > 1.0))
+        };
+        let traces = due.collect::<Vec<_>>().into_par_iter().map(refresh).collect::<Result<Vec<_>, OpError>>()?;
+        for (layer, trace_ratio, raised) in traces {
+            self.tally.jitter_events += u64::from(raised);
+            self.tally.trace(group_of(&self.spec.layers[layer].name), trace_ratio);
+        }
         self.tally.seconds[1] += started.elapsed().as_secs_f64();
         Ok(())
+    }
+
+    /// What becomes of the weights of a layer; `None` where there is nothing to project.
+    fn projected(&self, layer: &Layer, step: &Step<D>) -> Result<Option<Projected<D>>, OpError> {
+        let read = |place: usize| self.chosen(&step.params[place]).cloned();
+        let Some(old) = read(layer.weight).map(|weight| (weight, layer.bias.and_then(read))) else { return Ok(None) };
+        let before = squares(&old);
+        let Some(projector) = self.records.get(&layer.key).and_then(Record::restriction) else {
+            return Ok(Some(Projected { squares: [before; 2], values: None }));
+        };
+        let joined = projector.apply(layer.layout.join(&old.0, old.1.as_ref())?)?;
+        let mut new = layer.layout.split(joined, &old.0)?;
+        let after = squares(&new);
+        if self.settings.options.shrink_only && before > 0.0 {
+            new = shrunk(old, (after / before).sqrt())?;
+        }
+        Ok(Some(Projected { squares: [before, after], values: Some(new) }))
     }
 
     fn chosen<'a>(&self, param: &'a ParamStep<D>) -> Option<&'a Tensor4<D>> {
@@ -232,7 +263,7 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
 
     fn end_arch(&mut self, _: &[Path]) -> Result<(), StrategyError> {
         for record in self.records.values_mut() {
-            record.end_arch(&self.settings)?;
+            record.end_arch(&self.settings);
         }
         Ok(())
     }

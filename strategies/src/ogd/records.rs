@@ -38,10 +38,7 @@ impl<D: Backend> Default for Record<D> {
 
 impl<D: Backend> Record<D> {
     /// Takes in the inputs of a step, under the alpha of that step.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub fn observe(&mut self, mut new: Evidence, alpha: f64, settings: &Settings) -> Result<(), OpError> {
+    pub fn observe(&mut self, mut new: Evidence, alpha: f64, settings: &Settings) {
         if settings.options.rule == Rule::Accumulated {
             // In equation 8, each sample enters with the alpha of its own time.
             let unit = match settings.options.alpha_unit {
@@ -53,18 +50,14 @@ impl<D: Backend> Record<D> {
             }
         }
         match &mut self.pending {
-            Some(pending) => pending.add(new)?,
+            Some(pending) => pending.add(new),
             None => self.pending = Some(new),
         }
         self.stale |= settings.options.own_inputs == OwnInputs::During;
-        Ok(())
     }
 
     /// Moves the inputs of the architecture that has had its steps into the memory.
-    ///
-    /// # Errors
-    /// Out of memory.
-    pub fn end_arch(&mut self, settings: &Settings) -> Result<(), OpError> {
+    pub fn end_arch(&mut self, settings: &Settings) {
         match (settings.memory, self.pending.take()) {
             (Memory::Previous, pending) => {
                 // A layer that the architecture did not run has nothing to protect any more.
@@ -77,13 +70,12 @@ impl<D: Backend> Record<D> {
                 match &mut self.memory {
                     Some(memory) => {
                         memory.fade(factor);
-                        memory.add(pending)?;
+                        memory.add(pending);
                     }
                     None => self.memory = Some(pending),
                 }
             }
         }
-        Ok(())
     }
 
     /// Computes the projector if there is something new and it is due. Returns whether it did.
@@ -97,7 +89,7 @@ impl<D: Backend> Record<D> {
         if !changed || !due {
             return Ok(false);
         }
-        self.projector = match self.evidence(settings)? {
+        self.projector = match self.evidence(settings) {
             Some(evidence) => Some(Projector::new(&evidence, strength(&evidence, alpha, settings), device)?),
             None => None,
         };
@@ -112,16 +104,16 @@ impl<D: Backend> Record<D> {
     }
 
     /// What the projector may know.
-    fn evidence(&self, settings: &Settings) -> Result<Option<Cow<'_, Evidence>>, OpError> {
+    fn evidence(&self, settings: &Settings) -> Option<Cow<'_, Evidence>> {
         let own = self.pending.as_ref().filter(|_| settings.options.own_inputs == OwnInputs::During);
-        Ok(match (&self.memory, own) {
+        match (&self.memory, own) {
             (Some(memory), Some(own)) => {
                 let mut both = memory.clone();
-                both.add(own.clone())?;
+                both.add(own.clone());
                 Some(Cow::Owned(both))
             }
             (memory, own) => memory.as_ref().or(own).map(Cow::Borrowed),
-        })
+        }
     }
 }
 

@@ -28,7 +28,7 @@ struct SavedEvidence {
 struct SavedProjector {
     trace_ratio: Bits,
     raised: Bits,
-    /// `Some(n)`: of low rank `n`; `None`: dense, or the identity if there is no tensor.
+    /// `Some(n)`: of low rank `n`; `None`: full, or the identity if there is no tensor.
     rank: Option<usize>,
 }
 
@@ -165,7 +165,7 @@ fn load_record<D: Backend>(
     })
 }
 
-/// Rows as they are; of Gram matrices, which are symmetric, the lower triangles.
+/// Rows as they are; of Gram matrices the lower triangles.
 fn save_evidence(state: &mut State, name: &str, evidence: &Evidence) -> SavedEvidence {
     let (blocks, d) = (evidence.blocks, evidence.inputs);
     let (values, rows) = match &evidence.form {
@@ -194,10 +194,7 @@ fn load_evidence(state: &State, name: &str, saved: SavedEvidence, layout: &Layou
             let mut gram = vec![0.0; blocks * d * d];
             for (gram, lower) in gram.chunks_exact_mut(d * d).zip(values.chunks_exact(size)) {
                 let places = (0..d).flat_map(|i| (0..=i).map(move |j| (i, j)));
-                for ((i, j), value) in places.zip(lower) {
-                    gram[i * d + j] = *value;
-                    gram[j * d + i] = *value;
-                }
+                places.zip(lower).for_each(|((i, j), value)| gram[i * d + j] = *value);
             }
             Form::Gram(gram)
         }
@@ -220,20 +217,17 @@ fn save_projector<D: Backend>(
     name: &str,
     projector: &Projector<D>,
 ) -> Result<SavedProjector, OpError> {
-    let mut put = |part: &str, tensor: &super::layout::Tensor3<D>| -> Result<usize, OpError> {
+    let mut put = |tensor: &super::layout::Tensor3<D>| -> Result<usize, OpError> {
         let (blocks, n, d) = *tensor.shape();
         let flat = tensor.clone().try_reshape_like(&(1, blocks, n, d)).map_err(OpError::device("ogd"))?;
         let saved = HostTensor { shape: vec![blocks, n, d], values: D::to_host(&flat) };
-        state.tensors.insert(format!("{name}{part}"), saved);
+        state.tensors.insert(name.into(), saved);
         Ok(n)
     };
     let rank = match &projector.matrices {
         Matrices::Identity => None,
-        Matrices::Dense(p) => put("", p).map(|_| None)?,
-        Matrices::LowRank { rows, solved } => {
-            put(".rows", rows)?;
-            Some(put(".solved", solved)?)
-        }
+        Matrices::Full(m) => put(m).map(|_| None)?,
+        Matrices::LowRank(v) => Some(put(v)?),
     };
     let Projector { trace_ratio, raised, .. } = projector;
     Ok(SavedProjector { trace_ratio: trace_ratio.to_bits(), raised: raised.to_bits(), rank })
@@ -247,16 +241,13 @@ fn load_projector<D: Backend>(
     device: &D,
 ) -> Result<Projector<D>, StateError> {
     let (blocks, d) = (layout.blocks, layout.inputs);
-    let tensor = |name: &str, n: usize| {
+    let tensor = |n: usize| {
         let values = state.tensor(name, &[blocks, n, d])?.values.clone();
         device.try_tensor_from_vec(values, (blocks, n, d)).map_err(|e| fault(name, &format!("{e:?}")))
     };
     let matrices = match saved.rank {
-        Some(n) => Matrices::LowRank {
-            rows: tensor(&format!("{name}.rows"), n)?,
-            solved: tensor(&format!("{name}.solved"), n)?,
-        },
-        None if state.tensors.contains_key(name) => Matrices::Dense(tensor(name, d)?),
+        Some(n) => Matrices::LowRank(tensor(n)?),
+        None if state.tensors.contains_key(name) => Matrices::Full(tensor(d)?),
         None => Matrices::Identity,
     };
     let [trace_ratio, raised] = [saved.trace_ratio, saved.raised].map(f64::from_bits);

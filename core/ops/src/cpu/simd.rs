@@ -162,8 +162,8 @@ impl<const V: usize> Row<V> {
             add_scaled(sum_of_two, a, b);
             return sum;
         }
-        for v in 0..V {
-            sum.0[v] = Lanes(self.0[v]).plus_product::<I>(Lanes::splat(a), Lanes(b[v])).0;
+        for (sum, b) in sum.0.iter_mut().zip(b) {
+            *sum = Lanes(*sum).plus_product::<I>(Lanes::splat(a), Lanes(*b)).0;
         }
         sum
     }

@@ -2,7 +2,7 @@
 
 use super::super::layout::Layout;
 use super::super::options::Samples;
-use super::{distance, f64s, random_rows, times};
+use super::{distance, f64s, random_rows, rows, times};
 use dfdx::prelude::{Cpu, NoneTape, TensorFromVec};
 use nas_core::network::LayerKind;
 use nas_ops::{Backend, ConvSpec, Tensor4, Window};
@@ -36,7 +36,7 @@ fn dense_grouped_and_depthwise_convolutions() {
         let (x, weight) = (tensor((3, 7, 6, 6), 1), tensor((kernel, kernel, 6 / groups, 12), 2));
         let seen = if relu { Cpu::relu(&x, &mut NoneTape).unwrap() } else { x.clone() };
         let expected = f64s(&Cpu::conv2d(&seen, &weight, conv, &mut NoneTape).unwrap().as_vec());
-        let rows = layout.rows(&x, Samples::All, 1).unwrap();
+        let rows = rows(&layout, &x, Samples::All, 1);
         let matrices = layout.join(&weight, None).unwrap();
         let found = products(&layout, &rows, &matrices.as_vec());
         assert!(distance(&found, &expected) < 1e-4, "{groups} groups");
@@ -50,7 +50,7 @@ fn linear_layers_with_their_bias() {
     let layout = Layout::of(&LayerKind::Linear { c_in: 9, c_out: 4 }).unwrap();
     let (x, weight, bias) = (tensor((5, 1, 1, 9), 3), tensor((1, 1, 9, 4), 4), tensor((1, 1, 1, 4), 5));
     let expected = f64s(&Cpu::linear(&x, &weight, Some(&bias), &mut NoneTape).unwrap().as_vec());
-    let rows = layout.rows(&x, Samples::All, 2).unwrap();
+    let rows = rows(&layout, &x, Samples::All, 2);
     let matrices = layout.join(&weight, Some(&bias)).unwrap();
     assert!(distance(&products(&layout, &rows, &matrices.as_vec()), &expected) < 1e-5);
     let (again, bias_again) = layout.split(matrices, &weight).unwrap();
@@ -64,15 +64,15 @@ fn samples_and_strides_pick_rows() {
     let layout = Layout::of(&kind).unwrap();
     let x = tensor((4, 5, 4, 2), 6);
     let row = |rows: &[f32], i: usize| rows[i * 18..][..18].to_vec();
-    let all = layout.rows(&x, Samples::All, 1).unwrap();
+    let all = rows(&layout, &x, Samples::All, 1);
     assert_eq!(all.len(), 4 * 20 * 18);
-    assert_eq!(layout.rows(&x, Samples::First(3), 1).unwrap(), all[..3 * 20 * 18]);
-    assert_eq!(layout.rows(&x, Samples::First(9), 1).unwrap(), all);
+    assert_eq!(rows(&layout, &x, Samples::First(3), 1), all[..3 * 20 * 18]);
+    assert_eq!(rows(&layout, &x, Samples::First(9), 1), all);
     // Every other location of 5 x 4 is 3 x 2: the second row of them is row 2 of the image.
-    let some = layout.rows(&x, Samples::All, 2).unwrap();
+    let some = rows(&layout, &x, Samples::All, 2);
     assert_eq!(some.len(), 4 * 6 * 18);
     assert_eq!(row(&some, 3), row(&all, 2 * 4 + 2));
-    let mean = f64s(&layout.rows(&x, Samples::BatchMean, 1).unwrap());
+    let mean = f64s(&rows(&layout, &x, Samples::BatchMean, 1));
     let means: Vec<f64> =
         (0..20 * 18).map(|i| (0..4).map(|n| f64::from(all[n * 20 * 18 + i])).sum::<f64>() / 4.0).collect();
     assert!(distance(&mean, &means) < 1e-6);

@@ -12,16 +12,26 @@ mod state;
 
 use super::evidence::Evidence;
 use super::layout::Layout;
+use super::options::Samples;
 use super::projector::{Matrices, Projector};
-use dfdx::prelude::{Axes3, PermuteTo, ReshapeTo, TryMatMul};
+use dfdx::prelude::{Axes3, PermuteTo, TryMatMul};
 use dfdx::tensor::Cpu;
 use nas_core::network::LayerKind;
+use nas_ops::Tensor4;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 /// A linear layer without its bias: one block of `d` inputs.
 fn layout(d: usize) -> Layout {
     Layout::of(&LayerKind::Linear { c_in: d - 1, c_out: 3 }).unwrap()
+}
+
+/// The patches of all images together, `[blocks, n, inputs]`.
+fn rows(layout: &Layout, x: &Tensor4<Cpu>, samples: Samples, stride: usize) -> Vec<f32> {
+    let images = layout.images(x, samples).unwrap();
+    let images: Vec<_> = images.iter().map(|image| layout.rows(image, stride).unwrap()).collect();
+    let block = |i: usize| images.iter().flat_map(move |rows| rows.chunks(rows.len() / layout.blocks).nth(i).unwrap());
+    (0..layout.blocks).flat_map(block).copied().collect()
 }
 
 /// `n` random rows of `d`, that share a mean as inputs behind a ReLU do.
@@ -31,27 +41,23 @@ fn random_rows(n: usize, d: usize, seed: u64) -> Vec<f32> {
 }
 
 fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Cpu> {
-    let evidence = Evidence::new(&layout(d), rows).unwrap();
+    let evidence = Evidence::new(&layout(d), rows);
     Projector::new(&evidence, s, &Cpu::default()).unwrap()
 }
 
 /// `P` of the first block, `[d, d]`, whatever its form.
 fn dense(projector: &Projector<Cpu>, d: usize) -> Vec<f64> {
-    let identity = (0..d * d).map(|i| f32::from(u8::from(i % (d + 1) == 0)));
-    let p: Vec<f32> = match &projector.matrices {
-        Matrices::Identity => identity.collect(),
-        Matrices::Dense(p) => p.as_vec()[..d * d].to_vec(),
-        Matrices::LowRank { rows, solved } => {
-            let seen = rows.clone().permute::<_, Axes3<0, 2, 1>>().matmul(solved.clone());
-            identity.zip(seen.reshape_like(&(seen_size(rows, d),)).as_vec()).map(|(i, x)| i - x).collect()
-        }
+    let mut identity: Vec<f64> = (0..d * d).map(|i| f64::from(u8::from(i % (d + 1) == 0))).collect();
+    let gram = |x: &super::layout::Tensor3<Cpu>| {
+        let x = x.clone();
+        f64s(&x.clone().permute::<_, Axes3<0, 2, 1>>().matmul(x).as_vec()[..d * d])
     };
-    p.into_iter().map(f64::from).collect()
-}
-
-fn seen_size(rows: &super::layout::Tensor3<Cpu>, d: usize) -> usize {
-    use dfdx::prelude::HasShape;
-    rows.shape().0 * d * d
+    match &projector.matrices {
+        Matrices::Identity => {}
+        Matrices::Full(m) => identity = gram(m),
+        Matrices::LowRank(v) => identity.iter_mut().zip(gram(v)).for_each(|(p, seen)| *p -= seen),
+    }
+    identity
 }
 
 /// The largest absolute difference of two matrices.

@@ -3,7 +3,7 @@
 use super::super::evidence::Evidence;
 use super::super::options::Samples;
 use super::harness::Harness;
-use super::{distance, f64s, norm, times};
+use super::{distance, f64s, norm, rows, times};
 use dfdx::prelude::TensorFromVec;
 use nas_core::network::Role;
 
@@ -65,8 +65,8 @@ fn outputs_on_recorded_inputs_keep_to_the_bound() {
     let mut compared = 0;
     for seen in &recorded.inputs {
         let layout = layouts[seen.layer].unwrap();
-        let rows = layout.rows(&seen.input, Samples::First(4), 2).unwrap();
-        let evidence = Evidence::new(&layout, &rows).unwrap();
+        let rows = rows(&layout, &seen.input, Samples::First(4), 2);
+        let evidence = Evidence::new(&layout, &rows);
         let update = |step: &nas_core::strategy::Step<dfdx::tensor::Cpu>| {
             let of = |role| step.params.iter().find(|p| p.layer == seen.layer && p.role == role);
             let (weight, bias) = (of(Role::Weight).unwrap(), of(Role::Bias).and_then(|p| p.update.as_ref()));

@@ -2,8 +2,8 @@
 
 use super::super::evidence::{Evidence, Form};
 use super::super::layout::Layout;
+use super::super::linalg::{add_gram, inverse_factor};
 use super::super::projector::{Matrices, Projector};
-use super::super::spd;
 use super::recursive::Recursion;
 use super::{dense, distance, f64s, layout, norm, projector, random_rows, times};
 use dfdx::prelude::TensorFromVec;
@@ -19,7 +19,7 @@ fn the_recursion_equals_both_closed_forms() {
         let mut recursion = Recursion::new(d);
         rows.chunks_exact(d).for_each(|r| recursion.observe(r, alpha));
         let closed = projector(&rows, d, 1.0 / alpha);
-        assert_eq!(matches!(closed.matrices, Matrices::LowRank { .. }), n < d);
+        assert_eq!(matches!(closed.matrices, Matrices::LowRank(_)), n < d);
         let error = distance(&dense(&closed, d), &recursion.p);
         let largest = recursion.p.iter().fold(0.0_f64, |m, x| m.max(x.abs()));
         assert!(error <= 1e-4 * largest, "{n} samples of {d}: {error}");
@@ -32,11 +32,11 @@ fn the_recursion_equals_both_closed_forms() {
 fn both_forms_are_one_projector() {
     let (n, d, s) = (20, 60, 4.0);
     let rows = random_rows(n, d, 2);
-    let low_rank = Evidence::new(&layout(d), &rows).unwrap();
-    let mut folded = Evidence::new(&layout(d), &rows[..d]).unwrap();
-    let enough = Evidence::new(&layout(d), &vec![0.0; d * d]).unwrap();
-    folded.add(Evidence::new(&layout(d), &rows[d..]).unwrap()).unwrap();
-    folded.add(enough).unwrap();
+    let low_rank = Evidence::new(&layout(d), &rows);
+    let mut folded = Evidence::new(&layout(d), &rows[..d]);
+    let enough = Evidence::new(&layout(d), &vec![0.0; d * d]);
+    folded.add(Evidence::new(&layout(d), &rows[d..]));
+    folded.add(enough);
     assert!(matches!((&low_rank.form, &folded.form), (Form::Rows(_), Form::Gram(_))));
     let device = Cpu::default();
     let [a, b] = [low_rank, folded].map(|evidence| Projector::new(&evidence, s, &device).unwrap());
@@ -57,7 +57,7 @@ fn groups_have_a_projector_each() {
     for n in [5, 40] {
         let rows = random_rows(blocks * n, d, 11);
         let x = random_rows(blocks * d, outputs, 12);
-        let whole = Projector::new(&Evidence::new(&grouped, &rows).unwrap(), s, &device).unwrap();
+        let whole = Projector::new(&Evidence::new(&grouped, &rows), s, &device).unwrap();
         let y = whole.apply(device.tensor_from_vec(x.clone(), (blocks, d, outputs))).unwrap().as_vec();
         let mut traces = 0.0;
         for block in 0..blocks {
@@ -73,19 +73,19 @@ fn groups_have_a_projector_each() {
 }
 
 #[test]
-fn the_inverse_is_one_and_refuses_what_has_none() {
+fn the_factor_is_that_of_the_inverse_and_refuses_what_has_none() {
     for n in [1, 2, 47, 48, 49, 130, 201] {
-        let rows = f64s(&random_rows(n, n, 4));
-        let r = spd::Operand::new(&rows, [1, n, n]);
-        let mut a = spd::product(r.t(), r).unwrap();
-        a.iter_mut().step_by(n + 1).for_each(|x| *x += 1.0);
-        let inverse = spd::inverse(&a, n, 0.0).unwrap().unwrap();
-        let identity = Recursion::new(n).p;
-        assert!(distance(&times(&a, &inverse, n), &identity) < 1e-9, "{n}");
-        a[(n - 1) * (n + 1)] = -1.0;
-        assert_eq!(spd::inverse(&a, n, 0.0).unwrap(), None, "{n}");
-        a[(n - 1) * (n + 1)] = f64::NAN;
-        assert_eq!(spd::inverse(&a, n, 0.0).unwrap(), None, "{n}");
+        let mut a = vec![0.0; n * n];
+        add_gram(&mut a, &f64s(&random_rows(n, n, 4)), n);
+        let m = inverse_factor(&a, n, 0.5).unwrap();
+        let element = |i: usize, j: usize| 0.5 * a[i.max(j) * n + i.min(j)] + f64::from(u8::from(i == j));
+        let whole: Vec<f64> = (0..n * n).map(|at| element(at / n, at % n)).collect();
+        let inverse: Vec<f64> = (0..n * n).map(|at| (0..n).map(|k| m[(k, at / n)] * m[(k, at % n)]).sum()).collect();
+        assert!(distance(&times(&whole, &inverse, n), &Recursion::new(n).p) < 1e-9, "{n}");
+        for wrong in [-5.0, f64::NAN, f64::NEG_INFINITY] {
+            a[n * n - 1] = wrong;
+            assert!(inverse_factor(&a, n, 0.5).is_none(), "{n} {wrong}");
+        }
     }
 }
 
@@ -121,7 +121,7 @@ fn a_tiny_alpha_leaves_unused_directions_free() {
     let twice = [&rows[..], &rows, &rows, &rows, &rows].concat();
     for s in [1e9, 1e20, f64::INFINITY] {
         let p = projector(&twice, d, s);
-        assert!(matches!(p.matrices, Matrices::Dense(_)));
+        assert!(matches!(p.matrices, Matrices::Full(_)));
         assert!((p.trace_ratio - 18.0 / 30.0).abs() < 1e-3, "s {s}: {}", p.trace_ratio);
         assert_eq!(p.raised > 1.0, s > 1e19, "s {s}");
     }
@@ -131,7 +131,7 @@ fn a_tiny_alpha_leaves_unused_directions_free() {
 fn a_huge_alpha_is_the_identity_and_otherwise_within_its_bound() {
     let d = 20;
     let rows = random_rows(50, d, 8);
-    let trace = Evidence::new(&layout(d), &rows).unwrap().trace();
+    let trace = Evidence::new(&layout(d), &rows).trace();
     assert!(matches!(projector(&rows, d, 1e-8 / trace).matrices, Matrices::Identity));
     let p = projector(&rows, d, 1e-3 / trace);
     let device = Cpu::default();
@@ -144,7 +144,7 @@ fn a_huge_alpha_is_the_identity_and_otherwise_within_its_bound() {
 fn nothing_seen_restricts_nothing_and_infinite_inputs_are_an_error() {
     assert!(matches!(projector(&[0.0; 40], 20, 0.0).matrices, Matrices::Identity));
     for bad in [f32::NAN, f32::INFINITY] {
-        let evidence = Evidence::new(&layout(4), &[1.0, bad, 0.0, 1.0]).unwrap();
+        let evidence = Evidence::new(&layout(4), &[1.0, bad, 0.0, 1.0]);
         let error = Projector::new(&evidence, 1.0, &Cpu::default()).unwrap_err().to_string();
         assert!(error.starts_with("ogd: expected finite inputs of every layer"), "{error}");
     }

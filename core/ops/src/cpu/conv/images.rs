@@ -308,8 +308,11 @@ mod tests {
         [z, dx, total.to_vec()]
     }
 
-    /// Groups, stride and dimensions of the weights; the first two are computed in tiles.
-    const CASES: [(usize, usize, (usize, usize, usize, usize)); 6] = [
+    /// Groups, stride and dimensions of the weights.
+    type Case = (usize, usize, (usize, usize, usize, usize));
+
+    /// The first two are computed in tiles.
+    const CASES: [Case; 6] = [
         (1, 1, (3, 3, 12, 20)),
         (1, 1, (3, 3, 16, 16)),
         (1, 2, (3, 3, 12, 20)),
