@@ -148,9 +148,9 @@ pub trait SharingStrategy<D: Backend> {
     /// Whatever keeps the strategy from planning; ends the run. Likewise for the other hooks.
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError>;
 
-    /// Whether the inputs of a layer are needed; nothing is kept otherwise.
-    fn capture(&self, _layer: LayerId) -> bool {
-        false
+    /// Of how many images of a batch, at most, the inputs of a layer are needed: those of the first ones are kept.
+    fn capture(&self, _layer: LayerId) -> usize {
+        0
     }
 
     /// How many weight sets the supernet holds.

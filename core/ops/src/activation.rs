@@ -31,6 +31,12 @@ pub trait Activation<D: Backend>: Clone {
     /// See [`enter`](Self::enter).
     fn leave<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Tensor4<D>, OpError>;
 
+    /// The first images, or all if there are fewer, as a tensor whose gradient nobody asks for.
+    ///
+    /// # Errors
+    /// See [`enter`](Self::enter).
+    fn first(&self, images: usize) -> Result<Tensor4<D>, OpError>;
+
     /// `(n, h, w, c)`.
     fn dims(&self) -> (usize, usize, usize, usize);
 
@@ -107,6 +113,13 @@ impl<D: Backend> Activation<D> for Tensor4<D> {
 
     fn leave<T: Tape<f32, D>>(&self, _: &mut T) -> Result<Tensor4<D>, OpError> {
         Ok(self.clone())
+    }
+
+    fn first(&self, images: usize) -> Result<Tensor4<D>, OpError> {
+        if images >= self.shape().0 {
+            return Ok(self.clone());
+        }
+        self.clone().try_slice((0..images, .., .., ..)).map_err(OpError::device("output"))
     }
 
     fn dims(&self) -> (usize, usize, usize, usize) {

@@ -1,11 +1,11 @@
 //! Which device runs which implementation.
 
-use crate::{Activation, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
+use crate::{Activation, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec};
 use dfdx::tensor::{Cache, Synchronize, Tape};
 
 /// A device that runs the image operations, on tensors and on its [`Activation`]s. All record their backward pass on
 /// `tape`.
-pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize + Send + Sync {
+pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// What flows between the operations of a network. [`Tensor4`] with the operations of [`mod@reference`] where a
     /// device has nothing better. The methods below are those of the activation, on tensors.
     type Activation: Activation<Self>;
@@ -104,15 +104,6 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize + Send + 
         tape: &mut T,
     ) -> Result<Tensor4<Self>, OpError> {
         Self::Activation::enter(x, tape)?.linear(weight, bias, tape)?.leave(tape)
-    }
-
-    /// The inputs that a convolution multiplies with its weights, as rows: `[1, groups, n h' w', kh kw c_in / groups]`,
-    /// in the order `(a, b, c)` of the weight. No gradient.
-    ///
-    /// # Errors
-    /// As [`Self::conv2d`].
-    fn patches(x: &Tensor4<Self>, spec: ConvSpec) -> Result<Tensor4<Self>, OpError> {
-        reference::patches(x, spec)
     }
 
     /// Copies a contiguous tensor to the host, in row-major order.

@@ -16,7 +16,6 @@ mod linear;
 mod mean;
 mod norm;
 mod packed;
-mod patches;
 mod pool;
 mod relu;
 mod simd;
@@ -36,10 +35,6 @@ const GROUP: usize = 8;
 
 impl Backend for Cpu {
     type Activation = Image;
-
-    fn patches(x: &Tensor4<Self>, spec: ConvSpec) -> Result<Tensor4<Self>, OpError> {
-        patches::patches(x, spec)
-    }
 }
 
 impl Activation<Cpu> for Image {
@@ -53,6 +48,10 @@ impl Activation<Cpu> for Image {
 
     fn leave<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
         Image::leave(self, tape)
+    }
+
+    fn first(&self, images: usize) -> Result<Tensor4<Cpu>, OpError> {
+        Image::first(self, images)
     }
 
     fn dims(&self) -> (usize, usize, usize, usize) {

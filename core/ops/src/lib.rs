@@ -13,6 +13,7 @@ mod backend;
 mod cpu;
 mod error;
 mod norm;
+mod patches;
 mod shape;
 mod spec;
 
@@ -23,6 +24,7 @@ pub use backend::Backend;
 pub use cpu::Image;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};
+pub use patches::patches;
 pub use spec::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 
 use dfdx::tensor::Tensor;

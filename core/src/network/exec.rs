@@ -19,8 +19,8 @@ pub struct Network<D: Backend> {
 pub struct Pass<'a, D: Backend> {
     /// Fixed batch-norm statistics; `None` takes those of the batch.
     pub norms: Option<&'a NormTable<D>>,
-    /// Whose inputs to keep; `None` keeps none.
-    pub capture: Option<&'a dyn Fn(LayerId) -> bool>,
+    /// Of how many images to keep the inputs of a layer; `None` keeps none.
+    pub capture: Option<&'a dyn Fn(LayerId) -> usize>,
     /// Which weight set each layer uses; `None` is set 0 everywhere.
     pub bind: Option<&'a dyn Fn(LayerId) -> usize>,
     /// Whether to return the moments of normalising layers.
@@ -234,8 +234,9 @@ impl<D: Backend> Run<'_, D> {
         let weight = || param(Role::Weight).ok_or_else(|| unbound(&layer.name, set));
         let fixed = self.pass.norms.and_then(|table| table[id].as_ref());
         let norm = NormArgs { fixed, affine: param(Role::Scale).zip(param(Role::Shift)) };
-        if self.pass.capture.is_some_and(|wanted| wanted(id)) {
-            self.captured.push(Captured { layer: id, input: x.leave(&mut NoneTape)? });
+        let images = self.pass.capture.map_or(0, |wanted| wanted(id));
+        if images > 0 {
+            self.captured.push(Captured { layer: id, input: x.first(images)? });
         }
         let (y, moments) = match layer.kind {
             LayerKind::Conv { relu, conv, norm: Some(_), .. } => {

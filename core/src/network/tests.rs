@@ -159,12 +159,12 @@ fn capture_keeps_what_is_asked_for() {
     let network = Network::new(spec.clone(), &device, 1, &Streams::new(0)).unwrap();
     let program = spec.program(&space, &Arch::new([0, 2])).unwrap();
     let wanted = spec.layer("layer1.conv3x3").unwrap();
-    let capture = |layer| layer == wanted;
-    let images = super::tensor(&device, vec![0.3; 8 * 8 * 3], [1, 8, 8, 3]).unwrap();
+    let capture = |layer| if layer == wanted { 2 } else { 0 };
+    let images = super::tensor(&device, vec![0.3; 3 * 8 * 8 * 3], [3, 8, 8, 3]).unwrap();
     let pass = Pass { capture: Some(&capture), ..Pass::PLAIN };
     let captured = network.infer(images, &program, &pass).unwrap().captured;
     assert_eq!(captured.len(), 1);
-    assert_eq!((captured[0].layer, *captured[0].input.shape()), (wanted, (1, 4, 4, 4)));
+    assert_eq!((captured[0].layer, *captured[0].input.shape()), (wanted, (2, 4, 4, 4)));
 }
 
 #[test]

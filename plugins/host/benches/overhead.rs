@@ -63,7 +63,7 @@ impl SharingStrategy<Cpu> for Timed {
         timed(|| self.0.plan(sampler))
     }
 
-    fn capture(&self, layer: usize) -> bool {
+    fn capture(&self, layer: usize) -> usize {
         timed(|| self.0.capture(layer))
     }
 

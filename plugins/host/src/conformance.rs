@@ -140,7 +140,7 @@ impl Fake {
             for layer in program.layers {
                 let set = self.set(instance, &path.arch, layer)?;
                 active.extend(self.spec.layers[layer].params.clone().map(|param| (set, param)));
-                if instance.capture(layer) {
+                if instance.capture(layer) > 0 {
                     let (side, channels) = match self.spec.layers[layer].kind {
                         LayerKind::Conv { c_in, .. } => (4, c_in),
                         LayerKind::Norm { channels, .. } => (4, channels),

@@ -180,19 +180,20 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
         Ok(paths)
     }
 
-    fn capture(&self, layer: LayerId) -> bool {
+    fn capture(&self, layer: LayerId) -> usize {
         if self.table.raw.needs & NAS_NEEDS_INPUT == 0 {
-            return false;
+            return 0;
         }
-        let Some(capture) = self.table.raw.capture else { return true };
+        let Some(capture) = self.table.raw.capture else { return usize::MAX };
         let mut wanted = 0;
         // SAFETY: see `plan`.
         let code = unsafe { capture(self.instance, layer as u32, &mut wanted) };
         match self.check("capture", code) {
-            Ok(()) => wanted != 0,
+            Ok(()) if wanted == 0 => 0,
+            Ok(()) => usize::MAX,
             Err(error) => {
                 self.late.replace(Some(error));
-                false
+                0
             }
         }
     }

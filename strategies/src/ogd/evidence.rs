@@ -3,7 +3,7 @@
 use super::layout::Layout;
 use super::linalg::add_gram;
 use super::options::Samples;
-use nas_ops::{Backend, OpError, Tensor4};
+use nas_ops::OpError;
 
 /// Rows of a strip that is multiplied with itself while it is in the cache.
 const STRIP: usize = 256;
@@ -44,26 +44,28 @@ impl Evidence {
         Self { blocks, inputs, count: (size / inputs) as f64, form }
     }
 
-    /// Evidence from an input `[n, h, w, c]` of a layer: of some images, at every `stride`-th output location.
+    /// Evidence from images of `[h, w, c]` that go into a layer: from some of them, at every `stride`-th output location.
     ///
     /// # Errors
-    /// A failing device.
-    pub fn of_input<D: Backend>(
+    /// Images that do not fit the layer, or none.
+    pub fn of_images(
         layout: &Layout,
-        x: &Tensor4<D>,
+        images: Vec<f32>,
+        dims: [usize; 3],
         samples: Samples,
         stride: usize,
-    ) -> Result<Option<Self>, OpError> {
+    ) -> Result<Self, OpError> {
+        let size = dims.iter().product();
         let mut all: Option<Self> = None;
         // Image by image, so that the patches, nine times as many numbers, stay in the cache.
-        for image in layout.images(x, samples)? {
-            let new = Self::new(layout, &layout.rows(&image, stride)?);
+        for image in layout.seen(images, size, samples).chunks_exact(size) {
+            let new = Self::new(layout, &layout.rows(image, dims, stride)?);
             match &mut all {
                 Some(all) => all.add(new),
                 None => all = Some(new),
             }
         }
-        Ok(all)
+        all.ok_or_else(|| OpError::Shape { op: "ogd", expected: "an image at least".into(), found: "none".into() })
     }
 
     /// `trace(S)`, the sum of all squared elements.

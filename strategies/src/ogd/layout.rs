@@ -3,7 +3,7 @@
 use super::options::Samples;
 use dfdx::prelude::*;
 use nas_core::network::LayerKind;
-use nas_ops::{Backend, ConvSpec, OpError, Tensor4, Window};
+use nas_ops::{Backend, ConvSpec, OpError, Tensor4, Window, patches};
 
 /// `[blocks, rows, columns]`.
 pub type Tensor3<D> = Tensor<(usize, usize, usize), f32, D>;
@@ -44,37 +44,38 @@ impl Layout {
         }
     }
 
-    /// What the weights see of an input `[n, h, w, c]`, image by image: of some images, or their mean.
-    ///
-    /// # Errors
-    /// A failing device.
-    pub fn images<D: Backend>(&self, x: &Tensor4<D>, samples: Samples) -> Result<Vec<Tensor4<D>>, OpError> {
-        let failed = OpError::device("ogd");
-        let (n, h, w, c) = *x.shape();
-        // What the weights see is behind the layer's own ReLU, and so the mean has to be taken there as well.
-        let seen = |x: Tensor4<D>| if self.relu { D::relu(&x, &mut NoneTape) } else { Ok(x) };
-        let count = match samples {
-            Samples::All => n,
-            Samples::First(most) => most.min(n),
-            Samples::BatchMean => {
-                let mean = seen(x.clone())?.try_mean::<(usize, usize, usize), Axis<0>>();
-                return Ok(vec![mean.and_then(|mean| mean.try_reshape_like(&(1, h, w, c))).map_err(&failed)?]);
-            }
-        };
-        (0..count).map(|i| seen(x.clone().try_slice((i..i + 1, .., .., ..)).map_err(&failed)?)).collect()
+    /// What the weights see of images of a layer's input, `size` numbers each: of some of them, or their mean.
+    pub fn seen(&self, mut images: Vec<f32>, size: usize, samples: Samples) -> Vec<f32> {
+        if let Samples::First(most) = samples {
+            images.truncate(most.saturating_mul(size));
+        }
+        // What they see is behind the layer's own ReLU, and so the mean has to be taken there as well.
+        if self.relu {
+            images.iter_mut().filter(|x| **x <= 0.0).for_each(|x| *x = 0.0);
+        }
+        if samples != Samples::BatchMean {
+            return images;
+        }
+        let share = size as f32 / images.len() as f32;
+        let mut mean = vec![0.0; size];
+        for image in images.chunks_exact(size) {
+            mean.iter_mut().zip(image).for_each(|(mean, x)| *mean += x * share);
+        }
+        mean
     }
 
-    /// The patches of an image that the weights multiply, `[blocks, h' w', inputs]`, at every `stride`-th output location.
+    /// The patches of an image of `[h, w, c]` that the weights multiply, `[blocks, h' w', inputs]`, at every `stride`-th
+    /// output location.
     ///
     /// # Errors
-    /// A failing device.
-    pub fn rows<D: Backend>(&self, image: &Tensor4<D>, stride: usize) -> Result<Vec<f32>, OpError> {
+    /// An image that does not fit the layer.
+    pub fn rows(&self, image: &[f32], [h, w, c]: [usize; 3], stride: usize) -> Result<Vec<f32>, OpError> {
         // Every so many locations of a convolution are those of one with so much more stride.
         let mut conv = self.conv;
         conv.window.stride = conv.window.stride.map(|s| s.saturating_mul(stride));
-        let mut rows = D::to_host(&D::patches(image, conv)?);
+        let rows = patches(image, (1, h, w, c), conv)?;
         if self.bias {
-            rows = rows.chunks_exact(self.inputs - 1).flat_map(|row| row.iter().copied().chain([1.0])).collect();
+            return Ok(rows.chunks_exact(self.inputs - 1).flat_map(|row| row.iter().copied().chain([1.0])).collect());
         }
         Ok(rows)
     }

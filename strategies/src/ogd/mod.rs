@@ -21,7 +21,9 @@ mod tally;
 #[cfg(test)]
 mod tests;
 
+use dfdx::prelude::HasShape;
 use evidence::Evidence;
+
 use layout::Layout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
 use nas_core::optimizer::sum_of_squares;
@@ -30,9 +32,10 @@ use nas_core::registry::{BuildError, StrategyDescriptor};
 use nas_core::state::State;
 use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::{Backend, OpError, Tensor4};
-use options::{Options, Order, Project, Settings};
+use options::{Options, Order, Project, Samples, Settings};
+use projector::Projector;
 use rayon::prelude::*;
-use records::Record;
+use records::{Record, strength};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
@@ -105,19 +108,24 @@ impl<D: Backend> Ogd<D> {
         }
     }
 
-    /// Takes in what went into the layers, each on a thread of its own.
+    /// Takes in what went into the layers.
     fn record(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
         let started = Instant::now();
         let (samples, stride) = (self.settings.samples, self.settings.options.location_stride);
-        let seen = step.inputs.par_iter().map(|seen| match self.layouts.get(seen.layer).copied().flatten() {
-            Some(layout) => Evidence::of_input(&layout, &seen.input, samples, stride),
-            None => Ok(None),
-        });
+        let mut seen = Vec::new();
+        for input in &step.inputs {
+            let Some(layout) = self.layouts.get(input.layer).copied().flatten() else { continue };
+            let Some(path) = step.paths.get(input.path) else { continue };
+            let set = SharingStrategy::<D>::bind(self, &path.arch, input.layer);
+            let (_, h, w, c) = *input.input.shape();
+            seen.push(((set, input.layer), layout, D::to_host(&input.input), [h, w, c]));
+        }
+        let evidence = seen
+            .into_par_iter()
+            .map(|(key, layout, images, dims)| Ok((key, Evidence::of_images(&layout, images, dims, samples, stride)?)));
         let alpha = self.settings.alpha_at(step.number);
-        for (seen, evidence) in step.inputs.iter().zip(seen.collect::<Result<Vec<_>, _>>()?) {
-            let (Some(evidence), Some(path)) = (evidence, step.paths.get(seen.path)) else { continue };
-            let set = SharingStrategy::<D>::bind(self, &path.arch, seen.layer);
-            self.records.entry((set, seen.layer)).or_default().observe(evidence, alpha, &self.settings);
+        for (key, evidence) in evidence.collect::<Result<Vec<_>, OpError>>()? {
+            self.records.entry(key).or_default().observe(evidence, alpha, &self.settings);
         }
         self.tally.seconds[0] += started.elapsed().as_secs_f64();
         Ok(())
@@ -127,7 +135,7 @@ impl<D: Backend> Ogd<D> {
         let layers = self.layers(step);
         self.refresh(&layers, step.number)?;
         let started = Instant::now();
-        let projected = layers.par_iter().map(|layer| self.projected(layer, step)).collect::<Result<Vec<_>, _>>()?;
+        let projected = layers.iter().map(|layer| self.projected(layer, step)).collect::<Result<Vec<_>, _>>()?;
         let (mut before, mut after) = (0.0, 0.0);
         for (layer, projected) in layers.iter().zip(projected) {
             let Some(Projected { squares, values }) = projected else { continue };
@@ -164,24 +172,29 @@ impl<D: Backend> Ogd<D> {
         places.into_iter().filter_map(layer).collect()
     }
 
-    /// Brings the projectors of layers up to date where that is due, each on a thread of its own, and notes their traces.
+    /// Brings the projectors of layers up to date where that is due, and notes their traces.
     fn refresh(&mut self, layers: &[Layer], step: u64) -> Result<(), StrategyError> {
         let started = Instant::now();
-        let alpha = self.settings.alpha_at(step);
+        let (settings, alpha) = (&self.settings, self.settings.alpha_at(step));
         for layer in layers {
             self.records.entry(layer.key).or_default();
         }
-        let (settings, device) = (&self.settings, &self.device);
-        let due = self.records.iter_mut().filter(|(key, _)| layers.iter().any(|layer| layer.key == **key));
-        let refresh = |(key, record): (&Key, &mut Record<D>)| {
-            let refreshed = record.refresh(step, alpha, settings, device)?;
-            let (trace_ratio, raised) = record.projector.as_ref().map_or((1.0, 1.0), |p| (p.trace_ratio, p.raised));
-            Ok((key.1, trace_ratio, refreshed && raised > 1.0))
-        };
-        let traces = due.collect::<Vec<_>>().into_par_iter().map(refresh).collect::<Result<Vec<_>, OpError>>()?;
-        for (layer, trace_ratio, raised) in traces {
-            self.tally.jitter_events += u64::from(raised);
-            self.tally.trace(group_of(&self.spec.layers[layer].name), trace_ratio);
+        let due = self.records.iter().filter(|(key, record)| {
+            record.is_due(step, alpha, settings) && layers.iter().any(|layer| layer.key == **key)
+        });
+        let evidence = due.map(|(key, record)| (*key, record.evidence(settings))).collect::<Vec<_>>();
+        let solve = |evidence: &Evidence| Projector::new(evidence, strength(evidence, alpha, settings));
+        let solved =
+            evidence.into_par_iter().map(|(key, evidence)| Ok((key, evidence.as_deref().map(solve).transpose()?)));
+        for (key, projector) in solved.collect::<Result<Vec<_>, OpError>>()? {
+            self.tally.jitter_events += u64::from(projector.as_ref().is_some_and(|p| p.raised > 1.0));
+            let projector = projector.map(|projector| projector.to_device(&self.device)).transpose()?;
+            self.records.entry(key).or_default().refresh(projector, step, alpha);
+        }
+        for layer in layers {
+            let projector = self.records.get(&layer.key).and_then(|record| record.projector.as_ref());
+            let group = group_of(&self.spec.layers[layer.key.1].name);
+            self.tally.trace(group, projector.map_or(1.0, |projector| projector.trace_ratio));
         }
         self.tally.seconds[1] += started.elapsed().as_secs_f64();
         Ok(())
@@ -238,8 +251,13 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
         Ok(vec![Path { arch, weight: 1.0 }])
     }
 
-    fn capture(&self, layer: LayerId) -> bool {
-        !self.warming_up() && self.layouts.get(layer).is_some_and(Option::is_some)
+    fn capture(&self, layer: LayerId) -> usize {
+        let covered = self.layouts.get(layer).is_some_and(Option::is_some);
+        match self.settings.samples {
+            _ if self.warming_up() || !covered => 0,
+            Samples::First(images) => images,
+            Samples::BatchMean | Samples::All => usize::MAX,
+        }
     }
 
     fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {

@@ -14,11 +14,11 @@ const NEGLIGIBLE: f64 = 1.0 / (1 << 25) as f64;
 /// How often the regularisation may be raised tenfold; much more than there are digits.
 const RAISES: usize = 40;
 
-/// `P` of all blocks of a layer.
+/// `P` of all blocks of a layer, of matrices `T` on the host or on a device.
 #[derive(Debug, Clone)]
-pub struct Projector<D: Backend> {
+pub struct Projector<T> {
     /// Its matrices.
-    pub matrices: Matrices<D>,
+    pub matrices: Matrices<T>,
     /// `trace(P) / d`: the part of all directions in which the layer can still learn.
     pub trace_ratio: f64,
     /// How many times larger than asked alpha had to be, for want of digits; 1 nearly always.
@@ -27,18 +27,25 @@ pub struct Projector<D: Backend> {
 
 /// `P`, in the form that takes the least work.
 #[derive(Debug, Clone)]
-pub enum Matrices<D: Backend> {
+pub enum Matrices<T> {
     /// `I`.
     Identity,
     /// `P = M^T M`, `M` of `[blocks, d, d]` lower triangular.
-    Full(Tensor3<D>),
+    Full(T),
     /// `P = I - V^T V`, `V` of `[blocks, n, d]` with `n < d`.
-    LowRank(Tensor3<D>),
+    LowRank(T),
 }
 
-impl<D: Backend> Projector<D> {
+/// Matrices on the host.
+#[derive(Debug)]
+pub struct Host {
+    values: Vec<f32>,
+    shape: (usize, usize, usize),
+}
+
+impl Projector<Host> {
     /// Lets everything pass.
-    pub fn identity() -> Self {
+    fn identity() -> Self {
         Self { matrices: Matrices::Identity, trace_ratio: 1.0, raised: 1.0 }
     }
 
@@ -55,8 +62,8 @@ impl<D: Backend> Projector<D> {
     /// unused directions free.
     ///
     /// # Errors
-    /// Evidence that is not finite, or a failing device.
-    pub fn new(evidence: &Evidence, s: f64, device: &D) -> Result<Self, OpError> {
+    /// Evidence that is not finite.
+    pub fn new(evidence: &Evidence, s: f64) -> Result<Self, OpError> {
         let trace = evidence.trace();
         if !trace.is_finite() || s.is_nan() {
             return Err(OpError::Shape {
@@ -73,8 +80,8 @@ impl<D: Backend> Projector<D> {
         let mut t = 1.0;
         for _ in 0..RAISES {
             let found = match &evidence.form {
-                Form::Rows(rows) => low_rank(evidence, rows, s / t, device)?,
-                Form::Gram(gram) => full(evidence, gram, s / t, device)?,
+                Form::Rows(rows) => low_rank(evidence, rows, s / t),
+                Form::Gram(gram) => full(evidence, gram, s / t),
             };
             if let Some((matrices, trace_ratio)) = found {
                 return Ok(Self { matrices, trace_ratio, raised: t });
@@ -84,6 +91,22 @@ impl<D: Backend> Projector<D> {
         Ok(Self::identity())
     }
 
+    /// The same with its matrices on a device.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn to_device<D: Backend>(self, device: &D) -> Result<Projector<Tensor3<D>>, OpError> {
+        let tensor = |Host { values, shape }| device.try_tensor_from_vec(values, shape).map_err(OpError::device("ogd"));
+        let matrices = match self.matrices {
+            Matrices::Identity => Matrices::Identity,
+            Matrices::Full(m) => Matrices::Full(tensor(m)?),
+            Matrices::LowRank(v) => Matrices::LowRank(tensor(v)?),
+        };
+        Ok(Projector { matrices, trace_ratio: self.trace_ratio, raised: self.raised })
+    }
+}
+
+impl<D: Backend> Projector<Tensor3<D>> {
     /// `P x` for each block, `x` of `[blocks, d, columns]`.
     ///
     /// # Errors
@@ -107,33 +130,30 @@ fn transposed<D: Backend>(x: &Tensor3<D>) -> Result<Tensor3<D>, D::Err> {
 }
 
 /// Matrices and `trace(P) / d`; `None` if one of those to decompose is not positive definite, for want of digits.
-type Found<D> = Option<(Matrices<D>, f64)>;
+type Found = Option<(Matrices<Host>, f64)>;
 
-fn full<D: Backend>(evidence: &Evidence, gram: &[f64], s: f64, device: &D) -> Result<Found<D>, OpError> {
+fn full(evidence: &Evidence, gram: &[f64], s: f64) -> Found {
     let (blocks, d) = (evidence.blocks, evidence.inputs);
-    let (mut all, mut trace) = (Vec::with_capacity(gram.len()), 0.0);
+    let (mut values, mut trace) = (Vec::with_capacity(gram.len()), 0.0);
     for gram in gram.chunks_exact(d * d) {
-        let Some(m) = inverse_factor(gram, d, s) else { return Ok(None) };
+        let m = inverse_factor(gram, d, s)?;
         trace += m.squared_norm_l2();
-        all.extend((0..d).flat_map(|i| m.row(i).iter().map(|x| *x as f32).collect::<Vec<_>>()));
+        for i in 0..d {
+            values.extend(m.row(i).iter().map(|x| *x as f32));
+        }
     }
-    Ok(Some((Matrices::Full(tensor(device, all, (blocks, d, d))?), trace / (blocks * d) as f64)))
+    Some((Matrices::Full(Host { values, shape: (blocks, d, d) }), trace / (blocks * d) as f64))
 }
 
-fn low_rank<D: Backend>(evidence: &Evidence, rows: &[Vec<f64>], s: f64, device: &D) -> Result<Found<D>, OpError> {
+fn low_rank(evidence: &Evidence, rows: &[Vec<f64>], s: f64) -> Found {
     let (blocks, d) = (evidence.blocks, evidence.inputs);
     let n = rows.first().map_or(0, |rows| rows.len() / d);
-    let (mut all, mut seen) = (Vec::with_capacity(blocks * n * d), 0.0);
+    let (mut values, mut seen) = (Vec::with_capacity(blocks * n * d), 0.0);
     for rows in rows {
-        let Some(m) = inverse_factor(&products_of_rows(rows, d), n, s) else { return Ok(None) };
-        let mut v = times_rows(&m, rows, d);
-        v.iter_mut().for_each(|v| *v *= s.sqrt());
-        seen += v.iter().map(|v| v * v).sum::<f64>();
-        all.extend(v.iter().map(|v| *v as f32));
+        let m = inverse_factor(&products_of_rows(rows, d), n, s)?;
+        let v = times_rows(&m, rows, d);
+        seen += s * v.iter().map(|v| v * v).sum::<f64>();
+        values.extend(v.iter().map(|v| (s.sqrt() * v) as f32));
     }
-    Ok(Some((Matrices::LowRank(tensor(device, all, (blocks, n, d))?), 1.0 - seen / (blocks * d) as f64)))
-}
-
-fn tensor<D: Backend>(device: &D, values: Vec<f32>, shape: (usize, usize, usize)) -> Result<Tensor3<D>, OpError> {
-    device.try_tensor_from_vec(values, shape).map_err(OpError::device("ogd"))
+    Some((Matrices::LowRank(Host { values, shape: (blocks, n, d) }), 1.0 - seen / (blocks * d) as f64))
 }

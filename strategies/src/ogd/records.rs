@@ -1,9 +1,10 @@
 //! What is remembered of each layer, and its projector.
 
 use super::evidence::Evidence;
+use super::layout::Tensor3;
 use super::options::{AlphaUnit, Memory, OwnInputs, Rule, Settings};
 use super::projector::{Matrices, Projector};
-use nas_ops::{Backend, OpError};
+use nas_ops::Backend;
 use std::borrow::Cow;
 
 /// When and with which alpha a projector was computed.
@@ -23,7 +24,7 @@ pub struct Record<D: Backend> {
     /// Inputs of the architecture being trained.
     pub pending: Option<Evidence>,
     /// The projector, `None` for `I`.
-    pub projector: Option<Projector<D>>,
+    pub projector: Option<Projector<Tensor3<D>>>,
     /// How it came about.
     pub built: Option<Built>,
     /// Whether the evidence has changed since.
@@ -78,33 +79,25 @@ impl<D: Backend> Record<D> {
         }
     }
 
-    /// Computes the projector if there is something new and it is due. Returns whether it did.
-    ///
-    /// # Errors
-    /// Evidence that is not finite, or a failing device.
-    pub fn refresh(&mut self, step: u64, alpha: f64, settings: &Settings, device: &D) -> Result<bool, OpError> {
+    /// Whether there is something new that the projector should know by now.
+    pub fn is_due(&self, step: u64, alpha: f64, settings: &Settings) -> bool {
         let normalised = settings.options.rule == Rule::Normalised;
         let changed = self.stale || (normalised && self.built.is_some_and(|built| built.alpha != alpha));
-        let due = self.built.is_none_or(|built| step >= built.step.saturating_add(settings.options.refresh));
-        if !changed || !due {
-            return Ok(false);
-        }
-        self.projector = match self.evidence(settings) {
-            Some(evidence) => Some(Projector::new(&evidence, strength(&evidence, alpha, settings), device)?),
-            None => None,
-        };
-        self.built = Some(Built { step, alpha });
-        self.stale = false;
-        Ok(true)
+        changed && self.built.is_none_or(|built| step >= built.step.saturating_add(settings.options.refresh))
+    }
+
+    /// Takes a projector that was computed from the evidence of now.
+    pub fn refresh(&mut self, projector: Option<Projector<Tensor3<D>>>, step: u64, alpha: f64) {
+        (self.projector, self.built, self.stale) = (projector, Some(Built { step, alpha }), false);
     }
 
     /// The projector, unless it lets everything pass.
-    pub fn restriction(&self) -> Option<&Projector<D>> {
+    pub fn restriction(&self) -> Option<&Projector<Tensor3<D>>> {
         self.projector.as_ref().filter(|p| !matches!(p.matrices, Matrices::Identity))
     }
 
     /// What the projector may know.
-    fn evidence(&self, settings: &Settings) -> Option<Cow<'_, Evidence>> {
+    pub fn evidence(&self, settings: &Settings) -> Option<Cow<'_, Evidence>> {
         let own = self.pending.as_ref().filter(|_| settings.options.own_inputs == OwnInputs::During);
         match (&self.memory, own) {
             (Some(memory), Some(own)) => {
@@ -118,7 +111,7 @@ impl<D: Backend> Record<D> {
 }
 
 /// The factor of `S` in `P = (I + s S)^-1`.
-fn strength(evidence: &Evidence, alpha: f64, settings: &Settings) -> f64 {
+pub fn strength(evidence: &Evidence, alpha: f64, settings: &Settings) -> f64 {
     let unit = match (settings.options.rule, settings.options.alpha_unit) {
         // Alpha is in the evidence already.
         (Rule::Accumulated, _) => return 1.0,

@@ -1,7 +1,7 @@
 //! State that goes on exactly where it stopped.
 
 use super::evidence::{Evidence, Form};
-use super::layout::Layout;
+use super::layout::{Layout, Tensor3};
 use super::options::Settings;
 use super::projector::{Matrices, Projector};
 use super::records::{Built, Record};
@@ -215,9 +215,9 @@ fn from_limbs(limbs: &[f32]) -> f64 {
 fn save_projector<D: Backend>(
     state: &mut State,
     name: &str,
-    projector: &Projector<D>,
+    projector: &Projector<Tensor3<D>>,
 ) -> Result<SavedProjector, OpError> {
-    let mut put = |tensor: &super::layout::Tensor3<D>| -> Result<usize, OpError> {
+    let mut put = |tensor: &Tensor3<D>| -> Result<usize, OpError> {
         let (blocks, n, d) = *tensor.shape();
         let flat = tensor.clone().try_reshape_like(&(1, blocks, n, d)).map_err(OpError::device("ogd"))?;
         let saved = HostTensor { shape: vec![blocks, n, d], values: D::to_host(&flat) };
@@ -239,7 +239,7 @@ fn load_projector<D: Backend>(
     saved: SavedProjector,
     layout: &Layout,
     device: &D,
-) -> Result<Projector<D>, StateError> {
+) -> Result<Projector<Tensor3<D>>, StateError> {
     let (blocks, d) = (layout.blocks, layout.inputs);
     let tensor = |n: usize| {
         let values = state.tensor(name, &[blocks, n, d])?.values.clone();

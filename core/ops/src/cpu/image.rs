@@ -105,6 +105,15 @@ impl Image {
         Ok(tensor)
     }
 
+    /// A tensor of the numbers of the first images.
+    pub(super) fn first(&self, images: usize) -> Result<Tensor4<Cpu>, OpError> {
+        let (n, h, w, c) = self.dims;
+        let dims = (images.min(n), h, w, c);
+        let mut values = vec![0.0; elements(dims)];
+        self.source().part(0..values.len()).write(dims, &mut values, false);
+        Cpu::default().try_tensor_from_vec(values, dims).map_err(OpError::device("output"))
+    }
+
     /// Where the gradient gathers; one that nobody reads if there is none.
     pub(super) fn slot(&self) -> Slot {
         self.gradient.clone().unwrap_or_default()

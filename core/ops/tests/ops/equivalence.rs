@@ -137,11 +137,10 @@ proptest! {
     fn patches((n, h, w) in image(), groups in 1..=4_usize, inputs in 1..=5_usize, window in window()) {
         use dfdx::tensor::TensorFromVec;
         let values = (0..n * h * w * groups * inputs).map(|i| i as f32).collect::<Vec<_>>();
-        let x = Cpu::default().tensor_from_vec(values, (n, h, w, groups * inputs));
-        let spec = ConvSpec { window, groups };
-        let (found, expected) = (Cpu::patches(&x, spec), nas_ops::reference::patches(&x, spec));
-        match (found, expected) {
-            (Ok(found), Ok(expected)) => prop_assert_eq!(Cpu::to_host(&found), Cpu::to_host(&expected)),
+        let (dims, spec) = ((n, h, w, groups * inputs), ConvSpec { window, groups });
+        let x = Cpu::default().tensor_from_vec(values.clone(), dims);
+        match (nas_ops::patches(&values, dims, spec), nas_ops::reference::patches(&x, spec)) {
+            (Ok(found), Ok(expected)) => prop_assert_eq!(found, Cpu::to_host(&expected)),
             (found, expected) => prop_assert_eq!(found.map(|_| ()), expected.map(|_| ())),
         }
     }

@@ -47,7 +47,7 @@ impl SharingStrategy<Cpu> for Recorded {
         self.0.plan(sampler)
     }
 
-    fn capture(&self, layer: usize) -> bool {
+    fn capture(&self, layer: usize) -> usize {
         self.0.capture(layer)
     }
 

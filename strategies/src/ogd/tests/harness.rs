@@ -82,7 +82,7 @@ impl Harness {
         let (arch, program) = self.program(arch);
         let (images, labels) = batch;
         let mut tape = OwnedTape::default();
-        let capture = |layer| self.strategy.as_ref().is_some_and(|s| SharingStrategy::<Cpu>::capture(s, layer));
+        let capture = |layer| self.strategy.as_ref().map_or(0, |s| SharingStrategy::<Cpu>::capture(s, layer));
         let pass = Pass { capture: Some(&capture), ..Pass::PLAIN };
         let forward = self.network.forward(images.clone(), &program, &pass, &mut tape).unwrap();
         let mut targets = vec![0.0; labels.len() * 5];

@@ -11,10 +11,10 @@ mod runs;
 mod state;
 
 use super::evidence::Evidence;
-use super::layout::Layout;
+use super::layout::{Layout, Tensor3};
 use super::options::Samples;
 use super::projector::{Matrices, Projector};
-use dfdx::prelude::{Axes3, PermuteTo, TryMatMul};
+use dfdx::prelude::{Axes3, HasShape, PermuteTo, TryMatMul};
 use dfdx::tensor::Cpu;
 use nas_core::network::LayerKind;
 use nas_ops::Tensor4;
@@ -28,8 +28,9 @@ fn layout(d: usize) -> Layout {
 
 /// The patches of all images together, `[blocks, n, inputs]`.
 fn rows(layout: &Layout, x: &Tensor4<Cpu>, samples: Samples, stride: usize) -> Vec<f32> {
-    let images = layout.images(x, samples).unwrap();
-    let images: Vec<_> = images.iter().map(|image| layout.rows(image, stride).unwrap()).collect();
+    let (_, h, w, c) = *x.shape();
+    let seen = layout.seen(x.as_vec(), h * w * c, samples);
+    let images: Vec<_> = seen.chunks(h * w * c).map(|image| layout.rows(image, [h, w, c], stride).unwrap()).collect();
     let block = |i: usize| images.iter().flat_map(move |rows| rows.chunks(rows.len() / layout.blocks).nth(i).unwrap());
     (0..layout.blocks).flat_map(block).copied().collect()
 }
@@ -40,15 +41,15 @@ fn random_rows(n: usize, d: usize, seed: u64) -> Vec<f32> {
     (0..n * d).map(|_| rng.random_range(-0.5_f32..1.0)).collect()
 }
 
-fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Cpu> {
+fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Tensor3<Cpu>> {
     let evidence = Evidence::new(&layout(d), rows);
-    Projector::new(&evidence, s, &Cpu::default()).unwrap()
+    Projector::new(&evidence, s).unwrap().to_device(&Cpu::default()).unwrap()
 }
 
 /// `P` of the first block, `[d, d]`, whatever its form.
-fn dense(projector: &Projector<Cpu>, d: usize) -> Vec<f64> {
+fn dense(projector: &Projector<Tensor3<Cpu>>, d: usize) -> Vec<f64> {
     let mut identity: Vec<f64> = (0..d * d).map(|i| f64::from(u8::from(i % (d + 1) == 0))).collect();
-    let gram = |x: &super::layout::Tensor3<Cpu>| {
+    let gram = |x: &Tensor3<Cpu>| {
         let x = x.clone();
         f64s(&x.clone().permute::<_, Axes3<0, 2, 1>>().matmul(x).as_vec()[..d * d])
     };
