@@ -188,7 +188,7 @@ impl<D: Backend> Ogd<D> {
             evidence.into_par_iter().map(|(key, evidence)| Ok((key, evidence.as_deref().map(solve).transpose()?)));
         for (key, projector) in solved.collect::<Result<Vec<_>, OpError>>()? {
             self.tally.jitter_events += u64::from(projector.as_ref().is_some_and(|p| p.raised > 1.0));
-            let projector = projector.map(|projector| projector.to_device(&self.device)).transpose()?;
+            let projector = projector.map(|projector| projector.into_device(&self.device)).transpose()?;
             self.records.entry(key).or_default().refresh(projector, step, alpha);
         }
         for layer in layers {

@@ -95,7 +95,7 @@ impl Projector<Host> {
     ///
     /// # Errors
     /// A failing device.
-    pub fn to_device<D: Backend>(self, device: &D) -> Result<Projector<Tensor3<D>>, OpError> {
+    pub fn into_device<D: Backend>(self, device: &D) -> Result<Projector<Tensor3<D>>, OpError> {
         let tensor = |Host { values, shape }| device.try_tensor_from_vec(values, shape).map_err(OpError::device("ogd"));
         let matrices = match self.matrices {
             Matrices::Identity => Matrices::Identity,

@@ -43,7 +43,7 @@ fn random_rows(n: usize, d: usize, seed: u64) -> Vec<f32> {
 
 fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Tensor3<Cpu>> {
     let evidence = Evidence::new(&layout(d), rows);
-    Projector::new(&evidence, s).unwrap().to_device(&Cpu::default()).unwrap()
+    Projector::new(&evidence, s).unwrap().into_device(&Cpu::default()).unwrap()
 }
 
 /// `P` of the first block, `[d, d]`, whatever its form.

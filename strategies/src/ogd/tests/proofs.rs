@@ -39,7 +39,7 @@ fn both_forms_are_one_projector() {
     folded.add(enough);
     assert!(matches!((&low_rank.form, &folded.form), (Form::Rows(_), Form::Gram(_))));
     let device = Cpu::default();
-    let [a, b] = [low_rank, folded].map(|evidence| Projector::new(&evidence, s).unwrap().to_device(&device).unwrap());
+    let [a, b] = [low_rank, folded].map(|evidence| Projector::new(&evidence, s).unwrap().into_device(&device).unwrap());
     assert!(distance(&dense(&a, d), &dense(&b, d)) < 1e-6);
     let x = device.tensor_from_vec(random_rows(d, 4, 3), (1, d, 4));
     let [ax, bx] = [a, b].map(|p| f64s(&p.apply(x.clone()).unwrap().as_vec()));
@@ -57,7 +57,7 @@ fn groups_have_a_projector_each() {
     for n in [5, 40] {
         let rows = random_rows(blocks * n, d, 11);
         let x = random_rows(blocks * d, outputs, 12);
-        let whole = Projector::new(&Evidence::new(&grouped, &rows), s).unwrap().to_device(&device).unwrap();
+        let whole = Projector::new(&Evidence::new(&grouped, &rows), s).unwrap().into_device(&device).unwrap();
         let y = whole.apply(device.tensor_from_vec(x.clone(), (blocks, d, outputs))).unwrap().as_vec();
         let mut traces = 0.0;
         for block in 0..blocks {
