@@ -6,8 +6,8 @@ use dfdx::tensor::{Cache, Synchronize, Tape};
 /// A device that runs the image operations, on tensors and on its [`Activation`]s. All record their backward pass on
 /// `tape`.
 pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
-    /// What flows between the operations of a network. [`Tensor4`] with the operations of [`mod@reference`] where a
-    /// device has nothing better. The methods below are those of the activation, on tensors.
+    /// What flows between the operations of a network. [`Tensor4`] with the operations of [`mod@crate::reference`] where
+    /// a device has nothing better. The methods below are those of the activation, on tensors.
     type Activation: Activation<Self>;
 
     /// `y[n, i, j, o] = sum x[n, i s + a d - p, j s + b d - p, c] w[a, b, c, o]`, outputs `[n, h', w', c_out]`.

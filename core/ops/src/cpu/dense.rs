@@ -1,6 +1,6 @@
-//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, or eight times eight
-//! where there are no more outputs. Fewer sums than eight would wait for each other: an addition takes four cycles, and two
-//! start in each.
+//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, sixteen times sixteen
+//! where registers are wide, or eight times eight where there are no more outputs. Fewer sums than eight would wait for
+//! each other: an addition takes four cycles, and two start in each.
 
 #![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
