@@ -14,21 +14,22 @@ const SPARE: f64 = 1e3;
 
 /// Adds `R^T R` of rows `R`, `[n, d]`, to the lower triangle of `gram`, `[d, d]`.
 pub fn add_gram(gram: &mut [f64], rows: &[f64], d: usize) {
-    let rows = MatRef::from_row_major_slice(rows, rows.len() / d, d);
-    let gram = MatMut::from_row_major_slice_mut(gram, d, d);
-    let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-    matmul(gram, lower, Accum::Add, rows.transpose(), all, rows, all, 1.0, Par::Seq);
+    add_square(gram, MatRef::from_row_major_slice(rows, rows.len() / d, d).transpose());
 }
 
 /// The lower triangle of `R R^T` of rows `R`, `[n, d]`.
 pub fn products_of_rows(rows: &[f64], d: usize) -> Vec<f64> {
     let n = rows.len() / d;
     let mut products = vec![0.0; n * n];
-    let rows = MatRef::from_row_major_slice(rows, n, d);
-    let target = MatMut::from_row_major_slice_mut(&mut products, n, n);
-    let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-    matmul(target, lower, Accum::Replace, rows, all, rows.transpose(), all, 1.0, Par::Seq);
+    add_square(&mut products, MatRef::from_row_major_slice(rows, n, d));
     products
+}
+
+/// Adds `X X^T` to the lower triangle of `sum`.
+fn add_square(sum: &mut [f64], x: MatRef<'_, f64>) {
+    let sum = MatMut::from_row_major_slice_mut(sum, x.nrows(), x.nrows());
+    let (lower, all) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+    matmul(sum, lower, Accum::Add, x, all, x.transpose(), all, 1.0, Par::Seq);
 }
 
 /// `L^-1`, lower triangular, where `I + s A = L L^T` for the lower triangle of a symmetric `A`, `[n, n]`; `None` if a

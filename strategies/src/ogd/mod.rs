@@ -23,7 +23,6 @@ mod tests;
 
 use dfdx::prelude::HasShape;
 use evidence::Evidence;
-
 use layout::Layout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
 use nas_core::optimizer::sum_of_squares;
@@ -135,10 +134,9 @@ impl<D: Backend> Ogd<D> {
         let layers = self.layers(step);
         self.refresh(&layers, step.number)?;
         let started = Instant::now();
-        let projected = layers.iter().map(|layer| self.projected(layer, step)).collect::<Result<Vec<_>, _>>()?;
         let (mut before, mut after) = (0.0, 0.0);
-        for (layer, projected) in layers.iter().zip(projected) {
-            let Some(Projected { squares, values }) = projected else { continue };
+        for layer in &layers {
+            let Some(Projected { squares, values }) = self.projected(layer, step)? else { continue };
             before += squares[0];
             after += squares[1];
             let Some((weight, bias)) = values else { continue };
@@ -176,13 +174,9 @@ impl<D: Backend> Ogd<D> {
     fn refresh(&mut self, layers: &[Layer], step: u64) -> Result<(), StrategyError> {
         let started = Instant::now();
         let (settings, alpha) = (&self.settings, self.settings.alpha_at(step));
-        for layer in layers {
-            self.records.entry(layer.key).or_default();
-        }
-        let due = self.records.iter().filter(|(key, record)| {
-            record.is_due(step, alpha, settings) && layers.iter().any(|layer| layer.key == **key)
-        });
-        let evidence = due.map(|(key, record)| (*key, record.evidence(settings))).collect::<Vec<_>>();
+        let records = layers.iter().filter_map(|layer| Some((layer.key, self.records.get(&layer.key)?)));
+        let due = records.filter(|(_, record)| record.is_due(step, alpha, settings));
+        let evidence = due.map(|(key, record)| (key, record.evidence(settings))).collect::<Vec<_>>();
         let solve = |evidence: &Evidence| Projector::new(evidence, strength(evidence, alpha, settings));
         let solved =
             evidence.into_par_iter().map(|(key, evidence)| Ok((key, evidence.as_deref().map(solve).transpose()?)));

@@ -92,16 +92,21 @@ impl Correlation {
         }
     }
 
-    /// From the first input of an output to that of its neighbour in a row.
-    pub fn distance(&self) -> usize {
-        if self.columns > 1 { self.sources[1] - self.sources[0] } else { 0 }
+    /// From the first input of an output to that of its neighbour in a row, if it has one.
+    pub fn distance(&self) -> Option<usize> {
+        distance(&self.sources, self.columns)
     }
 
     /// Runs in a row and the distance of neighbouring outputs in pixels of `channels`, if the runs of a row are
     /// neighbours too. Outputs in a row are at equal distances.
     pub fn regular(&self, channels: usize) -> Option<(usize, usize)> {
-        let distance = |of: &[usize], columns: usize| if columns > 1 { (of[1] - of[0]) / channels } else { 1 };
-        let neighbours = distance(&self.runs, self.run_columns) == 1;
-        neighbours.then(|| (self.run_columns, distance(&self.sources, self.columns)))
+        let pixels = |distance: Option<usize>| distance.map_or(1, |numbers| numbers / channels);
+        let neighbours = pixels(distance(&self.runs, self.run_columns)) == 1;
+        neighbours.then(|| (self.run_columns, pixels(self.distance())))
     }
+}
+
+/// From the first offset of a row to the second.
+fn distance(offsets: &[usize], columns: usize) -> Option<usize> {
+    (columns > 1).then(|| offsets[1] - offsets[0])
 }

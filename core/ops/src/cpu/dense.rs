@@ -27,7 +27,7 @@ impl<S: Store> Kernel for Correlate<'_, S> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { plan, weights, frame, mut store } = self;
-        let distance = plan.distance();
+        let distance = plan.distance().unwrap_or(0);
         for panel in weights.layout.panels() {
             let rows = weights.rows(&panel);
             match panel.vectors {
