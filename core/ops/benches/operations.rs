@@ -4,7 +4,7 @@
 
 use criterion::Criterion;
 use dfdx::prelude::*;
-use nas_ops::{Backend, ConvSpec, NormArgs, OpError, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
+use nas_ops::{Activation, Backend, ConvSpec, NormArgs, OpError, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
 use std::{hint::black_box, time::Duration};
 
 const BATCH: usize = 64;
@@ -59,6 +59,32 @@ fn operations(criterion: &mut Criterion) {
     }
 }
 
+/// The layers of `macro` at width 32: channels, size, expansion, kernel and stride.
+const INVERTED: [(usize, usize, usize, usize, usize); 4] =
+    [(32, 32, 3, 3, 2), (32, 32, 6, 5, 2), (64, 16, 6, 5, 1), (128, 8, 6, 5, 1)];
+
+fn inverted_residuals(criterion: &mut Criterion) {
+    let device = Cpu::default();
+    for (channels, size, expansion, kernel, stride) in INVERTED {
+        let (hidden, outputs) = (expansion * channels, stride * channels);
+        let x = random(&device, (BATCH, size, size, channels));
+        let dims = [(1, 1, channels, hidden), (kernel, kernel, 1, hidden), (1, 1, hidden, outputs)];
+        let weights = dims.map(|dims| random(&device, dims));
+        let pointwise = ConvSpec { window: Window::same(1, 1, 1), groups: 1 };
+        let depthwise = ConvSpec { window: Window::same(kernel, stride, 1), groups: hidden };
+        let call = |tape: &mut Recorded| {
+            let mut y = <Cpu as Backend>::Activation::enter(&x, tape)?;
+            for (weight, conv) in weights.iter().zip([pointwise, depthwise, pointwise]) {
+                let spec = UnitSpec { relu: conv == depthwise, conv };
+                y = y.unit(weight, spec, NormArgs::BATCH, tape)?.0;
+            }
+            y.leave(tape)
+        };
+        let name = format!("inverted_residual_{kernel}x{kernel}_t{expansion}_stride{stride}/c{channels}_{size}x{size}");
+        criterion.bench_function(&name, |bencher| bencher.iter(|| step(call)));
+    }
+}
+
 fn main() {
     let threads = std::env::var("NAS_OPS_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
@@ -69,5 +95,6 @@ fn main() {
     let criterion = Criterion::default().sample_size(10).warm_up_time(warm_up).measurement_time(measurement);
     let mut criterion = criterion.configure_from_args();
     operations(&mut criterion);
+    inverted_residuals(&mut criterion);
     criterion.final_summary();
 }

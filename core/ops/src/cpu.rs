@@ -8,8 +8,10 @@ mod buffer;
 mod combine;
 mod conv;
 mod correlation;
+mod covariance;
 mod dense;
 mod depthwise;
+mod expansion;
 mod frame;
 mod image;
 mod linear;
@@ -19,6 +21,7 @@ mod packed;
 mod pool;
 mod relu;
 mod simd;
+mod store;
 mod unit;
 mod winograd;
 

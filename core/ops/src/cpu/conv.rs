@@ -1,5 +1,6 @@
 //! Convolution: its sizes and weights, and the operation on the tape.
 
+mod expanded;
 mod images;
 
 use super::{
@@ -8,8 +9,8 @@ use super::{
     correlation::Correlation,
     frame::Frame,
     image::{Image, Source},
-    norm::{Terms, add, group},
-    packed::{Layout, Packed},
+    norm::{Norm, Terms, Vectors, add, group},
+    packed::{Layout, Packed, widest},
     simd::LANES,
     winograd::{self, Tiling},
 };
@@ -21,6 +22,7 @@ use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, Tape},
 };
+use expanded::Expanded;
 use images::Backward;
 use rayon::prelude::*;
 
@@ -40,7 +42,7 @@ pub fn conv2d<T: Tape<f32, Cpu>>(
     let conv = Conv::new(ConvShape::new(op, x.dims, *weight.shape(), spec)?, false);
     let weight = contiguous(op, weight, tape)?;
     let mut z = Buffer::stale(elements(conv.output()));
-    conv.forward(x.source(), &Buffer::read(&weight), &mut z, |_| ());
+    conv.forward(x, &Buffer::read(&weight), &mut z, |_| ());
     let y = Image::new(conv.output(), z);
     if T::OWNS_TAPE {
         let (x, output) = (x.clone(), y.slot());
@@ -157,14 +159,25 @@ impl Conv {
         self.dims[1]
     }
 
-    fn input(&self) -> Dims {
+    /// `[n, h, w, c_in]`.
+    pub fn input(&self) -> Dims {
         self.dims[0]
+    }
+
+    /// Whether the input passes a ReLU first.
+    pub fn relu(&self) -> bool {
+        self.relu
+    }
+
+    /// Whether every output depends on one pixel, and on all channels of it.
+    pub fn is_pointwise(&self) -> bool {
+        self.shape.window == Window::same(1, 1, 1) && self.shape.groups == 1
     }
 
     /// Fills `z`, and calls `then` on each group of images while it is in the cache; returns what it returned.
     pub fn forward<R: Send>(
         &self,
-        x: Source<'_>,
+        x: &Image,
         weight: &[f32],
         z: &mut [f32],
         then: impl Fn(&[f32]) -> R + Sync,
@@ -172,6 +185,14 @@ impl Conv {
         let weights = (0..self.parts).map(|part| self.pack(weight, part)).collect::<Vec<_>>();
         let (input, output) = (self.shape.input_len(), self.shape.output_len());
         let groups = z.par_chunks_mut(group(self.output())).enumerate();
+        if let Some(expanded) = Expanded::new(self, x) {
+            let expand = |(i, z): (usize, &mut [f32])| {
+                expanded.forward(i, &weights, z);
+                then(z)
+            };
+            return groups.map(expand).collect();
+        }
+        let x = x.source();
         groups
             .map(|(i, z)| {
                 let first = i * group(self.input());
@@ -184,17 +205,34 @@ impl Conv {
 
     /// Adds the gradient of the weights to `dw`, and that of the input to its own.
     pub fn backward(&self, x: &Image, weight: &[f32], upstream: Upstream<'_>, dw: &mut [f32]) {
-        let groups = if x.wants_gradient() {
-            let plans = Correlation::backward(&self.shape, &self.dz_frame, !self.depthwise);
-            x.slot().add(elements(self.input()), |dx, fresh| {
-                let dx = dx.par_chunks_mut(group(self.input())).map(Some).collect();
-                self.backward_groups(x.source(), weight, upstream, plans, dx, fresh)
-            })
-        } else {
-            let groups = (0..self.dims[0].0.div_ceil(super::GROUP)).map(|_| None).collect();
-            self.backward_groups(x.source(), weight, upstream, vec![], groups, false)
+        let groups = match Expanded::new(self, x) {
+            Some(expanded) => expanded.backward(weight, upstream),
+            None => {
+                let plans = if x.wants_gradient() {
+                    Correlation::backward(&self.shape, &self.dz_frame, !self.depthwise)
+                } else {
+                    vec![]
+                };
+                x.gradient_groups(self.input(), |dx, fresh| {
+                    self.backward_groups(x.source(), weight, upstream, plans, dx, fresh)
+                })
+            }
         };
         self.add_weight_gradient(groups, dw);
+    }
+
+    /// The same for a convolution that is normalised next; returns the gradients of scale and shift.
+    pub fn backward_normalised(
+        &self,
+        x: &Image,
+        weight: &[f32],
+        (norm, z): (&Norm, &[f32]),
+        dy: &[f32],
+        dw: &mut [f32],
+    ) -> Vectors {
+        let (terms, vectors) = norm.backward(dy, z, self.output());
+        self.backward(x, weight, Upstream { dy, norm: Some((z, &terms)) }, dw);
+        vectors
     }
 
     /// Adds the gradient of the input to each group of `dx`, or fills it, and returns that of the weights from each.
@@ -249,7 +287,7 @@ impl Conv {
     }
 
     fn widest(&self) -> usize {
-        if self.depthwise { 1 } else { 2 }
+        if self.depthwise { 1 } else { widest() }
     }
 
     /// Output channels of a part; only where channels are on their own can the last part have fewer.
@@ -284,7 +322,7 @@ impl Conv {
             });
         }
         let outputs = self.dz_frame.channels;
-        let layout = Layout { rows: plan.taps.len() * outputs, columns: self.inputs, widest: 2 };
+        let layout = Layout { rows: plan.taps.len() * outputs, columns: self.inputs, widest: widest() };
         self.transformed(Packed::new(layout, |row, columns, out| {
             let output = row % outputs;
             // The frame has zeros beyond the last output.

@@ -5,14 +5,8 @@
 //! gradient of the input is `s` times `s` of them, one for each remainder of a pixel's position, with the taps that
 //! reach it.
 
-use super::{frame::Frame, simd::Lanes};
+use super::frame::Frame;
 use crate::shape::ConvShape;
-
-/// Where the outputs of a correlation go.
-pub trait Store {
-    /// Takes the first `count` of eight outputs, of channels from `channel` on, of a pixel.
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize);
-}
 
 /// Sources, targets and runs; offsets count numbers in a frame.
 #[derive(Debug, Clone)]
@@ -45,6 +39,19 @@ impl Correlation {
             (outputs, taps)
         };
         Self::join(&axis(0), &axis(1), frame, shape.out[1], merge)
+    }
+
+    /// Every output from one pixel of its own, of which there are `pixels` in a row, `distance` numbers apart.
+    pub fn pointwise(pixels: usize, channels: usize, distance: usize) -> Self {
+        Self {
+            sources: (0..pixels).map(|pixel| pixel * distance).collect(),
+            targets: (0..pixels).collect(),
+            runs: vec![0],
+            run: channels,
+            taps: vec![[0, 0]],
+            columns: pixels,
+            run_columns: 1,
+        }
     }
 
     /// From the framed gradient of the output to that of the input; several, which together reach each pixel once.

@@ -1,13 +1,14 @@
-//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, sixteen times sixteen
-//! where registers are wide, or eight times eight where there are no more outputs. Fewer sums than eight would wait for
+//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, eight times 32 or
+//! sixteen times sixteen where registers are wide, or eight times eight where there are no more outputs. Fewer sums than eight would wait for
 //! each other: an addition takes four cycles, and two start in each.
 
 #![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
 use super::{
-    correlation::{Correlation, Store},
+    correlation::Correlation,
     packed::{Eight, Layout, Packed, Panel},
     simd::{Isa, Kernel, LANES, Lanes, Row},
+    store::Store,
 };
 
 /// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
@@ -29,14 +30,17 @@ impl<S: Store> Kernel for Correlate<'_, S> {
         let Self { plan, weights, frame, mut store } = self;
         let distance = plan.distance().unwrap_or(0);
         for panel in weights.layout.panels() {
-            let rows = weights.rows(&panel);
+            let (rows, start) = (weights.rows(&panel), &weights.start[panel.first / LANES..]);
+            let work = Work { plan, panel, rows, start, frame };
             match panel.vectors {
-                1 => apart!(distance, blocks::<I, 1, 8 or 8>(plan, &panel, rows, frame, &mut store)),
-                _ if I::WIDE && plan.columns.is_multiple_of(16) => {
-                    apart!(distance, blocks::<I, 2, 16 or 8>(plan, &panel, rows, frame, &mut store));
+                1 => apart!(distance, blocks::<I, 1, 8 or 8>(&work, &mut store)),
+                2 if I::WIDE && plan.columns.is_multiple_of(16) => {
+                    apart!(distance, blocks::<I, 2, 16 or 8>(&work, &mut store));
                 }
-                _ if I::WIDE => apart!(distance, blocks::<I, 2, 8 or 8>(plan, &panel, rows, frame, &mut store)),
-                _ => apart!(distance, blocks::<I, 2, 6 or 6>(plan, &panel, rows, frame, &mut store)),
+                2 if I::WIDE => blocks::<I, 2, 8, 0>(&work, &mut store),
+                2 => apart!(distance, blocks::<I, 2, 6 or 6>(&work, &mut store)),
+                _ if I::WIDE => apart!(distance, blocks::<I, 4, 8 or 8>(&work, &mut store)),
+                _ => unreachable!("panels of four registers are for wide ones"),
             }
         }
     }
@@ -59,34 +63,54 @@ macro_rules! apart {
 }
 pub(super) use apart;
 
+/// One panel of a correlation.
+struct Work<'a> {
+    plan: &'a Correlation,
+    panel: Panel,
+    rows: &'a [Eight],
+    start: &'a [Eight],
+    frame: &'a [f32],
+}
+
 #[inline(always)]
-fn blocks<I: Isa, const V: usize, const P: usize, const D: usize>(
-    plan: &Correlation,
-    panel: &Panel,
-    rows: &[Eight],
-    frame: &[f32],
-    store: &mut impl Store,
-) {
-    let (rows, runs, run) = (rows.as_chunks::<V>().0, &plan.runs, plan.run);
+fn blocks<I: Isa, const V: usize, const P: usize, const D: usize>(work: &Work<'_>, store: &mut impl Store) {
+    let plan = work.plan;
     let (sources, last_sources) = plan.sources.as_chunks::<P>();
     let (targets, last_targets) = plan.targets.as_chunks::<P>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<I, V, P, D>(runs, run, rows, frame, sources), store);
+        work.outputs::<I, V, P, D>(sources, targets, store);
     }
     let (sources, last_sources) = last_sources.as_chunks::<4>();
     let (targets, last_targets) = last_targets.as_chunks::<4>();
     for (sources, targets) in sources.iter().zip(targets) {
-        put(panel, targets, accumulate::<I, V, 4, 0>(runs, run, rows, frame, sources), store);
+        work.outputs::<I, V, 4, 0>(sources, targets, store);
     }
     for (&source, &target) in last_sources.iter().zip(last_targets) {
-        put(panel, &[target], accumulate::<I, V, 1, 0>(runs, run, rows, frame, &[source]), store);
+        work.outputs::<I, V, 1, 0>(&[source], &[target], store);
     }
 }
 
-/// Sums of `P` outputs: `sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each. Sources are at least
+impl Work<'_> {
+    #[inline(always)]
+    fn outputs<I: Isa, const V: usize, const P: usize, const D: usize>(
+        &self,
+        sources: &[usize; P],
+        targets: &[usize; P],
+        store: &mut impl Store,
+    ) {
+        let Self { plan, panel, frame, .. } = self;
+        let Some(start) = self.start.first_chunk() else { unreachable!("whole registers") };
+        let rows = self.rows.as_chunks::<V>().0;
+        let totals = accumulate::<I, V, P, D>(start, &plan.runs, plan.run, rows, frame, sources);
+        put::<I, V, P>(panel, targets, totals, store);
+    }
+}
+
+/// Sums of `P` outputs: `start + sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each. Sources are at least
 /// `D` numbers apart; where they are no farther, one address serves them all.
 #[inline(always)]
 pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
+    start: &[Eight; V],
     runs: &[usize],
     run: usize,
     rows: &[[Eight; V]],
@@ -94,9 +118,9 @@ pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
     sources: &[usize; P],
 ) -> [[Eight; V]; P] {
     if D > 0 && sources[P - 1] - sources[0] == (P - 1) * D {
-        return evenly::<I, V, P, D>(runs, run, rows, frame, sources[0]);
+        return evenly::<I, V, P, D>(start, runs, run, rows, frame, sources[0]);
     }
-    let mut totals = [Row::ZERO; P];
+    let mut totals = [Row(*start); P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
         let mut inputs = [&frame[..0]; P];
         for p in 0..P {
@@ -114,13 +138,14 @@ pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
 /// The same, of sources that are exactly `D` numbers apart.
 #[inline(always)]
 fn evenly<I: Isa, const V: usize, const P: usize, const D: usize>(
+    start: &[Eight; V],
     runs: &[usize],
     run: usize,
     rows: &[[Eight; V]],
     frame: &[f32],
     source: usize,
 ) -> [[Eight; V]; P] {
-    let mut totals = [Row::ZERO; P];
+    let mut totals = [Row(*start); P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
         let inputs = &frame[source + run..][..(P - 1) * D + weights.len()];
         for (inputs, weights) in inputs.windows((P - 1) * D + 1).zip(weights) {
@@ -143,7 +168,7 @@ fn in_memory<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[Eight; V]
 }
 
 #[inline(always)]
-fn put<const V: usize, const P: usize>(
+fn put<I: Isa, const V: usize, const P: usize>(
     panel: &Panel,
     targets: &[usize; P],
     totals: [[Eight; V]; P],
@@ -154,9 +179,9 @@ fn put<const V: usize, const P: usize>(
             // The constant makes loads and stores of whole registers.
             let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
             if left >= LANES {
-                store.store(targets[p], channel, Lanes(totals[p][v]), LANES);
+                store.store::<I>(targets[p], channel, Lanes(totals[p][v]), LANES);
             } else {
-                store.store(targets[p], channel, Lanes(totals[p][v]), left);
+                store.store::<I>(targets[p], channel, Lanes(totals[p][v]), left);
             }
         }
     }
@@ -185,8 +210,10 @@ impl Kernel for WeightGradient<'_> {
                 let total = &mut total[panel.start..][..layout.rows * panel.vectors];
                 match panel.vectors {
                     1 => add_gradient::<I, 1, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
-                    _ if I::WIDE => add_gradient::<I, 2, 16>(strip.clone(), &plan.runs, plan.run, panel.first, total),
-                    _ => add_gradient::<I, 2, 6>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    2 if I::WIDE => add_gradient::<I, 2, 16>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    2 => add_gradient::<I, 2, 6>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    _ if I::WIDE => add_gradient::<I, 4, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    _ => unreachable!("panels of four registers are for wide ones"),
                 }
             }
         }

@@ -5,9 +5,10 @@
 //! steps take the outputs one tap at a time.
 
 use super::{
-    correlation::{Correlation, Store},
+    correlation::Correlation,
     packed::{Eight, Packed},
     simd::{Isa, Kernel, LANES, Lanes},
+    store::Store,
 };
 
 /// Computes all outputs of a correlation and stores them.
@@ -85,17 +86,17 @@ impl Work<'_> {
                 }
             }
         }
-        self.put(targets, totals, store);
+        self.put::<I, P>(targets, totals, store);
     }
 
     #[inline(always)]
-    fn put<const P: usize>(&self, targets: &[usize; P], totals: [Lanes; P], store: &mut impl Store) {
+    fn put<I: Isa, const P: usize>(&self, targets: &[usize; P], totals: [Lanes; P], store: &mut impl Store) {
         for p in 0..P {
             // The constant makes stores of whole registers.
             if self.count == LANES {
-                store.store(targets[p], 0, totals[p], LANES);
+                store.store::<I>(targets[p], 0, totals[p], LANES);
             } else {
-                store.store(targets[p], 0, totals[p], self.count);
+                store.store::<I>(targets[p], 0, totals[p], self.count);
             }
         }
     }
@@ -108,7 +109,7 @@ impl Work<'_> {
             for (&run, &weights) in self.plan.runs.iter().zip(self.taps) {
                 total = total.plus_product::<I>(Lanes(self.frame[(source + run) / LANES]), Lanes(weights));
             }
-            self.put(&[target], [total], store);
+            self.put::<I, 1>(&[target], [total], store);
         }
     }
 }

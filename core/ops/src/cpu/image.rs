@@ -1,8 +1,10 @@
 //! Values between operations: their numbers, a normalisation that is still to be applied, and their gradient.
 
 use super::{
+    GROUP,
     buffer::Buffer,
     contiguous,
+    expansion::Expansion,
     norm::{add, group},
     relu::rectified,
     simd::{Isa, Kernel, Lanes, dispatch, each_block},
@@ -27,13 +29,30 @@ pub const STRIP: usize = 2 * 1024;
 ///
 /// Batch normalisation leaves its input as it is and notes what remains to be done. Operations that read every number
 /// once anyway, as convolutions and sums do, normalise while they read; for the others it is done once, when asked for.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Image {
     pub(super) dims: Dims,
-    values: Arc<Buffer>,
+    values: Values,
     pending: Option<Arc<Pending>>,
     plain: Arc<OnceLock<Buffer>>,
     gradient: Option<Slot>,
+}
+
+/// The numbers before normalisation.
+#[derive(Clone)]
+enum Values {
+    Computed(Arc<Buffer>),
+    /// Computed when asked for.
+    Expansion(Arc<Expansion>),
+}
+
+impl Values {
+    fn get(&self) -> &Buffer {
+        match self {
+            Self::Computed(values) => values,
+            Self::Expansion(expansion) => expansion.values(),
+        }
+    }
 }
 
 /// A normalisation `y = (x - mean) factor + shift`, for each channel.
@@ -59,12 +78,30 @@ pub struct Source<'a> {
 impl Image {
     /// A value with these numbers, whose gradient will be asked for.
     pub(super) fn new(dims: Dims, values: Buffer) -> Self {
-        Self::pending(dims, Arc::new(values), None)
+        Self::with(dims, Values::Computed(Arc::new(values)), None)
     }
 
     /// A value that is still to be normalised.
-    pub(super) fn pending(dims: Dims, values: Arc<Buffer>, pending: Option<Pending>) -> Self {
-        Self { dims, values, pending: pending.map(Arc::new), plain: Arc::default(), gradient: Some(Slot::default()) }
+    pub(super) fn pending(dims: Dims, values: Arc<Buffer>, pending: Pending) -> Self {
+        Self::with(dims, Values::Computed(values), Some(Arc::new(pending)))
+    }
+
+    /// A value that is still to be computed.
+    pub(super) fn expansion(dims: Dims, expansion: Arc<Expansion>) -> Self {
+        let pending = expansion.pending.clone();
+        Self::with(dims, Values::Expansion(expansion), Some(pending))
+    }
+
+    fn with(dims: Dims, values: Values, pending: Option<Arc<Pending>>) -> Self {
+        Self { dims, values, pending, plain: Arc::default(), gradient: Some(Slot::default()) }
+    }
+
+    /// How to compute the value, if nobody has done so yet.
+    pub(super) fn uncomputed(&self) -> Option<&Arc<Expansion>> {
+        match &self.values {
+            Values::Expansion(expansion) if !expansion.is_computed() => Some(expansion),
+            _ => None,
+        }
     }
 
     /// A copy of a tensor, without a gradient.
@@ -110,7 +147,12 @@ impl Image {
         let (n, h, w, c) = self.dims;
         let dims = (images.min(n), h, w, c);
         let mut values = vec![0.0; elements(dims)];
-        self.source().part(0..values.len()).write(dims, &mut values, false);
+        match (self.uncomputed(), self.pending.as_deref()) {
+            (Some(expansion), pending) => {
+                Source { values: &expansion.compute(dims), pending }.write(dims, &mut values, false);
+            }
+            _ => self.source().part(0..values.len()).write(dims, &mut values, false),
+        }
         Cpu::default().try_tensor_from_vec(values, dims).map_err(OpError::device("output"))
     }
 
@@ -124,25 +166,37 @@ impl Image {
         self.gradient.is_some()
     }
 
+    /// Lets `work(groups, fresh)` add to the gradient of each group of images, or fill it if it is fresh; gives it no
+    /// numbers if nobody asks for the gradient. The value is read as one of `dims`.
+    pub(super) fn gradient_groups<R>(&self, dims: Dims, work: impl FnOnce(Vec<Option<&mut [f32]>>, bool) -> R) -> R {
+        if !self.wants_gradient() {
+            return work((0..dims.0.div_ceil(GROUP)).map(|_| None).collect(), false);
+        }
+        self.slot().add(elements(dims), |dx, fresh| work(dx.par_chunks_mut(group(dims)).map(Some).collect(), fresh))
+    }
+
     /// The numbers before normalisation, shared.
     pub(super) fn unnormalised(&self) -> Option<Arc<Buffer>> {
-        self.pending.is_none().then(|| self.values.clone())
+        match (&self.values, &self.pending) {
+            (Values::Computed(values), None) => Some(values.clone()),
+            _ => None,
+        }
     }
 
     /// The numbers, to be normalised while they are read unless that has been done already.
     pub(super) fn source(&self) -> Source<'_> {
         match self.plain.get() {
             Some(plain) => Source { values: plain, pending: None },
-            None => Source { values: &self.values, pending: self.pending.as_deref() },
+            None => Source { values: self.values.get(), pending: self.pending.as_deref() },
         }
     }
 
     /// The numbers, normalised.
     pub(super) fn plain(&self) -> &[f32] {
-        let Some(pending) = self.pending.as_deref() else { return &self.values };
+        let Some(pending) = self.pending.as_deref() else { return self.values.get() };
         self.plain.get_or_init(|| {
             let mut plain = Buffer::stale(elements(self.dims));
-            Source { values: &self.values, pending: Some(pending) }.write(self.dims, &mut plain, false);
+            Source { values: self.values.get(), pending: Some(pending) }.write(self.dims, &mut plain, false);
             plain
         })
     }
@@ -158,9 +212,20 @@ impl<'a> Source<'a> {
     pub fn write(self, dims: Dims, out: &mut [f32], rectify: bool) {
         let size = group(dims);
         out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
-            let source = self.part(i * size..i * size + out.len());
-            dispatch(Write { out, source, channels: dims.3, rectify });
+            self.part(i * size..i * size + out.len()).write_pixels(dims.3, out, rectify);
         });
+    }
+
+    /// Writes pixels of so many channels, on this thread.
+    pub fn write_pixels(self, channels: usize, out: &mut [f32], rectify: bool) {
+        dispatch(Write { out, source: self, channels, rectify });
+    }
+
+    /// Some channels of a pixel, normalised as [`channels`](Self::channels) says, after a ReLU if `rectify`.
+    #[inline(always)]
+    pub fn value<I: Isa>(scaling: Option<Scaling>, pixel: &[f32], first: usize, count: usize, rectify: bool) -> Lanes {
+        let value = Scaling::apply::<I>(scaling, Lanes::load_some(pixel, first, count));
+        if rectify { value.map(rectified) } else { value }
     }
 
     /// What is to be done to some channels.
@@ -209,9 +274,7 @@ impl Kernel for Write<'_> {
             each_block!(channels, |first, count| {
                 let scaling = source.channels(first, count);
                 for (out, values) in out.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
-                    let value = Scaling::apply::<I>(scaling, Lanes::load_some(values, first, count));
-                    let value = if rectify { value.map(rectified) } else { value };
-                    value.store_some(out, first, count);
+                    Source::value::<I>(scaling, values, first, count, rectify).store_some(out, first, count);
                 }
             });
         }

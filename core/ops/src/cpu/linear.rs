@@ -32,7 +32,7 @@ pub fn linear<T: Tape<f32, Cpu>>(
     let weight = contiguous(op, weight, tape)?;
     let bias = bias.map(|bias| contiguous(op, bias, tape)).transpose()?;
     let mut y = Buffer::stale(n * c_out);
-    conv.forward(x.source(), &Buffer::read(&weight), &mut y, |_| ());
+    conv.forward(x, &Buffer::read(&weight), &mut y, |_| ());
     if let Some(bias) = &bias {
         let bias = Buffer::read(bias);
         y.chunks_exact_mut(c_out).for_each(|row| add(row, &bias));

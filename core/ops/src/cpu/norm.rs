@@ -15,7 +15,7 @@ use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
     shape::{Dims, check_norm, elements, not_empty},
 };
-use dfdx::tensor::{Cpu, Tape};
+use dfdx::tensor::{Cpu, CpuError, Gradients, Tape};
 use images::{AddGradient, Products};
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -33,17 +33,14 @@ pub fn batch_norm<T: Tape<f32, Cpu>>(
     let (norm, affine) = Norm::new(op, norm, tape, dims, || {
         values.par_chunks(group(dims)).map(|z| dispatch(Spread { z, channels: dims.3 })).collect()
     })?;
-    let y = Image::pending(dims, values.clone(), Some(norm.pending()));
+    let y = Image::pending(dims, values.clone(), norm.pending());
     let moments = norm.moments(op)?;
     if T::OWNS_TAPE {
         let (input, output) = (x.slot(), y.slot());
         tape.add_backward_op(move |grads| {
             let Some(dy) = output.take() else { return Ok(()) };
             let (terms, vectors) = norm.backward(&dy, &values, dims);
-            if let Some((scale, shift)) = affine {
-                add(grads.get_or_alloc_mut(&scale)?, &vectors.scale);
-                add(grads.get_or_alloc_mut(&shift)?, &vectors.shift);
-            }
+            vectors.add_to(grads, affine.as_ref())?;
             input.add(dy.len(), |dx, fresh| {
                 let groups = dy.par_chunks(group(dims)).zip(values.par_chunks(group(dims)));
                 let groups = dx.par_chunks_mut(group(dims)).zip(groups);
@@ -146,8 +143,7 @@ impl Norm {
 
     /// What the gradient of `z` is made of, and the gradients of scale and shift.
     pub fn backward(&self, dy: &[f32], z: &[f32], dims: Dims) -> (Terms, Vectors) {
-        let channels = dims.3;
-        let mut sums = vec![[0.0; 2]; channels];
+        let mut sums = vec![[0.0; 2]; dims.3];
         if self.batch || self.affine {
             let groups = dy.par_chunks(group(dims)).zip(z.par_chunks(group(dims)));
             let groups = groups.map(|(dy, z)| dispatch(Products { dy, z, mean: &self.mean }));
@@ -158,6 +154,11 @@ impl Norm {
                 });
             }
         }
+        self.terms(&sums)
+    }
+
+    /// The same from the sums of `dy` and of `dy (z - mean)` over the batch.
+    pub fn terms(&self, sums: &[[f64; 2]]) -> (Terms, Vectors) {
         let inverses = || self.inverse.iter().map(|&inverse| f64::from(inverse));
         let vectors = Vectors {
             scale: sums.iter().zip(inverses()).map(|([_, product], inverse)| (product * inverse) as f32).collect(),
@@ -181,4 +182,19 @@ pub struct Vectors {
     pub scale: Vec<f32>,
     /// Of the shift.
     pub shift: Vec<f32>,
+}
+
+impl Vectors {
+    /// Adds them to the gradients of the tensors, if there are any.
+    pub fn add_to(
+        &self,
+        grads: &mut Gradients<f32, Cpu>,
+        affine: Option<&(Tensor4<Cpu>, Tensor4<Cpu>)>,
+    ) -> Result<(), CpuError> {
+        if let Some((scale, shift)) = affine {
+            add(grads.get_or_alloc_mut(scale)?, &self.scale);
+            add(grads.get_or_alloc_mut(shift)?, &self.shift);
+        }
+        Ok(())
+    }
 }

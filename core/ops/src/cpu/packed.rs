@@ -1,10 +1,19 @@
-//! A matrix of weights, or of their gradient, in panels of one or two registers.
+//! A matrix of weights, or of their gradient, in panels of some registers.
 
-use super::{buffer::Buffer, simd::LANES};
+use super::{
+    buffer::Buffer,
+    simd::{LANES, wide},
+};
 use std::ops::Range;
 
 /// One register in memory.
 pub type Eight = [f32; LANES];
+
+/// The most registers per row of a panel for kernels that multiply an input with all of them. Where they hold sixteen
+/// numbers each, loading two inputs for two products would take as long as the products.
+pub fn widest() -> usize {
+    if wide() { 4 } else { 2 }
+}
 
 /// How a matrix of `rows` and `columns` lies in memory: panel after panel, each row after row.
 #[derive(Debug, Clone, Copy)]
@@ -13,7 +22,7 @@ pub struct Layout {
     pub rows: usize,
     /// Columns of the matrix.
     pub columns: usize,
-    /// Registers per row of a panel, 1 or 2. The last panel has one if that is enough.
+    /// Most registers per row of a panel: 1, 2 or 4. The last panels have fewer if that is enough.
     pub widest: usize,
 }
 
@@ -33,11 +42,13 @@ pub struct Panel {
 impl Layout {
     /// The panels from left to right.
     pub fn panels(self) -> impl Iterator<Item = Panel> {
-        (0..self.columns).step_by(self.widest * LANES).map(move |first| {
-            let left = self.columns - first;
-            let vectors = left.div_ceil(LANES).min(self.widest);
-            Panel { first, count: left.min(vectors * LANES), vectors, start: first / LANES * self.rows }
-        })
+        let panel = move |first: usize| {
+            let left = self.columns.checked_sub(first).filter(|left| *left > 0)?;
+            let vectors = [4, 2].into_iter().find(|vectors| *vectors <= left.div_ceil(LANES).min(self.widest));
+            let vectors = vectors.unwrap_or(1);
+            Some(Panel { first, count: left.min(vectors * LANES), vectors, start: first / LANES * self.rows })
+        };
+        std::iter::successors(panel(0), move |last| panel(last.first + last.vectors * LANES))
     }
 
     /// Numbers in memory.
@@ -62,6 +73,8 @@ pub struct Packed {
     pub layout: Layout,
     /// Its numbers.
     pub memory: Buffer,
+    /// What is added to every product with a column, whole registers.
+    pub start: Vec<Eight>,
 }
 
 impl Packed {
@@ -72,7 +85,27 @@ impl Packed {
             let len = columns.len();
             write(row, columns, &mut memory[index..index + len]);
         });
-        Self { layout, memory }
+        Self::from_memory(layout, memory)
+    }
+
+    /// The matrix with these numbers.
+    pub fn from_memory(layout: Layout, memory: Buffer) -> Self {
+        Self { layout, memory, start: vec![[0.0; LANES]; layout.columns.div_ceil(LANES)] }
+    }
+
+    /// The same with a number for each column that is added to every product.
+    pub fn with_start(mut self, start: &[f32]) -> Self {
+        self.start.as_flattened_mut()[..start.len()].copy_from_slice(start);
+        self
+    }
+
+    /// Multiplies every column with its factor.
+    pub fn scale(&mut self, factors: &[f32]) {
+        let Self { layout, memory, .. } = self;
+        layout.for_each_row(|index, _, columns| {
+            let row = &mut memory[index..index + columns.len()];
+            row.iter_mut().zip(&factors[columns]).for_each(|(number, factor)| *number *= factor);
+        });
     }
 
     /// The rows of a panel.

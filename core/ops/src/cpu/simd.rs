@@ -5,7 +5,7 @@
 
 mod instructions;
 
-pub use instructions::{Isa, Kernel, dispatch};
+pub use instructions::{Isa, Kernel, dispatch, wide};
 #[cfg(test)]
 pub use instructions::{Limit, limited};
 
@@ -148,7 +148,7 @@ impl Lanes {
     }
 }
 
-/// The outputs of a row of a panel: `V` registers of eight numbers, or one of sixteen for two of them.
+/// The outputs of a row of a panel: `V` registers of eight numbers, or one of sixteen for every two of them.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<const V: usize>(pub [[f32; LANES]; V]);
 
@@ -161,11 +161,10 @@ impl<const V: usize> Row<V> {
     pub fn plus_scaled<I: Isa>(self, a: f32, b: &[[f32; LANES]; V]) -> Self {
         let mut sum = self;
         #[cfg(target_arch = "x86_64")]
-        if I::WIDE
-            && V == 2
-            && let (Some(sum_of_two), Some(b)) = (sum.0.first_chunk_mut(), b.first_chunk())
-        {
-            add_scaled(sum_of_two, a, b);
+        if I::WIDE && V.is_multiple_of(2) {
+            for (sum, b) in sum.0.as_chunks_mut().0.iter_mut().zip(b.as_chunks().0) {
+                add_scaled(sum, a, b);
+            }
             return sum;
         }
         for (sum, b) in sum.0.iter_mut().zip(b) {

@@ -6,9 +6,10 @@
 use super::{
     buffer::Buffer,
     contiguous,
-    conv::{Conv, Upstream},
+    conv::Conv,
+    expansion,
     image::Image,
-    norm::{Norm, Spread, add},
+    norm::{Norm, Spread},
     simd::dispatch,
 };
 use crate::{
@@ -33,28 +34,26 @@ pub fn unit<T: Tape<f32, Cpu>>(
     let conv = Conv::new(ConvShape::new(op, x.dims, *weight.shape(), spec.conv)?, spec.relu);
     let dims = conv.output();
     check_norm(op, dims.3, &norm)?;
+    if expansion::suits(&conv, norm.fixed.is_some(), T::OWNS_TAPE) {
+        return expansion::unit(x, weight, conv, norm, tape);
+    }
     let weight = contiguous(op, weight, tape)?;
     let mut z = Buffer::stale(elements(dims));
     let wanted = norm.fixed.is_none();
-    let groups = conv.forward(x.source(), &Buffer::read(&weight), &mut z, |z| {
+    let groups = conv.forward(x, &Buffer::read(&weight), &mut z, |z| {
         if wanted { dispatch(Spread { z, channels: dims.3 }) } else { vec![] }
     });
     let (norm, affine) = Norm::new(op, norm, tape, dims, || groups)?;
     let z = Arc::new(z);
-    let y = Image::pending(dims, z.clone(), Some(norm.pending()));
+    let y = Image::pending(dims, z.clone(), norm.pending());
     let moments = norm.moments(op)?;
     if T::OWNS_TAPE {
         let (x, output) = (x.clone(), y.slot());
         tape.add_backward_op(move |grads| {
             let Some(dy) = output.take() else { return Ok(()) };
-            let (terms, vectors) = norm.backward(&dy, &z, dims);
-            if let Some((scale, shift)) = affine {
-                add(grads.get_or_alloc_mut(&scale)?, &vectors.scale);
-                add(grads.get_or_alloc_mut(&shift)?, &vectors.shift);
-            }
-            let upstream = Upstream { dy: &dy, norm: Some((&z, &terms)) };
-            conv.backward(&x, &Buffer::read(&weight), upstream, grads.get_or_alloc_mut(&weight)?);
-            Ok(())
+            let numbers = Buffer::read(&weight);
+            let vectors = conv.backward_normalised(&x, &numbers, (&norm, &z), &dy, grads.get_or_alloc_mut(&weight)?);
+            vectors.add_to(grads, affine.as_ref())
         });
     }
     Ok((y, moments))

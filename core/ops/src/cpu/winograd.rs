@@ -25,10 +25,10 @@ pub use weights::{gradient, transform, transformed};
 
 use super::{
     buffer::Buffer,
-    correlation::Store,
     frame::Frame,
-    packed::{Eight, Layout, Packed},
+    packed::{Eight, Layout, Packed, widest},
     simd::{LANES, dispatch},
+    store::Store,
 };
 use crate::shape::ConvShape;
 use outputs::Finish;
@@ -110,7 +110,7 @@ pub struct Scratch {
 impl Scratch {
     /// For frames with so many channels.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        let products = Buffer::stale(POINTS * TILES * 2 * LANES);
+        let products = Buffer::stale(POINTS * TILES * widest() * LANES);
         Self { x: Points::new(inputs), dz: Points::new(outputs), products }
     }
 }

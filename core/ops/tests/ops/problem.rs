@@ -1,7 +1,7 @@
 //! One call of an operation as data, and the implementations that can run it.
 
 use dfdx::prelude::*;
-use nas_ops::{Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
+use nas_ops::{Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
 use rand::{Rng, SeedableRng};
 use std::marker::PhantomData;
 
@@ -15,6 +15,8 @@ pub enum Call {
     Pool(PoolSpec),
     Norm(Vectors),
     Unit(UnitSpec, Vectors),
+    /// One unit after the other, without a tensor between them.
+    Units([UnitSpec; 2], Vectors),
     Relu,
     Sum,
     Concat,
@@ -69,7 +71,7 @@ pub struct Reference<D>(PhantomData<D>);
 pub struct Native<D>(PhantomData<D>);
 
 macro_rules! implementation {
-    ($name:ident, $($path:tt)+) => {
+    ($name:ident, $activation:ty, $($path:tt)+) => {
         impl<D: Backend> Implementation for $name<D> {
             type Device = D;
             fn run<T: Tape<f32, D>>(
@@ -98,6 +100,7 @@ macro_rules! implementation {
                         let (y, moments) = $($path)+::unit(all[0], all[1], spec, norm, tape)?;
                         return Ok((y, Some(moments)));
                     }
+                    Call::Units(specs, vectors) => units::<D, $activation, T>(specs, vectors, inputs, tape)?,
                 };
                 Ok((y, None))
             }
@@ -105,8 +108,20 @@ macro_rules! implementation {
     };
 }
 
-implementation!(Reference, reference);
-implementation!(Native, D);
+implementation!(Reference, Tensor4<D>, reference);
+implementation!(Native, D::Activation, D);
+
+fn units<D: Backend, A: Activation<D>, T: Tape<f32, D>>(
+    [first, second]: [UnitSpec; 2],
+    vectors: Vectors,
+    inputs: &[Tensor4<D>],
+    tape: &mut T,
+) -> Result<Tensor4<D>, OpError> {
+    let (fixed, affine) = split(vectors, &inputs[3..]);
+    let norm = NormArgs { fixed: fixed.as_ref(), affine };
+    let (hidden, _) = A::enter(&inputs[0], tape)?.unit(&inputs[1], first, norm, tape)?;
+    hidden.unit(&inputs[2], second, NormArgs::BATCH, tape)?.0.leave(tape)
+}
 
 type Pair<'a, D> = Option<(&'a Tensor4<D>, &'a Tensor4<D>)>;
 
@@ -151,6 +166,7 @@ impl Problem {
         match self.call {
             Call::Norm(Vectors { fixed: true, .. }) => Some(1),
             Call::Unit(_, Vectors { fixed: true, .. }) => Some(2),
+            Call::Units(_, Vectors { fixed: true, .. }) => Some(3),
             _ => None,
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::problem::{Call, Dims, Implementation, Native, Outcome, Problem, Reference, assert_close};
 use dfdx::prelude::*;
-use nas_ops::{Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window, reference};
+use nas_ops::{Activation, Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window, reference};
 
 const SAME: Window = Window { kernel: [3; 2], stride: [1; 2], padding: [1; 2], dilation: [1; 2] };
 
@@ -146,4 +146,36 @@ fn a_cache_of_the_device_does_not_change_results() {
         assert_eq!(run(), without);
     }
     device.empty_cache();
+}
+
+/// A value that a depthwise convolution computes itself, and other readers not.
+fn read_by_several<A: Activation<Cpu>>(others: bool) -> Vec<Vec<f32>> {
+    let wave = |dims: Dims| {
+        let len = dims.0 * dims.1 * dims.2 * dims.3;
+        Cpu::default().tensor_from_vec((0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), dims)
+    };
+    let tensors = [(9, 5, 4, 4), (1, 1, 4, 20), (3, 3, 1, 20), (3, 3, 1, 20)].map(wave);
+    let unit = |window: Window, groups, relu| UnitSpec { relu, conv: ConvSpec { window, groups } };
+    let mut tape = OwnedTape::default();
+    let x = A::enter(&tensors[0], &mut tape).unwrap();
+    let expand = unit(Window::valid(1, 1), 1, true);
+    let hidden = x.unit(&tensors[1], expand, NormArgs::BATCH, &mut tape).unwrap().0;
+    let mut read = |weight| hidden.unit(weight, unit(SAME, 20, true), NormArgs::BATCH, &mut tape).unwrap().0;
+    let mut terms = vec![read(&tensors[2]), read(&tensors[3])];
+    if others {
+        terms.push(hidden.relu(&mut tape).unwrap());
+    }
+    let y = A::sum(&terms.iter().collect::<Vec<_>>(), &mut tape).unwrap().leave(&mut tape).unwrap();
+    let gradients = y.put_tape(tape).square().sum::<(), _>().backward();
+    tensors.iter().map(|tensor| Cpu::to_host(&gradients.get(tensor))).collect()
+}
+
+#[test]
+fn hidden_channels_may_have_several_readers() {
+    for others in [false, true] {
+        let found = read_by_several::<<Cpu as Backend>::Activation>(others);
+        for (found, expected) in found.iter().zip(read_by_several::<Tensor4<Cpu>>(others)) {
+            assert_close("gradient", found, &expected, 2e-3);
+        }
+    }
 }

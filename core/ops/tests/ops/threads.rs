@@ -38,6 +38,8 @@ fn do_not_change_bits() {
         same_bits(Call::Unit(unit, Vectors::BATCH), &[image, weight]);
         same_bits(Call::Unit(unit, Vectors { fixed: false, affine: true }), &[image, weight, vector, vector]);
     }
+    let units = [(false, conv(1, 1, 1)), (true, conv(3, 2, 40))].map(|(relu, conv)| UnitSpec { relu, conv });
+    same_bits(Call::Units(units, Vectors::BATCH), &[image, (1, 1, 12, 40), (3, 3, 1, 40)]);
     for kind in [PoolKind::Max, PoolKind::Average] {
         same_bits(Call::Pool(PoolSpec { kind, window: Window::same(3, 1, 1) }), &[image]);
     }

@@ -3,12 +3,13 @@
 use super::{Conv, Tilings, Upstream};
 use crate::cpu::{
     buffer::Buffer,
-    correlation::{Correlation, Store},
+    correlation::Correlation,
     dense, depthwise,
     image::{Scaling, Source},
     packed::Packed,
     relu::rectified,
     simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block},
+    store::{Accumulate, Store, Write},
     winograd::{self, Points, Scratch, Tiling},
 };
 
@@ -64,11 +65,11 @@ impl Kernel for FillInput<'_> {
 }
 
 /// Frames the channels of a part of the gradient of an output image.
-struct FillGradient<'a> {
-    conv: &'a Conv,
-    part: usize,
-    upstream: Upstream<'a>,
-    frame: &'a mut [f32],
+pub struct FillGradient<'a> {
+    pub conv: &'a Conv,
+    pub part: usize,
+    pub upstream: Upstream<'a>,
+    pub frame: &'a mut [f32],
 }
 
 impl Kernel for FillGradient<'_> {
@@ -98,46 +99,6 @@ impl Kernel for FillGradient<'_> {
                 }
             });
         }
-    }
-}
-
-/// Writes outputs into an image.
-struct Write<'a> {
-    image: &'a mut [f32],
-    channels: usize,
-    first: usize,
-}
-
-impl Store for Write<'_> {
-    #[inline(always)]
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
-        values.store_some(self.image, pixel * self.channels + self.first + channel, count);
-    }
-}
-
-/// Adds the gradient of an input where the ReLU let it pass, or fills it.
-struct Accumulate<'a> {
-    dx: &'a mut [f32],
-    fresh: bool,
-    channels: usize,
-    first: usize,
-    /// The input after the ReLU, which is zero where it stopped something; and where its pixels are.
-    rectified: Option<(&'a [f32], &'a [usize])>,
-}
-
-impl Store for Accumulate<'_> {
-    #[inline(always)]
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
-        let at = pixel * self.channels + self.first + channel;
-        let mut total = values;
-        if let Some((x, pixels)) = self.rectified {
-            let x = Lanes::load_some(x, pixels[pixel] + channel, count);
-            total = total.zip(x, |value, x| if x == 0.0 { 0.0 } else { value });
-        }
-        if !self.fresh {
-            total = total.plus(Lanes::load_some(self.dx, at, count));
-        }
-        total.store_some(self.dx, at, count);
     }
 }
 
@@ -305,16 +266,20 @@ mod tests {
             Backward { conv: &conv, weights: (0..conv.parts).map(back).collect(), plans: plans.clone(), fresh: false };
         let mut dx = vec![0.0; x.values.len()];
         let total = backward(&with, x, Upstream { dy: &wave(z.len()), norm: None }, Some(&mut dx));
-        [z, dx, total.to_vec()]
+        // Its layout depends on the registers.
+        let mut dw = vec![0.0; w.len()];
+        conv.add_weight_gradient(vec![total], &mut dw);
+        [z, dx, dw]
     }
 
     /// Groups, stride and dimensions of the weights.
     type Case = (usize, usize, (usize, usize, usize, usize));
 
-    /// The first two are computed in tiles.
-    const CASES: [Case; 6] = [
+    /// The first three are computed in tiles.
+    const CASES: [Case; 7] = [
         (1, 1, (3, 3, 12, 20)),
         (1, 1, (3, 3, 16, 16)),
+        (1, 1, (3, 3, 8, 60)),
         (1, 2, (3, 3, 12, 20)),
         (1, 1, (1, 1, 16, 40)),
         (3, 2, (3, 3, 4, 6)),

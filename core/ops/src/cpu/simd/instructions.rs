@@ -45,6 +45,21 @@ pub trait Kernel {
     fn run<I: Isa>(self) -> Self::Output;
 }
 
+/// Whether registers hold sixteen numbers.
+pub fn wide() -> bool {
+    #[cfg(test)]
+    if LIMIT.get().is_some() {
+        return false;
+    }
+    #[cfg(target_arch = "x86_64")]
+    {
+        let fused = is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        fused && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Runs the kernel with the best instructions that this processor has.
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(test)]
@@ -61,16 +76,12 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
             kernel.run::<Fused>()
         }
+        if K::WIDE && wide() {
+            #[expect(unsafe_code, reason = "the compiler cannot see the check")]
+            // SAFETY: calling `with_avx512` requires that the processor has all four, which `wide` has checked.
+            return unsafe { with_avx512(kernel) };
+        }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            #[cfg(not(test))]
-            let wide = K::WIDE;
-            #[cfg(test)]
-            let wide = K::WIDE && LIMIT.get().is_none();
-            if wide && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vl") {
-                #[expect(unsafe_code, reason = "the compiler cannot see the check")]
-                // SAFETY: calling `with_avx512` requires that the processor has all four, which was just checked.
-                return unsafe { with_avx512(kernel) };
-            }
             #[expect(unsafe_code, reason = "the compiler cannot see the check")]
             // SAFETY: calling `with_avx2` requires that the processor has AVX2 and FMA, which was just checked.
             return unsafe { with_avx2(kernel) };

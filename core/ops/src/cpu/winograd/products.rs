@@ -4,7 +4,7 @@ use super::{TILES, points::Points};
 use crate::cpu::{
     dense::{accumulate, add_gradient, apart},
     packed::{Eight, Layout},
-    simd::{Isa, Kernel},
+    simd::{Isa, Kernel, LANES},
 };
 
 /// Point by point, `products[tile, o] = sum over c of points[tile, c] rows[c, o]`.
@@ -24,8 +24,10 @@ impl Kernel for Multiply<'_> {
     fn run<I: Isa>(self) {
         match self.vectors {
             1 => apart!(self.points.channels, all::<I, 1, 8 or 8>(self)),
-            _ if I::WIDE => apart!(self.points.channels, all::<I, 2, 16 or 8>(self)),
-            _ => apart!(self.points.channels, all::<I, 2, 6 or 6>(self)),
+            2 if I::WIDE => apart!(self.points.channels, all::<I, 2, 16 or 8>(self)),
+            2 => apart!(self.points.channels, all::<I, 2, 6 or 6>(self)),
+            _ if I::WIDE => apart!(self.points.channels, all::<I, 4, 8 or 8>(self)),
+            _ => unreachable!("panels of four registers are for wide ones"),
         }
     }
 }
@@ -34,6 +36,7 @@ impl Kernel for Multiply<'_> {
 fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: Multiply<'_>) {
     let Multiply { points, rows, count, products, .. } = work;
     let (channels, tiles) = (points.channels, &points.tiles[..count]);
+    let zeros = [[0.0; LANES]; V];
     let rows = rows.as_chunks::<V>().0.chunks_exact(channels);
     let products = products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
     for (point, (rows, products)) in rows.zip(products).enumerate() {
@@ -42,14 +45,14 @@ fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: Multiply<'_
         let (fours, ones) = last.as_chunks::<4>();
         let (outputs, last) = products[..count].as_chunks_mut::<P>();
         for (tiles, products) in blocks.iter().zip(outputs) {
-            *products = accumulate::<I, V, P, D>(&[0], channels, rows, inputs, tiles);
+            *products = accumulate::<I, V, P, D>(&zeros, &[0], channels, rows, inputs, tiles);
         }
         let (outputs, last) = last.as_chunks_mut::<4>();
         for (tiles, products) in fours.iter().zip(outputs) {
-            *products = accumulate::<I, V, 4, D>(&[0], channels, rows, inputs, tiles);
+            *products = accumulate::<I, V, 4, D>(&zeros, &[0], channels, rows, inputs, tiles);
         }
         for (&tile, products) in ones.iter().zip(last) {
-            [*products] = accumulate::<I, V, 1, 0>(&[0], channels, rows, inputs, &[tile]);
+            [*products] = accumulate::<I, V, 1, 0>(&zeros, &[0], channels, rows, inputs, &[tile]);
         }
     }
 }
@@ -77,8 +80,10 @@ impl Kernel for AddProducts<'_> {
                     x.of(point).chunks_exact(x.channels).zip(dz.of(point).chunks_exact(dz.channels)).take(count);
                 match panel.vectors {
                     1 => add_gradient::<I, 1, 8>(tiles, &[0], x.channels, panel.first, total),
-                    _ if I::WIDE => add_gradient::<I, 2, 16>(tiles, &[0], x.channels, panel.first, total),
-                    _ => add_gradient::<I, 2, 6>(tiles, &[0], x.channels, panel.first, total),
+                    2 if I::WIDE => add_gradient::<I, 2, 16>(tiles, &[0], x.channels, panel.first, total),
+                    2 => add_gradient::<I, 2, 6>(tiles, &[0], x.channels, panel.first, total),
+                    _ if I::WIDE => add_gradient::<I, 4, 8>(tiles, &[0], x.channels, panel.first, total),
+                    _ => unreachable!("panels of four registers are for wide ones"),
                 }
             }
         }

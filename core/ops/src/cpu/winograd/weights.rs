@@ -20,7 +20,7 @@ pub fn transform(taps: &Packed) -> Packed {
         let [sum, half] = [a.plus(c), Lanes::splat(0.5)];
         [a, sum.plus(b).times(half), sum.minus(b).times(half), c]
     });
-    Packed { layout, memory }
+    Packed::from_memory(layout, memory)
 }
 
 /// `G^T m G`: the gradient of nine taps, given that of the transformed ones.

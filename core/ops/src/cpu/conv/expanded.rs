@@ -1,0 +1,340 @@
+//! A depthwise convolution of an [`Expansion`]: a few channels of an image are computed, convolved and forgotten.
+
+use super::{Conv, Upstream, images::FillGradient};
+use crate::cpu::{
+    GROUP,
+    buffer::Buffer,
+    correlation::Correlation,
+    covariance::ChannelSums,
+    dense, depthwise,
+    expansion::{Expansion, Gathered},
+    image::{Image, Source},
+    norm::group,
+    packed::Packed,
+    relu::rectified,
+    simd::{Isa, LANES, Lanes, dispatch, whole_lanes},
+    store::{Accumulate, Store, Write},
+};
+use rayon::prelude::*;
+use std::ops::Range;
+
+/// Channels are taken in multiples of this many, which fill the widest registers.
+const STEP: usize = 4 * LANES;
+/// Numbers of a block of channels of an image, which are to stay in the second-level cache with their gradient.
+const BLOCK: usize = 32 * 1024;
+
+/// A depthwise convolution and the expansion that it reads.
+pub struct Expanded<'a> {
+    conv: &'a Conv,
+    expansion: &'a Expansion,
+    x: Source<'a>,
+    /// The pixels of a centred input image of the expansion.
+    pixels: Correlation,
+    blocks: Vec<Block>,
+}
+
+/// Some hidden channels.
+struct Block {
+    channels: Range<usize>,
+    weights: Packed,
+}
+
+impl Block {
+    /// The parts of the depthwise convolution.
+    fn parts(&self) -> Range<usize> {
+        self.channels.start / LANES..self.channels.end.div_ceil(LANES)
+    }
+
+    fn stride(&self) -> usize {
+        whole_lanes(self.channels.len())
+    }
+}
+
+/// What the backward pass needs besides.
+struct Backward<'a> {
+    upstream: Upstream<'a>,
+    plans: Vec<Correlation>,
+    /// For each part, the weights of each plan.
+    weights: Vec<Vec<Packed>>,
+    /// Of each block, from its hidden channels to the inputs of the expansion.
+    back: Vec<Packed>,
+    /// The pixels of the hidden channels of each block.
+    hidden: Vec<Correlation>,
+    /// The pixels of an input image of the expansion.
+    offsets: Vec<usize>,
+    /// Whether the plans reach every pixel of the hidden channels.
+    reached: bool,
+    /// Whether the gradient of the input is to be filled, not added to.
+    fresh: bool,
+}
+
+/// What one group of images adds to the gradients.
+struct Sums {
+    /// Of the weights of the depthwise convolution.
+    weights: Buffer,
+    /// See [`Gathered`]; products block after block.
+    products: Buffer,
+    sums: Vec<f64>,
+}
+
+impl<'a> Expanded<'a> {
+    /// None if the convolution cannot, or need not, compute its input itself.
+    pub fn new(conv: &'a Conv, x: &'a Image) -> Option<Self> {
+        let expansion = x.uncomputed().filter(|_| conv.depthwise && conv.shape.n == conv.dims[0].0)?;
+        let ([h, w], hidden, inputs) = (conv.shape.size, conv.shape.c_in, expansion.dims().3);
+        let wide = (BLOCK / (h * w) / STEP * STEP).clamp(STEP, hidden.next_multiple_of(STEP));
+        let blocks = (0..hidden).step_by(wide).map(|first| {
+            let channels = first..(first + wide).min(hidden);
+            Block { weights: expansion.pack(channels.clone()), channels }
+        });
+        Some(Self {
+            conv,
+            expansion,
+            x: expansion.input.source(),
+            pixels: Correlation::pointwise(h * w, inputs, whole_lanes(inputs)),
+            blocks: blocks.collect(),
+        })
+    }
+
+    /// The input of one group of images.
+    fn group(&self, i: usize) -> Source<'a> {
+        let size = group(self.expansion.dims());
+        self.x.part(i * size..((i + 1) * size).min(self.x.values.len()))
+    }
+
+    /// Numbers of an input image of the expansion.
+    fn input_len(&self) -> usize {
+        let (_, h, w, inputs) = self.expansion.dims();
+        h * w * inputs
+    }
+
+    /// Numbers of eight hidden channels of an image with what is around them.
+    fn frame_len(&self) -> usize {
+        let [rows, columns] = self.conv.x_frame.size;
+        rows * columns * LANES
+    }
+
+    /// Computes the hidden channels of a block, normalised, into frames.
+    fn expand(&self, block: &Block, memory: &mut Memory) {
+        let Memory { centred, frames, .. } = memory;
+        let store = Hidden { frames, length: self.frame_len(), pixels: &self.conv.x_pixels, relu: self.conv.relu };
+        dispatch(dense::Correlate { plan: &self.pixels, weights: &block.weights, frame: centred, store });
+    }
+
+    /// Convolves group `i` of the images; `weights` are those of each part.
+    pub fn forward(&self, i: usize, weights: &[Packed], z: &mut [f32]) {
+        let (x, length) = (self.group(i), self.input_len());
+        let mut memory = Memory::new(self);
+        for (image, z) in z.chunks_exact_mut(self.conv.shape.output_len()).enumerate() {
+            self.expansion.centred(x.part(image * length..(image + 1) * length), &mut memory.centred);
+            for block in &self.blocks {
+                self.expand(block, &mut memory);
+                for (part, frame) in block.parts().zip(memory.frames.chunks_exact(self.frame_len())) {
+                    let store = Write { image: z, channels: self.conv.shape.c_out, first: part * LANES };
+                    let (plan, weights) = (&self.conv.forward, &weights[part]);
+                    dispatch(depthwise::Correlate { plan, weights, frame, store });
+                }
+            }
+        }
+    }
+
+    /// Lets the expansion gather, and returns the gradient of the depthwise weights from each group of images.
+    pub fn backward(&self, weight: &[f32], upstream: Upstream<'_>) -> Vec<Buffer> {
+        let (conv, pixels) = (self.conv, self.pixels.sources.len());
+        let plans = Correlation::backward(&conv.shape, &conv.dz_frame, false);
+        let parts = 0..conv.parts;
+        let weights = parts.map(|part| plans.iter().map(|plan| conv.pack_back(weight, part, plan)).collect());
+        let hidden = |block: &Block| Correlation::pointwise(pixels, block.channels.len(), block.stride());
+        let mut with = Backward {
+            upstream,
+            weights: weights.collect(),
+            offsets: (0..pixels).map(|pixel| pixel * self.pixels.run).collect(),
+            reached: plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == pixels,
+            plans,
+            back: self.blocks.iter().map(|block| self.expansion.pack_back(block.channels.clone())).collect(),
+            hidden: self.blocks.iter().map(hidden).collect(),
+            fresh: false,
+        };
+        let groups = self.expansion.input.gradient_groups(self.expansion.dims(), |groups, fresh| {
+            with.fresh = fresh;
+            let groups = groups.into_par_iter().enumerate();
+            groups.map(|(i, dx)| self.backward_group(&with, i, dx)).collect::<Vec<_>>()
+        });
+        let mut weights = Vec::with_capacity(groups.len());
+        for Sums { weights: more, products, sums } in groups {
+            weights.push(more);
+            self.expansion.gather(Gathered { products: self.in_rows(&products), sums });
+        }
+        weights
+    }
+
+    /// Products as `[inputs, hidden]`.
+    fn in_rows(&self, products: &[f32]) -> Vec<f32> {
+        let (inputs, hidden) = (self.expansion.dims().3, self.conv.shape.c_in);
+        let mut rows = vec![0.0; inputs * hidden];
+        for block in &self.blocks {
+            let products = &products[block.channels.start * inputs..];
+            block.weights.layout.for_each_row(|index, row, columns| {
+                let to = &mut rows[row * hidden + block.channels.start + columns.start..][..columns.len()];
+                to.copy_from_slice(&products[index..index + columns.len()]);
+            });
+        }
+        rows
+    }
+
+    fn backward_group(&self, with: &Backward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> Sums {
+        let (x, length, output) = (self.group(i), self.input_len(), self.conv.shape.output_len());
+        let (mut memory, mut sums) = (Memory::for_gradients(self), Sums::new(self));
+        for image in 0..x.values.len() / length {
+            let source = x.part(image * length..(image + 1) * length);
+            let mut dx = dx.as_mut().map(|dx| &mut dx[image * length..(image + 1) * length]);
+            let first = (i * GROUP + image) * output;
+            let upstream = with.upstream.part(first..first + output);
+            self.expansion.centred(source, &mut memory.centred);
+            self.expansion.rectified(source, &mut memory.rectified);
+            for number in 0..self.blocks.len() {
+                self.expand(&self.blocks[number], &mut memory);
+                self.hidden_gradient(with, number, upstream, &mut memory, &mut sums.weights);
+                self.add_products(with, number, &memory, &mut sums);
+                if let Some(dx) = dx.as_deref_mut() {
+                    self.add_input_gradient(with, number, &memory, dx);
+                }
+            }
+        }
+        sums.sums.truncate(self.conv.shape.c_in);
+        sums
+    }
+
+    /// Computes the gradient of the hidden channels of a block, which are framed, and adds that of the depthwise weights.
+    fn hidden_gradient(
+        &self,
+        with: &Backward<'_>,
+        number: usize,
+        upstream: Upstream<'_>,
+        memory: &mut Memory,
+        total: &mut [f32],
+    ) {
+        let (conv, block) = (self.conv, &self.blocks[number]);
+        let Memory { frames, dz_frame, hidden, .. } = memory;
+        if !with.reached || block.stride() != block.channels.len() {
+            hidden.fill(0.0);
+        }
+        let layout = conv.gradient_layout(0).len();
+        for (part, frame) in block.parts().zip(frames.chunks_exact(self.frame_len())) {
+            dispatch(FillGradient { conv, part, upstream, frame: dz_frame });
+            let total = total[part * layout..(part + 1) * layout].as_chunks_mut().0;
+            let (plan, dz, dz_pixels) = (&conv.forward, &**dz_frame, &*conv.dz_pixels);
+            dispatch(depthwise::WeightGradient { plan, frame, dz, dz_pixels, total });
+            for (plan, weights) in with.plans.iter().zip(&with.weights[part]) {
+                let store = Accumulate {
+                    dx: hidden,
+                    fresh: true,
+                    channels: block.stride(),
+                    first: part * LANES - block.channels.start,
+                    rectified: conv.relu.then_some((frame, &*conv.x_pixels)),
+                };
+                dispatch(depthwise::Correlate { plan, weights, frame: dz, store });
+            }
+        }
+    }
+
+    /// Adds what the expansion gathers of a block.
+    fn add_products(&self, with: &Backward<'_>, number: usize, memory: &Memory, sums: &mut Sums) {
+        let (block, plan) = (&self.blocks[number], &with.hidden[number]);
+        let (first, inputs) = (block.channels.start, self.pixels.run);
+        let dz = &memory.hidden[..plan.sources.len() * block.stride()];
+        dispatch(ChannelSums { values: dz, totals: &mut sums.sums[first..first + block.stride()] });
+        let total = &mut sums.products[first * inputs..(first + block.stride()) * inputs];
+        dispatch(dense::WeightGradient {
+            plan: &self.pixels,
+            layout: block.weights.layout,
+            frame: &memory.centred,
+            dz,
+            dz_pixels: &plan.sources,
+            total: total.as_chunks_mut().0,
+        });
+    }
+
+    /// Adds the part of a block that does not depend on what is gathered, or fills the gradient with it.
+    fn add_input_gradient(&self, with: &Backward<'_>, number: usize, memory: &Memory, dx: &mut [f32]) {
+        let store = Accumulate {
+            dx,
+            fresh: with.fresh && number == 0,
+            channels: self.pixels.run,
+            first: 0,
+            rectified: self.expansion.relu().then_some((&*memory.rectified, &*with.offsets)),
+        };
+        let (plan, weights) = (&with.hidden[number], &with.back[number]);
+        dispatch(dense::Correlate { plan, weights, frame: &memory.hidden, store });
+    }
+}
+
+impl Sums {
+    fn new(expanded: &Expanded<'_>) -> Self {
+        let (conv, inputs) = (expanded.conv, expanded.pixels.run);
+        let channels = whole_lanes(conv.shape.c_in);
+        Self {
+            weights: Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts),
+            products: Buffer::zeroed(inputs * channels),
+            sums: vec![0.0; channels],
+        }
+    }
+}
+
+/// Memory for one image.
+struct Memory {
+    /// The input of the expansion, centred.
+    centred: Buffer,
+    /// The parts of a block of hidden channels, framed.
+    frames: Buffer,
+    /// The input of the expansion after its ReLU, if it has one.
+    rectified: Buffer,
+    /// The gradient of the output, eight channels.
+    dz_frame: Buffer,
+    /// The gradient of a block of hidden channels.
+    hidden: Buffer,
+}
+
+impl Memory {
+    /// For the forward pass.
+    fn new(expanded: &Expanded<'_>) -> Self {
+        let pixels = expanded.pixels.sources.len();
+        let [rectified, dz_frame, hidden] = [0; 3].map(Buffer::stale);
+        Self {
+            centred: Buffer::stale(pixels * whole_lanes(expanded.pixels.run)),
+            // Zeros stay around the image.
+            frames: Buffer::zeroed(expanded.blocks[0].parts().len() * expanded.frame_len()),
+            rectified,
+            dz_frame,
+            hidden,
+        }
+    }
+
+    fn for_gradients(expanded: &Expanded<'_>) -> Self {
+        let Expanded { conv, expansion, pixels, blocks, .. } = expanded;
+        Self {
+            rectified: Buffer::stale(if expansion.relu() { expanded.input_len() } else { 0 }),
+            dz_frame: conv.dz_frame.empty(conv.shape.out),
+            hidden: Buffer::stale(pixels.sources.len() * blocks[0].stride()),
+            ..Self::new(expanded)
+        }
+    }
+}
+
+/// Normalises hidden channels and puts them into frames of eight channels.
+struct Hidden<'a> {
+    frames: &'a mut [f32],
+    length: usize,
+    pixels: &'a [usize],
+    relu: bool,
+}
+
+impl Store for Hidden<'_> {
+    #[inline(always)]
+    fn store<I: Isa>(&mut self, pixel: usize, channel: usize, values: Lanes, _: usize) {
+        let part = channel / LANES;
+        let value = if self.relu { values.map(rectified) } else { values };
+        // Lanes after the last channel are zeros, as the weights are.
+        value.store_some(self.frames, part * self.length + self.pixels[pixel], LANES);
+    }
+}

@@ -1,0 +1,187 @@
+//! How the channels of a value vary together.
+//!
+//! The statistics of every 1 x 1 convolution `z = x w` follow from it: the means are `mean w` and the variances the
+//! diagonal of `w' C w`, where `C` is the covariance of the channels of `x`.
+
+use super::{
+    buffer::Buffer,
+    correlation::Correlation,
+    dense::WeightGradient,
+    image::Source,
+    norm::{Moment, group},
+    packed::{Layout, widest},
+    simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block, whole_lanes},
+};
+use crate::shape::Dims;
+use rayon::prelude::*;
+
+/// Numbers of a strip, which is to stay in the first-level cache.
+const STRIP: usize = 4 * 1024;
+
+/// Mean and covariance of the channels of some pixels.
+#[derive(Debug)]
+pub struct Covariance {
+    /// Number of pixels.
+    pub pixels: f64,
+    /// Of each channel.
+    pub mean: Vec<f32>,
+    /// `[c, c]`, mean products of distances from the mean.
+    pub matrix: Vec<f32>,
+}
+
+impl Covariance {
+    /// That of a value, after a ReLU if `rectify`.
+    pub fn new(x: Source<'_>, dims: Dims, rectify: bool) -> Self {
+        let (channels, pixels) = (dims.3, x.values.len() / dims.3);
+        // Distances from the first pixel are about as small as those from the mean.
+        let mut origin = vec![0.0; whole_lanes(channels)];
+        dispatch(Centre { source: x.part(0..channels), rectify, centre: &vec![0.0; channels], out: &mut origin });
+        origin.truncate(channels);
+        let size = group(dims);
+        let groups = (0..x.values.len().div_ceil(size)).into_par_iter().map(|i| {
+            let x = x.part(i * size..((i + 1) * size).min(x.values.len()));
+            Sums::new(x, dims, rectify, &origin)
+        });
+        let groups = groups.collect::<Vec<_>>();
+        let total = |of: fn(&Sums) -> &[f64]| {
+            let mut total = vec![0.0; of(&groups[0]).len()];
+            for group in &groups {
+                total.iter_mut().zip(of(group)).for_each(|(total, more)| *total += more);
+            }
+            total.iter_mut().for_each(|total| *total /= pixels as f64);
+            total
+        };
+        let (shift, products) = (total(|sums| &sums.channels), total(|sums| &sums.products));
+        let matrix = products.chunks_exact(channels).zip(&shift).flat_map(|(row, first)| {
+            row.iter().zip(&shift).map(move |(product, second)| (product - first * second) as f32)
+        });
+        Self {
+            pixels: pixels as f64,
+            mean: origin.iter().zip(&shift).map(|(origin, shift)| (f64::from(*origin) + shift) as f32).collect(),
+            matrix: matrix.collect(),
+        }
+    }
+
+    /// The moments of the outputs of a 1 x 1 convolution with these weights `[c, outputs]`; `product` is `matrix` times
+    /// them.
+    pub fn moments(&self, weight: &[f32], product: &[f32], outputs: usize) -> Vec<Moment> {
+        let mut moments = vec![Moment { count: self.pixels, mean: 0.0, squares: 0.0 }; outputs];
+        for ((weights, products), mean) in
+            weight.chunks_exact(outputs).zip(product.chunks_exact(outputs)).zip(&self.mean)
+        {
+            for ((moment, &weight), &product) in moments.iter_mut().zip(weights).zip(products) {
+                moment.mean += f64::from(*mean) * f64::from(weight);
+                moment.squares += f64::from(weight) * f64::from(product) * self.pixels;
+            }
+        }
+        for moment in &mut moments {
+            // A NaN stays one, which `max` would hide.
+            if moment.squares < 0.0 {
+                moment.squares = 0.0;
+            }
+        }
+        moments
+    }
+}
+
+/// Sums over a group of images.
+struct Sums {
+    channels: Vec<f64>,
+    products: Vec<f64>,
+}
+
+impl Sums {
+    fn new(x: Source<'_>, dims: Dims, rectify: bool, centre: &[f32]) -> Self {
+        let (pixels, channels) = (dims.1 * dims.2, dims.3);
+        let stride = whole_lanes(channels);
+        let plan = Correlation::pointwise(pixels, channels, stride);
+        let layout = Layout { rows: channels, columns: channels, widest: widest() };
+        let mut centred = Buffer::stale(pixels * stride);
+        let mut image_products = Buffer::stale(layout.len());
+        let mut sums = Self { channels: vec![0.0; stride], products: vec![0.0; channels * channels] };
+        for i in 0..x.values.len() / (pixels * channels) {
+            let source = x.part(i * pixels * channels..(i + 1) * pixels * channels);
+            dispatch(Centre { source, rectify, centre, out: &mut centred });
+            dispatch(ChannelSums { values: &centred, totals: &mut sums.channels });
+            image_products.fill(0.0);
+            let total = image_products.as_chunks_mut().0;
+            dispatch(WeightGradient {
+                plan: &plan,
+                layout,
+                frame: &centred,
+                dz: &centred,
+                dz_pixels: &plan.sources,
+                total,
+            });
+            // In double precision from image to image.
+            layout.for_each_row(|index, row, columns| {
+                let totals = &mut sums.products[row * channels + columns.start..][..columns.len()];
+                totals.iter_mut().zip(&image_products[index..]).for_each(|(total, more)| *total += f64::from(*more));
+            });
+        }
+        sums.channels.truncate(channels);
+        sums
+    }
+}
+
+/// Writes the distances of pixels from a centre, in whole registers: after normalisation, and a ReLU if `rectify`.
+pub struct Centre<'a> {
+    pub source: Source<'a>,
+    pub rectify: bool,
+    pub centre: &'a [f32],
+    pub out: &'a mut [f32],
+}
+
+impl Kernel for Centre<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let Self { source, rectify, centre, out } = self;
+        let channels = centre.len();
+        let (stride, pixels) = (whole_lanes(channels), STRIP.div_ceil(channels));
+        for (out, values) in out.chunks_mut(pixels * stride).zip(source.values.chunks(pixels * channels)) {
+            each_block!(channels, |first, count| {
+                let (scaling, centre) = (source.channels(first, count), Lanes::load_some(centre, first, count));
+                for (out, values) in out.chunks_exact_mut(stride).zip(values.chunks_exact(channels)) {
+                    let value = Source::value::<I>(scaling, values, first, count, rectify);
+                    value.minus(centre).store_some(out, first, LANES);
+                }
+            });
+        }
+    }
+}
+
+/// Adds the sum of each channel to its total; pixels are as many numbers as there are totals, whole registers.
+pub struct ChannelSums<'a> {
+    pub values: &'a [f32],
+    pub totals: &'a mut [f64],
+}
+
+impl Kernel for ChannelSums<'_> {
+    type Output = ();
+    #[inline(always)]
+    fn run<I: Isa>(self) {
+        let Self { values, totals } = self;
+        let stride = totals.len();
+        for strip in values.chunks(STRIP.div_ceil(stride) * stride) {
+            each_block!(stride, |at, count| {
+                // Four sums, so that one need not wait for the one before it.
+                let mut sums = [Lanes::ZERO; 4];
+                let mut fours = strip.chunks_exact(4 * stride);
+                for pixels in &mut fours {
+                    let mut p = 0;
+                    while p < 4 {
+                        sums[p] = sums[p].plus(Lanes::load_some(pixels, p * stride + at, count));
+                        p += 1;
+                    }
+                }
+                for pixel in fours.remainder().chunks_exact(stride) {
+                    sums[0] = sums[0].plus(Lanes::load_some(pixel, at, count));
+                }
+                let sum = sums[0].plus(sums[1]).plus(sums[2].plus(sums[3]));
+                let totals = &mut totals[at..at + count];
+                totals.iter_mut().zip(sum.0).for_each(|(total, more)| *total += f64::from(more));
+            });
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! What becomes of the outputs of a correlation.
+
+use super::simd::{Isa, Lanes};
+
+/// Where the outputs of a correlation go.
+pub trait Store {
+    /// Takes the first `count` of eight outputs, of channels from `channel` on, of a pixel.
+    fn store<I: Isa>(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize);
+}
+
+/// Writes outputs into an image.
+pub struct Write<'a> {
+    pub image: &'a mut [f32],
+    pub channels: usize,
+    pub first: usize,
+}
+
+impl Store for Write<'_> {
+    #[inline(always)]
+    fn store<I: Isa>(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
+        values.store_some(self.image, pixel * self.channels + self.first + channel, count);
+    }
+}
+
+/// Adds the gradient of an input where the ReLU let it pass, or fills it.
+pub struct Accumulate<'a> {
+    pub dx: &'a mut [f32],
+    pub fresh: bool,
+    pub channels: usize,
+    pub first: usize,
+    /// The input after the ReLU, which is zero where it stopped something; and where its pixels are.
+    pub rectified: Option<(&'a [f32], &'a [usize])>,
+}
+
+impl Store for Accumulate<'_> {
+    #[inline(always)]
+    fn store<I: Isa>(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
+        let at = pixel * self.channels + self.first + channel;
+        let mut total = values;
+        if let Some((x, pixels)) = self.rectified {
+            let x = Lanes::load_some(x, pixels[pixel] + channel, count);
+            total = total.zip(x, |value, x| if x == 0.0 { 0.0 } else { value });
+        }
+        if !self.fresh {
+            total = total.plus(Lanes::load_some(self.dx, at, count));
+        }
+        total.store_some(self.dx, at, count);
+    }
+}
