@@ -16,6 +16,7 @@ use svg::{colour, escape};
 
 const STYLE: &str = include_str!("style.css");
 const SORT: &str = include_str!("sort.js");
+const PRINT: &str = include_str!("print.js");
 
 /// What a report shows.
 pub struct Report<'a> {
@@ -72,7 +73,7 @@ impl Report<'_> {
         format!(
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
              content=\"width=device-width, initial-scale=1\">\n<meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}<script>\n{SORT}</script>\n</body>\n\
+             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n{body}<script>\n{SORT}{PRINT}</script>\n</body>\n\
              </html>\n"
         )
     }
