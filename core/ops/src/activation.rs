@@ -11,6 +11,10 @@ use dfdx::{
 /// The operations are those of [`Backend`] and fail as those do. They record their backward pass on `tape`, on which
 /// gradients of activations need not appear: only those of weights and of the tensors that entered do.
 pub trait Activation<D: Backend>: Clone {
+    /// Whether a value gathers its gradient itself, so that the backward passes of several tapes can add to it before
+    /// that of the tape it was made on reads it.
+    const GATHERS: bool = false;
+
     /// A tensor on its way into the network; its gradient will arrive at the tensor.
     ///
     /// # Errors

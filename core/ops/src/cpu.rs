@@ -41,6 +41,8 @@ impl Backend for Cpu {
 }
 
 impl Activation<Cpu> for Image {
+    const GATHERS: bool = true;
+
     fn enter<T: Tape<f32, Cpu>>(x: &Tensor4<Cpu>, tape: &mut T) -> Result<Self, OpError> {
         Image::enter(x, tape)
     }

@@ -1,6 +1,9 @@
 //! Holds the weights of a network and runs programs on them.
 
-use super::{Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, PrefixTree, Program, Role, init};
+use super::{
+    Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, PrefixTree, Program, Role, init,
+    program::common_beginning,
+};
 use crate::streams::Streams;
 use dfdx::prelude::{NoneTape, Tape};
 use nas_ops::{Activation, Backend, Moments, NormArgs, OpError, Tensor4, UnitSpec};
@@ -30,6 +33,28 @@ pub struct Pass<'a, D: Backend> {
 impl<D: Backend> Pass<'_, D> {
     /// Batch statistics, nothing kept, shared weights.
     pub const PLAIN: Self = Self { norms: None, capture: None, bind: None, moments: false };
+
+    /// The weight set of an instruction.
+    fn set(&self, instr: &Instr) -> usize {
+        instr.op.layer().zip(self.bind).map_or(0, |(layer, bind)| bind(layer))
+    }
+}
+
+/// What several programs begin with, run once.
+#[derive(Clone)]
+pub struct Beginning<D: Backend> {
+    /// The layers that have run.
+    pub layers: Vec<LayerId>,
+    values: Vec<Option<D::Activation>>,
+    captured: Vec<Captured<D>>,
+    moments: Vec<(LayerId, Moments<D>, usize)>,
+}
+
+impl<D: Backend> Beginning<D> {
+    /// Nothing but the images.
+    fn of(images: D::Activation) -> Self {
+        Self { layers: Vec::new(), values: vec![Some(images)], captured: Vec::new(), moments: Vec::new() }
+    }
 }
 
 /// The input of a convolution or linear layer, as it was in one pass.
@@ -112,15 +137,52 @@ impl<D: Backend> Network<D> {
         pass: &Pass<'_, D>,
         tape: &mut T,
     ) -> Result<Forward<D>, OpError> {
-        let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
-        let mut values = vec![Some(D::Activation::constant(&images)?)];
+        let start = Beginning::of(D::Activation::constant(&images)?);
         drop(images);
-        for (i, instr) in program.instrs.iter().enumerate() {
-            let set = match (&instr.op, pass.bind) {
-                (Op::Layer(layer), Some(bind)) => bind(*layer),
-                _ => 0,
-            };
-            let y = run.step(instr, set, &values, tape)?;
+        self.finish(start, program, pass, tape)
+    }
+
+    /// Runs what several programs begin with. `bind(program, layer)` is the weight set that a program uses at a layer.
+    ///
+    /// Of devices on which several tapes cannot add to the gradient of one value, this is nothing but the images.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn begin<T: Tape<f32, D>>(
+        &self,
+        images: &Tensor4<D>,
+        programs: &[Program],
+        bind: &dyn Fn(usize, LayerId) -> usize,
+        pass: &Pass<'_, D>,
+        tape: &mut T,
+    ) -> Result<Beginning<D>, OpError> {
+        let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
+        let mut values = vec![Some(D::Activation::constant(images)?)];
+        let mut layers = Vec::new();
+        let length = if D::Activation::GATHERS { common_beginning(programs, bind) } else { 0 };
+        for instr in programs.iter().take(1).flat_map(|program| &program.instrs[..length]) {
+            let y = run.step(instr, pass.set(instr), &values, tape)?;
+            values.push(Some(y));
+            layers.extend(instr.op.layer());
+        }
+        Ok(Beginning { values, layers, captured: run.captured, moments: run.moments })
+    }
+
+    /// Runs the rest of a program.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn finish<T: Tape<f32, D>>(
+        &self,
+        start: Beginning<D>,
+        program: &Program,
+        pass: &Pass<'_, D>,
+        tape: &mut T,
+    ) -> Result<Forward<D>, OpError> {
+        let Beginning { mut values, captured, moments, .. } = start;
+        let mut run = Run { network: self, pass, captured, moments };
+        for (i, instr) in program.instrs.iter().enumerate().skip(values.len() - 1) {
+            let y = run.step(instr, pass.set(instr), &values, tape)?;
             // Free what no later instruction reads.
             for input in &instr.inputs {
                 if program.last_use[*input] == i {

@@ -9,7 +9,7 @@ mod spec;
 mod wiring;
 
 pub(crate) use exec::tensor;
-pub use exec::{Captured, Forward, Network, Pass};
+pub use exec::{Beginning, Captured, Forward, Network, Pass};
 pub use prefix_tree::{PrefixTree, TreeStep};
 pub use program::{Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};

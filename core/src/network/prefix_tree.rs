@@ -1,6 +1,6 @@
 //! Many programs as one: what several of them begin with runs once.
 
-use super::{Instr, LayerId, Op, Program};
+use super::{Instr, LayerId, Program};
 
 /// Several programs merged into a tree by their equal beginnings, in the order of a depth-first walk.
 ///
@@ -45,10 +45,7 @@ impl PrefixTree {
         for (number, program) in programs.iter().enumerate() {
             let mut at = 0;
             for instr in &program.instrs {
-                let set = match instr.op {
-                    Op::Layer(layer) => bind(number, layer),
-                    _ => 0,
-                };
+                let set = instr.op.layer().map_or(0, |layer| bind(number, layer));
                 // Below one node equal inputs are equal values, so the program's own numbers can be compared.
                 let same = |child: &&usize| nodes[**child].instr == Some(instr) && nodes[**child].set == set;
                 at = nodes[at].children.iter().find(same).copied().unwrap_or_else(|| {
@@ -100,7 +97,7 @@ impl PrefixTree {
 mod tests {
     use super::*;
     use crate::arch::Arch;
-    use crate::network::NetworkSpec;
+    use crate::network::{NetworkSpec, Op};
     use crate::space::{NasBench201, NasBenchMacro, Scale, SearchSpace};
     use std::collections::BTreeSet;
 

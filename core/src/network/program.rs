@@ -22,6 +22,16 @@ pub enum Op {
     Zeros([usize; 3]),
 }
 
+impl Op {
+    /// The layer, if it is one.
+    pub fn layer(&self) -> Option<LayerId> {
+        match self {
+            Self::Layer(layer) => Some(*layer),
+            _ => None,
+        }
+    }
+}
+
 /// An operation and the values it reads. Value 0 is the network's input, value `i + 1` the result of instruction `i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instr {
@@ -67,11 +77,23 @@ impl Program {
         let mut layers = Vec::new();
         for (i, instr) in kept.iter().enumerate() {
             instr.inputs.iter().for_each(|input| last_use[*input] = i);
-            if let Op::Layer(layer) = instr.op {
-                layers.push(layer);
-            }
+            layers.extend(instr.op.layer());
         }
         layers.sort_unstable();
         Self { instrs: kept, last_use, layers, params, macs }
     }
+}
+
+/// How many instructions several programs begin with in common, at least one less than any has; none for one program.
+/// `bind(program, layer)` is the weight set that a program uses at a layer.
+pub(super) fn common_beginning(programs: &[Program], bind: &dyn Fn(usize, LayerId) -> usize) -> usize {
+    let [first, rest @ ..] = programs else { return 0 };
+    let shared = |number: usize, other: &Program| {
+        let same = |(a, b): &(&Instr, &Instr)| {
+            a == b && a.op.layer().is_none_or(|layer| bind(0, layer) == bind(number, layer))
+        };
+        let length = first.instrs.iter().zip(&other.instrs).take_while(same).count();
+        length.min(first.instrs.len().saturating_sub(1)).min(other.instrs.len().saturating_sub(1))
+    };
+    rest.iter().enumerate().map(|(i, other)| shared(i + 1, other)).min().unwrap_or(0)
 }

@@ -1,11 +1,11 @@
 //! What a wired network must be, whatever its weights.
 
-use super::{Form, Network, NetworkSpec, Op, Pass, Role};
+use super::{Form, Network, NetworkSpec, Op, Pass, Program, Role, program::common_beginning};
 use crate::arch::Arch;
 use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
 use crate::streams::Streams;
 use crate::truth::EmbeddedTable;
-use dfdx::prelude::{Cpu, HasShape};
+use dfdx::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -149,6 +149,56 @@ fn weight_sets_start_equal_and_bind_chooses_among_them() {
     assert_ne!(before, run(&network, 1));
     let unbound = Pass { bind: Some(&|_| 2), ..Pass::PLAIN };
     assert!(network.infer(images.clone(), &program, &unbound).is_err());
+}
+
+/// Scores, and gradients of the sum of their squares, of three programs that share their stem.
+fn three_programs(network: &Network<Cpu>, programs: &[Program], together: bool) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
+    let images = super::tensor(&Cpu::default(), (0..1536).map(|i| (i as f32).sin()).collect(), [8, 8, 8, 3]).unwrap();
+    let mut stem = OwnedTape::default();
+    let begun = if together { programs } else { &programs[..1] };
+    let beginning = network.begin(&images, begun, &|_, _| 0, &Pass::PLAIN, &mut stem).unwrap();
+    assert_eq!(beginning.layers.is_empty(), !together);
+    let mut scores = Vec::new();
+    let mut totals = network.params().iter().map(|p| vec![0.0; p.shape().num_elements()]).collect::<Vec<_>>();
+    let mut add = |mut gradients: Gradients<f32, Cpu>| {
+        for (total, param) in totals.iter_mut().zip(network.params()) {
+            gradients.try_alloc_for(param).unwrap();
+            total.iter_mut().zip(gradients.get(param).as_vec()).for_each(|(total, more)| *total += more);
+        }
+    };
+    for program in programs {
+        let mut tape = OwnedTape::default();
+        let y = network.finish(beginning.clone(), program, &Pass::PLAIN, &mut tape).unwrap().scores;
+        scores.push(y.as_vec());
+        add(y.put_tape(tape).square().sum::<(), _>().backward());
+    }
+    add(Cpu::default().zeros::<()>().put_tape(stem).backward());
+    (scores, totals)
+}
+
+#[test]
+fn what_programs_begin_with_runs_once_with_the_same_scores_and_gradients() {
+    let space = Tiny::new(scale(8, 4, 1));
+    let spec = Arc::new(NetworkSpec::supernet(&space).unwrap());
+    let network = Network::new(spec.clone(), &Cpu::default(), 1, &Streams::new(0)).unwrap();
+    let programs = [1, 5, 6].map(|index| spec.program(&space, &space.nth(index)).unwrap());
+    let (scores, gradients) = three_programs(&network, &programs, true);
+    let (expected_scores, expected) = three_programs(&network, &programs, false);
+    assert_eq!(scores, expected_scores);
+    for (found, expected) in gradients.iter().flatten().zip(expected.iter().flatten()) {
+        assert!((found - expected).abs() <= 1e-4 * (1.0 + expected.abs()), "{found} {expected}");
+    }
+}
+
+#[test]
+fn programs_with_other_weights_share_nothing() {
+    let space = Tiny::new(scale(8, 4, 1));
+    let spec = NetworkSpec::supernet(&space).unwrap();
+    let programs = [1, 1].map(|index| spec.program(&space, &space.nth(index)).unwrap());
+    assert_eq!(common_beginning(&programs, &|_, _| 0), programs[0].instrs.len() - 1);
+    assert_eq!(common_beginning(&programs, &|program, _| program), 0);
+    assert_eq!(common_beginning(&programs[..1], &|_, _| 0), 0);
+    assert_eq!(common_beginning(&[], &|_, _| 0), 0);
 }
 
 #[test]

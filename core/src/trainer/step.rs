@@ -4,11 +4,12 @@ use super::{RunError, Session};
 use crate::arch::Arch;
 use crate::data::Batch;
 use crate::event::StepDone;
-use crate::network::{Pass, tensor};
+use crate::network::{LayerId, Pass, tensor};
 use crate::registry::Target;
 use crate::strategy::{LayerInput, MAX_PATHS, ParamStep, Path, Sampler, Step, StrategyError};
 use dfdx::prelude::{
-    Backward, HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, Tape, Tensor, TryAdd, TryMul,
+    Backward, Gradients, HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, Tape, Tensor, TryAdd,
+    TryMul,
 };
 use dfdx::shapes::Axis;
 use nas_ops::{OpError, Tensor4};
@@ -95,55 +96,80 @@ impl<D: Target> Session<D> {
         Ok(())
     }
 
-    /// Runs all paths and sums their gradients; returns the mean loss.
+    /// Runs all paths and sums their gradients; returns the mean loss. What all paths begin with, the stem, runs once, and
+    /// its backward pass once for the sum of what arrives from them.
     fn backward(&mut self, images: &Tensor4<D>, labels: &[usize], step: &mut Step<D>) -> Result<f64, RunError> {
         let targets = one_hot::<D>(self.network.device(), labels, self.space.scale().classes)?;
-        let mut params: BTreeMap<usize, ParamStep<D>> = BTreeMap::new();
+        let paths = &self.plan.paths;
+        let programs = paths.iter().map(|path| self.program(&path.arch)).collect::<Result<Vec<_>, _>>()?;
+        let bind = |number: usize, layer| self.strategy.bind(&paths[number].arch, layer);
+        let capture = |layer| self.strategy.capture(layer);
+        let moments = self.running.is_some();
+        let mut params = BTreeMap::new();
         let mut losses = 0.0;
-        for (number, path) in self.plan.paths.iter().enumerate() {
-            let program = self.program(&path.arch)?;
-            let capture = |layer| self.strategy.capture(layer);
-            let bind = |layer| self.strategy.bind(&path.arch, layer);
-            let moments = self.running.is_some();
-            let pass = Pass { norms: None, capture: Some(&capture), bind: Some(&bind), moments };
+        let failed = OpError::device("loss");
+        let first = |layer| bind(0, layer);
+        let pass = Pass { norms: None, capture: Some(&capture), bind: Some(&first), moments };
+        let mut stem = OwnedTape::default();
+        let beginning = self.network.begin(images, &programs, &bind, &pass, &mut stem)?;
+        for (number, (path, program)) in paths.iter().zip(&programs).enumerate() {
+            let bind = |layer| bind(number, layer);
+            let pass = Pass { bind: Some(&bind), ..pass };
             let mut tape = OwnedTape::default();
-            let forward = self.network.forward(images.clone(), &program, &pass, &mut tape)?;
-            let failed = OpError::device("loss");
+            let forward = self.network.finish(beginning.clone(), program, &pass, &mut tape)?;
             let (loss, value) = loss(forward.scores, tape, targets.clone())?;
             if !value.is_finite() {
                 return Err(self.diverged("the loss", &path.arch));
             }
             losses += value;
             step.losses.push(value);
-            let mut gradients = loss.try_mul(path.weight).and_then(Backward::try_backward).map_err(&failed)?;
-            for layer in &program.layers {
-                let set = bind(*layer);
-                for param in self.network.spec().layers[*layer].params.clone() {
-                    let slot = self.network.slot(set, param);
-                    let weight = &self.network.params()[slot];
-                    gradients.try_alloc_for(weight).map_err(&failed)?;
-                    let gradient = gradients.get(weight);
-                    match params.get_mut(&slot) {
-                        Some(known) => {
-                            known.gradient = known.gradient.clone().try_add(gradient).map_err(&failed)?;
-                        }
-                        None => {
-                            let role = self.network.spec().params[param].role;
-                            let weight = weight.clone();
-                            let new = ParamStep { param, set, layer: *layer, role, weight, gradient, update: None };
-                            params.insert(slot, new);
-                        }
-                    }
-                }
-            }
+            let gradients = loss.try_mul(path.weight).and_then(Backward::try_backward).map_err(&failed)?;
+            self.add_gradients(&mut params, gradients, program.layers.iter().map(|layer| (*layer, bind(*layer))))?;
             let input = |c: crate::network::Captured<D>| LayerInput { path: number, layer: c.layer, input: c.input };
             step.inputs.extend(forward.captured.into_iter().map(input));
             if let Some(running) = &mut self.running {
                 forward.moments.iter().for_each(|(layer, moments, count)| running.observe(*layer, moments, *count));
             }
         }
+        if !beginning.layers.is_empty() {
+            // The gradient is already where the tape reads it; a number of its own sets it off.
+            let start: Tensor<(), f32, D> = self.network.device().try_zeros().map_err(&failed)?;
+            let gradients = start.put_tape(stem).try_backward().map_err(&failed)?;
+            let shared = beginning.layers.iter().map(|layer| (*layer, bind(0, *layer)));
+            self.add_gradients(&mut params, gradients, shared)?;
+        }
         step.params = params.into_values().collect();
         Ok(losses / self.plan.paths.len() as f64)
+    }
+
+    /// Adds the gradients of the parameters of some layers, each with its weight set, to those of other paths.
+    fn add_gradients(
+        &self,
+        params: &mut BTreeMap<usize, ParamStep<D>>,
+        mut gradients: Gradients<f32, D>,
+        layers: impl Iterator<Item = (LayerId, usize)>,
+    ) -> Result<(), OpError> {
+        let failed = OpError::device("loss");
+        for (layer, set) in layers {
+            for param in self.network.spec().layers[layer].params.clone() {
+                let slot = self.network.slot(set, param);
+                let weight = &self.network.params()[slot];
+                gradients.try_alloc_for(weight).map_err(&failed)?;
+                let gradient = gradients.get(weight);
+                match params.get_mut(&slot) {
+                    Some(known) => {
+                        known.gradient = known.gradient.clone().try_add(gradient).map_err(&failed)?;
+                    }
+                    None => {
+                        let role = self.network.spec().params[param].role;
+                        let weight = weight.clone();
+                        let new = ParamStep { param, set, layer, role, weight, gradient, update: None };
+                        params.insert(slot, new);
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Turns gradients into new weights, with the strategy's say; returns the norm of the gradients.
