@@ -157,8 +157,7 @@ impl<D: Backend> Network<D> {
         tape: &mut T,
     ) -> Result<Beginning<D>, OpError> {
         let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
-        let mut values = vec![Some(D::Activation::constant(images)?)];
-        let mut layers = Vec::new();
+        let Beginning { mut values, mut layers, .. } = Beginning::<D>::of(D::Activation::constant(images)?);
         let length = if D::Activation::GATHERS { common_beginning(programs, bind) } else { 0 };
         for instr in programs.iter().take(1).flat_map(|program| &program.instrs[..length]) {
             let y = run.step(instr, pass.set(instr), &values, tape)?;

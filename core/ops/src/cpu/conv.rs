@@ -245,16 +245,13 @@ impl Conv {
         dx: Vec<Option<&mut [f32]>>,
         fresh: bool,
     ) -> Vec<Buffer> {
-        let parts = 0..self.parts;
-        let weights = parts.map(|part| plans.iter().map(|plan| self.pack_back(weight, part, plan)).collect()).collect();
-        let plans = Backward { conv: self, plans, weights, fresh };
-        let (input, output) = (group(self.input()), group(self.output()));
+        let plans = Backward { conv: self, weights: self.pack_all_back(weight, &plans), plans, fresh };
+        let output = group(self.output());
         let groups = dx.into_par_iter().enumerate();
         groups
             .map(|(i, dx)| {
                 let upstream = upstream.part(i * output..((i + 1) * output).min(upstream.dy.len()));
-                let x = x.part(i * input..((i + 1) * input).min(x.values.len()));
-                images::backward(&plans, x, upstream, dx)
+                images::backward(&plans, x.group(i, self.input()), upstream, dx)
             })
             .collect()
     }
@@ -309,6 +306,16 @@ impl Conv {
     /// Weights as the kernels want them.
     fn transformed(&self, taps: Packed) -> Packed {
         if self.tilings.is_some() { winograd::transform(&taps) } else { taps }
+    }
+
+    /// For each part, the weights of each plan for the gradient of the input.
+    fn pack_all_back(&self, weight: &[f32], plans: &[Correlation]) -> Vec<Vec<Packed>> {
+        (0..self.parts).map(|part| plans.iter().map(|plan| self.pack_back(weight, part, plan)).collect()).collect()
+    }
+
+    /// Whether the plans for the gradient of the input reach each of its pixels.
+    fn reached(&self, plans: &[Correlation]) -> bool {
+        plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == self.x_pixels.len()
     }
 
     /// Weights for the gradient of the input: rows are `(tap, output)` and columns inputs.

@@ -4,11 +4,12 @@
 //! diagonal of `w' C w`, where `C` is the covariance of the channels of `x`.
 
 use super::{
+    GROUP,
     buffer::Buffer,
     correlation::Correlation,
     dense::WeightGradient,
     image::Source,
-    norm::{Moment, group},
+    norm::Moment,
     packed::{Layout, widest},
     simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block, whole_lanes},
 };
@@ -34,15 +35,10 @@ impl Covariance {
     pub fn new(x: Source<'_>, dims: Dims, rectify: bool) -> Self {
         let (channels, pixels) = (dims.3, x.values.len() / dims.3);
         // Distances from the first pixel are about as small as those from the mean.
-        let mut origin = vec![0.0; whole_lanes(channels)];
-        dispatch(Centre { source: x.part(0..channels), rectify, centre: &vec![0.0; channels], out: &mut origin });
-        origin.truncate(channels);
-        let size = group(dims);
-        let groups = (0..x.values.len().div_ceil(size)).into_par_iter().map(|i| {
-            let x = x.part(i * size..((i + 1) * size).min(x.values.len()));
-            Sums::new(x, dims, rectify, &origin)
-        });
-        let groups = groups.collect::<Vec<_>>();
+        let mut origin = vec![0.0; channels];
+        x.part(0..channels).write_pixels(channels, &mut origin, rectify);
+        let groups = (0..dims.0.div_ceil(GROUP)).into_par_iter();
+        let groups = groups.map(|i| Sums::new(x.group(i, dims), dims, rectify, &origin)).collect::<Vec<_>>();
         let total = |of: fn(&Sums) -> &[f64]| {
             let mut total = vec![0.0; of(&groups[0]).len()];
             for group in &groups {

@@ -1,6 +1,6 @@
 //! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, eight times 32 or
-//! sixteen times sixteen where registers are wide, or eight times eight where there are no more outputs. Fewer sums than eight would wait for
-//! each other: an addition takes four cycles, and two start in each.
+//! sixteen times sixteen where registers are wide, or eight times eight where there are no more outputs. Fewer sums than
+//! eight would wait for each other: an addition takes four cycles, and two start in each.
 
 #![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
@@ -102,12 +102,12 @@ impl Work<'_> {
         let Some(start) = self.start.first_chunk() else { unreachable!("whole registers") };
         let rows = self.rows.as_chunks::<V>().0;
         let totals = accumulate::<I, V, P, D>(start, &plan.runs, plan.run, rows, frame, sources);
-        put::<I, V, P>(panel, targets, totals, store);
+        put(panel, targets, totals, store);
     }
 }
 
-/// Sums of `P` outputs: `start + sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each. Sources are at least
-/// `D` numbers apart; where they are no farther, one address serves them all.
+/// Sums of `P` outputs: `start + sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each. Sources are
+/// at least `D` numbers apart; where they are no farther, one address serves them all.
 #[inline(always)]
 pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
     start: &[Eight; V],
@@ -168,7 +168,7 @@ fn in_memory<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[Eight; V]
 }
 
 #[inline(always)]
-fn put<I: Isa, const V: usize, const P: usize>(
+fn put<const V: usize, const P: usize>(
     panel: &Panel,
     targets: &[usize; P],
     totals: [[Eight; V]; P],
@@ -179,9 +179,9 @@ fn put<I: Isa, const V: usize, const P: usize>(
             // The constant makes loads and stores of whole registers.
             let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
             if left >= LANES {
-                store.store::<I>(targets[p], channel, Lanes(totals[p][v]), LANES);
+                store.store(targets[p], channel, Lanes(totals[p][v]), LANES);
             } else {
-                store.store::<I>(targets[p], channel, Lanes(totals[p][v]), left);
+                store.store(targets[p], channel, Lanes(totals[p][v]), left);
             }
         }
     }

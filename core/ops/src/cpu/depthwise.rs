@@ -86,17 +86,17 @@ impl Work<'_> {
                 }
             }
         }
-        self.put::<I, P>(targets, totals, store);
+        self.put(targets, totals, store);
     }
 
     #[inline(always)]
-    fn put<I: Isa, const P: usize>(&self, targets: &[usize; P], totals: [Lanes; P], store: &mut impl Store) {
+    fn put<const P: usize>(&self, targets: &[usize; P], totals: [Lanes; P], store: &mut impl Store) {
         for p in 0..P {
             // The constant makes stores of whole registers.
             if self.count == LANES {
-                store.store::<I>(targets[p], 0, totals[p], LANES);
+                store.store(targets[p], 0, totals[p], LANES);
             } else {
-                store.store::<I>(targets[p], 0, totals[p], self.count);
+                store.store(targets[p], 0, totals[p], self.count);
             }
         }
     }
@@ -109,7 +109,7 @@ impl Work<'_> {
             for (&run, &weights) in self.plan.runs.iter().zip(self.taps) {
                 total = total.plus_product::<I>(Lanes(self.frame[(source + run) / LANES]), Lanes(weights));
             }
-            self.put::<I, 1>(&[target], [total], store);
+            self.put(&[target], [total], store);
         }
     }
 }

@@ -27,7 +27,7 @@ use super::{
     covariance::{Centre, Covariance},
     dense,
     image::{Image, Pending, Source},
-    norm::{Norm, Vectors, add, group},
+    norm::{Norm, Vectors, add},
     packed::{Layout, Packed, widest},
     simd::{dispatch, whole_lanes},
     store::{Accumulate, Write},
@@ -74,7 +74,7 @@ struct Batch {
 /// What readers have added up.
 pub struct Gathered {
     /// `q`, `[inputs, outputs]`.
-    pub products: Vec<f32>,
+    pub products: Buffer,
     /// `s`, for each output.
     pub sums: Vec<f64>,
 }
@@ -260,11 +260,11 @@ impl Expansion {
         let stride = whole_lanes(inputs);
         let plan = Correlation::pointwise(pixels, inputs, stride);
         let offsets = (0..pixels).map(|pixel| pixel * inputs).collect::<Vec<_>>();
-        let (source, size) = (self.input.source(), group(dims));
+        let source = self.input.source();
         self.input.gradient_groups(dims, |groups, fresh| {
             groups.into_par_iter().enumerate().for_each(|(i, dx)| {
                 let Some(dx) = dx else { return };
-                let source = source.part(i * size..i * size + dx.len());
+                let source = source.group(i, dims);
                 let [mut centred, mut rectified] = [pixels * stride, pixels * inputs].map(Buffer::stale);
                 for (j, dx) in dx.chunks_exact_mut(pixels * inputs).enumerate() {
                     let source = source.part(j * dx.len()..(j + 1) * dx.len());

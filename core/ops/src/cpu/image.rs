@@ -147,11 +147,11 @@ impl Image {
         let (n, h, w, c) = self.dims;
         let dims = (images.min(n), h, w, c);
         let mut values = vec![0.0; elements(dims)];
-        match (self.uncomputed(), self.pending.as_deref()) {
-            (Some(expansion), pending) => {
-                Source { values: &expansion.compute(dims), pending }.write(dims, &mut values, false);
-            }
-            _ => self.source().part(0..values.len()).write(dims, &mut values, false),
+        if let Some(expansion) = self.uncomputed() {
+            let first = expansion.compute(dims);
+            Source { values: &first, pending: self.pending.as_deref() }.write(dims, &mut values, false);
+        } else {
+            self.source().part(0..values.len()).write(dims, &mut values, false);
         }
         Cpu::default().try_tensor_from_vec(values, dims).map_err(OpError::device("output"))
     }
@@ -206,6 +206,12 @@ impl<'a> Source<'a> {
     /// Part of the numbers, whole pixels.
     pub fn part(self, range: std::ops::Range<usize>) -> Self {
         Self { values: &self.values[range], ..self }
+    }
+
+    /// Group `i` of the images of a value of `dims`.
+    pub fn group(self, i: usize, dims: Dims) -> Self {
+        let size = group(dims);
+        self.part(i * size..((i + 1) * size).min(self.values.len()))
     }
 
     /// Writes the numbers of a whole value, normalised, after a ReLU if `rectify`.

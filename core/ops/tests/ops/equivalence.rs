@@ -87,6 +87,13 @@ fn images_that_are_computed_in_pieces() {
     same_answers(Call::Conv(spec.conv), &shapes, 2, 2e-5).unwrap();
 }
 
+/// Whether a convolution has enough different outputs: with one pixel, or a few equal ones, the derivative of the
+/// normalisation is dominated by rounding.
+fn varies((n, h, w): (usize, usize, usize), window: Window) -> bool {
+    let pixels = window.output([h, w]).map_or(0, |out| n * out[0] * out[1]);
+    pixels >= 16 && window.padding[0] < window.kernel[0] && window.padding[1] < window.kernel[1]
+}
+
 /// A 1 x 1 convolution to many channels and a depthwise one.
 fn inverted(image: Dims, outputs: usize, window: Window, relus: [bool; 2], vectors: Vectors) -> (Call, Vec<Dims>) {
     let [kh, kw] = window.kernel;
@@ -94,7 +101,7 @@ fn inverted(image: Dims, outputs: usize, window: Window, relus: [bool; 2], vecto
     let depthwise = ConvSpec { window, groups: outputs };
     let specs = [UnitSpec { relu: relus[0], conv: pointwise }, UnitSpec { relu: relus[1], conv: depthwise }];
     let mut shapes = vec![image, (1, 1, image.3, outputs), (kh, kw, 1, outputs)];
-    shapes.extend(vec![(1, 1, 1, outputs); 2 * usize::from(vectors.fixed) + 2 * usize::from(vectors.affine)]);
+    shapes.extend(vectors.shapes(outputs));
     (Call::Units(specs, vectors), shapes)
 }
 
@@ -125,9 +132,7 @@ proptest! {
         affine: bool,
         seed in 0..1000_u64,
     ) {
-        let [kh, kw] = window.kernel;
-        let pixels = window.output([h, w]).map_or(0, |out| n * out[0] * out[1]);
-        prop_assume!(n * h * w >= 16 * inputs && pixels >= 16 && window.padding[0] < kh && window.padding[1] < kw);
+        prop_assume!(n * h * w >= 16 * inputs && varies((n, h, w), window));
         let vectors = Vectors { fixed, affine };
         let (call, shapes) = inverted((n, h, w, inputs), inputs * expansion + more, window, [relu, true], vectors);
         same_answers(call, &shapes, seed, 2e-3)?;
@@ -151,15 +156,12 @@ proptest! {
         affine: bool,
         seed in 0..1000_u64,
     ) {
-        let [kh, kw] = window.kernel;
-        // With one pixel, or a few equal ones, the derivative of the normalisation is dominated by rounding.
-        let pixels = window.output([h, w]).map_or(0, |out| n * out[0] * out[1]);
-        prop_assume!(fixed || (pixels >= 16 && window.padding[0] < kh && window.padding[1] < kw));
-        let vector = (1, 1, 1, groups * outputs);
+        prop_assume!(fixed || varies((n, h, w), window));
+        let ([kh, kw], vectors) = (window.kernel, Vectors { fixed, affine });
         let mut shapes = vec![(n, h, w, groups * inputs), (kh, kw, inputs, groups * outputs)];
-        shapes.extend(std::iter::repeat_n(vector, 2 * usize::from(fixed) + 2 * usize::from(affine)));
+        shapes.extend(vectors.shapes(groups * outputs));
         let spec = UnitSpec { relu, conv: ConvSpec { window, groups } };
-        same_answers(Call::Unit(spec, Vectors { fixed, affine }), &shapes, seed, 2e-3)?;
+        same_answers(Call::Unit(spec, vectors), &shapes, seed, 2e-3)?;
     }
 
     #[test]
@@ -171,9 +173,9 @@ proptest! {
     #[test]
     fn norm((n, h, w) in image(), c in 1..=20_usize, fixed: bool, affine: bool, seed in 0..1000_u64) {
         prop_assume!(fixed || n * h * w >= 16);
-        let mut shapes = vec![(n, h, w, c)];
-        shapes.extend(std::iter::repeat_n((1, 1, 1, c), 2 * usize::from(fixed) + 2 * usize::from(affine)));
-        same_answers(Call::Norm(Vectors { fixed, affine }), &shapes, seed, 1e-4)?;
+        let (mut shapes, vectors) = (vec![(n, h, w, c)], Vectors { fixed, affine });
+        shapes.extend(vectors.shapes(c));
+        same_answers(Call::Norm(vectors), &shapes, seed, 1e-4)?;
     }
 
     #[test]

@@ -33,6 +33,11 @@ pub struct Vectors {
 
 impl Vectors {
     pub const BATCH: Self = Self { fixed: false, affine: false };
+
+    /// Their shapes, for so many channels.
+    pub fn shapes(self, channels: usize) -> impl Iterator<Item = Dims> {
+        std::iter::repeat_n((1, 1, 1, channels), 2 * usize::from(self.fixed) + 2 * usize::from(self.affine))
+    }
 }
 
 /// A call, its inputs, and the gradient of its output.

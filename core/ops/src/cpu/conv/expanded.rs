@@ -9,10 +9,9 @@ use crate::cpu::{
     dense, depthwise,
     expansion::{Expansion, Gathered},
     image::{Image, Source},
-    norm::group,
     packed::Packed,
     relu::rectified,
-    simd::{Isa, LANES, Lanes, dispatch, whole_lanes},
+    simd::{LANES, Lanes, dispatch, whole_lanes},
     store::{Accumulate, Store, Write},
 };
 use rayon::prelude::*;
@@ -68,15 +67,6 @@ struct Backward<'a> {
     fresh: bool,
 }
 
-/// What one group of images adds to the gradients.
-struct Sums {
-    /// Of the weights of the depthwise convolution.
-    weights: Buffer,
-    /// See [`Gathered`]; products block after block.
-    products: Buffer,
-    sums: Vec<f64>,
-}
-
 impl<'a> Expanded<'a> {
     /// None if the convolution cannot, or need not, compute its input itself.
     pub fn new(conv: &'a Conv, x: &'a Image) -> Option<Self> {
@@ -94,12 +84,6 @@ impl<'a> Expanded<'a> {
             pixels: Correlation::pointwise(h * w, inputs, whole_lanes(inputs)),
             blocks: blocks.collect(),
         })
-    }
-
-    /// The input of one group of images.
-    fn group(&self, i: usize) -> Source<'a> {
-        let size = group(self.expansion.dims());
-        self.x.part(i * size..((i + 1) * size).min(self.x.values.len()))
     }
 
     /// Numbers of an input image of the expansion.
@@ -123,7 +107,7 @@ impl<'a> Expanded<'a> {
 
     /// Convolves group `i` of the images; `weights` are those of each part.
     pub fn forward(&self, i: usize, weights: &[Packed], z: &mut [f32]) {
-        let (x, length) = (self.group(i), self.input_len());
+        let (x, length) = (self.x.group(i, self.expansion.dims()), self.input_len());
         let mut memory = Memory::new(self);
         for (image, z) in z.chunks_exact_mut(self.conv.shape.output_len()).enumerate() {
             self.expansion.centred(x.part(image * length..(image + 1) * length), &mut memory.centred);
@@ -142,14 +126,12 @@ impl<'a> Expanded<'a> {
     pub fn backward(&self, weight: &[f32], upstream: Upstream<'_>) -> Vec<Buffer> {
         let (conv, pixels) = (self.conv, self.pixels.sources.len());
         let plans = Correlation::backward(&conv.shape, &conv.dz_frame, false);
-        let parts = 0..conv.parts;
-        let weights = parts.map(|part| plans.iter().map(|plan| conv.pack_back(weight, part, plan)).collect());
         let hidden = |block: &Block| Correlation::pointwise(pixels, block.channels.len(), block.stride());
         let mut with = Backward {
             upstream,
-            weights: weights.collect(),
+            weights: conv.pack_all_back(weight, &plans),
             offsets: (0..pixels).map(|pixel| pixel * self.pixels.run).collect(),
-            reached: plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == pixels,
+            reached: conv.reached(&plans),
             plans,
             back: self.blocks.iter().map(|block| self.expansion.pack_back(block.channels.clone())).collect(),
             hidden: self.blocks.iter().map(hidden).collect(),
@@ -160,18 +142,21 @@ impl<'a> Expanded<'a> {
             let groups = groups.into_par_iter().enumerate();
             groups.map(|(i, dx)| self.backward_group(&with, i, dx)).collect::<Vec<_>>()
         });
-        let mut weights = Vec::with_capacity(groups.len());
-        for Sums { weights: more, products, sums } in groups {
-            weights.push(more);
-            self.expansion.gather(Gathered { products: self.in_rows(&products), sums });
+        let (weights, gathered): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        let total = gathered.into_iter().reduce(|mut total, more| {
+            total.add(&more);
+            total
+        });
+        if let Some(total) = total {
+            self.expansion.gather(Gathered { products: self.in_rows(&total.products), ..total });
         }
         weights
     }
 
-    /// Products as `[inputs, hidden]`.
-    fn in_rows(&self, products: &[f32]) -> Vec<f32> {
+    /// Products, block after block, as `[inputs, hidden]`.
+    fn in_rows(&self, products: &[f32]) -> Buffer {
         let (inputs, hidden) = (self.expansion.dims().3, self.conv.shape.c_in);
-        let mut rows = vec![0.0; inputs * hidden];
+        let mut rows = Buffer::stale(inputs * hidden);
         for block in &self.blocks {
             let products = &products[block.channels.start * inputs..];
             block.weights.layout.for_each_row(|index, row, columns| {
@@ -182,9 +167,15 @@ impl<'a> Expanded<'a> {
         rows
     }
 
-    fn backward_group(&self, with: &Backward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> Sums {
-        let (x, length, output) = (self.group(i), self.input_len(), self.conv.shape.output_len());
-        let (mut memory, mut sums) = (Memory::for_gradients(self), Sums::new(self));
+    /// Adds to the gradient of the input of a group of images; returns that of the depthwise weights, and what the
+    /// expansion gathers, products block after block.
+    fn backward_group(&self, with: &Backward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> (Buffer, Gathered) {
+        let (x, length) = (self.x.group(i, self.expansion.dims()), self.input_len());
+        let output = self.conv.shape.output_len();
+        let channels = whole_lanes(self.conv.shape.c_in);
+        let mut memory = Memory::for_gradients(self);
+        let mut weights = Buffer::zeroed(self.conv.gradient_layout(0).len() * self.conv.parts);
+        let mut gathered = Gathered { products: Buffer::zeroed(self.pixels.run * channels), sums: vec![0.0; channels] };
         for image in 0..x.values.len() / length {
             let source = x.part(image * length..(image + 1) * length);
             let mut dx = dx.as_mut().map(|dx| &mut dx[image * length..(image + 1) * length]);
@@ -194,15 +185,15 @@ impl<'a> Expanded<'a> {
             self.expansion.rectified(source, &mut memory.rectified);
             for number in 0..self.blocks.len() {
                 self.expand(&self.blocks[number], &mut memory);
-                self.hidden_gradient(with, number, upstream, &mut memory, &mut sums.weights);
-                self.add_products(with, number, &memory, &mut sums);
+                self.hidden_gradient(with, number, upstream, &mut memory, &mut weights);
+                self.add_products(with, number, &memory, &mut gathered);
                 if let Some(dx) = dx.as_deref_mut() {
                     self.add_input_gradient(with, number, &memory, dx);
                 }
             }
         }
-        sums.sums.truncate(self.conv.shape.c_in);
-        sums
+        gathered.sums.truncate(self.conv.shape.c_in);
+        (weights, gathered)
     }
 
     /// Computes the gradient of the hidden channels of a block, which are framed, and adds that of the depthwise weights.
@@ -239,12 +230,12 @@ impl<'a> Expanded<'a> {
     }
 
     /// Adds what the expansion gathers of a block.
-    fn add_products(&self, with: &Backward<'_>, number: usize, memory: &Memory, sums: &mut Sums) {
+    fn add_products(&self, with: &Backward<'_>, number: usize, memory: &Memory, gathered: &mut Gathered) {
         let (block, plan) = (&self.blocks[number], &with.hidden[number]);
         let (first, inputs) = (block.channels.start, self.pixels.run);
         let dz = &memory.hidden[..plan.sources.len() * block.stride()];
-        dispatch(ChannelSums { values: dz, totals: &mut sums.sums[first..first + block.stride()] });
-        let total = &mut sums.products[first * inputs..(first + block.stride()) * inputs];
+        dispatch(ChannelSums { values: dz, totals: &mut gathered.sums[first..first + block.stride()] });
+        let total = &mut gathered.products[first * inputs..(first + block.stride()) * inputs];
         dispatch(dense::WeightGradient {
             plan: &self.pixels,
             layout: block.weights.layout,
@@ -266,18 +257,6 @@ impl<'a> Expanded<'a> {
         };
         let (plan, weights) = (&with.hidden[number], &with.back[number]);
         dispatch(dense::Correlate { plan, weights, frame: &memory.hidden, store });
-    }
-}
-
-impl Sums {
-    fn new(expanded: &Expanded<'_>) -> Self {
-        let (conv, inputs) = (expanded.conv, expanded.pixels.run);
-        let channels = whole_lanes(conv.shape.c_in);
-        Self {
-            weights: Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts),
-            products: Buffer::zeroed(inputs * channels),
-            sums: vec![0.0; channels],
-        }
     }
 }
 
@@ -331,7 +310,7 @@ struct Hidden<'a> {
 
 impl Store for Hidden<'_> {
     #[inline(always)]
-    fn store<I: Isa>(&mut self, pixel: usize, channel: usize, values: Lanes, _: usize) {
+    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, _: usize) {
         let part = channel / LANES;
         let value = if self.relu { values.map(rectified) } else { values };
         // Lanes after the last channel are zeros, as the weights are.

@@ -5,7 +5,7 @@ use crate::cpu::{
     buffer::Buffer,
     correlation::Correlation,
     dense, depthwise,
-    image::{Scaling, Source},
+    image::Source,
     packed::Packed,
     relu::rectified,
     simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block},
@@ -52,10 +52,7 @@ impl Kernel for FillInput<'_> {
             each_block!(conv.inputs.min(channels - first), |block, count| {
                 let scaling = image.channels(first + block, count);
                 for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
-                    let mut value = Scaling::apply::<I>(scaling, Lanes::load_some(pixel, first + block, count));
-                    if conv.relu {
-                        value = value.map(rectified);
-                    }
+                    let value = Source::value::<I>(scaling, pixel, first + block, count, conv.relu);
                     // Channels on their own fill all lanes, with zeros after the last.
                     value.store_some(out, block, if conv.depthwise { LANES } else { count });
                 }
@@ -187,7 +184,7 @@ pub struct Backward<'a> {
 pub fn backward(with: &Backward<'_>, x: Source<'_>, upstream: Upstream<'_>, mut dx: Option<&mut [f32]>) -> Buffer {
     let Backward { conv, plans, weights, fresh } = with;
     let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
-    let reached = plans.iter().map(|plan| plan.targets.len()).sum::<usize>() == conv.x_pixels.len();
+    let reached = conv.reached(plans);
     let mut total = Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts);
     let Workplace { unframed, mut frame, mut tiled } = Workplace::new(conv, x);
     let mut dz_frame = conv.dz_frame.empty(conv.shape.out);

@@ -22,16 +22,16 @@ impl<S: Store> Kernel for Finish<'_, S> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         match self.panel.vectors {
-            1 => self.all::<I, 1>(),
-            2 => self.all::<I, 2>(),
-            _ => self.all::<I, 4>(),
+            1 => self.all::<1>(),
+            2 => self.all::<2>(),
+            _ => self.all::<4>(),
         }
     }
 }
 
 impl<S: Store> Finish<'_, S> {
     #[inline(always)]
-    fn all<I: Isa, const V: usize>(self) {
+    fn all<const V: usize>(self) {
         let Self { tiling, panel, tiles, products, store } = self;
         let [rows, columns] = tiling.size;
         let Some(products) = products.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else {
@@ -47,15 +47,15 @@ impl<S: Store> Finish<'_, S> {
                 // The constant makes stores of whole registers.
                 if left >= LANES && fits[0] && fits[1] {
                     for j in 0..2 {
-                        store.store::<I>(pixel + j, channel, above[j], LANES);
-                        store.store::<I>(pixel + columns + j, channel, below[j], LANES);
+                        store.store(pixel + j, channel, above[j], LANES);
+                        store.store(pixel + columns + j, channel, below[j], LANES);
                     }
                     continue;
                 }
                 for j in 0..1 + usize::from(fits[1]) {
-                    store.store::<I>(pixel + j, channel, above[j], left.min(LANES));
+                    store.store(pixel + j, channel, above[j], left.min(LANES));
                     if fits[0] {
-                        store.store::<I>(pixel + columns + j, channel, below[j], left.min(LANES));
+                        store.store(pixel + columns + j, channel, below[j], left.min(LANES));
                     }
                 }
             }
