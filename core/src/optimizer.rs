@@ -1,8 +1,7 @@
 //! Stochastic gradient descent over the active parameters of a step.
 
 use crate::strategy::ParamStep;
-use dfdx::prelude::{TryAdd, TryMul};
-use nas_ops::{Backend, OpError, Tensor4};
+use nas_ops::{Backend, OpError, SgdParam, SgdSpec, Tensor4};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,14 +28,13 @@ impl Schedule {
     }
 }
 
-/// SGD as PyTorch defines it: `g = clip(gradient) + decay w`, `v = momentum v + g`, `update = -lr v`, or with Nesterov
-/// `update = -lr (g + momentum v)`.
+/// SGD, see [`SgdSpec`], over the parameters that a step touches.
 ///
-/// A parameter that a step does not touch keeps its momentum buffer unchanged until it is touched again: the buffer
-/// averages the parameter's own last gradients, however long ago they were, and an inactive parameter costs nothing.
+/// A parameter that a step does not touch keeps its velocity unchanged until it is touched again: the velocity averages
+/// the parameter's own last gradients, however long ago they were, and an inactive parameter costs nothing.
 #[derive(Debug)]
 pub struct Sgd<D: Backend> {
-    /// Factor of the old buffer.
+    /// Factor of the old velocity.
     pub momentum: f64,
     /// Whether to look ahead.
     pub nesterov: bool,
@@ -44,68 +42,44 @@ pub struct Sgd<D: Backend> {
     pub decay: f64,
     /// Largest 2-norm of all gradients of a step together.
     pub clip: f64,
-    buffers: Vec<Option<Tensor4<D>>>,
+    velocities: Vec<Option<Tensor4<D>>>,
 }
 
 impl<D: Backend> Sgd<D> {
-    /// An optimizer for `slots` parameters with empty buffers.
+    /// An optimizer for `slots` parameters at rest.
     pub fn new(momentum: f64, nesterov: bool, decay: f64, clip: f64, slots: usize) -> Self {
-        Self { momentum, nesterov, decay, clip, buffers: vec![None; slots] }
+        Self { momentum, nesterov, decay, clip, velocities: vec![None; slots] }
     }
 
-    /// Turns gradients into updates, `slot` telling the buffer of each parameter. Returns the norm of the gradients
+    /// Turns gradients into updates, `slot` telling the velocity of each parameter. Returns the norm of the gradients
     /// before clipping; where that is not finite, there are no updates.
     ///
     /// # Errors
-    /// A failing device.
+    /// Gradients of other shapes than their weights, or a failing device.
     pub fn prepare(
         &mut self,
         params: &mut [ParamStep<D>],
         lr: f64,
         slot: impl Fn(&ParamStep<D>) -> usize,
     ) -> Result<f64, OpError> {
-        let norm = params.iter().map(|p| sum_of_squares(&p.gradient)).sum::<f64>().sqrt();
-        if !norm.is_finite() {
-            return Ok(norm);
-        }
-        // PyTorch's clip_grad_norm_ adds 1e-6 as well.
-        let factor = (self.clip / (norm + 1e-6)).min(1.0);
-        for param in params {
-            let gradient = axpby(&param.gradient, factor, Some((&param.weight, self.decay)))?;
-            let buffer = &mut self.buffers[slot(param)];
-            let velocity = axpby(&gradient, 1.0, buffer.as_ref().map(|v| (v, self.momentum)))?;
-            let direction =
-                if self.nesterov { axpby(&gradient, 1.0, Some((&velocity, self.momentum)))? } else { velocity.clone() };
-            param.update = Some(axpby(&direction, -lr, None)?);
-            *buffer = Some(velocity);
-        }
-        Ok(norm)
+        let slots = params.iter().map(slot).collect::<Vec<_>>();
+        let given = params.iter_mut().zip(&slots).map(|(param, slot)| {
+            let ParamStep { weight, gradient, update, .. } = param;
+            SgdParam { weight, gradient, velocity: self.velocities[*slot].take(), update }
+        });
+        let mut given = given.collect::<Vec<_>>();
+        let Self { momentum, nesterov, decay, clip, .. } = *self;
+        let norm = D::sgd(&mut given, SgdSpec { lr, momentum, nesterov, decay, clip });
+        given.into_iter().zip(slots).for_each(|(param, slot)| self.velocities[slot] = param.velocity);
+        norm
     }
-}
-
-/// `a x + b y`.
-fn axpby<D: Backend>(x: &Tensor4<D>, a: f64, y: Option<(&Tensor4<D>, f64)>) -> Result<Tensor4<D>, OpError> {
-    let failed = OpError::device("optimizer");
-    let scaled = |t: &Tensor4<D>, factor: f64| match factor {
-        1.0 => Ok(t.clone()),
-        _ => t.clone().try_mul(factor as f32).map_err(OpError::device("optimizer")),
-    };
-    match y {
-        Some((y, b)) if b != 0.0 => scaled(x, a)?.try_add(scaled(y, b)?).map_err(failed),
-        _ => scaled(x, a),
-    }
-}
-
-/// The sum of squared elements, in `f64` and in order, so that it does not depend on threads.
-pub fn sum_of_squares<D: Backend>(x: &Tensor4<D>) -> f64 {
-    D::to_host(x).iter().map(|v| f64::from(*v) * f64::from(*v)).sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::network::{Role, tensor};
-    use dfdx::prelude::Cpu;
+    use dfdx::prelude::{Cpu, TryAdd};
 
     fn param(slot: usize, weight: &[f32], gradient: &[f32]) -> ParamStep<Cpu> {
         let make = |v: &[f32]| tensor(&Cpu::default(), v.to_vec(), [1, 1, 1, v.len()]).unwrap();

@@ -1,6 +1,8 @@
 //! Which device runs which implementation.
 
-use crate::{Activation, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec};
+use crate::{
+    Activation, ConvSpec, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec, Tensor4, UnitSpec, reference,
+};
 use dfdx::tensor::{Cache, Synchronize, Tape};
 
 /// A device that runs the image operations, on tensors and on its [`Activation`]s. All record their backward pass on
@@ -104,6 +106,23 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
         tape: &mut T,
     ) -> Result<Tensor4<Self>, OpError> {
         Self::Activation::enter(x, tape)?.linear(weight, bias, tape)?.leave(tape)
+    }
+
+    /// One step of [`SgdSpec`]: updates and new velocities, weights unchanged. Returns the norm of the gradients before
+    /// clipping; where that is not finite, there are no updates.
+    ///
+    /// # Errors
+    /// Shapes that differ within a parameter, or a failing device.
+    fn sgd(params: &mut [SgdParam<'_, Self>], spec: SgdSpec) -> Result<f64, OpError> {
+        reference::sgd(params, spec)
+    }
+
+    /// `x + y` in the place of each `x`.
+    ///
+    /// # Errors
+    /// Shapes that differ within a pair, or a failing device.
+    fn add_to(pairs: &mut [(&mut Tensor4<Self>, &Tensor4<Self>)]) -> Result<(), OpError> {
+        reference::add_to(pairs)
     }
 
     /// Copies a contiguous tensor to the host, in row-major order.

@@ -20,12 +20,16 @@ mod norm;
 mod packed;
 mod pool;
 mod relu;
+mod sgd;
 mod simd;
 mod store;
 mod unit;
 mod winograd;
 
-use crate::{Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference::taped};
+use crate::{
+    Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec, Tensor4, UnitSpec,
+    reference::taped,
+};
 use dfdx::{
     tensor::{Cpu, Tape},
     tensor_ops::ReshapeTo,
@@ -38,6 +42,14 @@ const GROUP: usize = 8;
 
 impl Backend for Cpu {
     type Activation = Image;
+
+    fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpError> {
+        sgd::sgd(params, spec)
+    }
+
+    fn add_to(pairs: &mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> Result<(), OpError> {
+        sgd::add_to(pairs)
+    }
 }
 
 impl Activation<Cpu> for Image {

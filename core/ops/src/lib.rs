@@ -14,6 +14,7 @@ mod cpu;
 mod error;
 mod norm;
 mod patches;
+mod sgd;
 mod shape;
 mod spec;
 
@@ -25,6 +26,7 @@ pub use cpu::Image;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};
 pub use patches::patches;
+pub use sgd::{SgdParam, SgdSpec};
 pub use spec::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 
 use dfdx::tensor::Tensor;

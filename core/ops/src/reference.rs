@@ -7,12 +7,14 @@ mod conv;
 mod norm;
 mod pool;
 mod relu;
+mod sgd;
 
 pub use combine::{concat, global_avg_pool, linear, sum};
 pub use conv::{conv2d, patches};
 pub use norm::{batch_norm, unit};
 pub use pool::pool2d;
 pub use relu::relu;
+pub use sgd::{add_to, sgd, sum_of_squares};
 
 use crate::{Backend, OpError};
 use dfdx::prelude::*;

@@ -160,6 +160,11 @@ pub(crate) fn check_terms(terms: impl IntoIterator<Item = Dims>) -> Result<Dims,
     Ok(first)
 }
 
+/// Checks that a tensor has the shape of the parameter it belongs to.
+pub(crate) fn check_like(op: &'static str, param: Dims, found: Dims) -> Result<(), OpError> {
+    expect(op, found == param, || (format!("a tensor of the parameter's shape {param:?}"), format!("{found:?}")))
+}
+
 /// Checks that there are parts to concatenate, equal in all but their channels, and returns the shape of the whole.
 pub(crate) fn check_parts(parts: impl IntoIterator<Item = Dims>) -> Result<Dims, OpError> {
     let op = "concat";

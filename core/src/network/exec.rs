@@ -4,6 +4,7 @@ use super::{
     Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, PrefixTree, Program, Role, init,
     program::common_beginning,
 };
+use crate::strategy::ParamStep;
 use crate::streams::Streams;
 use dfdx::prelude::{NoneTape, Tape};
 use nas_ops::{Activation, Backend, Moments, NormArgs, OpError, Tensor4, UnitSpec};
@@ -124,6 +125,25 @@ impl<D: Backend> Network<D> {
     /// Replaces one parameter tensor.
     pub fn set_param(&mut self, slot: usize, value: Tensor4<D>) {
         self.params[slot] = value;
+    }
+
+    /// Adds updates to weights, here and in `params`.
+    ///
+    /// # Errors
+    /// Updates of other shapes than their weights, or a failing device.
+    pub fn apply(&mut self, params: &mut [ParamStep<D>]) -> Result<(), OpError> {
+        for param in &*params {
+            if let Some(update) = &param.update {
+                // A stand-in, so that nobody else holds the weight and it can change where it is.
+                self.set_param(self.slot(param.set, param.param), update.clone());
+            }
+        }
+        let pairs = params.iter_mut().filter_map(|param| Some((&mut param.weight, param.update.as_ref()?)));
+        let added = D::add_to(&mut pairs.collect::<Vec<_>>());
+        for param in params.iter().filter(|param| param.update.is_some()) {
+            self.set_param(self.slot(param.set, param.param), param.weight.clone());
+        }
+        added
     }
 
     /// Runs a program on images `[n, h, w, c]`.

@@ -14,7 +14,7 @@ use crate::registry::Target;
 use crate::space::SearchSpace;
 use crate::strategy::ParamStep;
 use crate::streams::Streams;
-use dfdx::prelude::{Backward, OwnedTape, TryAdd};
+use dfdx::prelude::{Backward, OwnedTape};
 use nas_ops::{OpError, Tensor4};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -187,11 +187,7 @@ impl<D: Target> Training<'_, D> {
         if !self.optimizer.prepare(&mut params, lr, |p| p.param)?.is_finite() {
             return Err(self.diverged("the gradient norm", epoch, lr));
         }
-        for ParamStep { param, weight, update, .. } in params {
-            if let Some(update) = update {
-                self.network.set_param(param, weight.try_add(update).map_err(OpError::device("update"))?);
-            }
-        }
+        self.network.apply(&mut params)?;
         forward.moments.iter().for_each(|(layer, moments, count)| self.running.observe(*layer, moments, *count));
         self.steps += 1;
         Ok(value)

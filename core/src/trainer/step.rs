@@ -181,13 +181,7 @@ impl<D: Target> Session<D> {
             return Err(self.diverged("the gradient norm", &step.paths[0].arch));
         }
         self.strategy.before_apply(step).map_err(|e| self.strategy_error(e))?;
-        for param in &mut step.params {
-            if let Some(update) = &param.update {
-                let sum = param.weight.clone().try_add(update.clone());
-                param.weight = sum.map_err(OpError::device("update"))?;
-                self.network.set_param(self.network.slot(param.set, param.param), param.weight.clone());
-            }
-        }
+        self.network.apply(&mut step.params)?;
         self.strategy.after_update(step).map_err(|e| self.strategy_error(e))?;
         Ok(norm)
     }

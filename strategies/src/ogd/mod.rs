@@ -25,12 +25,11 @@ use dfdx::prelude::HasShape;
 use evidence::Evidence;
 use layout::Layout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
-use nas_core::optimizer::sum_of_squares;
 use nas_core::options::{example, parse_options};
 use nas_core::registry::{BuildError, StrategyDescriptor};
 use nas_core::state::State;
 use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
-use nas_ops::{Backend, OpError, Tensor4};
+use nas_ops::{Backend, OpError, Tensor4, reference::sum_of_squares};
 use options::{Options, Order, Project, Samples, Settings};
 use projector::Projector;
 use rayon::prelude::*;
@@ -230,7 +229,8 @@ impl<D: Backend> Ogd<D> {
 type Pair<D> = (Tensor4<D>, Option<Tensor4<D>>);
 
 fn squares<D: Backend>((weight, bias): &Pair<D>) -> f64 {
-    sum_of_squares(weight) + bias.as_ref().map_or(0.0, sum_of_squares)
+    let squares = |x: &Tensor4<D>| sum_of_squares(&D::to_host(x));
+    squares(weight) + bias.as_ref().map_or(0.0, squares)
 }
 
 fn shrunk<D: Backend>((weight, bias): Pair<D>, factor: f64) -> Result<Pair<D>, OpError> {

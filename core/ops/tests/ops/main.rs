@@ -8,4 +8,5 @@ mod errors;
 mod fixtures;
 mod problem;
 mod semantics;
+mod sgd;
 mod threads;

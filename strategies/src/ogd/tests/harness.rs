@@ -111,10 +111,7 @@ impl Harness {
         if let Some(strategy) = &mut self.strategy {
             strategy.before_apply(&mut step).unwrap();
         }
-        for param in &mut step.params {
-            param.weight = param.weight.clone() + param.update.clone().unwrap();
-            self.network.set_param(param.param, param.weight.clone());
-        }
+        self.network.apply(&mut step.params).unwrap();
         if let Some(strategy) = &mut self.strategy {
             strategy.after_update(&step).unwrap();
         }

@@ -1,0 +1,56 @@
+//! Stochastic gradient descent.
+
+use crate::{Backend, OpError, SgdParam, SgdSpec, Tensor4, shape::check_like};
+use dfdx::prelude::{HasShape, TryAdd, TryMul};
+
+/// One step of [`SgdSpec`]. Returns the norm of the gradients before clipping; where that is not finite, there are no
+/// updates.
+///
+/// # Errors
+/// Shapes that differ within a parameter, or a failing device.
+pub fn sgd<D: Backend>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<f64, OpError> {
+    params.iter().try_for_each(SgdParam::check)?;
+    let norm = params.iter().map(|p| sum_of_squares(&D::to_host(p.gradient))).sum::<f64>().sqrt();
+    if !norm.is_finite() {
+        return Ok(norm);
+    }
+    let (clipping, decay, momentum) = (spec.clipping(norm), spec.decay as f32, spec.momentum as f32);
+    for param in params {
+        let gradient = axpby(param.gradient, clipping, Some((param.weight, decay)))?;
+        let velocity = axpby(&gradient, 1.0, param.velocity.as_ref().map(|v| (v, momentum)))?;
+        let direction =
+            if spec.nesterov { axpby(&gradient, 1.0, Some((&velocity, momentum)))? } else { velocity.clone() };
+        *param.update = Some(axpby(&direction, -spec.lr as f32, None)?);
+        param.velocity = Some(velocity);
+    }
+    Ok(norm)
+}
+
+/// `x + y` in the place of each `x`.
+///
+/// # Errors
+/// Shapes that differ within a pair, or a failing device.
+pub fn add_to<D: Backend>(pairs: &mut [(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
+    for (x, y) in pairs {
+        check_like("update", *x.shape(), *y.shape())?;
+        **x = x.clone().try_add((*y).clone()).map_err(OpError::device("update"))?;
+    }
+    Ok(())
+}
+
+/// The sum of squares in `f64` and in order, so that it does not depend on threads.
+pub fn sum_of_squares(values: &[f32]) -> f64 {
+    values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()
+}
+
+/// `a x + b y`.
+fn axpby<D: Backend>(x: &Tensor4<D>, a: f32, y: Option<(&Tensor4<D>, f32)>) -> Result<Tensor4<D>, OpError> {
+    let scaled = |t: &Tensor4<D>, factor: f32| match factor {
+        1.0 => Ok(t.clone()),
+        _ => t.clone().try_mul(factor).map_err(OpError::device("optimizer")),
+    };
+    match y {
+        Some((y, b)) if b != 0.0 => scaled(x, a)?.try_add(scaled(y, b)?).map_err(OpError::device("optimizer")),
+        _ => scaled(x, a),
+    }
+}

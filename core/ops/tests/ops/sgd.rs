@@ -1,0 +1,86 @@
+//! The optimizer of the CPU against the plain implementation; that against PyTorch is a test of `nas-core`.
+
+use dfdx::prelude::*;
+use nas_ops::{Backend, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use proptest::prelude::*;
+use rand::{Rng, SeedableRng};
+
+type Step = fn(&mut [SgdParam<'_, Cpu>], SgdSpec) -> Result<f64, OpError>;
+
+/// The norm of the gradients, the updates and the velocities of a step.
+type Made = (f64, Vec<Vec<f32>>, Vec<Vec<f32>>);
+
+fn random(sizes: &[usize], seed: u64) -> Vec<Tensor4<Cpu>> {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+    let values = |size: &usize| (0..*size).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
+    let tensors = sizes.iter().map(values).collect::<Vec<_>>();
+    tensors.into_iter().map(|v| Cpu::default().tensor_from_vec(v.clone(), (1, 1, 1, v.len()))).collect()
+}
+
+/// Three steps on parameters of these sizes, the first step from rest.
+fn three_steps(step: Step, spec: SgdSpec, sizes: &[usize], seed: u64) -> Vec<Made> {
+    let weights = random(sizes, seed);
+    let mut velocities = vec![None; sizes.len()];
+    let steps = (1..4).map(|number| {
+        let (gradients, mut updates) = (random(sizes, seed + number), vec![None; sizes.len()]);
+        let tensors = weights.iter().zip(&gradients).zip(&mut velocities).zip(&mut updates);
+        let params = tensors.map(|(((weight, gradient), velocity), update)| SgdParam {
+            weight,
+            gradient,
+            velocity: velocity.take(),
+            update,
+        });
+        let mut params = params.collect::<Vec<_>>();
+        let norm = step(&mut params, spec).unwrap();
+        velocities = params.into_iter().map(|param| param.velocity).collect();
+        let values = |all: &[Option<Tensor4<Cpu>>]| all.iter().flatten().map(|x| x.as_vec()).collect();
+        (norm, values(&updates), values(&velocities))
+    });
+    steps.collect()
+}
+
+proptest! {
+    #[test]
+    fn one_pass_gives_the_numbers_of_the_plain_implementation(
+        sizes in prop::collection::vec(1..=300_usize, 1..=4),
+        (lr, momentum, decay, clip) in (0.0..1.0, 0.0..1.0, 0.0..0.1, 0.1..10.0),
+        (nesterov, moving, decays) in any::<(bool, bool, bool)>(),
+        seed in 0..1000_u64,
+    ) {
+        let chosen = |on: bool, value: f64| if on { value } else { 0.0 };
+        let spec = SgdSpec { lr, nesterov, clip, momentum: chosen(moving, momentum), decay: chosen(decays, decay) };
+        let expected = three_steps(reference::sgd, spec, &sizes, seed);
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            prop_assert_eq!(&pool.install(|| three_steps(Cpu::sgd, spec, &sizes, seed)), &expected);
+        }
+    }
+}
+
+#[test]
+fn a_sum_takes_the_place_of_its_first_term_alone() {
+    let [x, y] = &random(&[50, 50], 1)[..] else { unreachable!() };
+    let (mut ours, mut plain, before) = (x.clone(), x.clone(), x.as_vec());
+    Cpu::add_to(&mut [(&mut ours, y)]).unwrap();
+    reference::add_to(&mut [(&mut plain, y)]).unwrap();
+    assert_eq!(ours.as_vec(), plain.as_vec());
+    assert_ne!(ours.as_vec(), before);
+    assert_eq!(x.as_vec(), before);
+}
+
+#[test]
+fn shapes_that_differ_are_refused() {
+    let [x, y] = &random(&[3, 4], 1)[..] else { unreachable!() };
+    let spec = SgdSpec { lr: 0.1, momentum: 0.9, nesterov: false, decay: 0.0, clip: 5.0 };
+    for step in [Cpu::sgd, reference::sgd as Step] {
+        for (gradient, velocity) in [(y, None), (x, Some(y.clone()))] {
+            let mut update = None;
+            let error = step(&mut [SgdParam { weight: x, gradient, velocity, update: &mut update }], spec).unwrap_err();
+            assert!(matches!(error, OpError::Shape { op: "optimizer", .. }) && update.is_none(), "{error}");
+        }
+    }
+    for add in [Cpu::add_to, reference::add_to::<Cpu> as fn(&mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> _] {
+        let error: OpError = add(&mut [(&mut x.clone(), y)]).unwrap_err();
+        assert!(matches!(error, OpError::Shape { op: "update", .. }), "{error}");
+    }
+}
