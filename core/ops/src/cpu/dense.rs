@@ -11,8 +11,9 @@ use super::{
     store::Store,
 };
 
-/// Numbers of the inputs and gradients of a strip, which is to stay in the first-level cache.
-const STRIP: usize = 6 * 1024;
+/// Gradients that one panel of weights reads of a strip of pixels, which are to stay in the first-level cache. The inputs
+/// need not: each is read once for many products.
+const STRIP: usize = 4 * 1024;
 
 /// Computes all outputs of a correlation and stores them.
 pub struct Correlate<'a, S> {
@@ -203,16 +204,16 @@ impl Kernel for WeightGradient<'_> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { plan, layout, frame, dz, dz_pixels, total } = self;
-        let pixels = (STRIP / (plan.run / 3 + layout.columns)).max(16);
-        for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
-            let strip = sources.iter().zip(dz_pixels).map(|(&source, &pixel)| (&frame[source..], &dz[pixel..]));
-            for panel in layout.panels() {
-                let total = &mut total[panel.start..][..layout.rows * panel.vectors];
+        for panel in layout.panels() {
+            let total = &mut total[panel.start..][..layout.rows * panel.vectors];
+            let pixels = STRIP / (panel.vectors * LANES);
+            for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
+                let strip = sources.iter().zip(dz_pixels).map(|(&source, &pixel)| (&frame[source..], &dz[pixel..]));
                 match panel.vectors {
-                    1 => add_gradient::<I, 1, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
-                    2 if I::WIDE => add_gradient::<I, 2, 16>(strip.clone(), &plan.runs, plan.run, panel.first, total),
-                    2 => add_gradient::<I, 2, 6>(strip.clone(), &plan.runs, plan.run, panel.first, total),
-                    _ if I::WIDE => add_gradient::<I, 4, 8>(strip.clone(), &plan.runs, plan.run, panel.first, total),
+                    1 => add_gradient::<I, 1, 8>(strip, &plan.runs, plan.run, panel.first, total),
+                    2 if I::WIDE => add_gradient::<I, 2, 16>(strip, &plan.runs, plan.run, panel.first, total),
+                    2 => add_gradient::<I, 2, 6>(strip, &plan.runs, plan.run, panel.first, total),
+                    _ if I::WIDE => add_gradient::<I, 4, 8>(strip, &plan.runs, plan.run, panel.first, total),
                     _ => unreachable!("panels of four registers are for wide ones"),
                 }
             }
