@@ -130,11 +130,18 @@ mod tests {
     }
 
     #[test]
-    fn a_gradient_that_is_no_number_makes_no_update() {
-        let mut sgd = Sgd::new(0.9, false, 0.0, 5.0, 1);
-        let mut params = [param(0, &[1.0], &[f32::NAN])];
-        assert!(sgd.prepare(&mut params, 0.1, |p| p.param).unwrap().is_nan());
-        assert!(params[0].update.is_none());
+    fn a_gradient_that_is_no_number_makes_no_update_and_leaves_no_trace() {
+        let updates = |gradients: &[f32]| {
+            let mut sgd = Sgd::new(0.9, false, 0.0, 5.0, 1);
+            let step = |gradient: &f32| {
+                let mut params = [param(0, &[1.0], &[*gradient])];
+                assert_eq!(sgd.prepare(&mut params, 0.1, |p| p.param).unwrap().is_nan(), gradient.is_nan());
+                params[0].update.as_ref().map(|update| update.as_vec()[0])
+            };
+            gradients.iter().map(step).collect::<Vec<_>>()
+        };
+        let (clean, spoilt) = (updates(&[2.0, 1.0]), updates(&[2.0, f32::NAN, 1.0]));
+        assert_eq!(spoilt, [clean[0], None, clean[1]]);
     }
 
     #[test]

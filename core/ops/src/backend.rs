@@ -120,7 +120,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
     /// `x + y` in the place of each `x`.
     ///
     /// # Errors
-    /// Shapes that differ within a pair, or a failing device.
+    /// Shapes that differ within a pair, with which no `x` changes, or a failing device.
     fn add_to(pairs: &mut [(&mut Tensor4<Self>, &Tensor4<Self>)]) -> Result<(), OpError> {
         reference::add_to(pairs)
     }

@@ -34,7 +34,7 @@ pub struct SgdParam<'a, D: Backend> {
     pub weight: &'a Tensor4<D>,
     /// `g`.
     pub gradient: &'a Tensor4<D>,
-    /// `v`, replaced by `v'`; none stands for zeros.
+    /// `v` as an earlier step left it, replaced by `v'`; none stands for zeros.
     pub velocity: Option<Tensor4<D>>,
     /// Where the update goes.
     pub update: &'a mut Option<Tensor4<D>>,
@@ -44,6 +44,11 @@ impl<D: Backend> SgdParam<'_, D> {
     /// Checks that gradient and velocity have the shape of the weight.
     pub(crate) fn check(&self) -> Result<(), OpError> {
         let others = std::iter::once(self.gradient).chain(&self.velocity);
-        others.into_iter().try_for_each(|other| check_like("optimizer", *self.weight.shape(), *other.shape()))
+        others.into_iter().try_for_each(|other| check_like(*self.weight.shape(), *other.shape()))
     }
+}
+
+/// Checks that all terms that are added to others have the shapes of those.
+pub(crate) fn check_pairs<D: Backend>(pairs: &[(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
+    pairs.iter().try_for_each(|(x, y)| check_like(*x.shape(), *y.shape()))
 }

@@ -161,8 +161,8 @@ pub(crate) fn check_terms(terms: impl IntoIterator<Item = Dims>) -> Result<Dims,
 }
 
 /// Checks that a tensor has the shape of the parameter it belongs to.
-pub(crate) fn check_like(op: &'static str, param: Dims, found: Dims) -> Result<(), OpError> {
-    expect(op, found == param, || (format!("a tensor of the parameter's shape {param:?}"), format!("{found:?}")))
+pub(crate) fn check_like(param: Dims, found: Dims) -> Result<(), OpError> {
+    expect("update", found == param, || (format!("a tensor of the parameter's shape {param:?}"), format!("{found:?}")))
 }
 
 /// Checks that there are parts to concatenate, equal in all but their channels, and returns the shape of the whole.

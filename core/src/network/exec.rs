@@ -51,13 +51,6 @@ pub struct Beginning<D: Backend> {
     moments: Vec<(LayerId, Moments<D>, usize)>,
 }
 
-impl<D: Backend> Beginning<D> {
-    /// Nothing but the images.
-    fn of(images: D::Activation) -> Self {
-        Self { layers: Vec::new(), values: vec![Some(images)], captured: Vec::new(), moments: Vec::new() }
-    }
-}
-
 /// The input of a convolution or linear layer, as it was in one pass.
 #[derive(Debug, Clone)]
 pub struct Captured<D: Backend> {
@@ -127,10 +120,10 @@ impl<D: Backend> Network<D> {
         self.params[slot] = value;
     }
 
-    /// Adds updates to weights, here and in `params`.
+    /// Adds updates to weights, here and in `params`, which hold the weights as they are here.
     ///
     /// # Errors
-    /// Updates of other shapes than their weights, or a failing device.
+    /// Updates of other shapes than their weights, with which no weight changes, or a failing device.
     pub fn apply(&mut self, params: &mut [ParamStep<D>]) -> Result<(), OpError> {
         for param in &*params {
             if let Some(update) = &param.update {
@@ -157,8 +150,9 @@ impl<D: Backend> Network<D> {
         pass: &Pass<'_, D>,
         tape: &mut T,
     ) -> Result<Forward<D>, OpError> {
-        let start = Beginning::of(D::Activation::constant(&images)?);
+        let values = vec![Some(D::Activation::constant(&images)?)];
         drop(images);
+        let start = Beginning { layers: Vec::new(), values, captured: Vec::new(), moments: Vec::new() };
         self.finish(start, program, pass, tape)
     }
 
@@ -177,7 +171,8 @@ impl<D: Backend> Network<D> {
         tape: &mut T,
     ) -> Result<Beginning<D>, OpError> {
         let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
-        let Beginning { mut values, mut layers, .. } = Beginning::<D>::of(D::Activation::constant(images)?);
+        let mut values = vec![Some(D::Activation::constant(images)?)];
+        let mut layers = Vec::new();
         let length = if D::Activation::GATHERS { common_beginning(programs, bind) } else { 0 };
         for instr in programs.iter().take(1).flat_map(|program| &program.instrs[..length]) {
             let y = run.step(instr, pass.set(instr), &values, tape)?;

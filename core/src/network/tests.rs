@@ -3,6 +3,7 @@
 use super::{Form, Network, NetworkSpec, Op, Pass, Program, Role, program::common_beginning};
 use crate::arch::Arch;
 use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
+use crate::strategy::ParamStep;
 use crate::streams::Streams;
 use crate::truth::EmbeddedTable;
 use dfdx::prelude::*;
@@ -149,6 +150,25 @@ fn weight_sets_start_equal_and_bind_chooses_among_them() {
     assert_ne!(before, run(&network, 1));
     let unbound = Pass { bind: Some(&|_| 2), ..Pass::PLAIN };
     assert!(network.infer(images.clone(), &program, &unbound).is_err());
+}
+
+#[test]
+fn updates_of_a_wrong_shape_change_no_weight() {
+    let spec = Arc::new(NetworkSpec::supernet(&Tiny::new(scale(8, 4, 1))).unwrap());
+    let mut network = Network::new(spec.clone(), &Cpu::default(), 1, &Streams::new(3)).unwrap();
+    let values = |network: &Network<Cpu>| network.params().iter().map(|p| p.as_vec()).collect::<Vec<_>>();
+    let before = values(&network);
+    let step = |param: usize, update: usize| {
+        let (layer, role) = (spec.params[param].layer, spec.params[param].role);
+        let [weight, update] = [param, update].map(|param| network.params()[param].clone());
+        ParamStep { param, set: 0, layer, role, gradient: weight.clone(), weight, update: Some(update) }
+    };
+    let (mut good, mut bad) = (vec![step(0, 0)], vec![step(0, 0), step(1, 0)]);
+    assert!(matches!(network.apply(&mut bad), Err(nas_ops::OpError::Shape { .. })));
+    assert_eq!(values(&network), before);
+    network.apply(&mut good).unwrap();
+    assert_eq!(values(&network)[0], before[0].iter().map(|w| 2.0 * w).collect::<Vec<_>>());
+    assert_eq!(values(&network)[1..], before[1..]);
 }
 
 /// Scores, and gradients of the sum of their squares, of three programs that share their stem.

@@ -11,8 +11,8 @@ use super::{
     store::Store,
 };
 
-/// Gradients that one panel of weights reads of a strip of pixels, which are to stay in the first-level cache. The inputs
-/// need not: each is read once for many products.
+/// Gradients that one panel of weights reads of a strip of pixels, which are to stay in the first-level cache. Inputs need
+/// not: one of them serves all outputs of the panel.
 const STRIP: usize = 4 * 1024;
 
 /// Computes all outputs of a correlation and stores them.

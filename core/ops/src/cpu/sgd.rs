@@ -1,20 +1,20 @@
-//! Stochastic gradient descent: one pass over the numbers of a parameter, several parameters at once.
+//! Stochastic gradient descent without temporary tensors, several parameters at once.
 //!
 //! Velocities and weights change where they are, so that a step asks for no memory but that of its updates, which
 //! strategies may keep.
 
-use super::{buffer::Buffer, norm::add};
-use crate::{OpError, SgdParam, SgdSpec, Tensor4, reference::sum_of_squares, shape::check_like};
+use super::{buffer::Buffer, contiguous, norm::add};
+use crate::{OpError, SgdParam, SgdSpec, Tensor4, reference::sum_of_squares, sgd::check_pairs};
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cpu, TensorFromVec},
+    tensor::{Cpu, NoneTape, TensorFromVec},
 };
 use rayon::prelude::*;
 
-/// As [`crate::reference::sgd`], with the same bits.
+/// As [`crate::reference::sgd`], with the same numbers where weights are finite; only signs of zeros may differ.
 pub fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpError> {
     params.iter().try_for_each(SgdParam::check)?;
-    let squares = params.par_iter().map(|p| sum_of_squares(&Buffer::read(p.gradient))).collect::<Vec<_>>();
+    let squares = params.par_iter().map(|p| Ok(sum_of_squares(&read(p.gradient)?))).collect::<Result<Vec<_>, _>>()?;
     let norm = squares.iter().sum::<f64>().sqrt();
     if norm.is_finite() {
         let clipping = spec.clipping(norm);
@@ -24,34 +24,40 @@ pub fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpErr
 }
 
 fn step(param: &mut SgdParam<'_, Cpu>, clipping: f32, spec: SgdSpec) -> Result<(), OpError> {
-    let (weight, gradient) = (Buffer::read(param.weight), Buffer::read(param.gradient));
+    let (weight, gradient) = (read(param.weight)?, read(param.gradient)?);
     let (lr, decay, momentum) = (spec.lr as f32, spec.decay as f32, spec.momentum as f32);
     let mut velocity = param.velocity.as_ref().map_or_else(|| Buffer::zeroed(weight.len()), Buffer::read);
-    let mut update = Vec::with_capacity(weight.len());
-    for ((v, g), w) in velocity.iter_mut().zip(&*gradient).zip(&*weight) {
+    let numbers = velocity.iter_mut().zip(&*gradient).zip(&*weight);
+    let update = numbers.map(|((v, g), w)| {
         let direction = clipping * g + decay * w;
         *v = direction + momentum * *v;
-        update.push(-lr * if spec.nesterov { direction + momentum * *v } else { *v });
-    }
+        -lr * if spec.nesterov { direction + momentum * *v } else { *v }
+    });
+    *param.update = Some(tensor(update.collect(), param.weight)?);
     match &mut param.velocity {
         Some(old) => old.copy_from(&velocity),
         none => *none = Some(tensor(velocity.to_vec(), param.weight)?),
     }
-    *param.update = Some(tensor(update, param.weight)?);
     Ok(())
 }
 
 /// As [`crate::reference::add_to`]; a sum takes the memory of its `x` where nobody else holds that.
 pub fn add_to(pairs: &mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> Result<(), OpError> {
+    check_pairs(pairs)?;
     pairs.par_iter_mut().try_for_each(|(x, y)| {
-        check_like("update", *x.shape(), *y.shape())?;
+        **x = contiguous("update", x, &mut NoneTape)?;
         let mut sum = Buffer::read(x);
-        add(&mut sum, &Buffer::read(y));
+        add(&mut sum, &read(y)?);
         x.copy_from(&sum);
         Ok(())
     })
 }
 
+/// The numbers in row-major order.
+fn read(x: &Tensor4<Cpu>) -> Result<Buffer, OpError> {
+    Ok(Buffer::read(&contiguous("update", x, &mut NoneTape)?))
+}
+
 fn tensor(values: Vec<f32>, like: &Tensor4<Cpu>) -> Result<Tensor4<Cpu>, OpError> {
-    Cpu::default().try_tensor_from_vec(values, *like.shape()).map_err(OpError::device("optimizer"))
+    like.device().try_tensor_from_vec(values, *like.shape()).map_err(OpError::device("update"))
 }

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent.
 
-use crate::{Backend, OpError, SgdParam, SgdSpec, Tensor4, shape::check_like};
-use dfdx::prelude::{HasShape, TryAdd, TryMul};
+use crate::{Backend, OpError, SgdParam, SgdSpec, Tensor4, sgd::check_pairs};
+use dfdx::prelude::{TryAdd, TryMul};
 
 /// One step of [`SgdSpec`]. Returns the norm of the gradients before clipping; where that is not finite, there are no
 /// updates.
@@ -29,10 +29,10 @@ pub fn sgd<D: Backend>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<
 /// `x + y` in the place of each `x`.
 ///
 /// # Errors
-/// Shapes that differ within a pair, or a failing device.
+/// Shapes that differ within a pair, with which no `x` changes, or a failing device.
 pub fn add_to<D: Backend>(pairs: &mut [(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
+    check_pairs(pairs)?;
     for (x, y) in pairs {
-        check_like("update", *x.shape(), *y.shape())?;
         **x = x.clone().try_add((*y).clone()).map_err(OpError::device("update"))?;
     }
     Ok(())
@@ -47,10 +47,10 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
 fn axpby<D: Backend>(x: &Tensor4<D>, a: f32, y: Option<(&Tensor4<D>, f32)>) -> Result<Tensor4<D>, OpError> {
     let scaled = |t: &Tensor4<D>, factor: f32| match factor {
         1.0 => Ok(t.clone()),
-        _ => t.clone().try_mul(factor).map_err(OpError::device("optimizer")),
+        _ => t.clone().try_mul(factor).map_err(OpError::device("update")),
     };
     match y {
-        Some((y, b)) if b != 0.0 => scaled(x, a)?.try_add(scaled(y, b)?).map_err(OpError::device("optimizer")),
+        Some((y, b)) if b != 0.0 => scaled(x, a)?.try_add(scaled(y, b)?).map_err(OpError::device("update")),
         _ => scaled(x, a),
     }
 }

@@ -258,9 +258,7 @@ mod tests {
         let weights = (0..conv.parts).map(|part| conv.pack(&w, part)).collect::<Vec<_>>();
         forward(&conv, &weights, x, &mut z);
         let plans = Correlation::backward(&conv.shape, &conv.dz_frame, !conv.depthwise);
-        let back = |part| plans.iter().map(|plan| conv.pack_back(&w, part, plan)).collect();
-        let with =
-            Backward { conv: &conv, weights: (0..conv.parts).map(back).collect(), plans: plans.clone(), fresh: false };
+        let with = Backward { conv: &conv, weights: conv.pack_all_back(&w, &plans), plans, fresh: false };
         let mut dx = vec![0.0; x.values.len()];
         let total = backward(&with, x, Upstream { dy: &wave(z.len()), norm: None }, Some(&mut dx));
         // Its layout depends on the registers.
