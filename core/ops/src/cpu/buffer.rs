@@ -14,6 +14,8 @@ use std::{
 
 /// Numbers that one task copies.
 const CHUNK: usize = 64 * 1024;
+/// Numbers of a line of the cache. Buffers begin with one: a register that lies in two lines takes two loads.
+const LINE: usize = 16;
 
 /// Idle buffers by length.
 static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
@@ -22,23 +24,31 @@ static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new())
 #[derive(Debug)]
 pub struct Buffer {
     memory: Vec<f32>,
+    start: usize,
     len: usize,
 }
 
 impl Buffer {
     /// `len` numbers left over from an earlier use.
     pub fn stale(len: usize) -> Self {
+        let room = len + LINE - 1;
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         // Never one more than twice too large, lest small requests use up the large buffers.
-        let fitting = pool.range_mut(len..=len.saturating_mul(2)).next().map(|(&size, idle)| (size, idle.pop()));
+        let fitting = pool.range_mut(room..=room.saturating_mul(2)).next().map(|(&size, idle)| (size, idle.pop()));
         if let Some((size, Some(memory))) = fitting {
             if pool.get(&size).is_some_and(Vec::is_empty) {
                 pool.remove(&size);
             }
-            return Self { memory, len };
+            return Self::aligned(memory, len);
         }
         drop(pool);
-        Self { memory: vec![0.0; len], len }
+        Self::aligned(vec![0.0; room], len)
+    }
+
+    /// From the first line on that lies whole in the memory.
+    fn aligned(memory: Vec<f32>, len: usize) -> Self {
+        let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+        Self { memory, start, len }
     }
 
     /// `len` zeros.
@@ -76,12 +86,12 @@ impl Drop for Buffer {
 impl Deref for Buffer {
     type Target = [f32];
     fn deref(&self) -> &[f32] {
-        &self.memory[..self.len]
+        &self.memory[self.start..][..self.len]
     }
 }
 
 impl DerefMut for Buffer {
     fn deref_mut(&mut self) -> &mut [f32] {
-        &mut self.memory[..self.len]
+        &mut self.memory[self.start..][..self.len]
     }
 }

@@ -162,7 +162,7 @@ impl Kernel for ChannelSums<'_> {
         for strip in values.chunks(STRIP.div_ceil(stride) * stride) {
             each_block!(stride, |at, count| {
                 // Four sums, so that one need not wait for the one before it.
-                let mut sums = [Lanes::ZERO; 4];
+                let mut sums = [<Lanes>::ZERO; 4];
                 let mut fours = strip.chunks_exact(4 * stride);
                 for pixels in &mut fours {
                     let mut p = 0;

@@ -1,4 +1,4 @@
-//! Vectors of eight numbers, and of two times eight.
+//! Vectors of eight or sixteen numbers.
 //!
 //! The compiler keeps [`Lanes`] in registers when they are passed by value and loops have constant bounds; that is why
 //! kernels here return what they accumulate and index with `for p in 0..P`.
@@ -12,19 +12,19 @@ pub use instructions::{Limit, limited};
 /// Numbers in a register.
 pub const LANES: usize = 8;
 
-/// Eight numbers, which one AVX register holds.
+/// The numbers of a register: eight, which AVX has, or sixteen.
 #[derive(Debug, Clone, Copy)]
-pub struct Lanes(pub [f32; LANES]);
+pub struct Lanes<const N: usize = LANES>(pub [f32; N]);
 
-/// [`Lanes`] of `f(i)` for each lane `i`.
+/// [`Lanes`] of a value for each lane `i` of `n`.
 ///
 /// A macro, because `std::array::from_fn` becomes a function of its own in large kernels, without the instructions that
 /// its caller was compiled for, and with every register stored before the call.
 macro_rules! each_lane {
-    (|$i:ident| $value:expr) => {{
-        let mut lanes = [0.0; LANES];
+    ($n:expr, |$i:ident| $value:expr) => {{
+        let mut lanes = [0.0; $n];
         let mut $i = 0;
-        while $i < LANES {
+        while $i < $n {
             lanes[$i] = $value;
             $i += 1;
         }
@@ -32,31 +32,31 @@ macro_rules! each_lane {
     }};
 }
 
-impl Lanes {
-    /// Eight zeros.
-    pub const ZERO: Self = Self([0.0; LANES]);
+impl<const N: usize> Lanes<N> {
+    /// Zeros.
+    pub const ZERO: Self = Self([0.0; N]);
 
     /// The same number in each lane.
     #[inline(always)]
     pub fn splat(value: f32) -> Self {
-        Self([value; LANES])
+        Self([value; N])
     }
 
-    /// The eight numbers that start at `at`.
+    /// The numbers that start at `at`.
     #[inline(always)]
     pub fn load(from: &[f32], at: usize) -> Self {
-        let mut lanes = [0.0; LANES];
-        lanes.copy_from_slice(&from[at..at + LANES]);
+        let mut lanes = [0.0; N];
+        lanes.copy_from_slice(&from[at..at + N]);
         Self(lanes)
     }
 
-    /// The `count` numbers that start at `at`, at most eight, and zeros after them.
+    /// The `count` numbers that start at `at`, at most a register, and zeros after them.
     #[inline(always)]
     pub fn load_some(from: &[f32], at: usize, count: usize) -> Self {
-        if count == LANES {
+        if count == N {
             return Self::load(from, at);
         }
-        let mut lanes = [0.0; LANES];
+        let mut lanes = [0.0; N];
         lanes[..count].copy_from_slice(&from[at..at + count]);
         Self(lanes)
     }
@@ -65,7 +65,7 @@ impl Lanes {
     #[inline(always)]
     pub fn store_some(self, to: &mut [f32], at: usize, count: usize) {
         let out = &mut to[at..at + count];
-        if count == LANES {
+        if count == N {
             out.copy_from_slice(&self.0);
         } else {
             out.copy_from_slice(&self.0[..count]);
@@ -75,19 +75,19 @@ impl Lanes {
     /// `f(self)` in each lane.
     #[inline(always)]
     pub fn map(self, f: impl Fn(f32) -> f32) -> Self {
-        each_lane!(|i| f(self.0[i]))
+        each_lane!(N, |i| f(self.0[i]))
     }
 
     /// `f(self, other)` in each lane.
     #[inline(always)]
     pub fn zip(self, other: Self, f: impl Fn(f32, f32) -> f32) -> Self {
-        each_lane!(|i| f(self.0[i], other.0[i]))
+        each_lane!(N, |i| f(self.0[i], other.0[i]))
     }
 
     /// `yes` in the lanes where `holds(a, b)`, `no` in the others.
     #[inline(always)]
     pub fn select(a: Self, b: Self, holds: impl Fn(f32, f32) -> bool, yes: Self, no: Self) -> Self {
-        each_lane!(|i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] })
+        each_lane!(N, |i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] })
     }
 
     /// `self + other`.
@@ -113,7 +113,9 @@ impl Lanes {
     pub fn negative(self) -> Self {
         self.map(|a| -a)
     }
+}
 
+impl Lanes {
     /// `self + a b`, rounded once where that is an instruction and twice elsewhere.
     #[inline(always)]
     pub fn plus_product<I: Isa>(self, a: Self, b: Self) -> Self {
@@ -121,7 +123,8 @@ impl Lanes {
         if I::FUSED {
             return self.fused(a, b);
         }
-        each_lane!(|i| if I::FUSED { a.0[i].mul_add(b.0[i], self.0[i]) } else { a.0[i] * b.0[i] + self.0[i] })
+        let product = |a: f32, b: f32, sum: f32| if I::FUSED { a.mul_add(b, sum) } else { a * b + sum };
+        each_lane!(LANES, |i| product(a.0[i], b.0[i], self.0[i]))
     }
 
     /// `self + a b` as one instruction.

@@ -91,7 +91,7 @@ impl Kernel for FillGradient<'_> {
                     }
                 } else {
                     for (out, dy) in pixels {
-                        Lanes::load_some(dy, channel, count).store_some(out, block, LANES);
+                        <Lanes>::load_some(dy, channel, count).store_some(out, block, LANES);
                     }
                 }
             });

@@ -39,7 +39,7 @@ impl Isa for Wide {
 pub trait Kernel {
     /// What the work gives.
     type Output;
-    /// Whether it is worth compiling for registers of sixteen numbers: where it multiplies much more than it reads.
+    /// Whether it is worth compiling for registers of sixteen numbers as well.
     const WIDE: bool = false;
     /// Does the work.
     fn run<I: Isa>(self) -> Self::Output;

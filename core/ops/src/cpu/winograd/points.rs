@@ -5,7 +5,6 @@
 use super::{POINTS, TILES, Tiling};
 use crate::cpu::{
     buffer::Buffer,
-    packed::Eight,
     simd::{Isa, Kernel, Lanes, each_block},
 };
 use std::ops::Range;
@@ -36,9 +35,9 @@ impl Points {
         &self.memory[point * Self::distance(self.channels)..][..TILES * self.channels]
     }
 
-    /// The registers of each tile of each point, where pixels have `B`.
+    /// The registers of each tile of each point, where pixels have `B` of `N` numbers.
     #[inline(always)]
-    fn registers<const B: usize>(&mut self) -> Option<&mut [[[Eight; B]; TILES + 1]; POINTS]> {
+    fn registers<const N: usize, const B: usize>(&mut self) -> Option<&mut [[[[f32; N]; B]; TILES + 1]; POINTS]> {
         self.memory.as_chunks_mut().0.as_chunks_mut().0.as_chunks_mut().0.first_chunk_mut()
     }
 
@@ -65,21 +64,25 @@ impl Tiling {
 
 /// A transform of tiles.
 trait Transform: Sized {
-    /// Of pixels of `B` registers: constants, so that most places need no check.
-    fn registers<const B: usize>(self);
+    /// Of pixels of `B` registers of `N` numbers: constants, so that most places need no check.
+    fn registers<const N: usize, const B: usize>(self);
 
     /// Of pixels of any number of channels.
     fn any(self);
 
-    /// Of pixels of so many channels.
+    /// Of pixels of so many channels, in the widest registers that they fill.
     #[inline(always)]
-    fn transform(self, channels: usize) {
+    fn transform<I: Isa>(self, channels: usize) {
         match channels {
-            8 => self.registers::<1>(),
-            16 => self.registers::<2>(),
-            32 => self.registers::<4>(),
-            64 => self.registers::<8>(),
-            128 => self.registers::<16>(),
+            8 => self.registers::<8, 1>(),
+            16 if I::WIDE => self.registers::<16, 1>(),
+            32 if I::WIDE => self.registers::<16, 2>(),
+            64 if I::WIDE => self.registers::<16, 4>(),
+            128 if I::WIDE => self.registers::<16, 8>(),
+            16 => self.registers::<8, 2>(),
+            32 => self.registers::<8, 4>(),
+            64 => self.registers::<8, 8>(),
+            128 => self.registers::<8, 16>(),
             _ => self.any(),
         }
     }
@@ -98,18 +101,19 @@ const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
 
 impl Kernel for Inputs<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let channels = self.tiling.channels;
-        self.transform(channels);
+        self.transform::<I>(channels);
     }
 }
 
 impl Transform for Inputs<'_> {
     #[inline(always)]
-    fn registers<const B: usize>(self) {
+    fn registers<const N: usize, const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
-        let Some(points) = points.registers::<B>() else { unreachable!("memory for pixels of {B} registers") };
+        let Some(points) = points.registers::<N, B>() else { unreachable!("memory for pixels of {B} registers") };
         let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
         for (place, tile) in tiles.enumerate().take(TILES) {
             let at = tiling.source(tile) / tiling.channels;
@@ -153,7 +157,7 @@ impl Transform for Inputs<'_> {
 
 /// Row `i` of `B^T d B`, given the two rows of `d` in it.
 #[inline(always)]
-fn row_of_points(i: usize, [first, second]: [[Lanes; 4]; 2]) -> [Lanes; 4] {
+fn row_of_points<const N: usize>(i: usize, [first, second]: [[Lanes<N>; 4]; 2]) -> [Lanes<N>; 4] {
     let mut d = [Lanes::ZERO; 4];
     for j in 0..4 {
         d[j] = if i == 1 { first[j].plus(second[j]) } else { first[j].minus(second[j]) };
@@ -171,18 +175,19 @@ pub struct Gradients<'a> {
 
 impl Kernel for Gradients<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let channels = self.tiling.channels;
-        self.transform(channels);
+        self.transform::<I>(channels);
     }
 }
 
 impl Transform for Gradients<'_> {
     #[inline(always)]
-    fn registers<const B: usize>(self) {
+    fn registers<const N: usize, const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
-        let Some(points) = points.registers::<B>() else { unreachable!("memory for pixels of {B} registers") };
+        let Some(points) = points.registers::<N, B>() else { unreachable!("memory for pixels of {B} registers") };
         let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
         for (place, tile) in tiles.enumerate().take(TILES) {
             let at = tiling.source(tile) / tiling.channels;
@@ -219,7 +224,7 @@ impl Transform for Gradients<'_> {
 
 /// `A dz A^T`, given the rows of `dz`.
 #[inline(always)]
-fn spread_gradient([a, b]: [Lanes; 2], [c, d]: [Lanes; 2]) -> [[Lanes; 4]; 4] {
+fn spread_gradient<const N: usize>([a, b]: [Lanes<N>; 2], [c, d]: [Lanes<N>; 2]) -> [[Lanes<N>; 4]; 4] {
     let rows = [[a, b], [a.plus(c), b.plus(d)], [a.minus(c), b.minus(d)], [c.negative(), d.negative()]];
     let mut points = [[Lanes::ZERO; 4]; 4];
     for i in 0..4 {
