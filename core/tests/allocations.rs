@@ -79,11 +79,10 @@ fn large_weights(space: &dyn SearchSpace) -> Result<(usize, usize), Box<dyn Erro
     let mut update = || {
         let step = |(param, weight): (usize, &nas_ops::Tensor4<Cpu>)| {
             let (layer, role) = (spec.params[param].layer, spec.params[param].role);
-            ParamStep { param, set: 0, layer, role, gradient: weight.clone(), weight: weight.clone(), update: None }
+            let gradient = weight.clone() * 2.0;
+            ParamStep { param, set: 0, layer, role, gradient, weight: weight.clone(), update: None }
         };
         let mut params = network.params().iter().enumerate().map(step).collect::<Vec<_>>();
-        // A copy, so that the weights are held by nobody but the network and its step.
-        params.iter_mut().for_each(|param| param.gradient = param.gradient.clone() * 2.0);
         let before = COUNT.load(Ordering::Relaxed);
         optimizer.prepare(&mut params, 0.1, |param| param.param)?;
         network.apply(&mut params)?;

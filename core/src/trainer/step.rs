@@ -8,8 +8,7 @@ use crate::network::{LayerId, Pass, tensor};
 use crate::registry::Target;
 use crate::strategy::{LayerInput, MAX_PATHS, ParamStep, Path, Sampler, Step, StrategyError};
 use dfdx::prelude::{
-    Backward, Gradients, HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, Tape, Tensor, TryAdd,
-    TryMul,
+    Backward, Gradients, HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, Tape, Tensor, TryMul,
 };
 use dfdx::shapes::Axis;
 use nas_ops::{OpError, Tensor4};
@@ -149,17 +148,14 @@ impl<D: Target> Session<D> {
         mut gradients: Gradients<f32, D>,
         layers: impl Iterator<Item = (LayerId, usize)>,
     ) -> Result<(), OpError> {
-        let failed = OpError::device("loss");
         for (layer, set) in layers {
             for param in self.network.spec().layers[layer].params.clone() {
                 let slot = self.network.slot(set, param);
                 let weight = &self.network.params()[slot];
-                gradients.try_alloc_for(weight).map_err(&failed)?;
+                gradients.try_alloc_for(weight).map_err(OpError::device("loss"))?;
                 let gradient = gradients.get(weight);
                 match params.get_mut(&slot) {
-                    Some(known) => {
-                        known.gradient = known.gradient.clone().try_add(gradient).map_err(&failed)?;
-                    }
+                    Some(known) => D::add_to(&mut [(&mut known.gradient, &gradient)])?,
                     None => {
                         let role = self.network.spec().params[param].role;
                         let weight = weight.clone();

@@ -45,7 +45,7 @@ impl Buffer {
         Self::aligned(vec![0.0; room], len)
     }
 
-    /// From the first line on that lies whole in the memory.
+    /// From the first line on that begins in the memory.
     fn aligned(memory: Vec<f32>, len: usize) -> Self {
         let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
         Self { memory, start, len }
@@ -76,10 +76,8 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         let memory = std::mem::take(&mut self.memory);
-        if !memory.is_empty() {
-            let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-            pool.entry(memory.len()).or_default().push(memory);
-        }
+        let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
+        pool.entry(memory.len()).or_default().push(memory);
     }
 }
 

@@ -123,8 +123,11 @@ impl Lanes {
         if I::FUSED {
             return self.fused(a, b);
         }
-        let product = |a: f32, b: f32, sum: f32| if I::FUSED { a.mul_add(b, sum) } else { a * b + sum };
-        each_lane!(LANES, |i| product(a.0[i], b.0[i], self.0[i]))
+        if I::FUSED {
+            each_lane!(LANES, |i| a.0[i].mul_add(b.0[i], self.0[i]))
+        } else {
+            each_lane!(LANES, |i| a.0[i] * b.0[i] + self.0[i])
+        }
     }
 
     /// `self + a b` as one instruction.
