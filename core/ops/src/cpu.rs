@@ -131,3 +131,44 @@ impl Activation<Cpu> for Image {
 fn contiguous<T: Tape<f32, Cpu>>(op: &'static str, x: &Tensor4<Cpu>, tape: &mut T) -> Result<Tensor4<Cpu>, OpError> {
     taped(op, x, tape, |x| x.try_contiguous())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        PoolKind, Window,
+        cpu::simd::{Limit, limited},
+        shape::{Dims, elements},
+    };
+    use dfdx::prelude::*;
+
+    pub fn wave(dims: Dims) -> Tensor4<Cpu> {
+        let values = (0..elements(dims)).map(|i| (i as f32 * 0.7 + dims.3 as f32).sin()).collect::<Vec<_>>();
+        Cpu::default().tensor_from_vec(values, dims)
+    }
+
+    /// What a value and its gradient give after everything that touches each number once.
+    fn chain(channels: usize) -> [Vec<f32>; 2] {
+        let (tensor, mut tape) = (wave((3, 5, 6, channels)), OwnedTape::default());
+        let x = <Image as Activation<Cpu>>::enter(&tensor, &mut tape).unwrap();
+        let normalised = x.batch_norm(NormArgs::BATCH, &mut tape).unwrap().0;
+        let pools = [PoolKind::Max, PoolKind::Average].map(|kind| PoolSpec { kind, window: Window::same(3, 1, 1) });
+        let [most, mean] = pools.map(|pool| normalised.pool2d(pool, &mut tape).unwrap());
+        let rectified = Activation::relu(&mean.batch_norm(NormArgs::BATCH, &mut tape).unwrap().0, &mut tape).unwrap();
+        let y = <Image as Activation<Cpu>>::sum(&[&most, &normalised, &rectified], &mut tape).unwrap();
+        let y = Activation::leave(&y, &mut tape).unwrap();
+        let values = y.as_vec();
+        let gradients = y.put_tape(tape).square().sum::<(), _>().backward();
+        [values, gradients.get(&tensor).as_vec()]
+    }
+
+    #[test]
+    fn wide_registers_give_the_same_bits() {
+        // On one thread, which the limit is for.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        for channels in [5, 8, 16, 28, 40] {
+            let [wide, fused] = pool.install(|| [chain(channels), limited(Limit::Fused, || chain(channels))]);
+            assert_eq!(wide, fused, "{channels} channels");
+        }
+    }
+}

@@ -56,6 +56,7 @@ struct AddTerm<'a> {
 
 impl Kernel for AddTerm<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { total, source, channels, fresh } = self;
@@ -64,8 +65,8 @@ impl Kernel for AddTerm<'_> {
         }
         let numbers = STRIP.div_ceil(channels) * channels;
         for (total, values) in total.chunks_mut(numbers).zip(source.values.chunks(numbers)) {
-            each_block!(channels, |first, count| {
-                let scaling = source.channels(first, count);
+            each_block!(I, channels, |N, first, count| {
+                let scaling = source.channels::<N>(first, count);
                 for (total, values) in total.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
                     let mut value = Scaling::apply::<I>(scaling, Lanes::load_some(values, first, count));
                     if !fresh {

@@ -11,7 +11,7 @@ use super::{
     image::Source,
     norm::Moment,
     packed::{Layout, widest},
-    simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block, whole_lanes},
+    simd::{Isa, Kernel, Lanes, dispatch, each_block, whole_lanes},
 };
 use crate::shape::Dims;
 use rayon::prelude::*;
@@ -130,17 +130,18 @@ pub struct Centre<'a> {
 
 impl Kernel for Centre<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { source, rectify, centre, out } = self;
         let channels = centre.len();
         let (stride, pixels) = (whole_lanes(channels), STRIP.div_ceil(channels));
         for (out, values) in out.chunks_mut(pixels * stride).zip(source.values.chunks(pixels * channels)) {
-            each_block!(channels, |first, count| {
-                let (scaling, centre) = (source.channels(first, count), Lanes::load_some(centre, first, count));
+            each_block!(I, channels, |N, first, count| {
+                let (scaling, centre) = (source.channels::<N>(first, count), Lanes::load_some(centre, first, count));
                 for (out, values) in out.chunks_exact_mut(stride).zip(values.chunks_exact(channels)) {
-                    let value = Source::value::<I>(scaling, values, first, count, rectify);
-                    value.minus(centre).store_some(out, first, LANES);
+                    let value = Source::value::<I, N>(scaling, values, first, count, rectify);
+                    value.minus(centre).store_some(out, first, N);
                 }
             });
         }
@@ -155,14 +156,15 @@ pub struct ChannelSums<'a> {
 
 impl Kernel for ChannelSums<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { values, totals } = self;
         let stride = totals.len();
         for strip in values.chunks(STRIP.div_ceil(stride) * stride) {
-            each_block!(stride, |at, count| {
+            each_block!(I, stride, |N, at, count| {
                 // Four sums, so that one need not wait for the one before it.
-                let mut sums = [<Lanes>::ZERO; 4];
+                let mut sums = [Lanes::<N>::ZERO; 4];
                 let mut fours = strip.chunks_exact(4 * stride);
                 for pixels in &mut fours {
                     let mut p = 0;

@@ -103,7 +103,11 @@ impl Work<'_> {
         let Some(start) = self.start.first_chunk() else { unreachable!("whole registers") };
         let rows = self.rows.as_chunks::<V>().0;
         let totals = accumulate::<I, V, P, D>(start, &plan.runs, plan.run, rows, frame, sources);
-        put(panel, targets, totals, store);
+        if I::WIDE && V.is_multiple_of(2) {
+            put::<{ 2 * LANES }, V, P>(panel, targets, totals, store);
+        } else {
+            put::<LANES, V, P>(panel, targets, totals, store);
+        }
     }
 }
 
@@ -168,21 +172,23 @@ fn in_memory<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[Eight; V]
     copy
 }
 
+/// Stores sums in registers of `N` numbers.
 #[inline(always)]
-fn put<const V: usize, const P: usize>(
+fn put<const N: usize, const V: usize, const P: usize>(
     panel: &Panel,
     targets: &[usize; P],
     totals: [[Eight; V]; P],
     store: &mut impl Store,
 ) {
     for p in 0..P {
-        for v in 0..V {
+        let registers = totals[p].as_flattened().as_chunks::<N>().0;
+        for v in 0..V * LANES / N {
             // The constant makes loads and stores of whole registers.
-            let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
-            if left >= LANES {
-                store.store(targets[p], channel, Lanes(totals[p][v]), LANES);
+            let (channel, left) = (panel.first + v * N, panel.count - v * N);
+            if left >= N {
+                store.store(targets[p], channel, Lanes(registers[v]), N);
             } else {
-                store.store(targets[p], channel, Lanes(totals[p][v]), left);
+                store.store(targets[p], channel, Lanes(registers[v]), left);
             }
         }
     }

@@ -310,14 +310,12 @@ mod tests {
     use super::*;
     use crate::{
         Activation, ConvSpec, UnitSpec, Window,
-        cpu::simd::{Limit, limited},
+        cpu::{
+            simd::{Limit, limited},
+            tests::wave,
+        },
     };
     use dfdx::prelude::*;
-
-    fn wave(dims: Dims) -> Tensor4<Cpu> {
-        let values = (0..elements(dims)).map(|i| (i as f32 * 0.7 + dims.3 as f32).sin()).collect::<Vec<_>>();
-        Cpu::default().tensor_from_vec(values, dims)
-    }
 
     fn spec(groups: usize, kernel: usize, relu: bool) -> UnitSpec {
         UnitSpec { relu, conv: ConvSpec { window: Window::same(kernel, 1, 1), groups } }

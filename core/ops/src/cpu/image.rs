@@ -229,32 +229,38 @@ impl<'a> Source<'a> {
 
     /// Some channels of a pixel, normalised as [`channels`](Self::channels) says, after a ReLU if `rectify`.
     #[inline(always)]
-    pub fn value<I: Isa>(scaling: Option<Scaling>, pixel: &[f32], first: usize, count: usize, rectify: bool) -> Lanes {
+    pub fn value<I: Isa, const N: usize>(
+        scaling: Option<Scaling<N>>,
+        pixel: &[f32],
+        first: usize,
+        count: usize,
+        rectify: bool,
+    ) -> Lanes<N> {
         let value = Scaling::apply::<I>(scaling, Lanes::load_some(pixel, first, count));
         if rectify { value.map(rectified) } else { value }
     }
 
     /// What is to be done to some channels.
     #[inline(always)]
-    pub fn channels(&self, first: usize, count: usize) -> Option<Scaling> {
+    pub fn channels<const N: usize>(&self, first: usize, count: usize) -> Option<Scaling<N>> {
         let load = |v: &[f32]| Lanes::load_some(v, first, count);
         let scaling = |p: &Pending| Scaling { mean: load(&p.mean), factors: load(&p.factors), shift: load(&p.shift) };
         self.pending.map(scaling)
     }
 }
 
-/// A normalisation of eight channels, in registers.
+/// A normalisation of some channels, in registers.
 #[derive(Clone, Copy)]
-pub struct Scaling {
-    mean: Lanes,
-    factors: Lanes,
-    shift: Lanes,
+pub struct Scaling<const N: usize> {
+    mean: Lanes<N>,
+    factors: Lanes<N>,
+    shift: Lanes<N>,
 }
 
-impl Scaling {
+impl<const N: usize> Scaling<N> {
     /// Normalises the channels of a pixel, if that is to be done.
     #[inline(always)]
-    pub fn apply<I: Isa>(this: Option<Self>, values: Lanes) -> Lanes {
+    pub fn apply<I: Isa>(this: Option<Self>, values: Lanes<N>) -> Lanes<N> {
         match this {
             Some(Self { mean, factors, shift }) => shift.plus_product::<I>(values.minus(mean), factors),
             None => values,
@@ -272,15 +278,16 @@ struct Write<'a> {
 
 impl Kernel for Write<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { out, source, channels, rectify } = self;
         let numbers = STRIP.div_ceil(channels) * channels;
         for (out, values) in out.chunks_mut(numbers).zip(source.values.chunks(numbers)) {
-            each_block!(channels, |first, count| {
-                let scaling = source.channels(first, count);
+            each_block!(I, channels, |N, first, count| {
+                let scaling = source.channels::<N>(first, count);
                 for (out, values) in out.chunks_exact_mut(channels).zip(values.chunks_exact(channels)) {
-                    Source::value::<I>(scaling, values, first, count, rectify).store_some(out, first, count);
+                    Source::value::<I, N>(scaling, values, first, count, rectify).store_some(out, first, count);
                 }
             });
         }

@@ -137,10 +137,10 @@ impl Pool {
             let mut pixel = 0;
             for rows in &here.reach[0] {
                 for columns in &here.reach[1] {
-                    each_block!(self.channels, |first, count| {
+                    each_block!(I, self.channels, |N, first, count| {
                         let at = image * here.image + pixel * self.channels + first;
                         let base = image * there.image + first;
-                        gather.gather::<I>(Place { pool: self, at, base, width: there.width, rows, columns, count });
+                        gather.gather::<N>(Place { pool: self, at, base, width: there.width, rows, columns, count });
                     });
                     pixel += 1;
                 }
@@ -149,7 +149,7 @@ impl Pool {
     }
 }
 
-/// Up to eight channels of a pixel, and what they reach on the other side.
+/// Some channels of a pixel, and what they reach on the other side.
 struct Place<'a> {
     pool: &'a Pool,
     at: usize,
@@ -167,9 +167,9 @@ impl Place<'_> {
         (a * self.pool.kernel_width + b, row * self.width + column)
     }
 
-    /// The eight channels of a pixel on the other side.
+    /// The channels of a pixel on the other side.
     #[inline(always)]
-    fn load(&self, from: &[f32], pixel: usize) -> Lanes {
+    fn load<const N: usize>(&self, from: &[f32], pixel: usize) -> Lanes<N> {
         Lanes::load_some(from, self.base + pixel * self.pool.channels, self.count)
     }
 
@@ -182,7 +182,8 @@ impl Place<'_> {
 
 /// What to do at a place.
 trait Gather {
-    fn gather<I: Isa>(&mut self, place: Place<'_>);
+    /// Registers have `N` numbers.
+    fn gather<const N: usize>(&mut self, place: Place<'_>);
     /// Numbers of the side that is written.
     fn len(&self) -> usize;
 }
@@ -192,6 +193,7 @@ struct Forward<'a, G>(&'a Pool, G);
 
 impl<G: Gather> Kernel for Forward<'_, G> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(mut self) {
         let images = self.1.len() / self.0.outputs.image;
@@ -204,6 +206,7 @@ struct Backward<'a, G>(&'a Pool, G);
 
 impl<G: Gather> Kernel for Backward<'_, G> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(mut self) {
         let images = self.1.len() / self.0.inputs.image;

@@ -50,10 +50,11 @@ struct Passed<'a> {
 
 impl Kernel for Passed<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
-        each_block!(self.dx.len(), |first, count| {
-            let load = |v: &[f32]| <Lanes>::load_some(v, first, count);
+        each_block!(I, self.dx.len(), |N, first, count| {
+            let load = |v: &[f32]| Lanes::<N>::load_some(v, first, count);
             let passed = load(self.dy).zip(load(self.y), |dy, y| if y <= 0.0 { 0.0 } else { dy });
             let old = if self.fresh { Lanes::ZERO } else { load(self.dx) };
             old.plus(passed).store_some(self.dx, first, count);

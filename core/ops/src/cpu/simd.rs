@@ -3,6 +3,8 @@
 //! The compiler keeps [`Lanes`] in registers when they are passed by value and loops have constant bounds; that is why
 //! kernels here return what they accumulate and index with `for p in 0..P`.
 
+#[cfg(target_arch = "x86_64")]
+mod fused;
 mod instructions;
 
 pub use instructions::{Isa, Kernel, dispatch, wide};
@@ -113,44 +115,38 @@ impl<const N: usize> Lanes<N> {
     pub fn negative(self) -> Self {
         self.map(|a| -a)
     }
-}
 
-impl Lanes {
     /// `self + a b`, rounded once where that is an instruction and twice elsewhere.
     #[inline(always)]
     pub fn plus_product<I: Isa>(self, a: Self, b: Self) -> Self {
         #[cfg(target_arch = "x86_64")]
         if I::FUSED {
-            return self.fused(a, b);
+            return self.fused::<I>(a, b);
         }
         if I::FUSED {
-            each_lane!(LANES, |i| a.0[i].mul_add(b.0[i], self.0[i]))
+            each_lane!(N, |i| a.0[i].mul_add(b.0[i], self.0[i]))
         } else {
-            each_lane!(LANES, |i| a.0[i] * b.0[i] + self.0[i])
+            each_lane!(N, |i| a.0[i] * b.0[i] + self.0[i])
         }
     }
 
-    /// `self + a b` as one instruction.
-    ///
-    /// Written out, because the compiler takes eight products in a row apart when it unrolls loops around them, and does
-    /// not always find them together again: depthwise kernels then spend most of their time moving lanes.
+    /// `self + a b` as one instruction for each register.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
-    #[expect(unsafe_code, reason = "the compiler cannot see that the instruction exists")]
-    fn fused(self, a: Self, b: Self) -> Self {
-        use std::{
-            arch::x86_64::{_mm256_fmadd_ps, _mm256_loadu_ps, _mm256_storeu_ps},
-            ptr::from_ref,
-        };
-        let mut sum = [0.0; LANES];
-        // SAFETY: the instruction requires FMA, and kernels run with `Fused` or `Wide` only after `dispatch` found it. Each
-        // pointer is that of an array of eight numbers, which is what is loaded from and stored to it; no alignment is
-        // required.
-        unsafe {
-            let load = |v: &[f32; LANES]| _mm256_loadu_ps(from_ref(v).cast());
-            _mm256_storeu_ps(sum.as_mut_ptr(), _mm256_fmadd_ps(load(&a.0), load(&b.0), load(&self.0)));
+    fn fused<I: Isa>(self, a: Self, b: Self) -> Self {
+        let mut sum = self;
+        if I::WIDE && N == 2 * LANES {
+            let (sums, a, b) = (sum.0.as_chunks_mut().0, a.0.as_chunks().0, b.0.as_chunks().0);
+            fused::sixteen(&mut sums[0], &a[0], &b[0]);
+            return sum;
         }
-        Self(sum)
+        let (sums, a, b) = (sum.0.as_chunks_mut().0, a.0.as_chunks().0, b.0.as_chunks().0);
+        let mut i = 0;
+        while i < N / LANES {
+            fused::eight(&mut sums[i], &a[i], &b[i]);
+            i += 1;
+        }
+        sum
     }
 }
 
@@ -169,7 +165,7 @@ impl<const V: usize> Row<V> {
         #[cfg(target_arch = "x86_64")]
         if I::WIDE && V.is_multiple_of(2) {
             for (sum, b) in sum.0.as_chunks_mut().0.iter_mut().zip(b.as_chunks().0) {
-                add_scaled(sum, a, b);
+                fused::scaled(sum, a, b);
             }
             return sum;
         }
@@ -180,48 +176,40 @@ impl<const V: usize> Row<V> {
     }
 }
 
-/// `sum += a b` as one instruction.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-#[expect(unsafe_code, reason = "the compiler cannot see that the instruction exists")]
-fn add_scaled(sum: &mut [[f32; LANES]; 2], a: f32, b: &[[f32; LANES]; 2]) {
-    use std::{
-        arch::x86_64::{_mm512_fmadd_ps, _mm512_loadu_ps, _mm512_set1_ps, _mm512_storeu_ps},
-        ptr::{from_mut, from_ref},
-    };
-    // SAFETY: the instructions require AVX-512F, and kernels run with `Wide` only after `dispatch` found it. Each pointer
-    // is that of two arrays of eight numbers, sixteen in a row, which is what is loaded from and stored to it; no alignment
-    // is required.
-    unsafe {
-        let (a, b, old) =
-            (_mm512_set1_ps(a), _mm512_loadu_ps(from_ref(b).cast()), _mm512_loadu_ps(from_ref(sum).cast()));
-        _mm512_storeu_ps(from_mut(sum).cast(), _mm512_fmadd_ps(a, b, old));
-    }
-}
-
 /// The next multiple of [`LANES`].
 pub fn whole_lanes(channels: usize) -> usize {
     channels.next_multiple_of(LANES)
 }
 
-/// Repeats a block for the registers that hold some channels, with the first channel and how many there are. All but the
-/// last have a constant count, with which loads and stores are single instructions.
+/// Repeats a block for the registers that hold some channels, with how many numbers they have, the first channel and how
+/// many of the numbers are channels. Registers have sixteen numbers where that is wide and they are filled; all but the last
+/// have a constant count, with which loads and stores are single instructions.
 ///
-/// A macro, because a closure that is called in two places becomes a function of its own, without the instructions that
+/// A macro, because a closure that is called in several places becomes a function of its own, without the instructions that
 /// its caller was compiled for.
 macro_rules! each_block {
-    ($channels:expr, |$first:ident, $count:ident| $work:block) => {{
+    ($isa:ty, $channels:expr, |$n:ident, $first:ident, $count:ident| $work:block) => {{
         let channels: usize = $channels;
-        let whole = channels / $crate::cpu::simd::LANES * $crate::cpu::simd::LANES;
         let mut next = 0;
-        while next < whole {
-            let ($first, $count) = (next, $crate::cpu::simd::LANES);
-            $work
-            next += $crate::cpu::simd::LANES;
+        if <$isa>::WIDE {
+            const $n: usize = 2 * $crate::cpu::simd::LANES;
+            while next + $n <= channels {
+                let ($first, $count) = (next, $n);
+                $work
+                next += $n;
+            }
         }
-        if whole < channels {
-            let ($first, $count) = (whole, channels - whole);
-            $work
+        {
+            const $n: usize = $crate::cpu::simd::LANES;
+            while next + $n <= channels {
+                let ($first, $count) = (next, $n);
+                $work
+                next += $n;
+            }
+            if next < channels {
+                let ($first, $count) = (next, channels - next);
+                $work
+            }
         }
     }};
 }

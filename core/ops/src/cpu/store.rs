@@ -4,8 +4,8 @@ use super::simd::Lanes;
 
 /// Where the outputs of a correlation go.
 pub trait Store {
-    /// Takes the first `count` of eight outputs, of channels from `channel` on, of a pixel.
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize);
+    /// Takes the first `count` of some outputs, of channels from `channel` on, of a pixel.
+    fn store<const N: usize>(&mut self, pixel: usize, channel: usize, values: Lanes<N>, count: usize);
 }
 
 /// Writes outputs into an image.
@@ -17,7 +17,7 @@ pub struct Write<'a> {
 
 impl Store for Write<'_> {
     #[inline(always)]
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
+    fn store<const N: usize>(&mut self, pixel: usize, channel: usize, values: Lanes<N>, count: usize) {
         values.store_some(self.image, pixel * self.channels + self.first + channel, count);
     }
 }
@@ -34,7 +34,7 @@ pub struct Accumulate<'a> {
 
 impl Store for Accumulate<'_> {
     #[inline(always)]
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, count: usize) {
+    fn store<const N: usize>(&mut self, pixel: usize, channel: usize, values: Lanes<N>, count: usize) {
         let at = pixel * self.channels + self.first + channel;
         let mut total = values;
         if let Some((x, pixels)) = self.rectified {

@@ -310,10 +310,11 @@ struct Hidden<'a> {
 
 impl Store for Hidden<'_> {
     #[inline(always)]
-    fn store(&mut self, pixel: usize, channel: usize, values: Lanes, _: usize) {
-        let part = channel / LANES;
+    fn store<const N: usize>(&mut self, pixel: usize, channel: usize, values: Lanes<N>, _: usize) {
         let value = if self.relu { values.map(rectified) } else { values };
         // Lanes after the last channel are zeros, as the weights are.
-        value.store_some(self.frames, part * self.length + self.pixels[pixel], LANES);
+        for (part, eight) in (channel / LANES..).zip(value.0.as_chunks::<LANES>().0) {
+            Lanes(*eight).store_some(self.frames, part * self.length + self.pixels[pixel], LANES);
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::cpu::{
     image::Source,
     packed::Packed,
     relu::rectified,
-    simd::{Isa, Kernel, LANES, Lanes, dispatch, each_block},
+    simd::{Isa, Kernel, Lanes, dispatch, each_block},
     store::{Accumulate, Store, Write},
     winograd::{self, Points, Scratch, Tiling},
 };
@@ -31,6 +31,7 @@ struct FillInput<'a> {
 
 impl Kernel for FillInput<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { conv, part, image, frame } = self;
@@ -49,12 +50,12 @@ impl Kernel for FillInput<'_> {
                 }
                 continue;
             }
-            each_block!(conv.inputs.min(channels - first), |block, count| {
-                let scaling = image.channels(first + block, count);
+            each_block!(I, conv.inputs.min(channels - first), |N, block, count| {
+                let scaling = image.channels::<N>(first + block, count);
                 for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
-                    let value = Source::value::<I>(scaling, pixel, first + block, count, conv.relu);
+                    let value = Source::value::<I, N>(scaling, pixel, first + block, count, conv.relu);
                     // Channels on their own fill all lanes, with zeros after the last.
-                    value.store_some(out, block, if conv.depthwise { LANES } else { count });
+                    value.store_some(out, block, if conv.depthwise { N } else { count });
                 }
             });
         }
@@ -71,6 +72,7 @@ pub struct FillGradient<'a> {
 
 impl Kernel for FillGradient<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { conv, part, upstream, frame } = self;
@@ -79,19 +81,19 @@ impl Kernel for FillGradient<'_> {
         for row in 0..rows {
             let out = conv.dz_frame.row(frame, row, width);
             let row = row * width * channels..(row + 1) * width * channels;
-            each_block!(some, |block, count| {
+            each_block!(I, some, |N, block, count| {
                 let channel = first + block;
                 let dy = upstream.dy[row.clone()].chunks_exact(channels);
                 let pixels = out.chunks_exact_mut(conv.dz_frame.channels).zip(dy);
                 if let Some((z, terms)) = upstream.norm {
-                    let terms = terms.of(channel, count);
+                    let terms = terms.of::<N>(channel, count);
                     for ((out, dy), z) in pixels.zip(z[row.clone()].chunks_exact(channels)) {
                         let [dy, z] = [Lanes::load_some(dy, channel, count), Lanes::load_some(z, channel, count)];
-                        terms.dz::<I>(dy, z).store_some(out, block, LANES);
+                        terms.dz::<I>(dy, z).store_some(out, block, N);
                     }
                 } else {
                     for (out, dy) in pixels {
-                        <Lanes>::load_some(dy, channel, count).store_some(out, block, LANES);
+                        Lanes::<N>::load_some(dy, channel, count).store_some(out, block, N);
                     }
                 }
             });
@@ -271,7 +273,7 @@ mod tests {
     type Case = (usize, usize, (usize, usize, usize, usize));
 
     /// The first three are computed in tiles.
-    const CASES: [Case; 7] = [
+    const CASES: [Case; 10] = [
         (1, 1, (3, 3, 12, 20)),
         (1, 1, (3, 3, 16, 16)),
         (1, 1, (3, 3, 8, 60)),
@@ -279,6 +281,9 @@ mod tests {
         (1, 1, (1, 1, 16, 40)),
         (3, 2, (3, 3, 4, 6)),
         (12, 2, (3, 3, 1, 12)),
+        (12, 1, (3, 3, 1, 12)),
+        (16, 1, (5, 5, 1, 16)),
+        (8, 1, (4, 3, 1, 8)),
     ];
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Sums are taken in single precision over strips of pixels that stay in the cache, and in double precision over strips.
 
-use crate::cpu::simd::{Isa, Kernel, LANES, Lanes, each_block};
+use crate::cpu::simd::{Isa, Kernel, Lanes, each_block};
 
 /// Numbers of a strip.
 const STRIP: usize = 4 * 1024;
@@ -44,6 +44,7 @@ pub struct Spread<'a> {
 
 impl Kernel for Spread<'_> {
     type Output = Vec<Moment>;
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) -> Vec<Moment> {
         let Self { z, channels } = self;
@@ -51,8 +52,8 @@ impl Kernel for Spread<'_> {
         let first = &z[..channels];
         let mut sums = vec![[0.0_f64; 2]; channels];
         for strip in z.chunks(strip(channels) * channels) {
-            each_block!(channels, |at, count| {
-                let origin = Lanes::load_some(first, at, count);
+            each_block!(I, channels, |N, at, count| {
+                let origin = Lanes::<N>::load_some(first, at, count);
                 let [mut sum, mut squares] = [Lanes::ZERO; 2];
                 for pixel in strip.chunks_exact(channels) {
                     let distance = Lanes::load_some(pixel, at, count).zip(origin, |z, origin| z - origin);
@@ -74,8 +75,8 @@ impl Kernel for Spread<'_> {
 }
 
 #[inline(always)]
-fn add_lanes(totals: &mut [[f64; 2]], first: Lanes, second: Lanes) {
-    for (lane, total) in totals.iter_mut().enumerate().take(LANES) {
+fn add_lanes<const N: usize>(totals: &mut [[f64; 2]], first: Lanes<N>, second: Lanes<N>) {
+    for (lane, total) in totals.iter_mut().enumerate().take(N) {
         total[0] += f64::from(first.0[lane]);
         total[1] += f64::from(second.0[lane]);
     }
@@ -90,14 +91,15 @@ pub struct Products<'a> {
 
 impl Kernel for Products<'_> {
     type Output = Vec<[f64; 2]>;
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) -> Vec<[f64; 2]> {
         let channels = self.mean.len();
         let mut sums = vec![[0.0_f64; 2]; channels];
         let numbers = strip(channels) * channels;
         for (dy, z) in self.dy.chunks(numbers).zip(self.z.chunks(numbers)) {
-            each_block!(channels, |at, count| {
-                let mean = Lanes::load_some(self.mean, at, count);
+            each_block!(I, channels, |N, at, count| {
+                let mean = Lanes::<N>::load_some(self.mean, at, count);
                 let [mut sum, mut products] = [Lanes::ZERO; 2];
                 for (dy, z) in dy.chunks_exact(channels).zip(z.chunks_exact(channels)) {
                     let dy = Lanes::load_some(dy, at, count);
@@ -124,25 +126,25 @@ pub struct Terms {
 impl Terms {
     /// Those of some channels.
     #[inline(always)]
-    pub fn of(&self, first: usize, count: usize) -> ChannelTerms {
+    pub fn of<const N: usize>(&self, first: usize, count: usize) -> ChannelTerms<N> {
         let load = |v: &[f32]| Lanes::load_some(v, first, count);
         ChannelTerms { mean: load(&self.mean), dy: load(&self.dy), z: load(&self.z), constant: load(&self.constant) }
     }
 }
 
-/// The terms of eight channels, in registers.
+/// The terms of some channels, in registers.
 #[derive(Clone, Copy)]
-pub struct ChannelTerms {
-    mean: Lanes,
-    dy: Lanes,
-    z: Lanes,
-    constant: Lanes,
+pub struct ChannelTerms<const N: usize> {
+    mean: Lanes<N>,
+    dy: Lanes<N>,
+    z: Lanes<N>,
+    constant: Lanes<N>,
 }
 
-impl ChannelTerms {
+impl<const N: usize> ChannelTerms<N> {
     /// `dz` of one pixel.
     #[inline(always)]
-    pub fn dz<I: Isa>(&self, dy: Lanes, z: Lanes) -> Lanes {
+    pub fn dz<I: Isa>(&self, dy: Lanes<N>, z: Lanes<N>) -> Lanes<N> {
         let constant = self.constant.plus_product::<I>(z.minus(self.mean), self.z);
         constant.plus_product::<I>(dy, self.dy)
     }
@@ -159,14 +161,15 @@ pub struct AddGradient<'a> {
 
 impl Kernel for AddGradient<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { terms, dy, z, dx, fresh } = self;
         let channels = terms.mean.len();
         let numbers = strip(channels) * channels;
         for ((dy, z), dx) in dy.chunks(numbers).zip(z.chunks(numbers)).zip(dx.chunks_mut(numbers)) {
-            each_block!(channels, |first, count| {
-                let terms = terms.of(first, count);
+            each_block!(I, channels, |N, first, count| {
+                let terms = terms.of::<N>(first, count);
                 let pixels = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
                 for ((dy, z), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
                     let load = |v: &[f32]| Lanes::load_some(v, first, count);

@@ -16,6 +16,7 @@ pub struct Average<'a> {
 
 impl Kernel for Average<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { pool, x, y } = self;
@@ -39,6 +40,7 @@ pub struct AverageBack<'a> {
 
 impl Kernel for AverageBack<'_> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { pool, dx, dy, fresh } = self;

@@ -1,7 +1,7 @@
-//! Maxima, at one place after the other, eight channels at a time.
+//! Maxima, at one place after the other, some channels at a time.
 
 use super::{Gather, Place};
-use crate::cpu::simd::{Isa, Lanes};
+use crate::cpu::simd::Lanes;
 
 /// The maximum under a window, and its tap, as a float so that it fits into the same registers.
 pub struct Maximum<'a> {
@@ -12,8 +12,8 @@ pub struct Maximum<'a> {
 
 impl Gather for Maximum<'_> {
     #[inline(always)]
-    fn gather<I: Isa>(&mut self, place: Place<'_>) {
-        let mut best = Lanes::splat(f32::NEG_INFINITY);
+    fn gather<const N: usize>(&mut self, place: Place<'_>) {
+        let mut best = Lanes::<N>::splat(f32::NEG_INFINITY);
         let mut winner = Lanes::splat(place.first_tap() as f32);
         for row in place.rows {
             for column in place.columns {
@@ -44,8 +44,8 @@ pub struct MaximumBack<'a> {
 
 impl Gather for MaximumBack<'_> {
     #[inline(always)]
-    fn gather<I: Isa>(&mut self, place: Place<'_>) {
-        let mut total = if self.fresh { Lanes::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
+    fn gather<const N: usize>(&mut self, place: Place<'_>) {
+        let mut total = if self.fresh { Lanes::<N>::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
         for row in place.rows {
             for column in place.columns {
                 let (tap, pixel) = place.meet(row, column);

@@ -19,22 +19,26 @@ pub struct Finish<'a, S> {
 
 impl<S: Store> Kernel for Finish<'_, S> {
     type Output = ();
+    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         match self.panel.vectors {
-            1 => self.all::<1>(),
-            2 => self.all::<2>(),
-            _ => self.all::<4>(),
+            1 => self.all::<LANES, 1>(),
+            2 if I::WIDE => self.all::<{ 2 * LANES }, 1>(),
+            2 => self.all::<LANES, 2>(),
+            _ => self.all::<{ 2 * LANES }, 2>(),
         }
     }
 }
 
 impl<S: Store> Finish<'_, S> {
+    /// With `V` registers of `N` numbers for each tile.
     #[inline(always)]
-    fn all<const V: usize>(self) {
+    fn all<const N: usize, const V: usize>(self) {
         let Self { tiling, panel, tiles, products, store } = self;
         let [rows, columns] = tiling.size;
-        let Some(products) = products.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else {
+        let registers = products.as_flattened().as_chunks::<N>().0;
+        let Some(products) = registers.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else {
             unreachable!("products of all points")
         };
         for (place, tile) in tiles.enumerate().take(TILES) {
@@ -42,20 +46,20 @@ impl<S: Store> Finish<'_, S> {
             let pixel = row * columns + column;
             let fits = [row + 1 < rows, column + 1 < columns];
             for v in 0..V {
-                let (channel, left) = (panel.first + v * LANES, panel.count - v * LANES);
+                let (channel, left) = (panel.first + v * N, panel.count - v * N);
                 let [above, below] = outputs(products, place, v);
                 // The constant makes stores of whole registers.
-                if left >= LANES && fits[0] && fits[1] {
+                if left >= N && fits[0] && fits[1] {
                     for j in 0..2 {
-                        store.store(pixel + j, channel, above[j], LANES);
-                        store.store(pixel + columns + j, channel, below[j], LANES);
+                        store.store(pixel + j, channel, above[j], N);
+                        store.store(pixel + columns + j, channel, below[j], N);
                     }
                     continue;
                 }
                 for j in 0..1 + usize::from(fits[1]) {
-                    store.store(pixel + j, channel, above[j], left.min(LANES));
+                    store.store(pixel + j, channel, above[j], left.min(N));
                     if fits[0] {
-                        store.store(pixel + columns + j, channel, below[j], left.min(LANES));
+                        store.store(pixel + columns + j, channel, below[j], left.min(N));
                     }
                 }
             }
@@ -63,9 +67,13 @@ impl<S: Store> Finish<'_, S> {
     }
 }
 
-/// `A^T m A` of one tile and eight outputs.
+/// `A^T m A` of one tile and a register of outputs.
 #[inline(always)]
-fn outputs<const V: usize>(m: &[[[Eight; V]; TILES]; POINTS], tile: usize, v: usize) -> [[Lanes; 2]; 2] {
+fn outputs<const N: usize, const V: usize>(
+    m: &[[[[f32; N]; V]; TILES]; POINTS],
+    tile: usize,
+    v: usize,
+) -> [[Lanes<N>; 2]; 2] {
     let mut rows = [[Lanes::ZERO; 4]; 2];
     for j in 0..4 {
         let [a, b] = [Lanes(m[j][tile][v]), Lanes(m[4 + j][tile][v])];

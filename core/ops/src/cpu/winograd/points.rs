@@ -43,7 +43,7 @@ impl Points {
 
     /// Stores some channels of four points of a tile.
     #[inline(always)]
-    fn put(&mut self, point: usize, at: usize, count: usize, values: [Lanes; 4]) {
+    fn put<const N: usize>(&mut self, point: usize, at: usize, count: usize, values: [Lanes<N>; 4]) {
         for j in 0..4 {
             values[j].store_some(&mut self.memory, (point + j) * Self::distance(self.channels) + at, count);
         }
@@ -51,11 +51,11 @@ impl Points {
 }
 
 impl Tiling {
-    /// Some channels of `N` pixels in a row.
+    /// Some channels of `P` pixels in a row.
     #[inline(always)]
-    fn pixels<const N: usize>(&self, frame: &[f32], at: usize, count: usize) -> [Lanes; N] {
-        let mut pixels = [Lanes::ZERO; N];
-        for j in 0..N {
+    fn pixels<const P: usize, const N: usize>(&self, frame: &[f32], at: usize, count: usize) -> [Lanes<N>; P] {
+        let mut pixels = [Lanes::ZERO; P];
+        for j in 0..P {
             pixels[j] = Lanes::load_some(frame, at + j * self.channels, count);
         }
         pixels
@@ -68,7 +68,7 @@ trait Transform: Sized {
     fn registers<const N: usize, const B: usize>(self);
 
     /// Of pixels of any number of channels.
-    fn any(self);
+    fn any<I: Isa>(self);
 
     /// Of pixels of so many channels, in the widest registers that they fill.
     #[inline(always)]
@@ -83,7 +83,7 @@ trait Transform: Sized {
             32 => self.registers::<8, 4>(),
             64 => self.registers::<8, 8>(),
             128 => self.registers::<8, 16>(),
-            _ => self.any(),
+            _ => self.any::<I>(),
         }
     }
 }
@@ -140,14 +140,14 @@ impl Transform for Inputs<'_> {
     }
 
     #[inline(always)]
-    fn any(self) {
+    fn any<I: Isa>(self) {
         let Self { tiling, frame, tiles, points } = self;
         for (place, tile) in tiles.enumerate() {
             let (source, place) = (tiling.source(tile), place * points.channels);
-            each_block!(tiling.channels, |channel, count| {
+            each_block!(I, tiling.channels, |N, channel, count| {
                 for (i, (first, second)) in ROWS.into_iter().enumerate() {
-                    let first = tiling.pixels::<4>(frame, source + channel + first * tiling.row, count);
-                    let second = tiling.pixels::<4>(frame, source + channel + second * tiling.row, count);
+                    let first = tiling.pixels::<4, N>(frame, source + channel + first * tiling.row, count);
+                    let second = tiling.pixels::<4, N>(frame, source + channel + second * tiling.row, count);
                     points.put(4 * i, place + channel, count, row_of_points(i, [first, second]));
                 }
             });
@@ -206,13 +206,13 @@ impl Transform for Gradients<'_> {
     }
 
     #[inline(always)]
-    fn any(self) {
+    fn any<I: Isa>(self) {
         let Self { tiling, frame, tiles, points } = self;
         for (place, tile) in tiles.enumerate() {
             let (source, place) = (tiling.source(tile), place * points.channels);
-            each_block!(tiling.channels, |channel, count| {
-                let above = tiling.pixels::<2>(frame, source + channel, count);
-                let below = tiling.pixels::<2>(frame, source + channel + tiling.row, count);
+            each_block!(I, tiling.channels, |N, channel, count| {
+                let above = tiling.pixels::<2, N>(frame, source + channel, count);
+                let below = tiling.pixels::<2, N>(frame, source + channel + tiling.row, count);
                 let rows = spread_gradient(above, below);
                 for i in 0..4 {
                     points.put(4 * i, place + channel, count, rows[i]);
