@@ -136,7 +136,7 @@ fn contiguous<T: Tape<f32, Cpu>>(op: &'static str, x: &Tensor4<Cpu>, tape: &mut 
 mod tests {
     use super::*;
     use crate::{
-        PoolKind, Window,
+        ConvSpec, PoolKind, UnitSpec, Window,
         cpu::simd::{Limit, limited},
         shape::{Dims, elements},
     };
@@ -147,15 +147,19 @@ mod tests {
         Cpu::default().tensor_from_vec(values, dims)
     }
 
-    /// What a value and its gradient give after everything that touches each number once.
+    /// Output and gradient of a chain of everything that touches each number once. Sums and frames read some values that
+    /// are still to be normalised.
     fn chain(channels: usize) -> [Vec<f32>; 2] {
         let (tensor, mut tape) = (wave((3, 5, 6, channels)), OwnedTape::default());
         let x = <Image as Activation<Cpu>>::enter(&tensor, &mut tape).unwrap();
         let normalised = x.batch_norm(NormArgs::BATCH, &mut tape).unwrap().0;
         let pools = [PoolKind::Max, PoolKind::Average].map(|kind| PoolSpec { kind, window: Window::same(3, 1, 1) });
         let [most, mean] = pools.map(|pool| normalised.pool2d(pool, &mut tape).unwrap());
-        let rectified = Activation::relu(&mean.batch_norm(NormArgs::BATCH, &mut tape).unwrap().0, &mut tape).unwrap();
-        let y = <Image as Activation<Cpu>>::sum(&[&most, &normalised, &rectified], &mut tape).unwrap();
+        let pending = mean.batch_norm(NormArgs::BATCH, &mut tape).unwrap().0;
+        let rectified = Activation::relu(&pending, &mut tape).unwrap();
+        let spec = UnitSpec { relu: true, conv: ConvSpec { window: Window::same(3, 1, 1), groups: 1 } };
+        let unit = pending.unit(&wave((3, 3, channels, channels)), spec, NormArgs::BATCH, &mut tape).unwrap().0;
+        let y = <Image as Activation<Cpu>>::sum(&[&pending, &most, &rectified, &unit], &mut tape).unwrap();
         let y = Activation::leave(&y, &mut tape).unwrap();
         let values = y.as_vec();
         let gradients = y.put_tape(tape).square().sum::<(), _>().backward();

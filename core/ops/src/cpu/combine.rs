@@ -56,7 +56,6 @@ struct AddTerm<'a> {
 
 impl Kernel for AddTerm<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { total, source, channels, fresh } = self;

@@ -130,7 +130,6 @@ pub struct Centre<'a> {
 
 impl Kernel for Centre<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { source, rectify, centre, out } = self;
@@ -156,7 +155,6 @@ pub struct ChannelSums<'a> {
 
 impl Kernel for ChannelSums<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { values, totals } = self;

@@ -25,7 +25,6 @@ pub struct Correlate<'a, S> {
 
 impl<S: Store> Kernel for Correlate<'_, S> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { plan, weights, frame, mut store } = self;
@@ -206,7 +205,6 @@ pub struct WeightGradient<'a> {
 
 impl Kernel for WeightGradient<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { plan, layout, frame, dz, dz_pixels, total } = self;

@@ -330,10 +330,10 @@ mod tests {
 
     /// Output and gradients of the input and both weights.
     fn chain() -> Vec<Vec<f32>> {
-        let tensors = [(3, 9, 10, 10), (1, 1, 10, 44), (3, 3, 1, 44)].map(wave);
+        let tensors = [(3, 12, 10, 20), (1, 1, 20, 76), (3, 3, 1, 76)].map(wave);
         let mut tape = OwnedTape::default();
         let x = <Image as Activation<Cpu>>::enter(&tensors[0], &mut tape).unwrap();
-        let y = hidden(&x, &tensors[1], &mut tape).unit(&tensors[2], spec(44, 3, true), NormArgs::BATCH, &mut tape);
+        let y = hidden(&x, &tensors[1], &mut tape).unit(&tensors[2], spec(76, 3, true), NormArgs::BATCH, &mut tape);
         let y = Activation::leave(&y.unwrap().0, &mut tape).unwrap();
         let values = y.as_vec();
         let grads = y.put_tape(tape).square().sum::<(), _>().backward();

@@ -278,7 +278,6 @@ struct Write<'a> {
 
 impl Kernel for Write<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { out, source, channels, rectify } = self;

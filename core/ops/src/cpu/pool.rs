@@ -193,7 +193,6 @@ struct Forward<'a, G>(&'a Pool, G);
 
 impl<G: Gather> Kernel for Forward<'_, G> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(mut self) {
         let images = self.1.len() / self.0.outputs.image;
@@ -206,7 +205,6 @@ struct Backward<'a, G>(&'a Pool, G);
 
 impl<G: Gather> Kernel for Backward<'_, G> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(mut self) {
         let images = self.1.len() / self.0.inputs.image;

@@ -50,7 +50,6 @@ struct Passed<'a> {
 
 impl Kernel for Passed<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         each_block!(I, self.dx.len(), |N, first, count| {

@@ -134,6 +134,7 @@ impl<const N: usize> Lanes<N> {
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn fused<I: Isa>(self, a: Self, b: Self) -> Self {
+        const { assert!(N.is_multiple_of(LANES), "whole registers") };
         let mut sum = self;
         if I::WIDE && N == 2 * LANES {
             let (sums, a, b) = (sum.0.as_chunks_mut().0, a.0.as_chunks().0, b.0.as_chunks().0);
@@ -182,11 +183,11 @@ pub fn whole_lanes(channels: usize) -> usize {
 }
 
 /// Repeats a block for the registers that hold some channels, with how many numbers they have, the first channel and how
-/// many of the numbers are channels. Registers have sixteen numbers where that is wide and they are filled; all but the last
-/// have a constant count, with which loads and stores are single instructions.
+/// many of the numbers are channels. Registers have sixteen numbers where there are such and channels fill them; all but
+/// the last have a constant count, with which loads and stores are single instructions.
 ///
-/// A macro, because a closure that is called in several places becomes a function of its own, without the instructions that
-/// its caller was compiled for.
+/// A macro, because a closure that is called in several places becomes a function of its own, without the instructions
+/// that its caller was compiled for.
 macro_rules! each_block {
     ($isa:ty, $channels:expr, |$n:ident, $first:ident, $count:ident| $work:block) => {{
         let channels: usize = $channels;

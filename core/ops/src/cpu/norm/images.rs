@@ -44,7 +44,6 @@ pub struct Spread<'a> {
 
 impl Kernel for Spread<'_> {
     type Output = Vec<Moment>;
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) -> Vec<Moment> {
         let Self { z, channels } = self;
@@ -91,7 +90,6 @@ pub struct Products<'a> {
 
 impl Kernel for Products<'_> {
     type Output = Vec<[f64; 2]>;
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) -> Vec<[f64; 2]> {
         let channels = self.mean.len();
@@ -161,7 +159,6 @@ pub struct AddGradient<'a> {
 
 impl Kernel for AddGradient<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { terms, dy, z, dx, fresh } = self;

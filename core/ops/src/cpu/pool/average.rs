@@ -1,4 +1,4 @@
-//! Averages: sums of whole runs of pixels, each multiplied by its share.
+//! Averages: sums of rows, and of whole runs of their pixels, each multiplied by its share.
 
 use super::{Pool, Side};
 use crate::cpu::{
@@ -16,13 +16,13 @@ pub struct Average<'a> {
 
 impl Kernel for Average<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { pool, x, y } = self;
+        let mut sum = Buffer::stale(pool.inputs.width * pool.channels);
         for (y, x) in y.chunks_exact_mut(pool.outputs.image).zip(x.chunks_exact(pool.inputs.image)) {
             y.fill(0.0);
-            pool.add_runs(&pool.outputs, &pool.inputs, y, x);
+            pool.add_runs([&pool.outputs, &pool.inputs], y, x, &mut sum);
             for (y, share) in y.chunks_exact_mut(pool.channels).zip(&pool.shares) {
                 y.iter_mut().for_each(|y| *y *= share);
             }
@@ -40,11 +40,11 @@ pub struct AverageBack<'a> {
 
 impl Kernel for AverageBack<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { pool, dx, dy, fresh } = self;
         let mut parts = Buffer::stale(pool.outputs.image);
+        let mut sum = Buffer::stale(pool.outputs.width * pool.channels);
         for (dx, dy) in dx.chunks_exact_mut(pool.inputs.image).zip(dy.chunks_exact(pool.outputs.image)) {
             let pixels = parts.chunks_exact_mut(pool.channels).zip(dy.chunks_exact(pool.channels));
             for ((parts, dy), share) in pixels.zip(&pool.shares) {
@@ -53,23 +53,26 @@ impl Kernel for AverageBack<'_> {
             if fresh {
                 dx.fill(0.0);
             }
-            pool.add_runs(&pool.inputs, &pool.outputs, dx, &parts);
+            pool.add_runs([&pool.inputs, &pool.outputs], dx, &parts, &mut sum);
         }
     }
 }
 
 impl Pool {
-    /// Adds to each pixel of an image what it reaches on the other side.
+    /// Adds to each pixel of an image what it reaches on the other side: for each row the sum of the rows that it
+    /// reaches, and of that the columns.
     #[inline(always)]
-    fn add_runs(&self, here: &Side, there: &Side, to: &mut [f32], from: &[f32]) {
+    fn add_runs(&self, [here, there]: [&Side; 2], to: &mut [f32], from: &[f32], sum: &mut [f32]) {
         let (width, channels) = (there.width * self.channels, self.channels);
         for (to, rows) in to.chunks_exact_mut(here.width * channels).zip(&here.reach[0]) {
-            for &(_, row) in rows {
-                let from = &from[row * width..][..width];
-                for run in &here.runs {
-                    let len = run.len * channels;
-                    add(&mut to[run.here * channels..][..len], &from[run.there * channels..][..len]);
-                }
+            let Some((&(_, first), others)) = rows.split_first() else { continue };
+            sum.copy_from_slice(&from[first * width..][..width]);
+            for &(_, row) in others {
+                add(sum, &from[row * width..][..width]);
+            }
+            for run in &here.runs {
+                let len = run.len * channels;
+                add(&mut to[run.here * channels..][..len], &sum[run.there * channels..][..len]);
             }
         }
     }

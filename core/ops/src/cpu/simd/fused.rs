@@ -1,7 +1,8 @@
 //! Multiply-adds of AVX, written out as instructions.
 //!
 //! The compiler takes products in a row apart when it unrolls loops around them, and does not always find them together
-//! again: depthwise kernels then spend most of their time moving lanes.
+//! again: depthwise kernels then spend most of their time moving lanes. Only `plus_product` and `plus_scaled` call these,
+//! with the instructions that `dispatch` found.
 #![expect(unsafe_code, reason = "the compiler cannot see that the instructions exist")]
 
 use super::LANES;
@@ -20,30 +21,29 @@ pub fn eight(sum: &mut [f32; LANES], a: &[f32; LANES], b: &[f32; LANES]) {
     // pointer is that of an array of eight numbers, which is what is loaded from and stored to it; no alignment is
     // required.
     unsafe {
-        let load = |v: &[f32; LANES]| _mm256_loadu_ps(from_ref(v).cast());
-        let total = _mm256_fmadd_ps(load(a), load(b), load(sum));
-        _mm256_storeu_ps(sum.as_mut_ptr(), total);
+        let (a, b, old) = (_mm256_loadu_ps(a.as_ptr()), _mm256_loadu_ps(b.as_ptr()), _mm256_loadu_ps(sum.as_ptr()));
+        _mm256_storeu_ps(sum.as_mut_ptr(), _mm256_fmadd_ps(a, b, old));
     }
 }
 
 /// `sum += a b`.
 #[inline(always)]
 pub fn sixteen(sum: &mut [f32; 2 * LANES], a: &[f32; 2 * LANES], b: &[f32; 2 * LANES]) {
-    // SAFETY: the instruction requires AVX-512F, and kernels run with `Wide` only after `dispatch` found it. Each pointer
-    // is that of an array of sixteen numbers, which is what is loaded from and stored to it; no alignment is required.
+    // SAFETY: the instruction requires AVX-512F, and kernels run with `Wide` only after `dispatch` found it. Each
+    // pointer is that of an array of sixteen numbers, which is what is loaded from and stored to it; no alignment is
+    // required.
     unsafe {
-        let load = |v: &[f32; 2 * LANES]| _mm512_loadu_ps(from_ref(v).cast());
-        let total = _mm512_fmadd_ps(load(a), load(b), load(sum));
-        _mm512_storeu_ps(sum.as_mut_ptr(), total);
+        let (a, b, old) = (_mm512_loadu_ps(a.as_ptr()), _mm512_loadu_ps(b.as_ptr()), _mm512_loadu_ps(sum.as_ptr()));
+        _mm512_storeu_ps(sum.as_mut_ptr(), _mm512_fmadd_ps(a, b, old));
     }
 }
 
 /// `sum += a b`.
 #[inline(always)]
 pub fn scaled(sum: &mut [[f32; LANES]; 2], a: f32, b: &[[f32; LANES]; 2]) {
-    // SAFETY: the instructions require AVX-512F, and kernels run with `Wide` only after `dispatch` found it. Each pointer
-    // is that of two arrays of eight numbers, sixteen in a row, which is what is loaded from and stored to it; no alignment
-    // is required.
+    // SAFETY: the instructions require AVX-512F, and kernels run with `Wide` only after `dispatch` found it. Each
+    // pointer is that of two arrays of eight numbers, sixteen in a row, which is what is loaded from and stored to it; no
+    // alignment is required.
     unsafe {
         let (a, b, old) =
             (_mm512_set1_ps(a), _mm512_loadu_ps(from_ref(b).cast()), _mm512_loadu_ps(from_ref(sum).cast()));

@@ -40,7 +40,7 @@ pub trait Kernel {
     /// What the work gives.
     type Output;
     /// Whether it is worth compiling for registers of sixteen numbers as well.
-    const WIDE: bool = false;
+    const WIDE: bool = true;
     /// Does the work.
     fn run<I: Isa>(self) -> Self::Output;
 }

@@ -19,14 +19,14 @@ pub struct Finish<'a, S> {
 
 impl<S: Store> Kernel for Finish<'_, S> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         match self.panel.vectors {
             1 => self.all::<LANES, 1>(),
             2 if I::WIDE => self.all::<{ 2 * LANES }, 1>(),
             2 => self.all::<LANES, 2>(),
-            _ => self.all::<{ 2 * LANES }, 2>(),
+            _ if I::WIDE => self.all::<{ 2 * LANES }, 2>(),
+            _ => unreachable!("panels of four registers are for wide ones"),
         }
     }
 }

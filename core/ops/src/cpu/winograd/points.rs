@@ -101,7 +101,6 @@ const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
 
 impl Kernel for Inputs<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let channels = self.tiling.channels;
@@ -175,7 +174,6 @@ pub struct Gradients<'a> {
 
 impl Kernel for Gradients<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let channels = self.tiling.channels;

@@ -19,7 +19,6 @@ pub struct Multiply<'a> {
 
 impl Kernel for Multiply<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         match self.vectors {
@@ -69,7 +68,6 @@ pub struct AddProducts<'a> {
 
 impl Kernel for AddProducts<'_> {
     type Output = ();
-    const WIDE: bool = true;
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { x, dz, count, layout, total } = self;
