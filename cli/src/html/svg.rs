@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 /// Size of a chart in its own units; the page scales it.
 const SIZE: (f64, f64) = (560.0, 330.0);
-/// Where the axes are: left, right, top, bottom.
-const FRAME: (f64, f64, f64, f64) = (58.0, 545.0, 12.0, 280.0);
+/// Where the axes are: left, right (with room for half of the last number), top, bottom.
+const FRAME: (f64, f64, f64, f64) = (58.0, 532.0, 12.0, 280.0);
 /// Colours that the page knows.
 const COLOURS: usize = 8;
 
