@@ -16,7 +16,8 @@ static CSV_GZ: &[u8] = include_bytes!("../../data/digits.csv.gz");
 
 const SHAPE: ImageShape = ImageShape { height: 8, width: 8, channels: 1 };
 
-pub(super) fn load(_: &DataOptions) -> Result<Dataset, DataError> {
+pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
+    options.no_folder("digits")?;
     let path = || PathBuf::from("digits.csv.gz (part of the program)");
     let mut text = String::new();
     GzDecoder::new(CSV_GZ).read_to_string(&mut text).map_err(|source| DataError::Read { path: path(), source })?;

@@ -13,7 +13,7 @@ use super::{Augment, DataError, Dataset};
 pub struct DataOptions {
     /// The data set; see [`descriptors`](super::descriptors). Default `digits`, which needs no files.
     pub name: String,
-    /// The folder that holds the files, for data sets that are read from files.
+    /// The folder that holds the files, for data sets that are read from files; refused by the others.
     pub dir: Option<PathBuf>,
     /// The share of the images that trains the weights, the rest validates architectures; strictly between 0 and 1.
     /// Default 0.4, as in DINAS (40% train the shared weights, 60% the controller).
@@ -69,6 +69,13 @@ impl DataOptions {
             return Err(DataError::option("data.cutout", self.cutout, expected));
         }
         Ok(Augment { padding, flip: self.flip.unwrap_or(dataset.augment.flip), cutout: self.cutout })
+    }
+
+    /// Refuses a folder that the data set `name` would not read: whoever gives one means other images.
+    pub(super) fn no_folder(&self, name: &str) -> Result<(), DataError> {
+        let Some(dir) = &self.dir else { return Ok(()) };
+        let expected = format!("none: data set `{name}` reads no files; choose one that does with --data");
+        Err(DataError::option("data.dir", dir.display(), expected))
     }
 
     /// The folder given by the user, checked to be one.

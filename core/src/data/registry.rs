@@ -100,6 +100,16 @@ mod tests {
     }
 
     #[test]
+    fn data_sets_without_files_refuse_a_folder() {
+        let options = DataOptions { dir: Some("mine".into()), ..DataOptions::default() };
+        for name in ["digits", "synthetic"] {
+            let expected = format!("none: data set `{name}` reads no files; choose one that does with --data");
+            let error = load(name, &options).unwrap_err();
+            assert_eq!(error.to_string(), format!("data.dir is mine, expected {expected}"));
+        }
+    }
+
+    #[test]
     fn unknown_names_are_answered_by_the_nearest() {
         let message = |name| load(name, &DataOptions::default()).unwrap_err().to_string();
         let all = "known are cifar10, cifar100, digits, folder, idx, synthetic";

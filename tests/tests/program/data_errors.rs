@@ -31,6 +31,12 @@ fn missing_files_say_how_to_get_them() {
 }
 
 #[test]
+fn a_folder_that_would_not_be_read_is_refused() {
+    let (dir, _) = setup("unread");
+    refuses(dir.path(), &["--data-dir=mine"], 2, &["data.dir is mine", "`digits` reads no files", "--data"]);
+}
+
+#[test]
 fn damaged_cifar_files_are_told() {
     let (dir, _) = setup("cifar");
     let batch = "data/cifar-10-batches-bin/data_batch_1.bin";
