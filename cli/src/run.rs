@@ -6,6 +6,7 @@ mod signal;
 pub use device::Device;
 #[cfg(feature = "cuda")]
 pub use device::cuda;
+pub(crate) use device::on_device;
 pub use signal::cancel;
 
 use crate::args::{DisturbanceArgs, RunArgs};
@@ -57,11 +58,7 @@ fn start(args: &RunArgs, sequence: Option<usize>) -> Result<ExitStatus> {
         settings,
     };
     let device = Device::parse(&job.settings.config.device)?;
-    on_threads(job.settings.config.threads, || match device {
-        Device::Cpu => job.on(dfdx::tensor::Cpu::default()),
-        #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => job.on(cuda(ordinal)?),
-    })
+    on_threads(job.settings.config.threads, || on_device!(device, |make| job.on(make()?)))
 }
 
 /// A run that is about to start.

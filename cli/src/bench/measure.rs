@@ -2,9 +2,7 @@
 
 use super::case::Case;
 use crate::args::BenchArgs;
-#[cfg(feature = "cuda")]
-use crate::run::cuda;
-use crate::run::{Device, cancel, on_threads};
+use crate::run::{Device, cancel, on_device, on_threads};
 use crate::settings::{Origin, Settings};
 use anyhow::Result;
 use nas_core::config::RunConfig;
@@ -48,11 +46,8 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     let random = *settings.origin("data.name") == Origin::Default;
     only_steps(&mut settings.config, warm_up + steps, random);
     let device = Device::parse(&settings.config.device)?;
-    let measured = on_threads(settings.config.threads, || match device {
-        Device::Cpu => on(&settings, &dfdx::tensor::Cpu::default(), warm_up, steps),
-        #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => on(&settings, &cuda(ordinal)?, warm_up, steps),
-    })?;
+    let measured =
+        on_threads(settings.config.threads, || on_device!(device, |make| on(&settings, &make()?, warm_up, steps)))?;
     Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
 }
 

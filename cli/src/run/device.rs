@@ -36,6 +36,24 @@ impl Device {
     }
 }
 
+/// `$body`, for which `$make` makes the device: of a type of its own for each, so that no function can return it.
+macro_rules! on_device {
+    ($device:expr, |$make:ident| $body:expr) => {
+        match $device {
+            $crate::run::Device::Cpu => {
+                let $make = || anyhow::Ok(dfdx::tensor::Cpu::default());
+                $body
+            }
+            #[cfg(feature = "cuda")]
+            $crate::run::Device::Cuda(ordinal) => {
+                let $make = || $crate::run::cuda(ordinal);
+                $body
+            }
+        }
+    };
+}
+pub(crate) use on_device;
+
 /// The GPU of this number.
 ///
 /// # Errors

@@ -14,7 +14,7 @@ use crate::exit::{ExitStatus, UsageError};
 use crate::html::Report;
 use crate::parallel::{Share, in_order};
 use crate::progress::Live;
-use crate::run::{Device, cancel};
+use crate::run::{Device, cancel, on_device};
 use crate::settings::Settings;
 use crate::text::print;
 use anyhow::{Context, Result};
@@ -57,11 +57,7 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     let dataset = settings[0].dataset()?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
     let job = Job { args, variants, settings, dataset, out, cancel: cancel()?, live: Live::default() };
-    match Device::parse(&job.settings[0].config.device)? {
-        Device::Cpu => job.on(&|| Ok(dfdx::tensor::Cpu::default())),
-        #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => job.on(&|| crate::run::cuda(ordinal)),
-    }
+    on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
 }
 
 /// One data set serves all runs.

@@ -7,7 +7,7 @@ use crate::args::TruthArgs;
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::{Share, in_order};
 use crate::progress::Progress;
-use crate::run::{Device, cancel};
+use crate::run::{Device, cancel, on_device};
 use crate::settings::Settings;
 use crate::text::print;
 use anyhow::Result;
@@ -31,11 +31,7 @@ pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
     let path = path.ok_or_else(|| UsageError("truth needs --out FILE.csv, the table to make or continue".into()))?;
     let dataset = settings.dataset()?;
     let job = Job { args, path, dataset, config: &settings.config, cancel: cancel()? };
-    let done = match Device::parse(&settings.config.device)? {
-        Device::Cpu => job.on(|| Ok(dfdx::tensor::Cpu::default())),
-        #[cfg(feature = "cuda")]
-        Device::Cuda(ordinal) => job.on(|| crate::run::cuda(ordinal)),
-    };
+    let done = on_device!(Device::parse(&settings.config.device)?, |make| job.on(make));
     done.map_err(|error| settings.explain(error))
 }
 
