@@ -14,6 +14,7 @@ mod args;
 mod bench;
 mod commands;
 mod exit;
+mod files;
 mod html;
 mod parallel;
 mod progress;
@@ -28,7 +29,6 @@ pub use args::Cli;
 pub use exit::ExitStatus;
 
 use args::Command;
-use clap::Parser;
 // Links the built-in strategies, which register themselves.
 use nas_strategies as _;
 use std::ffi::OsString;
@@ -36,7 +36,7 @@ use std::process::ExitCode;
 
 /// Runs the program with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let status = match Cli::try_parse_from(arguments) {
+    let status = match Cli::read(arguments) {
         Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::report(&error)),
         Err(error) => {
             // Help and version are errors for clap, too. A closed pipe leaves nobody to tell.

@@ -29,7 +29,7 @@ impl Share {
 /// Runs `work` on all items, and hands the results to `done` in the order of the items, as early as that allows.
 ///
 /// # Errors
-/// The first error of `work`, in the order of the items, or of `done`; nothing new is started after it.
+/// The first error of `work`, in the order of the items, or of `done`; nothing new is started once one has occurred.
 pub fn in_order<T: Sync, R: Send>(
     share: Share,
     items: &[T],
@@ -50,6 +50,7 @@ pub fn in_order<T: Sync, R: Send>(
                         Ok(pool) => pool.install(|| work(item)),
                         Err(error) => Err(anyhow::anyhow!("cannot start {} threads: {error}", share.threads)),
                     };
+                    stop.fetch_or(result.is_err(), Ordering::Relaxed);
                     if sender.send((number, result)).is_err() {
                         return;
                     }

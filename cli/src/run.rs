@@ -39,10 +39,6 @@ pub fn run(args: &RunArgs) -> Result<ExitStatus> {
 /// # Errors
 /// As [`run`].
 pub fn disturbance(args: &DisturbanceArgs) -> Result<ExitStatus> {
-    args.run.refuse(
-        "disturbance",
-        &["controller", "controller-start", "probes", "interval", "truth-samples", "steps-per-arch"],
-    )?;
     start(&args.run, Some(args.sequence))
 }
 
@@ -93,7 +89,7 @@ impl Job {
         if self.cancel.load(Ordering::Relaxed) {
             return Ok(ExitStatus::Interrupted);
         }
-        let mut recorder = Recorder::create(self.out, &self.settings)?.with_tensorboard(self.tensorboard.as_deref())?;
+        let mut recorder = Recorder::create(self.out, &self.settings, self.tensorboard.as_deref())?;
         self.progress.say(&format!("writing to {}", recorder.dir().display()));
         let outcome = work(session, &mut both(&mut recorder, &mut self.progress), self.cancel);
         drop(self.progress);

@@ -34,6 +34,8 @@ pub struct Start {
     pub epochs: usize,
     /// Steps of one epoch.
     pub steps_per_epoch: usize,
+    /// Steps of the run, whose last epoch may be cut short.
+    pub steps: u64,
     /// Training images.
     pub train_images: usize,
     /// Validation images for evaluation.

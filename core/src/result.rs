@@ -54,7 +54,7 @@ pub struct RunResult {
     pub truth: Option<Truth>,
     /// Updates per choice.
     pub fairness: Option<Fairness>,
-    /// Last telemetry of strategy and controller.
+    /// Last telemetry of strategy and controller, without values that are no numbers.
     pub telemetry: BTreeMap<String, f64>,
 }
 
@@ -240,7 +240,7 @@ pub struct SequenceResult {
     pub matrix: Vec<Vec<Option<f64>>>,
     /// Every change of an earlier architecture, with the number of layers it shares with the one trained.
     pub steps: Vec<SequenceStep>,
-    /// Last telemetry of the strategy.
+    /// Last telemetry of the strategy, without values that are no numbers.
     pub telemetry: BTreeMap<String, f64>,
 }
 

@@ -1,15 +1,18 @@
 //! Run directories read back.
 
+mod incomplete;
 mod rows;
 
+pub use incomplete::Incomplete;
 pub use rows::{ArchRow, MetricRow};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow};
 use nas_core::config::RunConfig;
 use nas_core::result::{RunResult, SequenceResult};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The version of manifests and results that this program writes and reads.
@@ -66,7 +69,7 @@ impl Folder {
             let result = typed(result)?;
             return Ok(Self::Sequence(Box::new(SequenceFolder { path: path.into(), result })));
         }
-        Ok(Self::Run(Box::new(RunFolder {
+        let run = RunFolder {
             path: path.into(),
             config: config(path)?,
             manifest,
@@ -74,7 +77,27 @@ impl Folder {
             metrics: rows::read(&path.join("metrics.csv"))?,
             archs: rows::read(&path.join("archs.csv"))?,
             notes: notes(path),
-        })))
+        };
+        run.check_whole()?;
+        Ok(Self::Run(Box::new(run)))
+    }
+}
+
+impl RunFolder {
+    /// Whether the tables hold all rows that the result speaks of.
+    fn check_whole(&self) -> Result<(), Incomplete> {
+        let step = self.metrics.last().map_or(0, |row| row.step);
+        if step != self.result.steps {
+            let problem = format!("it ends at step {step} of {}", self.result.steps);
+            return Err(Incomplete::Torn { file: "metrics.csv".into(), problem });
+        }
+        let compared = self.archs.iter().filter(|row| row.purpose == "truth" && row.truth.is_some()).count();
+        let expected = self.result.truth.as_ref().map_or(0, |truth| truth.n);
+        if compared != expected {
+            let problem = format!("it compares {compared} architectures with the truth, the result {expected}");
+            return Err(Incomplete::Torn { file: "archs.csv".into(), problem });
+        }
+        Ok(())
     }
 }
 
@@ -84,13 +107,17 @@ impl Folder {
 /// No manifest, one of another version, a run that has not ended or failed.
 pub fn finished(path: &Path) -> Result<Value> {
     let file = path.join("manifest.json");
-    ensure!(file.is_file(), "no run directory: it has no manifest.json");
+    if !file.try_exists().context("manifest.json cannot be read")? {
+        return Err(Incomplete::NoManifest { hint: hint(path) }.into());
+    }
     let manifest: Value = json(&file)?;
     check_schema(&manifest, "manifest.json")?;
     match manifest["status"].as_str() {
         Some("finished") => Ok(manifest),
-        Some("failed") => Err(anyhow!("the run failed: {}", manifest["error"].as_str().unwrap_or("no reason given"))),
-        Some(status) => Err(anyhow!("the run is unfinished (status {status})")),
+        Some("failed") => {
+            Err(Incomplete::Failed(manifest["error"].as_str().unwrap_or("no reason given").to_owned()).into())
+        }
+        Some(status) => Err(Incomplete::Unfinished(status.to_owned()).into()),
         None => Err(anyhow!("manifest.json has no status")),
     }
 }
@@ -116,12 +143,26 @@ fn check_schema(value: &Value, file: &str) -> Result<()> {
 
 fn json(path: &Path) -> Result<Value> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let text = fs::read_to_string(path).with_context(|| format!("{name} cannot be read"))?;
-    serde_json::from_str(&text).with_context(|| format!("{name} is damaged"))
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Incomplete::Missing(name).into()),
+        text => text.with_context(|| format!("{name} cannot be read"))?,
+    };
+    serde_json::from_str(&text).map_err(|error| Incomplete::Torn { file: name, problem: error.to_string() }.into())
+}
+
+/// Where the runs are that a directory without a manifest may have been given for.
+fn hint(path: &Path) -> String {
+    let manifest = |dir: PathBuf| {
+        fs::read_dir(dir).into_iter().flatten().flatten().find(|e| e.path().join("manifest.json").is_file())
+    };
+    match manifest(path.join("runs")).or_else(|| manifest(path.into())) {
+        Some(run) => format!("; there is one in it: {}", run.path().display()),
+        None => String::new(),
+    }
 }
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value).context("result.json is damaged")
+    serde_json::from_value(value).context("result.json is not of this version of the program")
 }
 
 /// What the log tells; a log that cannot be read tells nothing.

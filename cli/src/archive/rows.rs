@@ -1,8 +1,11 @@
 //! The rows of the CSV files of a run.
 
+use super::Incomplete;
 use anyhow::{Context, Result};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// A row of `metrics.csv`.
@@ -43,7 +46,14 @@ pub struct ArchRow {
 /// A file that is missing, torn or damaged; the message names it and the line.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let mut reader = csv::Reader::from_path(path).with_context(|| format!("{name} cannot be read"))?;
-    let rows: Result<Vec<T>, csv::Error> = reader.deserialize().collect();
-    rows.with_context(|| format!("{name} is torn or damaged"))
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Incomplete::Missing(name).into()),
+        text => text.with_context(|| format!("{name} cannot be read"))?,
+    };
+    let torn = |problem: String| Incomplete::Torn { file: name.clone(), problem };
+    if !text.ends_with('\n') {
+        return Err(torn("its last row has no end".into()).into());
+    }
+    let rows: Result<Vec<T>, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
+    rows.map_err(|error| torn(error.to_string()).into())
 }

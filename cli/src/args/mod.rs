@@ -6,6 +6,7 @@ mod parse;
 mod plugins;
 mod run;
 mod truth;
+mod unused;
 
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
@@ -174,11 +175,10 @@ pub struct ManArgs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn definition_is_consistent() {
-        Cli::command().debug_assert();
+        Cli::definition().debug_assert();
     }
 
     #[test]

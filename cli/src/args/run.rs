@@ -1,7 +1,6 @@
 //! The options of a run.
 
 use super::parse::{above_zero, assignment, count, positive, samples};
-use crate::exit::UsageError;
 use clap::{Args, ValueEnum, ValueHint};
 use std::path::PathBuf;
 use toml::Value;
@@ -33,7 +32,7 @@ pub struct RunArgs {
     /// Data set; see `nas-train list data`
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub data: Option<String>,
-    /// Folder with the files of the data set
+    /// Folder with the files of the data set, for those that are read from files
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Data")]
     pub data_dir: Option<String>,
     /// At most this many training images
@@ -167,17 +166,6 @@ impl RunArgs {
         .into_iter()
         .map(|(flag, key, value)| Named { flag, key, value })
         .collect()
-    }
-
-    /// Refuses options that a command has no use for.
-    ///
-    /// # Errors
-    /// One of `flags` is given.
-    pub fn refuse(&self, command: &str, flags: &[&str]) -> Result<(), UsageError> {
-        match self.named().iter().find(|named| named.value.is_some() && flags.contains(&named.flag)) {
-            Some(named) => Err(UsageError(format!("--{} has no effect on `{command}`: leave it away", named.flag))),
-            None => Ok(()),
-        }
     }
 }
 

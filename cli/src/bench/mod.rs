@@ -19,19 +19,6 @@ use std::sync::atomic::Ordering;
 /// # Errors
 /// Unknown names, options out of range, a case that fails.
 pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
-    args.run.refuse(
-        "bench",
-        &[
-            "controller",
-            "controller-start",
-            "probes",
-            "interval",
-            "truth-samples",
-            "epochs",
-            "limit-train",
-            "limit-valid",
-        ],
-    )?;
     let cases = Case::all(args)?;
     if let ([case], 1) = (&cases[..], args.rounds) {
         return match measure::measure(args, case)? {

@@ -4,12 +4,11 @@ use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::ExitStatus;
 use crate::text::{print, say};
 use anyhow::{Context, Result};
-use clap::CommandFactory;
 
 /// Prints the completion script of a shell.
 pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "nas-train", &mut script);
+    clap_complete::generate(args.shell, &mut Cli::definition(), "nas-train", &mut script);
     print(&String::from_utf8(script)?)?;
     Ok(ExitStatus::Success)
 }
@@ -19,7 +18,7 @@ pub fn man(args: &ManArgs) -> Result<ExitStatus> {
     let dir = &args.dir;
     let failed = || format!("cannot write manual pages to {}", dir.display());
     std::fs::create_dir_all(dir).with_context(failed)?;
-    clap_mangen::generate_to(Cli::command(), dir).with_context(failed)?;
+    clap_mangen::generate_to(Cli::definition(), dir).with_context(failed)?;
     say(&format!("manual pages written to {}", dir.display()));
     Ok(ExitStatus::Success)
 }

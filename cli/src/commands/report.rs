@@ -9,7 +9,7 @@ use crate::text::{print, say};
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -20,23 +20,13 @@ use std::path::{Path, PathBuf};
 pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
     let mut found = Found::default();
     args.runs.iter().for_each(|path| found.add(path));
-    for (path, problem) in &found.problems {
-        say(&format!("warning: not shown: {}: {problem}", path.display()));
-    }
     if found.runs.is_empty() && found.sequences.is_empty() {
+        found.warn();
         return Err(UsageError("none of these directories holds a finished run".into()).into());
     }
-    let labels = labels(found.runs.iter().map(|(_, run)| &run.config).collect());
-    let mut groups: Vec<Group> = Vec::new();
-    for ((given, run), derived) in found.runs.into_iter().zip(labels) {
-        let label = given.unwrap_or(derived);
-        match groups.iter_mut().find(|group| group.label == label) {
-            Some(group) => group.runs.push(run),
-            None => groups.push(Group { label, runs: vec![run] }),
-        }
-    }
-    groups.iter_mut().for_each(|group| group.runs.sort_by_key(|run| run.result.seed));
-    let budget = found.budget.unwrap_or_else(|| "nothing in particular".into());
+    let groups = found.groups();
+    found.warn();
+    let budget = found.budget.take().unwrap_or_else(|| "nothing in particular".into());
     let comparison = Comparison::new(groups, Vec::new(), budget, found.notes);
     let out = match (&args.out, &args.runs[..]) {
         (Some(out), _) => out.clone(),
@@ -52,18 +42,26 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
 /// What the directories hold.
 #[derive(Default)]
 struct Found {
-    /// Runs, with the label that their comparison gave them.
-    runs: Vec<(Option<String>, RunFolder)>,
+    /// Runs, with the label that their comparison gave them, else the name of their strategy.
+    runs: Vec<(String, RunFolder)>,
     sequences: Vec<(String, SequenceFolder)>,
     problems: Vec<(PathBuf, String)>,
+    /// What the runs have equal amounts of, where all of them are of one comparison.
     budget: Option<String>,
     notes: Vec<String>,
+    /// Directories that have been read, however they were called.
+    seen: BTreeSet<PathBuf>,
 }
 
 impl Found {
     fn add(&mut self, path: &Path) {
-        match fs::read_to_string(path.join("comparison.json")) {
-            Ok(text) => self.add_comparison(path, &text),
+        let alone = self.seen.is_empty();
+        match fs::read_to_string(path.join("comparison.json")).map(|text| serde_json::from_str(&text)) {
+            Ok(Ok(comparison)) => self.add_comparison(path, &comparison),
+            Ok(Err(_)) => {
+                self.problems.push((path.join("comparison.json"), "it is damaged".into()));
+                subfolders(&path.join("runs")).iter().for_each(|dir| self.add_folder(dir, None));
+            }
             Err(_) if path.join("runs").is_dir() && !path.join("manifest.json").exists() => {
                 // A comparison that has not come to its end.
                 self.problems.push((path.into(), "the comparison is unfinished".into()));
@@ -71,20 +69,20 @@ impl Found {
             }
             Err(_) => self.add_folder(path, None),
         }
+        self.budget = self.budget.take().filter(|_| alone);
     }
 
-    fn add_comparison(&mut self, path: &Path, text: &str) {
-        let Ok(comparison) = serde_json::from_str::<Value>(text) else {
-            self.problems.push((path.join("comparison.json"), "it is damaged".into()));
-            return;
-        };
+    fn add_comparison(&mut self, path: &Path, comparison: &Value) {
         self.budget = comparison["budget"].as_str().map(Into::into);
         let texts = |value: &Value| -> Vec<String> {
             let entries = value.as_array().into_iter().flatten();
             entries.filter_map(|entry| entry.as_str().map(Into::into)).collect()
         };
-        // That on the number of seeds is made anew.
-        self.notes.extend(texts(&comparison["notes"]).into_iter().filter(|note| !note.contains("--seeds 6")));
+        for note in texts(&comparison["notes"]) {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
         for strategy in comparison["strategies"].as_array().into_iter().flatten() {
             let label = strategy["label"].as_str();
             for run in texts(&strategy["runs"]) {
@@ -97,13 +95,46 @@ impl Found {
     }
 
     fn add_folder(&mut self, path: &Path, label: Option<&str>) {
+        if !self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.into())) {
+            return;
+        }
         match Folder::read(path) {
-            Ok(Folder::Run(run)) => self.runs.push((label.map(Into::into), *run)),
+            Ok(Folder::Run(run)) => {
+                self.runs.push((label.map_or_else(|| run.result.strategy.clone(), Into::into), *run));
+            }
             Ok(Folder::Sequence(folder)) => {
                 let label = label.map_or_else(|| folder.result.strategy.clone(), Into::into);
                 self.sequences.push((label, *folder));
             }
             Err(error) => self.problems.push((path.into(), chained(&error))),
+        }
+    }
+
+    /// The runs by variant and seed. A second run of the same variant and seed is a problem: it is no further evidence.
+    fn groups(&mut self) -> Vec<Group> {
+        let runs = std::mem::take(&mut self.runs);
+        let labels = labels(&runs.iter().map(|(label, run)| (label.as_str(), &run.config)).collect::<Vec<_>>());
+        let mut groups: Vec<Group> = Vec::new();
+        for ((_, run), label) in runs.into_iter().zip(labels) {
+            let Some(group) = groups.iter_mut().find(|group| group.label == label) else {
+                groups.push(Group { label, runs: vec![run] });
+                continue;
+            };
+            match group.runs.iter().find(|other| other.result.seed == run.result.seed) {
+                Some(other) => {
+                    let problem = format!("{} is the same run of {label}, with the same seed", other.path.display());
+                    self.problems.push((run.path, problem));
+                }
+                None => group.runs.push(run),
+            }
+        }
+        groups.iter_mut().for_each(|group| group.runs.sort_by_key(|run| run.result.seed));
+        groups
+    }
+
+    fn warn(&self) {
+        for (path, problem) in &self.problems {
+            say(&format!("warning: not shown: {}: {problem}", path.display()));
         }
     }
 }
@@ -115,23 +146,22 @@ fn subfolders(path: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// The strategy of each configuration, with the keys in which runs of that strategy differ.
-fn labels(configs: Vec<&RunConfig>) -> Vec<String> {
-    let flat: Vec<BTreeMap<String, String>> = configs.iter().map(|config| flatten(config)).collect();
-    let label = |(config, own): (&&RunConfig, &BTreeMap<String, String>)| {
-        let strategy = &config.strategy.name;
-        let same = configs.iter().zip(&flat).filter(|(other, _)| other.strategy.name == *strategy);
+/// The name of each run, with the keys in which runs of that name differ.
+fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
+    let flat: Vec<BTreeMap<String, String>> = runs.iter().map(|(_, config)| flatten(config)).collect();
+    let label = |((name, _), own): (&(&str, &RunConfig), &BTreeMap<String, String>)| {
+        let same = runs.iter().zip(&flat).filter(|((other, _), _)| other == name);
         let same: Vec<&BTreeMap<String, String>> = same.map(|(_, flat)| flat).collect();
         let differs = |key: &String| same.iter().any(|other| other.get(key) != own.get(key));
         let differing = own.iter().filter(|(key, _)| differs(key));
-        differing.fold(strategy.clone(), |label, (key, value)| {
+        differing.fold((*name).to_owned(), |label, (key, value)| {
             format!("{label}:{}={value}", key.strip_prefix("strategy.").unwrap_or(key))
         })
     };
-    configs.iter().zip(&flat).map(label).collect()
+    runs.iter().zip(&flat).map(label).collect()
 }
 
-/// Keys and values that may tell two variants apart.
+/// Keys and values that may tell two variants apart: not where the images lie.
 fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     for (section, value) in config.to_table().unwrap_or_default() {
@@ -139,6 +169,7 @@ fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
             flat.extend(table.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())));
         }
     }
+    flat.remove("data.dir");
     flat
 }
 
@@ -156,7 +187,8 @@ mod tests {
         };
         let configs =
             [config("plain", 0.1, 0), config("plain", 0.1, 1), config("plain", 0.2, 0), config("ogd", 0.3, 0)];
-        let found = labels(configs.iter().collect());
+        let runs: Vec<_> = configs.iter().map(|config| (config.strategy.name.as_str(), config)).collect();
+        let found = labels(&runs);
         assert_eq!(found, ["plain:train.lr=0.1", "plain:train.lr=0.1", "plain:train.lr=0.2", "ogd"]);
     }
 }

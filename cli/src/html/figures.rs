@@ -67,10 +67,12 @@ fn curve(
     for (colour, group) in groups.iter().enumerate() {
         let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
         for run in &group.runs {
-            let paths = run.result.subnet_passes / run.result.steps.max(1);
+            // A step of some strategies trains now more, now fewer architectures.
+            let per_step = run.result.subnet_passes as f64 / run.result.steps.max(1) as f64;
             for row in run.metrics.iter().filter(|row| wanted(run, (&row.split, &row.metric))) {
-                at.entry(row.step * paths).or_default().push(row.value);
-                csv += &format!("{},{},{},{}\n", quoted(&group.label), run.result.seed, row.step * paths, row.value);
+                let passes = (row.step as f64 * per_step).round() as u64;
+                at.entry(passes).or_default().push(row.value);
+                csv += &format!("{},{},{passes},{}\n", quoted(&group.label), run.result.seed, row.value);
             }
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;

@@ -7,10 +7,10 @@ mod tables;
 
 use crate::archive::SequenceFolder;
 use crate::commands::Comparison;
-use anyhow::{Context, Result};
+use crate::files;
+use anyhow::Result;
 use figures::Picture;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 use svg::{colour, escape};
 
@@ -36,11 +36,11 @@ impl Report<'_> {
     pub fn write(&self, dir: &Path) -> Result<()> {
         let pictures = figures::all(&self.comparison.groups, &self.sequences);
         let data = dir.join("figures");
-        fs::create_dir_all(&data).with_context(|| format!("cannot make {}", data.display()))?;
+        files::make_dir(&data)?;
         let files = pictures.iter().filter(|picture| picture.svg.is_some());
         let files = files.map(|picture| (data.join(format!("{}.csv", picture.name)), picture.csv.clone()));
         for (path, text) in files.chain([(dir.join("report.html"), self.page(&pictures))]) {
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            files::write(&path, &text)?;
         }
         Ok(())
     }
@@ -58,7 +58,7 @@ impl Report<'_> {
             body += &tables::summary(self.comparison);
             body += &tables::differences(self.comparison);
         }
-        for note in &self.comparison.notes {
+        for note in self.comparison.notes.iter().chain(&self.comparison.seeds_note) {
             let _ = writeln!(body, "<p>{}</p>", escape(note));
         }
         body += "<h2>Figures</h2>\n<div class=\"figures\">\n";
@@ -83,10 +83,9 @@ impl Report<'_> {
             return String::new();
         };
         let (result, config) = (&run.result, &run.config);
-        let seeds = self.comparison.seeds();
         let truth = result.truth.as_ref().map(|truth| format!(", truth {} (n = {})", truth.table, truth.n));
         format!(
-            "<p>Space {}, data {}, controller {}, {seeds} seed(s), {} probes{}. Budget: equal {}.</p>\n",
+            "<p>Space {}, data {}, controller {}, {} probes{}. Budget: equal {}.</p>\n",
             escape(&result.space),
             escape(&result.data),
             escape(&result.controller),

@@ -25,8 +25,9 @@ pub fn summary(comparison: &Comparison) -> String {
     }
     let n = comparison.seeds();
     html + &format!(
-        "</tbody></table></div>\n<p>Mean ± standard deviation over n = {n} seed(s); * the best mean; GT-tau with its \
-         95% interval over seeds and architectures.</p>\n"
+        "</tbody></table></div>\n<p>Mean ± standard deviation over n = {n} {}; * the best mean; GT-tau with its \
+         95% interval over seeds and architectures.</p>\n",
+        if n == 1 { "seed" } else { "seeds" }
     )
 }
 
@@ -63,7 +64,8 @@ pub fn differences(comparison: &Comparison) -> String {
         }
     }
     html + "</tbody></table></div>\n<p>Mean [95% bootstrap interval over seeds; for GT-tau over seeds and architectures]. \
-            “open”: the interval holds zero, or there are fewer than six seeds.</p>\n"
+            “open”: the interval holds zero, or the p-value of the sign-flip test over seeds is above 0.05, as it is with \
+            fewer than six.</p>\n"
 }
 
 /// The configuration of each variant and the command that repeats it.

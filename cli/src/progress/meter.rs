@@ -56,7 +56,7 @@ impl Meter {
 
     /// Steps of the whole run.
     pub fn total_steps(&self) -> u64 {
-        self.size.as_ref().map_or(0, |size| (size.epochs * size.steps_per_epoch) as u64)
+        self.size.as_ref().map_or(0, |size| size.steps)
     }
 
     /// `epoch 3/40`, counted from 1.
@@ -72,7 +72,8 @@ mod tests {
     #[test]
     fn throughput_leaves_evaluations_out_and_the_time_left_does_not() {
         let (zero, after) = (Instant::now(), |s| Duration::from_secs(s));
-        let size = Start { epochs: 2, steps_per_epoch: 2, train_images: 16, eval_images: 9, params: 1, archs: 3 };
+        let size =
+            Start { epochs: 2, steps_per_epoch: 2, steps: 4, train_images: 16, eval_images: 9, params: 1, archs: 3 };
         let mut meter = Meter::default();
         assert_eq!((meter.images_per_s(), meter.seconds_left()), (None, None));
         meter.start(size, zero);

@@ -25,6 +25,14 @@ impl CsvFile {
         csv.row(header)?;
         Ok(csv)
     }
+
+    /// Waits until all rows are on the disk.
+    ///
+    /// # Errors
+    /// A full disk for instance; the message names the file.
+    pub fn sync(&self) -> io::Result<()> {
+        self.writer.get_ref().sync_all().map_err(|error| named(&self.path, &error))
+    }
 }
 
 impl<W: Write> CsvFile<W> {

@@ -1,5 +1,6 @@
 //! `manifest.json`: what a run was made with, and how it ended.
 
+use crate::files;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::config::RunConfig;
@@ -126,9 +127,7 @@ impl Manifest {
         self.content.status = status;
         self.content.error = error;
         self.content.ended = Some(now());
-        let beside = self.path.with_extension("json.new");
-        fs::write(&beside, self.text()?).with_context(|| self.failed())?;
-        fs::rename(&beside, &self.path).with_context(|| self.failed())
+        files::write(&self.path, &self.text()?)
     }
 
     fn text(&self) -> Result<String> {

@@ -8,6 +8,7 @@ mod manifest;
 pub use dir::OutDir;
 
 use crate::exit::chained;
+use crate::files;
 use crate::report::Outcome;
 use crate::settings::Settings;
 use crate::tensorboard::EventFile;
@@ -47,11 +48,12 @@ struct Place {
 }
 
 impl Recorder {
-    /// Makes the directory and its files.
+    /// Makes the directory and its files, and a TensorBoard event file in a directory of its own if one is given.
     ///
     /// # Errors
     /// A directory or file that cannot be written.
-    pub fn create(out: OutDir, settings: &Settings) -> Result<Self> {
+    pub fn create(out: OutDir, settings: &Settings, tensorboard: Option<&Path>) -> Result<Self> {
+        let events = tensorboard.map(EventFile::create).transpose()?;
         let dir = out.create()?;
         let manifest = Manifest::start(&dir, &settings.config)?;
         let config = toml::to_string(&settings.config.to_table()?)?;
@@ -65,19 +67,11 @@ impl Recorder {
             )?,
             timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "metric", "value"])?,
             log: Log::create(dir.join("log.jsonl"))?,
-            events: None,
+            events,
             at: Place::default(),
             manifest,
             dir,
         })
-    }
-
-    /// Also writes the metrics as TensorBoard events into a directory, if one is given.
-    ///
-    /// # Errors
-    /// A directory or file that cannot be written.
-    pub fn with_tensorboard(self, dir: Option<&Path>) -> Result<Self> {
-        Ok(Self { events: dir.map(EventFile::create).transpose()?, ..self })
     }
 
     /// Where everything is.
@@ -102,10 +96,10 @@ impl Recorder {
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
         files.extend(result.tables());
         for (name, text) in files {
-            let path = self.dir.join(name);
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            files::write(&self.dir.join(name), &text)?;
         }
-        Ok(())
+        // The manifest says next that all is there.
+        [&self.metrics, &self.archs, &self.timings].into_iter().try_for_each(|csv| Ok(csv.sync()?))
     }
 
     /// Notes in the manifest that the run failed, and why; says so if that cannot be written either.

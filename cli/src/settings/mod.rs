@@ -1,9 +1,11 @@
 //! The configuration of a run from its layers: defaults < file < `--set` < named options.
 
+mod difference;
 mod layer;
 mod origin;
 mod show;
 
+pub use difference::first_difference;
 #[cfg(test)]
 pub use layer::insert;
 pub use origin::Origin;

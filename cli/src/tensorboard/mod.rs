@@ -9,12 +9,16 @@
 
 mod crc;
 
+use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use crc::masked;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How TensorBoard knows its files.
+const PREFIX: &str = "events.out.tfevents.";
 
 /// An event file that grows.
 pub struct EventFile<W: Write = File> {
@@ -25,22 +29,41 @@ impl EventFile {
     /// A new event file in a directory, which is made if it is missing.
     ///
     /// # Errors
-    /// A directory or file that cannot be written.
+    /// A directory that has event files already, which TensorBoard would show as one curve with the new one; one that
+    /// cannot be written.
     pub fn create(dir: &Path) -> Result<Self> {
-        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let (seconds, process) = (now() as u64, std::process::id());
-        // Runs of one process that start in the same second get numbers.
-        for number in 0.. {
-            let path = dir.join(format!("events.out.tfevents.{seconds:010}.nas-train.{process}.{number}"));
-            match File::create_new(&path) {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                made => {
-                    let file = made.with_context(|| format!("cannot write {}", path.display()))?;
-                    return Ok(Self::start(file)?);
-                }
-            }
+        if !Self::all(dir)?.is_empty() {
+            let problem = "has event files of another run, and TensorBoard would mix both: choose another directory";
+            return Err(UsageError(format!("{} {problem}", dir.display())).into());
         }
-        unreachable!("there is always a next number")
+        fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        let path = dir.join(format!("{PREFIX}{:010}.nas-train.{}", now() as u64, std::process::id()));
+        let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self::start(file)?)
+    }
+
+    /// Removes the event files of a directory.
+    ///
+    /// # Errors
+    /// A directory or file that cannot be written.
+    pub fn clear(dir: &Path) -> Result<()> {
+        let remove =
+            |path: PathBuf| fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()));
+        Self::all(dir)?.into_iter().try_for_each(remove)
+    }
+
+    /// The event files of a directory; none if it is missing.
+    fn all(dir: &Path) -> Result<Vec<PathBuf>> {
+        let mut files: Vec<PathBuf> = match fs::read_dir(dir) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => {
+                let paths =
+                    entries.and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<_>>());
+                paths.with_context(|| format!("cannot read the directory {}", dir.display()))?
+            }
+        };
+        files.retain(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(PREFIX)));
+        Ok(files)
     }
 }
 

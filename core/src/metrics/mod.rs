@@ -4,6 +4,7 @@
 //! few epochs) is an error or `None`, never `NaN` and never a panic.
 
 mod bootstrap;
+mod crossed;
 pub mod disturbance;
 mod error;
 mod fairness;
@@ -15,10 +16,11 @@ mod summary;
 mod tau;
 
 pub use bootstrap::{DEFAULT_RESAMPLES, Interval, percentile_interval};
+pub use crossed::crossed_interval;
 pub use error::MetricError;
 pub use fairness::{FairnessAudit, FairnessSummary};
 pub use kendall::kendall_tau;
-pub use paired::{PairedDifference, chance_of_equal_signs, paired_difference, two_level_interval};
+pub use paired::{PairedDifference, chance_of_equal_signs, paired_difference};
 pub use ranking::{DEFAULT_TOP_PERCENT, RankingOptions, RankingReport, SubsetTau, rank_quality};
 pub use spearman::spearman;
 pub use summary::Summary;

@@ -18,6 +18,8 @@ pub struct PairedDifference {
     pub std: Option<f64>,
     /// 95% percentile bootstrap interval of the mean over pairs; `None` for a single pair.
     pub interval: Option<Interval>,
+    /// Two-sided p-value of the sign-flip test: with `n` pairs at least `2^(1 - n)`, so no less than 0.06 below six.
+    pub p: f64,
 }
 
 /// Compares two series, pair by pair.
@@ -34,48 +36,32 @@ pub fn paired_difference<R: Rng + ?Sized>(
     let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();
     let Summary { n, mean, std } = Summary::of(&differences)?;
     let mean_of = |drawn: &[usize]| Some(drawn.iter().map(|&i| differences[i]).sum::<f64>() / n as f64);
-    Ok(PairedDifference { n, mean, std, interval: percentile_interval(n, resamples, rng, mean_of) })
+    let interval = percentile_interval(n, resamples, rng, mean_of);
+    Ok(PairedDifference { n, mean, std, interval, p: sign_flip_p(&differences, rng) })
 }
 
-/// The 95% percentile interval of the mean over groups of a statistic of each group's items, resampling on both levels:
-/// groups with replacement, then the items within each drawn group.
-///
-/// `sizes` are the numbers of items; `statistic(group, items)` is called with the drawn positions. A resample with an
-/// undefined statistic is left out as in [`percentile_interval`]. With one group only its items are resampled, so the
-/// interval then says nothing about other groups.
-pub fn two_level_interval<R: Rng + ?Sized>(
-    sizes: &[usize],
-    resamples: usize,
-    rng: &mut R,
-    mut statistic: impl FnMut(usize, &[usize]) -> Option<f64>,
-) -> Option<Interval> {
-    if sizes.is_empty() || sizes.contains(&0) {
-        return None;
-    }
-    let mut inner = ChaChaFork::of(rng);
-    let mut of_groups = |groups: &mut dyn Iterator<Item = usize>| {
-        let (mut sum, mut count) = (0.0, 0);
-        for group in groups {
-            let items: Vec<usize> = (0..sizes[group]).map(|_| inner.0.random_range(0..sizes[group])).collect();
-            sum += statistic(group, &items)?;
-            count += 1;
-        }
-        Some(sum / f64::from(count))
+/// Differences up to which all patterns of signs are tried.
+const EXACT: usize = 13;
+/// Patterns that are drawn for more differences.
+const DRAWN: usize = 9999;
+
+/// How likely a mean at least this far from zero would be if every difference were as likely to have the other sign: the
+/// two-sided sign-flip test (Fisher 1935). Exact for up to 13 differences; for more, from 9,999 random patterns and the
+/// observed one.
+fn sign_flip_p<R: Rng + ?Sized>(differences: &[f64], rng: &mut R) -> f64 {
+    let n = differences.len();
+    let sum_of = |sign: &mut dyn FnMut(usize) -> bool| -> f64 {
+        differences.iter().enumerate().map(|(i, d)| if sign(i) { *d } else { -d }).sum()
     };
-    match sizes.len() {
-        // Two equal items: the resampling of groups has but one outcome.
-        1 => percentile_interval(2, resamples, rng, |_| of_groups(&mut std::iter::once(0))),
-        n => percentile_interval(n, resamples, rng, |drawn| of_groups(&mut drawn.iter().copied())),
+    // Sums that are equal but for rounding count as equal.
+    let slack = 1e-12 * differences.iter().map(|d| d.abs()).sum::<f64>();
+    let far = differences.iter().sum::<f64>().abs() - slack;
+    if n <= EXACT {
+        let as_far = (0..1_usize << n).filter(|pattern| sum_of(&mut |i| pattern >> i & 1 == 1).abs() >= far).count();
+        return as_far as f64 / (1_usize << n) as f64;
     }
-}
-
-/// A generator that goes on from another, so that both can be drawn from at once.
-struct ChaChaFork(rand_chacha::ChaCha8Rng);
-
-impl ChaChaFork {
-    fn of<R: Rng + ?Sized>(rng: &mut R) -> Self {
-        Self(rand::SeedableRng::from_seed(rng.random()))
-    }
+    let as_far = (0..DRAWN).filter(|_| sum_of(&mut |_| rng.random()).abs() >= far).count();
+    (as_far + 1) as f64 / (DRAWN + 1) as f64
 }
 
 /// How likely chance alone gives `n` differences of equal sign: `2^(1 - n)`. Above 0.05, that is below six pairs, no
@@ -112,7 +98,7 @@ mod tests {
     fn one_pair_has_no_interval_and_unequal_series_are_refused() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let one = paired_difference(&[1.0], &[3.0], 100, &mut rng).unwrap();
-        assert_eq!(one, PairedDifference { n: 1, mean: 2.0, std: None, interval: None });
+        assert_eq!(one, PairedDifference { n: 1, mean: 2.0, std: None, interval: None, p: 1.0 });
         assert!(paired_difference(&[1.0], &[], 100, &mut rng).is_err());
     }
 
@@ -122,20 +108,29 @@ mod tests {
         assert!(chance_of_equal_signs(5) > 0.05 && chance_of_equal_signs(6) < 0.05);
     }
 
-    /// The variance of a two-level mean is that of the groups' means plus that within them over the number of groups.
+    /// SciPy 1.17.1:
+    /// ```python
+    /// p = lambda d: scipy.stats.permutation_test((np.array(d),), np.mean, permutation_type="samples",
+    ///                                            n_resamples=np.inf).pvalue
+    /// p([0.9, 1.6, 0.3, 1.9, 0.5])              # 0.0625
+    /// p([0.9, 1.6, 0.3, 1.9, 0.5, 0.7])         # 0.03125
+    /// p([0.9, -1.6, 0.3, 1.9, 0.5, 0.7, 1.1])   # 0.25
+    /// ```
     #[test]
-    fn both_levels_widen_the_interval() {
-        let width = |groups: &[[f64; 4]]| {
-            let mut rng = ChaCha8Rng::seed_from_u64(3);
-            let mean = |group: usize, items: &[usize]| Some(items.iter().map(|&i| groups[group][i]).sum::<f64>() / 4.0);
-            let Interval { lo, hi } = two_level_interval(&vec![4; groups.len()], 4000, &mut rng, mean).unwrap();
-            hi - lo
-        };
-        let (flat, within) = ([[0.0; 4], [1.0; 4]], [[0.0, 1.0, 0.0, 1.0]; 2]);
-        assert_eq!(width(&flat), 1.0);
-        let one = width(&within[..1]);
-        assert!(width(&within) < one, "two groups of equal spread average it");
-        assert!(width(&[[0.0, 1.0, 0.0, 1.0], [1.0, 2.0, 1.0, 2.0]]) > width(&within));
+    fn the_sign_flip_test_agrees_with_scipy() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        for (differences, expected) in [
+            (&[0.9, 1.6, 0.3, 1.9, 0.5][..], 0.0625),
+            (&[0.9, 1.6, 0.3, 1.9, 0.5, 0.7], 0.03125),
+            (&[0.9, -1.6, 0.3, 1.9, 0.5, 0.7, 1.1], 0.25),
+            (&[0.0, 0.0], 1.0),
+        ] {
+            assert_eq!(sign_flip_p(differences, &mut rng), expected);
+        }
+        // Of twenty equal differences, no pattern but all and none is as far.
+        assert_eq!(sign_flip_p(&[1.0; 20], &mut rng), 1.0 / (DRAWN + 1) as f64);
+        let mixed: Vec<f64> = (0..20).map(|i| if i % 2 == 0 { 1.0 } else { -0.8 }).collect();
+        assert!(sign_flip_p(&mixed, &mut rng) > 0.3);
     }
 
     proptest! {
@@ -149,6 +144,7 @@ mod tests {
             };
             let (there, back) = (difference(&a, &b), difference(&b, &a));
             prop_assert!((there.mean + back.mean).abs() < 1e-9);
+            prop_assert_eq!(there.p, back.p);
             let (x, y) = (there.interval.unwrap(), back.interval.unwrap());
             prop_assert!((x.lo + y.hi).abs() < 1e-9 && (x.hi + y.lo).abs() < 1e-9);
         }

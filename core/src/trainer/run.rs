@@ -4,6 +4,7 @@ use super::{RunError, Session, memory};
 use crate::event::{Evaluating, Event, Observer, Phase, ProbesDone};
 use crate::registry::Target;
 use crate::result::{Fairness, RunResult};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -53,7 +54,7 @@ impl<D: Target> Session<D> {
             mean: s.mean,
             counts: (0..self.audit.decisions()).filter_map(|d| self.audit.histogram(d)).map(<[u64]>::to_vec).collect(),
         });
-        let telemetry = self.strategy.telemetry().into_iter().chain(self.controller.telemetry()).collect();
+        let telemetry = known(self.strategy.telemetry().into_iter().chain(self.controller.telemetry()));
         Ok(RunResult {
             r#type: "result".into(),
             schema: 1,
@@ -132,4 +133,9 @@ impl<D: Target> Session<D> {
         }))?;
         Ok(true)
     }
+}
+
+/// Telemetry without values that are no numbers, which JSON cannot hold.
+pub(super) fn known(telemetry: impl IntoIterator<Item = (String, f64)>) -> BTreeMap<String, f64> {
+    telemetry.into_iter().filter(|(_, value)| value.is_finite()).collect()
 }

@@ -1,5 +1,6 @@
 //! Architectures trained one after another with shared weights: the disturbance matrix of the DINAS paper, figure 1(b).
 
+use super::run::known;
 use super::{RunError, Session};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
@@ -108,7 +109,7 @@ impl<D: Target> Sequence<D> {
             archs: self.texts(matrix.len()),
             matrix: matrix.rows(),
             steps,
-            telemetry: session.strategy.telemetry().into_iter().collect(),
+            telemetry: known(session.strategy.telemetry()),
         }
     }
 }

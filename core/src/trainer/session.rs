@@ -160,11 +160,17 @@ impl<D: Target> Session<D> {
         Start {
             epochs: self.epochs(),
             steps_per_epoch: self.loader.batches(),
+            steps: self.total_steps,
             train_images: self.loader.images(),
             eval_images: self.evaluator.images(),
             params: self.network.spec().param_count() * self.network.sets(),
             archs: self.space.count(),
         }
+    }
+
+    /// Hash of the truth table that the ranking will be compared with, if with any.
+    pub fn truth_sha256(&self) -> Option<&str> {
+        self.truth.as_ref().map(|plan| plan.table.sha256.as_str())
     }
 
     /// The space at its scale.

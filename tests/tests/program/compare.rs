@@ -43,7 +43,9 @@ fn a_comparison_leaves_runs_figures_and_differences() {
     let difference = &fairnas["figures"]["probe_accuracy"]["difference"];
     assert!(difference["lo"].is_number() && difference["n"] == 2 && difference["verdict"] == "open", "{difference}");
     let notes = last["notes"].to_string();
-    assert!(notes.contains("fairnas: no disturbance matrix") && notes.contains("2 seeds are too few"), "{notes}");
+    assert!(notes.contains("fairnas: no disturbance matrix"), "{notes}");
+    assert!(last["seeds_note"].to_string().contains("2 seeds are too few"), "{last}");
+    assert_eq!(difference["p"], 0.5);
 
     let mut runs = csv::Reader::from_path(dir.join("c/runs.csv")).unwrap();
     let passes = runs.headers().unwrap().iter().position(|name| name == "subnet_passes").unwrap();
@@ -131,10 +133,18 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         ("--strategies plain,plain:paths=1", "plain:paths=1 and plain have the same settings"),
         ("--strategies plain,", "empty entry"),
         ("--strategies plain --seeds 0", "--seeds"),
-        ("--strategies plain --strategy plain", "takes its strategies from --strategies"),
+        ("--strategies plain --strategy plain", "--strategy has no effect on `compare`"),
         ("--strategies plain,ogd:alhpa=1", "unknown option `strategy.alhpa`, did you mean `alpha`?"),
         ("--strategies plain,ogd:alpha=-1", "alpha"),
-        ("--strategies plain:data.name=digits,plain", "the data and the space must be the same"),
+        (
+            "--strategies plain,plain:data.name=digits",
+            "plain:data.name=digits: data.name (\"synthetic\", now \"digits\") must be",
+        ),
+        ("--strategies plain,ogd:truth.samples=3", "truth.samples"),
+        ("--strategies plain,ogd:eval.images=20", "eval.images"),
+        ("--strategies plain,ogd:train.epochs=2", "train.epochs follows from the budget"),
+        ("--strategies plain --sequence 100", "--sequence: expected 2 to 9"),
+        ("--strategies plain --sequence 1", "--sequence: expected 2 to 9"),
         ("--strategies plain --set-for ogd alpha=1", "--set-for ogd: the strategy is not in --strategies"),
     ] {
         let arguments = arguments(options);
@@ -144,5 +154,81 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
     compare(dir.path(), "--strategies plain --seeds 1 --sequence 0 --out c");
     let arguments = arguments("--strategies plain --seeds 1 --sequence 0 --lr 0.01 --out c");
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    refuses(dir.path(), &arguments, 2, &["c/runs/plain-s0 holds a run with another train.lr", "another --out"]);
+    let words = ["c/runs/plain-s0 holds a run with another train.lr (0.05, now 0.01)", "another --out"];
+    refuses(dir.path(), &arguments, 2, &words);
+}
+
+/// Expects that a comparison is refused.
+fn refused(dir: &Path, options: &str, words: &[&str]) {
+    let arguments = arguments(options);
+    refuses(dir, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2, words);
+}
+
+#[test]
+fn a_comparison_does_not_go_on_with_other_inputs() {
+    let (dir, _) = setup("inputs");
+    let dir = dir.path();
+    table(dir);
+    let options =
+        "--strategies plain --seeds 1 --sequence 2 --sequence-epochs 1 --out c --truth truth.csv --truth-samples 4";
+    compare(dir, options);
+    refused(dir, &options.replace("sequence 2", "sequence 3"), &["c/sequences/plain", "--sequence (2, now 3)"]);
+    let whole = read(dir, "truth.csv");
+    let end = whole.trim_end().rfind('\n').unwrap();
+    fs::write(dir.join("truth.csv"), &whole[..=end]).unwrap();
+    refused(dir, options, &["c/runs/plain-s0 holds a run with another content of the truth table"]);
+    fs::write(dir.join("truth.csv"), whole).unwrap();
+    let manifest = read(dir, "c/runs/plain-s0/manifest.json");
+    fs::write(dir.join("c/runs/plain-s0/manifest.json"), manifest.replace("\"cpu\"", "\"cuda:0\"")).unwrap();
+    refused(dir, options, &["another device (cuda:0, now cpu)"]);
+    refused(dir, &options.replace("--out c", "--out c/runs/plain-s0"), &["is the directory of a run"]);
+}
+
+#[test]
+fn tables_that_have_lost_rows_are_made_again_and_what_cannot_be_read_is_kept() {
+    let (dir, _) = setup("lost");
+    let dir = dir.path();
+    let options = "--strategies plain --seeds 2 --sequence 0 --out c";
+    compare(dir, options);
+    let first = read(dir, "c/comparison.csv");
+    let metrics = read(dir, "c/runs/plain-s0/metrics.csv");
+    fs::write(
+        dir.join("c/runs/plain-s0/metrics.csv"),
+        metrics.lines().take(9).fold(String::new(), |t, l| t + l + "\n"),
+    )
+    .unwrap();
+    let again = compare(dir, options);
+    let said = stderr(&again);
+    assert!(
+        said.contains("c/runs/plain-s0 is made again: metrics.csv is torn") && said.contains("1 of them done"),
+        "{said}"
+    );
+    assert_eq!(read(dir, "c/comparison.csv"), first);
+
+    let manifest = read(dir, "c/runs/plain-s1/manifest.json").replace("\"schema\": 1", "\"schema\": 2");
+    fs::write(dir.join("c/runs/plain-s1/manifest.json"), &manifest).unwrap();
+    let output = program(dir).args(arguments(options)).output().unwrap();
+    assert!(!output.status.success() && stderr(&output).contains("manifest.json has schema 2"), "{}", stderr(&output));
+    assert_eq!(read(dir, "c/runs/plain-s1/manifest.json"), manifest);
+}
+
+#[test]
+fn a_run_that_fails_keeps_no_other_from_being_made() {
+    let (dir, _) = setup("fails");
+    let dir = dir.path();
+    let options = "--strategies plain,plain:train.lr=1e30,ogd --seeds 2 --sequence 0 --out c";
+    let output = program(dir).args(arguments(options)).output().unwrap();
+    let said = stderr(&output);
+    assert_eq!(output.status.code(), Some(5), "{said}");
+    assert!(said.contains("plain:train.lr=1e30 seed 1 failed") && said.contains("training diverged"), "{said}");
+    let figures = read(dir, "c/comparison.csv");
+    assert!(figures.contains("\nogd,probe_accuracy") && !figures.contains("1e30"), "{figures}");
+    assert!(read(dir, "c/report.html").contains("plain:train.lr=1e30 with seed 0: the run failed"));
+}
+
+#[test]
+fn the_first_seed_may_come_from_anywhere() {
+    let (dir, _) = setup("seed");
+    compare(dir.path(), "--strategies plain --seeds 1 --sequence 0 --out c --set seed=7");
+    assert_eq!(names(&dir.path().join("c/runs")), ["plain-s7"]);
 }

@@ -57,6 +57,34 @@ fn a_comparison_has_a_page_and_it_can_be_made_again() {
 }
 
 #[test]
+fn the_same_runs_are_no_further_evidence() {
+    let (dir, _) = setup("evidence");
+    let dir = dir.path();
+    let options = |more: &str| {
+        let options = format!("--strategies plain,ogd --seeds 2 --sequence 0 {more}");
+        let output = program(dir).arg("compare").args(TINY).args(options.split_whitespace()).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    options("--out a");
+    options("--out b --lr 0.01");
+    fs::create_dir(dir.join("copy")).unwrap();
+    for file in names(&dir.join("a/runs/plain-s0")) {
+        fs::copy(dir.join("a/runs/plain-s0").join(&file), dir.join("copy").join(&file)).unwrap();
+    }
+    program(dir).args(["report", "a", "a", "./a/runs/plain-s1", "--out=twice"]).assert().success();
+    let page = read(dir, "twice/report.html");
+    assert!(page.contains("n = 2 seeds") && page.contains("(n = 2)") && !page.contains("Not shown"), "{page}");
+    // Other settings under the same label are other variants; a copy is the same run.
+    let output = program(dir).args(["report", "a", "b", "copy", "--out=both"]).output().unwrap();
+    assert!(stderr(&output).contains("copy: a/runs/plain-s0 is the same run of plain"), "{}", stderr(&output));
+    let page = read(dir, "both/report.html");
+    for label in ["plain:train.lr=0.05", "plain:train.lr=0.01", "ogd:train.lr=0.01"] {
+        assert!(page.contains(&format!("<td>{label}</td>")), "{label}");
+    }
+    assert!(page.contains("n = 2 seeds") && page.contains("nothing in particular"));
+}
+
+#[test]
 fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
     let (dir, _) = setup("broken");
     let dir = dir.path();

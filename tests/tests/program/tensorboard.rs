@@ -1,6 +1,6 @@
 //! TensorBoard's event files: framed so that any reader takes them, and read by TensorBoard itself where it is.
 
-use super::helper::{names, program, read, refuses, setup, stderr, tiny};
+use super::helper::{TINY, names, program, read, refuses, setup, stderr, tiny};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -72,4 +72,23 @@ fn only_finished_runs_are_exported() {
     let manifest = read(dir.path(), "out/manifest.json").replace("finished", "running");
     fs::write(dir.path().join("out/manifest.json"), manifest).unwrap();
     refuses(dir.path(), &["export", "out", "--tensorboard=t"], 2, &["out: the run is unfinished"]);
+}
+
+#[test]
+fn event_files_of_two_runs_are_not_mixed() {
+    let (dir, _) = setup("mixed");
+    let dir = dir.path();
+    tiny(dir, "out", &["--tensorboard=t", "--progress=none"]);
+    refuses(dir, &["export", "out", "--tensorboard=t"], 2, &["t has event files of another run"]);
+    let arguments: Vec<&str> = TINY.iter().copied().chain(["--out=second", "--tensorboard=t"]).collect();
+    refuses(dir, &arguments, 2, &["t has event files of another run"]);
+    // A run of a comparison that is made again replaces its own.
+    let compare = || {
+        let options = "compare --strategies plain --seeds 1 --sequence 0 --out c --tensorboard cb";
+        program(dir).args(options.split_whitespace()).args(TINY).assert().success();
+    };
+    compare();
+    fs::remove_file(dir.join("c/runs/plain-s0/result.json")).unwrap();
+    compare();
+    frames(&dir.join("cb/plain-s0"));
 }

@@ -70,8 +70,16 @@ impl Length {
         }
     }
 
-    /// What differs from the run of the first variant, in a sentence; nothing if nothing does.
-    pub fn note(&self, label: &str, first: &Self) -> Option<String> {
+    /// What the reader of the figures should know: differences to the runs of the first variant, and what is missing.
+    pub fn notes(&self, label: &str, first: &Self, probed: bool) -> Vec<String> {
+        let short = (probed && self.interval >= self.epochs).then(|| {
+            let (interval, epochs) = (self.interval, self.epochs);
+            format!("{label}: no disturbance over {interval} epochs in a run of {epochs}; choose a smaller --interval")
+        });
+        self.difference(label, first).into_iter().chain(short).collect()
+    }
+
+    fn difference(&self, label: &str, first: &Self) -> Option<String> {
         if (self.steps, self.paths, self.interval) == (first.steps, first.paths, first.interval) {
             return None;
         }
@@ -79,9 +87,14 @@ impl Length {
             0 => String::new(),
             n => format!(", {} {} than the budget", n.unsigned_abs(), if n > 0 { "more" } else { "fewer" }),
         };
+        let single = match self.paths == first.paths {
+            true => "",
+            false => ", and a single-step disturbance is that of a whole step",
+        };
+        let archs = if self.paths == 1 { "architecture" } else { "architectures" };
         Some(format!(
-            "{label}: {} steps of {} architecture(s) are {} sub-net passes{over}; {} epochs, so disturbance is measured \
-             over {} of them, {} passes (the first variant: {} passes)",
+            "{label}: {} steps of {} {archs} are {} sub-net passes{over}; {} epochs, so disturbance is measured over {} of \
+             them, {} passes (the first variant: {} passes){single}",
             self.steps,
             self.paths,
             self.passes,
@@ -132,9 +145,13 @@ mod tests {
     fn the_interval_is_the_same_part_of_the_run() {
         let found = lengths(Budget::Passes, &config(40), &[cost(1), cost(5)], &[]);
         assert_eq!((found[1].epochs, found[1].interval, found[1].passes_over), (8, 3, 0));
-        let note = found[1].note("fairnas", &found[0]).unwrap();
-        assert!(note.contains("165 passes (the first variant: 143 passes)"), "{note}");
-        assert_eq!(found[0].note("plain", &found[0]), None);
+        let notes = found[1].notes("fairnas", &found[0], true).concat();
+        assert!(notes.contains("165 passes (the first variant: 143 passes), and a single-step"), "{notes}");
+        assert_eq!(found[0].notes("plain", &found[0], true), Vec::<String>::new());
+        let short = lengths(Budget::Passes, &config(13), &[cost(1)], &[]);
+        assert_eq!(short[0].notes("plain", &short[0], false), Vec::<String>::new());
+        let notes = short[0].notes("plain", &short[0], true).concat();
+        assert!(notes.contains("no disturbance over 13 epochs in a run of 13"), "{notes}");
     }
 
     #[test]

@@ -1,39 +1,41 @@
 //! `nas-train compare`: strategies side by side, everything else equal.
 
 mod budget;
+mod checks;
+mod comparison;
 mod figures;
-mod files;
 mod runs;
 mod statistics;
 mod table;
+mod times;
 mod variant;
 
 use crate::archive::{Folder, SequenceFolder};
 use crate::args::{Budget, CompareArgs};
-use crate::exit::{ExitStatus, UsageError};
+use crate::exit::{ExitStatus, UsageError, chained};
+use crate::files;
 use crate::html::Report;
 use crate::parallel::{Share, in_order};
 use crate::progress::Live;
-use crate::run::{Device, cancel, on_device};
+use crate::run::{Device, cancel, on_device, on_threads};
 use crate::settings::Settings;
 use crate::text::print;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use budget::{Length, lengths};
+pub use comparison::Comparison;
 pub use figures::{Figure, all as all_figures};
-pub use files::Comparison;
-use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session, StepCost, reset_peak_rss};
 use runs::{Planned, cancelled};
 pub use statistics::{Group, Row};
-use std::collections::BTreeMap;
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 pub use table::{difference as difference_text, is_best, value as value_text};
+use times::StepTimes;
 use variant::Variant;
 
 /// How long a variant is measured where times are to be equal.
@@ -44,45 +46,25 @@ const MEASURED: Duration = Duration::from_secs(3);
 /// # Errors
 /// Strategies or settings that cannot be run, before anything runs; whatever stops a run.
 pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
-    if args.run.strategy.is_some() {
-        return Err(UsageError("compare takes its strategies from --strategies, not --strategy".into()).into());
-    }
     // Loads plugins, whose strategies the variants may name.
-    Settings::resolve(&args.run)?;
+    let seed = Settings::resolve(&args.run)?.config.seed;
     let variants = Variant::list(args)?;
-    let seed = args.run.seed.and_then(|seed| u64::try_from(seed).ok());
-    let settings = variants.iter().map(|v| v.settings(&args.run, seed.unwrap_or(0))).collect::<Result<Vec<_>>>()?;
-    check_same_data(&variants, &settings)?;
-    check_distinct(&variants, &settings)?;
-    let dataset = settings[0].dataset()?;
+    let settings = variants.iter().map(|v| v.settings(&args.run, seed)).collect::<Result<Vec<_>>>()?;
+    checks::check(&variants, &settings)?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
+    if out.join("manifest.json").exists() {
+        return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());
+    }
+    let dataset = settings[0].dataset()?;
     let job = Job { args, variants, settings, dataset, out, cancel: cancel()?, live: Live::default() };
     on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
 }
 
-/// One data set serves all runs.
-fn check_same_data(variants: &[Variant], settings: &[Settings]) -> Result<()> {
-    let of = |config: &RunConfig| (config.data.clone(), config.space.name.clone());
-    let first = of(&settings[0].config);
-    match settings.iter().position(|settings| of(&settings.config) != first) {
-        None => Ok(()),
-        Some(other) => Err(UsageError(format!(
-            "--strategies {}: the data and the space must be the same in all runs; leave out data.* and space.*",
-            variants[other].label
-        ))
-        .into()),
-    }
-}
-
-fn check_distinct(variants: &[Variant], settings: &[Settings]) -> Result<()> {
-    for (i, a) in settings.iter().enumerate() {
-        if let Some(j) = settings[..i].iter().position(|b| b.config == a.config) {
-            let (old, new) = (&variants[j].label, &variants[i].label);
-            let problem = format!("--strategies: {new} and {old} have the same settings; remove one of them");
-            return Err(UsageError(problem).into());
-        }
-    }
-    Ok(())
+/// What a variant turns out to be before anything has run.
+struct Trial {
+    cost: StepCost,
+    /// Hash of the truth table, if its runs are compared with one.
+    truth: Option<String>,
 }
 
 struct Job<'a> {
@@ -102,91 +84,121 @@ type Make<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 impl Job<'_> {
     fn on<D: Target>(self, device: Make<'_, D>) -> Result<ExitStatus> {
         let share = Share::new(self.args.jobs.into(), self.settings[0].config.threads);
-        let costs = self.costs(device)?;
+        let trials = self.trials(device)?;
+        files::make_dir(&self.out)?;
+        let lock = self.out.join(".lock");
+        let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
+        files::lock(&lock, &self.out)?;
         let seconds = match self.args.budget {
             Budget::Time => self.seconds(share, device)?,
             _ => Vec::new(),
         };
+        let costs: Vec<StepCost> = trials.iter().map(|trial| trial.cost).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds);
-        let planned = self.plan(&lengths)?;
-        let mut missing = Vec::new();
-        for run in &planned {
-            if !run.is_done()? {
-                missing.push(run.clone());
-            }
-        }
-        make_dir(&self.out)?;
-        let known = planned.len() - missing.len();
-        self.live.say(&format!("{} runs, {known} of them done; {}", planned.len(), self.out.display()));
-        let whole = self.make(share, &missing, device)?;
-        let unmatched = if whole { self.sequences(share, device)? } else { Some(Vec::new()) };
-        let (true, Some(unmatched)) = (whole, unmatched) else { return Ok(ExitStatus::Interrupted) };
-        let mut comparison = self.collect(&planned, lengths, unmatched)?;
-        let (sequences, problems) = (self.matrices(), Vec::new());
-        let name = |(label, folder): &(String, SequenceFolder)| {
-            Some((label.clone(), folder.path.file_name()?.to_string_lossy().into_owned()))
+        let (runs, sequences) = (self.plan(&lengths, &trials)?, self.plan_sequences());
+        let (missing, missing_sequences) = (self.missing(&runs)?, self.missing(&sequences)?);
+        let known = runs.len() - missing.len();
+        self.live.say(&format!("{} runs, {known} of them done; {}", runs.len(), self.out.display()));
+
+        let Some(mut failed) = self.make(share, &missing, device)? else { return Ok(ExitStatus::Interrupted) };
+        let Some((unmatched, lost)) = self.make_sequences(share, &missing_sequences, device)? else {
+            return Ok(ExitStatus::Interrupted);
         };
-        comparison.sequences = sequences.iter().filter_map(name).collect();
-        comparison.write(&self.out)?;
-        Report { comparison: &comparison, sequences, problems }.write(&self.out)?;
-        self.show(&comparison)?;
-        Ok(ExitStatus::Success)
+        failed.extend(lost);
+        if let Some(comparison) = self.collect(&runs, lengths, unmatched)? {
+            self.write(comparison)?;
+        }
+        match failed.into_iter().next() {
+            None => Ok(ExitStatus::Success),
+            Some(error) => Err(error.context("a run failed; the comparison shows what came to its end")),
+        }
     }
 
     /// Builds every variant as its runs will, so that what cannot be run fails before anything has run.
-    fn costs<D: Target>(&self, device: Make<'_, D>) -> Result<Vec<StepCost>> {
-        let cost = |settings: &Settings| -> Result<StepCost> {
-            Ok(Session::new(&settings.config, self.dataset.clone(), &device()?)?.step_cost()?)
+    fn trials<D: Target>(&self, device: Make<'_, D>) -> Result<Vec<Trial>> {
+        let trial = |settings: &Settings| -> Result<Trial> {
+            let session = Session::new(&settings.config, self.dataset.clone(), &device()?)?;
+            let truth = session.truth_sha256().map(Into::into);
+            let trial = Trial { cost: session.step_cost()?, truth };
+            if self.args.sequence > 0 {
+                match Sequence::new(&settings.config, self.dataset.clone(), &device()?, self.args.sequence) {
+                    Ok(_) | Err(RunError::OwnPlans { .. }) => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(trial)
         };
         let explained = |(variant, settings): (&Variant, &Settings)| {
-            let cost = cost(settings).map_err(|error| settings.explain(error));
-            cost.with_context(|| format!("--strategies {}", variant.label))
+            let trial = trial(settings).map_err(|error| settings.explain(error));
+            trial.with_context(|| format!("--strategies {}", variant.label))
         };
         self.variants.iter().zip(&self.settings).map(explained).collect()
     }
 
-    /// Seconds of a step of each variant; measured once, so that a comparison goes on with the same lengths.
+    /// Seconds of a step of each variant.
     fn seconds<D: Target>(&self, share: Share, device: Make<'_, D>) -> Result<Vec<f64>> {
-        let path = self.out.join("step_times.json");
-        let mut known: BTreeMap<String, f64> = match fs::read_to_string(&path) {
-            Ok(text) => serde_json::from_str(&text).with_context(|| format!("{} is damaged", path.display()))?,
-            Err(_) => BTreeMap::new(),
-        };
-        let unknown: Vec<(&Variant, &Settings)> =
-            self.variants.iter().zip(&self.settings).filter(|(v, _)| !known.contains_key(&v.label)).collect();
-        let work = |(_, settings): &(&Variant, &Settings)| {
-            let session = Session::new(&settings.config, self.dataset.clone(), &device()?)?;
-            Ok(session.seconds_per_step(MEASURED)?)
-        };
-        in_order(Share { jobs: 1, ..share }, &unknown, work, |(variant, _), seconds| {
-            known.insert(variant.label.clone(), seconds);
-            Ok(())
-        })?;
-        make_dir(&self.out)?;
-        fs::write(&path, serde_json::to_string_pretty(&known)? + "\n")
-            .with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(self.variants.iter().map(|variant| known[&variant.label]).collect())
+        let mut times = StepTimes::open(self.out.join("step_times.json"))?;
+        let mut seconds = Vec::new();
+        for (variant, settings) in self.variants.iter().zip(&self.settings) {
+            let (label, config) = (&variant.label, &settings.config);
+            if let Some(known) = times.get(label, config, share.threads)? {
+                seconds.push(known);
+                continue;
+            }
+            let measured = on_threads(share.threads, || {
+                let session = Session::new(config, self.dataset.clone(), &device()?)?;
+                Ok(session.seconds_per_step(MEASURED)?)
+            })?;
+            times.add(label, config, share.threads, measured)?;
+            seconds.push(measured);
+        }
+        Ok(seconds)
     }
 
     /// All runs, the variants of one seed side by side.
-    fn plan(&self, lengths: &[Length]) -> Result<Vec<Planned>> {
+    fn plan(&self, lengths: &[Length], trials: &[Trial]) -> Result<Vec<Planned>> {
         let first = self.settings[0].config.seed;
         let mut planned = Vec::new();
         for seed in first..first + u64::from(self.args.seeds) {
-            for (variant, length) in self.variants.iter().zip(lengths) {
+            for ((variant, length), trial) in self.variants.iter().zip(lengths).zip(trials) {
                 let mut settings = variant.settings(&self.args.run, seed)?;
                 length.apply(&mut settings.config);
                 let name = format!("{}-s{seed}", variant.slug());
                 let dir = self.out.join("runs").join(&name);
                 let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
-                planned.push(Planned { label: variant.label.clone(), seed, settings, dir, tensorboard });
+                let (label, truth) = (variant.label.clone(), trial.truth.clone());
+                planned.push(Planned { label, seed, settings, dir, tensorboard, truth, sequence: None });
             }
         }
         Ok(planned)
     }
 
-    /// Makes the runs that are missing; false if that was interrupted.
-    fn make<D: Target>(&self, share: Share, missing: &[Planned], device: Make<'_, D>) -> Result<bool> {
+    /// The sequence of each variant.
+    fn plan_sequences(&self) -> Vec<Planned> {
+        let plan = |(variant, settings): (&Variant, &Settings)| {
+            let (label, mut settings) = (variant.label.clone(), settings.clone());
+            settings.config.train.epochs = self.args.sequence_epochs.into();
+            settings.config.train.max_steps = 0;
+            let (seed, dir) = (settings.config.seed, self.out.join("sequences").join(variant.slug()));
+            let sequence = Some(self.args.sequence);
+            Planned { label, seed, settings, dir, tensorboard: None, truth: None, sequence }
+        };
+        self.variants.iter().zip(&self.settings).filter(|_| self.args.sequence > 0).map(plan).collect()
+    }
+
+    fn missing(&self, planned: &[Planned]) -> Result<Vec<Planned>> {
+        let mut missing = Vec::new();
+        for run in planned {
+            if !run.is_done(&self.live)? {
+                missing.push(run.clone());
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Makes the runs that are missing. Returns the errors of those that failed, which keep no other from being made;
+    /// nothing if it was interrupted.
+    fn make<D: Target>(&self, share: Share, missing: &[Planned], device: Make<'_, D>) -> Result<Option<Vec<Error>>> {
         let work = |planned: &Planned| {
             if cancelled(self.cancel) {
                 return Ok(false);
@@ -200,32 +212,35 @@ impl Job<'_> {
                 Ok(result)
             })
         };
-        let mut whole = true;
-        in_order(share, missing, work, |planned, done| {
-            whole &= done;
-            if done {
-                self.live.say(&format!("{} seed {} is done", planned.label, planned.seed));
-            }
-            Ok(())
-        })?;
-        Ok(whole)
+        let (mut whole, mut failed) = (true, Vec::new());
+        in_order(
+            share,
+            missing,
+            |planned| Ok(work(planned)),
+            |planned, made| {
+                let name = format!("{} seed {}", planned.label, planned.seed);
+                match made {
+                    Ok(true) => self.live.say(&format!("{name} is done")),
+                    Ok(false) => whole = false,
+                    Err(error) => {
+                        self.live.say(&format!("{name} failed: {}", chained(&error)));
+                        failed.push(error);
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        Ok(whole.then_some(failed))
     }
 
-    /// Makes the sequence of each variant. Returns the notes on strategies that cannot train one; nothing if it was
-    /// interrupted.
-    fn sequences<D: Target>(&self, share: Share, device: Make<'_, D>) -> Result<Option<Vec<String>>> {
-        let mut planned = Vec::new();
-        for (variant, settings) in self.variants.iter().zip(&self.settings).filter(|_| self.args.sequence > 0) {
-            let mut settings = settings.clone();
-            settings.config.train.epochs = self.args.sequence_epochs.into();
-            settings.config.train.max_steps = 0;
-            let dir = self.out.join("sequences").join(variant.slug());
-            let run =
-                Planned { label: variant.label.clone(), seed: settings.config.seed, settings, dir, tensorboard: None };
-            if !run.is_done()? {
-                planned.push(run);
-            }
-        }
+    /// Makes the sequences that are missing. Returns notes on strategies that cannot train one, and the errors of those
+    /// that failed; nothing if it was interrupted.
+    fn make_sequences<D: Target>(
+        &self,
+        share: Share,
+        missing: &[Planned],
+        device: Make<'_, D>,
+    ) -> Result<Option<(Vec<String>, Vec<Error>)>> {
         let work = |planned: &Planned| {
             if cancelled(self.cancel) {
                 return Ok((false, None));
@@ -242,32 +257,51 @@ impl Job<'_> {
             let made = planned.make(&self.live, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
             made.map(|whole| (whole, None))
         };
-        let (mut whole, mut notes) = (true, Vec::new());
-        in_order(share, &planned, work, |_, (done, note)| {
-            whole &= done;
-            notes.extend(note);
-            Ok(())
-        })?;
-        Ok(whole.then_some(notes))
+        let (mut whole, mut notes, mut failed) = (true, Vec::new(), Vec::new());
+        in_order(
+            share,
+            missing,
+            |planned| Ok(work(planned)),
+            |planned, made| {
+                match made {
+                    Ok((done, note)) => {
+                        whole &= done;
+                        notes.extend(note);
+                    }
+                    Err(error) => {
+                        notes.push(format!("{}: no disturbance matrix: {}", planned.label, chained(&error)));
+                        failed.push(error);
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        Ok(whole.then_some((notes, failed)))
     }
 
-    /// Reads all runs back and computes what the files and tables show.
-    fn collect(&self, planned: &[Planned], lengths: Vec<Length>, unmatched: Vec<String>) -> Result<Comparison> {
-        let mut groups = Vec::new();
-        for variant in &self.variants {
+    /// Reads back all runs that came to their end and computes what the files and tables show; nothing without a run of
+    /// the first variant.
+    fn collect(&self, planned: &[Planned], lengths: Vec<Length>, unmatched: Vec<String>) -> Result<Option<Comparison>> {
+        let (mut groups, mut shown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+        for (variant, length) in self.variants.iter().zip(&lengths) {
             let mut runs = Vec::new();
             for planned in planned.iter().filter(|planned| planned.label == variant.label) {
-                if let Folder::Run(run) = Folder::read(&planned.dir).context(planned.dir.display().to_string())? {
-                    runs.push(*run);
+                match Folder::read(&planned.dir) {
+                    Ok(Folder::Run(run)) => runs.push(*run),
+                    Ok(Folder::Sequence(_)) => {}
+                    Err(error) => notes.push(format!("{} with seed {}: {error}", planned.label, planned.seed)),
                 }
             }
-            groups.push(Group { label: variant.label.clone(), runs });
+            if !runs.is_empty() {
+                groups.push(Group { label: variant.label.clone(), runs });
+                shown.push(length.clone());
+            }
         }
-        let mut notes = Vec::new();
-        for (variant, length) in self.variants.iter().zip(&lengths) {
-            notes.extend(length.note(&variant.label, &lengths[0]));
+        if groups.first().is_none_or(|group| group.label != self.variants[0].label) {
+            return Ok(None);
         }
-        for (group, length) in groups.iter().zip(&lengths) {
+        for (group, length) in groups.iter().zip(&shown) {
+            notes.extend(length.notes(&group.label, &lengths[0], self.settings[0].config.probes.count > 0));
             let found = group.runs.iter().map(|run| run.result.subnet_passes);
             if let Some(other) = found.into_iter().find(|passes| *passes != length.passes) {
                 notes.push(format!("{}: planned {} passes, a run made {other}", group.label, length.passes));
@@ -275,7 +309,19 @@ impl Job<'_> {
         }
         notes.extend(unmatched);
         let budget = format!("{:?}", self.args.budget).to_lowercase();
-        Ok(Comparison::new(groups, lengths, budget, notes))
+        Ok(Some(Comparison::new(groups, shown, budget, notes)))
+    }
+
+    /// Writes the files and the report, and prints the tables.
+    fn write(&self, mut comparison: Comparison) -> Result<()> {
+        let sequences = self.matrices();
+        let name = |(label, folder): &(String, SequenceFolder)| {
+            Some((label.clone(), folder.path.file_name()?.to_string_lossy().into_owned()))
+        };
+        comparison.sequences = sequences.iter().filter_map(name).collect();
+        comparison.write(&self.out)?;
+        Report { comparison: &comparison, sequences, problems: Vec::new() }.write(&self.out)?;
+        self.show(&comparison)
     }
 
     /// The sequences that could be made.
@@ -300,8 +346,4 @@ impl Job<'_> {
         }
         print(&comparison.json().to_string())
     }
-}
-
-fn make_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("cannot make {}; choose another --out", path.display()))
 }

@@ -1,17 +1,19 @@
 //! The runs of a comparison: made once, found again, repeated if they were interrupted.
 
-use crate::archive;
+use crate::archive::{self, Folder, Incomplete};
 use crate::args::ProgressMode;
 use crate::exit::UsageError;
 use crate::progress::{Live, Progress};
 use crate::record::{OutDir, Recorder};
 use crate::report::Outcome;
 use crate::run::both;
-use crate::settings::Settings;
+use crate::settings::{Settings, first_difference};
+use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::event::Observer;
 use nas_core::trainer::RunError;
+use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -29,28 +31,73 @@ pub struct Planned {
     pub dir: PathBuf,
     /// Where its TensorBoard events go.
     pub tensorboard: Option<PathBuf>,
+    /// Hash of the truth table that it is compared with, if with any.
+    pub truth: Option<String>,
+    /// How many architectures it trains one after another; none for a run.
+    pub sequence: Option<usize>,
 }
 
 impl Planned {
-    /// Whether the run is there already.
+    /// Whether the run is there already, made from the same settings and files.
     ///
     /// # Errors
-    /// A finished run of other settings in its place.
-    pub fn is_done(&self) -> Result<bool> {
-        if archive::finished(&self.dir).is_err() {
-            return Ok(false);
-        }
+    /// A finished run of other settings or files in its place, or one that cannot be read.
+    pub fn is_done(&self, live: &Live) -> Result<bool> {
+        let manifest = match archive::finished(&self.dir) {
+            Err(error) if error.is::<Incomplete>() => return Ok(false),
+            manifest => manifest.with_context(|| self.dir.display().to_string())?,
+        };
         let there = archive::config(&self.dir).with_context(|| self.dir.display().to_string())?;
-        match first_difference(&there, &self.settings.config)? {
-            // The result may be torn even though the manifest is whole.
-            None => Ok(archive::Folder::read(&self.dir).is_ok()),
-            Some(key) => Err(UsageError(format!(
-                "{} holds a run with another {key}: repeat the comparison with the settings that it was started with, \
-                 or choose another --out",
-                self.dir.display()
-            ))
-            .into()),
+        self.same(other_settings(&there, &self.settings.config)?)?;
+        self.same(self.other_device(&manifest))?;
+        self.same(self.other_plugin(&manifest))?;
+        match Folder::read(&self.dir) {
+            Ok(Folder::Run(run)) => {
+                let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
+                let changed = truth != self.truth.as_ref();
+                self.same(changed.then(|| "content of the truth table".into()))?;
+            }
+            Ok(Folder::Sequence(folder)) => {
+                let (old, new) = (folder.result.sequence, self.sequence.unwrap_or(0));
+                self.same((old != new).then(|| format!("--sequence ({old}, now {new})")))?;
+            }
+            // Its manifest says that it has ended, so somebody should know.
+            Err(error) if error.is::<Incomplete>() => {
+                live.say(&format!("{} is made again: {error}", self.dir.display()));
+                return Ok(false);
+            }
+            Err(error) => return Err(error.context(self.dir.display().to_string())),
         }
+        Ok(true)
+    }
+
+    /// Refuses a run that was made in another way.
+    fn same(&self, other: Option<String>) -> Result<()> {
+        let Some(other) = other else { return Ok(()) };
+        Err(UsageError(format!(
+            "{} holds a run with another {other}: repeat the comparison with what it was started with, or choose another \
+             --out",
+            self.dir.display()
+        ))
+        .into())
+    }
+
+    /// Results are equal for any number of threads and any GPU, but not for CPU and GPU.
+    fn other_device(&self, manifest: &Value) -> Option<String> {
+        let (old, new) = (manifest["device"].as_str().unwrap_or_default(), self.settings.config.device.as_str());
+        let kind = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+        (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
+    }
+
+    /// The plugin whose strategy was trained, if that has been built anew.
+    fn other_plugin(&self, manifest: &Value) -> Option<String> {
+        let strategy = &self.settings.config.strategy.name;
+        let loaded = nas_plugin_host::loaded();
+        let plugin = loaded.iter().find(|plugin| plugin.strategies.iter().any(|own| own.name == *strategy))?;
+        let noted = manifest["plugins"].as_array().into_iter().flatten();
+        let mut of_strategy = noted.filter(|noted| noted["strategies"].get(strategy).is_some());
+        let same = of_strategy.any(|noted| noted["sha256"].as_str() == Some(plugin.sha256.as_str()));
+        (!same).then(|| format!("build of the plugin {}", plugin.path.display()))
     }
 
     /// Makes the run, in place of what an interruption has left; false if it was interrupted itself.
@@ -66,8 +113,11 @@ impl Planned {
         if self.dir.exists() {
             fs::remove_dir_all(&self.dir).with_context(|| format!("cannot clear {}", self.dir.display()))?;
         }
-        let mut recorder = Recorder::create(OutDir::Given(self.dir.clone()), &self.settings)?
-            .with_tensorboard(self.tensorboard.as_deref())?;
+        if let Some(dir) = &self.tensorboard {
+            EventFile::clear(dir)?;
+        }
+        let out = OutDir::Given(self.dir.clone());
+        let mut recorder = Recorder::create(out, &self.settings, self.tensorboard.as_deref())?;
         let mut progress = Progress::labelled(format!("{} seed {}", self.label, self.seed), mode, live);
         let outcome = work(&mut both(&mut recorder, &mut progress));
         match outcome {
@@ -85,25 +135,14 @@ impl Planned {
     }
 }
 
-/// The first key in which two configurations differ, those aside that no result depends on.
-fn first_difference(a: &RunConfig, b: &RunConfig) -> Result<Option<String>> {
+/// The first key in which two configurations differ, with both values, those aside that no result depends on.
+fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let table = |config: &RunConfig| {
         let mut config = config.clone();
-        (config.threads, config.device) = (0, String::new());
+        (config.threads, config.device, config.plugins) = (0, String::new(), Vec::new());
         config.to_table()
     };
-    let (a, b) = (table(a)?, table(b)?);
-    for (section, value) in &b {
-        match (value, a.get(section)) {
-            (value, Some(other)) if value == other => {}
-            (toml::Value::Table(new), Some(toml::Value::Table(old))) => {
-                let differs = new.keys().chain(old.keys()).find(|key| new.get(*key) != old.get(*key));
-                return Ok(differs.map(|key| format!("{section}.{key}")));
-            }
-            _ => return Ok(Some(section.clone())),
-        }
-    }
-    Ok(None)
+    Ok(first_difference(&table(old)?, &table(new)?))
 }
 
 /// Does nothing more once this is set.
@@ -117,18 +156,18 @@ mod tests {
     use toml::Table;
 
     #[test]
-    fn the_key_that_differs_is_named() {
+    fn what_no_result_depends_on_makes_no_other_run() {
         let config = RunConfig::from_table(&Table::new()).unwrap();
         let changed = |change: &dyn Fn(&mut RunConfig)| {
             let mut other = config.clone();
             change(&mut other);
-            first_difference(&config, &other).unwrap()
+            other_settings(&config, &other).unwrap()
         };
         assert_eq!(changed(&|_| ()), None);
         assert_eq!(changed(&|c| c.threads = 7), None);
-        assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed"));
-        assert_eq!(changed(&|c| c.train.lr = 1.0).as_deref(), Some("train.lr"));
+        assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
+        assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
         let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));
-        assert_eq!(added.as_deref(), Some("strategy.k"));
+        assert_eq!(added.as_deref(), Some("strategy.k (nothing, now 1)"));
     }
 }

@@ -3,12 +3,16 @@
 use super::figures::{Better, FIGURES, Figure, all};
 use crate::archive::RunFolder;
 use nas_core::metrics::{
-    DEFAULT_RESAMPLES, Interval, Summary, chance_of_equal_signs, kendall_tau, paired_difference, percentile_interval,
-    two_level_interval,
+    DEFAULT_RESAMPLES, Interval, Summary, chance_of_equal_signs, crossed_interval, kendall_tau, paired_difference,
+    percentile_interval,
 };
 use nas_core::streams::Streams;
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
+use std::collections::HashMap;
+
+/// The largest p-value of a difference that is not left open.
+const LEVEL: f64 = 0.05;
 
 /// The runs of one variant, by ascending seed.
 #[derive(Debug, Clone)]
@@ -32,7 +36,9 @@ pub struct Difference {
     pub lo: Option<f64>,
     /// Upper end.
     pub hi: Option<f64>,
-    /// `better`, `worse` or `different` where the interval excludes zero and there are enough seeds, else `open`.
+    /// P-value of the sign-flip test over seeds.
+    pub p: f64,
+    /// `better`, `worse` or `different` where the interval excludes zero and p is at most [`LEVEL`], else `open`.
     pub verdict: &'static str,
 }
 
@@ -91,54 +97,78 @@ fn difference(group: &Group, first: &Group, figure: &Figure) -> Option<Differenc
     let (a, b): (Vec<f64>, Vec<f64>) = values.unzip();
     let found = paired_difference(&a, &b, DEFAULT_RESAMPLES, &mut rng(figure)).ok()?;
     let interval = if figure.key == "truth_tau" { tau_difference_interval(&pairs) } else { found.interval };
-    let verdict = verdict(found.n, found.mean, interval, figure.better);
+    let verdict = verdict(found.p, interval, figure.better);
     let (lo, hi) = (interval.map(|i| i.lo), interval.map(|i| i.hi));
-    Some(Difference { n: found.n, mean: found.mean, std: found.std, lo, hi, verdict })
+    Some(Difference { n: found.n, mean: found.mean, std: found.std, lo, hi, p: found.p, verdict })
 }
 
-fn verdict(n: usize, mean: f64, interval: Option<Interval>, better: Better) -> &'static str {
-    let excludes_zero = interval.is_some_and(|i| i.lo > 0.0 || i.hi < 0.0);
+/// A percentile interval over few seeds is too narrow, so it needs the consent of the test.
+fn verdict(p: f64, interval: Option<Interval>, better: Better) -> &'static str {
+    let Some(interval) = interval.filter(|interval| p <= LEVEL && (interval.lo > 0.0 || interval.hi < 0.0)) else {
+        return "open";
+    };
     match better {
-        _ if !excludes_zero || chance_of_equal_signs(n) > 0.05 => "open",
         Better::Neither => "different",
-        Better::Higher if mean > 0.0 => "better",
-        Better::Lower if mean < 0.0 => "better",
+        Better::Higher if interval.lo > 0.0 => "better",
+        Better::Lower if interval.hi < 0.0 => "better",
         _ => "worse",
     }
 }
 
-/// Predicted and true accuracies of the architectures of a run that are compared with the truth.
-pub fn against_truth(run: &RunFolder) -> (Vec<f64>, Vec<f64>) {
-    let compared = run.archs.iter().filter(|row| row.purpose == "truth");
-    compared.filter_map(|row| Some((row.accuracy, row.truth?))).unzip()
+/// The architectures of a run that are compared with the truth.
+pub struct Compared<'a> {
+    archs: Vec<&'a str>,
+    /// Accuracies with shared weights.
+    pub predicted: Vec<f64>,
+    /// Accuracies by the truth table.
+    pub truth: Vec<f64>,
 }
 
-fn pick(values: &[f64], drawn: &[usize]) -> Vec<f64> {
-    drawn.iter().map(|&i| values[i]).collect()
+impl<'a> Compared<'a> {
+    /// Those of a run.
+    pub fn of(run: &'a RunFolder) -> Self {
+        let mut found = Self { archs: Vec::new(), predicted: Vec::new(), truth: Vec::new() };
+        for row in run.archs.iter().filter(|row| row.purpose == "truth") {
+            if let Some(truth) = row.truth {
+                found.archs.push(&row.arch);
+                found.predicted.push(row.accuracy);
+                found.truth.push(truth);
+            }
+        }
+        found
+    }
+
+    /// Kendall's tau of the architectures at these positions.
+    fn tau(&self, drawn: &[usize]) -> Option<f64> {
+        let pick = |values: &[f64]| drawn.iter().map(|&at| values[at]).collect::<Vec<f64>>();
+        kendall_tau(&pick(&self.predicted), &pick(&self.truth)).ok()
+    }
+}
+
+/// Numbers the architectures of several runs, equal ones equally.
+fn numbered(runs: &[Compared<'_>]) -> Vec<Vec<usize>> {
+    let mut numbers = HashMap::new();
+    let mut number = |arch| {
+        let next = numbers.len();
+        *numbers.entry(arch).or_insert(next)
+    };
+    runs.iter().map(|run| run.archs.iter().map(|arch| number(*arch)).collect()).collect()
 }
 
 /// Over seeds and architectures.
 fn tau_interval(group: &Group) -> Option<Interval> {
-    let series: Vec<_> = group.runs.iter().map(against_truth).collect();
-    let sizes: Vec<usize> = series.iter().map(|(predicted, _)| predicted.len()).collect();
+    let runs: Vec<Compared<'_>> = group.runs.iter().map(Compared::of).collect();
     let mut rng = Streams::new(0).rng("comparison/truth", 0);
-    two_level_interval(&sizes, DEFAULT_RESAMPLES, &mut rng, |run, drawn| {
-        let (predicted, truth) = &series[run];
-        kendall_tau(&pick(predicted, drawn), &pick(truth, drawn)).ok()
-    })
+    crossed_interval(&numbered(&runs), DEFAULT_RESAMPLES, &mut rng, |run, drawn| runs[run].tau(drawn))
 }
 
 /// Over seeds and architectures, both runs of a pair with the same architectures.
 fn tau_difference_interval(pairs: &[(&RunFolder, &RunFolder)]) -> Option<Interval> {
-    let series: Vec<_> = pairs.iter().map(|(a, b)| (against_truth(a), against_truth(b))).collect();
-    let same = series.iter().all(|((_, a), (_, b))| a == b);
-    let sizes: Vec<usize> = series.iter().map(|((predicted, _), _)| predicted.len()).collect();
+    let (a, b): (Vec<_>, Vec<_>) = pairs.iter().map(|(a, b)| (Compared::of(a), Compared::of(b))).unzip();
+    let same = a.iter().zip(&b).all(|(a, b)| a.archs == b.archs && a.truth == b.truth);
     let mut rng = Streams::new(0).rng("comparison/truth", 0);
-    two_level_interval(if same { &sizes } else { &[] }, DEFAULT_RESAMPLES, &mut rng, |pair, drawn| {
-        let ((a, truth), (b, _)) = &series[pair];
-        let truth = pick(truth, drawn);
-        Some(kendall_tau(&pick(b, drawn), &truth).ok()? - kendall_tau(&pick(a, drawn), &truth).ok()?)
-    })
+    let difference = |pair: usize, drawn: &[usize]| Some(b[pair].tau(drawn)? - a[pair].tau(drawn)?);
+    same.then(|| crossed_interval(&numbered(&a), DEFAULT_RESAMPLES, &mut rng, difference)).flatten()
 }
 
 /// What needs no shared weights, measured on the architectures that the runs of the first variant were compared on.
@@ -154,9 +184,9 @@ pub fn baselines(first: &Group) -> Vec<Row> {
     add("(parameters)", "truth_tau", &|run| run.result.truth.as_ref()?.baselines.params);
     add("(multiply-adds)", "truth_tau", &|run| run.result.truth.as_ref()?.baselines.macs);
     add("(parameters)", "predicted_truth", &largest);
-    add("(a random architecture)", "predicted_truth", &|run| expected_best(&against_truth(run).1, 1));
-    add("(random search of 10)", "predicted_truth", &|run| expected_best(&against_truth(run).1, 10));
-    add("(best of the sample)", "predicted_truth", &|run| against_truth(run).1.into_iter().reduce(f64::max));
+    add("(a random architecture)", "predicted_truth", &|run| expected_best(&Compared::of(run).truth, 1));
+    add("(random search of 10)", "predicted_truth", &|run| expected_best(&Compared::of(run).truth, 10));
+    add("(best of the sample)", "predicted_truth", &|run| Compared::of(run).truth.into_iter().reduce(f64::max));
     rows
 }
 
@@ -178,10 +208,16 @@ fn expected_best(values: &[f64], draws: i32) -> Option<f64> {
     (!sorted.is_empty()).then(|| sorted.iter().enumerate().map(|(i, x)| x * weight(i)).sum())
 }
 
-/// What the number of seeds allows to say.
-pub fn seeds_note(n: usize) -> Option<String> {
+/// What the number of seeds allows to say of the differences to the first variant.
+pub fn seeds_note(groups: &[Group]) -> Option<String> {
+    let (first, others) = groups.split_first()?;
+    others.iter().map(|group| pairs(group, first).len()).min().and_then(note_on)
+}
+
+fn note_on(n: usize) -> Option<String> {
     let chance = chance_of_equal_signs(n);
-    (chance > 0.05).then(|| match n {
+    (chance > LEVEL).then(|| match n {
+        0 => "No seed in common: differences to the first variant need runs with the same seeds.".into(),
         1 => "One seed: nothing can be said about the difference between two strategies; use --seeds 6 or more.".into(),
         _ => format!(
             "{n} seeds are too few to conclude: chance alone gives {n} differences of equal sign in {:.0}% of cases, so \
@@ -207,11 +243,14 @@ mod tests {
     #[test]
     fn nothing_is_concluded_from_few_seeds_or_an_interval_around_zero() {
         let interval = |lo, hi| Some(Interval { lo, hi });
-        assert_eq!(verdict(3, 1.0, interval(0.5, 1.5), Better::Higher), "open");
-        assert_eq!(verdict(6, 1.0, interval(-0.5, 1.5), Better::Higher), "open");
-        assert_eq!(verdict(6, 1.0, interval(0.5, 1.5), Better::Higher), "better");
-        assert_eq!(verdict(6, 1.0, interval(0.5, 1.5), Better::Lower), "worse");
-        assert_eq!(verdict(6, 1.0, interval(0.5, 1.5), Better::Neither), "different");
-        assert!(seeds_note(5).unwrap().contains("6%") && seeds_note(6).is_none());
+        assert_eq!(verdict(0.06, interval(0.5, 1.5), Better::Higher), "open");
+        assert_eq!(verdict(0.03, interval(-0.5, 1.5), Better::Higher), "open");
+        assert_eq!(verdict(0.03, None, Better::Higher), "open");
+        assert_eq!(verdict(0.03, interval(0.5, 1.5), Better::Higher), "better");
+        assert_eq!(verdict(0.03, interval(0.5, 1.5), Better::Lower), "worse");
+        assert_eq!(verdict(0.03, interval(-1.5, -0.5), Better::Lower), "better");
+        assert_eq!(verdict(0.03, interval(0.5, 1.5), Better::Neither), "different");
+        assert!(note_on(5).unwrap().contains("6%") && note_on(6).is_none());
+        assert!(note_on(0).unwrap().contains("No seed in common") && note_on(1).unwrap().contains("One seed"));
     }
 }

@@ -1,7 +1,7 @@
 //! The comparison for a terminal.
 
+use super::comparison::Comparison;
 use super::figures::{Better, Figure, all};
-use super::files::Comparison;
 use super::statistics::{Difference, Row};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
 use std::io::IsTerminal;
@@ -21,8 +21,9 @@ const COMPARED: [&str; 6] = [
 pub fn show(comparison: &Comparison, dir: &Path) -> String {
     let n = comparison.seeds();
     let mut text = format!(
-        "{}\nMean ± standard deviation over n = {n} seed(s); * marks the best mean, [95% interval]\n",
-        figures(comparison)
+        "{}\nMean ± standard deviation over n = {n} {}; * marks the best mean, [95% interval]\n",
+        figures(comparison),
+        if n == 1 { "seed" } else { "seeds" }
     );
     if comparison.groups.len() > 1 {
         let first = &comparison.groups[0].label;
@@ -31,7 +32,7 @@ pub fn show(comparison: &Comparison, dir: &Path) -> String {
         );
         text += &differences(comparison);
     }
-    for note in &comparison.notes {
+    for note in comparison.notes.iter().chain(&comparison.seeds_note) {
         text += &format!("\n{note}");
     }
     text + &format!("\n\nEverything is in {}, the report in {}\n", dir.display(), dir.join("report.html").display())

@@ -37,10 +37,19 @@ impl Variant {
             for assignment in for_all.chain(parts) {
                 assignments.push(whole(assignment).with_context(|| format!("--strategies {label}"))?);
             }
-            if variants.iter().any(|known| known.label == label) {
-                return Err(usage(format!("--strategies has {label} twice; remove one of them")));
+            let new = Self { label: label.into(), strategy: strategy.into(), assignments };
+            // Some file systems do not tell upper from lower case.
+            let place = |variant: &Self| variant.slug().to_lowercase();
+            match variants.iter().find(|known| place(known) == place(&new)) {
+                Some(known) if known.label == label => {
+                    return Err(usage(format!("--strategies has {label} twice; remove one of them")));
+                }
+                Some(known) => {
+                    let problem = "would be written to the same directory; write one of them in another way";
+                    return Err(usage(format!("--strategies: {} and {label} {problem}", known.label)));
+                }
+                None => variants.push(new),
             }
-            variants.push(Self { label: label.into(), strategy: strategy.into(), assignments });
         }
         match given.iter().find(|(name, _)| variants.iter().all(|variant| variant.strategy != *name)) {
             Some((name, _)) => Err(usage(format!("--set-for {name}: the strategy is not in --strategies"))),
@@ -114,6 +123,7 @@ mod tests {
             (&["--strategies=plain,"][..], "empty entry"),
             (&["--strategies=plain,plan"], "--strategies: unknown strategy `plan`, did you mean `plain`?"),
             (&["--strategies=ogd,plain,ogd"], "has ogd twice"),
+            (&["--strategies=ogd:a=x/y,ogd:a=x_y"], "ogd:a=x/y and ogd:a=x_y would be written to the same directory"),
             (&["--strategies=ogd:alpha"], "expected NAME:KEY=VALUE, found `alpha`"),
             (&["--strategies=plain", "--set-for", "ogd", "alpha=1"], "--set-for ogd: the strategy is not in"),
             (&["--strategies=plain", "--set-for", "plain", "paths"], "--set-for: expected section.key=value"),

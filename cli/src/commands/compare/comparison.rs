@@ -1,12 +1,12 @@
-//! The files of a comparison.
+//! What a comparison found, and its files.
 
 use super::budget::Length;
 use super::figures::{Better, COSTS, all};
 use super::statistics::{self, Group, Row};
-use anyhow::{Context, Result};
+use crate::files;
+use anyhow::Result;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 /// What a comparison found.
@@ -23,6 +23,8 @@ pub struct Comparison {
     pub baselines: Vec<Row>,
     /// Sentences that belong to the numbers.
     pub notes: Vec<String>,
+    /// What the number of seeds allows to say.
+    pub seeds_note: Option<String>,
     /// Names of the directories of sequences, by label.
     pub sequences: BTreeMap<String, String>,
 }
@@ -48,10 +50,8 @@ impl Comparison {
     pub fn new(groups: Vec<Group>, lengths: Vec<Length>, budget: String, notes: Vec<String>) -> Self {
         let rows = statistics::rows(&groups);
         let baselines = groups.first().map(statistics::baselines).unwrap_or_default();
-        let mut new = Self { groups, lengths, budget, rows, baselines, notes, sequences: BTreeMap::new() };
-        let note = statistics::seeds_note(new.seeds()).filter(|_| new.groups.len() > 1);
-        new.notes.extend(note);
-        new
+        let seeds_note = statistics::seeds_note(&groups);
+        Self { groups, lengths, budget, rows, baselines, notes, seeds_note, sequences: BTreeMap::new() }
     }
 
     /// Writes `runs.csv`, `comparison.csv`, `costs.csv` and `comparison.json` into a directory.
@@ -70,8 +70,7 @@ impl Comparison {
             ("costs.csv", tidy(self.rows.iter().filter(is_cost))?),
             ("comparison.json", serde_json::to_string_pretty(&json)? + "\n"),
         ] {
-            let path = dir.join(name);
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+            files::write(&dir.join(name), &text)?;
         }
         Ok(())
     }
@@ -110,6 +109,7 @@ impl Comparison {
             "type": "comparison", "schema": 1, "reference": self.groups.first().map(|group| &group.label),
             "budget": self.budget, "strategies": strategies.collect::<Vec<_>>(),
             "baselines": self.baselines.iter().map(baseline).collect::<Vec<_>>(), "notes": self.notes,
+            "seeds_note": self.seeds_note,
         })
     }
 }
@@ -144,6 +144,7 @@ fn tidy<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<String> {
         "difference_std",
         "difference_lo",
         "difference_hi",
+        "difference_p",
         "verdict",
     ])?;
     for row in rows {
@@ -168,6 +169,7 @@ fn tidy<'a>(rows: impl Iterator<Item = &'a Row>) -> Result<String> {
             &number(difference.and_then(|d| d.std)),
             &number(difference.and_then(|d| d.lo)),
             &number(difference.and_then(|d| d.hi)),
+            &number(difference.map(|d| d.p)),
             difference.map_or("", |d| d.verdict),
         ])?;
     }

@@ -1,0 +1,52 @@
+//! What the variants of a comparison must have in common, and what must differ.
+
+use super::variant::Variant;
+use crate::exit::UsageError;
+use crate::settings::{Settings, first_difference};
+use anyhow::Result;
+use nas_core::config::RunConfig;
+use toml::Table;
+
+/// Sections that decide what is measured, not how weights are shared. `eval.images` belongs to them; the rest of
+/// `[eval]`, such as the statistics of batch normalisation, is part of some methods.
+const COMMON: [&str; 4] = ["space", "data", "probes", "truth"];
+/// Keys that follow from the budget.
+const LENGTHS: [&str; 3] = ["train.epochs", "train.max_steps", "probes.interval"];
+
+/// Refuses variants that measure something else than the first, that choose a length of their own, or that are the same.
+///
+/// # Errors
+/// The variant and the key.
+pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
+    for (variant, own) in variants.iter().zip(settings) {
+        let own_key = variant.assignments.iter().filter_map(|assignment| Some(assignment.split_once('=')?.0.trim()));
+        if let Some(key) = own_key.into_iter().find(|key| LENGTHS.contains(key)) {
+            let problem = format!("--strategies {}: {key} follows from the budget; set it for all runs", variant.label);
+            return Err(UsageError(problem).into());
+        }
+        if let Some(key) = other_measure(&settings[0].config, &own.config)? {
+            let problem = format!("--strategies {}: {key} must be the same in all runs; leave it out", variant.label);
+            return Err(UsageError(problem).into());
+        }
+    }
+    for (i, a) in settings.iter().enumerate() {
+        if let Some(j) = settings[..i].iter().position(|b| b.config == a.config) {
+            let (old, new) = (&variants[j].label, &variants[i].label);
+            let problem = format!("--strategies: {new} and {old} have the same settings; remove one of them");
+            return Err(UsageError(problem).into());
+        }
+    }
+    Ok(())
+}
+
+/// The first key of [`COMMON`] in which two configurations differ.
+fn other_measure(a: &RunConfig, b: &RunConfig) -> Result<Option<String>> {
+    let common = |config: &RunConfig| {
+        let mut table = config.to_table()?;
+        table.retain(|name, _| COMMON.contains(&name));
+        let images = i64::try_from(config.eval.images).unwrap_or(i64::MAX);
+        table.insert("eval".into(), Table::from_iter([("images".to_owned(), images.into())]).into());
+        anyhow::Ok(table)
+    };
+    Ok(first_difference(&common(a)?, &common(b)?))
+}

@@ -1,0 +1,81 @@
+//! `step_times.json`: how long a step of each variant takes, measured once, so that a comparison goes on with the same
+//! lengths.
+
+use crate::files;
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+
+/// The times of a comparison, by label.
+pub struct StepTimes {
+    path: PathBuf,
+    times: BTreeMap<String, StepTime>,
+}
+
+/// A measurement, and what it holds for.
+#[derive(Debug, Serialize, Deserialize)]
+struct StepTime {
+    seconds: f64,
+    threads: usize,
+    /// As TOML.
+    config: String,
+}
+
+impl StepTimes {
+    /// Reads those of a comparison that was begun.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is damaged.
+    pub fn open(path: PathBuf) -> Result<Self> {
+        let times = match fs::read_to_string(&path) {
+            Ok(text) => serde_json::from_str(&text)
+                .with_context(|| format!("{} is damaged: choose another --out", path.display()))?,
+            Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", path.display())),
+        };
+        Ok(Self { path, times })
+    }
+
+    /// The seconds of a step, if they were measured with this configuration and so many threads.
+    pub fn get(&self, label: &str, config: &RunConfig, threads: usize) -> Result<Option<f64>> {
+        let config = config.to_table()?.to_string();
+        let found = self.times.get(label).filter(|time| time.threads == threads && time.config == config);
+        Ok(found.map(|time| time.seconds))
+    }
+
+    /// Keeps a measurement.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn add(&mut self, label: &str, config: &RunConfig, threads: usize, seconds: f64) -> Result<()> {
+        self.times.insert(label.into(), StepTime { seconds, threads, config: config.to_table()?.to_string() });
+        files::write(&self.path, &(serde_json::to_string_pretty(&self.times)? + "\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toml::Table;
+
+    #[test]
+    fn a_time_holds_for_what_was_measured() {
+        let dir = tempfile::tempdir().unwrap();
+        let open = || StepTimes::open(dir.path().join("step_times.json"));
+        let config = RunConfig::from_table(&Table::new()).unwrap();
+        open().unwrap().add("plain", &config, 2, 0.5).unwrap();
+        let found = open().unwrap();
+        assert_eq!(found.get("plain", &config, 2).unwrap(), Some(0.5));
+        assert_eq!(found.get("plain", &config, 1).unwrap(), None);
+        assert_eq!(found.get("ogd", &config, 2).unwrap(), None);
+        let mut wider = config.clone();
+        wider.space.width = 16;
+        assert_eq!(found.get("plain", &wider, 2).unwrap(), None);
+        fs::write(dir.path().join("step_times.json"), "{").unwrap();
+        assert!(open().err().unwrap().to_string().contains("is damaged"));
+    }
+}

@@ -1,0 +1,102 @@
+//! Bootstrap over seeds and architectures, where several seeds may have been judged on the same architectures.
+
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::bootstrap::{Interval, percentile_interval};
+
+/// The 95% percentile interval of the mean over groups of a statistic of each group's items, resampling groups and items
+/// independently of each other: the pigeonhole bootstrap (Owen, *Annals of Applied Statistics* 1, 2007).
+///
+/// `groups` name the items of each group by numbers. An item that several groups have is drawn equally often in all of
+/// them, because whatever is special about it does not average out over groups; groups without common items are
+/// resampled as if each were alone. `statistic(group, drawn)` is called with positions in that group, repeated as often
+/// as they were drawn. A resample with an undefined statistic is left out as in [`percentile_interval`]. With one group
+/// only its items are resampled, so the interval then says nothing about other groups.
+pub fn crossed_interval<R: Rng + ?Sized>(
+    groups: &[Vec<usize>],
+    resamples: usize,
+    rng: &mut R,
+    mut statistic: impl FnMut(usize, &[usize]) -> Option<f64>,
+) -> Option<Interval> {
+    if groups.is_empty() || groups.iter().any(Vec::is_empty) {
+        return None;
+    }
+    let mut items: Vec<usize> = groups.iter().flatten().copied().collect();
+    items.sort_unstable();
+    items.dedup();
+    let mut times = vec![0_usize; items.last()? + 1];
+    // Groups and items are drawn at once, each from a generator of its own.
+    let mut of_items = ChaCha8Rng::from_seed(rng.random());
+    let mut mean_over = |drawn: &[usize]| {
+        times.fill(0);
+        (0..items.len()).for_each(|_| times[items[of_items.random_range(0..items.len())]] += 1);
+        let mut sum = 0.0;
+        for (group, names) in groups.iter().enumerate() {
+            let copies = drawn.iter().filter(|&&other| other == group).count();
+            if copies > 0 {
+                sum += copies as f64 * statistic(group, &repeated(names, &times))?;
+            }
+        }
+        Some(sum / drawn.len() as f64)
+    };
+    match groups.len() {
+        // Two equal groups: drawing among them has but one outcome.
+        1 => percentile_interval(2, resamples, rng, |_| mean_over(&[0])),
+        n => percentile_interval(n, resamples, rng, mean_over),
+    }
+}
+
+/// Positions of `names`, each as often as `times` says of its name.
+fn repeated(names: &[usize], times: &[usize]) -> Vec<usize> {
+    names.iter().enumerate().flat_map(|(at, &name)| std::iter::repeat_n(at, times[name])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Width of the interval of the mean over groups of their items' means.
+    fn width(groups: &[Vec<usize>], values: &[Vec<f64>]) -> f64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        let mean = |group: usize, drawn: &[usize]| {
+            let sum: f64 = drawn.iter().map(|&at| values[group][at]).sum();
+            (!drawn.is_empty()).then(|| sum / drawn.len() as f64)
+        };
+        let Interval { lo, hi } = crossed_interval(groups, 4000, &mut rng, mean).unwrap();
+        hi - lo
+    }
+
+    /// `count` groups of 40 items, which are `shift` apart: 0 for the same ones in all groups, 40 for others in each.
+    fn groups(count: usize, shift: usize) -> Vec<Vec<usize>> {
+        (0..count).map(|group| (group * shift..group * shift + 40).collect()).collect()
+    }
+
+    #[test]
+    fn what_all_groups_share_does_not_average_out() {
+        let values = vec![(0..40).map(f64::from).collect::<Vec<_>>(); 9];
+        let one = width(&groups(1, 0), &values[..1]);
+        // The standard error of a mean of 40 values with the variance of 0..40.
+        let expected = 2.0 * 1.96 * ((40.0 * 40.0 - 1.0) / 12.0 / 40.0_f64).sqrt();
+        assert!((one / expected - 1.0).abs() < 0.05, "{one} {expected}");
+        let (same, others) = (width(&groups(9, 0), &values), width(&groups(9, 40), &values));
+        assert!((same / one - 1.0).abs() < 0.05, "{same} {one}");
+        // Of nine, a group is drawn k times with E[k^2] = 17/9: sum of E[k^2] / 81 = 17/81 of the variance.
+        assert!((others / one / (17.0_f64.sqrt() / 9.0) - 1.0).abs() < 0.06, "{others} {one}");
+    }
+
+    #[test]
+    fn differences_between_groups_widen_it() {
+        let flat: Vec<Vec<f64>> = (0..2).map(|group| vec![f64::from(group); 40]).collect();
+        assert_eq!(width(&groups(2, 40), &flat), 1.0);
+    }
+
+    #[test]
+    fn nothing_is_said_of_nothing() {
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let none = |groups: &[Vec<usize>], rng: &mut ChaCha8Rng| crossed_interval(groups, 10, rng, |_, _| Some(0.0));
+        assert_eq!(none(&[], &mut rng), None);
+        assert_eq!(none(&[vec![0, 1], vec![]], &mut rng), None);
+        assert_eq!(crossed_interval(&[vec![0, 1]], 10, &mut rng, |_, _| None), None);
+    }
+}
