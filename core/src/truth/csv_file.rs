@@ -99,6 +99,9 @@ fn header_of(record: &StringRecord, line: u64) -> Result<Header, TruthError> {
         let missing = || TruthError::MissingColumn { line, column, found: record.iter().map(str::to_owned).collect() };
         find(column)?.ok_or_else(missing)
     };
+    if find("purpose")?.is_some() {
+        return Err(TruthError::SharedWeights);
+    }
     Ok(Header { arch: required("arch")?, accuracy: required("accuracy")?, seed: find("seed")? })
 }
 

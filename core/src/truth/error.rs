@@ -73,6 +73,11 @@ pub enum TruthError {
         /// The columns that are there.
         found: Vec<String>,
     },
+    /// It is the `archs.csv` of a run.
+    #[error(
+        "these are evaluations with shared weights (`archs.csv` of a run), not stand-alone accuracies; give a table of `nas-train truth`"
+    )]
+    SharedWeights,
     /// The header names a column twice.
     #[error("line {line}: the header names the column '{column}' twice; rename or remove one of them")]
     RepeatedColumn {

@@ -67,7 +67,7 @@ fn tables_that_do_not_fit_are_refused() {
     refuses(dir.path(), &["truth", "--space=tiny"], 2, &["truth needs --out FILE.csv"]);
 
     truth(dir.path(), "--samples=1");
-    refused(dir.path(), "--samples=1 --lr=0.2", &["was made with other settings: train was", "another --out"]);
+    refused(dir.path(), "--samples=1 --lr=0.2", &["train.lr (0.05, now 0.2)", "another --out"]);
     let table = read(dir.path(), "t/truth.csv");
     fs::write(dir.path().join("t/truth.csv"), "arch,accuracy\n").unwrap();
     refused(dir.path(), "--samples=1", &["expected the header arch,seed,accuracy"]);
@@ -79,9 +79,21 @@ fn tables_that_do_not_fit_are_refused() {
         refuses(dir.path(), &arguments, 4, words);
     };
     run("twice.csv", &format!("{table}{row}\n"), &["twice.csv", "line 3", "is already in line 2"]);
+    run("archs.csv", "epoch,purpose,arch,accuracy\n0,probe,0,50\n", &["evaluations with shared weights"]);
     run("other.csv", "arch,accuracy\n|none~0|,50\n", &["'|none~0|' is not an architecture of space tiny"]);
     run("unknown.csv", "arch,accuracy\n99,50\n", &["line 2: '99' is not an architecture of space tiny"]);
     refuses(dir.path(), &["--truth=missing.csv"], 4, &["cannot read the truth table missing.csv"]);
+}
+
+#[test]
+fn a_configuration_beside_a_new_table_is_not_overwritten() {
+    let (dir, _) = setup("beside");
+    let dir = dir.path();
+    fs::create_dir(dir.join("t")).unwrap();
+    let mine = "seed = 0\n[train]\nlr = 0.3\n";
+    fs::write(dir.join("t/truth.toml"), mine).unwrap();
+    refused(dir, "--samples=1", &["t/truth.toml is not the recipe of these settings", "another --out"]);
+    assert_eq!(read(dir, "t/truth.toml"), mine);
 }
 
 #[test]

@@ -1,13 +1,15 @@
 //! The CSV file of stand-alone accuracies, and the recipe beside it.
 
 use crate::exit::UsageError;
+use crate::files;
+use crate::settings::first_difference;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::space::Scale;
 use nas_core::trainer::AloneResult;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
@@ -36,13 +38,13 @@ impl TruthFile {
             if let Some(parent) = path.parent() {
                 fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
             }
-            let text = format!("# {}\n\n{recipe}", command_line());
-            fs::write(&beside, text).with_context(|| format!("cannot write {}", beside.display()))?;
+            note_recipe(path, &beside, recipe)?;
             fs::write(path, HEADER).with_context(|| format!("cannot write {}", path.display()))?;
             BTreeMap::new()
         };
         let opened = File::options().append(true).open(path);
         let file = opened.with_context(|| format!("cannot write {}", path.display()))?;
+        files::lock(&file, path)?;
         Ok(Self { path: path.into(), file, rows })
     }
 
@@ -88,25 +90,29 @@ pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
     Ok(table)
 }
 
+/// Writes the recipe of a new table. A file that is there already may be somebody's configuration.
+fn note_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
+    match File::create_new(beside) {
+        Ok(mut file) => file.write_all(format!("# {}\n\n{recipe}", command_line()).as_bytes()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => return check_recipe(path, beside, recipe),
+        Err(error) => Err(error),
+    }
+    .with_context(|| format!("cannot write {}", beside.display()))
+}
+
 fn check_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
     let text = fs::read_to_string(beside).with_context(|| {
         let (path, beside) = (path.display(), beside.display());
         format!("{path} exists without its recipe {beside}, so it cannot be continued: choose another --out")
     })?;
     let old: Table = text.parse().with_context(|| format!("{} is not TOML", beside.display()))?;
-    let differs = |section: &Table, other: &Table, key: &String| section.get(key) != other.get(key);
-    for key in recipe.keys().chain(old.keys()) {
-        if differs(recipe, &old, key) {
-            let (old, new) = (describe(&old, key), describe(recipe, key));
-            let problem = format!("{} was made with other settings: {key} was {old}, is now {new}", path.display());
-            return Err(UsageError(format!("{problem}; use the same, or another --out")).into());
+    match first_difference(&old, recipe) {
+        None => Ok(()),
+        Some(difference) => {
+            let problem = format!("{} is not the recipe of these settings: {difference}", beside.display());
+            Err(UsageError(format!("{problem}; use the same, or another --out than {}", path.display())).into())
         }
     }
-    Ok(())
-}
-
-fn describe(table: &Table, key: &str) -> String {
-    table.get(key).map_or("nothing".into(), ToString::to_string)
 }
 
 /// The rows of a table; one without an end is cut off.
@@ -130,7 +136,8 @@ fn whole_rows(path: &Path) -> Result<BTreeMap<(String, u64), f64>> {
         rows.insert((arch.to_owned(), seed), accuracy);
     }
     if whole.len() < text.len() {
-        fs::write(path, whole).with_context(failed)?;
+        let file = File::options().write(true).open(path).with_context(failed)?;
+        file.set_len(whole.len() as u64).with_context(failed)?;
     }
     Ok(rows)
 }

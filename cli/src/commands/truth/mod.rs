@@ -10,7 +10,7 @@ use crate::progress::Progress;
 use crate::run::{Device, cancel, on_device};
 use crate::settings::Settings;
 use crate::text::print;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use file::TruthFile;
 use nas_core::config::{RunConfig, TruthSamples};
 use nas_core::data::Dataset;
@@ -68,21 +68,32 @@ impl Job<'_> {
         let (started, mut count) = (Instant::now(), 0);
         let work = |(arch, _, seed): &(_, String, u64)| {
             let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
-            Ok(alone.train(arch, *seed, self.cancel)?)
+            Ok(alone.train(arch, *seed, self.cancel))
         };
+        let mut failed = Vec::new();
         in_order(share, &items, work, |(_, text, seed), result| {
-            if let Some(result) = result {
-                file.add(text, *seed, &result)?;
-                count += 1;
-                let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
-                progress.count("trainings", known + count, total, &format!("{:.1} %", result.accuracy), left);
+            match result {
+                Ok(Some(result)) => {
+                    file.add(text, *seed, &result)?;
+                    count += 1;
+                    let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
+                    progress.count("trainings", known + count, total, &format!("{:.1} %", result.accuracy), left);
+                }
+                Ok(None) => {}
+                // One architecture that diverges keeps no other from being trained.
+                Err(error) => failed.push(Error::from(error).context(format!("{text} with seed {seed}"))),
             }
             Ok(())
         })?;
         drop(progress);
-        let interrupted = self.cancel.load(Ordering::Relaxed) && count < items.len();
-        let summary = summary::Summary::of(&file, self.config, alone.space().name(), interrupted);
+        let interrupted = self.cancel.load(Ordering::Relaxed) && count + failed.len() < items.len();
+        let summary = summary::Summary::of(&file, self.config, &**alone.space(), interrupted);
         print(&if self.args.run.json { serde_json::to_string(&summary)? } else { summary.table(self.path) })?;
-        Ok(if interrupted { ExitStatus::Interrupted } else { ExitStatus::Success })
+        let lost = failed.len();
+        match failed.into_iter().next() {
+            Some(error) => Err(error.context(format!("{lost} of {total} trainings failed and are not in the table"))),
+            None if interrupted => Ok(ExitStatus::Interrupted),
+            None => Ok(ExitStatus::Success),
+        }
     }
 }

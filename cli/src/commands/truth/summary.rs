@@ -4,6 +4,7 @@ use super::file::TruthFile;
 use crate::text::pairs;
 use nas_core::config::RunConfig;
 use nas_core::metrics::kendall_tau;
+use nas_core::space::{Scale, SearchSpace};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -14,6 +15,8 @@ pub struct Summary {
     r#type: &'static str,
     schema: u32,
     space: String,
+    #[serde(skip)]
+    scale: Scale,
     data: String,
     interrupted: bool,
     /// Architectures.
@@ -31,7 +34,7 @@ pub struct Summary {
 
 impl Summary {
     /// Of a whole file.
-    pub fn of(file: &TruthFile, config: &RunConfig, space: &str, interrupted: bool) -> Self {
+    pub fn of(file: &TruthFile, config: &RunConfig, space: &dyn SearchSpace, interrupted: bool) -> Self {
         let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for ((arch, _), accuracy) in file.rows() {
             by_arch.entry(arch).or_default().push(*accuracy);
@@ -43,7 +46,8 @@ impl Summary {
         Self {
             r#type: "truth",
             schema: 1,
-            space: space.into(),
+            space: space.name().into(),
+            scale: *space.scale(),
             data: config.data.name.clone(),
             interrupted,
             n: means.len(),
@@ -68,7 +72,13 @@ impl Summary {
         ];
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
         let stopped = if self.interrupted { ", interrupted: the same command goes on" } else { "" };
-        let use_it = format!("Use it with --space {} --data {} --truth {}", self.space, self.data, path.display());
+        let Scale { width, cells, .. } = self.scale;
+        let use_it = format!(
+            "Use it with --space {} --width {width} --cells {cells} --data {} --truth {} --truth-samples all",
+            self.space,
+            self.data,
+            path.display()
+        );
         format!("Stand-alone training on {} in space {}{stopped}\n{}\n{use_it}\n", self.data, self.space, pairs(&rows))
     }
 }
