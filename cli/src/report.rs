@@ -97,7 +97,7 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
         probes
             .forgetting
             .as_ref()
-            .map(|f| row("forgetting within an epoch", format!("{:+.2} points (n = {})", f.accuracy, f.n))),
+            .map(|f| row("change from own update to end of epoch", format!("{:+.2} points (n = {})", f.accuracy, f.n))),
     );
     rows
 }
@@ -143,7 +143,7 @@ fn data_of(table: &str) -> Option<&str> {
 fn cost_rows(result: &RunResult) -> Vec<(String, String)> {
     let mut rows = vec![
         row("steps", result.steps),
-        row("sub-network passes", result.subnet_passes),
+        row("sub-net passes", result.subnet_passes),
         row("images for evaluations", result.eval_images),
         row("device, threads", format!("{}, {}", result.device, result.threads)),
     ];

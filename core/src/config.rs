@@ -21,7 +21,7 @@ pub struct Component {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SpaceConfig {
-    /// The name under which it is registered.
+    /// Search space; see `nas-train list spaces`.
     pub name: String,
     /// Channels after the stem; 0 takes the space's default.
     pub width: usize,
@@ -230,6 +230,7 @@ struct Top {
     device: String,
     /// Worker threads; 0 takes one for each core. Results do not depend on it.
     threads: usize,
+    /// Shared libraries with further strategies.
     plugins: Vec<String>,
 }
 

@@ -65,8 +65,8 @@ impl<'a> EvalBatches<'a> {
         if let Some(index) = indices.iter().find(|&&index| index >= images.len()) {
             return Err(DataError::option("index of an image", index, format!("less than {}", images.len())));
         }
-        // As many batches as it takes, of equal size but for one image: with statistics of the batch, a small last one
-        // would be judged by another measure.
+        // As many batches as it takes, as equal as can be: with statistics of the batch, a small last one would be judged
+        // by another measure.
         let batches = indices.len().div_ceil(batch_size).max(1);
         Ok(Self { images, rest: indices.chunks(indices.len().div_ceil(batches).max(1)), normalise })
     }

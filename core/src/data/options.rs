@@ -11,7 +11,7 @@ use super::{Augment, DataError, Dataset};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataOptions {
-    /// The data set; see [`descriptors`](super::descriptors). Default `digits`, which needs no files.
+    /// Data set; see `nas-train list data`. Default `digits`, which needs no files.
     pub name: String,
     /// The folder that holds the files, for data sets that are read from files; refused by the others.
     pub dir: Option<PathBuf>,
