@@ -1,6 +1,7 @@
 //! The figures of a report, each with its data.
 
 use super::cell;
+use super::outliers;
 use super::svg::{Chart, Series, bars, heat_map};
 use crate::archive::{RunFolder, SequenceFolder};
 use crate::commands::Group;
@@ -122,7 +123,12 @@ fn truth(groups: &[Group]) -> Picture {
     }
     let (legend, title) = (legend(&series), "Shared weights against stand-alone training".to_owned());
     let (x, y) = ("stand-alone accuracy in %".into(), "with shared weights in %".into());
-    let caption = format!("First seed. Kendall tau with 95% interval over architectures: {}.", taus.join("; "));
+    let mut caption = format!("First seed. Kendall tau with 95% interval over architectures: {}.", taus.join("; "));
+    match outliers::to_the_edge(&mut series) {
+        0 => {}
+        1 => caption += " A dot far from all others is drawn at the edge.",
+        n => caption += &format!(" {n} dots far from all others are drawn at the edge."),
+    }
     let chart = Chart { title: title.clone(), x, y, dots: true, series };
     Picture { name: "truth".into(), title, caption, svg: chart.svg(), legend, csv }
 }

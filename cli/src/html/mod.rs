@@ -2,6 +2,7 @@
 
 mod cell;
 mod figures;
+mod outliers;
 mod svg;
 mod tables;
 
