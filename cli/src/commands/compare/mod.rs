@@ -105,12 +105,15 @@ impl Job<'_> {
             return Ok(ExitStatus::Interrupted);
         };
         failed.extend(lost);
-        if let Some(comparison) = self.collect(&runs, lengths, unmatched)? {
-            self.write(comparison)?;
-        }
+        let comparison = self.collect(&runs, lengths, unmatched)?;
+        let consequence = match comparison {
+            Some(_) => "a run failed; the comparison shows what came to its end",
+            None => "no run of the first variant came to its end, so there is nothing to compare with",
+        };
+        comparison.map_or(Ok(()), |comparison| self.write(comparison))?;
         match failed.into_iter().next() {
             None => Ok(ExitStatus::Success),
-            Some(error) => Err(error.context("a run failed; the comparison shows what came to its end")),
+            Some(error) => Err(error.context(consequence)),
         }
     }
 
