@@ -124,10 +124,10 @@ fn truth(groups: &[Group]) -> Picture {
     let (legend, title) = (legend(&series), "Shared weights against stand-alone training".to_owned());
     let (x, y) = ("stand-alone accuracy in %".into(), "with shared weights in %".into());
     let mut caption = format!("First seed. Kendall tau with 95% interval over architectures: {}.", taus.join("; "));
-    match outliers::to_the_edge(&mut series) {
+    match outliers::bring_nearer(&mut series) {
         0 => {}
-        1 => caption += " A dot far from all others is drawn at the edge.",
-        n => caption += &format!(" {n} dots far from all others are drawn at the edge."),
+        1 => caption += " A dot far from all others is drawn nearer than it is.",
+        n => caption += &format!(" {n} dots far from all others are drawn nearer than they are."),
     }
     let chart = Chart { title: title.clone(), x, y, dots: true, series };
     Picture { name: "truth".into(), title, caption, svg: chart.svg(), legend, csv }

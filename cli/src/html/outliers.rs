@@ -4,7 +4,7 @@ use super::svg::Series;
 
 /// Moves dots beyond Tukey's outer fences, three interquartile ranges from the quartiles of all series, onto them.
 /// Returns how many those were.
-pub fn to_the_edge(series: &mut [Series]) -> usize {
+pub fn bring_nearer(series: &mut [Series]) -> usize {
     let values = |of: fn(&(f64, f64)) -> f64| series.iter().flat_map(|s| &s.points).map(of).collect::<Vec<f64>>();
     let (Some(x), Some(y)) = (fences(values(|point| point.0)), fences(values(|point| point.1))) else { return 0 };
     let mut moved = 0;
@@ -34,9 +34,9 @@ mod tests {
         let points: Vec<(f64, f64)> =
             (0..40).map(|i| (90.0 + f64::from(i) / 10.0, 80.0 + f64::from(i) / 10.0)).collect();
         let mut series = vec![Series { points: points.clone(), ..Series::default() }];
-        assert_eq!((to_the_edge(&mut series), &series[0].points), (0, &points));
+        assert_eq!((bring_nearer(&mut series), &series[0].points), (0, &points));
         series[0].points.push((10.0, 9.0));
-        assert_eq!(to_the_edge(&mut series), 1);
+        assert_eq!(bring_nearer(&mut series), 1);
         let (x, y) = series[0].points[40];
         assert!(x > 80.0 && x < 90.0 && y > 70.0 && y < 80.0, "{x} {y}");
         assert_eq!(series[0].points[..40], points);
