@@ -2,11 +2,14 @@
 
 use super::svg::Series;
 
-/// Moves dots beyond Tukey's outer fences, three interquartile ranges from the quartiles of all series, onto them.
-/// Returns how many those were.
+/// Moves dots beyond Tukey's outer fences, three interquartile ranges from the quartiles, onto them; the fences are the
+/// outermost of all series, so that none is moved as a whole. Returns how many dots moved.
 pub fn bring_nearer(series: &mut [Series]) -> usize {
-    let values = |of: fn(&(f64, f64)) -> f64| series.iter().flat_map(|s| &s.points).map(of).collect::<Vec<f64>>();
-    let (Some(x), Some(y)) = (fences(values(|point| point.0)), fences(values(|point| point.1))) else { return 0 };
+    let outermost = |of: fn(&(f64, f64)) -> f64| {
+        let each = series.iter().filter(|s| !s.points.is_empty()).map(|s| fences(s.points.iter().map(of).collect()));
+        each.reduce(|a, b| a.zip(b).map(|(a, b)| (a.0.min(b.0), a.1.max(b.1)))).flatten()
+    };
+    let (Some(x), Some(y)) = (outermost(|point| point.0), outermost(|point| point.1)) else { return 0 };
     let mut moved = 0;
     for point in series.iter_mut().flat_map(|series| &mut series.points) {
         let inside = (point.0.clamp(x.0, x.1), point.1.clamp(y.0, y.1));
@@ -40,6 +43,10 @@ mod tests {
         let (x, y) = series[0].points[40];
         assert!(x > 80.0 && x < 90.0 && y > 70.0 && y < 80.0, "{x} {y}");
         assert_eq!(series[0].points[..40], points);
+        let far = points.iter().map(|(x, y)| (*x, y - 70.0)).collect();
+        series.push(Series { points: far, ..Series::default() });
+        series[0].points.truncate(40);
+        assert_eq!(bring_nearer(&mut series), 0, "a series that is far as a whole stays where it is");
     }
 
     #[test]
