@@ -126,8 +126,8 @@ fn truth(groups: &[Group]) -> Picture {
     let mut caption = format!("First seed. Kendall tau with 95% interval over architectures: {}.", taus.join("; "));
     match outliers::bring_nearer(&mut series) {
         0 => {}
-        1 => caption += " A dot far from all others is drawn nearer than it is.",
-        n => caption += &format!(" {n} dots far from all others are drawn nearer than they are."),
+        1 => caption += " A dot far from most others is drawn nearer than it is.",
+        n => caption += &format!(" {n} dots far from most others are drawn nearer than they are."),
     }
     let chart = Chart { title: title.clone(), x, y, dots: true, series };
     Picture { name: "truth".into(), title, caption, svg: chart.svg(), legend, csv }

@@ -1,4 +1,4 @@
-//! Dots so far from all others that an axis with room for them would show nothing else.
+//! Dots so far from most others that an axis with room for them would show nothing else.
 
 use super::svg::Series;
 
