@@ -29,29 +29,26 @@ impl Share {
 /// Runs `work` on all items, and hands the results to `done` in the order of the items, as early as that allows.
 ///
 /// # Errors
-/// The first error of `work`, in the order of the items, or of `done`; nothing new is started once one has occurred.
+/// Threads that cannot be started, or the first error of `done`; nothing new is started after it.
 pub fn in_order<T: Sync, R: Send>(
     share: Share,
     items: &[T],
-    work: impl Fn(&T) -> Result<R> + Sync,
+    work: impl Fn(&T) -> R + Sync,
     mut done: impl FnMut(&T, R) -> Result<()>,
 ) -> Result<()> {
+    let pool = || rayon::ThreadPoolBuilder::new().num_threads(share.threads).build();
+    let pools: Result<Vec<_>, _> = (0..share.jobs.min(items.len())).map(|_| pool()).collect();
+    let pools = pools.with_context(|| format!("cannot start {} threads", share.threads))?;
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        for _ in 0..share.jobs.min(items.len()) {
+        for pool in pools {
             let (sender, next, stop, work) = (sender.clone(), &next, &stop, &work);
             scope.spawn(move || {
-                let pool = rayon::ThreadPoolBuilder::new().num_threads(share.threads).build();
                 while !stop.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
                     let Some(item) = items.get(number) else { return };
-                    let result = match &pool {
-                        Ok(pool) => pool.install(|| work(item)),
-                        Err(error) => Err(anyhow::anyhow!("cannot start {} threads: {error}", share.threads)),
-                    };
-                    stop.fetch_or(result.is_err(), Ordering::Relaxed);
-                    if sender.send((number, result)).is_err() {
+                    if sender.send((number, pool.install(|| work(item)))).is_err() {
                         return;
                     }
                 }
@@ -66,7 +63,7 @@ pub fn in_order<T: Sync, R: Send>(
 
 fn deliver<T, R>(
     items: &[T],
-    receiver: &mpsc::Receiver<(usize, Result<R>)>,
+    receiver: &mpsc::Receiver<(usize, R)>,
     done: &mut impl FnMut(&T, R) -> Result<()>,
 ) -> Result<()> {
     let mut waiting = BTreeMap::new();
@@ -78,7 +75,7 @@ fn deliver<T, R>(
             let (number, result) = receiver.recv().context("a worker thread has stopped")?;
             waiting.insert(number, result);
         };
-        done(item, result?)?;
+        done(item, result)?;
     }
     Ok(())
 }
@@ -95,7 +92,7 @@ mod tests {
         let mut found = Vec::new();
         let work = |item: &u64| {
             thread::sleep(Duration::from_millis(item % 3));
-            Ok((*item * 2, rayon::current_num_threads()))
+            (*item * 2, rayon::current_num_threads())
         };
         let done = |_: &u64, result| {
             found.push(result);
@@ -110,7 +107,7 @@ mod tests {
         let mut seen = Vec::new();
         let work = |item: &u64| if *item >= 3 { Err(anyhow::anyhow!("item {item}")) } else { Ok(*item) };
         let error = in_order(Share { jobs: 3, threads: 1 }, &[0, 1, 2, 3, 4, 5], work, |_, item| {
-            seen.push(item);
+            seen.push(item?);
             Ok(())
         });
         assert_eq!((error.unwrap_err().to_string(), seen), ("item 3".into(), vec![0, 1, 2]));

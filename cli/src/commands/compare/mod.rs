@@ -216,23 +216,18 @@ impl Job<'_> {
             })
         };
         let (mut whole, mut failed) = (true, Vec::new());
-        in_order(
-            share,
-            missing,
-            |planned| Ok(work(planned)),
-            |planned, made| {
-                let name = format!("{} seed {}", planned.label, planned.seed);
-                match made {
-                    Ok(true) => self.live.say(&format!("{name} is done")),
-                    Ok(false) => whole = false,
-                    Err(error) => {
-                        self.live.say(&format!("{name} failed: {}", chained(&error)));
-                        failed.push(error);
-                    }
+        in_order(share, missing, work, |planned, made| {
+            let name = format!("{} seed {}", planned.label, planned.seed);
+            match made {
+                Ok(true) => self.live.say(&format!("{name} is done")),
+                Ok(false) => whole = false,
+                Err(error) => {
+                    self.live.say(&format!("{name} failed: {}", chained(&error)));
+                    failed.push(error);
                 }
-                Ok(())
-            },
-        )?;
+            }
+            Ok(())
+        })?;
         Ok(whole.then_some(failed))
     }
 
@@ -261,24 +256,19 @@ impl Job<'_> {
             made.map(|whole| (whole, None))
         };
         let (mut whole, mut notes, mut failed) = (true, Vec::new(), Vec::new());
-        in_order(
-            share,
-            missing,
-            |planned| Ok(work(planned)),
-            |planned, made| {
-                match made {
-                    Ok((done, note)) => {
-                        whole &= done;
-                        notes.extend(note);
-                    }
-                    Err(error) => {
-                        notes.push(format!("{}: no disturbance matrix: {}", planned.label, chained(&error)));
-                        failed.push(error);
-                    }
+        in_order(share, missing, work, |planned, made| {
+            match made {
+                Ok((done, note)) => {
+                    whole &= done;
+                    notes.extend(note);
                 }
-                Ok(())
-            },
-        )?;
+                Err(error) => {
+                    notes.push(format!("{}: no disturbance matrix: {}", planned.label, chained(&error)));
+                    failed.push(error);
+                }
+            }
+            Ok(())
+        })?;
         Ok(whole.then_some((notes, failed)))
     }
 

@@ -68,11 +68,11 @@ impl Job<'_> {
         let (started, mut count) = (Instant::now(), 0);
         let work = |(arch, _, seed): &(_, String, u64)| {
             let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
-            Ok(alone.train(arch, *seed, self.cancel))
+            anyhow::Ok(alone.train(arch, *seed, self.cancel))
         };
         let mut failed = Vec::new();
         in_order(share, &items, work, |(_, text, seed), result| {
-            match result {
+            match result? {
                 Ok(Some(result)) => {
                     file.add(text, *seed, &result)?;
                     count += 1;
