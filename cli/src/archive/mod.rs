@@ -84,6 +84,11 @@ impl Folder {
 }
 
 impl RunFolder {
+    /// The architectures compared with the truth, each with its true accuracy in percent.
+    pub fn compared(&self) -> impl Iterator<Item = (&ArchRow, f64)> {
+        self.archs.iter().filter(|row| row.purpose == "truth").filter_map(|row| Some((row, row.truth?)))
+    }
+
     /// Whether the tables hold all rows that the result speaks of.
     fn check_whole(&self) -> Result<(), Incomplete> {
         let step = self.metrics.last().map_or(0, |row| row.step);
@@ -91,7 +96,7 @@ impl RunFolder {
             let problem = format!("it ends at step {step} of {}", self.result.steps);
             return Err(Incomplete::Torn { file: "metrics.csv".into(), problem });
         }
-        let compared = self.archs.iter().filter(|row| row.purpose == "truth" && row.truth.is_some()).count();
+        let compared = self.compared().count();
         let expected = self.result.truth.as_ref().map_or(0, |truth| truth.n);
         if compared != expected {
             let problem = format!("it compares {compared} architectures with the truth, the result {expected}");
@@ -142,12 +147,20 @@ fn check_schema(value: &Value, file: &str) -> Result<()> {
 }
 
 fn json(path: &Path) -> Result<Value> {
+    let (file, text) = text(path)?;
+    serde_json::from_str(&text).map_err(|error| Incomplete::Torn { file, problem: error.to_string() }.into())
+}
+
+/// The name of a file and what is in it.
+fn text(path: &Path) -> Result<(String, String)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Incomplete::Missing(name).into()),
-        text => text.with_context(|| format!("{name} cannot be read"))?,
-    };
-    serde_json::from_str(&text).map_err(|error| Incomplete::Torn { file: name, problem: error.to_string() }.into())
+    match fs::read_to_string(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Incomplete::Missing(name).into()),
+        text => {
+            let text = text.with_context(|| format!("{name} cannot be read"))?;
+            Ok((name, text))
+        }
+    }
 }
 
 /// Where the runs are that a directory without a manifest may have been given for.

@@ -1,11 +1,9 @@
 //! The rows of the CSV files of a run.
 
 use super::Incomplete;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 /// A row of `metrics.csv`.
@@ -45,12 +43,8 @@ pub struct ArchRow {
 /// # Errors
 /// A file that is missing, torn or damaged; the message names it and the line.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let text = match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Err(Incomplete::Missing(name).into()),
-        text => text.with_context(|| format!("{name} cannot be read"))?,
-    };
-    let torn = |problem: String| Incomplete::Torn { file: name.clone(), problem };
+    let (file, text) = super::text(path)?;
+    let torn = |problem: String| Incomplete::Torn { file: file.clone(), problem };
     if !text.ends_with('\n') {
         return Err(torn("its last row has no end".into()).into());
     }

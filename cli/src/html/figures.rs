@@ -100,8 +100,7 @@ fn truth(groups: &[Group]) -> Picture {
     for (colour, group) in groups.iter().enumerate() {
         let mut points = Vec::new();
         for (number, run) in group.runs.iter().enumerate() {
-            for row in run.archs.iter().filter(|row| row.purpose == "truth") {
-                let Some(truth) = row.truth else { continue };
+            for (row, truth) in run.compared() {
                 csv += &format!(
                     "{},{},{},{},{truth}\n",
                     quoted(&group.label),

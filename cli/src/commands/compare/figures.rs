@@ -89,8 +89,7 @@ pub const FIGURES: &[Figure] = figures![
 
 /// True accuracy of the compared architecture that is best with shared weights; of equally good ones the worst.
 fn predicted_truth(run: &RunFolder) -> Option<f64> {
-    let compared = run.archs.iter().filter(|row| row.purpose == "truth");
-    let compared = compared.filter_map(|row| Some((row.accuracy, row.truth?)));
+    let compared = run.compared().map(|(row, truth)| (row.accuracy, truth));
     let better = |best: &(f64, f64), next: &(f64, f64)| next.0 > best.0 || next.0 == best.0 && next.1 < best.1;
     compared.reduce(|best, next| if better(&best, &next) { next } else { best }).map(|(_, truth)| truth)
 }

@@ -128,12 +128,10 @@ impl<'a> Compared<'a> {
     /// Those of a run.
     pub fn of(run: &'a RunFolder) -> Self {
         let mut found = Self { archs: Vec::new(), predicted: Vec::new(), truth: Vec::new() };
-        for row in run.archs.iter().filter(|row| row.purpose == "truth") {
-            if let Some(truth) = row.truth {
-                found.archs.push(&row.arch);
-                found.predicted.push(row.accuracy);
-                found.truth.push(truth);
-            }
+        for (row, truth) in run.compared() {
+            found.archs.push(&row.arch);
+            found.predicted.push(row.accuracy);
+            found.truth.push(truth);
         }
         found
     }
@@ -192,9 +190,9 @@ pub fn baselines(first: &Group) -> Vec<Row> {
 
 /// True accuracy of the architecture with most parameters; of several, their mean.
 fn largest(run: &RunFolder) -> Option<f64> {
-    let compared = || run.archs.iter().filter(|row| row.purpose == "truth" && row.truth.is_some());
-    let most = compared().filter_map(|row| row.params).max()?;
-    let best: Vec<f64> = compared().filter(|row| row.params == Some(most)).filter_map(|row| row.truth).collect();
+    let most = run.compared().filter_map(|(row, _)| row.params).max()?;
+    let of_most = run.compared().filter(|(row, _)| row.params == Some(most));
+    let best: Vec<f64> = of_most.map(|(_, truth)| truth).collect();
     Some(best.iter().sum::<f64>() / best.len() as f64)
 }
 
