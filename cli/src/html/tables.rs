@@ -23,11 +23,10 @@ pub fn summary(comparison: &Comparison) -> String {
         }
         html += "</tr>\n";
     }
-    let n = comparison.seeds();
     html + &format!(
-        "</tbody></table></div>\n<p>Mean ± standard deviation over n = {n} {}; * the best mean; GT-tau with its \
+        "</tbody></table></div>\n<p>Mean ± standard deviation over n = {}; * the best mean; GT-tau with its \
          95% interval over seeds and architectures.</p>\n",
-        if n == 1 { "seed" } else { "seeds" }
+        comparison.seeds()
     )
 }
 

@@ -147,15 +147,11 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
         ("--strategies plain --sequence 1", "--sequence: expected 2 to 9"),
         ("--strategies plain --set-for ogd alpha=1", "--set-for ogd: the strategy is not in --strategies"),
     ] {
-        let arguments = arguments(options);
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        refuses(dir.path(), &arguments, 2, &[words]);
+        refused(dir.path(), options, &[words]);
     }
     compare(dir.path(), "--strategies plain --seeds 1 --sequence 0 --out c");
-    let arguments = arguments("--strategies plain --seeds 1 --sequence 0 --lr 0.01 --out c");
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let words = ["c/runs/plain-s0 holds a run with another train.lr (0.05, now 0.01)", "another --out"];
-    refuses(dir.path(), &arguments, 2, &words);
+    refused(dir.path(), "--strategies plain --seeds 1 --sequence 0 --lr 0.01 --out c", &words);
 }
 
 /// Expects that a comparison is refused.

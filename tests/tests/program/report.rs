@@ -4,9 +4,9 @@ use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, 
 use std::fs;
 use std::path::Path;
 
-fn compare(dir: &Path) {
-    let options = "--strategies plain,ogd --seeds 2 --sequence 2 --sequence-epochs 1 --out c --controller=reinforce \
-                   --controller-start=1 --set=controller.samples=4";
+/// Compares two strategies with further options.
+fn compare(dir: &Path, options: &str) {
+    let options = format!("--strategies plain,ogd --seeds 2 {options}");
     let output = program(dir).arg("compare").args(TINY).args(options.split_whitespace()).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
 }
@@ -28,7 +28,10 @@ fn self_contained(page: &str) {
 fn a_comparison_has_a_page_and_it_can_be_made_again() {
     let (dir, _) = setup("report");
     let dir = dir.path();
-    compare(dir);
+    compare(
+        dir,
+        "--sequence 2 --sequence-epochs 1 --out c --controller=reinforce --controller-start=1 --set=controller.samples=4",
+    );
     let page = read(dir, "c/report.html");
     self_contained(&page);
     for part in [
@@ -60,13 +63,8 @@ fn a_comparison_has_a_page_and_it_can_be_made_again() {
 fn the_same_runs_are_no_further_evidence() {
     let (dir, _) = setup("evidence");
     let dir = dir.path();
-    let options = |more: &str| {
-        let options = format!("--strategies plain,ogd --seeds 2 --sequence 0 {more}");
-        let output = program(dir).arg("compare").args(TINY).args(options.split_whitespace()).output().unwrap();
-        assert!(output.status.success(), "{}", stderr(&output));
-    };
-    options("--out a");
-    options("--out b --lr 0.01");
+    compare(dir, "--sequence 0 --out a");
+    compare(dir, "--sequence 0 --out b --lr 0.01");
     fs::create_dir(dir.join("copy")).unwrap();
     for file in names(&dir.join("a/runs/plain-s0")) {
         fs::copy(dir.join("a/runs/plain-s0").join(&file), dir.join("copy").join(&file)).unwrap();

@@ -19,8 +19,8 @@ const LENGTHS: [&str; 3] = ["train.epochs", "train.max_steps", "probes.interval"
 /// The variant and the key.
 pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
     for (variant, own) in variants.iter().zip(settings) {
-        let own_key = variant.assignments.iter().filter_map(|assignment| Some(assignment.split_once('=')?.0.trim()));
-        if let Some(key) = own_key.into_iter().find(|key| LENGTHS.contains(key)) {
+        let mut keys = variant.assignments.iter().filter_map(|assignment| Some(assignment.split_once('=')?.0.trim()));
+        if let Some(key) = keys.find(|key| LENGTHS.contains(key)) {
             let problem = format!("--strategies {}: {key} follows from the budget; set it for all runs", variant.label);
             return Err(UsageError(problem).into());
         }

@@ -30,9 +30,12 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// The number of seeds, of variants with unequally many the most.
-    pub fn seeds(&self) -> usize {
-        self.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0)
+    /// `3 seeds`: how many there are, of variants with unequally many the most.
+    pub fn seeds(&self) -> String {
+        match self.groups.iter().map(|group| group.runs.len()).max().unwrap_or(0) {
+            1 => "1 seed".into(),
+            n => format!("{n} seeds"),
+        }
     }
 
     /// Variants first, then what needs no shared weights.

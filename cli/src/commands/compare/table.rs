@@ -19,11 +19,10 @@ const COMPARED: [&str; 6] = [
 
 /// Both tables and the notes.
 pub fn show(comparison: &Comparison, dir: &Path) -> String {
-    let n = comparison.seeds();
     let mut text = format!(
-        "{}\nMean ± standard deviation over n = {n} {}; * marks the best mean, [95% interval]\n",
+        "{}\nMean ± standard deviation over n = {}; * marks the best mean, [95% interval]\n",
         figures(comparison),
-        if n == 1 { "seed" } else { "seeds" }
+        comparison.seeds()
     );
     if comparison.groups.len() > 1 {
         let first = &comparison.groups[0].label;
