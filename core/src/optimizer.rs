@@ -1,6 +1,6 @@
 //! Stochastic gradient descent over the active parameters of a step.
 
-use crate::strategy::ParamStep;
+use crate::network::ParamStep;
 use nas_ops::{Backend, OpError, SgdParam, SgdSpec, Tensor4};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -14,7 +14,7 @@
 use crate::reduce::Reduce;
 use nas_core::arch::Arch;
 use nas_core::options::{example, parse_options};
-use nas_core::registry::{BuildError, StrategyDescriptor};
+use nas_core::registry::StrategyDescriptor;
 use nas_core::space::{Decision, SearchSpace};
 use nas_core::strategy::{MAX_PATHS, Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
@@ -140,7 +140,10 @@ impl<D: Backend> SharingStrategy<D> for FairNas {
     }
 }
 
-fn build<D: Backend>(options: &Table, context: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> {
+fn build<D: Backend>(
+    options: &Table,
+    context: StrategyContext<D>,
+) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
     Ok(Box::new(FairNas::new(parse_options("strategy", options)?, &*context.space)?))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::reduce::Reduce;
 use nas_core::options::{example, parse_options};
-use nas_core::registry::{BuildError, StrategyDescriptor};
+use nas_core::registry::StrategyDescriptor;
 use nas_core::strategy::{MAX_PATHS, Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
 use schemars::JsonSchema;
@@ -38,15 +38,14 @@ impl<D: Backend> SharingStrategy<D> for Plain {
     }
 }
 
-fn build<D: Backend>(options: &Table, _: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> {
+fn build<D: Backend>(options: &Table, _: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
     let Options { paths, reduce } = parse_options("strategy", options)?;
     if !(1..=MAX_PATHS).contains(&paths) {
         return Err(StrategyError::Option {
             option: "strategy.paths".into(),
             expected: format!("1 to {MAX_PATHS}"),
             found: paths.to_string(),
-        }
-        .into());
+        });
     }
     Ok(Box::new(Plain { paths, weight: reduce.weight(paths) }))
 }

@@ -113,7 +113,8 @@ fn of_options(error: &OptionsError) -> String {
 fn of_build(error: &BuildError) -> Option<String> {
     match error {
         BuildError::Unknown { kind, .. } => Some(format!("{kind}.name")),
-        BuildError::Options(error) => Some(of_options(error)),
+        BuildError::Strategy(StrategyError::Options(error))
+        | BuildError::Controller(ControllerError::Options(error)) => Some(of_options(error)),
         BuildError::Strategy(StrategyError::Option { option, .. })
         | BuildError::Controller(ControllerError::Option { option, .. }) => Some(option.clone()),
         _ => None,

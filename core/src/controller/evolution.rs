@@ -1,10 +1,9 @@
 //! Regularised evolution: the oldest dies, not the worst.
 
 use super::saved::{counts, put_counts, put_reals, reals};
-use super::{Controller, ControllerContext, ControllerError, check, check_observation, distinct};
+use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, check, check_observation, distinct};
 use crate::arch::Arch;
 use crate::options::parse_options;
-use crate::registry::ControllerDescriptor;
 use crate::space::SearchSpace;
 use crate::state::{State, StateError};
 use rand::Rng;

@@ -1,5 +1,6 @@
 //! Controllers: which architecture to look at next, learned from rewards or not.
 
+mod descriptor;
 mod evolution;
 mod reinforce;
 mod saved;
@@ -7,11 +8,13 @@ mod saved;
 mod test_arms;
 mod uniform;
 
+pub use descriptor::{ControllerBuilder, ControllerDescriptor};
 pub use evolution::Evolution;
 pub use reinforce::Reinforce;
 pub use uniform::Uniform;
 
 use crate::arch::Arch;
+use crate::options::OptionsError;
 use crate::space::SearchSpace;
 use crate::state::{State, StateError};
 use rand_chacha::ChaCha8Rng;
@@ -20,6 +23,9 @@ use std::sync::Arc;
 /// A controller that cannot go on.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ControllerError {
+    /// A table of options that cannot be read.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
     /// An option out of its range.
     #[error("{option}: expected {expected}, found {found}")]
     Option {

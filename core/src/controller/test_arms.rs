@@ -1,8 +1,8 @@
 //! Small searches with known rewards.
 
-use super::{Controller, ControllerContext};
+use super::{Controller, ControllerContext, ControllerError};
 use crate::arch::Arch;
-use crate::registry::{BuildError, ControllerDescriptor, find};
+use crate::registry::{ControllerDescriptor, find};
 use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
 use crate::streams::Streams;
 use rand_chacha::ChaCha8Rng;
@@ -26,11 +26,11 @@ pub(super) fn build(
     options: &str,
     space: Arc<dyn SearchSpace>,
     seed: u64,
-) -> Result<(Box<dyn Controller>, ChaCha8Rng), BuildError> {
+) -> Result<(Box<dyn Controller>, ChaCha8Rng), ControllerError> {
     let streams = Streams::new(seed);
     let context = ControllerContext { space, rng: streams.rng("controller weights", 0) };
-    let controller = (find::<ControllerDescriptor>(name)?.build)(&options.parse().unwrap(), context)?;
-    Ok((controller, streams.rng("controller", 0)))
+    let build = find::<ControllerDescriptor>(name).unwrap().build;
+    Ok((build(&options.parse().unwrap(), context)?, streams.rng("controller", 0)))
 }
 
 /// Rewards of the nine architectures of [`tiny`], mean 0.5: the best one, 12, takes neither the best first choice on

@@ -1,9 +1,8 @@
 //! Random search: every architecture is equally likely, rewards teach nothing.
 
-use super::{Controller, ControllerContext, ControllerError, distinct};
+use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, distinct};
 use crate::arch::Arch;
 use crate::options::parse_options;
-use crate::registry::ControllerDescriptor;
 use crate::space::SearchSpace;
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;

@@ -1,10 +1,9 @@
 //! Holds the weights of a network and runs programs on them.
 
 use super::{
-    Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, PrefixTree, Program, Role, init,
+    Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, ParamStep, PrefixTree, Program, Role, init,
     program::common_beginning,
 };
-use crate::strategy::ParamStep;
 use crate::streams::Streams;
 use dfdx::prelude::{NoneTape, Tape};
 use nas_ops::{Activation, Backend, Moments, NormArgs, OpError, Tensor4, UnitSpec};

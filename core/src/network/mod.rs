@@ -2,18 +2,22 @@
 
 mod exec;
 mod init;
+mod param_step;
 mod prefix_tree;
 mod program;
 mod running;
 mod spec;
+mod wire;
 mod wiring;
 
 pub(crate) use exec::tensor;
 pub use exec::{Beginning, Captured, Forward, Network, Pass};
+pub use param_step::ParamStep;
 pub use prefix_tree::{PrefixTree, TreeStep};
 pub use program::{Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};
 pub use spec::{Form, LayerId, LayerKind, LayerSpec, NetworkSpec, ParamId, ParamSpec, Role};
+pub use wire::{Pick, Wire};
 pub use wiring::{ConvUnit, Value, WireError, Wiring};
 
 #[cfg(test)]

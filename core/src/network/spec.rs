@@ -1,8 +1,7 @@
 //! Layers and their parameters as data.
 
-use super::{Program, WireError, Wiring};
+use super::{Pick, Program, Wire, WireError, Wiring};
 use crate::arch::Arch;
-use crate::space::{Pick, SearchSpace};
 use nas_ops::ConvSpec;
 use std::collections::HashMap;
 
@@ -133,7 +132,7 @@ impl NetworkSpec {
     ///
     /// # Errors
     /// A scale at which the space cannot be built.
-    pub fn supernet(space: &dyn SearchSpace) -> Result<Self, WireError> {
+    pub fn supernet(space: &dyn Wire) -> Result<Self, WireError> {
         let mut spec = Self::new(Form::Supernet);
         Wiring::growing(&mut spec).finish(space, Pick::All)?;
         Ok(spec)
@@ -143,7 +142,7 @@ impl NetworkSpec {
     ///
     /// # Errors
     /// As [`supernet`](Self::supernet).
-    pub fn stand_alone(space: &dyn SearchSpace, arch: &Arch) -> Result<(Self, Program), WireError> {
+    pub fn stand_alone(space: &dyn Wire, arch: &Arch) -> Result<(Self, Program), WireError> {
         let mut spec = Self::new(Form::StandAlone);
         let program = Wiring::growing(&mut spec).finish(space, Pick::One(arch))?;
         Ok((spec, program))
@@ -153,7 +152,7 @@ impl NetworkSpec {
     ///
     /// # Errors
     /// As [`supernet`](Self::supernet), or a network of another space.
-    pub fn program(&self, space: &dyn SearchSpace, arch: &Arch) -> Result<Program, WireError> {
+    pub fn program(&self, space: &dyn Wire, arch: &Arch) -> Result<Program, WireError> {
         Wiring::fixed(self).finish(space, Pick::One(arch))
     }
 

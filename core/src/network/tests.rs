@@ -1,9 +1,8 @@
 //! What a wired network must be, whatever its weights.
 
-use super::{Form, Network, NetworkSpec, Op, Pass, Program, Role, program::common_beginning};
+use super::{Form, Network, NetworkSpec, Op, ParamStep, Pass, Program, Role, program::common_beginning};
 use crate::arch::Arch;
 use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
-use crate::strategy::ParamStep;
 use crate::streams::Streams;
 use crate::truth::EmbeddedTable;
 use dfdx::prelude::*;

@@ -1,7 +1,6 @@
 //! The builder with which a space wires its networks.
 
-use super::{Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Program};
-use crate::space::{Pick, SearchSpace};
+use super::{Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Pick, Program, Wire};
 use nas_ops::{ConvSpec, OpError, PoolSpec, Window};
 
 /// A network that cannot be built.
@@ -110,7 +109,7 @@ impl<'a> Wiring<'a> {
         Self { layers: Layers::Fixed(spec), instrs: Vec::new(), params: 0, macs: 0 }
     }
 
-    pub(super) fn finish(mut self, space: &dyn SearchSpace, pick: Pick<'_>) -> Result<Program, WireError> {
+    pub(super) fn finish(mut self, space: &dyn Wire, pick: Pick<'_>) -> Result<Program, WireError> {
         let output = space.wire(&mut self, pick)?;
         let output = self.materialise(output);
         Ok(Program::prune(self.instrs, output, self.params, self.macs))

@@ -1,9 +1,11 @@
 //! Search spaces: which architectures there are, how they are written, and how each is wired.
 
+mod descriptor;
 mod nasbench201;
 mod nasbench_macro;
 mod tiny;
 
+pub use descriptor::{ScaleError, SpaceDescriptor};
 pub use nasbench_macro::NasBenchMacro;
 pub use nasbench201::NasBench201;
 pub use tiny::Tiny;
@@ -12,8 +14,7 @@ pub use tiny::Tiny;
 mod tests;
 
 use crate::arch::Arch;
-use crate::network::{Value, WireError, Wiring};
-use crate::registry::BuildError;
+use crate::network::Wire;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -40,28 +41,6 @@ pub struct Scale {
     pub cells: usize,
 }
 
-/// Which choices a network holds: those of one architecture, or all of them (the supernet).
-#[derive(Debug, Clone, Copy)]
-pub enum Pick<'a> {
-    /// Every choice of every decision.
-    All,
-    /// The choices of one architecture.
-    One(&'a Arch),
-}
-
-impl Pick<'_> {
-    /// The choices taken at `decision`, which has `count` of them.
-    pub fn of(&self, decision: usize, count: usize) -> std::ops::Range<usize> {
-        match self {
-            Self::All => 0..count,
-            Self::One(arch) => {
-                let choice = arch.choices()[decision];
-                choice..choice + 1
-            }
-        }
-    }
-}
-
 /// Text or choices that are no architecture of the space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("architecture `{text}` is not in space {space}: {problem}; an example is `{example}`")]
@@ -76,8 +55,8 @@ pub struct ArchError {
     pub example: String,
 }
 
-/// A space of architectures: pure description, no tensors.
-pub trait SearchSpace: Send + Sync {
+/// A set of architectures: how many there are, how they are written, and how each is wired ([`Wire`]). Holds no tensors.
+pub trait SearchSpace: Wire + Send + Sync {
     /// The name under which it is registered.
     fn name(&self) -> &str;
 
@@ -95,14 +74,6 @@ pub trait SearchSpace: Send + Sync {
 
     /// Writes a valid architecture in the ecosystem's own notation; [`parse`](Self::parse) reads it back.
     fn format(&self, arch: &Arch) -> String;
-
-    /// Builds the network of the picked choices, from `net`'s input to the class scores.
-    ///
-    /// Where several choices of one decision are picked, their results are summed.
-    ///
-    /// # Errors
-    /// Images too small for the network, or other sizes that do not fit.
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError>;
 
     /// A text that is equal for architectures that compute the same function; by default the architecture itself.
     fn canonical(&self, arch: &Arch) -> String {
@@ -183,11 +154,11 @@ pub trait SearchSpace: Send + Sync {
     }
 }
 
-/// Refuses cells where a space has nothing to repeat.
-fn without_cells(space: &str, scale: Scale) -> Result<Scale, BuildError> {
+/// Checks that the number of cells is 1, for spaces whose depth is fixed.
+fn without_cells(space: &str, scale: Scale) -> Result<Scale, ScaleError> {
     match scale.cells {
         1 => Ok(scale),
-        n => Err(BuildError::Scale(format!("space {space} has no cells to repeat, found {n}: leave --cells away"))),
+        n => Err(ScaleError(format!("space {space} has no cells to repeat, found {n}: leave --cells out"))),
     }
 }
 

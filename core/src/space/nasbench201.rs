@@ -1,9 +1,8 @@
 //! NAS-Bench-201: cells of four nodes and six edges, five operations an edge (Dong and Yang, ICLR 2020).
 
-use super::{ArchError, Decision, Pick, Scale, SearchSpace};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Value, WireError, Wiring};
-use crate::registry::SpaceDescriptor;
+use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 use nas_ops::{PoolKind, PoolSpec, Window};
 
 /// The operations of an edge, in index order.
@@ -146,7 +145,9 @@ impl SearchSpace for NasBench201 {
     fn canonical(&self, arch: &Arch) -> String {
         Self::expression(arch)
     }
+}
 
+impl Wire for NasBench201 {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
         let input = net.input(self.scale.image);
         let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.scale.width))?;

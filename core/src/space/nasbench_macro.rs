@@ -1,9 +1,8 @@
 //! NAS-Bench-Macro: chains of eight layers with three choices each (Su et al., CVPR 2021).
 
-use super::{ArchError, Decision, Pick, Scale, SearchSpace};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Value, WireError, Wiring};
-use crate::registry::SpaceDescriptor;
+use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 
 /// The choices of a layer, in index order, by their names in the benchmark's code.
 const OPS: [&str; 3] = ["id", "ir_3x3_t3", "ir_5x5_t6"];
@@ -106,7 +105,9 @@ impl SearchSpace for NasBenchMacro {
         }
         self.format(&Arch::new(choices))
     }
+}
 
+impl Wire for NasBenchMacro {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
         let input = net.input(self.scale.image);
         let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.scale.width))?;

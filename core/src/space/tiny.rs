@@ -1,9 +1,8 @@
 //! A chain of two decisions, for tests and first steps: every run over it takes milliseconds.
 
-use super::{ArchError, Decision, Pick, Scale, SearchSpace};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Value, WireError, Wiring};
-use crate::registry::SpaceDescriptor;
+use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 
 const OPS: [&str; 3] = ["skip", "conv1x1", "conv3x3"];
 
@@ -44,7 +43,9 @@ impl SearchSpace for Tiny {
     fn format(&self, arch: &Arch) -> String {
         super::format_digits(arch)
     }
+}
 
+impl Wire for Tiny {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
         let input = net.input(self.scale.image);
         let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 2, self.scale.width))?;

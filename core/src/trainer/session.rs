@@ -11,7 +11,7 @@ use crate::event::Start;
 use crate::metrics::FairnessAudit;
 use crate::network::{LayerId, Network, NetworkSpec, Program, RunningMoments, WireError};
 use crate::optimizer::Sgd;
-use crate::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, Target};
+use crate::registry::{self, BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, Target};
 use crate::space::{Scale, SearchSpace};
 use crate::strategy::{Path, SharingStrategy, StrategyContext};
 use crate::streams::Streams;
@@ -103,10 +103,10 @@ impl<D: Target> Session<D> {
             total_steps,
             steps_per_arch,
         };
-        let strategy = D::strategy_builder(strategy)(&config.strategy.options, context)?;
+        let strategy = D::strategy_builder(strategy)(&config.strategy.options, context).map_err(BuildError::from)?;
         let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
         let context = ControllerContext { space: space.clone(), rng: streams.rng("controller weights", 0) };
-        let controller = (controller.build)(&config.controller.options, context)?;
+        let controller = (controller.build)(&config.controller.options, context).map_err(BuildError::from)?;
 
         let probes = Probes::new(config, &space, &streams)?;
         let truth = TruthPlan::new(config, &space, &dataset, &streams)?;
@@ -247,7 +247,7 @@ pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Res
             return Err(ConfigError::Range { key, expected, found: value.to_string() }.into());
         }
     }
-    Ok(Arc::from((descriptor.build)(scale)?))
+    Ok(Arc::from((descriptor.build)(scale).map_err(BuildError::from)?))
 }
 
 /// The layers that do not depend on any choice: those that the last architecture shares with all that differ from it in

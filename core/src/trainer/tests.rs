@@ -84,7 +84,7 @@ inventory::submit! {
             Ok(Box::new(Scripted { script, seen: Vec::new() }))
         },
         #[cfg(feature = "cuda")]
-        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
+        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into())),
     }
 }
 
@@ -284,7 +284,7 @@ inventory::submit! {
         options: &String::new,
         cpu: &|options, _| Ok(Box::new(Watcher(options["script"].as_str().unwrap_or_default().into()))),
         #[cfg(feature = "cuda")]
-        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into()).into()),
+        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into())),
     }
 }
 

@@ -10,7 +10,7 @@ use nas_core::arch::Arch;
 use nas_core::config::RunConfig;
 use nas_core::data;
 use nas_core::event::Event;
-use nas_core::registry::{BuildError, StrategyDescriptor, find};
+use nas_core::registry::{StrategyDescriptor, find};
 use nas_core::strategy::{Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_core::trainer::Session;
 use nas_strategies as _;
@@ -91,8 +91,8 @@ impl SharingStrategy<Cpu> for Timed {
 fn build_timed(
     options: &toml::Table,
     context: StrategyContext<Cpu>,
-) -> Result<Box<dyn SharingStrategy<Cpu>>, BuildError> {
-    let inner = find::<StrategyDescriptor>("foreign-plain")?;
+) -> Result<Box<dyn SharingStrategy<Cpu>>, StrategyError> {
+    let inner = find::<StrategyDescriptor>("foreign-plain").map_err(|error| StrategyError::Other(error.to_string()))?;
     Ok(Box::new(Timed((inner.cpu)(options, context)?)))
 }
 
@@ -104,7 +104,7 @@ inventory::submit! {
         options: &String::new,
         cpu: &build_timed,
         #[cfg(feature = "cuda")]
-        cuda: &|_, _| Err(StrategyError::Other("this benchmark runs on the CPU".into()).into()),
+        cuda: &|_, _| Err(StrategyError::Other("this benchmark runs on the CPU".into())),
     }
 }
 

@@ -10,7 +10,6 @@ use base64::engine::general_purpose::STANDARD;
 use dfdx::shapes::HasShape;
 use nas_core::arch::Arch;
 use nas_core::network::{LayerId, NetworkSpec};
-use nas_core::registry::BuildError;
 use nas_core::state::{State, StateError};
 use nas_core::strategy::{Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::{Backend, OpError, Tensor4};
@@ -50,7 +49,7 @@ pub fn build<D: Backend>(
     table: &'static Table,
     options: &toml::Table,
     context: StrategyContext<D>,
-) -> Result<Box<dyn SharingStrategy<D>>, BuildError> {
+) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
     Ok(Box::new(ForeignStrategy::new(table, merged(&table.options, options)?, context)?))
 }
 

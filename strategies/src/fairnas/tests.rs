@@ -4,9 +4,9 @@ use nas_core::config::RunConfig;
 use nas_core::data;
 use nas_core::event::Event;
 use nas_core::metrics::FairnessAudit;
-use nas_core::network::{Value, WireError, Wiring};
+use nas_core::network::{Pick, Value, Wire, WireError, Wiring};
 use nas_core::registry::{all, find};
-use nas_core::space::{ArchError, NasBench201, Pick, Scale, Tiny};
+use nas_core::space::{ArchError, NasBench201, Scale, Tiny};
 use nas_core::strategy::Step;
 use nas_core::trainer::Session;
 use rand::SeedableRng;
@@ -121,7 +121,9 @@ impl SearchSpace for Counts {
     fn format(&self, arch: &Arch) -> String {
         format!("{:?}", arch.choices())
     }
+}
 
+impl Wire for Counts {
     fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
         Ok(net.input(SCALE.image))
     }

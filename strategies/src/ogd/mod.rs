@@ -26,7 +26,7 @@ use evidence::Evidence;
 use layout::Layout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
 use nas_core::options::{example, parse_options};
-use nas_core::registry::{BuildError, StrategyDescriptor};
+use nas_core::registry::StrategyDescriptor;
 use nas_core::state::State;
 use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::{Backend, OpError, Tensor4, reference::sum_of_squares};
@@ -299,7 +299,10 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
     }
 }
 
-fn build<D: Backend>(options: &Table, context: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> {
+fn build<D: Backend>(
+    options: &Table,
+    context: StrategyContext<D>,
+) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
     let options: Options = parse_options("strategy", options)?;
     Ok(Box::new(Ogd::new(options, &context)?))
 }

@@ -21,10 +21,9 @@ mod state;
 #[cfg(test)]
 mod tests;
 
-use super::{Controller, ControllerContext, ControllerError, check_observation, distinct};
+use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, check_observation, distinct};
 use crate::arch::Arch;
 use crate::options::parse_options;
-use crate::registry::ControllerDescriptor;
 use crate::space::SearchSpace;
 use crate::state::State;
 use adam::Adam;

@@ -1,9 +1,9 @@
 //! A space of kernel sizes: three residual layers, each with a kernel of 1, 3 or 5.
 
 use nas_core::arch::Arch;
-use nas_core::network::{ConvUnit, Value, WireError, Wiring};
+use nas_core::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 use nas_core::registry::SpaceDescriptor;
-use nas_core::space::{ArchError, Decision, Pick, Scale, SearchSpace};
+use nas_core::space::{ArchError, Decision, Scale, SearchSpace};
 
 const LAYERS: usize = 3;
 const KERNELS: [usize; 3] = [1, 3, 5];
@@ -47,7 +47,9 @@ impl SearchSpace for Kernels {
     fn format(&self, arch: &Arch) -> String {
         arch.choices().iter().map(|choice| KERNELS[*choice].to_string()).collect::<Vec<_>>().join("-")
     }
+}
 
+impl Wire for Kernels {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
         let image = net.input(self.scale.image);
         let mut x = net.conv("stem", image, ConvUnit::conv_bn(3, 2, self.scale.width))?;

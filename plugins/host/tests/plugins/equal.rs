@@ -2,7 +2,7 @@
 
 use super::helper::{example, run};
 use dfdx::tensor::Cpu;
-use nas_core::registry::{BuildError, StrategyBuilder, StrategyDescriptor, add_strategies, find};
+use nas_core::registry::{StrategyBuilder, StrategyDescriptor, add_strategies, find};
 use nas_core::strategy::{Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::Backend;
 use nas_plugin_host::load;
@@ -72,7 +72,7 @@ impl SharingStrategy<Cpu> for Recorded {
 fn record(name: &'static str, recorded: &'static str) {
     let inner = find::<StrategyDescriptor>(name).unwrap();
     let build =
-        move |options: &Table, context: StrategyContext<Cpu>| -> Result<Box<dyn SharingStrategy<Cpu>>, BuildError> {
+        move |options: &Table, context: StrategyContext<Cpu>| -> Result<Box<dyn SharingStrategy<Cpu>>, StrategyError> {
             Ok(Box::new(Recorded((inner.cpu)(options, context)?)))
         };
     let cpu: StrategyBuilder<Cpu> = Box::leak(Box::new(build));

@@ -1,107 +1,16 @@
 //! What there is to choose from: descriptors collected from every linked crate by `inventory`, and strategies that were
 //! added while the program runs.
 
-use crate::controller::{Controller, ControllerContext, ControllerError};
-use crate::options::{OptionsError, did_you_mean};
-use crate::space::{Scale, SearchSpace};
-use crate::strategy::{SharingStrategy, StrategyContext, StrategyError};
+mod build_error;
+
+pub use crate::controller::ControllerDescriptor;
+pub use crate::space::SpaceDescriptor;
+pub use crate::strategy::{StrategyBuilder, StrategyDescriptor};
+pub use build_error::BuildError;
+
+use crate::options::did_you_mean;
 use nas_ops::Backend;
 use std::sync::{PoisonError, RwLock};
-use toml::Table;
-
-/// A component that could not be built.
-#[derive(Debug, thiserror::Error)]
-pub enum BuildError {
-    /// A name that nothing has.
-    #[error("unknown {kind} `{name}`{hint}; known: {known}")]
-    Unknown {
-        /// Strategy, controller or space.
-        kind: &'static str,
-        /// The name given.
-        name: String,
-        /// The nearest known name as `, did you mean ...?`, or nothing.
-        hint: String,
-        /// All names.
-        known: String,
-    },
-    /// Two components of one kind and name.
-    #[error("two {kind} descriptors are called `{name}`: rename one of them")]
-    Clash {
-        /// Strategy, controller or space.
-        kind: &'static str,
-        /// Their name.
-        name: String,
-    },
-    /// Options that do not parse.
-    #[error(transparent)]
-    Options(#[from] OptionsError),
-    /// The strategy refuses.
-    #[error(transparent)]
-    Strategy(#[from] StrategyError),
-    /// The controller refuses.
-    #[error(transparent)]
-    Controller(#[from] ControllerError),
-    /// A scale at which the space has no networks.
-    #[error("{0}")]
-    Scale(String),
-}
-
-/// Builds a strategy for a device from its options.
-pub type StrategyBuilder<D> =
-    &'static (dyn Fn(&Table, StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, BuildError> + Sync);
-
-/// A sharing strategy as data.
-pub struct StrategyDescriptor {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// One line.
-    pub summary: &'static str,
-    /// The paper it comes from.
-    pub reference: &'static str,
-    /// Its options with their defaults, as TOML.
-    pub options: &'static (dyn Fn() -> String + Sync),
-    /// Builds it for the CPU.
-    pub cpu: StrategyBuilder<dfdx::tensor::Cpu>,
-    /// Builds it for a CUDA device.
-    #[cfg(feature = "cuda")]
-    pub cuda: StrategyBuilder<dfdx::tensor::Cuda>,
-}
-inventory::collect!(StrategyDescriptor);
-
-/// Builds a controller from its options.
-pub type ControllerBuilder = fn(&Table, ControllerContext) -> Result<Box<dyn Controller>, BuildError>;
-
-/// A controller as data.
-pub struct ControllerDescriptor {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// One line.
-    pub summary: &'static str,
-    /// The paper it comes from.
-    pub reference: &'static str,
-    /// Its options with their defaults, as TOML.
-    pub options: fn() -> String,
-    /// Builds it.
-    pub build: ControllerBuilder,
-}
-inventory::collect!(ControllerDescriptor);
-
-/// A search space as data.
-pub struct SpaceDescriptor {
-    /// Its name on the command line.
-    pub name: &'static str,
-    /// One line.
-    pub summary: &'static str,
-    /// The paper it comes from.
-    pub reference: &'static str,
-    /// Default channels after the stem.
-    pub width: usize,
-    /// Default number of cells; what it counts is the space's to say.
-    pub cells: usize,
-    /// Builds it at a scale.
-    pub build: fn(Scale) -> Result<Box<dyn SearchSpace>, BuildError>,
-}
-inventory::collect!(SpaceDescriptor);
 
 /// Anything with a name.
 pub trait Named: 'static {

@@ -8,11 +8,18 @@
 //! [`after_update`](SharingStrategy::after_update), [`end_arch`](SharingStrategy::end_arch) (after the last step of a
 //! plan) and [`end_epoch`](SharingStrategy::end_epoch).
 
+mod descriptor;
+mod error;
+
+pub use crate::network::ParamStep;
+pub use descriptor::{StrategyBuilder, StrategyDescriptor};
+pub use error::StrategyError;
+
 use crate::arch::Arch;
-use crate::network::{LayerId, NetworkSpec, ParamId, Role};
+use crate::network::{LayerId, NetworkSpec};
 use crate::space::SearchSpace;
-use crate::state::{State, StateError};
-use nas_ops::{Backend, OpError, Tensor4};
+use crate::state::State;
+use nas_ops::{Backend, Tensor4};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
@@ -53,26 +60,6 @@ pub struct StrategyContext<D: Backend> {
     pub steps_per_arch: usize,
 }
 
-/// One active parameter in one step. Active is what the step's paths run through.
-#[derive(Debug)]
-pub struct ParamStep<D: Backend> {
-    /// The parameter in [`NetworkSpec::params`].
-    pub param: ParamId,
-    /// Its weight set, 0 where nothing is bound.
-    pub set: usize,
-    /// Its layer.
-    pub layer: LayerId,
-    /// Its role there.
-    pub role: Role,
-    /// Its value before the update (after it in [`SharingStrategy::after_update`]).
-    pub weight: Tensor4<D>,
-    /// Gradient of the weighted loss, summed over the paths.
-    pub gradient: Tensor4<D>,
-    /// What the optimizer adds to the weight: `-lr v`, momentum and decay included. Empty until
-    /// [`SharingStrategy::before_apply`].
-    pub update: Option<Tensor4<D>>,
-}
-
 /// The input of one layer under one path.
 #[derive(Debug, Clone)]
 pub struct LayerInput<D: Backend> {
@@ -101,43 +88,6 @@ pub struct Step<D: Backend> {
     pub params: Vec<ParamStep<D>>,
     /// The captured inputs, path by path.
     pub inputs: Vec<LayerInput<D>>,
-}
-
-/// A strategy that cannot go on.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum StrategyError {
-    /// An option out of its range.
-    #[error("strategy option {option}: expected {expected}, found {found}")]
-    Option {
-        /// The option.
-        option: String,
-        /// Its range.
-        expected: String,
-        /// What was given.
-        found: String,
-    },
-    /// A space that the strategy cannot train.
-    #[error("strategy {strategy} cannot train space {space}: {problem}")]
-    Space {
-        /// The strategy.
-        strategy: String,
-        /// The space.
-        space: String,
-        /// Why not, and what to do.
-        problem: String,
-    },
-    /// A tensor operation failed.
-    #[error(transparent)]
-    Op(#[from] OpError),
-    /// Saved state of another run.
-    #[error(transparent)]
-    State(#[from] StateError),
-    /// A plugin that broke its contract or failed, with its name and version.
-    #[error("{0}")]
-    Plugin(String),
-    /// Anything else, in the strategy's own words.
-    #[error("{0}")]
-    Other(String),
 }
 
 /// A way to share weights. It may hold tensors of its device, which for CUDA must stay on their thread.
