@@ -13,15 +13,16 @@ mod archive;
 mod args;
 mod bench;
 mod commands;
+mod comparison;
 mod exit;
 mod files;
 mod html;
 mod parallel;
 mod progress;
 mod record;
-mod report;
 mod run;
 mod settings;
+mod summary;
 mod tensorboard;
 mod text;
 

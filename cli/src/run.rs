@@ -13,8 +13,8 @@ use crate::args::{DisturbanceArgs, RunArgs};
 use crate::exit::ExitStatus;
 use crate::progress::Progress;
 use crate::record::{OutDir, Recorder};
-use crate::report::Outcome;
 use crate::settings::Settings;
+use crate::summary::Outcome;
 use crate::text::print;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
@@ -118,7 +118,7 @@ fn finish(result: &impl Outcome, recorder: Recorder, json: bool) -> Result<ExitS
     let written = recorder.finish(result);
     let printed = match json {
         true => serde_json::to_string(result).map_err(Into::into).and_then(|line| print(&line)),
-        false => print(&result.report(&dir)),
+        false => print(&result.summary(&dir)),
     };
     written.and(printed)?;
     Ok(if result.interrupted() { ExitStatus::Interrupted } else { ExitStatus::Success })

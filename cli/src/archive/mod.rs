@@ -20,7 +20,7 @@ pub const SCHEMA: u64 = 1;
 
 /// A finished run.
 #[derive(Debug, Clone)]
-pub struct RunFolder {
+pub struct ArchivedRun {
     /// Its directory.
     pub path: PathBuf,
     /// Its configuration.
@@ -39,7 +39,7 @@ pub struct RunFolder {
 
 /// A finished sequence of architectures trained one after another.
 #[derive(Debug, Clone)]
-pub struct SequenceFolder {
+pub struct ArchivedSequence {
     /// Its directory.
     pub path: PathBuf,
     /// `result.json`
@@ -48,14 +48,14 @@ pub struct SequenceFolder {
 
 /// What a directory holds.
 #[derive(Debug, Clone)]
-pub enum Folder {
+pub enum Archived {
     /// A run.
-    Run(Box<RunFolder>),
+    Run(Box<ArchivedRun>),
     /// A sequence.
-    Sequence(Box<SequenceFolder>),
+    Sequence(Box<ArchivedSequence>),
 }
 
-impl Folder {
+impl Archived {
     /// Reads a directory.
     ///
     /// # Errors
@@ -67,9 +67,9 @@ impl Folder {
         check_schema(&result, "result.json")?;
         if result["type"] == "disturbance" {
             let result = typed(result)?;
-            return Ok(Self::Sequence(Box::new(SequenceFolder { path: path.into(), result })));
+            return Ok(Self::Sequence(Box::new(ArchivedSequence { path: path.into(), result })));
         }
-        let run = RunFolder {
+        let run = ArchivedRun {
             path: path.into(),
             config: config(path)?,
             manifest,
@@ -83,7 +83,7 @@ impl Folder {
     }
 }
 
-impl RunFolder {
+impl ArchivedRun {
     /// The architectures compared with the truth, each with its true accuracy in percent.
     pub fn compared(&self) -> impl Iterator<Item = (&ArchRow, f64)> {
         self.archs.iter().filter(|row| row.purpose == "truth").filter_map(|row| Some((row, row.truth?)))

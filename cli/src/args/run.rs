@@ -32,7 +32,7 @@ pub struct RunArgs {
     /// Data set; see `nas-train list data`
     #[arg(long, value_name = "NAME", help_heading = "Data")]
     pub data: Option<String>,
-    /// Folder with the files of the data set, for those that are read from files
+    /// Archived with the files of the data set, for those that are read from files
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath, help_heading = "Data")]
     pub data_dir: Option<String>,
     /// At most this many training images

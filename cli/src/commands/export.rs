@@ -1,6 +1,6 @@
 //! `nas-train export`
 
-use crate::archive::Folder;
+use crate::archive::Archived;
 use crate::args::ExportArgs;
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::tensorboard::EventFile;
@@ -12,9 +12,9 @@ use anyhow::{Context, Result};
 /// # Errors
 /// A directory without a finished run, files that cannot be written.
 pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
-    let run = match Folder::read(&args.run) {
-        Ok(Folder::Run(run)) => run,
-        Ok(Folder::Sequence(_)) => {
+    let run = match Archived::read(&args.run) {
+        Ok(Archived::Run(run)) => run,
+        Ok(Archived::Sequence(_)) => {
             let problem = "holds a sequence, whose figures are no scalars over steps; see its matrix.csv";
             return Err(UsageError(format!("{} {problem}", args.run.display())).into());
         }

@@ -11,7 +11,7 @@ mod plugins;
 mod report;
 mod truth;
 
-pub use compare::{Comparison, Figure, Group, Row, all_figures, compare, difference_text, is_best, value_text};
+pub use compare::compare;
 pub use config::config;
 pub use describe::describe;
 pub use export::export;

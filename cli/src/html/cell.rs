@@ -2,7 +2,7 @@
 
 use super::figures::{Picture, quoted};
 use super::svg::{colour, escape, open};
-use crate::commands::Group;
+use crate::comparison::VariantRuns;
 use nas_core::space::SearchSpace;
 use nas_core::trainer::build_space;
 use std::fmt::Write;
@@ -15,14 +15,14 @@ struct Edge {
     op: String,
 }
 
-/// The best architecture of the first seed of a group; nothing if there is none.
-pub fn picture(number: usize, group: &Group) -> Option<Picture> {
-    let run = group.runs.first()?;
+/// The selected architecture of a variant's first seed; none if there is none.
+pub fn picture(number: usize, variant: &VariantRuns) -> Option<Picture> {
+    let run = variant.runs.first()?;
     let best = run.result.best.as_ref()?;
     // The decisions do not depend on the images.
     let space = build_space(&run.config, [32, 32, 3], 10).ok()?;
     let edges = edges(&*space, &best.arch)?;
-    let title = format!("Found by {}", group.label);
+    let title = format!("Found by {}", variant.label);
     let truth = best.truth.map(|truth| format!(", {truth:.2} % by the truth table")).unwrap_or_default();
     let caption = format!(
         "{} (seed {}): {:.2} % with shared weights{truth}, {} parameters.",

@@ -3,8 +3,8 @@
 use super::cell;
 use super::outliers;
 use super::svg::{Chart, Series, bars, heat_map};
-use crate::archive::{RunFolder, SequenceFolder};
-use crate::commands::Group;
+use crate::archive::{ArchivedRun, ArchivedSequence};
+use crate::comparison::VariantRuns;
 use std::collections::BTreeMap;
 
 /// A picture with its data.
@@ -25,55 +25,55 @@ pub struct Picture {
 }
 
 /// All figures, in the order of the page.
-pub fn all(groups: &[Group], sequences: &[(String, SequenceFolder)]) -> Vec<Picture> {
+pub fn all(variants: &[VariantRuns], sequences: &[(String, ArchivedSequence)]) -> Vec<Picture> {
     let mut pictures = vec![
-        curve(groups, "disturbance", "Disturbance", "change in points", |run, row| {
+        curve(variants, "disturbance", "Disturbance", "change in points", |run, row| {
             row.0 == "probe" && row.1 == format!("disturbance_{}", run.config.probes.interval)
         }),
-        curve(groups, "rank_stability", "Rank stability (KTau)", "Kendall tau", |run, row| {
+        curve(variants, "rank_stability", "Rank stability (KTau)", "Kendall tau", |run, row| {
             row.0 == "probe" && row.1 == format!("kendall_tau_{}", run.config.probes.interval)
         }),
-        curve(groups, "probe_accuracy", "Accuracy of the probes", "mean accuracy in %", |_, row| {
+        curve(variants, "probe_accuracy", "Accuracy of the probes", "mean accuracy in %", |_, row| {
             row.0 == "probe" && row.1 == "mean_accuracy"
         }),
-        curve(groups, "train_loss", "Training loss", "cross-entropy", |_, row| {
+        curve(variants, "train_loss", "Training loss", "cross-entropy", |_, row| {
             row.0 == "train" && row.1 == "mean_loss"
         }),
-        truth(groups),
-        fairness(groups),
-        curve(groups, "controller_reward", "Reward of the controller", "accuracy in 0..1", |_, row| {
+        truth(variants),
+        fairness(variants),
+        curve(variants, "controller_reward", "Reward of the controller", "accuracy in 0..1", |_, row| {
             row.0 == "controller" && row.1 == "reward"
         }),
-        curve(groups, "controller_entropy", "Entropy of the controller", "nats", |_, row| {
+        curve(variants, "controller_entropy", "Entropy of the controller", "nats", |_, row| {
             row.0 == "controller" && row.1 == "entropy"
         }),
-        time(groups),
+        time(variants),
     ];
     pictures[0].caption += " Mean absolute change of the probes' accuracies over the interval (DINAS, figure 3a).";
     pictures[1].caption += " Kendall tau between the probes' rankings an interval apart (DINAS, figure 3b).";
     pictures.extend(sequences.iter().enumerate().map(|(number, (label, folder))| matrix(number, label, folder)));
-    pictures.extend(groups.iter().enumerate().filter_map(|(number, group)| cell::picture(number, group)));
+    pictures.extend(variants.iter().enumerate().filter_map(|(number, variant)| cell::picture(number, variant)));
     pictures
 }
 
-/// One line a group over sub-net passes: the mean of its runs and the range between them.
+/// One line a variant over sub-net passes: the mean of its runs and the range between them.
 fn curve(
-    groups: &[Group],
+    variants: &[VariantRuns],
     name: &str,
     title: &str,
     y: &str,
-    wanted: impl Fn(&RunFolder, (&str, &str)) -> bool,
+    wanted: impl Fn(&ArchivedRun, (&str, &str)) -> bool,
 ) -> Picture {
     let (mut series, mut csv) = (Vec::new(), String::from("variant,seed,passes,value\n"));
-    for (colour, group) in groups.iter().enumerate() {
+    for (colour, variant) in variants.iter().enumerate() {
         let mut at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
-        for run in &group.runs {
+        for run in &variant.runs {
             // A step of some strategies trains now more, now fewer architectures.
             let per_step = run.result.subnet_passes as f64 / run.result.steps.max(1) as f64;
             for row in run.metrics.iter().filter(|row| wanted(run, (&row.split, &row.metric))) {
                 let passes = (row.step as f64 * per_step).round() as u64;
                 at.entry(passes).or_default().push(row.value);
-                csv += &format!("{},{},{passes},{}\n", quoted(&group.label), run.result.seed, row.value);
+                csv += &format!("{},{},{passes},{}\n", quoted(&variant.label), run.result.seed, row.value);
             }
         }
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
@@ -81,10 +81,10 @@ fn curve(
             values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), v| (lo.min(*v), hi.max(*v)))
         };
         series.push(Series {
-            label: group.label.clone(),
+            label: variant.label.clone(),
             colour,
             points: at.iter().map(|(passes, values)| (*passes as f64, mean(values))).collect(),
-            band: if group.runs.len() > 1 { at.values().map(|values| range(values)).collect() } else { Vec::new() },
+            band: if variant.runs.len() > 1 { at.values().map(|values| range(values)).collect() } else { Vec::new() },
         });
     }
     let legend = legend(&series);
@@ -93,17 +93,17 @@ fn curve(
     Picture { name: name.into(), title: title.into(), caption, svg: chart.svg(), legend, csv }
 }
 
-/// Supernet accuracy against truth, the first seed of every group.
-fn truth(groups: &[Group]) -> Picture {
+/// Supernet accuracy against truth, the first seed of every variant.
+fn truth(variants: &[VariantRuns]) -> Picture {
     let (mut series, mut csv) = (Vec::new(), String::from("variant,seed,arch,shared,truth\n"));
     let mut taus = Vec::new();
-    for (colour, group) in groups.iter().enumerate() {
+    for (colour, variant) in variants.iter().enumerate() {
         let mut points = Vec::new();
-        for (number, run) in group.runs.iter().enumerate() {
+        for (number, run) in variant.runs.iter().enumerate() {
             for (row, truth) in run.compared() {
                 csv += &format!(
                     "{},{},{},{},{truth}\n",
-                    quoted(&group.label),
+                    quoted(&variant.label),
                     run.result.seed,
                     quoted(&row.arch),
                     row.accuracy
@@ -113,12 +113,12 @@ fn truth(groups: &[Group]) -> Picture {
                 }
             }
         }
-        let found = group.runs.first().and_then(|run| run.result.truth.as_ref());
+        let found = variant.runs.first().and_then(|run| run.result.truth.as_ref());
         taus.extend(found.and_then(|truth| {
             let interval = truth.lo.zip(truth.hi).map(|(lo, hi)| format!(" [{lo:.2}, {hi:.2}]")).unwrap_or_default();
-            Some(format!("{} {:.3}{interval}, n = {}", group.label, truth.tau?, truth.n))
+            Some(format!("{} {:.3}{interval}, n = {}", variant.label, truth.tau?, truth.n))
         }));
-        series.push(Series { label: group.label.clone(), colour, points, band: Vec::new() });
+        series.push(Series { label: variant.label.clone(), colour, points, band: Vec::new() });
     }
     let (legend, title) = (legend(&series), "Shared weights against stand-alone training".to_owned());
     let (x, y) = ("stand-alone accuracy in %".into(), "with shared weights in %".into());
@@ -133,20 +133,20 @@ fn truth(groups: &[Group]) -> Picture {
 }
 
 /// How many choices got how many updates, relative to the mean.
-fn fairness(groups: &[Group]) -> Picture {
+fn fairness(variants: &[VariantRuns]) -> Picture {
     let (mut series, mut csv) = (Vec::new(), String::from("variant,seed,decision,choice,updates\n"));
-    for (colour, group) in groups.iter().enumerate() {
+    for (colour, variant) in variants.iter().enumerate() {
         let mut relative = Vec::new();
-        for run in &group.runs {
+        for run in &variant.runs {
             let Some(fairness) = &run.result.fairness else { continue };
             for (decision, counts) in fairness.counts.iter().enumerate() {
                 for (choice, count) in counts.iter().enumerate() {
-                    csv += &format!("{},{},{decision},{choice},{count}\n", quoted(&group.label), run.result.seed);
+                    csv += &format!("{},{},{decision},{choice},{count}\n", quoted(&variant.label), run.result.seed);
                     relative.push(*count as f64 / fairness.mean.max(1e-9));
                 }
             }
         }
-        series.push(Series { label: group.label.clone(), colour, points: histogram(&relative), band: Vec::new() });
+        series.push(Series { label: variant.label.clone(), colour, points: histogram(&relative), band: Vec::new() });
     }
     let (legend, title) = (legend(&series), "Fairness: updates of the choices".to_owned());
     let (x, y) = ("updates, as a multiple of the mean".into(), "share of the choices in %".into());
@@ -170,18 +170,18 @@ fn histogram(values: &[f64]) -> Vec<(f64, f64)> {
 }
 
 /// Where the time goes, mean over the seeds.
-fn time(groups: &[Group]) -> Picture {
+fn time(variants: &[VariantRuns]) -> Picture {
     let mut csv = String::from("variant,seed,train_s,rest_s\n");
     let mut parts = Vec::new();
-    for group in groups {
+    for variant in variants {
         let (mut train, mut rest) = (0.0, 0.0);
-        for run in &group.runs {
+        for run in &variant.runs {
             let (of_train, of_rest) = (run.result.train_s, run.result.wall_s - run.result.train_s);
-            csv += &format!("{},{},{of_train},{of_rest}\n", quoted(&group.label), run.result.seed);
+            csv += &format!("{},{},{of_train},{of_rest}\n", quoted(&variant.label), run.result.seed);
             (train, rest) = (train + of_train, rest + of_rest);
         }
-        let n = group.runs.len().max(1) as f64;
-        parts.push((group.label.clone(), vec![train / n, rest / n]));
+        let n = variant.runs.len().max(1) as f64;
+        parts.push((variant.label.clone(), vec![train / n, rest / n]));
     }
     let title = "Time of a run";
     let legend = vec![("training".into(), 0), ("probes, search, truth".into(), 1)];
@@ -190,7 +190,7 @@ fn time(groups: &[Group]) -> Picture {
 }
 
 /// Accuracy of each architecture of a sequence after the training of each.
-fn matrix(number: usize, label: &str, folder: &SequenceFolder) -> Picture {
+fn matrix(number: usize, label: &str, folder: &ArchivedSequence) -> Picture {
     let result = &folder.result;
     let mut csv = String::from("arch,trained,accuracy\n");
     for (i, row) in result.matrix.iter().enumerate() {

@@ -6,8 +6,8 @@ mod outliers;
 mod svg;
 mod tables;
 
-use crate::archive::SequenceFolder;
-use crate::commands::Comparison;
+use crate::archive::ArchivedSequence;
+use crate::comparison::Comparison;
 use crate::files;
 use anyhow::Result;
 use figures::Picture;
@@ -24,7 +24,7 @@ pub struct Report<'a> {
     /// Runs, figures and notes.
     pub comparison: &'a Comparison,
     /// Sequences with their labels.
-    pub sequences: Vec<(String, SequenceFolder)>,
+    pub sequences: Vec<(String, ArchivedSequence)>,
     /// Directories that cannot be shown, and why.
     pub problems: Vec<(PathBuf, String)>,
 }
@@ -35,7 +35,7 @@ impl Report<'_> {
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let pictures = figures::all(&self.comparison.groups, &self.sequences);
+        let pictures = figures::all(&self.comparison.variants, &self.sequences);
         let data = dir.join("figures");
         files::make_dir(&data)?;
         let files = pictures.iter().filter(|picture| picture.svg.is_some());
@@ -47,14 +47,14 @@ impl Report<'_> {
     }
 
     fn page(&self, pictures: &[Picture]) -> String {
-        let labels: Vec<&str> = self.comparison.groups.iter().map(|group| group.label.as_str()).collect();
+        let labels: Vec<&str> = self.comparison.variants.iter().map(|variant| variant.label.as_str()).collect();
         let title = format!("nas-train: {}", escape(&labels.join(", ")));
         let mut body = format!("<h1>{title}</h1>\n{}", self.introduction());
         for (path, problem) in &self.problems {
             let path = escape(&path.display().to_string());
             let _ = writeln!(body, r#"<p class="warn">Not shown: {path}: {}</p>"#, escape(problem));
         }
-        if !self.comparison.groups.is_empty() {
+        if !self.comparison.variants.is_empty() {
             body += "<h2>Summary</h2>\n";
             body += &tables::summary(self.comparison);
             body += &tables::differences(self.comparison);
@@ -80,19 +80,22 @@ impl Report<'_> {
     }
 
     fn introduction(&self) -> String {
-        let Some(run) = self.comparison.groups.iter().find_map(|group| group.runs.first()) else {
+        let Some(run) = self.comparison.variants.iter().find_map(|variant| variant.runs.first()) else {
             return String::new();
         };
         let (result, config) = (&run.result, &run.config);
         let truth = result.truth.as_ref().map(|truth| format!(", truth {} (n = {})", truth.table, truth.n));
+        let budget = match &self.comparison.budget {
+            Some(budget) => format!("Budget: equal {}.", escape(budget)),
+            None => "The runs were not planned with an equal budget.".into(),
+        };
         format!(
-            "<p>Space {}, data {}, controller {}, {} probes{}. Budget: equal {}.</p>\n",
+            "<p>Space {}, data {}, controller {}, {} probe architectures{}. {budget}</p>\n",
             escape(&result.space),
             escape(&result.data),
             escape(&result.controller),
             config.probes.count,
             escape(&truth.unwrap_or_default()),
-            escape(&self.comparison.budget),
         )
     }
 }

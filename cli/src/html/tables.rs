@@ -1,13 +1,13 @@
 //! The tables of a report.
 
 use super::svg::escape;
-use crate::commands::{Comparison, Figure, Row, all_figures, difference_text, is_best, value_text};
+use crate::comparison::{Comparison, Estimate, Figure, all_figures, difference_text, is_best, value_text};
 use std::fmt::Write;
 
 /// Every figure of every variant and of what needs no shared weights, sortable.
 pub fn summary(comparison: &Comparison) -> String {
-    let rows = || comparison.rows.iter().chain(&comparison.baselines);
-    let shown = |figure: &&Figure| rows().any(|row| row.figure.key == figure.key);
+    let labels = comparison.labels();
+    let shown = |figure: &&Figure| labels.iter().any(|label| comparison.estimate(label, figure.key).is_some());
     let columns: Vec<&Figure> = all_figures().filter(shown).collect();
     let mut html = String::from("<div class=\"scroll\"><table class=\"sortable\">\n<thead><tr>");
     html += &header("strategy");
@@ -15,11 +15,11 @@ pub fn summary(comparison: &Comparison) -> String {
         html += &header(&figure.heading());
     }
     html += "</tr></thead>\n<tbody>\n";
-    for label in comparison.labels() {
+    for label in &labels {
         let _ = write!(html, "<tr><td>{}</td>", escape(label));
         for figure in &columns {
-            let found = rows().find(|row| row.label == label && row.figure.key == figure.key);
-            html += &found.map_or("<td></td>".into(), |row| cell(row, &comparison.rows));
+            let estimate = comparison.estimate(label, figure.key);
+            html += &estimate.map_or("<td></td>".into(), |estimate| cell(estimate, &comparison.estimates));
         }
         html += "</tr>\n";
     }
@@ -34,28 +34,27 @@ fn header(title: &str) -> String {
     format!("<th scope=\"col\"><button type=\"button\">{}</button></th>", escape(title))
 }
 
-fn cell(row: &Row, rows: &[Row]) -> String {
-    let class = if is_best(row, rows) { " class=\"best\"" } else { "" };
-    format!("<td{class}>{}</td>", escape(&value_text(row)))
+fn cell(estimate: &Estimate, estimates: &[Estimate]) -> String {
+    let class = if is_best(estimate, estimates) { " class=\"best\"" } else { "" };
+    format!("<td{class}>{}</td>", escape(&value_text(estimate)))
 }
 
 /// Paired differences to the first variant; nothing if there is only one.
 pub fn differences(comparison: &Comparison) -> String {
-    let Some((first, others)) = comparison.groups.split_first().filter(|(_, others)| !others.is_empty()) else {
+    let Some((first, others)) = comparison.variants.split_first().filter(|(_, others)| !others.is_empty()) else {
         return String::new();
     };
     let mut html = format!("<h2>Paired differences to {}</h2>\n<div class=\"scroll\"><table>\n", escape(&first.label));
     html += "<thead><tr><th scope=\"col\">figure</th>";
-    others.iter().for_each(|group| html += &format!("<th scope=\"col\">{}</th>", escape(&group.label)));
+    others.iter().for_each(|variant| html += &format!("<th scope=\"col\">{}</th>", escape(&variant.label)));
     html += "</tr></thead>\n<tbody>\n";
     for figure in all_figures() {
         let of = |label: &str| {
-            let row = comparison.rows.iter().find(|row| row.label == label && row.figure.key == figure.key)?;
-            let difference = row.difference.as_ref()?;
+            let difference = comparison.estimate(label, figure.key)?.difference.as_ref()?;
             let text = escape(&difference_text(difference, figure.decimals));
-            Some(format!("<td class=\"{}\">{text}</td>", difference.verdict))
+            Some(format!("<td class=\"{}\">{text}</td>", difference.verdict.name()))
         };
-        let cells: Vec<Option<String>> = others.iter().map(|group| of(&group.label)).collect();
+        let cells: Vec<Option<String>> = others.iter().map(|variant| of(&variant.label)).collect();
         if cells.iter().any(Option::is_some) {
             let _ = write!(html, "<tr><td>{}</td>", escape(figure.title));
             cells.into_iter().for_each(|cell| html += &cell.unwrap_or_else(|| "<td></td>".into()));
@@ -70,8 +69,8 @@ pub fn differences(comparison: &Comparison) -> String {
 /// The configuration of each variant and the command that repeats it.
 pub fn configuration(comparison: &Comparison) -> String {
     let mut html = String::from("<h2>Configuration, and how to repeat it</h2>\n");
-    for group in &comparison.groups {
-        let Some(run) = group.runs.first() else { continue };
+    for variant in &comparison.variants {
+        let Some(run) = variant.runs.first() else { continue };
         let argv = run.manifest["argv"].as_array().cloned().unwrap_or_default();
         let words: Vec<&str> = argv.iter().skip(1).filter_map(|word| word.as_str()).collect();
         let config = run.config.to_table().map(|table| table.to_string()).unwrap_or_default();
@@ -84,7 +83,7 @@ pub fn configuration(comparison: &Comparison) -> String {
             html,
             "<details><summary>{}</summary>\n{notes}<p>Made by <code>nas-train {}</code>, version {} (commit {}, {}), on {} with \
              {host} cores. One run again, bit for bit: <code>nas-train --config {}</code></p>\n<pre>{}</pre></details>\n",
-            escape(&group.label),
+            escape(&variant.label),
             escape(&words.join(" ")),
             escape(&of("version")),
             escape(commit),

@@ -9,8 +9,8 @@ pub use dir::OutDir;
 
 use crate::exit::chained;
 use crate::files;
-use crate::report::Outcome;
 use crate::settings::Settings;
+use crate::summary::Outcome;
 use crate::tensorboard::EventFile;
 use crate::text::say;
 use anyhow::{Context, Result};
@@ -94,7 +94,7 @@ impl Recorder {
 
     fn write(&self, result: &impl Outcome) -> Result<()> {
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
-        files.extend(result.tables());
+        files.extend(result.files()?);
         for (name, text) in files {
             files::write(&self.dir.join(name), &text)?;
         }

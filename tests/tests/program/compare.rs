@@ -222,7 +222,7 @@ fn a_run_that_fails_keeps_no_other_from_being_made() {
     assert!(read(dir, "c/report.html").contains("plain:train.lr=1e30 with seed 0: the run failed"));
     let options = "--strategies plain:train.lr=1e30,plain --seeds 1 --sequence 0 --out d";
     let output = program(dir).args(arguments(options)).output().unwrap();
-    assert!(stderr(&output).contains("error: no run of the first variant came to its end"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("error: no run of the first variant finished"), "{}", stderr(&output));
     assert_eq!((output.status.code(), names(&dir.join("d/runs")).len()), (Some(5), 2));
 }
 

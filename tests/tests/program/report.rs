@@ -79,7 +79,7 @@ fn the_same_runs_are_no_further_evidence() {
     for label in ["plain:train.lr=0.05", "plain:train.lr=0.01", "ogd:train.lr=0.01"] {
         assert!(page.contains(&format!("<td>{label}</td>")), "{label}");
     }
-    assert!(page.contains("n = 2 seeds") && page.contains("nothing in particular"));
+    assert!(page.contains("n = 2 seeds") && page.contains("not planned with an equal budget"));
 }
 
 #[test]

@@ -1,34 +1,15 @@
-//! Equal budgets for strategies whose steps differ in cost.
+//! Run lengths that give every variant the same budget, although their steps differ in cost.
 
 use crate::args::Budget;
+use crate::comparison::RunLength;
 use nas_core::config::RunConfig;
 use nas_core::trainer::StepCost;
-use serde::Serialize;
 
-/// How long the runs of a variant are.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Length {
-    /// Architectures a step.
-    pub paths: usize,
-    /// Steps.
-    pub steps: u64,
-    /// Steps of a whole epoch.
-    pub steps_per_epoch: usize,
-    /// Sub-net passes.
-    pub passes: u64,
-    /// Passes more than the budget; none if passes are not the budget.
-    pub passes_over: i64,
-    /// Epochs, the last one possibly cut short.
-    pub epochs: usize,
-    /// Epochs between two accuracies whose difference is the disturbance.
-    pub interval: usize,
-}
-
-/// The length of each variant, the first one having the configured epochs. `seconds` are those of a step, needed for
-/// equal times.
+/// The length of each variant's runs. The first variant has the configured epochs. `seconds_per_step` is needed for a
+/// budget of time only.
 ///
-/// Interval and start of the controller move with the epochs, so that they are the same part of every run.
-pub fn lengths(budget: Budget, first: &RunConfig, costs: &[StepCost], seconds: &[f64]) -> Vec<Length> {
+/// The interval of disturbance scales with the epochs, so that it is the same share of every run.
+pub fn lengths(budget: Budget, first: &RunConfig, costs: &[StepCost], seconds_per_step: &[f64]) -> Vec<RunLength> {
     let reference = costs[0];
     let batches = reference.steps_per_epoch;
     let all = first.train.epochs * batches;
@@ -38,13 +19,13 @@ pub fn lengths(budget: Budget, first: &RunConfig, costs: &[StepCost], seconds: &
         let steps = match budget {
             Budget::Passes => (passes as f64 / cost.paths as f64).round(),
             Budget::Updates => steps as f64,
-            Budget::Time => (steps as f64 * seconds[0] / seconds[number]).round(),
+            Budget::Time => (steps as f64 * seconds_per_step[0] / seconds_per_step[number]).round(),
         };
         let steps = (steps as u64).max(1);
         let own = steps * cost.paths as u64;
         let epochs = steps.div_ceil(cost.steps_per_epoch as u64) as usize;
         let share = steps as f64 / cost.steps_per_epoch as f64 / (passes as f64 / (batches * reference.paths) as f64);
-        Length {
+        RunLength {
             paths: cost.paths,
             steps,
             steps_per_epoch: cost.steps_per_epoch,
@@ -55,59 +36,6 @@ pub fn lengths(budget: Budget, first: &RunConfig, costs: &[StepCost], seconds: &
         }
     };
     costs.iter().enumerate().map(length).collect()
-}
-
-impl Length {
-    /// Gives a configuration this length.
-    pub fn apply(&self, config: &mut RunConfig) {
-        let old = config.train.epochs.max(1);
-        config.train.epochs = self.epochs;
-        let whole = self.steps == (self.epochs * self.steps_per_epoch) as u64;
-        config.train.max_steps = if whole { 0 } else { self.steps as usize };
-        config.probes.interval = self.interval;
-        if config.search.start > 0 {
-            config.search.start = (config.search.start as f64 * self.epochs as f64 / old as f64).round() as i64;
-        }
-    }
-
-    /// What the reader of the figures should know: differences to the runs of the first variant, and what is missing.
-    pub fn notes(&self, label: &str, first: &Self, probed: bool) -> Vec<String> {
-        let short = (probed && self.interval >= self.epochs).then(|| {
-            let (interval, epochs) = (self.interval, self.epochs);
-            format!("{label}: no disturbance over {interval} epochs in a run of {epochs}; choose a smaller --interval")
-        });
-        self.difference(label, first).into_iter().chain(short).collect()
-    }
-
-    fn difference(&self, label: &str, first: &Self) -> Option<String> {
-        if (self.steps, self.paths, self.interval) == (first.steps, first.paths, first.interval) {
-            return None;
-        }
-        let over = match self.passes_over {
-            0 => String::new(),
-            n => format!(", {} {} than the budget", n.unsigned_abs(), if n > 0 { "more" } else { "fewer" }),
-        };
-        let single = match self.paths == first.paths {
-            true => "",
-            false => ", and a single-step disturbance is that of a whole step",
-        };
-        let archs = if self.paths == 1 { "architecture" } else { "architectures" };
-        Some(format!(
-            "{label}: {} steps of {} {archs} are {} sub-net passes{over}; {} epochs, so disturbance is measured over {} of \
-             them, {} passes (the first variant: {} passes){single}",
-            self.steps,
-            self.paths,
-            self.passes,
-            self.epochs,
-            self.interval,
-            self.interval_passes(),
-            first.interval_passes(),
-        ))
-    }
-
-    fn interval_passes(&self) -> usize {
-        self.interval * self.steps_per_epoch * self.paths
-    }
 }
 
 #[cfg(test)]
@@ -142,20 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn the_interval_is_the_same_part_of_the_run() {
+    fn the_interval_is_the_same_share_of_every_run() {
         let found = lengths(Budget::Passes, &config(40), &[cost(1), cost(5)], &[]);
         assert_eq!((found[1].epochs, found[1].interval, found[1].passes_over), (8, 3, 0));
-        let notes = found[1].notes("fairnas", &found[0], true).concat();
-        assert!(notes.contains("165 passes (the first variant: 143 passes), and a single-step"), "{notes}");
-        assert_eq!(found[0].notes("plain", &found[0], true), Vec::<String>::new());
-        let short = lengths(Budget::Passes, &config(13), &[cost(1)], &[]);
-        assert_eq!(short[0].notes("plain", &short[0], false), Vec::<String>::new());
-        let notes = short[0].notes("plain", &short[0], true).concat();
-        assert!(notes.contains("no disturbance over 13 epochs in a run of 13"), "{notes}");
     }
 
     #[test]
-    fn updates_and_time_have_their_own_measure() {
+    fn budgets_of_steps_and_time_set_the_steps() {
         let found = lengths(Budget::Updates, &config(40), &[cost(1), cost(5)], &[]);
         assert_eq!((found[1].steps, found[1].interval), (440, 13));
         let found = lengths(Budget::Time, &config(40), &[cost(1), cost(1)], &[0.01, 0.02]);

@@ -1,4 +1,4 @@
-//! What the variants of a comparison must have in common, and what must differ.
+//! Checks that variants are comparable: equal measurements, lengths from the budget, and different settings.
 
 use super::variant::Variant;
 use crate::exit::UsageError;
@@ -7,21 +7,24 @@ use anyhow::Result;
 use nas_core::config::RunConfig;
 use toml::Table;
 
-/// Sections that decide what is measured, not how weights are shared. `eval.images` belongs to them; the rest of
-/// `[eval]`, such as the statistics of batch normalisation, is part of some methods.
+/// Sections that must be equal, because they define the measurement and not the sharing of weights. `eval.images` must be
+/// equal too. The rest of `[eval]`, such as the statistics of batch normalisation, belongs to some methods.
 const COMMON: [&str; 4] = ["space", "data", "probes", "truth"];
-/// Keys that follow from the budget.
+/// Keys that the budget sets, so a variant cannot set them.
 const LENGTHS: [&str; 3] = ["train.epochs", "train.max_steps", "probes.interval"];
 
-/// Refuses variants that measure something else than the first, that choose a length of their own, or that are the same.
+/// Refuses variants that differ from the first in a measurement, that set a key of [`LENGTHS`], or that are equal.
 ///
 /// # Errors
-/// The variant and the key.
+/// The message names the variant and the key.
 pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
     for (variant, own) in variants.iter().zip(settings) {
         let mut keys = variant.assignments.iter().filter_map(|assignment| Some(assignment.split_once('=')?.0.trim()));
         if let Some(key) = keys.find(|key| LENGTHS.contains(key)) {
-            let problem = format!("--strategies {}: {key} follows from the budget; set it for all runs", variant.label);
+            let problem = format!(
+                "--strategies {}: {key} follows from the budget; leave it out, or set it for all runs",
+                variant.label
+            );
             return Err(UsageError(problem).into());
         }
         if let Some(key) = other_measure(&settings[0].config, &own.config)? {

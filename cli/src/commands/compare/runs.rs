@@ -1,13 +1,13 @@
-//! The runs of a comparison: made once, found again, repeated if they were interrupted.
+//! The runs of a comparison. A finished run is kept, an interrupted one is made again.
 
-use crate::archive::{self, Folder, Incomplete};
+use crate::archive::{self, Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::exit::UsageError;
 use crate::progress::{Live, Progress};
 use crate::record::{OutDir, Recorder};
-use crate::report::Outcome;
 use crate::run::both;
 use crate::settings::{Settings, first_difference};
+use crate::summary::Outcome;
 use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
@@ -16,52 +16,51 @@ use nas_core::trainer::RunError;
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicBool;
 
-/// A run that the comparison needs.
+/// A run, or a sequence, of a comparison.
 #[derive(Debug, Clone)]
-pub struct Planned {
-    /// The variant.
+pub struct PlannedRun {
+    /// The label of its variant.
     pub label: String,
-    /// The seed.
+    /// The seed of the run; equal to that of its settings.
     pub seed: u64,
-    /// Its settings.
+    /// The configuration, and the origin of each value.
     pub settings: Settings,
-    /// Its directory.
+    /// The run directory.
     pub dir: PathBuf,
-    /// Where its TensorBoard events go.
+    /// The directory for TensorBoard event files.
     pub tensorboard: Option<PathBuf>,
-    /// Hash of the truth table that it is compared with, if with any.
+    /// SHA-256 of the truth table; none if the run is not compared with one.
     pub truth: Option<String>,
-    /// How many architectures it trains one after another; none for a run.
+    /// The number of architectures trained one after another; none for a run.
     pub sequence: Option<usize>,
 }
 
-impl Planned {
-    /// Whether the run is there already, made from the same settings and files.
+impl PlannedRun {
+    /// Whether the directory holds the finished run, made with the same settings and files.
     ///
     /// # Errors
-    /// A finished run of other settings or files in its place, or one that cannot be read.
+    /// The directory holds a finished run with other settings or files, or one that cannot be read.
     pub fn is_done(&self, live: &Live) -> Result<bool> {
         let manifest = match archive::finished(&self.dir) {
             Err(error) if error.is::<Incomplete>() => return Ok(false),
             manifest => manifest.with_context(|| self.dir.display().to_string())?,
         };
         let there = archive::config(&self.dir).with_context(|| self.dir.display().to_string())?;
-        self.same(other_settings(&there, &self.settings.config)?)?;
-        self.same(self.other_device(&manifest))?;
-        self.same(self.other_plugin(&manifest))?;
-        match Folder::read(&self.dir) {
-            Ok(Folder::Run(run)) => {
+        self.refuse(other_settings(&there, &self.settings.config)?)?;
+        self.refuse(self.other_device(&manifest))?;
+        self.refuse(self.other_plugin(&manifest))?;
+        match Archived::read(&self.dir) {
+            Ok(Archived::Run(run)) => {
                 let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
                 let changed = truth != self.truth.as_ref();
-                self.same(changed.then(|| "content of the truth table".into()))?;
+                self.refuse(changed.then(|| "content of the truth table".into()))?;
             }
-            Ok(Folder::Sequence(folder)) => {
+            Ok(Archived::Sequence(folder)) => {
                 let (old, new) = (folder.result.sequence, self.sequence.unwrap_or(0));
-                self.same((old != new).then(|| format!("--sequence ({old}, now {new})")))?;
+                self.refuse((old != new).then(|| format!("--sequence ({old}, now {new})")))?;
             }
-            // Its manifest says that it has ended, so somebody should know.
+            // Unlike an interrupted run, a finished run with damaged files is unexpected, so the user is informed.
             Err(error) if error.is::<Incomplete>() => {
                 live.say(&format!("{} is made again: {error}", self.dir.display()));
                 return Ok(false);
@@ -71,12 +70,11 @@ impl Planned {
         Ok(true)
     }
 
-    /// Refuses a run that was made in another way.
-    fn same(&self, other: Option<String>) -> Result<()> {
+    /// Refuses a finished run that differs in `other`.
+    fn refuse(&self, other: Option<String>) -> Result<()> {
         let Some(other) = other else { return Ok(()) };
         Err(UsageError(format!(
-            "{} holds a run with another {other}: repeat the comparison with what it was started with, or choose another \
-             --out",
+            "{} holds a run with another {other}: resume with the original arguments and files, or choose another --out",
             self.dir.display()
         ))
         .into())
@@ -89,7 +87,7 @@ impl Planned {
         (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
     }
 
-    /// The plugin whose strategy was trained, if that has been built anew.
+    /// The plugin of the strategy, if it was rebuilt after the run.
     fn other_plugin(&self, manifest: &Value) -> Option<String> {
         let strategy = &self.settings.config.strategy.name;
         let loaded = nas_plugin_host::loaded();
@@ -100,10 +98,11 @@ impl Planned {
         (!same).then(|| format!("build of the plugin {}", plugin.path.display()))
     }
 
-    /// Makes the run, in place of what an interruption has left; false if it was interrupted itself.
+    /// Makes the run and returns whether it finished, false after an interrupt signal. Files of an earlier, unfinished
+    /// run are removed first.
     ///
     /// # Errors
-    /// Whatever stops it.
+    /// Any error that stops the run, and files that cannot be written.
     pub fn make<R: Outcome>(
         &self,
         live: &Live,
@@ -122,9 +121,9 @@ impl Planned {
         let outcome = work(&mut both(&mut recorder, &mut progress));
         match outcome {
             Ok(result) => {
-                let whole = !result.interrupted();
+                let finished = !result.interrupted();
                 recorder.finish(&result)?;
-                Ok(whole)
+                Ok(finished)
             }
             Err(error) => {
                 let error = anyhow::Error::from(error).context(format!("{} with seed {}", self.label, self.seed));
@@ -135,7 +134,8 @@ impl Planned {
     }
 }
 
-/// The first key in which two configurations differ, with both values, those aside that no result depends on.
+/// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
+/// device and plugins.
 fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let table = |config: &RunConfig| {
         let mut config = config.clone();
@@ -145,18 +145,13 @@ fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     Ok(first_difference(&table(old)?, &table(new)?))
 }
 
-/// Does nothing more once this is set.
-pub fn cancelled(cancel: &AtomicBool) -> bool {
-    cancel.load(std::sync::atomic::Ordering::Relaxed)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use toml::Table;
 
     #[test]
-    fn what_no_result_depends_on_makes_no_other_run() {
+    fn keys_that_no_result_depends_on_may_change() {
         let config = RunConfig::from_table(&Table::new()).unwrap();
         let changed = |change: &dyn Fn(&mut RunConfig)| {
             let mut other = config.clone();

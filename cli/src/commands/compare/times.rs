@@ -1,5 +1,5 @@
-//! `step_times.json`: how long a step of each variant takes, measured once, so that a comparison goes on with the same
-//! lengths.
+//! `step_times.json`: the duration of a step of each variant. It is measured once, so that a resumed comparison plans the
+//! same lengths.
 
 use crate::files;
 use anyhow::{Context, Result};
@@ -10,23 +10,23 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
 
-/// The times of a comparison, by label.
+/// The step times of a comparison, by variant label.
 pub struct StepTimes {
     path: PathBuf,
     times: BTreeMap<String, StepTime>,
 }
 
-/// A measurement, and what it holds for.
+/// A measurement, with the number of threads and the configuration that it is valid for.
 #[derive(Debug, Serialize, Deserialize)]
 struct StepTime {
     seconds: f64,
     threads: usize,
-    /// As TOML.
+    /// The configuration as TOML.
     config: String,
 }
 
 impl StepTimes {
-    /// Reads those of a comparison that was begun.
+    /// Reads the file; without a file there are no times yet.
     ///
     /// # Errors
     /// A file that cannot be read or is damaged.
@@ -40,14 +40,14 @@ impl StepTimes {
         Ok(Self { path, times })
     }
 
-    /// The seconds of a step, if they were measured with this configuration and so many threads.
+    /// Seconds per step; none unless measured with this configuration and this number of threads.
     pub fn get(&self, label: &str, config: &RunConfig, threads: usize) -> Result<Option<f64>> {
         let config = config.to_table()?.to_string();
         let found = self.times.get(label).filter(|time| time.threads == threads && time.config == config);
         Ok(found.map(|time| time.seconds))
     }
 
-    /// Keeps a measurement.
+    /// Adds a measurement and writes the file.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -63,7 +63,7 @@ mod tests {
     use toml::Table;
 
     #[test]
-    fn a_time_holds_for_what_was_measured() {
+    fn a_time_is_valid_for_one_configuration_and_number_of_threads() {
         let dir = tempfile::tempdir().unwrap();
         let open = || StepTimes::open(dir.path().join("step_times.json"));
         let config = RunConfig::from_table(&Table::new()).unwrap();

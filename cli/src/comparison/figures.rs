@@ -1,11 +1,9 @@
 //! The figures that strategies are compared by.
 
-use crate::archive::RunFolder;
-use serde::Serialize;
+use crate::archive::ArchivedRun;
 
 /// Which values are good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Better {
     /// Large ones.
     Higher,
@@ -29,7 +27,7 @@ pub struct Figure {
     /// Decimals for people.
     pub decimals: usize,
     /// Its value in a run, where it applies.
-    pub of: fn(&RunFolder) -> Option<f64>,
+    pub of: fn(&ArchivedRun) -> Option<f64>,
 }
 
 impl Figure {
@@ -88,7 +86,7 @@ pub const FIGURES: &[Figure] = figures![
 ];
 
 /// True accuracy of the compared architecture that is best with shared weights; of equally good ones the worst.
-fn predicted_truth(run: &RunFolder) -> Option<f64> {
+fn predicted_truth(run: &ArchivedRun) -> Option<f64> {
     let compared = run.compared().map(|(row, truth)| (row.accuracy, truth));
     let better = |best: &(f64, f64), next: &(f64, f64)| next.0 > best.0 || next.0 == best.0 && next.1 < best.1;
     compared.reduce(|best, next| if better(&best, &next) { next } else { best }).map(|(_, truth)| truth)

@@ -1,7 +1,8 @@
-//! The matrix that a sequence ends with.
+//! The summary of a sequence, and its `matrix.csv`.
 
-use super::{Outcome, row, section};
+use super::{Outcome, percent, points, row, section};
 use crate::text::table;
+use nas_core::metrics::Summary;
 use nas_core::result::{SequenceResult, SequenceStep};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,31 +12,41 @@ impl Outcome for SequenceResult {
         self.interrupted
     }
 
-    fn report(&self, dir: &Path) -> String {
+    fn summary(&self, dir: &Path) -> String {
         let SequenceResult { strategy, space, data, seed, sequence, epochs_each, .. } = self;
         let title = format!(
             "{strategy} on {space}, {data}, seed {seed}: {sequence} architectures, {epochs_each} epochs each\n"
         );
+        let means = vec![
+            row("own: right after own training", percent(self.own)),
+            row("final: after the last training", percent(self.r#final)),
+            row("drop: own minus final, without the last", points(self.drop)),
+            row("change per training", points(self.change_per_task)),
+        ];
         let parts = [
             title,
-            format!("Accuracy in percent of architecture i (row) after the training of j (column)\n{}", matrix(self)),
-            section("Disturbance", summary(self)),
-            format!("By the number of layers shared with the architecture trained\n{}", by_shared(&self.steps)),
-            format!("Everything is in {}\n", dir.display()),
+            format!("Accuracy in % of architecture i (row) after the training of j (column)\n{}", matrix(self)),
+            section("Disturbance", means),
+            format!(
+                "Change in points by the number of layers shared with the trained architecture\n{}",
+                by_shared(&self.steps)
+            ),
+            format!("All files are in {}\n", dir.display()),
         ];
         parts.join("\n")
     }
 
-    fn tables(&self) -> Vec<(&'static str, String)> {
-        let mut text = String::from("arch,trained,accuracy\n");
+    fn files(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let mut csv = csv::Writer::from_writer(Vec::new());
+        csv.write_record(["arch", "trained", "accuracy"])?;
         for (i, accuracies) in self.matrix.iter().enumerate() {
             for (j, accuracy) in accuracies.iter().enumerate() {
                 if let Some(accuracy) = accuracy {
-                    text += &format!("{i},{j},{accuracy}\n");
+                    csv.write_record([i.to_string(), j.to_string(), accuracy.to_string()])?;
                 }
             }
         }
-        vec![("matrix.csv", text)]
+        Ok(vec![("matrix.csv", String::from_utf8(csv.into_inner()?)?)])
     }
 }
 
@@ -48,24 +59,13 @@ fn matrix(result: &SequenceResult) -> String {
     format!("      {}\n", header.trim_end()) + &result.matrix.iter().enumerate().map(line).collect::<String>()
 }
 
-fn summary(result: &SequenceResult) -> Vec<(String, String)> {
-    let points = |value: Option<f64>| value.map_or("-".into(), |v| format!("{v:.2} points"));
-    let percent = |value: Option<f64>| value.map_or("-".into(), |v| format!("{v:.2} %"));
-    vec![
-        row("own: after own training", percent(result.own)),
-        row("final: after the last training", percent(result.r#final)),
-        row("drop: own minus final, but the last", points(result.drop)),
-        row("change per training", points(result.change_per_task)),
-    ]
-}
-
-/// DINAS section 5.4: mean change of accuracy for each number of shared layers.
+/// The mean change of accuracy for each number of shared layers (DINAS, section 5.4).
 fn by_shared(steps: &[SequenceStep]) -> String {
-    let mut groups: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
-    steps.iter().for_each(|step| groups.entry(step.shared).or_default().push(step.change));
-    let rows = groups.into_iter().map(|(shared, changes)| {
-        let mean = changes.iter().sum::<f64>() / changes.len() as f64;
-        [shared.to_string(), changes.len().to_string(), format!("{mean:+.2}")]
+    let mut changes: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+    steps.iter().for_each(|step| changes.entry(step.shared).or_default().push(step.change));
+    let rows = changes.into_iter().filter_map(|(shared, changes)| {
+        let Summary { n, mean, .. } = Summary::of(&changes).ok()?;
+        Some([shared.to_string(), n.to_string(), format!("{mean:+.2}")])
     });
     table(["shared", "n", "change"], rows)
 }

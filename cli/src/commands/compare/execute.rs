@@ -1,0 +1,100 @@
+//! Making the missing runs and sequences.
+
+use super::runs::PlannedRun;
+use super::{ComparisonJob, MakeDevice};
+use crate::exit::chained;
+use crate::parallel::{Share, in_order};
+use anyhow::{Error, Result};
+use nas_core::registry::Target;
+use nas_core::trainer::{RunError, Sequence, Session, reset_peak_rss};
+use std::sync::atomic::Ordering;
+
+/// The outcome of making the sequences.
+pub struct MadeSequences {
+    /// A remark for each variant without a disturbance matrix.
+    pub notes: Vec<String>,
+    /// The errors of the sequences that failed.
+    pub failed: Vec<Error>,
+}
+
+impl ComparisonJob<'_> {
+    /// Makes the missing runs. A failed run is reported; the remaining runs continue. Returns the errors of the failed
+    /// runs; none if the comparison was interrupted.
+    pub fn make_runs<D: Target>(
+        &self,
+        share: Share,
+        missing: &[PlannedRun],
+        device: MakeDevice<'_, D>,
+    ) -> Result<Option<Vec<Error>>> {
+        let work = |planned: &PlannedRun| {
+            if self.cancelled() {
+                return Ok(false);
+            }
+            let measures_memory = share.jobs == 1 && reset_peak_rss();
+            let session = Session::new(&planned.settings.config, self.dataset.clone(), &device()?)?;
+            planned.make(&self.live, self.args.run.progress, |observer| {
+                let mut result = session.run(observer, self.cancel)?;
+                // The peak memory is that of the process, so it is a run's own only if no other run was in progress.
+                result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
+                Ok(result)
+            })
+        };
+        let (mut complete, mut failed) = (true, Vec::new());
+        in_order(share, missing, work, |planned, made| {
+            let name = format!("{} seed {}", planned.label, planned.seed);
+            match made {
+                Ok(true) => self.live.say(&format!("{name} is done")),
+                Ok(false) => complete = false,
+                Err(error) => {
+                    self.live.say(&format!("{name} failed: {}", chained(&error)));
+                    failed.push(error);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(complete.then_some(failed))
+    }
+
+    /// Makes the missing sequences; none if the comparison was interrupted.
+    pub fn make_sequences<D: Target>(
+        &self,
+        share: Share,
+        missing: &[PlannedRun],
+        device: MakeDevice<'_, D>,
+    ) -> Result<Option<MadeSequences>> {
+        let work = |planned: &PlannedRun| {
+            if self.cancelled() {
+                return Ok((false, None));
+            }
+            let config = &planned.settings.config;
+            let sequence = match Sequence::new(config, self.dataset.clone(), &device()?, self.args.sequence) {
+                Err(RunError::OwnPlans { .. }) => {
+                    let reason = "the strategy chooses the architectures of each step itself";
+                    return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
+                }
+                sequence => sequence?,
+            };
+            let made = planned.make(&self.live, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
+            made.map(|complete| (complete, None))
+        };
+        let (mut complete, mut notes, mut failed) = (true, Vec::new(), Vec::new());
+        in_order(share, missing, work, |planned, made| {
+            match made {
+                Ok((done, note)) => {
+                    complete &= done;
+                    notes.extend(note);
+                }
+                Err(error) => {
+                    notes.push(format!("{}: no disturbance matrix: {}", planned.label, chained(&error)));
+                    failed.push(error);
+                }
+            }
+            Ok(())
+        })?;
+        Ok(complete.then_some(MadeSequences { notes, failed }))
+    }
+
+    fn cancelled(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,53 @@
+//! The runs and sequences that a comparison consists of, and which of them are missing.
+
+use super::ComparisonJob;
+use super::preflight::Preflight;
+use super::runs::PlannedRun;
+use super::variant::Variant;
+use crate::comparison::RunLength;
+use crate::settings::Settings;
+use anyhow::Result;
+
+impl ComparisonJob<'_> {
+    /// All runs, ordered by seed, then by variant. An interrupted comparison thus has equal seeds of all variants.
+    pub fn plan_runs(&self, lengths: &[RunLength], preflights: &[Preflight]) -> Result<Vec<PlannedRun>> {
+        let first = self.settings[0].config.seed;
+        let mut planned = Vec::new();
+        for seed in first..first + u64::from(self.args.seeds) {
+            for ((variant, length), preflight) in self.variants.iter().zip(lengths).zip(preflights) {
+                let mut settings = variant.settings(&self.args.run, seed)?;
+                length.apply(&mut settings.config);
+                let name = format!("{}-s{seed}", variant.slug());
+                let dir = self.out.join("runs").join(&name);
+                let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
+                let (label, truth) = (variant.label.clone(), preflight.truth.clone());
+                planned.push(PlannedRun { label, seed, settings, dir, tensorboard, truth, sequence: None });
+            }
+        }
+        Ok(planned)
+    }
+
+    /// One sequence per variant, with the first seed; none with `--sequence 0`.
+    pub fn plan_sequences(&self) -> Vec<PlannedRun> {
+        let plan = |(variant, settings): (&Variant, &Settings)| {
+            let (label, mut settings) = (variant.label.clone(), settings.clone());
+            settings.config.train.epochs = self.args.sequence_epochs.into();
+            settings.config.train.max_steps = 0;
+            let (seed, dir) = (settings.config.seed, self.out.join("sequences").join(variant.slug()));
+            let sequence = Some(self.args.sequence);
+            PlannedRun { label, seed, settings, dir, tensorboard: None, truth: None, sequence }
+        };
+        self.variants.iter().zip(&self.settings).filter(|_| self.args.sequence > 0).map(plan).collect()
+    }
+
+    /// The planned runs that are not finished yet.
+    pub fn missing(&self, planned: &[PlannedRun]) -> Result<Vec<PlannedRun>> {
+        let mut missing = Vec::new();
+        for run in planned {
+            if !run.is_done(&self.live)? {
+                missing.push(run.clone());
+            }
+        }
+        Ok(missing)
+    }
+}

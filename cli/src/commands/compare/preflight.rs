@@ -1,0 +1,67 @@
+//! Building every variant before the first run, so that a variant that cannot be run is refused at once.
+
+use super::times::StepTimes;
+use super::variant::Variant;
+use super::{ComparisonJob, MakeDevice};
+use crate::parallel::Share;
+use crate::run::on_threads;
+use crate::settings::Settings;
+use anyhow::{Context, Result};
+use nas_core::registry::Target;
+use nas_core::trainer::{RunError, Sequence, Session, StepCost};
+use std::time::Duration;
+
+/// How long the steps of a variant are timed for a budget of time.
+const TIMED: Duration = Duration::from_secs(3);
+
+/// The properties of a variant that its runs are planned by.
+pub struct Preflight {
+    /// Paths per step and steps per epoch.
+    pub cost: StepCost,
+    /// SHA-256 of the truth table; none if the runs are not compared with one.
+    pub truth: Option<String>,
+}
+
+impl ComparisonJob<'_> {
+    /// Builds every variant in the way that its runs will.
+    pub fn preflight<D: Target>(&self, device: MakeDevice<'_, D>) -> Result<Vec<Preflight>> {
+        let explained = |(variant, settings): (&Variant, &Settings)| {
+            let preflight = self.preflight_of(settings, device).map_err(|error| settings.explain(error));
+            preflight.with_context(|| format!("--strategies {}", variant.label))
+        };
+        self.variants.iter().zip(&self.settings).map(explained).collect()
+    }
+
+    fn preflight_of<D: Target>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
+        let session = Session::new(&settings.config, self.dataset.clone(), &device()?)?;
+        let truth = session.truth_sha256().map(Into::into);
+        let preflight = Preflight { cost: session.step_cost()?, truth };
+        if self.args.sequence > 0 {
+            match Sequence::new(&settings.config, self.dataset.clone(), &device()?, self.args.sequence) {
+                Ok(_) | Err(RunError::OwnPlans { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(preflight)
+    }
+
+    /// The duration of a step of each variant in seconds, measured once per output directory.
+    pub fn seconds_per_step<D: Target>(&self, share: Share, device: MakeDevice<'_, D>) -> Result<Vec<f64>> {
+        let mut times = StepTimes::open(self.out.join("step_times.json"))?;
+        let mut seconds = Vec::new();
+        for (variant, settings) in self.variants.iter().zip(&self.settings) {
+            let (label, config) = (&variant.label, &settings.config);
+            if let Some(known) = times.get(label, config, share.threads)? {
+                seconds.push(known);
+                continue;
+            }
+            let measured = on_threads(share.threads, || {
+                let session = Session::new(config, self.dataset.clone(), &device()?)?;
+                Ok(session.seconds_per_step(TIMED)?)
+            })?;
+            times.add(label, config, share.threads, measured)?;
+            seconds.push(measured);
+        }
+        Ok(seconds)
+    }
+}

@@ -1,0 +1,127 @@
+//! Collecting the runs of directories, which hold single runs, sequences or comparisons.
+
+use super::labels::labels;
+use crate::archive::{Archived, ArchivedRun, ArchivedSequence};
+use crate::comparison::VariantRuns;
+use crate::exit::chained;
+use crate::text::say;
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The runs and sequences found in the directories.
+#[derive(Default)]
+pub struct CollectedRuns {
+    /// Runs with the label from their comparison; the name of the strategy for runs outside of one.
+    runs: Vec<(String, ArchivedRun)>,
+    /// Sequences, labelled likewise.
+    pub sequences: Vec<(String, ArchivedSequence)>,
+    /// Directories and files that are not shown, with the reason.
+    pub problems: Vec<(PathBuf, String)>,
+    /// The budget of the comparison; none unless all runs belong to one comparison.
+    pub budget: Option<String>,
+    /// The notes of the comparisons.
+    pub notes: Vec<String>,
+    /// Canonical paths of the directories read, so that each is read once.
+    seen: BTreeSet<PathBuf>,
+}
+
+impl CollectedRuns {
+    /// Whether there is nothing to show.
+    pub fn is_empty(&self) -> bool {
+        self.runs.is_empty() && self.sequences.is_empty()
+    }
+
+    /// Adds the runs of a directory.
+    pub fn add(&mut self, path: &Path) {
+        let is_first = self.seen.is_empty();
+        match fs::read_to_string(path.join("comparison.json")).map(|text| serde_json::from_str(&text)) {
+            Ok(Ok(comparison)) => self.add_comparison(path, &comparison),
+            Ok(Err(_)) => {
+                self.problems.push((path.join("comparison.json"), "the file is damaged".into()));
+                self.add_runs_below(path);
+            }
+            Err(_) if path.join("runs").is_dir() && !path.join("manifest.json").exists() => {
+                self.problems.push((path.into(), "the comparison is unfinished".into()));
+                self.add_runs_below(path);
+            }
+            Err(_) => self.add_directory(path, None),
+        }
+        self.budget = self.budget.take().filter(|_| is_first);
+    }
+
+    fn add_comparison(&mut self, path: &Path, comparison: &Value) {
+        self.budget = comparison["budget"].as_str().map(Into::into);
+        let texts = |value: &Value| -> Vec<String> {
+            let entries = value.as_array().into_iter().flatten();
+            entries.filter_map(|entry| entry.as_str().map(Into::into)).collect()
+        };
+        for note in texts(&comparison["notes"]) {
+            if !self.notes.contains(&note) {
+                self.notes.push(note);
+            }
+        }
+        for strategy in comparison["strategies"].as_array().into_iter().flatten() {
+            let label = strategy["label"].as_str();
+            for run in texts(&strategy["runs"]) {
+                self.add_directory(&path.join("runs").join(run), label);
+            }
+            if let Some(sequence) = strategy["sequence"].as_str() {
+                self.add_directory(&path.join("sequences").join(sequence), label);
+            }
+        }
+    }
+
+    /// Adds the runs of a comparison without a readable `comparison.json`.
+    fn add_runs_below(&mut self, path: &Path) {
+        let entries = fs::read_dir(path.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut dirs: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
+        dirs.sort();
+        dirs.iter().for_each(|dir| self.add_directory(dir, None));
+    }
+
+    fn add_directory(&mut self, path: &Path, label: Option<&str>) {
+        if !self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.into())) {
+            return;
+        }
+        let label_or = |strategy: &str| label.unwrap_or(strategy).to_owned();
+        match Archived::read(path) {
+            Ok(Archived::Run(run)) => self.runs.push((label_or(&run.result.strategy), *run)),
+            Ok(Archived::Sequence(sequence)) => {
+                self.sequences.push((label_or(&sequence.result.strategy), *sequence));
+            }
+            Err(error) => self.problems.push((path.into(), chained(&error))),
+        }
+    }
+
+    /// Moves the runs out, by variant and ascending seed. A second run of one variant and seed is a problem: it repeats the
+    /// first one bit by bit, so it must not count as a further seed.
+    pub fn variants(&mut self) -> Vec<VariantRuns> {
+        let runs = std::mem::take(&mut self.runs);
+        let labels = labels(&runs.iter().map(|(label, run)| (label.as_str(), &run.config)).collect::<Vec<_>>());
+        let mut variants: Vec<VariantRuns> = Vec::new();
+        for ((_, run), label) in runs.into_iter().zip(labels) {
+            let Some(variant) = variants.iter_mut().find(|variant| variant.label == label) else {
+                variants.push(VariantRuns { label, runs: vec![run] });
+                continue;
+            };
+            match variant.runs.iter().find(|other| other.result.seed == run.result.seed) {
+                Some(other) => {
+                    let problem = format!("{} is the same run of {label}, with the same seed", other.path.display());
+                    self.problems.push((run.path, problem));
+                }
+                None => variant.runs.push(run),
+            }
+        }
+        variants.iter_mut().for_each(|variant| variant.runs.sort_by_key(|run| run.result.seed));
+        variants
+    }
+
+    /// Prints a warning for every problem.
+    pub fn warn(&self) {
+        for (path, problem) in &self.problems {
+            say(&format!("warning: not shown: {}: {problem}", path.display()));
+        }
+    }
+}

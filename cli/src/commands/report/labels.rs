@@ -1,0 +1,53 @@
+//! Labels that distinguish runs of one strategy with different settings.
+
+use nas_core::config::RunConfig;
+use std::collections::BTreeMap;
+
+/// A label for each run: its name, followed by the keys in which runs of that name differ, as in `plain:train.lr=0.1`.
+pub fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
+    let settings: Vec<BTreeMap<String, String>> = runs.iter().map(|(_, config)| flatten(config)).collect();
+    let label = |((name, _), own): (&(&str, &RunConfig), &BTreeMap<String, String>)| {
+        let same_name = runs.iter().zip(&settings).filter(|((other, _), _)| other == name);
+        let same_name: Vec<&BTreeMap<String, String>> = same_name.map(|(_, settings)| settings).collect();
+        let differs = |key: &String| same_name.iter().any(|other| other.get(key) != own.get(key));
+        let differing = own.iter().filter(|(key, _)| differs(key));
+        differing.fold((*name).to_owned(), |label, (key, value)| {
+            format!("{label}:{}={value}", key.strip_prefix("strategy.").unwrap_or(key))
+        })
+    };
+    runs.iter().zip(&settings).map(label).collect()
+}
+
+/// The values of a configuration by dotted key. The seed and the folder of the images do not define a variant, so they are
+/// left out.
+fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
+    let mut flat = BTreeMap::new();
+    for (section, value) in config.to_table().unwrap_or_default() {
+        // The seed is a key outside of all sections.
+        if let toml::Value::Table(table) = value {
+            flat.extend(table.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())));
+        }
+    }
+    flat.remove("data.dir");
+    flat
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toml::Table;
+
+    #[test]
+    fn labels_distinguish_variants_of_one_strategy() {
+        let config = |strategy: &str, lr: f64, seed: u64| {
+            let mut config = RunConfig::from_table(&Table::new()).unwrap();
+            (config.strategy.name, config.train.lr, config.seed) = (strategy.into(), lr, seed);
+            config
+        };
+        let configs =
+            [config("plain", 0.1, 0), config("plain", 0.1, 1), config("plain", 0.2, 0), config("ogd", 0.3, 0)];
+        let runs: Vec<_> = configs.iter().map(|config| (config.strategy.name.as_str(), config)).collect();
+        let expected = ["plain:train.lr=0.1", "plain:train.lr=0.1", "plain:train.lr=0.2", "ogd"];
+        assert_eq!(labels(&runs), expected);
+    }
+}

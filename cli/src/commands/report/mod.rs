@@ -1,0 +1,39 @@
+//! `nas-train report`: the HTML page of existing runs.
+
+mod collect;
+mod labels;
+
+use crate::args::ReportArgs;
+use crate::comparison::Comparison;
+use crate::exit::{ExitStatus, UsageError};
+use crate::html::Report;
+use crate::text::print;
+use anyhow::{Context, Result};
+use collect::CollectedRuns;
+use std::fs;
+use std::path::PathBuf;
+
+/// Writes the report of the given directories. A directory that cannot be read is reported and left out.
+///
+/// # Errors
+/// No directory holds a finished run, or a file cannot be written.
+pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
+    let mut collected = CollectedRuns::default();
+    args.runs.iter().for_each(|path| collected.add(path));
+    if collected.is_empty() {
+        collected.warn();
+        return Err(UsageError("none of these directories holds a finished run".into()).into());
+    }
+    let variants = collected.variants();
+    collected.warn();
+    let comparison = Comparison::new(variants, Vec::new(), collected.budget, collected.notes);
+    let out = match (&args.out, &args.runs[..]) {
+        (Some(out), _) => out.clone(),
+        (None, [only]) => only.clone(),
+        (None, _) => PathBuf::from("report"),
+    };
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    Report { comparison: &comparison, sequences: collected.sequences, problems: collected.problems }.write(&out)?;
+    print(&format!("{}", out.join("report.html").display()))?;
+    Ok(ExitStatus::Success)
+}
