@@ -1,6 +1,6 @@
-//! Exit codes, in this one place, and how errors are told.
+//! Exit codes of the program, and the printing of errors.
 
-use crate::text::say;
+use crate::text::eprint_line;
 use anyhow::Error;
 use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
@@ -14,43 +14,43 @@ use nas_core::truth::TruthError;
 use nas_plugin_host::PluginError;
 use std::process::ExitCode;
 
-/// How the program ends; the number is the exit code.
+/// The outcome of the program. The value of each variant is the exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub enum ExitStatus {
-    /// All went well.
+    /// The command succeeded.
     Success = 0,
-    /// A file could not be read or written, a device failed, or the program itself is wrong.
+    /// A file could not be read or written, a device failed, or an internal error occurred.
     Failure = 1,
-    /// Arguments or configuration that cannot be run.
+    /// The arguments or the configuration are invalid.
     Usage = 2,
-    /// A plugin that cannot be loaded or broke its contract.
+    /// A plugin cannot be loaded or violated the plugin interface.
     Plugin = 3,
-    /// Data that is missing or damaged.
+    /// Data or a truth table is missing or damaged.
     Data = 4,
-    /// The loss or the gradients are no longer numbers.
+    /// Training diverged: the loss or a gradient is not finite.
     Diverged = 5,
-    /// Stopped by Ctrl-C or a termination signal.
+    /// Ctrl-C or a termination signal stopped the program.
     Interrupted = 130,
 }
 
-/// The exit codes, for `--help`.
+/// The list of exit codes at the end of `--help`.
 pub const HELP: &str = "\
 Exit codes:
     0  success
-    1  a file cannot be read or written, or an internal failure
-    2  arguments or configuration that cannot be run
-    3  a plugin that cannot be loaded or broke its contract
-    4  data that is missing or damaged
-    5  training diverged: the loss or the gradients are no longer numbers
-  130  interrupted (Ctrl-C)";
+    1  a file cannot be read or written, or an internal error
+    2  invalid arguments or configuration
+    3  a plugin cannot be loaded or violated the plugin interface
+    4  data is missing or damaged
+    5  training diverged: the loss or a gradient is not finite
+  130  interrupted (Ctrl-C or a termination signal)";
 
-/// Arguments that are well-formed but cannot be obeyed, in words that say what to do.
+/// Invalid arguments or configuration. The message states the problem and the remedy; the exit code is 2.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct UsageError(pub String);
 
-/// A plugin that `plugins check` has found wanting.
+/// A failed `plugins check`; the exit code is 3.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct CheckFailed(pub String);
@@ -62,7 +62,7 @@ impl From<ExitStatus> for ExitCode {
 }
 
 impl ExitStatus {
-    /// The status that an error ends the program with.
+    /// The exit status for an error: that of the first error in its chain of causes which has one.
     pub fn of(error: &Error) -> Self {
         error.chain().find_map(Self::of_cause).unwrap_or(Self::Failure)
     }
@@ -129,13 +129,13 @@ impl ExitStatus {
     }
 }
 
-/// Tells an error and its causes on stderr.
-pub fn report(error: &Error) -> ExitStatus {
-    say(&format!("error: {}", chained(error)));
+/// Prints an error and its causes to standard error and returns its exit status.
+pub fn print_error(error: &Error) -> ExitStatus {
+    eprint_line(&format!("error: {}", chained(error)));
     ExitStatus::of(error)
 }
 
-/// The error and its causes in one text. A cause whose words are in the text already adds nothing.
+/// The error and its causes, separated by colons. A cause that the text already contains is left out.
 pub fn chained(error: &Error) -> String {
     error.chain().map(|cause| cause.to_string()).fold(String::new(), |text, cause| match text.as_str() {
         "" => cause,
@@ -150,7 +150,7 @@ mod tests {
     use anyhow::{Context, anyhow};
 
     #[test]
-    fn help_lists_every_code() {
+    fn the_help_lists_every_exit_code() {
         use ExitStatus::*;
         for status in [Success, Failure, Usage, Plugin, Data, Diverged, Interrupted] {
             let code = (status as u8).to_string();
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn status_is_found_behind_context() {
+    fn the_status_of_a_cause_is_found_under_context() {
         let error = || Err::<(), _>(UsageError("no".into()));
         assert_eq!(ExitStatus::of(&error().context("in a file").unwrap_err()), ExitStatus::Usage);
         assert_eq!(ExitStatus::of(&anyhow!("anything")), ExitStatus::Failure);
@@ -169,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn causes_are_chained_once() {
+    fn a_repeated_cause_is_left_out() {
         let error = anyhow!("inner").context("outer: inner").context("top");
         assert_eq!(chained(&error), "top: outer: inner");
     }

@@ -1,4 +1,4 @@
-//! Files that nobody sees half written, and directories that only one process writes to.
+//! Atomic replacement of files, and locks against concurrent writers.
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
@@ -6,10 +6,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// Writes a file beside its place and renames it, so that there is always a whole one, the old or the new.
+/// Replaces a file atomically: writes `PATH.new` and renames it, so that a reader sees the old or the new file, whole.
 ///
 /// # Errors
-/// A file that cannot be written; the message names it.
+/// The file cannot be written; the message names it.
 pub fn write(path: &Path, text: &str) -> Result<()> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".new");
@@ -22,25 +22,27 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
     written().with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Makes a directory, its parents included.
+/// Creates a directory and its parents.
 ///
 /// # Errors
-/// A directory that cannot be made.
+/// The directory cannot be created.
 pub fn make_dir(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).with_context(|| format!("cannot make {}; choose another --out", path.display()))
+    fs::create_dir_all(path)
+        .with_context(|| format!("cannot create the directory {}; choose another --out", path.display()))
 }
 
-/// Keeps other processes from writing what `file` stands for, as long as `file` is open.
+/// Locks `file` against other processes of this program until it is closed. `name` is the output that it protects, for
+/// the message.
 ///
 /// # Errors
-/// Another process does so already.
+/// Another process holds the lock.
 pub fn lock(file: &File, name: &Path) -> Result<()> {
     match file.try_lock() {
         Err(TryLockError::WouldBlock) => {
-            let problem = "is being written by another nas-train: wait for it to end, or choose another --out";
+            let problem = "is in use by another nas-train process; wait for its end, or choose another --out";
             Err(UsageError(format!("{} {problem}", name.display())).into())
         }
-        // A file system without locks is no reason not to work.
+        // Some file systems do not support locks; the program then runs without.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
 }
@@ -50,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_and_nothing_is_left_beside_it() {
+    fn a_file_is_replaced_without_leaving_a_temporary_file() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("a.json");
         for text in ["one", "two"] {
@@ -63,13 +65,13 @@ mod tests {
     }
 
     #[test]
-    fn one_writer_at_a_time() {
+    fn a_second_lock_is_an_error_until_the_first_is_closed() {
         let dir = tempfile::tempdir().unwrap();
         let open = || File::create(dir.path().join("lock")).unwrap();
         let first = open();
         lock(&first, dir.path()).unwrap();
         let message = lock(&open(), dir.path()).unwrap_err().to_string();
-        assert!(message.contains("is being written by another nas-train"), "{message}");
+        assert!(message.contains("is in use by another nas-train"), "{message}");
         drop(first);
         lock(&open(), dir.path()).unwrap();
     }

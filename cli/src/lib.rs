@@ -11,17 +11,18 @@
 
 mod archive;
 mod args;
-mod bench;
 mod commands;
 mod comparison;
+mod device;
 mod exit;
 mod files;
 mod html;
 mod parallel;
 mod progress;
 mod record;
-mod run;
 mod settings;
+mod signal;
+mod single_run;
 mod summary;
 mod tensorboard;
 mod text;
@@ -38,7 +39,7 @@ use std::process::ExitCode;
 /// Runs the program with these arguments, the program's name first.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = match Cli::read(arguments) {
-        Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::report(&error)),
+        Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::print_error(&error)),
         Err(error) => {
             // Help and version are errors for clap, too. A closed pipe leaves nobody to tell.
             let _ = error.print();
@@ -51,9 +52,9 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
     commands::check_registry()?;
     match &cli.command {
-        None => run::run(&cli.run),
-        Some(Command::Disturbance(args)) => run::disturbance(args),
-        Some(Command::Bench(args)) => bench::bench(args),
+        None => commands::run(&cli.run),
+        Some(Command::Disturbance(args)) => commands::disturbance(args),
+        Some(Command::Bench(args)) => commands::bench(args),
         Some(Command::Compare(args)) => commands::compare(args),
         Some(Command::Report(args)) => commands::report(args),
         Some(Command::Export(args)) => commands::export(args),

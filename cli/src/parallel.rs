@@ -1,4 +1,4 @@
-//! Independent pieces of work on several threads, their results in order.
+//! Parallel execution: a thread pool for one piece of work, and parallel jobs whose results arrive in sequence.
 
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -7,17 +7,17 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
 
-/// How many pieces run at once, and how many threads each has.
+/// The division of threads among parallel jobs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Share {
-    /// Pieces at once.
+pub struct ThreadsPerJob {
+    /// Number of jobs that run in parallel, at least 1.
     pub jobs: usize,
-    /// Threads of each.
+    /// Number of threads of each job, at least 1.
     pub threads: usize,
 }
 
-impl Share {
-    /// Divides `threads` (0: one a core) among `jobs` (0: one a thread).
+impl ThreadsPerJob {
+    /// Divides `threads` (0: one per core) among `jobs` (0: one job per thread).
     pub fn new(jobs: usize, threads: usize) -> Self {
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);
         let threads = if threads == 0 { cores() } else { threads };
@@ -26,19 +26,31 @@ impl Share {
     }
 }
 
-/// Runs `work` on all items, and hands the results to `done` in the order of the items, as early as that allows.
+/// Runs `work` inside a new pool of `threads` threads, 0 for one per core. All parallel operations of `work` use it.
+///
+/// Running inside the pool avoids waking one of its threads for every operation.
 ///
 /// # Errors
-/// Threads that cannot be started, or the first error of `done`; nothing new is started after it.
-pub fn in_order<T: Sync, R: Send>(
-    share: Share,
+/// Threads that cannot be started, or the error of `work`.
+pub fn in_thread_pool<R: Send>(threads: usize, work: impl FnOnce() -> Result<R> + Send) -> Result<R> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    pool.with_context(|| format!("cannot start the threads of --threads {threads}"))?.install(work)
+}
+
+/// Runs `work` on all items in parallel and passes the results to `done` in the sequence of the items. Each result is
+/// passed on as soon as those of all earlier items have been.
+///
+/// # Errors
+/// Threads that cannot be started, or the first error of `done`. No further item is started after an error.
+pub fn ordered_parallel_map<T: Sync, R: Send>(
+    threads: ThreadsPerJob,
     items: &[T],
     work: impl Fn(&T) -> R + Sync,
     mut done: impl FnMut(&T, R) -> Result<()>,
 ) -> Result<()> {
-    let pool = || rayon::ThreadPoolBuilder::new().num_threads(share.threads).build();
-    let pools: Result<Vec<_>, _> = (0..share.jobs.min(items.len())).map(|_| pool()).collect();
-    let pools = pools.with_context(|| format!("cannot start {} threads", share.threads))?;
+    let pool = || rayon::ThreadPoolBuilder::new().num_threads(threads.threads).build();
+    let pools: Result<Vec<_>, _> = (0..threads.jobs.min(items.len())).map(|_| pool()).collect();
+    let pools = pools.with_context(|| format!("cannot start {} threads", threads.threads))?;
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
@@ -86,9 +98,9 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn results_come_in_order_whoever_is_faster() {
+    fn results_arrive_in_item_sequence() {
         let items: Vec<u64> = (0..20).collect();
-        let share = Share { jobs: 4, threads: 1 };
+        let threads = ThreadsPerJob { jobs: 4, threads: 1 };
         let mut found = Vec::new();
         let work = |item: &u64| {
             thread::sleep(Duration::from_millis(item % 3));
@@ -98,25 +110,26 @@ mod tests {
             found.push(result);
             Ok(())
         };
-        in_order(share, &items, work, done).unwrap();
+        ordered_parallel_map(threads, &items, work, done).unwrap();
         assert_eq!(found, (0..20).map(|item| (item * 2, 1)).collect::<Vec<_>>());
     }
 
     #[test]
-    fn the_first_error_by_order_ends_it_after_what_came_before() {
+    fn the_first_error_stops_the_map_after_the_results_before_it() {
         let mut seen = Vec::new();
         let work = |item: &u64| if *item >= 3 { Err(anyhow::anyhow!("item {item}")) } else { Ok(*item) };
-        let error = in_order(Share { jobs: 3, threads: 1 }, &[0, 1, 2, 3, 4, 5], work, |_, item| {
-            seen.push(item?);
-            Ok(())
-        });
+        let error =
+            ordered_parallel_map(ThreadsPerJob { jobs: 3, threads: 1 }, &[0, 1, 2, 3, 4, 5], work, |_, item| {
+                seen.push(item?);
+                Ok(())
+            });
         assert_eq!((error.unwrap_err().to_string(), seen), ("item 3".into(), vec![0, 1, 2]));
     }
 
     #[test]
-    fn threads_are_shared_among_jobs() {
-        assert_eq!(Share::new(2, 8), Share { jobs: 2, threads: 4 });
-        assert_eq!(Share::new(0, 3), Share { jobs: 3, threads: 1 });
-        assert_eq!(Share::new(4, 2), Share { jobs: 4, threads: 1 });
+    fn threads_are_divided_among_jobs() {
+        assert_eq!(ThreadsPerJob::new(2, 8), ThreadsPerJob { jobs: 2, threads: 4 });
+        assert_eq!(ThreadsPerJob::new(0, 3), ThreadsPerJob { jobs: 3, threads: 1 });
+        assert_eq!(ThreadsPerJob::new(4, 2), ThreadsPerJob { jobs: 4, threads: 1 });
     }
 }

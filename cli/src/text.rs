@@ -1,17 +1,17 @@
-//! Writing for people, whoever has closed which pipe.
+//! Terminal output that tolerates closed pipes, and formats for tables, counts and durations.
 
 use comfy_table::{Table, presets};
 use std::io::{ErrorKind, Write};
 
-/// Writes a line to stderr. If stderr is closed, there is nobody to tell.
-pub fn say(line: &str) {
+/// Writes a line to standard error. A closed or full standard error is ignored.
+pub fn eprint_line(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Writes results to stdout, a line end added. A reader that has seen enough (`| head`) is no failure.
+/// Writes text and a line end to standard output. A closed pipe (`| head`) is not an error.
 ///
 /// # Errors
-/// Anything but a closed pipe, a full disk for instance.
+/// Standard output cannot be written for another reason, such as a full disk.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
     let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
@@ -23,7 +23,7 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A line for each row below a header, for eyes and `grep` alike.
+/// A table with a header in capitals, one line per row and no borders, so that `grep` works on it.
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = plain();
     table.set_header(header.map(str::to_uppercase));
@@ -33,7 +33,7 @@ pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [
     trimmed(&table, "")
 }
 
-/// Lines of a name and its value, values below each other.
+/// Indented lines of name and value, with the values aligned.
 pub fn pairs(rows: &[(String, String)]) -> String {
     let mut table = plain();
     for (name, value) in rows {
@@ -48,13 +48,13 @@ fn plain() -> Table {
     table
 }
 
-/// The lines of a table with this indent and nothing at their ends.
+/// The lines of a table after `indent`, without trailing spaces.
 fn trimmed(table: &Table, indent: &str) -> String {
     let line = |line: &str| format!("{indent}{}\n", line.strip_prefix(' ').unwrap_or(line).trim_end());
     table.to_string().lines().map(line).collect()
 }
 
-/// `1234567` as `1.23 M`.
+/// A count in short form: `1234567` becomes `1.23 M`. Counts below 10,000 are exact.
 pub fn short(count: u64) -> String {
     match count {
         0..10_000 => count.to_string(),
@@ -64,7 +64,7 @@ pub fn short(count: u64) -> String {
     }
 }
 
-/// Seconds as `12.3 s`, `4 m 05 s` or `3 h 07 m`.
+/// A duration in seconds as `12.3 s`, `4 m 05 s` or `3 h 07 m`.
 pub fn duration(seconds: f64) -> String {
     let whole = seconds.round() as u64;
     match whole {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_shortened() {
+    fn counts_and_durations_have_a_short_form() {
         assert_eq!((short(999), short(12_345), short(1_073_466)), ("999".into(), "12.3 k".into(), "1.07 M".into()));
         assert_eq!(
             (duration(3.25), duration(245.0), duration(11_220.0)),
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_align_their_values() {
+    fn the_values_of_pairs_are_aligned() {
         assert_eq!(pairs(&[("a".into(), "1".into()), ("long".into(), "2".into())]), "  a     1\n  long  2\n");
     }
 }

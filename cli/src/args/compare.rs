@@ -1,13 +1,13 @@
-//! `compare`
+//! The options of `compare`.
 
 use super::RunArgs;
 use super::parse::assignment;
 use clap::{Args, ValueEnum};
 
-/// What the runs of a comparison have in common.
+/// The amount that is equal in all runs of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Budget {
-    /// Forward and backward passes of one architecture on one batch
+    /// Equal numbers of sub-net passes (forward and backward pass of one architecture on one batch)
     Passes,
     /// Updates of the weights
     Updates,
@@ -15,43 +15,43 @@ pub enum Budget {
     Time,
 }
 
-/// `compare`: several strategies side by side
+/// Options of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Strategies, separated by commas; variants as NAME:KEY=VALUE:..., a KEY with a dot being one of the whole
-    /// configuration: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. Differences are to the first, and --epochs and
-    /// --interval are those of the first
+    /// Strategies to compare, separated by commas. NAME:KEY=VALUE:... is a variant of a strategy with other options;
+    /// a KEY with a dot is a key of the configuration. Example: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. The first
+    /// entry is the reference: differences are relative to it, and --epochs and --interval apply to it
     #[arg(long, value_name = "LIST", help_heading = "Comparison")]
     pub strategies: String,
-    /// Runs of each, with the seeds from --seed on; differences over fewer than 6 show nothing
+    /// Number of runs of each entry; the seeds are --seed, --seed + 1, ... At least 6 are needed for a conclusion
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 3, help_heading = "Comparison")]
     pub seeds: u16,
-    /// What all runs get the same amount of
+    /// Amount that is equal in all runs
     #[arg(long, value_enum, value_name = "KIND", default_value = "passes", help_heading = "Comparison")]
     pub budget: Budget,
-    /// Set an option of one of the strategies, wherever it is in the list; a variant's own options win
+    /// Set an option of all entries of a strategy; options within an entry take precedence
     #[arg(long, num_args = 2, value_names = ["STRATEGY", "KEY=VALUE"], help_heading = "Comparison")]
     pub set_for: Vec<String>,
-    /// Runs at once, 0 for one a core; times and memory are only told for one at a time
+    /// Number of runs in parallel, 0 for one per core. Peak memory is reported only without parallel runs
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(..=1024), default_value_t = 1, help_heading = "Comparison")]
     pub jobs: u16,
-    /// Architectures trained one after another for the disturbance matrix of each strategy, with the first seed; 0 for
-    /// no matrix
+    /// Number of architectures in the disturbance matrix of each strategy, trained one after another with the first
+    /// seed; 0 for no matrix
     #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Comparison")]
     pub sequence: usize,
-    /// Epochs for each of these
+    /// Epochs for each architecture of the disturbance matrix
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 6, help_heading = "Comparison")]
     pub sequence_epochs: u16,
-    /// The options of a run. --out is the directory of the comparison, which is continued if it exists.
+    /// The options of a run. `--out` is the directory of the comparison, which is resumed if it exists.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
 impl CompareArgs {
-    /// `--set-for` in pairs, the assignment checked.
+    /// The pairs (strategy, `key=value`) of `--set-for`.
     ///
     /// # Errors
-    /// An assignment without a key, in words.
+    /// An assignment without a key; the message states the expected form.
     pub fn assignments(&self) -> Result<Vec<(&str, &str)>, String> {
         let pair = |pair: &'_ [String]| assignment(&pair[1]).map(|_| ());
         self.set_for.chunks_exact(2).try_for_each(pair)?;

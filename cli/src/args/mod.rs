@@ -1,7 +1,8 @@
-//! The command line.
+//! The command line: subcommands and their options.
 
 mod bench;
 mod compare;
+mod config_help;
 mod parse;
 mod plugins;
 mod run;
@@ -11,80 +12,82 @@ mod unused;
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
-pub use run::{Named, ProgressMode, RunArgs};
+pub use run::{NamedOption, ProgressMode, RunArgs};
 pub use truth::TruthArgs;
 
 use crate::exit::HELP;
 use clap::{Args, Parser, Subcommand, ValueHint};
 use std::path::PathBuf;
 
-/// Compares weight-sharing strategies for neural architecture search on one training loop.
+/// Train weight-sharing supernets for neural architecture search and measure how well they rank architectures.
 ///
-/// Without a subcommand it makes a run: it trains one supernet with the chosen strategy, searches an architecture with
-/// the chosen controller, and compares the ranking with stand-alone training where that is known.
+/// Without a subcommand, nas-train performs one run: it trains a supernet with the chosen strategy, selects an
+/// architecture with the chosen controller, and compares the ranking of architectures by the supernet with their
+/// stand-alone accuracies where these are known.
 ///
-/// A run is configured by a TOML document. Later layers win: built-in defaults, --config FILE, --set key=value, and the
-/// options below; of a repeated option the last. `nas-train config show` prints the outcome.
+/// A run is configured by a TOML document. The sources of a value, from the lowest to the highest priority, are the
+/// built-in default, --config FILE, --set SECTION.KEY=VALUE, and the options below. If an option is repeated, the last
+/// value is used. `nas-train config show` prints the resulting configuration and the source of each value.
 #[derive(Debug, Parser)]
 #[command(name = "nas-train", version, after_help = HELP, args_conflicts_with_subcommands = true, args_override_self = true)]
 pub struct Cli {
     /// The options of a run.
     #[command(flatten)]
     pub run: RunArgs,
-    /// What to do instead of a run.
+    /// The subcommand; a run if there is none.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
 
-/// What to do instead of a run.
+/// The subcommands of `nas-train`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// List strategies, controllers, search spaces and data sets
     List(ListArgs),
-    /// Train architectures one after another and show what each does to those before it
+    /// Train architectures one after another and measure how each training changes the earlier architectures
     Disturbance(Box<DisturbanceArgs>),
-    /// Time training steps of strategies and spaces side by side, on random images
+    /// Measure the time of a training step for strategies, search spaces, batch sizes and thread counts
     Bench(Box<BenchArgs>),
-    /// Run several strategies with equal seeds, data and budgets, and write one report
+    /// Compare strategies with equal seeds, data and budgets, and write one report
     Compare(Box<CompareArgs>),
-    /// Write one HTML report of run directories, or rebuild that of a comparison
+    /// Write an HTML report of finished runs, or rewrite the report of a comparison
     Report(ReportArgs),
-    /// Write the metrics of a run for other programs
+    /// Export the metrics of a finished run as TensorBoard event files
     Export(ExportArgs),
-    /// Train architectures alone, from scratch: the truth that rankings are compared with
+    /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
-    /// Describe a strategy, controller, search space or data set: options, size, how to get it
+    /// Describe a strategy, controller, search space or data set, with its options
     Describe(DescribeArgs),
-    /// Show, check or exemplify configurations
+    /// Print the resolved configuration or an example, or check a configuration file
     Config(ConfigArgs),
-    /// Check or begin a plugin: a shared library with strategies of your own
+    /// Check a plugin (a shared library with strategies), or create a plugin project
     Plugins(PluginsArgs),
-    /// Print a completion script for a shell
+    /// Print a shell completion script
     Completions(CompletionsArgs),
     /// Write manual pages
     Man(ManArgs),
 }
 
-/// `list`
+/// Options of `list`.
 #[derive(Debug, Args)]
 pub struct ListArgs {
-    /// Only these
+    /// List only this kind of component
     #[arg(value_enum)]
     pub kind: Option<Kind>,
-    /// One JSON object a line
+    /// Print one JSON object per line instead of tables
     #[arg(long)]
     pub json: bool,
-    /// Shared library with further strategies; may be repeated
+    /// Shared library with additional strategies; repeat the option for several
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub plugin: Vec<PathBuf>,
 }
 
-/// Kinds of components.
+/// The kinds of components that `list` and `describe` show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// Ways to share weights
+    /// Weight-sharing strategies
     Strategies,
-    /// Ways to choose architectures
+    /// Search controllers
     Controllers,
     /// Search spaces
     Spaces,
@@ -92,83 +95,83 @@ pub enum Kind {
     Data,
 }
 
-/// `disturbance`: the matrix of the DINAS paper, figure 1(b)
+/// Options of `disturbance`, which measures the matrix of figure 1(b) of the DINAS paper.
 #[derive(Debug, Args)]
 pub struct DisturbanceArgs {
-    /// How many distinct random architectures to train one after another, each for --epochs epochs
+    /// Number of distinct random architectures, each trained for --epochs epochs
     #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Sequence")]
     pub sequence: usize,
-    /// The options of a run; probes, controller and truth have no part here.
+    /// The options of a run, except those of probes, controller and truth.
     #[command(flatten)]
     pub run: RunArgs,
 }
 
-/// `describe`
+/// Options of `describe`.
 #[derive(Debug, Args)]
 pub struct DescribeArgs {
-    /// A name from `nas-train list`
+    /// Name of a component, as `nas-train list` prints it
     pub name: String,
-    /// Shared library with further strategies; may be repeated
+    /// Shared library with additional strategies; repeat the option for several
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub plugin: Vec<PathBuf>,
 }
 
-/// `config`
+/// Options of `config`.
 #[derive(Debug, Args)]
 pub struct ConfigArgs {
-    /// What about it.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: ConfigCommand,
 }
 
-/// What to do with a configuration.
+/// The subcommands of `config`.
 #[derive(Debug, Subcommand)]
 pub enum ConfigCommand {
-    /// Print the configuration that a run with these options would use, and where each value comes from
+    /// Print the configuration that a run with these options uses, with the source of each value
     Show(Box<RunArgs>),
-    /// Print every key with its default, commented out
+    /// Print all keys with their meanings and defaults
     Example,
-    /// Check a configuration file, component options included, without reading data
+    /// Check the keys, names and values of a configuration file without reading data
     Check {
-        /// The file
+        /// Configuration file in TOML
         file: PathBuf,
     },
 }
 
-/// `export`
+/// Options of `export`.
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// Directory of a finished run
+    /// Run directory of a finished run
     #[arg(value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
     pub run: PathBuf,
-    /// Write TensorBoard event files into this directory
+    /// Directory for the TensorBoard event files
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub tensorboard: PathBuf,
 }
 
-/// `report`
+/// Options of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Directories of runs, sequences or comparisons
+    /// Directories of runs, of `disturbance` or of comparisons
     #[arg(required = true, value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
     pub runs: Vec<PathBuf>,
-    /// Where report.html and figures/ go [default: the only directory given, else `report`]
+    /// Directory for report.html and figures/ [default: RUN if only one is given, otherwise `report`]
     #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
     pub out: Option<PathBuf>,
 }
 
-/// `completions`
+/// Options of `completions`.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell
+    /// Shell that runs the script
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }
 
-/// `man`
+/// Options of `man`.
 #[derive(Debug, Args)]
 pub struct ManArgs {
-    /// Where to; made if missing
+    /// Directory for the manual pages; created if it does not exist
     pub dir: PathBuf,
 }
 
@@ -177,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn definition_is_consistent() {
+    fn the_definition_of_the_command_line_is_consistent() {
         Cli::definition().debug_assert();
     }
 
@@ -189,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_of_a_repeated_option_wins_and_assignments_add_up() {
+    fn a_repeated_option_takes_its_last_value_and_assignments_accumulate() {
         let run = Cli::parse_from(["nas-train", "--seed=1", "--set=a=1", "--seed=2", "--set=b=2"]).run;
         assert_eq!((run.seed, run.set), (Some(2), vec!["a=1".into(), "b=2".into()]));
     }

@@ -1,10 +1,10 @@
-//! Readers of option values, with errors in words.
+//! Parsers of option values. Their errors state what was expected.
 
 use nas_core::config::TruthSamples;
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// Values with commas between them.
+/// A list of values separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
 
@@ -13,19 +13,19 @@ impl<T: FromStr<Err: Display>> FromStr for List<T> {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let value = |part: &str| match part.trim() {
-            "" => Err("expected values with commas between them".into()),
+            "" => Err("expected values separated by commas, without an empty one".into()),
             part => part.parse().map_err(|error| format!("`{part}`: {error}")),
         };
         text.split(',').map(value).collect::<Result<_, _>>().map(Self)
     }
 }
 
-/// A whole number of at least 1.
+/// Parses a whole number from 1.
 pub fn positive(text: &str) -> Result<i64, String> {
     whole(text, 1)
 }
 
-/// A whole number of at least 0.
+/// Parses a whole number from 0.
 pub fn count(text: &str) -> Result<i64, String> {
     whole(text, 0)
 }
@@ -35,18 +35,18 @@ fn whole(text: &str, least: i64) -> Result<i64, String> {
     number.ok_or_else(|| format!("expected a whole number of at least {least}"))
 }
 
-/// A finite number above 0.
+/// Parses a finite number above 0.
 pub fn above_zero(text: &str) -> Result<f64, String> {
     let number = text.parse().ok().filter(|number: &f64| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| "expected a number above 0".into())
 }
 
-/// A number of architectures, or `all`.
+/// Checks a number of architectures or `all`.
 pub fn samples(text: &str) -> Result<String, String> {
     TruthSamples::parse(text).map(|_| text.into())
 }
 
-/// `key=value`, the key in parts.
+/// Checks that the text has the form `section.key=value`.
 pub fn assignment(text: &str) -> Result<String, String> {
     match text.split_once('=') {
         Some((key, _)) if key.trim().split('.').all(|part| !part.trim().is_empty()) => Ok(text.into()),
@@ -70,13 +70,13 @@ mod tests {
     }
 
     #[test]
-    fn lists_have_commas() {
+    fn lists_are_separated_by_commas() {
         assert_eq!("1, 2".parse(), Ok(List(vec![1, 2])));
         assert!("1,,2".parse::<List<usize>>().is_err() && "1,x".parse::<List<usize>>().unwrap_err().contains("`x`"));
     }
 
     #[test]
-    fn assignments_have_a_key() {
+    fn assignments_need_a_key() {
         assert!(assignment("train.epochs=5").is_ok() && assignment("a=").is_ok());
         for text in ["train.epochs", "=5", "train.=5", ""] {
             assert!(assignment(text).is_err(), "{text}");

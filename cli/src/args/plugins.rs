@@ -1,43 +1,43 @@
-//! `plugins`
+//! The options of `plugins`.
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use std::path::PathBuf;
 
-/// `plugins`
+/// Options of `plugins`.
 #[derive(Debug, Args)]
 pub struct PluginsArgs {
-    /// What about them.
+    /// The subcommand.
     #[command(subcommand)]
     pub command: PluginsCommand,
 }
 
-/// What to do about plugins.
+/// The subcommands of `plugins`.
 #[derive(Debug, Subcommand)]
 pub enum PluginsCommand {
-    /// Load a plugin in a process of its own, where a crash does no harm, and try out each of its strategies
+    /// Load a plugin in a separate process and run the conformance tests on each of its strategies
     Check {
-        /// The shared library
+        /// Shared library of the plugin
         #[arg(value_hint = ValueHint::FilePath)]
         file: PathBuf,
-        /// Check in this very process
+        /// Run the tests in this process
         #[arg(long, hide = true)]
         here: bool,
     },
-    /// Write a complete project that builds a plugin
+    /// Create a project that builds a plugin
     New {
-        /// Name of the strategy, of a-z, 0-9 and -, and of the folder that is made
+        /// Name of the strategy and of the new folder: a-z, 0-9 and -, a letter first
         name: String,
-        /// Language of the project
+        /// Programming language of the project
         #[arg(long, value_enum, default_value = "rust")]
         lang: Language,
     },
 }
 
-/// Languages of projects.
+/// The programming languages of plugin projects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Language {
-    /// Rust, on a safe layer over the interface
+    /// Rust, with a safe wrapper of the plugin interface
     Rust,
-    /// C, on the interface itself
+    /// C, with the header of the plugin interface
     C,
 }

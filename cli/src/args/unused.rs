@@ -1,13 +1,14 @@
-//! Options of a run in other commands: some mean something else there, others nothing. The help does not show those, and
-//! they are refused.
+//! The options of a run in other subcommands. An option without effect is hidden from the help and rejected; an option
+//! with another meaning has its own help.
 
 use super::Cli;
+use super::config_help::with_config_help;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use std::ffi::OsString;
 
-/// By command, with the names that clap knows the options by.
+/// The options without effect, by subcommand. The names are those of the fields of [`RunArgs`](super::RunArgs).
 const UNUSED: [(&str, &[&str]); 4] = [
     (
         "disturbance",
@@ -57,16 +58,19 @@ const UNUSED: [(&str, &[&str]); 4] = [
     ),
 ];
 
-/// What options mean to commands that are no run.
-const MEANINGS: [(&str, &str, &str); 4] = [
-    ("compare", "out", "Directory of the comparison, continued if it is there [default: runs/compare]"),
-    ("compare", "json", "Print JSON instead of tables: a line for each run, then one for the comparison"),
-    ("truth", "out", "The table, FILE.csv, continued if it is there; required"),
-    ("bench", "json", "Print JSON instead of a table, a line for each case"),
+/// The options with another meaning: subcommand, option and help.
+const MEANINGS: [(&str, &str, &str); 7] = [
+    ("compare", "out", "Directory of the comparison, which is resumed if it exists [default: runs/compare]"),
+    ("compare", "json", "Print JSON instead of tables: one line per run, then one line for the comparison"),
+    ("truth", "out", "Truth table, FILE.csv, which is resumed if it exists (required)"),
+    ("truth", "epochs", "Number of epochs of each stand-alone training"),
+    ("disturbance", "epochs", "Number of epochs for each architecture of the sequence"),
+    ("bench", "json", "Print JSON instead of a table, one line per case"),
+    ("bench", "data", "Data set [default: random images of 32 x 32 pixels in 10 classes]"),
 ];
 
 impl Cli {
-    /// The definition of the command line, every command with the options that it uses.
+    /// The definition of the command line, in which every subcommand shows only the options that it uses.
     pub fn definition() -> Command {
         let mut definition = Self::command();
         for (name, unused) in UNUSED {
@@ -76,20 +80,20 @@ impl Cli {
         for (name, id, help) in MEANINGS {
             definition = definition.mut_subcommand(name, |command| command.mut_arg(id, |arg| arg.help(help)));
         }
-        definition
+        with_config_help(definition)
     }
 
-    /// Reads arguments, the program's name first.
+    /// Parses the command line; the first argument is the name of the program.
     ///
     /// # Errors
-    /// Arguments that mean nothing, or nothing to the command that they are given to.
+    /// Unknown or invalid arguments, or an option that has no effect on the given subcommand.
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut definition = Self::definition();
         let matches = definition.try_get_matches_from_mut(arguments)?;
         if let Some((name, given)) = matches.subcommand()
             && let Some(id) = first_unused(name, given)
         {
-            let problem = format!("--{} has no effect on `{name}`: leave it away", id.replace('_', "-"));
+            let problem = format!("--{} has no effect on `{name}`; leave it out", id.replace('_', "-"));
             return Err(definition.error(ErrorKind::ArgumentConflict, problem));
         }
         Self::from_arg_matches(&matches)
@@ -106,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn commands_hide_and_refuse_what_they_do_not_use() {
+    fn subcommands_hide_and_reject_options_without_effect() {
         for (name, unused) in UNUSED {
             let mut definition = Cli::definition();
             let help = definition.find_subcommand_mut(name).unwrap().render_long_help().to_string();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 /// What every component tells of itself.
 #[derive(Debug, Clone, Copy)]
-pub struct Component {
+pub struct ListedComponent {
     /// Its kind.
     pub kind: Kind,
     /// Its name on the command line.
@@ -42,7 +42,7 @@ impl Kind {
     }
 
     /// Its components, sorted by name.
-    pub fn components(self) -> Result<Vec<Component>> {
+    pub fn components(self) -> Result<Vec<ListedComponent>> {
         macro_rules! described {
             ($found:expr, $reference:ident) => {
                 described!($found, $reference, |_| None)
@@ -50,7 +50,7 @@ impl Kind {
             ($found:expr, $reference:ident, $origin:expr) => {
                 $found
                     .iter()
-                    .map(|d| Component {
+                    .map(|d| ListedComponent {
                         kind: self,
                         name: d.name,
                         summary: d.summary,

@@ -1,10 +1,10 @@
 //! `nas-train config`
 
 use crate::args::{ConfigArgs, ConfigCommand};
+use crate::device::Device;
 use crate::exit::ExitStatus;
-use crate::run::Device;
 use crate::settings::{self, Settings};
-use crate::text::{print, say};
+use crate::text::{eprint_line, print};
 use anyhow::Result;
 use dfdx::tensor::Cpu;
 use nas_core::config::RunConfig;
@@ -25,7 +25,7 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
         ConfigCommand::Check { file } => {
             let settings = Settings::of_file(file)?;
             build(&settings.config).map_err(|error| settings.explain(error))?;
-            say(&format!("{}: keys, names and options are right (data is read by a run only)", file.display()));
+            eprint_line(&format!("{}: keys, names and options are right (data is read by a run only)", file.display()));
         }
     }
     Ok(ExitStatus::Success)

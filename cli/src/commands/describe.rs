@@ -1,6 +1,6 @@
 //! `nas-train describe`
 
-use super::components::{Component, load_all};
+use super::components::{ListedComponent, load_all};
 use crate::args::{DescribeArgs, Kind};
 use crate::exit::{ExitStatus, UsageError};
 use crate::text::{pairs, print, table};
@@ -18,7 +18,7 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
     for kind in Kind::ALL {
         known.extend(kind.components()?);
     }
-    let found: Vec<&Component> = known.iter().filter(|component| component.name == args.name).collect();
+    let found: Vec<&ListedComponent> = known.iter().filter(|component| component.name == args.name).collect();
     if found.is_empty() {
         let hint = did_you_mean(&args.name, known.iter().map(|component| component.name));
         let message = format!("nothing is called `{}`{hint}; `nas-train list` shows all names", args.name);
@@ -29,8 +29,8 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-fn one(component: &Component) -> Result<String> {
-    let Component { kind, name, summary, reference, origin } = *component;
+fn one(component: &ListedComponent) -> Result<String> {
+    let ListedComponent { kind, name, summary, reference, origin } = *component;
     let head = format!("{} {name}: {summary}\n", kind.singular());
     Ok(match kind {
         Kind::Strategies => {

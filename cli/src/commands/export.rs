@@ -4,7 +4,7 @@ use crate::archive::Archived;
 use crate::args::ExportArgs;
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::tensorboard::EventFile;
-use crate::text::say;
+use crate::text::eprint_line;
 use anyhow::{Context, Result};
 
 /// Writes the metrics of a run as TensorBoard events.
@@ -25,6 +25,10 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
         let written = events.scalar(&format!("{}/{}", row.split, row.metric), row.step, row.value);
         written.with_context(|| format!("cannot write into {}", args.tensorboard.display()))?;
     }
-    say(&format!("{} scalars; see them with tensorboard --logdir {}", run.metrics.len(), args.tensorboard.display()));
+    eprint_line(&format!(
+        "{} scalars; see them with tensorboard --logdir {}",
+        run.metrics.len(),
+        args.tensorboard.display()
+    ));
     Ok(ExitStatus::Success)
 }

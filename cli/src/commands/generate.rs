@@ -2,7 +2,7 @@
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::ExitStatus;
-use crate::text::{print, say};
+use crate::text::{eprint_line, print};
 use anyhow::{Context, Result};
 
 /// Prints the completion script of a shell.
@@ -19,6 +19,6 @@ pub fn man(args: &ManArgs) -> Result<ExitStatus> {
     let failed = || format!("cannot write manual pages to {}", dir.display());
     std::fs::create_dir_all(dir).with_context(failed)?;
     clap_mangen::generate_to(Cli::definition(), dir).with_context(failed)?;
-    say(&format!("manual pages written to {}", dir.display()));
+    eprint_line(&format!("manual pages written to {}", dir.display()));
     Ok(ExitStatus::Success)
 }

@@ -1,6 +1,6 @@
 //! `nas-train list`
 
-use super::components::{Component, load_all};
+use super::components::{ListedComponent, load_all};
 use crate::args::{Kind, ListArgs};
 use crate::exit::ExitStatus;
 use crate::text::{print, table};
@@ -20,7 +20,7 @@ pub fn list(args: &ListArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-fn shown(kind: Kind, components: &[Component]) -> String {
+fn shown(kind: Kind, components: &[ListedComponent]) -> String {
     let (title, reference) = match kind {
         Kind::Strategies => ("strategy", "reference"),
         Kind::Controllers => ("controller", "reference"),
@@ -30,15 +30,15 @@ fn shown(kind: Kind, components: &[Component]) -> String {
             return table(["data", "summary"], components.iter().map(|c| [c.name.into(), c.summary.into()]));
         }
     };
-    let row = |c: &Component| {
+    let row = |c: &ListedComponent| {
         let origin = c.origin.map(|plugin| format!("plugin {}", plugin.path.display()));
         [c.name.into(), c.summary.into(), origin.unwrap_or_else(|| c.reference.into())]
     };
     table([title, "summary", reference], components.iter().map(row))
 }
 
-fn lines(components: &[Component]) -> String {
-    let line = |c: &Component| {
+fn lines(components: &[ListedComponent]) -> String {
+    let line = |c: &ListedComponent| {
         let reference = if c.kind == Kind::Data { "source" } else { "reference" };
         let mut line = json!({"type": c.kind.singular(), "name": c.name, "summary": c.summary, reference: c.reference});
         if let Some(plugin) = c.origin {

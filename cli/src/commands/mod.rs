@@ -1,24 +1,30 @@
 //! What the program does beside runs.
 
+mod bench;
 mod compare;
 mod components;
 mod config;
 mod describe;
+mod disturbance;
 mod export;
 mod generate;
 mod list;
 mod plugins;
 mod report;
+mod run;
 mod truth;
 
+pub use bench::bench;
 pub use compare::compare;
 pub use config::config;
 pub use describe::describe;
+pub use disturbance::disturbance;
 pub use export::export;
 pub use generate::{completions, man};
 pub use list::list;
 pub use plugins::plugins;
 pub use report::report;
+pub use run::run;
 pub use truth::truth;
 
 use anyhow::{Result, ensure};

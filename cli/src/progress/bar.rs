@@ -1,23 +1,23 @@
-//! Progress as a bar, for terminals.
+//! Progress as a bar on a terminal.
 
 use super::Position;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::time::Duration;
 
-/// A bar on the last line of the terminal, which goes away when it is dropped.
+/// A progress bar on the last line of the terminal. Dropping it removes it.
 pub struct Bar {
     bar: ProgressBar,
-    /// Whether there has been a position; until then there is only a sign of life.
+    /// Whether a position has been shown. Before the first position, the bar is only a spinner.
     started: bool,
 }
 
 impl Bar {
-    /// A bar without a position yet.
+    /// A bar without a position.
     pub fn new() -> Self {
         Self::on(ProgressBar::new(0))
     }
 
-    /// One of several bars.
+    /// A bar below the other bars of `bars`.
     pub fn within(bars: &MultiProgress) -> Self {
         Self::on(bars.add(ProgressBar::new(0)))
     }
@@ -28,12 +28,12 @@ impl Bar {
         Self { bar, started: false }
     }
 
-    /// Writes a sentence above the bar.
-    pub fn say(&self, line: &str) {
+    /// Prints a line above the bar.
+    pub fn print_line(&self, line: &str) {
         self.bar.println(line);
     }
 
-    /// Moves the bar.
+    /// Moves the bar to `position`.
     pub fn show(&mut self, position: &Position) {
         self.bar.set_prefix(position.phase.clone());
         self.bar.set_message(position.details.clone());

@@ -1,15 +1,17 @@
-//! Speed of training, and the time that is left.
+//! Training speed, and an estimate of the remaining time.
 
 use nas_core::event::{Start, StepDone};
 use std::time::{Duration, Instant};
 
-/// Counts steps and images. Throughput is that of training steps alone; the time left includes evaluations, supposing
-/// that they go on as until now.
+/// Counts steps and images of a run.
+///
+/// The training speed covers training steps only. The remaining time includes evaluations: it assumes that they take
+/// the same share of the time as before.
 #[derive(Debug, Default)]
 pub struct Meter {
     size: Option<Start>,
     started: Option<Instant>,
-    /// The end of the last event.
+    /// Time of the last event.
     last: Option<Instant>,
     steps: u64,
     images: u64,
@@ -18,12 +20,12 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// The run starts.
+    /// Resets the meter at the start of a run.
     pub fn start(&mut self, size: Start, now: Instant) {
         *self = Self { size: Some(size), started: Some(now), last: Some(now), ..Self::default() };
     }
 
-    /// A step is done.
+    /// Counts a finished step; the time since the last event is training time.
     pub fn step(&mut self, done: &StepDone, now: Instant) {
         self.steps += 1;
         self.images += (done.images * done.paths) as u64;
@@ -32,34 +34,34 @@ impl Meter {
         self.last = Some(now);
     }
 
-    /// Something else than a step is done; its time is no training time.
+    /// Notes an event other than a step; the time since the last event is not training time.
     pub fn pause(&mut self, now: Instant) {
         self.last = Some(now);
     }
 
-    /// Images a second, each counted once for every architecture that saw it.
+    /// Images per second of training time; an image counts once for each path that saw it.
     pub fn images_per_s(&self) -> Option<f64> {
         let seconds = self.training.as_secs_f64();
         (seconds > 0.0).then(|| self.images as f64 / seconds)
     }
 
-    /// Seconds until the last step.
+    /// Estimated seconds until the last step.
     pub fn seconds_left(&self) -> Option<f64> {
         let left = self.total_steps().checked_sub(self.steps)?;
         (self.steps > 0).then(|| self.elapsed.as_secs_f64() / self.steps as f64 * left as f64)
     }
 
-    /// Steps done.
+    /// Number of finished steps.
     pub fn steps(&self) -> u64 {
         self.steps
     }
 
-    /// Steps of the whole run.
+    /// Number of steps of the whole run.
     pub fn total_steps(&self) -> u64 {
         self.size.as_ref().map_or(0, |size| size.steps)
     }
 
-    /// `epoch 3/40`, counted from 1.
+    /// The text `epoch 3/40` for an epoch counted from 0; the text counts from 1.
     pub fn epoch(&self, epoch: usize) -> String {
         format!("epoch {}/{}", epoch + 1, self.size.as_ref().map_or(0, |size| size.epochs))
     }
@@ -70,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn throughput_leaves_evaluations_out_and_the_time_left_does_not() {
+    fn the_speed_excludes_evaluations_and_the_remaining_time_includes_them() {
         let (zero, after) = (Instant::now(), |s| Duration::from_secs(s));
         let size =
             Start { epochs: 2, steps_per_epoch: 2, steps: 4, train_images: 16, eval_images: 9, params: 1, archs: 3 };

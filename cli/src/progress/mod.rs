@@ -1,4 +1,4 @@
-//! Progress of a run on stderr.
+//! Display of a run's progress on standard error.
 
 mod bar;
 mod meter;
@@ -14,24 +14,24 @@ use plain::Plain;
 use std::io::{self, IsTerminal};
 use std::time::Instant;
 
-/// The bars of several runs at once, below each other.
+/// The progress bars of parallel runs, below each other.
 #[derive(Debug, Clone, Default)]
-pub struct Live(MultiProgress);
+pub struct ProgressBars(MultiProgress);
 
-impl Live {
-    /// Tells a sentence above the bars.
-    pub fn say(&self, line: &str) {
+impl ProgressBars {
+    /// Prints a line above the bars.
+    pub fn print_line(&self, line: &str) {
         if self.0.println(line).is_err() || !io::stderr().is_terminal() {
-            crate::text::say(line);
+            crate::text::eprint_line(line);
         }
     }
 }
 
-/// Shows the events of a run.
-pub struct Progress {
+/// Displays the events of a run.
+pub struct ProgressDisplay {
     meter: Meter,
     display: Display,
-    /// Which of several runs it is; its notes are then left to its log.
+    /// Name of the run if there are several. The notes of such a run go to its log only.
     label: Option<String>,
 }
 
@@ -41,19 +41,21 @@ enum Display {
     None,
 }
 
-/// How far a phase of the run is.
+/// The position within a phase of the run.
 #[derive(Debug, Clone, PartialEq)]
 struct Position {
-    /// Which phase, with its epoch.
+    /// The phase and the unit of its count: `epoch 3/40, step`.
     phase: String,
     done: u64,
     total: u64,
-    /// Loss, throughput and the like.
+    /// Loss, training speed and remaining time; may be empty.
     details: String,
+    /// Whether plain progress prints a line at the end of the phase. The phases within an epoch are too many for that.
+    prints_end: bool,
 }
 
-impl Progress {
-    /// Progress in this way; a bar needs a terminal and is replaced by lines elsewhere.
+impl ProgressDisplay {
+    /// A display of this kind. Without a terminal, plain lines replace the bar.
     pub fn new(mode: ProgressMode) -> Self {
         let display = match mode {
             ProgressMode::None => Display::None,
@@ -63,38 +65,39 @@ impl Progress {
         Self { meter: Meter::default(), display, label: None }
     }
 
-    /// Progress of one of several runs.
-    pub fn labelled(label: String, mode: ProgressMode, live: &Live) -> Self {
+    /// A display for one of several parallel runs.
+    pub fn labelled(label: String, mode: ProgressMode, bars: &ProgressBars) -> Self {
         let progress = Self::new(mode);
         let display = match progress.display {
-            Display::Bar(_) => Display::Bar(Bar::within(&live.0)),
+            Display::Bar(_) => Display::Bar(Bar::within(&bars.0)),
             other => other,
         };
         Self { display, label: Some(label), ..progress }
     }
 
-    /// Tells a sentence.
-    pub fn say(&mut self, line: &str) {
+    /// Prints a line, except with `--progress none`.
+    pub fn print_line(&mut self, line: &str) {
         match &mut self.display {
-            Display::Bar(bar) => bar.say(line),
-            Display::Plain(plain) => plain.say(line),
+            Display::Bar(bar) => bar.print_line(line),
+            Display::Plain(plain) => plain.print_line(line),
             Display::None => {}
         }
     }
 
-    /// Shows how many of some pieces of work are done, and for how many seconds the rest will take.
+    /// Shows that `done` of `total` jobs are finished and that the remaining ones take about `left` seconds.
     pub fn count(&mut self, what: &str, done: usize, total: usize, details: &str, left: f64) {
         let details = format!("{details}, {} left", duration(left));
-        self.show(&Position { phase: what.into(), done: done as u64, total: total as u64, details });
+        let (done, total) = (done as u64, total as u64);
+        self.show(&Position { phase: what.into(), done, total, details, prints_end: true });
     }
 
-    /// Warnings are told even where no progress is.
+    /// Prints a warning, with `--progress none` too.
     fn warn(&mut self, text: &str) {
         let label = self.label.as_ref().map(|label| format!("{label}: ")).unwrap_or_default();
         let line = format!("warning: {label}{text}");
         match self.display {
-            Display::None => crate::text::say(&line),
-            _ => self.say(&line),
+            Display::None => crate::text::eprint_line(&line),
+            _ => self.print_line(&line),
         }
     }
 
@@ -112,18 +115,18 @@ impl Progress {
     }
 }
 
-impl Observer for Progress {
+impl Observer for ProgressDisplay {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
             Event::Start(start) => {
                 self.meter.start(start.clone(), Instant::now());
                 if self.label.is_none() {
-                    self.say(&summary(start));
+                    self.print_line(&summary(start));
                 }
             }
             Event::Note(text) => {
                 if self.label.is_none() {
-                    self.say(text);
+                    self.print_line(text);
                 }
             }
             Event::Warning(text) => self.warn(text),
@@ -145,7 +148,8 @@ impl Observer for Progress {
 
 fn summary(start: &Start) -> String {
     format!(
-        "{} architectures, {} shared parameters; {} epochs of {} steps on {} images, evaluation on {}",
+        "{} architectures, {} shared parameters; {} epochs of {} steps on {} training images; evaluation on {} validation \
+         images",
         short(start.archs),
         short(start.params as u64),
         start.epochs,
@@ -163,23 +167,26 @@ fn trained(meter: &Meter, done: &StepDone) -> Position {
     if let Some(left) = meter.seconds_left().filter(|left| *left > 0.0) {
         details += &format!(", {} left", duration(left));
     }
-    Position { phase: meter.epoch(done.epoch), done: meter.steps(), total: meter.total_steps(), details }
+    let phase = format!("{}, step", meter.epoch(done.epoch));
+    Position { phase, done: meter.steps(), total: meter.total_steps(), details, prints_end: true }
 }
 
 fn evaluating(meter: &Meter, done: &Evaluating) -> Position {
-    let what = match done.phase {
-        Phase::Probes => "probes",
-        Phase::Controller => "controller",
+    let unit = match done.phase {
+        Phase::Probes => "probe architecture",
+        Phase::Controller => "controller sample",
     };
-    let phase = format!("{}, {what}", meter.epoch(done.epoch));
-    Position { phase, done: done.done as u64, total: done.total as u64, details: String::new() }
+    let phase = format!("{}, {unit}", meter.epoch(done.epoch));
+    let (done, total) = (done.done as u64, done.total as u64);
+    Position { phase, done, total, details: String::new(), prints_end: false }
 }
 
 fn evaluated(done: &Evaluated<'_>) -> Position {
     let phase = match done.purpose {
-        Purpose::Proposal => "proposals",
-        Purpose::Truth => "truth samples",
+        Purpose::Proposal => "proposal",
+        Purpose::Truth => "truth sample",
     };
-    let details = format!("{:.1} %", done.accuracy);
-    Position { phase: phase.into(), done: done.number as u64 + 1, total: done.total as u64, details }
+    let details = format!("accuracy {:.1} %", done.accuracy);
+    let (done, total) = (done.number as u64 + 1, done.total as u64);
+    Position { phase: phase.into(), done, total, details, prints_end: true }
 }

@@ -40,7 +40,7 @@ struct Content {
     host: Host,
     device: String,
     threads: usize,
-    plugins: Vec<Loaded>,
+    plugins: Vec<LoadedPlugin>,
     seed: u64,
     started: String,
     ended: Option<String>,
@@ -58,14 +58,14 @@ struct Git {
 
 /// A plugin whose strategies were there to choose.
 #[derive(Debug, Serialize)]
-struct Loaded {
+struct LoadedPlugin {
     path: String,
     sha256: &'static str,
     /// Versions by name.
     strategies: BTreeMap<&'static str, &'static str>,
 }
 
-impl Loaded {
+impl LoadedPlugin {
     fn of(plugin: &'static Plugin) -> Self {
         let path = plugin.path.to_string_lossy().into_owned();
         let strategies = plugin.strategies.iter().map(|s| (s.name, s.version)).collect();
@@ -106,7 +106,7 @@ impl Manifest {
             host: Host::this(),
             device: config.device.clone(),
             threads: rayon::current_num_threads(),
-            plugins: nas_plugin_host::loaded().into_iter().map(Loaded::of).collect(),
+            plugins: nas_plugin_host::loaded().into_iter().map(LoadedPlugin::of).collect(),
             seed: config.seed,
             started: now(),
             ended: None,

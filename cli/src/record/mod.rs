@@ -12,7 +12,7 @@ use crate::files;
 use crate::settings::Settings;
 use crate::summary::Outcome;
 use crate::tensorboard::EventFile;
-use crate::text::say;
+use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use csv_file::CsvFile;
 use log::Log;
@@ -34,12 +34,12 @@ pub struct Recorder {
     timings: CsvFile,
     log: Log,
     events: Option<EventFile>,
-    at: Place,
+    at: TrainingPosition,
 }
 
 /// How far the run is.
 #[derive(Debug, Clone, Copy, Default)]
-struct Place {
+struct TrainingPosition {
     /// Steps done.
     step: u64,
     epoch: usize,
@@ -68,7 +68,7 @@ impl Recorder {
             timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "metric", "value"])?,
             log: Log::create(dir.join("log.jsonl"))?,
             events,
-            at: Place::default(),
+            at: TrainingPosition::default(),
             manifest,
             dir,
         })
@@ -105,12 +105,12 @@ impl Recorder {
     /// Notes in the manifest that the run failed, and why; says so if that cannot be written either.
     pub fn fail(self, error: &anyhow::Error) {
         if let Err(second) = self.manifest.end(Status::Failed, Some(chained(error))) {
-            say(&format!("warning: {}", chained(&second)));
+            eprint_line(&format!("warning: {}", chained(&second)));
         }
     }
 
     fn metric(&mut self, split: &str, name: &str, value: f64) -> io::Result<()> {
-        let Place { step, epoch, .. } = self.at;
+        let TrainingPosition { step, epoch, .. } = self.at;
         if let Some(events) = &mut self.events {
             events.scalar(&format!("{split}/{name}"), step, value)?;
         }
@@ -127,7 +127,7 @@ impl Recorder {
     }
 
     fn arch(&mut self, purpose: &str, arch: &str, accuracy: f64, truth: &str, params: &str) -> io::Result<()> {
-        let Place { step, epoch, .. } = self.at;
+        let TrainingPosition { step, epoch, .. } = self.at;
         self.archs.row(&[&step.to_string(), &epoch.to_string(), purpose, arch, &accuracy.to_string(), truth, params])
     }
 
@@ -163,7 +163,7 @@ impl Observer for Recorder {
             Event::Step(done) => {
                 let images = if done.epoch == self.at.epoch { self.at.images } else { 0 };
                 let images = images + done.images * done.paths;
-                self.at = Place { step: done.step + 1, epoch: done.epoch, images };
+                self.at = TrainingPosition { step: done.step + 1, epoch: done.epoch, images };
                 self.metric("train", "loss", done.loss)
             }
             Event::Epoch(done) => {

@@ -1,8 +1,8 @@
-//! How two configurations differ.
+//! Comparison of two configurations.
 
 use toml::{Table, Value};
 
-/// The first key in which two documents differ, with both values: `train.lr (0.05, now 0.1)`.
+/// The first key in which two TOML documents differ, with both values: `train.lr (0.05, now 0.1)`.
 pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
     let keys = || new.keys().chain(old.keys());
     keys().find_map(|key| match (old.get(key), new.get(key)) {
@@ -10,7 +10,7 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
             first_difference(old, new).map(|difference| format!("{key}.{difference}"))
         }
         (old, new) => {
-            let text = |value: Option<&Value>| value.map_or("nothing".into(), ToString::to_string);
+            let text = |value: Option<&Value>| value.map_or("not set".into(), ToString::to_string);
             (old != new).then(|| format!("{key} ({}, now {})", text(old), text(new)))
         }
     })
@@ -21,7 +21,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_that_differs_is_named_with_both_values() {
+    fn the_first_different_key_is_returned_with_both_values() {
         let table = |text: &str| text.parse::<Table>().unwrap();
         let old = table("seed = 0\n[train]\nlr = 0.05\n[data.synthetic]\nsize = 8");
         let found = |new: &str| first_difference(&old, &table(new));
@@ -31,6 +31,6 @@ mod tests {
         let size = found("seed = 0\n[train]\nlr = 0.05\n[data.synthetic]\nsize = 9");
         assert_eq!(size.as_deref(), Some("data.synthetic.size (8, now 9)"));
         let missing = found("[train]\nlr = 0.05\n[data.synthetic]\nsize = 8");
-        assert_eq!(missing.as_deref(), Some("seed (0, now nothing)"));
+        assert_eq!(missing.as_deref(), Some("seed (0, now not set)"));
     }
 }

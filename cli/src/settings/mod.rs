@@ -1,4 +1,4 @@
-//! The configuration of a run from its layers: defaults < file < `--set` < named options.
+//! The configuration of a run, merged from its layers: defaults < file < `--set` < options.
 
 mod difference;
 mod layer;
@@ -6,14 +6,12 @@ mod origin;
 mod show;
 
 pub use difference::first_difference;
-#[cfg(test)]
-pub use layer::insert;
 pub use origin::Origin;
 pub use show::{example, show};
 
 use crate::args::RunArgs;
 use anyhow::{Context, Result};
-use layer::Layer;
+use layer::ConfigLayer;
 use nas_core::config::{Component, RunConfig};
 use nas_core::data::{self, Dataset};
 use nas_core::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
@@ -23,10 +21,10 @@ use std::path::Path;
 use std::sync::Arc;
 use toml::Table;
 
-/// A configuration, and where each of its values comes from.
+/// A configuration with the origin of each value.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The configuration, options of strategy and controller complete.
+    /// The configuration, with all options of the strategy and the controller.
     pub config: RunConfig,
     origins: Origins,
 }
@@ -35,40 +33,40 @@ impl Settings {
     /// Merges the layers of a command line.
     ///
     /// # Errors
-    /// A file that cannot be read, unknown keys or names, values of the wrong kind or out of range.
+    /// A file cannot be read, a key or name is unknown, or a value has the wrong type or is out of range.
     pub fn resolve(args: &RunArgs) -> Result<Self> {
         Self::resolve_with(args, &[])
     }
 
-    /// Merges the layers of a command line with assignments over all of them.
+    /// Merges the layers of a command line and then `assignments`, which take precedence.
     ///
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn resolve_with(args: &RunArgs, assignments: &[String]) -> Result<Self> {
         let mut layers = Vec::new();
-        layers.extend(args.config.as_deref().map(Layer::file).transpose()?);
+        layers.extend(args.config.as_deref().map(ConfigLayer::file).transpose()?);
         for assignment in &args.set {
-            layers.push(Layer::set(assignment)?);
+            layers.push(ConfigLayer::set(assignment)?);
         }
         for named in args.named() {
-            layers.extend(Layer::flag(named)?);
+            layers.extend(ConfigLayer::flag(named)?);
         }
         for assignment in assignments {
-            layers.push(Layer::set(assignment)?);
+            layers.push(ConfigLayer::set(assignment)?);
         }
-        layers.extend(Layer::plugins(&args.plugin));
+        layers.extend(ConfigLayer::plugins(&args.plugin));
         Self::merge(layers)
     }
 
-    /// The configuration in a file.
+    /// Reads the configuration from a file alone.
     ///
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn of_file(path: &Path) -> Result<Self> {
-        Self::merge(vec![Layer::file(path)?])
+        Self::merge(vec![ConfigLayer::file(path)?])
     }
 
-    fn merge(mut layers: Vec<Layer>) -> Result<Self> {
+    fn merge(mut layers: Vec<ConfigLayer>) -> Result<Self> {
         layer::drop_options_of_others(&mut layers);
         let mut table = Table::new();
         let mut origins = Origins::default();
@@ -91,28 +89,28 @@ impl Settings {
         }
     }
 
-    /// Reads the data set.
+    /// Reads the data set of the configuration.
     ///
     /// # Errors
-    /// Data that is unknown, missing or damaged.
+    /// The data set is unknown, missing or damaged.
     pub fn dataset(&self) -> Result<Arc<Dataset>> {
         let dataset = data::load(&self.config.data.name, &self.config.data);
         dataset.map(Arc::new).map_err(|error| self.explain(error.into()))
     }
 
-    /// Where the value of a key comes from.
+    /// The origin of the value of a key.
     pub fn origin(&self, key: &str) -> &Origin {
         self.origins.of(key)
     }
 
-    /// Adds to an error from where the value came that it complains about, if that was not a default.
+    /// Adds the origin of the offending value (file, `--set` or option) to an error, unless the value is a default.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
         self.origins.explain(error)
     }
 }
 
-/// Loads the plugins, whose strategies are looked up next. Their paths become absolute, so that the configuration means
-/// the same files elsewhere.
+/// Loads the plugins, so that their strategies are registered. Their paths become absolute: the configuration then names
+/// the same files in any working directory.
 fn load_plugins(config: &mut RunConfig) -> Result<()> {
     let mut paths = Vec::new();
     for file in &config.plugins {
@@ -125,7 +123,7 @@ fn load_plugins(config: &mut RunConfig) -> Result<()> {
     Ok(())
 }
 
-/// Adds the defaults of the strategy's and the controller's own options, and checks the names of all components.
+/// Checks the names of all components, and adds the defaults of the options of the strategy and the controller.
 fn complete(config: &mut RunConfig) -> Result<()> {
     let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
     let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
@@ -134,9 +132,9 @@ fn complete(config: &mut RunConfig) -> Result<()> {
     add_defaults(&mut config.controller, &(controller.options)())
 }
 
-/// Takes no more probes than there are architectures, where nobody has asked for a number.
+/// Reduces the default number of probe architectures to the size of the search space.
 fn limit_probes(config: &mut RunConfig) -> Result<()> {
-    // How many architectures there are does not depend on the images.
+    // The number of architectures does not depend on the shape of the images.
     let count = build_space(config, [32, 32, 3], 10)?.count();
     config.probes.count = config.probes.count.min(usize::try_from(count).unwrap_or(usize::MAX));
     Ok(())

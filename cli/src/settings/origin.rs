@@ -1,6 +1,6 @@
-//! Where each value of a configuration comes from.
+//! The origin of each value of a configuration, and its addition to error messages.
 
-use super::layer::Layer;
+use super::layer::ConfigLayer;
 use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
@@ -13,16 +13,16 @@ use std::fmt;
 use std::path::PathBuf;
 use toml::{Table, Value};
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// Nobody set it.
+    /// The built-in default.
     Default,
     /// A configuration file.
     File(PathBuf),
-    /// `--set`, with its assignment.
+    /// `--set` with this assignment.
     Set(String),
-    /// A named option.
+    /// The option with this name.
     Flag(&'static str),
 }
 
@@ -37,13 +37,13 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origin of every key that is no default.
+/// The origins of all keys without a default value.
 #[derive(Debug, Clone, Default)]
 pub struct Origins(BTreeMap<String, Origin>);
 
 impl Origins {
-    /// Notes what a layer sets; later layers win.
-    pub fn note(&mut self, layer: &Layer) {
+    /// Records the keys of a layer. Later layers replace the origins of earlier ones.
+    pub fn note(&mut self, layer: &ConfigLayer) {
         self.note_table("", &layer.table, &layer.origin);
     }
 
@@ -62,9 +62,9 @@ impl Origins {
         self.0.get(key).unwrap_or(&Origin::Default)
     }
 
-    /// Adds to an error from where the value came that it complains about, if that was not a default.
+    /// Adds the origin of the offending value (file, `--set` or option) to an error, unless the value is a default.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        match error.chain().find_map(complaint).map(|key| self.of(&key)) {
+        match error.chain().find_map(offending_key).map(|key| self.of(&key)) {
             None | Some(Origin::Default) => error,
             Some(origin) => {
                 let origin = origin.to_string();
@@ -74,8 +74,8 @@ impl Origins {
     }
 }
 
-/// The key that an error complains about.
-fn complaint(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+/// The configuration key with the value that caused the error.
+fn offending_key(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<RunError>() {
         return match error {
             RunError::Config(error) => of_config(error),

@@ -1,4 +1,4 @@
-//! Configurations as TOML for people.
+//! The output of `config show` and `config example`.
 
 use super::{Origin, Settings};
 use crate::args::Cli;
@@ -10,7 +10,7 @@ use nas_core::options::{commented, field_names};
 use std::fmt::Write;
 use toml::{Table, Value};
 
-/// The configuration with the origin of each value as a comment.
+/// The configuration as TOML, with the origin of each value as a comment.
 pub fn show(settings: &Settings) -> Result<String> {
     let comment = |key: &str, value: &Value| {
         let origin = match settings.origins.of(key) {
@@ -22,7 +22,7 @@ pub fn show(settings: &Settings) -> Result<String> {
     Ok(render(&settings.config.to_table()?, "", &comment))
 }
 
-/// Every key with its default, commented out, with the option that sets it.
+/// All keys with their meanings, defaults and options, as TOML in which every value is commented out.
 pub fn example() -> Result<String> {
     let mut table = RunConfig::from_table(&Table::new())?.to_table()?;
     let unset = Value::String(String::new());
@@ -43,12 +43,12 @@ pub fn example() -> Result<String> {
         let flag = flag.map(|flag| format!("  # --{flag}")).unwrap_or_default();
         format!("{}# {} = {value}{flag}", commented(&meaning), last(key))
     };
-    let header = "# The configuration of a run, for `nas-train --config FILE`. Every key is optional; these are the\n\
-                  # defaults. The options of strategies and controllers: `nas-train describe NAME`.\n\n";
+    let header = "# The configuration of a run, for `nas-train --config FILE`. Every key is optional; the values are the\n\
+                  # defaults. `nas-train describe NAME` prints the options of a strategy or controller.\n\n";
     Ok(format!("{header}{}", render(&table, "", &line)))
 }
 
-/// Values first, then sections, each with a header; `line` writes one value.
+/// The values of a table, then its sections with their headers. `line` formats one value.
 fn render(table: &Table, prefix: &str, line: &dyn Fn(&str, &Value) -> String) -> String {
     let mut text = String::new();
     for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {

@@ -1,19 +1,19 @@
 use super::*;
 use crate::args::Cli;
 use crate::exit::{ExitStatus, chained};
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
 fn resolve(file: Option<&str>, arguments: &[&str]) -> Result<Settings> {
     let run = Cli::try_parse_from(["nas-train"].iter().chain(arguments)).unwrap().run;
     let mut layers = Vec::new();
     if let Some(text) = file {
-        layers.push(Layer { origin: Origin::File("run.toml".into()), table: text.parse().unwrap() });
+        layers.push(ConfigLayer { origin: Origin::File("run.toml".into()), table: text.parse().unwrap() });
     }
     for assignment in &run.set {
-        layers.push(Layer::set(assignment)?);
+        layers.push(ConfigLayer::set(assignment)?);
     }
     for named in run.named() {
-        layers.extend(Layer::flag(named)?);
+        layers.extend(ConfigLayer::flag(named)?);
     }
     Settings::merge(layers)
 }
@@ -88,4 +88,24 @@ fn the_example_holds_every_key() {
         assert!(text.lines().any(|l| l == line), "{line} in {text}");
     }
     assert_eq!(RunConfig::from_table(&text.parse().unwrap()), RunConfig::from_table(&Table::new()));
+}
+
+#[test]
+fn every_named_option_exists_and_sets_a_key_of_the_configuration() {
+    let command = Cli::command();
+    for option in Cli::parse_from(["nas-train"]).run.named() {
+        assert!(command.get_arguments().any(|a| a.get_long() == Some(option.flag)), "{}", option.flag);
+    }
+    let line = "--strategy a --controller b --space c --width 1 --cells 2 --controller-start 3 --data d --data-dir e \
+                --limit-train 4 --limit-valid 5 --epochs 6 --steps-per-arch 7 --batch-size 8 --lr 9 --lr-schedule \
+                cosine --seed 10 --threads 11 --device f --probes 12 --interval 13 --truth-samples all --truth g --bn \
+                running";
+    let cli = Cli::parse_from(["nas-train"].into_iter().chain(line.split_whitespace()));
+    let mut table = Table::new();
+    for option in cli.run.named() {
+        let flag = option.flag;
+        let layer = ConfigLayer::flag(option).unwrap().unwrap_or_else(|| panic!("--{flag} sets nothing"));
+        layer::merge(&mut table, layer.table);
+    }
+    RunConfig::from_table(&table).unwrap();
 }

@@ -3,7 +3,7 @@
 use super::runs::PlannedRun;
 use super::{ComparisonJob, MakeDevice};
 use crate::exit::chained;
-use crate::parallel::{Share, in_order};
+use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use anyhow::{Error, Result};
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session, reset_peak_rss};
@@ -22,7 +22,7 @@ impl ComparisonJob<'_> {
     /// runs; none if the comparison was interrupted.
     pub fn make_runs<D: Target>(
         &self,
-        share: Share,
+        share: ThreadsPerJob,
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Vec<Error>>> {
@@ -32,7 +32,7 @@ impl ComparisonJob<'_> {
             }
             let measures_memory = share.jobs == 1 && reset_peak_rss();
             let session = Session::new(&planned.settings.config, self.dataset.clone(), &device()?)?;
-            planned.make(&self.live, self.args.run.progress, |observer| {
+            planned.make(&self.bars, self.args.run.progress, |observer| {
                 let mut result = session.run(observer, self.cancel)?;
                 // The peak memory is that of the process, so it is a run's own only if no other run was in progress.
                 result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
@@ -40,13 +40,13 @@ impl ComparisonJob<'_> {
             })
         };
         let (mut complete, mut failed) = (true, Vec::new());
-        in_order(share, missing, work, |planned, made| {
+        ordered_parallel_map(share, missing, work, |planned, made| {
             let name = format!("{} seed {}", planned.label, planned.seed);
             match made {
-                Ok(true) => self.live.say(&format!("{name} is done")),
+                Ok(true) => self.bars.print_line(&format!("{name} is done")),
                 Ok(false) => complete = false,
                 Err(error) => {
-                    self.live.say(&format!("{name} failed: {}", chained(&error)));
+                    self.bars.print_line(&format!("{name} failed: {}", chained(&error)));
                     failed.push(error);
                 }
             }
@@ -58,7 +58,7 @@ impl ComparisonJob<'_> {
     /// Makes the missing sequences; none if the comparison was interrupted.
     pub fn make_sequences<D: Target>(
         &self,
-        share: Share,
+        share: ThreadsPerJob,
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
     ) -> Result<Option<MadeSequences>> {
@@ -74,11 +74,11 @@ impl ComparisonJob<'_> {
                 }
                 sequence => sequence?,
             };
-            let made = planned.make(&self.live, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
+            let made = planned.make(&self.bars, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
             made.map(|complete| (complete, None))
         };
         let (mut complete, mut notes, mut failed) = (true, Vec::new(), Vec::new());
-        in_order(share, missing, work, |planned, made| {
+        ordered_parallel_map(share, missing, work, |planned, made| {
             match made {
                 Ok((done, note)) => {
                     complete &= done;

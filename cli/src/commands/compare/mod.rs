@@ -13,12 +13,13 @@ mod times;
 mod variant;
 
 use crate::args::{Budget, CompareArgs};
+use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
 use crate::files;
-use crate::parallel::Share;
-use crate::progress::Live;
-use crate::run::{Device, cancel, on_device};
+use crate::parallel::ThreadsPerJob;
+use crate::progress::ProgressBars;
 use crate::settings::Settings;
+use crate::signal::cancel;
 use anyhow::{Context, Result};
 use budget::lengths;
 use nas_core::data::Dataset;
@@ -46,7 +47,8 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
         return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());
     }
     let dataset = settings[0].dataset()?;
-    let job = ComparisonJob { args, variants, settings, dataset, out, cancel: cancel()?, live: Live::default() };
+    let job =
+        ComparisonJob { args, variants, settings, dataset, out, cancel: cancel()?, bars: ProgressBars::default() };
     on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
 }
 
@@ -60,7 +62,7 @@ struct ComparisonJob<'a> {
     out: PathBuf,
     /// Set by an interrupt signal.
     cancel: &'static AtomicBool,
-    live: Live,
+    bars: ProgressBars,
 }
 
 /// Makes a device in the thread that uses it.
@@ -68,7 +70,7 @@ type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 
 impl ComparisonJob<'_> {
     fn on<D: Target>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
-        let share = Share::new(self.args.jobs.into(), self.settings[0].config.threads);
+        let share = ThreadsPerJob::new(self.args.jobs.into(), self.settings[0].config.threads);
         let preflights = self.preflight(device)?;
         files::make_dir(&self.out)?;
         let lock = self.out.join(".lock");
@@ -83,7 +85,7 @@ impl ComparisonJob<'_> {
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights)?, self.plan_sequences());
         let (missing, missing_sequences) = (self.missing(&runs)?, self.missing(&sequences)?);
         let done = runs.len() - missing.len();
-        self.live.say(&format!("{} runs, {done} of them done; {}", runs.len(), self.out.display()));
+        self.bars.print_line(&format!("{} runs, {done} of them done; {}", runs.len(), self.out.display()));
 
         let Some(mut failed) = self.make_runs(share, &missing, device)? else { return Ok(ExitStatus::Interrupted) };
         let Some(sequences) = self.make_sequences(share, &missing_sequences, device)? else {

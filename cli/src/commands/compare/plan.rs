@@ -44,7 +44,7 @@ impl ComparisonJob<'_> {
     pub fn missing(&self, planned: &[PlannedRun]) -> Result<Vec<PlannedRun>> {
         let mut missing = Vec::new();
         for run in planned {
-            if !run.is_done(&self.live)? {
+            if !run.is_done(&self.bars)? {
                 missing.push(run.clone());
             }
         }

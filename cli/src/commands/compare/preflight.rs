@@ -3,8 +3,7 @@
 use super::times::StepTimes;
 use super::variant::Variant;
 use super::{ComparisonJob, MakeDevice};
-use crate::parallel::Share;
-use crate::run::on_threads;
+use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::registry::Target;
@@ -46,7 +45,7 @@ impl ComparisonJob<'_> {
     }
 
     /// The duration of a step of each variant in seconds, measured once per output directory.
-    pub fn seconds_per_step<D: Target>(&self, share: Share, device: MakeDevice<'_, D>) -> Result<Vec<f64>> {
+    pub fn seconds_per_step<D: Target>(&self, share: ThreadsPerJob, device: MakeDevice<'_, D>) -> Result<Vec<f64>> {
         let mut times = StepTimes::open(self.out.join("step_times.json"))?;
         let mut seconds = Vec::new();
         for (variant, settings) in self.variants.iter().zip(&self.settings) {
@@ -55,7 +54,7 @@ impl ComparisonJob<'_> {
                 seconds.push(known);
                 continue;
             }
-            let measured = on_threads(share.threads, || {
+            let measured = in_thread_pool(share.threads, || {
                 let session = Session::new(config, self.dataset.clone(), &device()?)?;
                 Ok(session.seconds_per_step(TIMED)?)
             })?;

@@ -3,10 +3,10 @@
 use crate::archive::{self, Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::exit::UsageError;
-use crate::progress::{Live, Progress};
+use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder};
-use crate::run::both;
 use crate::settings::{Settings, first_difference};
+use crate::single_run::record_then_show;
 use crate::summary::Outcome;
 use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
@@ -41,7 +41,7 @@ impl PlannedRun {
     ///
     /// # Errors
     /// The directory holds a finished run with other settings or files, or one that cannot be read.
-    pub fn is_done(&self, live: &Live) -> Result<bool> {
+    pub fn is_done(&self, bars: &ProgressBars) -> Result<bool> {
         let manifest = match archive::finished(&self.dir) {
             Err(error) if error.is::<Incomplete>() => return Ok(false),
             manifest => manifest.with_context(|| self.dir.display().to_string())?,
@@ -62,7 +62,7 @@ impl PlannedRun {
             }
             // Unlike an interrupted run, a finished run with damaged files is unexpected, so the user is informed.
             Err(error) if error.is::<Incomplete>() => {
-                live.say(&format!("{} is made again: {error}", self.dir.display()));
+                bars.print_line(&format!("{} is made again: {error}", self.dir.display()));
                 return Ok(false);
             }
             Err(error) => return Err(error.context(self.dir.display().to_string())),
@@ -105,7 +105,7 @@ impl PlannedRun {
     /// Any error that stops the run, and files that cannot be written.
     pub fn make<R: Outcome>(
         &self,
-        live: &Live,
+        bars: &ProgressBars,
         mode: ProgressMode,
         work: impl FnOnce(&mut dyn Observer) -> Result<R, RunError>,
     ) -> Result<bool> {
@@ -117,8 +117,8 @@ impl PlannedRun {
         }
         let out = OutDir::Given(self.dir.clone());
         let mut recorder = Recorder::create(out, &self.settings, self.tensorboard.as_deref())?;
-        let mut progress = Progress::labelled(format!("{} seed {}", self.label, self.seed), mode, live);
-        let outcome = work(&mut both(&mut recorder, &mut progress));
+        let mut progress = ProgressDisplay::labelled(format!("{} seed {}", self.label, self.seed), mode, bars);
+        let outcome = work(&mut record_then_show(&mut recorder, &mut progress));
         match outcome {
             Ok(result) => {
                 let finished = !result.interrupted();
@@ -163,6 +163,6 @@ mod tests {
         assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
         assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
         let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));
-        assert_eq!(added.as_deref(), Some("strategy.k (nothing, now 1)"));
+        assert_eq!(added.as_deref(), Some("strategy.k (not set, now 1)"));
     }
 }

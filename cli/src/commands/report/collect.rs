@@ -4,7 +4,7 @@ use super::labels::labels;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence};
 use crate::comparison::VariantRuns;
 use crate::exit::chained;
-use crate::text::say;
+use crate::text::eprint_line;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
@@ -121,7 +121,7 @@ impl CollectedRuns {
     /// Prints a warning for every problem.
     pub fn warn(&self) {
         for (path, problem) in &self.problems {
-            say(&format!("warning: not shown: {}: {problem}", path.display()));
+            eprint_line(&format!("warning: not shown: {}: {problem}", path.display()));
         }
     }
 }

@@ -4,11 +4,12 @@ mod file;
 mod summary;
 
 use crate::args::TruthArgs;
+use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
-use crate::parallel::{Share, in_order};
-use crate::progress::Progress;
-use crate::run::{Device, cancel, on_device};
+use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
+use crate::progress::ProgressDisplay;
 use crate::settings::Settings;
+use crate::signal::cancel;
 use crate::text::print;
 use anyhow::{Error, Result};
 use file::TruthFile;
@@ -56,13 +57,13 @@ impl Job<'_> {
             let missing = (first..first + u64::from(self.args.seeds)).filter(|seed| !file.holds(&text, *seed));
             items.extend(missing.map(|seed| (arch.clone(), text.clone(), seed)));
         }
-        let mut progress = Progress::new(self.args.run.progress);
-        let share = Share::new(self.args.jobs.into(), self.config.threads);
+        let mut progress = ProgressDisplay::new(self.args.run.progress);
+        let threads = ThreadsPerJob::new(self.args.jobs.into(), self.config.threads);
         let total = archs.len() * usize::from(self.args.seeds);
         let known = total - items.len();
-        progress.say(&format!(
+        progress.print_line(&format!(
             "{total} trainings, {known} of them done, {} at once; {}",
-            share.jobs,
+            threads.jobs,
             self.path.display()
         ));
         let (started, mut count) = (Instant::now(), 0);
@@ -71,7 +72,7 @@ impl Job<'_> {
             anyhow::Ok(alone.train(arch, *seed, self.cancel))
         };
         let mut failed = Vec::new();
-        in_order(share, &items, work, |(_, text, seed), result| {
+        ordered_parallel_map(threads, &items, work, |(_, text, seed), result| {
             match result? {
                 Ok(Some(result)) => {
                     file.add(text, *seed, &result)?;

@@ -2,8 +2,10 @@
 
 use super::case::Case;
 use crate::args::BenchArgs;
-use crate::run::{Device, cancel, on_device, on_threads};
+use crate::device::{Device, on_device};
+use crate::parallel::in_thread_pool;
 use crate::settings::{Origin, Settings};
+use crate::signal::cancel;
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::registry::Target;
@@ -47,7 +49,7 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     only_steps(&mut settings.config, warm_up + steps, random);
     let device = Device::parse(&settings.config.device)?;
     let measured =
-        on_threads(settings.config.threads, || on_device!(device, |make| on(&settings, &make()?, warm_up, steps)))?;
+        in_thread_pool(settings.config.threads, || on_device!(device, |make| on(&settings, &make()?, warm_up, steps)))?;
     Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
 }
 

@@ -1,8 +1,8 @@
-//! Which device a run uses.
+//! The devices on which a run can train: the CPU, and GPUs in a build with the feature `cuda`.
 
 use crate::exit::UsageError;
 
-/// A device by its name in the configuration.
+/// A device, read from `device` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device {
     /// `cpu`
@@ -13,10 +13,10 @@ pub enum Device {
 }
 
 impl Device {
-    /// Reads a name.
+    /// Parses `cpu`, `cuda` (the first GPU) or `cuda:K`.
     ///
     /// # Errors
-    /// No such device, or one that this build cannot use.
+    /// Any other name, or a GPU in a build without the feature `cuda`.
     pub fn parse(name: &str) -> Result<Self, UsageError> {
         let gpu = match name {
             "cuda" => Some(0),
@@ -36,17 +36,17 @@ impl Device {
     }
 }
 
-/// `$body`, for which `$make` makes the device: of a type of its own for each, so that no function can return it.
+/// Runs `$body` with a device constructor `$make`. A macro because `Cpu` and `Cuda` are different types.
 macro_rules! on_device {
     ($device:expr, |$make:ident| $body:expr) => {
         match $device {
-            $crate::run::Device::Cpu => {
+            $crate::device::Device::Cpu => {
                 let $make = || anyhow::Ok(dfdx::tensor::Cpu::default());
                 $body
             }
             #[cfg(feature = "cuda")]
-            $crate::run::Device::Cuda(ordinal) => {
-                let $make = || $crate::run::cuda(ordinal);
+            $crate::device::Device::Cuda(ordinal) => {
+                let $make = || $crate::device::cuda(ordinal);
                 $body
             }
         }
@@ -54,13 +54,13 @@ macro_rules! on_device {
 }
 pub(crate) use on_device;
 
-/// The GPU of this number.
+/// Opens the GPU with this number.
 ///
 /// # Errors
-/// No such GPU, or no driver.
+/// The GPU does not exist, or no driver is installed.
 #[cfg(feature = "cuda")]
 pub fn cuda(ordinal: usize) -> anyhow::Result<dfdx::tensor::Cuda> {
-    // The seed is that of dfdx's own random numbers, which nothing here uses.
+    // The second argument seeds dfdx's random numbers, which this program does not use.
     dfdx::tensor::Cuda::try_build(ordinal, 0)
         .map_err(|error| anyhow::anyhow!("cannot use GPU {ordinal} (--device cuda:{ordinal}): {error:?}"))
 }
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn devices_have_names() {
+    fn device_names_are_parsed() {
         assert_eq!(Device::parse("cpu").unwrap(), Device::Cpu);
         for name in ["", "gpu", "cuda:", "cuda:x", "cuda0", "CPU", "cuda:-1"] {
             let message = Device::parse(name).unwrap_err().to_string();
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     #[cfg(not(feature = "cuda"))]
-    fn a_build_without_cuda_says_how_to_get_it() {
+    fn a_build_without_cuda_explains_how_to_build_with_it() {
         let message = Device::parse("cuda:1").unwrap_err().to_string();
         assert!(message.contains("--features cuda"), "{message}");
     }

@@ -5,9 +5,9 @@ mod measure;
 
 use crate::args::BenchArgs;
 use crate::exit::{ExitStatus, UsageError};
-use crate::run::cancel;
 use crate::settings::Settings;
-use crate::text::{print, say, table};
+use crate::signal::cancel;
+use crate::text::{eprint_line, print, table};
 use anyhow::{Context, Result, bail};
 use case::Case;
 use measure::Measured;
@@ -32,7 +32,7 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
     let mut rounds: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for round in 0..args.rounds {
         for (case, measured) in cases.iter().zip(&mut rounds) {
-            say(&format!("round {} of {}: {case}", round + 1, args.rounds));
+            eprint_line(&format!("round {} of {}: {case}", round + 1, args.rounds));
             let outcome = child(case)?;
             if cancel.load(Ordering::Relaxed) {
                 return Ok(ExitStatus::Interrupted);
