@@ -123,12 +123,12 @@ pub struct ProbeConfig {
     /// Epochs between the two accuracies whose difference is the disturbance; 13 in DINAS.
     pub interval: usize,
     /// Every how many steps the immediate disturbance is measured; 0 turns it off.
-    pub immediate_every: usize,
+    pub single_step_every: usize,
 }
 
 impl Default for ProbeConfig {
     fn default() -> Self {
-        Self { count: 64, interval: 13, immediate_every: 10 }
+        Self { count: 64, interval: 13, single_step_every: 10 }
     }
 }
 

@@ -5,6 +5,7 @@ pub mod config;
 pub mod controller;
 pub mod data;
 pub mod event;
+pub mod figures;
 pub mod metrics;
 pub mod network;
 pub mod optimizer;

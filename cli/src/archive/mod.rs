@@ -16,7 +16,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// The version of manifests and results that this program writes and reads.
-pub const SCHEMA: u64 = 1;
+pub const SCHEMA: u64 = nas_core::result::SCHEMA as u64;
 
 /// A finished run.
 #[derive(Debug, Clone)]

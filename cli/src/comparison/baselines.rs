@@ -1,12 +1,12 @@
 //! Baselines: predictors that need no shared weights, and search without a prediction.
 
-use super::figures::FIGURES;
 use super::{Estimate, VariantRuns, gt_tau};
 use crate::archive::ArchivedRun;
+use nas_core::figures::Figure;
 use nas_core::metrics::Summary;
 
 /// The figure in which baselines are compared with the variants' predicted best architecture.
-const PREDICTED: &str = "predicted_truth";
+const PREDICTED: &str = "predicted_best_truth";
 
 /// The baselines on the architectures that the reference variant's runs were compared on.
 ///
@@ -17,8 +17,7 @@ pub fn estimates(reference: &VariantRuns) -> Vec<Estimate> {
     let mut estimates = Vec::new();
     let mut add = |label: &str, key: &str, of: &dyn Fn(&ArchivedRun) -> Option<f64>| {
         let values: Vec<f64> = reference.runs.iter().filter_map(of).collect();
-        let figure = FIGURES.iter().find(|figure| figure.key == key);
-        if let (Some(figure), Ok(summary)) = (figure, Summary::of(&values)) {
+        if let (Some(figure), Ok(summary)) = (Figure::find(key), Summary::of(&values)) {
             estimates.push(Estimate { label: label.into(), figure, summary, interval: None, difference: None });
         }
     };

@@ -1,8 +1,8 @@
 //! `runs.csv`, `comparison.csv` and `costs.csv`.
 
-use super::figures::{Better, COSTS, all};
 use super::{Comparison, Estimate};
 use anyhow::Result;
+use nas_core::figures::FIGURES;
 
 /// `runs.csv`: one row per run, one column per figure.
 ///
@@ -10,13 +10,15 @@ use anyhow::Result;
 /// None in practice: the file is written to memory.
 pub fn runs(comparison: &Comparison) -> Result<String> {
     let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(["variant", "strategy", "seed", "found"].into_iter().chain(all().map(|figure| figure.key)))?;
+    csv.write_record(
+        ["variant", "strategy", "seed", "selected"].into_iter().chain(FIGURES.iter().map(|figure| figure.key)),
+    )?;
     for variant in &comparison.variants {
         for run in &variant.runs {
             let result = &run.result;
-            let selected = result.best.as_ref().map_or("", |best| &best.arch);
+            let selected = result.selected.as_ref().map_or("", |selected| &selected.arch);
             let start = [variant.label.clone(), result.strategy.clone(), result.seed.to_string(), selected.into()];
-            csv.write_record(start.into_iter().chain(all().map(|figure| number((figure.of)(run)))))?;
+            csv.write_record(start.into_iter().chain(FIGURES.iter().map(|figure| number((figure.value)(result)))))?;
         }
     }
     Ok(String::from_utf8(csv.into_inner()?)?)
@@ -27,7 +29,7 @@ pub fn runs(comparison: &Comparison) -> Result<String> {
 /// # Errors
 /// None in practice: the file is written to memory.
 pub fn figures(comparison: &Comparison) -> Result<String> {
-    table(comparison.estimates.iter().filter(|estimate| !is_cost(estimate)).chain(&comparison.baselines))
+    table(comparison.estimates.iter().filter(|estimate| !estimate.figure.is_cost).chain(&comparison.baselines))
 }
 
 /// `costs.csv`: times and memory, with the columns of `comparison.csv`.
@@ -35,11 +37,7 @@ pub fn figures(comparison: &Comparison) -> Result<String> {
 /// # Errors
 /// None in practice: the file is written to memory.
 pub fn costs(comparison: &Comparison) -> Result<String> {
-    table(comparison.estimates.iter().filter(|estimate| is_cost(estimate)))
-}
-
-fn is_cost(estimate: &Estimate) -> bool {
-    COSTS.iter().any(|figure| figure.key == estimate.figure.key)
+    table(comparison.estimates.iter().filter(|estimate| estimate.figure.is_cost))
 }
 
 const COLUMNS: [&str; 16] = [
@@ -66,17 +64,12 @@ fn table<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> Result<String> {
     let mut csv = csv::Writer::from_writer(Vec::new());
     csv.write_record(COLUMNS)?;
     for estimate in estimates {
-        let better = match estimate.figure.better {
-            Better::Higher => "higher",
-            Better::Lower => "lower",
-            Better::Neither => "",
-        };
         let (summary, difference) = (estimate.summary, estimate.difference.as_ref());
         csv.write_record([
             estimate.label.as_str(),
             estimate.figure.key,
             estimate.figure.unit,
-            better,
+            estimate.figure.direction.key(),
             &summary.n.to_string(),
             &summary.mean.to_string(),
             &number(summary.std),

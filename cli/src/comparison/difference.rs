@@ -1,8 +1,8 @@
 //! Paired differences to the reference variant, and the verdict on each.
 
-use super::figures::{Better, Figure};
 use super::seeds::{SIGNIFICANCE_LEVEL, shared_seeds};
 use super::{VariantRuns, estimate, gt_tau};
+use nas_core::figures::{Direction, Figure};
 use nas_core::metrics::{DEFAULT_RESAMPLES, Interval, paired_difference};
 use serde::Serialize;
 
@@ -32,15 +32,15 @@ impl Verdict {
     }
 
     /// A percentile interval over few seeds is too narrow, so the sign-flip test must agree with it.
-    fn of(p: f64, interval: Option<Interval>, better: Better) -> Self {
+    fn of(p: f64, interval: Option<Interval>, direction: Direction) -> Self {
         let excludes_zero = |interval: &Interval| interval.lo > 0.0 || interval.hi < 0.0;
         let Some(interval) = interval.filter(|interval| p <= SIGNIFICANCE_LEVEL && excludes_zero(interval)) else {
             return Self::Open;
         };
-        match better {
-            Better::Neither => Self::Different,
-            Better::Higher if interval.lo > 0.0 => Self::Better,
-            Better::Lower if interval.hi < 0.0 => Self::Better,
+        match direction {
+            Direction::Neither => Self::Different,
+            Direction::Higher if interval.lo > 0.0 => Self::Better,
+            Direction::Lower if interval.hi < 0.0 => Self::Better,
             _ => Self::Worse,
         }
     }
@@ -69,14 +69,14 @@ impl Difference {
     /// The difference between a variant and the reference; none if they have no seed in common.
     pub fn of(variant: &VariantRuns, reference: &VariantRuns, figure: &Figure) -> Option<Self> {
         let pairs = shared_seeds(variant, reference);
-        let values = pairs.iter().filter_map(|(a, b)| Some(((figure.of)(a)?, (figure.of)(b)?)));
+        let values = pairs.iter().filter_map(|(a, b)| Some(((figure.value)(&a.result)?, (figure.value)(&b.result)?)));
         let (a, b): (Vec<f64>, Vec<f64>) = values.unzip();
         let paired = paired_difference(&a, &b, DEFAULT_RESAMPLES, &mut estimate::rng(figure)).ok()?;
         let interval = match figure.key {
             gt_tau::KEY => gt_tau::difference_interval(&pairs),
             _ => paired.interval,
         };
-        let verdict = Verdict::of(paired.p, interval, figure.better);
+        let verdict = Verdict::of(paired.p, interval, figure.direction);
         let (lo, hi) = (interval.map(|interval| interval.lo), interval.map(|interval| interval.hi));
         Some(Self { n: paired.n, mean: paired.mean, std: paired.std, lo, hi, p: paired.p, verdict })
     }
@@ -89,13 +89,13 @@ mod tests {
     #[test]
     fn few_seeds_and_intervals_that_contain_zero_leave_a_difference_open() {
         let interval = |lo, hi| Some(Interval { lo, hi });
-        assert_eq!(Verdict::of(0.06, interval(0.5, 1.5), Better::Higher), Verdict::Open);
-        assert_eq!(Verdict::of(0.03, interval(-0.5, 1.5), Better::Higher), Verdict::Open);
-        assert_eq!(Verdict::of(0.03, None, Better::Higher), Verdict::Open);
-        assert_eq!(Verdict::of(0.03, interval(0.5, 1.5), Better::Higher), Verdict::Better);
-        assert_eq!(Verdict::of(0.03, interval(0.5, 1.5), Better::Lower), Verdict::Worse);
-        assert_eq!(Verdict::of(0.03, interval(-1.5, -0.5), Better::Lower), Verdict::Better);
-        assert_eq!(Verdict::of(0.03, interval(0.5, 1.5), Better::Neither), Verdict::Different);
+        assert_eq!(Verdict::of(0.06, interval(0.5, 1.5), Direction::Higher), Verdict::Open);
+        assert_eq!(Verdict::of(0.03, interval(-0.5, 1.5), Direction::Higher), Verdict::Open);
+        assert_eq!(Verdict::of(0.03, None, Direction::Higher), Verdict::Open);
+        assert_eq!(Verdict::of(0.03, interval(0.5, 1.5), Direction::Higher), Verdict::Better);
+        assert_eq!(Verdict::of(0.03, interval(0.5, 1.5), Direction::Lower), Verdict::Worse);
+        assert_eq!(Verdict::of(0.03, interval(-1.5, -0.5), Direction::Lower), Verdict::Better);
+        assert_eq!(Verdict::of(0.03, interval(0.5, 1.5), Direction::Neither), Verdict::Different);
     }
 
     #[test]

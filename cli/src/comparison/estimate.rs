@@ -1,8 +1,8 @@
 //! Means of figures over seeds, with their intervals.
 
 use super::difference::Difference;
-use super::figures::{Figure, all};
 use super::{VariantRuns, gt_tau};
+use nas_core::figures::{FIGURES, Figure};
 use nas_core::metrics::{DEFAULT_RESAMPLES, Interval, Summary, percentile_interval};
 use nas_core::streams::Streams;
 use rand_chacha::ChaCha8Rng;
@@ -26,7 +26,7 @@ pub struct Estimate {
 pub fn estimates(variants: &[VariantRuns]) -> Vec<Estimate> {
     let mut estimates = Vec::new();
     for variant in variants {
-        for figure in all() {
+        for figure in FIGURES {
             estimates.extend(estimate(variant, &variants[0], figure));
         }
     }
@@ -34,7 +34,7 @@ pub fn estimates(variants: &[VariantRuns]) -> Vec<Estimate> {
 }
 
 fn estimate(variant: &VariantRuns, reference: &VariantRuns, figure: &'static Figure) -> Option<Estimate> {
-    let values: Vec<f64> = variant.runs.iter().filter_map(|run| (figure.of)(run)).collect();
+    let values: Vec<f64> = variant.runs.iter().filter_map(|run| (figure.value)(&run.result)).collect();
     let summary = Summary::of(&values).ok()?;
     let mean = |drawn: &[usize]| Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64);
     let interval = match figure.key {
@@ -49,5 +49,5 @@ fn estimate(variant: &VariantRuns, reference: &VariantRuns, figure: &'static Fig
 /// Random numbers for the bootstrap of a figure. They depend on the figure alone, so an interval does not change when
 /// variants or figures are added to a comparison.
 pub fn rng(figure: &Figure) -> ChaCha8Rng {
-    Streams::new(0).rng(&format!("comparison/{}", figure.key), 0)
+    Streams::new(0).rng(&format!("comparison/{}", figure.stream), 0)
 }

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
 
 /// The key of GT-tau among the figures.
-pub const KEY: &str = "truth_tau";
+pub const KEY: &str = "gt_tau";
 
 /// The architectures of a run that are compared with the truth table.
 pub struct ComparedArchs<'a> {

@@ -8,7 +8,6 @@ mod baselines;
 mod csv_files;
 mod difference;
 mod estimate;
-mod figures;
 mod gt_tau;
 mod json;
 mod length;
@@ -18,7 +17,6 @@ mod text;
 
 pub use difference::Difference;
 pub use estimate::Estimate;
-pub use figures::{Figure, all as all_figures};
 pub use length::RunLength;
 pub use terminal::tables;
 pub use text::{difference_text, is_best, value_text};

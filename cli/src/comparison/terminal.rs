@@ -1,8 +1,8 @@
 //! The comparison as tables for a terminal.
 
-use super::figures::{Figure, all};
 use super::{Comparison, difference_text, is_best, value_text};
 use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
+use nas_core::figures::Figure;
 use std::io::IsTerminal;
 use std::path::Path;
 
@@ -11,9 +11,9 @@ const COMPARED: [&str; 6] = [
     "probe_accuracy",
     "disturbance_second_half",
     "rank_stability",
-    "immediate_abs_loss",
-    "truth_tau",
-    "predicted_truth",
+    "single_step_disturbance",
+    "gt_tau",
+    "predicted_best_truth",
 ];
 
 /// The table of figures, the table of paired differences, and the notes. `dir` holds the files of the comparison.
@@ -36,15 +36,11 @@ pub fn tables(comparison: &Comparison, dir: &Path) -> String {
     text + &format!("\n\nAll files are in {}, the report is {}\n", dir.display(), dir.join("report.html").display())
 }
 
-fn find(key: &str) -> Option<&'static Figure> {
-    all().find(|figure| figure.key == key)
-}
-
 fn figures(comparison: &Comparison) -> Table {
     let mut table = empty();
     let keys = std::iter::once("subnet_passes").chain(COMPARED).chain(["train_s"]);
     let any = |figure: &&Figure| comparison.estimates.iter().any(|estimate| estimate.figure.key == figure.key);
-    let columns: Vec<&Figure> = keys.filter_map(find).filter(any).collect();
+    let columns: Vec<&Figure> = keys.filter_map(Figure::find).filter(any).collect();
     table.set_header(std::iter::once("strategy".to_owned()).chain(columns.iter().map(|figure| figure.heading())));
     for label in comparison.labels() {
         let cell = |figure: &&Figure| match comparison.estimate(label, figure.key) {
@@ -63,7 +59,7 @@ fn differences(comparison: &Comparison) -> String {
     let mut table = empty();
     let others = &comparison.variants[1..];
     table.set_header(std::iter::once("figure".to_owned()).chain(others.iter().map(|variant| variant.label.clone())));
-    for figure in COMPARED.iter().filter_map(|key| find(key)) {
+    for figure in COMPARED.iter().filter_map(|key| Figure::find(key)) {
         let of = |label: &str| {
             let difference = comparison.estimate(label, figure.key).and_then(|estimate| estimate.difference.as_ref());
             difference.map(|difference| difference_text(difference, figure.decimals)).unwrap_or_default()

@@ -1,7 +1,7 @@
 //! Estimates and differences as the cells of tables.
 
-use super::figures::Better;
 use super::{Difference, Estimate, gt_tau};
+use nas_core::figures::Direction;
 
 /// `12.34 ± 0.56`: mean and standard deviation over seeds. GT-tau has its interval in addition.
 pub fn value_text(estimate: &Estimate) -> String {
@@ -26,9 +26,9 @@ pub fn is_best(estimate: &Estimate, variants: &[Estimate]) -> bool {
     let mean = estimate.summary.mean;
     others().count() > 1
         && others().any(|other| other.label == estimate.label)
-        && match estimate.figure.better {
-            Better::Higher => others().all(|other| other.summary.mean <= mean),
-            Better::Lower => others().all(|other| other.summary.mean >= mean),
-            Better::Neither => false,
+        && match estimate.figure.direction {
+            Direction::Higher => others().all(|other| other.summary.mean <= mean),
+            Direction::Lower => others().all(|other| other.summary.mean >= mean),
+            Direction::Neither => false,
         }
 }

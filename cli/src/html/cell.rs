@@ -18,7 +18,7 @@ struct Edge {
 /// The selected architecture of a variant's first seed; none if there is none.
 pub fn picture(number: usize, variant: &VariantRuns) -> Option<Picture> {
     let run = variant.runs.first()?;
-    let best = run.result.best.as_ref()?;
+    let best = run.result.selected.as_ref()?;
     // The decisions do not depend on the images.
     let space = build_space(&run.config, [32, 32, 3], 10).ok()?;
     let edges = edges(&*space, &best.arch)?;

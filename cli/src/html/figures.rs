@@ -31,7 +31,7 @@ pub fn all(variants: &[VariantRuns], sequences: &[(String, ArchivedSequence)]) -
             row.0 == "probe" && row.1 == format!("disturbance_{}", run.config.probes.interval)
         }),
         curve(variants, "rank_stability", "Rank stability (KTau)", "Kendall tau", |run, row| {
-            row.0 == "probe" && row.1 == format!("kendall_tau_{}", run.config.probes.interval)
+            row.0 == "probe" && row.1 == format!("rank_stability_{}", run.config.probes.interval)
         }),
         curve(variants, "probe_accuracy", "Accuracy of the probes", "mean accuracy in %", |_, row| {
             row.0 == "probe" && row.1 == "mean_accuracy"
@@ -115,8 +115,9 @@ fn truth(variants: &[VariantRuns]) -> Picture {
         }
         let found = variant.runs.first().and_then(|run| run.result.truth.as_ref());
         taus.extend(found.and_then(|truth| {
-            let interval = truth.lo.zip(truth.hi).map(|(lo, hi)| format!(" [{lo:.2}, {hi:.2}]")).unwrap_or_default();
-            Some(format!("{} {:.3}{interval}, n = {}", variant.label, truth.tau?, truth.n))
+            let interval =
+                truth.gt_tau_lo.zip(truth.gt_tau_hi).map(|(lo, hi)| format!(" [{lo:.2}, {hi:.2}]")).unwrap_or_default();
+            Some(format!("{} {:.3}{interval}, n = {}", variant.label, truth.gt_tau?, truth.n))
         }));
         series.push(Series { label: variant.label.clone(), colour, points, band: Vec::new() });
     }

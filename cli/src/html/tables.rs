@@ -1,14 +1,15 @@
 //! The tables of a report.
 
 use super::svg::escape;
-use crate::comparison::{Comparison, Estimate, Figure, all_figures, difference_text, is_best, value_text};
+use crate::comparison::{Comparison, Estimate, difference_text, is_best, value_text};
+use nas_core::figures::{FIGURES, Figure};
 use std::fmt::Write;
 
 /// Every figure of every variant and of what needs no shared weights, sortable.
 pub fn summary(comparison: &Comparison) -> String {
     let labels = comparison.labels();
     let shown = |figure: &&Figure| labels.iter().any(|label| comparison.estimate(label, figure.key).is_some());
-    let columns: Vec<&Figure> = all_figures().filter(shown).collect();
+    let columns: Vec<&Figure> = FIGURES.iter().filter(shown).collect();
     let mut html = String::from("<div class=\"scroll\"><table class=\"sortable\">\n<thead><tr>");
     html += &header("strategy");
     for figure in &columns {
@@ -48,7 +49,7 @@ pub fn differences(comparison: &Comparison) -> String {
     html += "<thead><tr><th scope=\"col\">figure</th>";
     others.iter().for_each(|variant| html += &format!("<th scope=\"col\">{}</th>", escape(&variant.label)));
     html += "</tr></thead>\n<tbody>\n";
-    for figure in all_figures() {
+    for figure in FIGURES {
         let of = |label: &str| {
             let difference = comparison.estimate(label, figure.key)?.difference.as_ref()?;
             let text = escape(&difference_text(difference, figure.decimals));

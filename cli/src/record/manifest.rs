@@ -4,15 +4,13 @@ use crate::files;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::config::RunConfig;
+use nas_core::result::SCHEMA;
 use nas_plugin_host::Plugin;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-
-/// Version of the manifest's structure.
-const SCHEMA: u32 = 1;
 
 /// How a run is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

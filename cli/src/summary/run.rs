@@ -2,7 +2,7 @@
 
 use super::{Outcome, correlation, percent, points, row, section};
 use crate::text::{duration, short};
-use nas_core::result::{Best, Probes, RunResult, Truth};
+use nas_core::result::{Probes, RunResult, Selected, Truth};
 use std::path::Path;
 
 impl Outcome for RunResult {
@@ -12,7 +12,7 @@ impl Outcome for RunResult {
 
     fn summary(&self, dir: &Path) -> String {
         let mut parts = vec![title(self)];
-        match &self.best {
+        match &self.selected {
             Some(selected) => parts.push(section("Selected architecture", selected_rows(selected))),
             None => parts.push("No architecture was selected, because the run was stopped before the search.\n".into()),
         }
@@ -34,7 +34,7 @@ fn title(result: &RunResult) -> String {
     format!("{strategy} / {controller} on {space}, {data}, seed {seed}: {epochs} epochs{stopped}\n")
 }
 
-fn selected_rows(selected: &Best) -> Vec<(String, String)> {
+fn selected_rows(selected: &Selected) -> Vec<(String, String)> {
     let mut rows = vec![
         row("architecture", &selected.arch),
         row("shared-weight accuracy", percent(Some(selected.valid_accuracy))),
@@ -55,16 +55,16 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
         }
         None => rows.push(row("disturbance", "none: the run is shorter than the interval (--interval)")),
     }
-    rows.extend(probes.kendall_tau.as_ref().map(|stability| {
+    rows.extend(probes.rank_stability.as_ref().map(|stability| {
         let name = format!("rank stability over {} epochs", stability.interval);
         (name, correlation(Some(stability.mean)))
     }));
-    rows.extend(probes.immediate.as_ref().map(|step| {
+    rows.extend(probes.single_step_disturbance.as_ref().map(|step| {
         let changes =
             format!("accuracy {:+.2} points, loss {:+.4}, |loss| {:.4}", step.accuracy, step.loss, step.abs_loss);
         row("single-step disturbance", format!("{changes} (n = {})", step.n))
     }));
-    rows.extend(probes.shared_layers.iter().map(|step| {
+    rows.extend(probes.by_shared_layers.iter().map(|step| {
         let name = format!("  with {} shared layers", step.layers);
         (name, format!("accuracy {:+.2} points, |loss| {:.4} (n = {})", step.accuracy, step.abs_loss, step.n))
     }));
@@ -86,7 +86,7 @@ fn truth_section(truth: &Truth, data: &str) -> String {
 }
 
 fn truth_rows(truth: &Truth) -> Vec<(String, String)> {
-    let interval = match (truth.lo, truth.hi) {
+    let interval = match (truth.gt_tau_lo, truth.gt_tau_hi) {
         (Some(lo), Some(hi)) => format!(" [{lo:.3}, {hi:.3}] (95%)"),
         _ => String::new(),
     };
@@ -94,12 +94,12 @@ fn truth_rows(truth: &Truth) -> Vec<(String, String)> {
     vec![
         row("truth table", &truth.table),
         row("architectures compared", truth.n),
-        row("GT-tau", correlation(truth.tau) + &interval),
+        row("GT-tau", correlation(truth.gt_tau) + &interval),
         row("GT-tau of parameters, of multiply-adds", baselines),
         row("Spearman correlation", correlation(truth.spearman)),
-        row(&format!("GT-tau among the best 10% (n = {})", truth.n_top10), correlation(truth.tau_top10)),
-        row(&format!("GT-tau among the best 50% (n = {})", truth.n_top50), correlation(truth.tau_top50)),
-        row("precision at 5%", correlation(truth.p_at_5)),
+        row(&format!("GT-tau among the best 10% (n = {})", truth.n_top10), correlation(truth.gt_tau_top10)),
+        row(&format!("GT-tau among the best 50% (n = {})", truth.n_top50), correlation(truth.gt_tau_top50)),
+        row("precision at 5%", correlation(truth.precision_at_5)),
         row("regret of the predicted best", points(truth.regret)),
     ]
 }

@@ -70,7 +70,7 @@ impl Probes {
             let change: f64 = latest.iter().zip(earlier).map(|(a, b)| (a - b).abs()).sum();
             figures.push((format!("disturbance_{k}"), change / latest.len() as f64));
             if let Ok(tau) = kendall_tau(earlier, latest) {
-                figures.push((format!("kendall_tau_{k}"), tau));
+                figures.push((format!("rank_stability_{k}"), tau));
             }
         }
         figures
@@ -87,9 +87,9 @@ impl<D: Target> Session<D> {
             n: probes.archs.len(),
             mean_accuracy: history.mean_accuracy(),
             disturbance: change.map(|c| result::Disturbance { interval, mean: c.mean, second_half: c.second_half }),
-            kendall_tau: history.rank_stability(interval).map(|s| result::IntervalTau { interval, mean: s.mean }),
-            immediate: self.watch.immediate(),
-            shared_layers: self.watch.shared_layers(),
+            rank_stability: history.rank_stability(interval).map(|s| result::RankStability { interval, mean: s.mean }),
+            single_step_disturbance: self.watch.single_step(),
+            by_shared_layers: self.watch.shared_layers(),
             forgetting: self.watch.forgetting(),
         })
     }

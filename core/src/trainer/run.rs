@@ -3,7 +3,7 @@
 use super::{RunError, Session, memory};
 use crate::event::{Evaluating, Event, Observer, Phase, ProbesDone};
 use crate::registry::Target;
-use crate::result::{Fairness, RunResult};
+use crate::result::{Fairness, RunResult, SCHEMA};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -44,7 +44,7 @@ impl<D: Target> Session<D> {
                 self.controller_draws = true;
             }
         }
-        let best = if progress.interrupted { None } else { self.choose(observer, cancel)? };
+        let selected = if progress.interrupted { None } else { self.choose(observer, cancel)? };
         let truth = if progress.interrupted { None } else { self.compare_with_truth(observer, cancel)? };
         progress.interrupted |= cancel.load(Ordering::Relaxed);
         let config = &self.config;
@@ -57,7 +57,7 @@ impl<D: Target> Session<D> {
         let telemetry = known(self.strategy.telemetry().into_iter().chain(self.controller.telemetry()));
         Ok(RunResult {
             r#type: "result".into(),
-            schema: 1,
+            schema: SCHEMA,
             strategy: config.strategy.name.clone(),
             controller: config.controller.name.clone(),
             space: config.space.name.clone(),
@@ -75,7 +75,7 @@ impl<D: Target> Session<D> {
             train_s: progress.train_s,
             images_per_s: (progress.train_s > 0.0).then(|| self.images as f64 / progress.train_s),
             peak_rss_mb: memory::peak_rss_mb(),
-            best,
+            selected,
             train_loss: progress.train_loss,
             probes: self.probe_result(),
             truth,

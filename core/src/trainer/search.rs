@@ -3,7 +3,7 @@
 use super::{RunError, Session};
 use crate::event::{ControllerDone, Evaluated, Evaluating, Event, Observer, Phase, Purpose};
 use crate::registry::Target;
-use crate::result::Best;
+use crate::result::Selected;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 impl<D: Target> Session<D> {
@@ -41,9 +41,9 @@ impl<D: Target> Session<D> {
         &mut self,
         observer: &mut dyn Observer,
         cancel: &AtomicBool,
-    ) -> Result<Option<Best>, RunError> {
+    ) -> Result<Option<Selected>, RunError> {
         let proposals = self.controller.propose(self.config.search.proposals, &mut self.rngs.controller)?;
-        let mut best: Option<Best> = None;
+        let mut best: Option<Selected> = None;
         let mut each = |number: usize, accuracy: f64| {
             let arch = &proposals[number];
             let (params, macs) = self.cost(arch)?;
@@ -60,7 +60,7 @@ impl<D: Target> Session<D> {
                 params,
             }))?;
             if best.as_ref().is_none_or(|best| accuracy > best.valid_accuracy) {
-                best = Some(Best { arch: text, valid_accuracy: accuracy, params, macs, truth });
+                best = Some(Selected { arch: text, valid_accuracy: accuracy, params, macs, truth });
             }
             Ok(())
         };

@@ -8,7 +8,7 @@ use crate::data::Dataset;
 use crate::event::{Event, Observer, Trained};
 use crate::metrics::disturbance::DisturbanceMatrix;
 use crate::registry::Target;
-use crate::result::{SequenceResult, SequenceStep};
+use crate::result::{SCHEMA, SequenceResult, SequenceStep};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -94,7 +94,7 @@ impl<D: Target> Sequence<D> {
         let (session, summary) = (&self.session, matrix.summary());
         SequenceResult {
             r#type: "disturbance".into(),
-            schema: 1,
+            schema: SCHEMA,
             strategy: session.config.strategy.name.clone(),
             space: session.config.space.name.clone(),
             data: session.config.data.name.clone(),

@@ -106,7 +106,7 @@ images = 60
 [probes]
 count = 4
 interval = 1
-immediate_every = 2
+single_step_every = 2
 "#;
 
 fn session(script: &str, change: impl Fn(&mut RunConfig)) -> Result<Session<Cpu>, RunError> {
@@ -147,9 +147,9 @@ fn hooks_come_in_order_and_counts_add_up() {
     assert_eq!(losses.len(), 12);
     let fairness = result.fairness.unwrap();
     assert_eq!(fairness.mean, 4.0);
-    assert!(result.best.is_some() && result.truth.is_none());
-    let immediate = result.probes.unwrap().immediate.unwrap();
-    assert!(immediate.n > 0 && immediate.abs_loss >= immediate.loss.abs());
+    assert!(result.selected.is_some() && result.truth.is_none());
+    let single_step = result.probes.unwrap().single_step_disturbance.unwrap();
+    assert!(single_step.n > 0 && single_step.abs_loss >= single_step.loss.abs());
 }
 
 #[test]
@@ -157,7 +157,7 @@ fn probes_and_final_choice_change_no_training_step() {
     let (_, with) = run("", |_| {}).unwrap();
     let (_, without) = run("", |c| {
         c.probes.count = 0;
-        c.probes.immediate_every = 0;
+        c.probes.single_step_every = 0;
         c.search.proposals = 3;
     })
     .unwrap();
@@ -200,10 +200,10 @@ fn gradients_and_losses_that_are_no_numbers_stop_the_run() {
 
 #[test]
 fn private_weights_do_not_disturb_each_other() {
-    let (result, _) = run("private", |c| c.probes.immediate_every = 1).unwrap();
-    let immediate = result.probes.unwrap().immediate.unwrap();
-    assert!(immediate.n > 0);
-    assert_eq!((immediate.abs_loss, immediate.accuracy), (0.0, 0.0));
+    let (result, _) = run("private", |c| c.probes.single_step_every = 1).unwrap();
+    let single_step = result.probes.unwrap().single_step_disturbance.unwrap();
+    assert!(single_step.n > 0);
+    assert_eq!((single_step.abs_loss, single_step.accuracy), (0.0, 0.0));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn cancelling_ends_with_what_was_measured() {
     let result = session("", |_| {}).unwrap().run(&mut observer, &cancel).unwrap();
     assert!(result.interrupted);
     assert_eq!((result.epochs, result.steps), (1, 6));
-    assert!(result.best.is_none() && result.probes.unwrap().mean_accuracy.is_some());
+    assert!(result.selected.is_none() && result.probes.unwrap().mean_accuracy.is_some());
 }
 
 #[test]

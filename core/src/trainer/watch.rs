@@ -3,7 +3,7 @@
 
 use super::{RunError, Session};
 use crate::arch::Arch;
-use crate::metrics::disturbance::{Forgetting, Immediate, Observation};
+use crate::metrics::disturbance::{Forgetting, Observation, SingleStepDisturbance};
 use crate::registry::Target;
 use crate::result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What a run has seen of both.
 #[derive(Default)]
 pub(super) struct Watch {
-    immediate: Immediate,
+    single_step: SingleStepDisturbance,
     /// By the number of layers that the two architectures share.
-    shared: BTreeMap<usize, Immediate>,
+    shared: BTreeMap<usize, SingleStepDisturbance>,
     forgetting: Forgetting,
     /// Whether the plan at hand is one whose architecture is measured again after its own steps.
     follows: bool,
@@ -32,17 +32,17 @@ impl Watch {
     /// Figures so far by name.
     pub(super) fn figures(&self) -> Vec<(String, f64)> {
         let mut figures = Vec::new();
-        if let Some(immediate) = self.immediate.summary() {
-            figures.push(("immediate_loss".into(), immediate.loss));
-            figures.push(("immediate_abs_loss".into(), immediate.abs_loss));
-            figures.push(("immediate_accuracy".into(), immediate.accuracy));
+        if let Some(single_step) = self.single_step.summary() {
+            figures.push(("single_step_disturbance_loss".into(), single_step.loss));
+            figures.push(("single_step_disturbance_abs_loss".into(), single_step.abs_loss));
+            figures.push(("single_step_disturbance_accuracy".into(), single_step.accuracy));
         }
         figures.extend(self.forgetting.mean().map(|mean| ("forgetting".into(), mean)));
         figures
     }
 
-    pub(super) fn immediate(&self) -> Option<result::Immediate> {
-        self.immediate.summary().map(|i| result::Immediate {
+    pub(super) fn single_step(&self) -> Option<result::SingleStepDisturbance> {
+        self.single_step.summary().map(|i| result::SingleStepDisturbance {
             accuracy: i.accuracy,
             loss: i.loss,
             abs_loss: i.abs_loss,
@@ -56,8 +56,8 @@ impl Watch {
 
     /// One row for each number of shared layers that occurred.
     pub(super) fn shared_layers(&self) -> Vec<result::SharedLayers> {
-        let row = |(layers, immediate): (&usize, &Immediate)| {
-            immediate.summary().map(|i| result::SharedLayers {
+        let row = |(layers, single_step): (&usize, &SingleStepDisturbance)| {
+            single_step.summary().map(|i| result::SharedLayers {
                 layers: *layers,
                 n: i.n,
                 accuracy: i.accuracy,
@@ -72,7 +72,7 @@ impl Watch {
 impl<D: Target> Session<D> {
     /// Whether the coming step is one of those that are watched.
     pub(super) fn watching(&self) -> bool {
-        let every = self.config.probes.immediate_every as u64;
+        let every = self.config.probes.single_step_every as u64;
         every > 0 && self.steps.is_multiple_of(every)
     }
 
@@ -92,7 +92,7 @@ impl<D: Target> Session<D> {
     pub(super) fn watched(&mut self, watched: Option<Watched>) -> Result<(), RunError> {
         if let Some(Watched { arch, before, shared }) = watched {
             let after = self.observe_first(&arch)?;
-            self.watch.immediate.record(before, after)?;
+            self.watch.single_step.record(before, after)?;
             self.watch.shared.entry(shared).or_default().record(before, after)?;
             self.watch.follows = true;
         }

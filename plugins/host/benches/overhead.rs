@@ -25,7 +25,7 @@ const ROUNDS: usize = 12;
 fn steps(strategy: &str) -> Vec<f64> {
     let text = format!(
         "[strategy]\nname = \"{strategy}\"\n[space]\nname = \"nasbench201\"\nwidth = 8\n[train]\nepochs = 3\n\
-         [eval]\nimages = 2\nbatch_size = 2\n[probes]\ncount = 0\nimmediate_every = 0\n[search]\nproposals = 1\n\
+         [eval]\nimages = 2\nbatch_size = 2\n[probes]\ncount = 0\nsingle_step_every = 0\n[search]\nproposals = 1\n\
          [truth]\nsamples = \"0\"\n"
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();

@@ -230,7 +230,7 @@ fn run(descriptor: &StrategyDescriptor) -> Result<Traces, String> {
         "[strategy]\nname = \"{}\"\n{}\n[space]\nname = \"tiny\"\nwidth = 4\n\
          [data]\nname = \"synthetic\"\nlimit_train = 64\nlimit_valid = 40\n[data.synthetic]\nsamples = 200\nsize = 8\n\
          [train]\nepochs = 3\nbatch_size = 16\nsteps_per_arch = 2\n[eval]\nimages = 40\nbatch_size = 20\n\
-         [probes]\ncount = 3\ninterval = 1\nimmediate_every = 3\n[search]\nproposals = 1\n[truth]\nsamples = \"0\"\n",
+         [probes]\ncount = 3\ninterval = 1\nsingle_step_every = 3\n[search]\nproposals = 1\n[truth]\nsamples = \"0\"\n",
         descriptor.name,
         (descriptor.options)()
     );

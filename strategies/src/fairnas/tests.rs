@@ -220,7 +220,7 @@ fn run(strategy: &str, batch_size: usize, probes: usize) -> Vec<(u64, u64)> {
         "[strategy]\nname = \"{strategy}\"\n[space]\nname = \"tiny\"\nwidth = 2\n\
          [data]\nlimit_train = 30\nlimit_valid = 20\n\
          [train]\nepochs = 4\nbatch_size = {batch_size}\n[eval]\nimages = 20\nbatch_size = 20\n\
-         [probes]\ncount = {probes}\nimmediate_every = {probes}\n[search]\nproposals = 1\n[truth]\nsamples = \"0\"\n"
+         [probes]\ncount = {probes}\nsingle_step_every = {probes}\n[search]\nproposals = 1\n[truth]\nsamples = \"0\"\n"
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
     let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());

@@ -53,7 +53,7 @@ fn a_comparison_leaves_runs_figures_and_differences() {
     assert_eq!(passes, ["12"; 6]);
     let text = read(dir, "c/comparison.csv");
     for row in
-        ["plain,truth_tau,,higher,2,", "(parameters),truth_tau,", "(random search of 10),predicted_truth,%,higher,2,"]
+        ["plain,gt_tau,,higher,2,", "(parameters),gt_tau,", "(random search of 10),predicted_best_truth,%,higher,2,"]
     {
         assert!(text.contains(row), "{row} in {text}");
     }
@@ -201,10 +201,10 @@ fn tables_that_have_lost_rows_are_made_again_and_what_cannot_be_read_is_kept() {
     );
     assert_eq!(read(dir, "c/comparison.csv"), first);
 
-    let manifest = read(dir, "c/runs/plain-s1/manifest.json").replace("\"schema\": 1", "\"schema\": 2");
+    let manifest = read(dir, "c/runs/plain-s1/manifest.json").replace("\"schema\": 2", "\"schema\": 3");
     fs::write(dir.join("c/runs/plain-s1/manifest.json"), &manifest).unwrap();
     let output = program(dir).args(arguments(options)).output().unwrap();
-    assert!(!output.status.success() && stderr(&output).contains("manifest.json has schema 2"), "{}", stderr(&output));
+    assert!(!output.status.success() && stderr(&output).contains("manifest.json has schema 3"), "{}", stderr(&output));
     assert_eq!(read(dir, "c/runs/plain-s1/manifest.json"), manifest);
 }
 

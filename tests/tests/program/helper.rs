@@ -32,7 +32,7 @@ pub const TINY: &[&str] = &[
     "--epochs=3",
     "--probes=4",
     "--interval=1",
-    "--set=probes.immediate_every=2",
+    "--set=probes.single_step_every=2",
 ];
 
 /// Runs [`TINY`] with further options into `dir/out`, and expects success.

@@ -96,7 +96,7 @@ fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
     };
     replace("unfinished/manifest.json", "finished", "running");
     replace("failed/manifest.json", "finished", "failed");
-    replace("old/manifest.json", "\"schema\": 1", "\"schema\": 0");
+    replace("old/manifest.json", "\"schema\": 2", "\"schema\": 0");
     let metrics = read(dir, "torn/metrics.csv");
     fs::write(dir.join("torn/metrics.csv"), &metrics[..metrics.rfind(',').unwrap()]).unwrap();
     fs::create_dir(dir.join("empty")).unwrap();
@@ -110,7 +110,7 @@ fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
     for (path, problem) in [
         ("unfinished", "the run is unfinished (status running)"),
         ("torn", "metrics.csv is torn or damaged"),
-        ("old", "manifest.json has schema 0, this program reads 1"),
+        ("old", "manifest.json has schema 0, this program reads 2"),
         ("failed", "the run failed"),
         ("empty", "it has no manifest.json"),
         ("missing", "it has no manifest.json"),

@@ -25,31 +25,32 @@ const KEYS: &[&str] = &[
     "/train_s",
     "/images_per_s",
     "/peak_rss_mb",
-    "/best/arch",
-    "/best/valid_accuracy",
-    "/best/params",
-    "/best/macs",
-    "/best/truth",
+    "/selected/arch",
+    "/selected/valid_accuracy",
+    "/selected/params",
+    "/selected/macs",
+    "/selected/truth",
     "/train_loss",
     "/probes/n",
     "/probes/mean_accuracy",
     "/probes/disturbance/interval",
     "/probes/disturbance/mean",
     "/probes/disturbance/second_half",
-    "/probes/kendall_tau/interval",
-    "/probes/kendall_tau/mean",
-    "/probes/immediate/accuracy",
-    "/probes/immediate/loss",
+    "/probes/rank_stability/interval",
+    "/probes/rank_stability/mean",
+    "/probes/single_step_disturbance/accuracy",
+    "/probes/single_step_disturbance/loss",
     "/truth/table",
     "/truth/sha256",
     "/truth/n",
-    "/truth/tau",
-    "/truth/lo",
-    "/truth/hi",
+    "/truth/gt_tau",
+    "/truth/gt_tau_lo",
+    "/truth/gt_tau_hi",
     "/truth/spearman",
-    "/truth/tau_top10",
-    "/truth/tau_top50",
-    "/truth/p_at_5",
+    "/truth/gt_tau_top10",
+    "/truth/gt_tau_top50",
+    "/truth/precision_at_5",
+    "/truth/predicted_best",
     "/truth/regret",
     "/truth/baselines/params",
     "/truth/baselines/macs",
@@ -71,7 +72,7 @@ fn a_run_leaves_files_that_agree_with_its_result() {
     let written: Value = serde_json::from_str(&read(&out, "result.json")).unwrap();
     assert_eq!(printed, written);
     assert_eq!(
-        (&printed["steps"], &printed["epochs"], &printed["best"]["arch"]),
+        (&printed["steps"], &printed["epochs"], &printed["selected"]["arch"]),
         (&12.into(), &3.into(), &"22".into())
     );
 
@@ -121,7 +122,7 @@ fn metrics_are_in_long_form_and_archs_tell_their_purpose() {
 fn the_result_has_every_key_and_null_for_what_does_not_apply() {
     let (dir, mut command) = setup("truth");
     let options = "--data digits --width 4 --limit-train 32 --batch-size 16 --set eval.images=40 --epochs 3 --interval \
-                   1 --probes 3 --truth-samples 40 --json --set probes.immediate_every=1";
+                   1 --probes 3 --truth-samples 40 --json --set probes.single_step_every=1";
     let output = command.args(options.split_whitespace()).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     let result: Value = serde_json::from_str(&stdout(&output)).unwrap();

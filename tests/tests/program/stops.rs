@@ -71,7 +71,7 @@ fn an_interrupt_ends_the_run_in_good_order() {
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let out = dir.path().join("out");
         let result: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
-        assert_eq!((&result["interrupted"], &result["best"]), (&true.into(), &Value::Null));
+        assert_eq!((&result["interrupted"], &result["selected"]), (&true.into(), &Value::Null));
         let steps = result["steps"].as_u64().unwrap();
         let losses = read(&out, "metrics.csv").lines().filter(|line| line.contains(",train,loss,")).count();
         assert_eq!(losses as u64, steps);

@@ -55,7 +55,7 @@ fn a_run_compares_itself_with_the_table() {
     let result: Value = serde_json::from_str(&stdout(&output)).unwrap();
     let found = &result["truth"];
     assert_eq!((&found["table"], &found["n"]), (&"t/truth.csv".into(), &9.into()));
-    assert!(found["tau"].is_number() && result["best"]["truth"].is_number(), "{result}");
+    assert!(found["gt_tau"].is_number() && result["selected"]["truth"].is_number(), "{result}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
     config.data.limit_train = Some(batch);
     config.train.epochs = steps;
     config.probes.count = 0;
-    config.probes.immediate_every = 0;
+    config.probes.single_step_every = 0;
     config.truth.samples = "0".into();
 }
 

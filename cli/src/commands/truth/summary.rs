@@ -45,7 +45,7 @@ impl Summary {
         let best = means.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
         Self {
             r#type: "truth",
-            schema: 1,
+            schema: nas_core::result::SCHEMA,
             space: space.name().into(),
             scale: *space.scale(),
             data: config.data.name.clone(),

@@ -19,8 +19,8 @@ fn foreign_plain_equals_plain_bit_for_bit() {
         assert_eq!(losses, foreign_losses);
         assert_eq!(losses.len(), 12);
         assert_eq!(
-            (built_in.best, built_in.probes, built_in.train_loss),
-            (foreign.best, foreign.probes, foreign.train_loss)
+            (built_in.selected, built_in.probes, built_in.train_loss),
+            (foreign.selected, foreign.probes, foreign.train_loss)
         );
     }
 }

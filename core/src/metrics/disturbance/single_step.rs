@@ -15,7 +15,7 @@ pub struct Observation {
 
 /// Accumulates changes across steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Immediate {
+pub struct SingleStepDisturbance {
     n: u64,
     loss: f64,
     accuracy: f64,
@@ -26,7 +26,7 @@ pub struct Immediate {
 /// Mean changes across one step on another architecture: signed (negative accuracy = disturbance, positive =
 /// transfer) and absolute.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ImmediateSummary {
+pub struct SingleStepSummary {
     /// The number of steps.
     pub n: u64,
     /// Mean change of the accuracy, in percentage points.
@@ -39,7 +39,7 @@ pub struct ImmediateSummary {
     pub abs_loss: f64,
 }
 
-impl Immediate {
+impl SingleStepDisturbance {
     /// Adds the previous architecture's figures before and after a step on another one; refuses values that are not
     /// finite.
     pub fn record(&mut self, before: Observation, after: Observation) -> Result<(), MetricError> {
@@ -54,9 +54,9 @@ impl Immediate {
     }
 
     /// The means; `None` before the first step.
-    pub fn summary(&self) -> Option<ImmediateSummary> {
+    pub fn summary(&self) -> Option<SingleStepSummary> {
         let n = self.n as f64;
-        (self.n > 0).then(|| ImmediateSummary {
+        (self.n > 0).then(|| SingleStepSummary {
             n: self.n,
             accuracy: self.accuracy / n,
             loss: self.loss / n,
@@ -77,18 +77,18 @@ mod tests {
     /// Accuracy changes -4 and +2 points, loss changes +0.5 and -0.25.
     #[test]
     fn means_by_hand() {
-        let mut immediate = Immediate::default();
-        assert_eq!(immediate.summary(), None);
-        immediate.record(at(1.0, 40.0), at(1.5, 36.0)).unwrap();
-        immediate.record(at(1.0, 40.0), at(0.75, 42.0)).unwrap();
-        let expected = ImmediateSummary { n: 2, accuracy: -1.0, loss: 0.125, abs_accuracy: 3.0, abs_loss: 0.375 };
-        assert_eq!(immediate.summary(), Some(expected));
+        let mut changes = SingleStepDisturbance::default();
+        assert_eq!(changes.summary(), None);
+        changes.record(at(1.0, 40.0), at(1.5, 36.0)).unwrap();
+        changes.record(at(1.0, 40.0), at(0.75, 42.0)).unwrap();
+        let expected = SingleStepSummary { n: 2, accuracy: -1.0, loss: 0.125, abs_accuracy: 3.0, abs_loss: 0.375 };
+        assert_eq!(changes.summary(), Some(expected));
     }
 
     #[test]
     fn divergence_is_refused_and_not_counted() {
-        let mut immediate = Immediate::default();
-        assert!(immediate.record(at(1.0, 40.0), at(f64::INFINITY, 10.0)).is_err());
-        assert_eq!(immediate.summary(), None);
+        let mut changes = SingleStepDisturbance::default();
+        assert!(changes.record(at(1.0, 40.0), at(f64::INFINITY, 10.0)).is_err());
+        assert_eq!(changes.summary(), None);
     }
 }
