@@ -1,5 +1,7 @@
-//! The built-in weight-sharing strategies, one module each. Each ends in the `inventory::submit!` that registers it;
-//! a program links them all by `use nas_strategies as _;`.
+//! The built-in weight-sharing strategies, one module each.
+//!
+//! Each module ends with the `inventory::submit!` that registers its strategy. A program links all of them with
+//! `use nas_strategies as _;`.
 
 mod fairnas;
 mod ogd;

@@ -1,4 +1,5 @@
-//! Plain weight sharing: nothing protects one architecture from another. The control of every experiment.
+//! Plain weight sharing: ordinary SGD on sampled architectures, without protection against disturbance. It is the
+//! control of every experiment.
 
 use crate::reduce::Reduce;
 use nas_core::options::{example, parse_options};
@@ -12,22 +13,23 @@ use toml::Table;
 /// Options of `plain`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Options {
-    /// Architectures a step, all on the same batch.
+struct PlainOptions {
+    /// Architectures a step, 1 to 1024, all on the same batch.
     paths: usize,
-    /// How their gradients become one.
+    /// Combination of the gradients of a step's architectures.
     reduce: Reduce,
 }
 
-impl Default for Options {
+impl Default for PlainOptions {
     fn default() -> Self {
         Self { paths: 1, reduce: Reduce::Mean }
     }
 }
 
-/// Trains `paths` drawn architectures a step with ordinary SGD.
+/// Trains `paths` sampled architectures a step.
 struct Plain {
     paths: usize,
+    /// Loss weight of each path.
     weight: f32,
 }
 
@@ -39,7 +41,7 @@ impl<D: Backend> SharingStrategy<D> for Plain {
 }
 
 fn build<D: Backend>(options: &Table, _: StrategyContext<D>) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
-    let Options { paths, reduce } = parse_options("strategy", options)?;
+    let PlainOptions { paths, reduce } = parse_options("strategy", options)?;
     if !(1..=MAX_PATHS).contains(&paths) {
         return Err(StrategyError::Option {
             option: "strategy.paths".into(),
@@ -53,9 +55,9 @@ fn build<D: Backend>(options: &Table, _: StrategyContext<D>) -> Result<Box<dyn S
 inventory::submit! {
     StrategyDescriptor {
         name: "plain",
-        summary: "ordinary SGD on one drawn architecture a step; the control of every experiment",
+        summary: "ordinary SGD on one sampled architecture a step; the control of every experiment",
         reference: "Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018",
-        options: &|| example(&Options::default()),
+        options: &|| example(&PlainOptions::default()),
         cpu: &build,
         #[cfg(feature = "cuda")]
         cuda: &build,

@@ -1,20 +1,20 @@
-//! How the gradients of several architectures become one update.
+//! Combination of the gradients of several architectures into one update.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the gradients of the paths of one step become one.
+/// Combination of the gradients of the paths of one step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Reduce {
-    /// Their mean: the step is as long as that of one path.
+    /// The mean. The update is as long as that of one architecture.
     Mean,
-    /// Their sum: acts like a learning rate `paths` times larger.
+    /// The sum. It acts like a learning rate larger by the number of architectures.
     Sum,
 }
 
 impl Reduce {
-    /// The loss weight of each of `paths` paths, whose gradients the loop sums.
+    /// The loss weight of each of `paths` paths. The trainer sums the weighted gradients.
     pub(crate) fn weight(self, paths: usize) -> f32 {
         match self {
             Self::Mean => 1.0 / paths as f32,

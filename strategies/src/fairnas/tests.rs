@@ -1,3 +1,5 @@
+//! Tests of `fairnas`: equal counts, the distribution of the permutations, refused spaces, whole runs.
+
 use super::*;
 use dfdx::tensor::Cpu;
 use nas_core::config::RunConfig;
@@ -19,7 +21,7 @@ use std::sync::atomic::AtomicBool;
 const SCALE: Scale = Scale { image: [8, 8, 1], classes: 10, width: 2, cells: 1 };
 
 fn plan(strategy: &mut FairNas, space: &dyn SearchSpace, rng: &mut ChaCha8Rng) -> Vec<Path> {
-    let mut draw = || Err("fairnas plans by itself".into());
+    let mut draw = || Err("fairnas draws no architectures from the sampler".into());
     SharingStrategy::<Cpu>::plan(strategy, &mut Sampler { space, draw: &mut draw, rng }).unwrap()
 }
 
@@ -30,7 +32,7 @@ fn audit(space: &dyn SearchSpace) -> FairnessAudit {
 #[test]
 fn counts_are_equal_after_every_plan_in_nasbench201() {
     let space = NasBench201::new(SCALE);
-    let mut strategy = FairNas::new(Options::default(), &space).unwrap();
+    let mut strategy = FairNas::new(FairNasOptions::default(), &space).unwrap();
     let (mut rng, mut audit) = (ChaCha8Rng::seed_from_u64(0), audit(&space));
     for step in 1..=200 {
         let paths = plan(&mut strategy, &space, &mut rng);
@@ -49,19 +51,19 @@ fn counts_are_equal_after_every_plan_in_nasbench201() {
 #[test]
 fn the_mean_divides_by_the_number_of_paths() {
     let space = NasBench201::new(SCALE);
-    let options = Options { reduce: Reduce::Mean, ..Options::default() };
+    let options = FairNasOptions { reduce: Reduce::Mean, ..FairNasOptions::default() };
     let mut strategy = FairNas::new(options, &space).unwrap();
     let paths = plan(&mut strategy, &space, &mut ChaCha8Rng::seed_from_u64(0));
     assert!(paths.iter().all(|path| path.weight == 0.2));
 }
 
-/// Pearson's chi-square of 24,000 orders against 5! = 120 equal cells, 119 degrees of freedom, for each of the six
-/// edges; and of the pairs of choices that edges 0 and 1 make together, 25 cells of which 24 are free. Thresholds are
-/// `scipy.stats.chi2.ppf(0.999, df)`: 173.62 and 51.18.
+/// Pearson's chi-square statistic of 24,000 permutations over 5! = 120 equally likely cells (119 degrees of freedom),
+/// for each of the six edges. The same for the pairs of choices of edges 0 and 1: 25 cells, 24 degrees of freedom.
+/// Thresholds are `scipy.stats.chi2.ppf(0.999, df)`: 173.62 and 51.18.
 #[test]
-fn all_orders_are_equally_likely_and_decisions_independent() {
+fn permutations_are_uniform_and_independent_between_decisions() {
     let space = NasBench201::new(SCALE);
-    let mut strategy = FairNas::new(Options::default(), &space).unwrap();
+    let mut strategy = FairNas::new(FairNasOptions::default(), &space).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let steps = 24_000;
     let mut orders: Vec<BTreeMap<Vec<usize>, u32>> = vec![BTreeMap::new(); 6];
@@ -71,7 +73,7 @@ fn all_orders_are_equally_likely_and_decisions_independent() {
         for (edge, orders) in orders.iter_mut().enumerate() {
             *orders.entry(paths.iter().map(|path| path.arch.choices()[edge]).collect()).or_default() += 1;
         }
-        // One path a step: the others are not independent of it.
+        // Only the first path counts, because the other paths of a step depend on it.
         let choices = paths[0].arch.choices();
         *pairs.entry([choices[0], choices[1]]).or_default() += 1;
     }
@@ -88,7 +90,7 @@ fn all_orders_are_equally_likely_and_decisions_independent() {
     assert!(found < 51.18, "{found}");
 }
 
-/// A space without networks, with these numbers of choices.
+/// A space of which only the decisions exist, with given numbers of choices.
 struct Counts(Vec<Decision>);
 
 impl Counts {
@@ -115,7 +117,7 @@ impl SearchSpace for Counts {
     }
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
-        Err(self.error(text, "this space has no text".into()))
+        Err(self.error(text, "this space has no text form".into()))
     }
 
     fn format(&self, arch: &Arch) -> String {
@@ -129,29 +131,30 @@ impl Wire for Counts {
     }
 }
 
-fn refusal(options: Options, counts: &[usize]) -> String {
+fn refusal(options: FairNasOptions, counts: &[usize]) -> String {
     FairNas::new(options, &Counts::new(counts)).err().unwrap().to_string()
 }
 
 #[test]
-fn unequal_numbers_are_refused_by_name() {
+fn unequal_numbers_of_choices_are_an_error_that_lists_the_decisions() {
     assert_eq!(
-        refusal(Options::default(), &[3, 2, 3, 1]),
-        "strategy fairnas cannot train space counts: strict fairness needs equally many choices everywhere, found \
-         3 choices: layer 0, layer 2; 2 choices: layer 1; 1 choices: layer 3; set strategy.unequal = \"lcm\" to train \
-         6 architectures a step with every choice of a decision equally often, or use another strategy"
+        refusal(FairNasOptions::default(), &[3, 2, 3, 1]),
+        "strategy fairnas cannot train space counts: strict fairness requires the same number of choices in every \
+         decision, found 3 choices: layer 0, layer 2; 2 choices: layer 1; 1 choices: layer 3; set strategy.unequal = \
+         \"lcm\" to train 6 architectures a step, which contain every choice of a decision equally often, or use \
+         another strategy"
     );
-    assert!(refusal(Options::default(), &[2, 2, 2, 2, 2, 2, 4]).contains("layer 2, layer 3 and 2 more; "));
-    let lcm = Options { unequal: Unequal::Lcm, ..Options::default() };
+    assert!(refusal(FairNasOptions::default(), &[2, 2, 2, 2, 2, 2, 4]).contains("layer 2, layer 3 and 2 more; "));
+    let lcm = FairNasOptions { unequal: UnequalChoices::Lcm, ..FairNasOptions::default() };
     assert!(refusal(lcm.clone(), &[7, 11, 13, 17]).contains("more than 1024 architectures"));
     assert!(refusal(lcm, &[3, 0]).contains("more than 1024 architectures"));
-    assert!(refusal(Options::default(), &[usize::from(u16::MAX); 2]).contains("more than 1024 architectures"));
+    assert!(refusal(FairNasOptions::default(), &[usize::from(u16::MAX); 2]).contains("more than 1024 architectures"));
 }
 
 #[test]
-fn the_least_common_multiple_is_fair_to_unequal_numbers() {
+fn lcm_gives_all_choices_of_a_decision_equal_counts() {
     let space = Counts::new(&[3, 2, 4, 1]);
-    let options = Options { unequal: Unequal::Lcm, ..Options::default() };
+    let options = FairNasOptions { unequal: UnequalChoices::Lcm, ..FairNasOptions::default() };
     let mut strategy = FairNas::new(options, &space).unwrap();
     let (mut rng, mut audit) = (ChaCha8Rng::seed_from_u64(2), audit(&space));
     for step in 1..=50 {
@@ -166,27 +169,27 @@ fn the_least_common_multiple_is_fair_to_unequal_numbers() {
 }
 
 #[test]
-fn a_single_choice_is_not_unequal() {
-    assert_eq!(FairNas::new(Options::default(), &Counts::new(&[3, 1, 3])).unwrap().paths, 3);
-    assert_eq!(FairNas::new(Options::default(), &Counts::new(&[1, 1])).unwrap().paths, 1);
+fn a_decision_with_a_single_choice_fits_any_number_of_paths() {
+    assert_eq!(FairNas::new(FairNasOptions::default(), &Counts::new(&[3, 1, 3])).unwrap().paths, 3);
+    assert_eq!(FairNas::new(FairNasOptions::default(), &Counts::new(&[1, 1])).unwrap().paths, 1);
 }
 
 #[test]
-fn the_log_states_the_cost_and_the_meaning_of_the_sum() {
-    let strategy = FairNas::new(Options::default(), &Tiny::new(SCALE)).unwrap();
+fn the_notes_state_the_cost_and_the_effect_of_the_sum() {
+    let strategy = FairNas::new(FairNasOptions::default(), &Tiny::new(SCALE)).unwrap();
     let notes = SharingStrategy::<Cpu>::notes(&strategy);
     assert!(notes[0].contains("costs 3 sub-net passes") && notes[0].contains("3 times larger"), "{notes:?}");
 }
 
 thread_local! {
-    /// Hashes of the weights after each update of a `recorded-fairnas` on this thread.
+    /// Hashes of the weights after each update of a `hashed-fairnas` run on this thread.
     static WEIGHTS: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
 }
 
-/// `fairnas`, with every updated weight put on record.
-struct Recorded(Box<dyn SharingStrategy<Cpu>>);
+/// `fairnas`, which also hashes the weights after every update.
+struct HashedWeights(Box<dyn SharingStrategy<Cpu>>);
 
-impl SharingStrategy<Cpu> for Recorded {
+impl SharingStrategy<Cpu> for HashedWeights {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
         self.0.plan(sampler)
     }
@@ -204,17 +207,18 @@ impl SharingStrategy<Cpu> for Recorded {
 
 inventory::submit! {
     StrategyDescriptor {
-        name: "recorded-fairnas",
+        name: "hashed-fairnas",
         summary: "for tests",
         reference: "this project",
         options: &String::new,
-        cpu: &|options, context| Ok(Box::new(Recorded(build(options, context)?))),
+        cpu: &|options, context| Ok(Box::new(HashedWeights(build(options, context)?))),
         #[cfg(feature = "cuda")]
         cuda: &build,
     }
 }
 
-/// Runs `tiny` on 30 training images with this strategy; returns the smallest and largest count after each epoch.
+/// Runs `strategy` on the space `tiny` with 30 training images. Returns the smallest and the largest number of updates
+/// of any choice after each epoch.
 fn run(strategy: &str, batch_size: usize, probes: usize) -> Vec<(u64, u64)> {
     let text = format!(
         "[strategy]\nname = \"{strategy}\"\n[space]\nname = \"tiny\"\nwidth = 2\n\
@@ -242,7 +246,7 @@ fn run(strategy: &str, batch_size: usize, probes: usize) -> Vec<(u64, u64)> {
 
 #[test]
 fn counts_are_equal_after_every_step_of_a_run() {
-    // One step an epoch, so that every epoch's event tells of one step.
+    // The batch holds all 30 images, so an epoch is one step and its event has the counts after that step.
     assert_eq!(run("fairnas", 30, 0), [(1, 1), (2, 2), (3, 3), (4, 4)]);
 }
 
@@ -250,7 +254,7 @@ fn counts_are_equal_after_every_step_of_a_run() {
 fn evaluation_does_not_change_the_training() {
     let weights = |probes| {
         WEIGHTS.take();
-        run("recorded-fairnas", 10, probes);
+        run("hashed-fairnas", 10, probes);
         WEIGHTS.take()
     };
     let without = weights(0);
@@ -259,9 +263,9 @@ fn evaluation_does_not_change_the_training() {
 }
 
 #[test]
-fn it_is_registered_with_options_that_parse() {
+fn the_registered_default_options_parse() {
     let descriptor = find::<StrategyDescriptor>("fairnas").unwrap();
-    let options = parse_options::<Options>("strategy", &(descriptor.options)().parse().unwrap()).unwrap();
-    assert_eq!((options.reduce, options.unequal), (Reduce::Sum, Unequal::Refuse));
+    let options = parse_options::<FairNasOptions>("strategy", &(descriptor.options)().parse().unwrap()).unwrap();
+    assert_eq!((options.reduce, options.unequal), (Reduce::Sum, UnequalChoices::Refuse));
     assert!(all::<StrategyDescriptor>().unwrap().len() >= 3);
 }

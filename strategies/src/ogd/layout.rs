@@ -1,33 +1,35 @@
-//! The matrices of a layer: what its weights multiply, and the weights themselves, as rows and columns.
+//! A layer as matrix products: its input patches as rows, its weights as matrices.
 
-use super::options::Samples;
+use super::options::SampleSelection;
 use dfdx::prelude::*;
 use nas_core::network::LayerKind;
 use nas_ops::{Backend, ConvSpec, OpError, Tensor4, Window, patches};
 
-/// `[blocks, rows, columns]`.
+/// A batch of matrices, `[blocks, rows, columns]`.
 pub type Tensor3<D> = Tensor<(usize, usize, usize), f32, D>;
 
-/// A layer as `blocks` independent products `[n, inputs] x [inputs, outputs]`.
+/// A layer as `blocks` independent matrix products `[n, inputs] x [inputs, outputs]`.
 ///
-/// A dense convolution or linear layer is one block, a grouped convolution one for each group, a depthwise one, one
-/// for each channel. A bias is one more input that is always 1.
+/// A dense convolution and a linear layer have one block. A grouped convolution has one block for each group, and a
+/// depthwise convolution one for each channel. The bias of a linear layer is the weight of an additional input that is
+/// always 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Layout {
-    /// Independent products.
+pub struct MatrixLayout {
+    /// Number of independent products.
     pub blocks: usize,
-    /// Columns of the input, `d` in the equations.
+    /// Elements of a patch of one block, the constant 1 of a bias included; `d` in the equations.
     pub inputs: usize,
-    /// Columns of the output.
+    /// Outputs of one block.
     pub outputs: usize,
-    /// Whether the last input is the constant of a bias.
+    /// Whether the last input is the constant 1 of a bias.
     pub bias: bool,
+    /// Whether the layer applies a ReLU to its input.
     relu: bool,
     conv: ConvSpec,
 }
 
-impl Layout {
-    /// The layout of a layer with weights; `None` for one without.
+impl MatrixLayout {
+    /// The layout of a convolution or linear layer; `None` for batch normalisation.
     pub fn of(kind: &LayerKind) -> Option<Self> {
         match *kind {
             LayerKind::Conv { relu, conv, c_in, c_out, .. } => {
@@ -36,7 +38,7 @@ impl Layout {
                 Some(Self { blocks, inputs, outputs: c_out / blocks, bias: false, relu, conv })
             }
             LayerKind::Linear { c_in, c_out } => {
-                // On `[n, 1, 1, c]` a linear layer is a convolution with a window of one pixel.
+                // On an input `[n, 1, 1, c]`, a linear layer is a 1x1 convolution.
                 let conv = ConvSpec { window: Window::valid(1, 1), groups: 1 };
                 Some(Self { blocks: 1, inputs: c_in + 1, outputs: c_out, bias: true, relu: false, conv })
             }
@@ -44,16 +46,16 @@ impl Layout {
         }
     }
 
-    /// What the weights see of images of a layer's input, `size` numbers each: of some of them, or their mean.
-    pub fn seen(&self, mut images: Vec<f32>, size: usize, samples: Samples) -> Vec<f32> {
-        if let Samples::First(most) = samples {
-            images.truncate(most.saturating_mul(size));
+    /// Selects input images of the layer, `size` numbers each, or computes their mean. Applies the ReLU of the layer.
+    pub fn select_images(&self, mut images: Vec<f32>, size: usize, samples: SampleSelection) -> Vec<f32> {
+        if let SampleSelection::First(n) = samples {
+            images.truncate(n.saturating_mul(size));
         }
-        // What they see is behind the layer's own ReLU, and so the mean has to be taken there as well.
+        // Before the mean, because the weights multiply the values after the ReLU.
         if self.relu {
             images.iter_mut().filter(|x| **x <= 0.0).for_each(|x| *x = 0.0);
         }
-        if samples != Samples::BatchMean {
+        if samples != SampleSelection::BatchMean {
             return images;
         }
         let share = size as f32 / images.len() as f32;
@@ -64,13 +66,12 @@ impl Layout {
         mean
     }
 
-    /// The patches of an image of `[h, w, c]` that the weights multiply, `[blocks, h' w', inputs]`, at every `stride`-th
-    /// output location.
+    /// The patches of an image `[h, w, c]`, as rows `[blocks, h' w', inputs]`, at every `stride`-th output location.
     ///
     /// # Errors
-    /// An image that does not fit the layer.
-    pub fn rows(&self, image: &[f32], [h, w, c]: [usize; 3], stride: usize) -> Result<Vec<f32>, OpError> {
-        // Every so many locations of a convolution are those of one with so much more stride.
+    /// The image does not fit the layer.
+    pub fn patch_rows(&self, image: &[f32], [h, w, c]: [usize; 3], stride: usize) -> Result<Vec<f32>, OpError> {
+        // Every k-th output location of a convolution is an output location of the convolution with k times the stride.
         let mut conv = self.conv;
         conv.window.stride = conv.window.stride.map(|s| s.saturating_mul(stride));
         let rows = patches(image, (1, h, w, c), conv)?;
@@ -80,10 +81,10 @@ impl Layout {
         Ok(rows)
     }
 
-    /// Weights, and a bias where there is one, as matrices `[blocks, inputs, outputs]`.
+    /// The weight and, if the layer has one, the bias as matrices `[blocks, inputs, outputs]`.
     ///
     /// # Errors
-    /// A failing device.
+    /// An operation of the device fails.
     pub fn join<D: Backend>(&self, weight: &Tensor4<D>, bias: Option<&Tensor4<D>>) -> Result<Tensor3<D>, OpError> {
         let Self { blocks, outputs, .. } = *self;
         let inputs = self.inputs - usize::from(self.bias);
@@ -99,10 +100,10 @@ impl Layout {
         joined.map_err(OpError::device("ogd"))
     }
 
-    /// The inverse of [`join`](Self::join), with weights of the shape of `weight`.
+    /// The inverse of [`join`](Self::join). The weight gets the shape of `weight`.
     ///
     /// # Errors
-    /// A failing device.
+    /// An operation of the device fails.
     pub fn split<D: Backend>(
         &self,
         matrices: Tensor3<D>,

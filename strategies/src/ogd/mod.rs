@@ -1,159 +1,163 @@
-//! Orthogonal gradient descent: what an architecture learns is kept away from the inputs that the architectures
-//! before it have sent through the layers they share, so that their outputs stay as they were.
+//! Orthogonal gradient descent (DINAS): updates of a shared layer are projected orthogonally to the inputs that earlier
+//! architectures sent through it, so that the outputs of those architectures change little.
 //!
-//! For each layer with weights `W`, `[d, c_out]`, a projector `P = (I + R^T R / alpha)^-1` is kept, `R` the recorded
-//! inputs of the layer, one patch of `d` elements a row. An update `U` of the weights becomes `P U`: in directions that
-//! were used much nothing is left of it, in others all. Recorded outputs `R W` then change by
-//! `R P U`, at most `sqrt(alpha) / 2` times the norm of `U`. See `docs/dinas.md`.
+//! Each layer with weights `W`, `[d, c_out]`, has a projector `P = (I + R^T R / alpha)^-1`. The rows of `R` are
+//! recorded input patches of the layer, with `d` elements each. The projection replaces an update `U` by `P U`: it
+//! removes most of the update in directions with many or large inputs and leaves directions without inputs unchanged.
+//! The recorded outputs `R W` change by `R P U`, whose norm is at most `sqrt(alpha) / 2` times that of `U`. See
+//! `docs/dinas.md`.
 //!
-//! Weight decay and momentum: with `project = "update"`, both are part of what is projected. With
-//! `project = "gradient"`, the momentum buffer holds projected gradients, and decay is added unprojected.
+//! Momentum and weight decay: with `project = "update"`, the projection applies to both. With `project = "gradient"`,
+//! the momentum buffer holds projected gradients, and the optimizer adds weight decay without projection.
 
 mod cost;
-mod evidence;
+mod layer_record;
 mod layout;
 mod linalg;
 mod options;
 mod projector;
-mod records;
+mod recorded_inputs;
 mod saved;
-mod tally;
+mod statistics;
 #[cfg(test)]
 mod tests;
 
 use dfdx::prelude::HasShape;
-use evidence::Evidence;
-use layout::Layout;
+use layer_record::{LayerRecord, inverse_alpha};
+use layout::MatrixLayout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
 use nas_core::options::{example, parse_options};
 use nas_core::registry::StrategyDescriptor;
 use nas_core::state::State;
 use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::{Backend, OpError, Tensor4, reference::sum_of_squares};
-use options::{Options, Order, Project, Samples, Settings};
+use options::{OgdOptions, OgdSettings, ProjectionTarget, SampleSelection, StepOrder};
 use projector::Projector;
 use rayon::prelude::*;
-use records::{Record, strength};
+use recorded_inputs::RecordedInputs;
+use statistics::{EpochStatistics, group_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
-use tally::{Tally, group_of};
 use toml::Table;
 
-/// A layer under a weight set: `(set, layer)`.
-type Key = (usize, LayerId);
+/// Weight set and layer.
+type RecordKey = (usize, LayerId);
 
-/// Trains one drawn architecture a step with projected updates.
+/// Trains one sampled architecture a step with projected updates.
 struct Ogd<D: Backend> {
-    settings: Settings,
+    settings: OgdSettings,
     spec: Arc<NetworkSpec>,
     device: D,
-    /// By layer; `None` where nothing is projected.
-    layouts: Vec<Option<Layout>>,
-    records: BTreeMap<Key, Record<D>>,
-    tally: Tally,
-    /// The step to come.
+    /// For each layer of the supernet; `None` for a layer that is not projected.
+    layouts: Vec<Option<MatrixLayout>>,
+    records: BTreeMap<RecordKey, LayerRecord<D>>,
+    statistics: EpochStatistics,
+    /// Number of the next step, counted from 0.
     next_step: u64,
     notes: Vec<String>,
 }
 
-/// A layer in a step, and where its parameters are.
-struct Layer {
-    key: Key,
-    layout: Layout,
+/// A projected layer in a step. `weight` and `bias` are indices into [`Step::params`].
+struct ProjectedLayer {
+    key: RecordKey,
+    layout: MatrixLayout,
     weight: usize,
     bias: Option<usize>,
 }
 
-/// Squared norms before and after the projection, and what came of it unless it is the identity.
-struct Projected<D: Backend> {
-    squares: [f64; 2],
-    values: Option<Pair<D>>,
+/// Result of the projection of one layer.
+struct Projection<D: Backend> {
+    /// Before and after the projection.
+    squared_norms: [f64; 2],
+    /// The new values; `None` if the projector is the identity.
+    values: Option<WeightAndBias<D>>,
 }
 
 impl<D: Backend> Ogd<D> {
-    fn new(options: Options, context: &StrategyContext<D>) -> Result<Self, StrategyError> {
-        let settings = Settings::new(options, context.steps_per_arch, context.total_steps)?;
+    fn new(options: OgdOptions, context: &StrategyContext<D>) -> Result<Self, StrategyError> {
+        let settings = OgdSettings::new(options, context.steps_per_arch, context.total_steps)?;
         let spec = context.spec.clone();
-        let covered = |layout: &Layout| settings.options.classifier || !layout.bias;
-        let layouts: Vec<_> = spec.layers.iter().map(|layer| Layout::of(&layer.kind).filter(covered)).collect();
+        let covered = |layout: &MatrixLayout| settings.options.classifier || !layout.bias;
+        let layouts: Vec<_> = spec.layers.iter().map(|layer| MatrixLayout::of(&layer.kind).filter(covered)).collect();
         let names = spec.layers.iter().zip(&layouts).filter(|(_, layout)| layout.is_some());
-        let tally = Tally::new(names.map(|(layer, _)| group_of(&layer.name).to_string()));
+        let statistics = EpochStatistics::new(names.map(|(layer, _)| group_of(&layer.name).to_string()));
         let notes = cost::notes(context, &settings, &layouts);
         let device = context.device.clone();
-        Ok(Self { settings, spec, device, layouts, records: BTreeMap::new(), tally, next_step: 0, notes })
+        Ok(Self { settings, spec, device, layouts, records: BTreeMap::new(), statistics, next_step: 0, notes })
     }
 
     fn warming_up(&self) -> bool {
         self.next_step < self.settings.options.warm_up
     }
 
-    /// Records and projects, in the order that the options ask for.
-    fn act(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
-        self.tally.enter(step.epoch);
+    /// Records the inputs of a step and projects its updates or gradients, in the configured order.
+    fn record_and_project(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
+        self.statistics.set_epoch(step.epoch);
         if self.warming_up() {
             return Ok(());
         }
         match self.settings.options.order {
-            Order::ProjectThenUpdate => {
+            StepOrder::ProjectThenUpdate => {
                 self.project(step)?;
                 self.record(step)
             }
-            Order::UpdateThenProject => {
+            StepOrder::UpdateThenProject => {
                 self.record(step)?;
                 self.project(step)
             }
         }
     }
 
-    /// Takes in what went into the layers.
+    /// Adds the inputs of the projected layers to their records.
     fn record(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
         let started = Instant::now();
         let (samples, stride) = (self.settings.samples, self.settings.options.location_stride);
-        let mut seen = Vec::new();
+        let mut captured = Vec::new();
         for input in &step.inputs {
             let Some(layout) = self.layouts.get(input.layer).copied().flatten() else { continue };
             let Some(path) = step.paths.get(input.path) else { continue };
             let set = SharingStrategy::<D>::bind(self, &path.arch, input.layer);
             let (_, h, w, c) = *input.input.shape();
-            seen.push(((set, input.layer), layout, D::to_host(&input.input), [h, w, c]));
+            captured.push(((set, input.layer), layout, D::to_host(&input.input), [h, w, c]));
         }
-        let evidence = seen
-            .into_par_iter()
-            .map(|(key, layout, images, dims)| Ok((key, Evidence::of_images(&layout, images, dims, samples, stride)?)));
+        let recorded = captured.into_par_iter().map(|(key, layout, images, dims)| {
+            Ok((key, RecordedInputs::from_images(&layout, images, dims, samples, stride)?))
+        });
         let alpha = self.settings.alpha_at(step.number);
-        for (key, evidence) in evidence.collect::<Result<Vec<_>, OpError>>()? {
-            self.records.entry(key).or_default().observe(evidence, alpha, &self.settings);
+        for (key, inputs) in recorded.collect::<Result<Vec<_>, OpError>>()? {
+            self.records.entry(key).or_default().record(inputs, alpha, &self.settings);
         }
-        self.tally.seconds[0] += started.elapsed().as_secs_f64();
+        self.statistics.record_s += started.elapsed().as_secs_f64();
         Ok(())
     }
 
+    /// Projects the updates or gradients of a step, after bringing the projectors up to date.
     fn project(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
-        let layers = self.layers(step);
+        let layers = self.projected_layers(step);
         self.refresh(&layers, step.number)?;
         let started = Instant::now();
         let (mut before, mut after) = (0.0, 0.0);
         for layer in &layers {
-            let Some(Projected { squares, values }) = self.projected(layer, step)? else { continue };
-            before += squares[0];
-            after += squares[1];
+            let Some(Projection { squared_norms, values }) = self.project_layer(layer, step)? else { continue };
+            before += squared_norms[0];
+            after += squared_norms[1];
             let Some((weight, bias)) = values else { continue };
-            self.write(&mut step.params[layer.weight], weight);
+            self.set_target(&mut step.params[layer.weight], weight);
             if let (Some(place), Some(value)) = (layer.bias, bias) {
-                self.write(&mut step.params[place], value);
+                self.set_target(&mut step.params[place], value);
             }
         }
         if before > 0.0 {
-            self.tally.norm_ratio.push((after / before).sqrt());
+            self.statistics.norm_ratio.push((after / before).sqrt());
         }
-        self.tally.seconds[2] += started.elapsed().as_secs_f64();
+        self.statistics.project_s += started.elapsed().as_secs_f64();
         Ok(())
     }
 
-    /// The layers of a step that are projected.
-    fn layers(&self, step: &Step<D>) -> Vec<Layer> {
-        let mut places: BTreeMap<Key, [Option<usize>; 2]> = BTreeMap::new();
+    /// The projected layers among those of a step.
+    fn projected_layers(&self, step: &Step<D>) -> Vec<ProjectedLayer> {
+        let mut places: BTreeMap<RecordKey, [Option<usize>; 2]> = BTreeMap::new();
         for (place, param) in step.params.iter().enumerate() {
             let [weight, bias] = places.entry((param.set, param.layer)).or_default();
             match param.role {
@@ -162,81 +166,82 @@ impl<D: Backend> Ogd<D> {
                 Role::Scale | Role::Shift => {}
             }
         }
-        let layer = |(key, [weight, bias]): (Key, [Option<usize>; 2])| {
+        let layer = |(key, [weight, bias]): (RecordKey, [Option<usize>; 2])| {
             let layout = self.layouts.get(key.1).copied().flatten()?;
-            Some(Layer { key, layout, weight: weight?, bias: bias.filter(|_| layout.bias) })
+            Some(ProjectedLayer { key, layout, weight: weight?, bias: bias.filter(|_| layout.bias) })
         };
         places.into_iter().filter_map(layer).collect()
     }
 
-    /// Brings the projectors of layers up to date where that is due, and notes their traces.
-    fn refresh(&mut self, layers: &[Layer], step: u64) -> Result<(), StrategyError> {
+    /// Computes the projectors of `layers` that need a refresh, and adds the trace ratios of all to the statistics.
+    fn refresh(&mut self, layers: &[ProjectedLayer], step: u64) -> Result<(), StrategyError> {
         let started = Instant::now();
         let (settings, alpha) = (&self.settings, self.settings.alpha_at(step));
         let records = layers.iter().filter_map(|layer| Some((layer.key, self.records.get(&layer.key)?)));
-        let due = records.filter(|(_, record)| record.is_due(step, alpha, settings));
-        let evidence = due.map(|(key, record)| (key, record.evidence(settings))).collect::<Vec<_>>();
-        let solve = |evidence: &Evidence| Projector::new(evidence, strength(evidence, alpha, settings));
-        let solved =
-            evidence.into_par_iter().map(|(key, evidence)| Ok((key, evidence.as_deref().map(solve).transpose()?)));
+        let changed = records.filter(|(_, record)| record.needs_refresh(step, alpha, settings));
+        let inputs = changed.map(|(key, record)| (key, record.protected_inputs(settings))).collect::<Vec<_>>();
+        let solve = |inputs: &RecordedInputs| Projector::new(inputs, inverse_alpha(inputs, alpha, settings));
+        let solved = inputs.into_par_iter().map(|(key, inputs)| Ok((key, inputs.as_deref().map(solve).transpose()?)));
         for (key, projector) in solved.collect::<Result<Vec<_>, OpError>>()? {
-            self.tally.jitter_events += u64::from(projector.as_ref().is_some_and(|p| p.raised > 1.0));
+            let increased = projector.as_ref().is_some_and(|p| p.alpha_increase > 1.0);
+            self.statistics.jitter_events += u64::from(increased);
             let projector = projector.map(|projector| projector.into_device(&self.device)).transpose()?;
-            self.records.entry(key).or_default().refresh(projector, step, alpha);
+            self.records.entry(key).or_default().set_projector(projector, step, alpha);
         }
         for layer in layers {
             let projector = self.records.get(&layer.key).and_then(|record| record.projector.as_ref());
             let group = group_of(&self.spec.layers[layer.key.1].name);
-            self.tally.trace(group, projector.map_or(1.0, |projector| projector.trace_ratio));
+            self.statistics.push_trace_ratio(group, projector.map_or(1.0, |projector| projector.trace_ratio));
         }
-        self.tally.seconds[1] += started.elapsed().as_secs_f64();
+        self.statistics.refresh_s += started.elapsed().as_secs_f64();
         Ok(())
     }
 
-    /// What becomes of the weights of a layer; `None` where there is nothing to project.
-    fn projected(&self, layer: &Layer, step: &Step<D>) -> Result<Option<Projected<D>>, OpError> {
-        let read = |place: usize| self.chosen(&step.params[place]).cloned();
+    /// Projects the update or gradient of one layer. `None` if the step has none for this layer.
+    fn project_layer(&self, layer: &ProjectedLayer, step: &Step<D>) -> Result<Option<Projection<D>>, OpError> {
+        let read = |place: usize| self.target(&step.params[place]).cloned();
         let Some(old) = read(layer.weight).map(|weight| (weight, layer.bias.and_then(read))) else { return Ok(None) };
-        let before = squares(&old);
-        let Some(projector) = self.records.get(&layer.key).and_then(Record::restriction) else {
-            return Ok(Some(Projected { squares: [before; 2], values: None }));
+        let before = squared_norm(&old);
+        let Some(projector) = self.records.get(&layer.key).and_then(LayerRecord::active_projector) else {
+            return Ok(Some(Projection { squared_norms: [before; 2], values: None }));
         };
         let joined = projector.apply(layer.layout.join(&old.0, old.1.as_ref())?)?;
         let mut new = layer.layout.split(joined, &old.0)?;
-        let after = squares(&new);
+        let after = squared_norm(&new);
         if self.settings.options.shrink_only && before > 0.0 {
-            new = shrunk(old, (after / before).sqrt())?;
+            new = scaled(old, (after / before).sqrt())?;
         }
-        Ok(Some(Projected { squares: [before, after], values: Some(new) }))
+        Ok(Some(Projection { squared_norms: [before, after], values: Some(new) }))
     }
 
-    fn chosen<'a>(&self, param: &'a ParamStep<D>) -> Option<&'a Tensor4<D>> {
+    /// The quantity that is projected; `None` for an update that does not exist yet.
+    fn target<'a>(&self, param: &'a ParamStep<D>) -> Option<&'a Tensor4<D>> {
         match self.settings.options.project {
-            Project::Update => param.update.as_ref(),
-            Project::Gradient => Some(&param.gradient),
+            ProjectionTarget::Update => param.update.as_ref(),
+            ProjectionTarget::Gradient => Some(&param.gradient),
         }
     }
 
-    fn write(&self, param: &mut ParamStep<D>, value: Tensor4<D>) {
+    fn set_target(&self, param: &mut ParamStep<D>, value: Tensor4<D>) {
         match self.settings.options.project {
-            Project::Update => param.update = Some(value),
-            Project::Gradient => param.gradient = value,
+            ProjectionTarget::Update => param.update = Some(value),
+            ProjectionTarget::Gradient => param.gradient = value,
         }
     }
 }
 
-/// A weight and, where it has one, its bias.
-type Pair<D> = (Tensor4<D>, Option<Tensor4<D>>);
+/// The weight of a layer and its bias, if it has one.
+type WeightAndBias<D> = (Tensor4<D>, Option<Tensor4<D>>);
 
-fn squares<D: Backend>((weight, bias): &Pair<D>) -> f64 {
+fn squared_norm<D: Backend>((weight, bias): &WeightAndBias<D>) -> f64 {
     let squares = |x: &Tensor4<D>| sum_of_squares(&D::to_host(x));
     squares(weight) + bias.as_ref().map_or(0.0, squares)
 }
 
-fn shrunk<D: Backend>((weight, bias): Pair<D>, factor: f64) -> Result<Pair<D>, OpError> {
+fn scaled<D: Backend>((weight, bias): WeightAndBias<D>, factor: f64) -> Result<WeightAndBias<D>, OpError> {
     use dfdx::prelude::TryMul;
-    let shrink = |x: Tensor4<D>| x.try_mul(factor as f32).map_err(OpError::device("ogd"));
-    Ok((shrink(weight)?, bias.map(shrink).transpose()?))
+    let scale = |x: Tensor4<D>| x.try_mul(factor as f32).map_err(OpError::device("ogd"));
+    Ok((scale(weight)?, bias.map(scale).transpose()?))
 }
 
 impl<D: Backend> SharingStrategy<D> for Ogd<D> {
@@ -249,22 +254,22 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
         let covered = self.layouts.get(layer).is_some_and(Option::is_some);
         match self.settings.samples {
             _ if self.warming_up() || !covered => 0,
-            Samples::First(images) => images,
-            Samples::BatchMean | Samples::All => usize::MAX,
+            SampleSelection::First(images) => images,
+            SampleSelection::BatchMean | SampleSelection::All => usize::MAX,
         }
     }
 
     fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
         match self.settings.options.project {
-            Project::Gradient => self.act(step),
-            Project::Update => Ok(()),
+            ProjectionTarget::Gradient => self.record_and_project(step),
+            ProjectionTarget::Update => Ok(()),
         }
     }
 
     fn before_apply(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
         match self.settings.options.project {
-            Project::Gradient => Ok(()),
-            Project::Update => self.act(step),
+            ProjectionTarget::Gradient => Ok(()),
+            ProjectionTarget::Update => self.record_and_project(step),
         }
     }
 
@@ -285,9 +290,9 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
     }
 
     fn telemetry(&self) -> Vec<(String, f64)> {
-        let mut numbers = vec![("alpha".into(), self.settings.alpha_at(self.next_step.saturating_sub(1)))];
-        numbers.extend(self.tally.telemetry());
-        numbers
+        let mut metrics = vec![("alpha".into(), self.settings.alpha_at(self.next_step.saturating_sub(1)))];
+        metrics.extend(self.statistics.metrics());
+        metrics
     }
 
     fn save(&self) -> Result<State, StrategyError> {
@@ -303,16 +308,16 @@ fn build<D: Backend>(
     options: &Table,
     context: StrategyContext<D>,
 ) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
-    let options: Options = parse_options("strategy", options)?;
+    let options: OgdOptions = parse_options("strategy", options)?;
     Ok(Box::new(Ogd::new(options, &context)?))
 }
 
 inventory::submit! {
     StrategyDescriptor {
         name: "ogd",
-        summary: "updates orthogonal to what earlier architectures sent through the layers they share (DINAS)",
+        summary: "updates orthogonal to the inputs of earlier architectures in shared layers (DINAS)",
         reference: "Niu et al., Disturbance-immune Weight Sharing for Neural Architecture Search, Neural Networks 2021",
-        options: &|| example(&Options::default()),
+        options: &|| example(&OgdOptions::default()),
         cpu: &build,
         #[cfg(feature = "cuda")]
         cuda: &build,

@@ -1,70 +1,73 @@
-//! Projectors in closed form.
+//! Projectors `P = (I + s S)^-1`, computed by Cholesky decomposition.
 
-use super::evidence::{Evidence, Form};
 use super::layout::Tensor3;
-use super::linalg::{inverse_factor, products_of_rows, times_rows};
+use super::linalg::{inverse_factor, lower_times_rows, row_products};
+use super::recorded_inputs::{PatchStorage, RecordedInputs};
 use dfdx::prelude::{Axes3, PermuteTo, TryMatMul, TrySub};
 use nas_ops::{Backend, OpError};
 
-/// Below this trace of `P^-1 - I`, `P` is `I`: no update would change by more than its own rounding.
+/// Largest trace of `P^-1 - I` at which `P` is replaced by `I`. The projection would change an update by no more than
+/// its rounding in `f32`.
 ///
-/// `|P x - x| <= |P - I| |x| <= trace(P^-1 - I) |x|`, and `2^-25` is half of what `f32` can resolve at 1.
-const NEGLIGIBLE: f64 = 1.0 / (1 << 25) as f64;
+/// `|P x - x| <= |P - I| |x| <= trace(P^-1 - I) |x|`, and `2^-25` is half the resolution of `f32` at 1.
+const NEGLIGIBLE_TRACE: f64 = 1.0 / (1 << 25) as f64;
 
-/// How often the regularisation may be raised tenfold; much more than there are digits.
-const RAISES: usize = 40;
+/// Attempts at a decomposition, each with a tenfold alpha. More than the digits of `f64` can require.
+const MAX_ATTEMPTS: usize = 40;
 
-/// `P` of all blocks of a layer, of matrices `T` on the host or on a device.
+/// The projector `P` of all blocks of a layer. `T` holds its matrices, on the host or on a device.
 #[derive(Debug, Clone)]
 pub struct Projector<T> {
-    /// Its matrices.
-    pub matrices: Matrices<T>,
-    /// `trace(P) / d`: the part of all directions in which the layer can still learn.
+    /// `P` in factored form.
+    pub matrices: ProjectorMatrices<T>,
+    /// `trace(P) / d`, the mean eigenvalue: 1 leaves updates unchanged, 0 removes them.
     pub trace_ratio: f64,
-    /// How many times larger than asked alpha had to be, for want of digits; 1 nearly always.
-    pub raised: f64,
+    /// Factor by which alpha was increased to make the decomposition succeed; 1 if it succeeded at once.
+    pub alpha_increase: f64,
 }
 
-/// `P`, in the form that takes the least work.
+/// `P` in the form that takes the fewest operations.
 #[derive(Debug, Clone)]
-pub enum Matrices<T> {
-    /// `I`.
+pub enum ProjectorMatrices<T> {
+    /// `P = I`.
     Identity,
-    /// `P = M^T M`, `M` of `[blocks, d, d]` lower triangular.
+    /// `P = M^T M`, with lower triangular `M`, `[blocks, d, d]`.
     Full(T),
-    /// `P = I - V^T V`, `V` of `[blocks, n, d]` with `n < d`.
+    /// `P = I - V^T V`, with `V`, `[blocks, n, d]`, and `n < d`.
     LowRank(T),
 }
 
-/// Matrices on the host.
+/// Matrices in main memory, in row-major order.
 #[derive(Debug)]
-pub struct Host {
+pub struct HostMatrices {
     values: Vec<f32>,
+    /// `(blocks, rows, columns)`.
     shape: (usize, usize, usize),
 }
 
-impl Projector<Host> {
-    /// Lets everything pass.
+impl Projector<HostMatrices> {
+    /// The projector that leaves updates unchanged.
     fn identity() -> Self {
-        Self { matrices: Matrices::Identity, trace_ratio: 1.0, raised: 1.0 }
+        Self { matrices: ProjectorMatrices::Identity, trace_ratio: 1.0, alpha_increase: 1.0 }
     }
 
-    /// `P = (I + s S)^-1` for the Gram matrix `S = R^T R` of the evidence, by Cholesky: with `I + s S = L L^T`,
-    /// `P = M^T M` for `M = L^-1`.
+    /// Computes `P = (I + s S)^-1` for the Gram matrix `S = R^T R` of the recorded patches `R`.
     ///
-    /// While there are fewer patches than elements in one, by the identity
-    /// `(I + s R^T R)^-1 = I - R^T s (I + s R R^T)^-1 R` (equation 7), whose matrix is the smaller one: with
-    /// `I + s R R^T = L L^T`, `P = I - V^T V` for `V = sqrt(s) L^-1 R`, whose singular values are below 1.
+    /// With the Gram matrix: `I + s S = L L^T` gives `P = M^T M` for `M = L^-1`.
     ///
-    /// Where a tiny alpha leaves the matrix indefinite for want of digits, alpha is raised for this layer until it is
-    /// not: `P = (I + s S / t)^-1` is computed as `t (t I + s S)^-1` for the smallest `t = 1, 10 eps, 100 eps, ...`
-    /// that works, `eps` relative to the largest eigenvalue. Unlike a bare jitter on the diagonal, this keeps
-    /// unused directions free.
+    /// With fewer patches than elements in a patch: `(I + s R^T R)^-1 = I - s R^T (I + s R R^T)^-1 R` (equation 7)
+    /// needs the decomposition of a smaller matrix. `I + s R R^T = L L^T` gives `P = I - V^T V` for `V = sqrt(s) L^-1
+    /// R`, whose singular values are below 1.
+    ///
+    /// A very small alpha (large `s`) can make the matrix numerically indefinite. Then alpha is increased for this
+    /// layer: `s` is divided by `t`, which grows tenfold until the decomposition succeeds. The first such `t` is at
+    /// least the rounding error `s trace(S) eps`. Adding to the diagonal instead would also shrink updates in
+    /// directions that no input uses.
     ///
     /// # Errors
-    /// Evidence that is not finite.
-    pub fn new(evidence: &Evidence, s: f64) -> Result<Self, OpError> {
-        let trace = evidence.trace();
+    /// The recorded inputs are not finite.
+    pub fn new(inputs: &RecordedInputs, s: f64) -> Result<Self, OpError> {
+        let trace = inputs.trace();
         if !trace.is_finite() || s.is_nan() {
             return Err(OpError::Shape {
                 op: "ogd",
@@ -72,54 +75,55 @@ impl Projector<Host> {
                 found: format!("a sum of squares of {trace}"),
             });
         }
-        // Far beyond the reach of any alpha that makes a difference, but far from overflow.
+        // Prevents overflow. A larger `s` gives the same projector within the precision of `f64`.
         let s = s.min(1e60 / trace.max(1e-60));
-        if s * trace <= NEGLIGIBLE {
+        if s * trace <= NEGLIGIBLE_TRACE {
             return Ok(Self::identity());
         }
         let mut t = 1.0;
-        for _ in 0..RAISES {
-            let found = match &evidence.form {
-                Form::Rows(rows) => low_rank(evidence, rows, s / t),
-                Form::Gram(gram) => full(evidence, gram, s / t),
+        for _ in 0..MAX_ATTEMPTS {
+            let decomposed = match &inputs.storage {
+                PatchStorage::Rows(rows) => low_rank(inputs, rows, s / t),
+                PatchStorage::Gram(gram) => full(inputs, gram, s / t),
             };
-            if let Some((matrices, trace_ratio)) = found {
-                return Ok(Self { matrices, trace_ratio, raised: t });
+            if let Some((matrices, trace_ratio)) = decomposed {
+                return Ok(Self { matrices, trace_ratio, alpha_increase: t });
             }
             t = (t * 10.0).max(s * trace * f64::EPSILON);
         }
         Ok(Self::identity())
     }
 
-    /// The same with its matrices on a device.
+    /// Copies the matrices to a device.
     ///
     /// # Errors
-    /// A failing device.
+    /// An operation of the device fails.
     pub fn into_device<D: Backend>(self, device: &D) -> Result<Projector<Tensor3<D>>, OpError> {
-        let tensor = |Host { values, shape }| device.try_tensor_from_vec(values, shape).map_err(OpError::device("ogd"));
+        let tensor =
+            |HostMatrices { values, shape }| device.try_tensor_from_vec(values, shape).map_err(OpError::device("ogd"));
         let matrices = match self.matrices {
-            Matrices::Identity => Matrices::Identity,
-            Matrices::Full(m) => Matrices::Full(tensor(m)?),
-            Matrices::LowRank(v) => Matrices::LowRank(tensor(v)?),
+            ProjectorMatrices::Identity => ProjectorMatrices::Identity,
+            ProjectorMatrices::Full(m) => ProjectorMatrices::Full(tensor(m)?),
+            ProjectorMatrices::LowRank(v) => ProjectorMatrices::LowRank(tensor(v)?),
         };
-        Ok(Projector { matrices, trace_ratio: self.trace_ratio, raised: self.raised })
+        Ok(Projector { matrices, trace_ratio: self.trace_ratio, alpha_increase: self.alpha_increase })
     }
 }
 
 impl<D: Backend> Projector<Tensor3<D>> {
-    /// `P x` for each block, `x` of `[blocks, d, columns]`.
+    /// The product `P X` of each block, for `X`, `[blocks, d, columns]`.
     ///
     /// # Errors
-    /// A failing device.
+    /// An operation of the device fails.
     pub fn apply(&self, x: Tensor3<D>) -> Result<Tensor3<D>, OpError> {
         let result = match &self.matrices {
-            Matrices::Identity => Ok(x),
-            Matrices::Full(m) => m.clone().try_matmul(x).and_then(|y| transposed(m)?.try_matmul(y)),
-            Matrices::LowRank(v) => v
+            ProjectorMatrices::Identity => Ok(x),
+            ProjectorMatrices::Full(m) => m.clone().try_matmul(x).and_then(|y| transposed(m)?.try_matmul(y)),
+            ProjectorMatrices::LowRank(v) => v
                 .clone()
                 .try_matmul(x.clone())
-                .and_then(|along| transposed(v)?.try_matmul(along))
-                .and_then(|seen| x.try_sub(seen)),
+                .and_then(|coefficients| transposed(v)?.try_matmul(coefficients))
+                .and_then(|removed| x.try_sub(removed)),
         };
         result.map_err(OpError::device("ogd"))
     }
@@ -129,11 +133,12 @@ fn transposed<D: Backend>(x: &Tensor3<D>) -> Result<Tensor3<D>, D::Err> {
     x.clone().try_permute::<_, Axes3<0, 2, 1>>()
 }
 
-/// Matrices and `trace(P) / d`; `None` if one of those to decompose is not positive definite, for want of digits.
-type Found = Option<(Matrices<Host>, f64)>;
+/// Matrices of a projector and `trace(P) / d`; `None` if a decomposition failed.
+type Decomposed = Option<(ProjectorMatrices<HostMatrices>, f64)>;
 
-fn full(evidence: &Evidence, gram: &[f64], s: f64) -> Found {
-    let (blocks, d) = (evidence.blocks, evidence.inputs);
+/// The projector from the Gram matrices, `[blocks, d, d]`.
+fn full(inputs: &RecordedInputs, gram: &[f64], s: f64) -> Decomposed {
+    let (blocks, d) = (inputs.blocks, inputs.patch_len);
     let (mut values, mut trace) = (Vec::with_capacity(gram.len()), 0.0);
     for gram in gram.chunks_exact(d * d) {
         let m = inverse_factor(gram, d, s)?;
@@ -142,18 +147,20 @@ fn full(evidence: &Evidence, gram: &[f64], s: f64) -> Found {
             values.extend(m.row(i).iter().map(|x| *x as f32));
         }
     }
-    Some((Matrices::Full(Host { values, shape: (blocks, d, d) }), trace / (blocks * d) as f64))
+    Some((ProjectorMatrices::Full(HostMatrices { values, shape: (blocks, d, d) }), trace / (blocks * d) as f64))
 }
 
-fn low_rank(evidence: &Evidence, rows: &[Vec<f64>], s: f64) -> Found {
-    let (blocks, d) = (evidence.blocks, evidence.inputs);
+/// The projector from the patches of each block, `[n, d]` with `n < d`.
+fn low_rank(inputs: &RecordedInputs, rows: &[Vec<f64>], s: f64) -> Decomposed {
+    let (blocks, d) = (inputs.blocks, inputs.patch_len);
     let n = rows.first().map_or(0, |rows| rows.len() / d);
-    let (mut values, mut seen) = (Vec::with_capacity(blocks * n * d), 0.0);
+    let (mut values, mut removed) = (Vec::with_capacity(blocks * n * d), 0.0);
     for rows in rows {
-        let m = inverse_factor(&products_of_rows(rows, d), n, s)?;
-        let v = times_rows(&m, rows, d);
-        seen += s * v.iter().map(|v| v * v).sum::<f64>();
+        let m = inverse_factor(&row_products(rows, d), n, s)?;
+        let v = lower_times_rows(&m, rows, d);
+        removed += s * v.iter().map(|v| v * v).sum::<f64>();
         values.extend(v.iter().map(|v| (s.sqrt() * v) as f32));
     }
-    Some((Matrices::LowRank(Host { values, shape: (blocks, n, d) }), 1.0 - seen / (blocks * d) as f64))
+    let matrices = ProjectorMatrices::LowRank(HostMatrices { values, shape: (blocks, n, d) });
+    Some((matrices, 1.0 - removed / (blocks * d) as f64))
 }

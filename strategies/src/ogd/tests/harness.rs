@@ -1,7 +1,7 @@
-//! Steps on a supernet as the loop makes them, with everything in reach.
+//! Training steps on a small supernet, without a trainer, so that tests can read every intermediate value.
 
 use super::super::Ogd;
-use super::super::options::Options;
+use super::super::options::OgdOptions;
 use dfdx::prelude::*;
 use nas_core::arch::Arch;
 use nas_core::network::{Network, NetworkSpec, Pass, Program};
@@ -14,10 +14,10 @@ use nas_ops::Tensor4;
 use rand::Rng;
 use std::sync::Arc;
 
-/// Steps that the alpha schedule counts on.
+/// Length of the run for the alpha schedule.
 const TOTAL_STEPS: u64 = 20;
 
-/// A supernet of the space `tiny` under training.
+/// A supernet of the space `tiny`, its optimizer and, except for plain training, a strategy.
 pub struct Harness {
     pub space: Arc<dyn SearchSpace>,
     pub network: Network<Cpu>,
@@ -27,7 +27,7 @@ pub struct Harness {
 }
 
 impl Harness {
-    /// With these options of `ogd`, or plain.
+    /// A harness with `ogd` and these options, or with plain training.
     pub fn new(options: Option<&str>) -> Self {
         let scale = Scale { image: [8, 8, 1], classes: 5, width: 6, cells: 1 };
         let space: Arc<dyn SearchSpace> = Arc::new(Tiny::new(scale));
@@ -39,9 +39,9 @@ impl Harness {
         new
     }
 
-    /// A fresh strategy for this network.
+    /// A new instance of `ogd` for this network.
     pub fn strategy(&self, options: &str) -> Ogd<Cpu> {
-        let options: Options = parse_options("strategy", &options.parse().unwrap()).unwrap();
+        let options: OgdOptions = parse_options("strategy", &options.parse().unwrap()).unwrap();
         let context = StrategyContext {
             space: self.space.clone(),
             spec: self.network.spec().clone(),
@@ -66,7 +66,7 @@ impl Harness {
         (arch, program)
     }
 
-    /// Class scores.
+    /// Class scores of an architecture.
     pub fn scores(&self, arch: &str, images: &Tensor4<Cpu>) -> Vec<f64> {
         let forward = self.network.infer(images.clone(), &self.program(arch).1, &Pass::PLAIN).unwrap();
         super::f64s(&forward.scores.as_vec())
@@ -77,7 +77,8 @@ impl Harness {
         self.network.params().iter().map(|p| p.as_vec()).collect()
     }
 
-    /// One step on one architecture. Returns the step with the updates that were applied, and those before projection.
+    /// Trains one architecture for one step. Returns the step with the applied updates, and with those before
+    /// projection.
     pub fn step(&mut self, arch: &str, batch: &(Tensor4<Cpu>, Vec<usize>), lr: f64) -> (Step<Cpu>, Step<Cpu>) {
         let (arch, program) = self.program(arch);
         let (images, labels) = batch;
@@ -119,21 +120,21 @@ impl Harness {
         (step, unprojected)
     }
 
-    /// The architecture has had its steps.
+    /// Ends the consecutive steps of an architecture.
     pub fn end_arch(&mut self) {
         if let Some(strategy) = &mut self.strategy {
             strategy.end_arch(&[]).unwrap();
         }
     }
 
-    /// The telemetry, without times.
+    /// The metrics of the strategy, without times.
     pub fn telemetry(&self) -> Vec<(String, f64)> {
         let numbers = SharingStrategy::<Cpu>::telemetry(self.strategy.as_ref().unwrap());
         numbers.into_iter().filter(|(name, _)| !name.starts_with("time.")).collect()
     }
 
-    /// One number of the telemetry.
-    pub fn number(&self, name: &str) -> f64 {
+    /// The metric `name`.
+    pub fn metric(&self, name: &str) -> f64 {
         self.telemetry().into_iter().find(|(n, _)| n == name).unwrap().1
     }
 }

@@ -1,10 +1,11 @@
-//! What holds for any inputs.
+//! Properties of the projector for random inputs.
 
 use super::{dense, distance, f64s, norm, projector, random_rows, times};
 use proptest::prelude::*;
 
-/// The largest and, by a shift, the smallest eigenvalue of a symmetric matrix with eigenvalues in about `[0, 1]`.
-fn extremes(p: &[f64], d: usize) -> (f64, f64) {
+/// The largest and the smallest eigenvalue of a symmetric matrix with eigenvalues in `[0, 1]`, by power iteration on
+/// `P` and on `2 I - P`.
+fn extreme_eigenvalues(p: &[f64], d: usize) -> (f64, f64) {
     let largest = |matrix: &[f64]| {
         let mut x: Vec<f64> = (0..d).map(|i| 1.0 + (i as f64).sin()).collect();
         let mut value = 0.0;
@@ -33,19 +34,19 @@ proptest! {
                 prop_assert!((p[i * d + j] - p[j * d + i]).abs() <= 1e-6);
             }
         }
-        let (largest, smallest) = extremes(&p, d);
+        let (largest, smallest) = extreme_eigenvalues(&p, d);
         prop_assert!(largest <= 1.0 + 1e-5, "largest {}", largest);
         prop_assert!(smallest >= -1e-5, "smallest {}", smallest);
     }
 
     #[test]
-    fn more_samples_let_less_pass(
+    fn additional_samples_never_increase_an_eigenvalue(
         n in 1_usize..60, more in 1_usize..30, d in 2_usize..40, seed in any::<u64>(), s in 0.01_f64..100.0,
     ) {
         let rows = random_rows(n + more, d, seed);
         let (few, many) = (projector(&rows[..n * d], d, s), projector(&rows, d, s));
         prop_assert!(many.trace_ratio > 0.0 && many.trace_ratio <= few.trace_ratio);
-        // x^T P x falls for every x, so no eigenvalue rises.
+        // If x^T P x decreases for every x, no eigenvalue increases.
         let x = f64s(&random_rows(1, d, seed ^ 1));
         let form = |p: &[f64]| times(&x, &times(p, &x, d), d)[0];
         prop_assert!(form(&dense(&many, d)) <= form(&dense(&few, d)) + 1e-5 * norm(&x).powi(2));
@@ -57,8 +58,8 @@ proptest! {
     ) {
         let rows = random_rows(n, d, seed);
         let cut = cut.min(n - 1) * d;
-        let turned = [&rows[cut..], &rows[..cut]].concat();
-        let [a, b] = [rows, turned].map(|rows| dense(&projector(&rows, d, s), d));
+        let rotated = [&rows[cut..], &rows[..cut]].concat();
+        let [a, b] = [rows, rotated].map(|rows| dense(&projector(&rows, d, s), d));
         prop_assert!(distance(&a, &b) <= 1e-5);
     }
 }

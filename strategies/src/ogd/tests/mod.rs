@@ -1,19 +1,19 @@
-//! Proofs of the strategy: its matrices against the recursion of the paper, and its steps on real networks.
+//! Tests of `ogd`: its matrices against the recursion of the paper, its steps on a small supernet, and whole runs.
 
 mod harness;
 mod invariants;
-mod layout;
-mod network;
+mod matrices;
+mod matrix_layout;
 mod options;
-mod proofs;
-mod recursive;
+mod recursion;
 mod runs;
 mod state;
+mod steps;
 
-use super::evidence::Evidence;
-use super::layout::{Layout, Tensor3};
-use super::options::Samples;
-use super::projector::{Matrices, Projector};
+use super::layout::{MatrixLayout, Tensor3};
+use super::options::SampleSelection;
+use super::projector::{Projector, ProjectorMatrices};
+use super::recorded_inputs::RecordedInputs;
 use dfdx::prelude::{Axes3, HasShape, PermuteTo, TryMatMul};
 use dfdx::tensor::Cpu;
 use nas_core::network::LayerKind;
@@ -21,32 +21,33 @@ use nas_ops::Tensor4;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-/// A linear layer without its bias: one block of `d` inputs.
-fn layout(d: usize) -> Layout {
-    Layout::of(&LayerKind::Linear { c_in: d - 1, c_out: 3 }).unwrap()
+/// The layout of a linear layer with `d` inputs, the constant of its bias included.
+fn layout(d: usize) -> MatrixLayout {
+    MatrixLayout::of(&LayerKind::Linear { c_in: d - 1, c_out: 3 }).unwrap()
 }
 
-/// The patches of all images together, `[blocks, n, inputs]`.
-fn rows(layout: &Layout, x: &Tensor4<Cpu>, samples: Samples, stride: usize) -> Vec<f32> {
+/// The recorded patches of all selected images, `[blocks, n, d]`.
+fn rows(layout: &MatrixLayout, x: &Tensor4<Cpu>, samples: SampleSelection, stride: usize) -> Vec<f32> {
     let (_, h, w, c) = *x.shape();
-    let seen = layout.seen(x.as_vec(), h * w * c, samples);
-    let images: Vec<_> = seen.chunks(h * w * c).map(|image| layout.rows(image, [h, w, c], stride).unwrap()).collect();
+    let selected = layout.select_images(x.as_vec(), h * w * c, samples);
+    let images: Vec<_> =
+        selected.chunks(h * w * c).map(|image| layout.patch_rows(image, [h, w, c], stride).unwrap()).collect();
     let block = |i: usize| images.iter().flat_map(move |rows| rows.chunks(rows.len() / layout.blocks).nth(i).unwrap());
     (0..layout.blocks).flat_map(block).copied().collect()
 }
 
-/// `n` random rows of `d`, that share a mean as inputs behind a ReLU do.
+/// Random rows, `[n, d]`, with a mean above 0 like that of inputs after a ReLU.
 fn random_rows(n: usize, d: usize, seed: u64) -> Vec<f32> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     (0..n * d).map(|_| rng.random_range(-0.5_f32..1.0)).collect()
 }
 
 fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Tensor3<Cpu>> {
-    let evidence = Evidence::new(&layout(d), rows);
-    Projector::new(&evidence, s).unwrap().into_device(&Cpu::default()).unwrap()
+    let inputs = RecordedInputs::new(&layout(d), rows);
+    Projector::new(&inputs, s).unwrap().into_device(&Cpu::default()).unwrap()
 }
 
-/// `P` of the first block, `[d, d]`, whatever its form.
+/// `P` of the first block as a matrix `[d, d]`.
 fn dense(projector: &Projector<Tensor3<Cpu>>, d: usize) -> Vec<f64> {
     let mut identity: Vec<f64> = (0..d * d).map(|i| f64::from(u8::from(i % (d + 1) == 0))).collect();
     let gram = |x: &Tensor3<Cpu>| {
@@ -54,9 +55,9 @@ fn dense(projector: &Projector<Tensor3<Cpu>>, d: usize) -> Vec<f64> {
         f64s(&x.clone().permute::<_, Axes3<0, 2, 1>>().matmul(x).as_vec()[..d * d])
     };
     match &projector.matrices {
-        Matrices::Identity => {}
-        Matrices::Full(m) => identity = gram(m),
-        Matrices::LowRank(v) => identity.iter_mut().zip(gram(v)).for_each(|(p, seen)| *p -= seen),
+        ProjectorMatrices::Identity => {}
+        ProjectorMatrices::Full(m) => identity = gram(m),
+        ProjectorMatrices::LowRank(v) => identity.iter_mut().zip(gram(v)).for_each(|(p, removed)| *p -= removed),
     }
     identity
 }
@@ -67,7 +68,7 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max)
 }
 
-/// `[m, k] x [k, n]`, written out.
+/// The matrix product `[m, k] x [k, n]`.
 fn times(a: &[f64], b: &[f64], k: usize) -> Vec<f64> {
     let n = b.len() / k;
     let element = |i: usize, j: usize| (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();

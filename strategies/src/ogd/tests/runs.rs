@@ -1,4 +1,4 @@
-//! Whole runs through the loop.
+//! Whole runs with the trainer.
 
 use dfdx::tensor::Cpu;
 use nas_core::config::RunConfig;
@@ -36,22 +36,22 @@ fn run(strategy: &str) -> RunResult {
     session.unwrap().run(&mut observer, &AtomicBool::new(false)).unwrap()
 }
 
-/// What a run learnt, without what differs from run to run.
-fn figures(result: &RunResult) -> String {
+/// Losses, probes and metrics of a run as text, without the times.
+fn reproducible_part(result: &RunResult) -> String {
     let timeless = |(name, _): &(&String, &f64)| !name.starts_with("time.");
     let telemetry: Vec<_> = result.telemetry.iter().filter(timeless).collect();
     format!("{:?} {:?} {telemetry:?}", result.train_loss, result.probes)
 }
 
 #[test]
-fn every_option_runs_and_repeats() {
+fn runs_with_every_option_are_reproducible() {
     for options in [
         "",
         "rule = \"accumulated\"\nalpha-unit = \"absolute\"",
         "samples = \"batch-mean\"\nmemory = \"all\"\nalpha-schedule = \"exponential\"",
         "samples = \"all\"\nmemory = 0.9\nown-inputs = \"during\"\norder = \"update-then-project\"",
         "project = \"gradient\"\nrefresh = 5\nwarm-up = 3\nclassifier = false",
-        "shrink-only = true\nlocation-stride = 1",
+        "shrink_only = true\nlocation-stride = 1",
         "rule = \"accumulated\"\nalpha = 1e-80",
     ] {
         let strategy = format!("[strategy]\nname = \"ogd\"\n{options}");
@@ -59,12 +59,12 @@ fn every_option_runs_and_repeats() {
         let ratio = result.telemetry["update_norm_ratio"];
         assert!(ratio > 0.0 && ratio < 1.0, "{options}: {ratio}");
         assert!(result.train_loss.is_some_and(f64::is_finite), "{options}");
-        assert_eq!(figures(&result), figures(&run(&strategy)), "{options}");
+        assert_eq!(reproducible_part(&result), reproducible_part(&run(&strategy)), "{options}");
     }
 }
 
 #[test]
-fn a_huge_alpha_is_plain() {
+fn a_huge_alpha_equals_plain() {
     let (plain, ogd) = (run("strategy = {}"), run("[strategy]\nname = \"ogd\"\nalpha = 1e13"));
     assert_eq!(plain.train_loss, ogd.train_loss);
     assert_eq!(format!("{:?}", plain.probes), format!("{:?}", ogd.probes));
@@ -72,7 +72,7 @@ fn a_huge_alpha_is_plain() {
 }
 
 #[test]
-fn telemetry_names_are_stable() {
+fn metrics_have_fixed_names() {
     let names: Vec<String> = run("[strategy]\nname = \"ogd\"").telemetry.into_keys().collect();
     let groups = ["classifier", "layer0", "layer1", "stem"].map(|group| format!("trace_ratio.{group}"));
     let mut expected: Vec<String> =

@@ -1,4 +1,4 @@
-//! Going on from saved state equals not having stopped.
+//! A strategy that loads saved state continues with the same bits.
 
 use super::harness::Harness;
 use dfdx::tensor::Cpu;
@@ -12,7 +12,7 @@ fn train(options: &str, stop: Option<usize>) -> Harness {
     for (i, arch) in ARCHS.iter().enumerate() {
         if stop == Some(i) {
             let state = SharingStrategy::<Cpu>::save(harness.strategy.as_ref().unwrap()).unwrap();
-            // Values come back from a checkpoint as text.
+            // A checkpoint stores the values as JSON text.
             let text = serde_json::to_string(&state.values).unwrap();
             let state = State { values: serde_json::from_str(&text).unwrap(), ..state };
             let mut new = harness.strategy(options);
@@ -30,7 +30,7 @@ fn train(options: &str, stop: Option<usize>) -> Harness {
 }
 
 #[test]
-fn saved_and_loaded_is_as_if_never_stopped() {
+fn loading_saved_state_does_not_change_the_training() {
     for options in [
         "",
         "memory = \"all\"\nrefresh = 3",
@@ -38,34 +38,34 @@ fn saved_and_loaded_is_as_if_never_stopped() {
         "rule = \"accumulated\"\nown-inputs = \"during\"",
         "samples = \"all\"\nlocation-stride = 1\nalpha = 1e-200",
     ] {
-        let whole = train(options, None);
+        let uninterrupted = train(options, None);
         for stop in [0, 3, 5, 6] {
-            let stopped = train(options, Some(stop));
-            assert_eq!(stopped.weights(), whole.weights(), "{options}, stopped at {stop}");
-            assert_eq!(stopped.telemetry(), whole.telemetry(), "{options}, stopped at {stop}");
+            let resumed = train(options, Some(stop));
+            assert_eq!(resumed.weights(), uninterrupted.weights(), "{options}, stopped at {stop}");
+            assert_eq!(resumed.telemetry(), uninterrupted.telemetry(), "{options}, stopped at {stop}");
         }
     }
 }
 
 #[test]
-fn foreign_state_is_refused() {
+fn state_that_does_not_fit_is_an_error() {
     let harness = train("memory = \"all\"", None);
     let state = SharingStrategy::<Cpu>::save(harness.strategy.as_ref().unwrap()).unwrap();
-    let refuse = |change: &dyn Fn(&mut State)| {
+    let load_error = |change: &dyn Fn(&mut State)| {
         let mut state = state.clone();
         change(&mut state);
         let mut new = harness.strategy("");
         SharingStrategy::<Cpu>::load(&mut new, &state).unwrap_err().to_string()
     };
     let fit = "saved state does not fit: expected ";
-    let error = refuse(&|state| drop(state.values.remove("next_step")));
+    let error = load_error(&|state| drop(state.values.remove("next_step")));
     assert_eq!(error, format!("{fit}whole number next_step, found none"));
-    let error = refuse(&|state| drop(state.tensors.remove("0/stem/memory")));
+    let error = load_error(&|state| drop(state.tensors.remove("0/stem/memory")));
     assert!(error.starts_with(&format!("{fit}tensor 0/stem/memory of shape [1, 45, 4], found none")), "{error}");
-    let error = refuse(&|state| drop(state.values.insert("0/stem".into(), 3.into())));
+    let error = load_error(&|state| drop(state.values.insert("0/stem".into(), 3.into())));
     assert!(error.starts_with(&format!("{fit}state of ogd for 0/stem, found invalid type")), "{error}");
-    let error = refuse(&|state| drop(state.values.insert("tally".into(), "none".into())));
-    assert!(error.starts_with(&format!("{fit}state of ogd for tally, found")), "{error}");
+    let error = load_error(&|state| drop(state.values.insert("statistics".into(), "none".into())));
+    assert!(error.starts_with(&format!("{fit}state of ogd for statistics, found")), "{error}");
     let refused = SharingStrategy::<Cpu>::load(&mut harness.strategy(""), &State::default());
     assert!(refused.is_err());
 }

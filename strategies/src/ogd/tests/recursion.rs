@@ -1,20 +1,20 @@
-//! Equation 8 as it stands, the reference of the closed form.
+//! The recursion of equation 8, the reference for the closed form.
 
-/// `P`, sample by sample.
+/// `P`, updated sample by sample.
 pub struct Recursion {
-    /// `[d, d]`.
+    /// `P`, `[d, d]`.
     pub p: Vec<f64>,
     d: usize,
 }
 
 impl Recursion {
-    /// `P = I`.
+    /// `P = I`, before the first sample.
     pub fn new(d: usize) -> Self {
         Self { p: (0..d * d).map(|i| f64::from(u8::from(i % (d + 1) == 0))).collect(), d }
     }
 
-    /// `k = P r; P -= k k^T / (alpha + r^T k)`.
-    pub fn observe(&mut self, r: &[f32], alpha: f64) {
+    /// Adds a sample `r`: `k = P r; P -= k k^T / (alpha + r^T k)`.
+    pub fn add_sample(&mut self, r: &[f32], alpha: f64) {
         let r: Vec<f64> = r.iter().copied().map(f64::from).collect();
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         let k: Vec<f64> = self.p.chunks_exact(self.d).map(|row| dot(row, &r)).collect();

@@ -1,15 +1,15 @@
-//! FairNAS: strict fairness, every choice of every decision is trained equally often at any time.
+//! FairNAS with strict fairness: after every step, all choices of a decision have had the same number of updates.
 //!
-//! A step draws for each decision a uniformly random order of its `m` choices and trains `m` architectures on the same
-//! batch, of which number `p` takes the `p`-th entry of every order. So each choice of each decision is in exactly one
-//! of them, and their gradients make one update (Chu et al., section 3.2, algorithm 1):
+//! A step draws a uniformly random permutation of the `m` choices of every decision. It trains `m` architectures on the
+//! same batch. Architecture `p` takes entry `p` of every permutation, so exactly one of the `m` contains a given
+//! choice. The gradients of all `m` make one update (Chu et al., section 3.2, algorithm 1):
 //! ```text
-//! order_d = random permutation of 0..m            for each decision d, anew in each step
+//! order_d = random permutation of 0..m            for each decision d, drawn again in each step
 //! arch_p  = (order_1[p], ..., order_D[p])         for p = 1..m
-//! g       = sum over p of grad L(batch, arch_p)   (or its mean), then one update
+//! g       = sum over p of grad L(batch, arch_p)   (or the mean), then one update
 //! ```
-//! Architectures are not dropped for being poor or disconnected, and the orders come from the strategy's own random
-//! stream, which evaluation does not touch: either would break the equal counts or the law of the orders.
+//! Two details keep the counts equal and the permutations uniform. No architecture is dropped for being poor or
+//! disconnected. The permutations come from the strategy's own random stream, which evaluation does not advance.
 
 use crate::reduce::Reduce;
 use nas_core::arch::Arch;
@@ -24,73 +24,76 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use toml::Table;
 
-/// What to do with decisions that differ in their number of choices.
+/// Treatment of a space whose decisions have different numbers of choices.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-enum Unequal {
-    /// Refuse the space: the paper defines fairness for equal numbers only.
+enum UnequalChoices {
+    /// The space is an error, because the paper defines strict fairness for equal numbers of choices.
     Refuse,
-    /// Train as many architectures a step as the least common multiple of the numbers: each of `m` choices occurs in
-    /// `lcm / m` of them, so the choices of one decision stay equal.
+    /// A step trains as many architectures as the least common multiple of the numbers. Each of `m` choices occurs in
+    /// `lcm / m` of them, so all choices of one decision get the same number of updates.
     Lcm,
 }
 
 /// Options of `fairnas`.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Options {
-    /// How the gradients of a step's architectures become one; the public code sums.
+struct FairNasOptions {
+    /// Combination of the gradients of a step's architectures. The authors' public code takes the sum.
     reduce: Reduce,
-    /// What to do with decisions that differ in their number of choices.
-    unequal: Unequal,
+    /// Treatment of a space whose decisions have different numbers of choices.
+    unequal: UnequalChoices,
 }
 
-impl Default for Options {
+impl Default for FairNasOptions {
     fn default() -> Self {
-        Self { reduce: Reduce::Sum, unequal: Unequal::Refuse }
+        Self { reduce: Reduce::Sum, unequal: UnequalChoices::Refuse }
     }
 }
 
-/// Trains `paths` architectures a step that together hold every choice equally often.
+/// Trains `paths` architectures a step, which together contain every choice of a decision equally often.
 struct FairNas {
-    /// Number of choices of each decision; all divide `paths`.
+    /// Number of choices of each decision. Every number divides `paths`.
     choices: Vec<usize>,
+    /// Architectures a step, 1 to [`MAX_PATHS`].
     paths: usize,
     reduce: Reduce,
 }
 
 impl FairNas {
-    fn new(options: Options, space: &dyn SearchSpace) -> Result<Self, StrategyError> {
-        let Options { reduce, unequal } = options;
+    fn new(options: FairNasOptions, space: &dyn SearchSpace) -> Result<Self, StrategyError> {
+        let FairNasOptions { reduce, unequal } = options;
         let decisions = space.decisions();
         let choices: Vec<usize> = decisions.iter().map(|decision| decision.choices.len()).collect();
-        let refuse = |problem| StrategyError::Space { strategy: "fairnas".into(), space: space.name().into(), problem };
+        let space_error =
+            |problem| StrategyError::Space { strategy: "fairnas".into(), space: space.name().into(), problem };
         let paths = choices.iter().try_fold(1, |paths, m| lcm(paths, *m)).filter(|paths| *paths <= MAX_PATHS);
-        // A single choice is no choice: it divides everything and has nothing to be fair about.
-        let mut real = choices.iter().filter(|m| **m > 1);
-        let differ = real.next().is_some_and(|first| real.any(|m| m != first));
+        // A decision with a single choice is fair with any number of paths.
+        let mut open = choices.iter().filter(|m| **m > 1);
+        let differ = open.next().is_some_and(|first| open.any(|m| m != first));
         match (unequal, paths) {
-            (Unequal::Refuse, _) if differ => {
-                let then = match paths {
+            (UnequalChoices::Refuse, _) if differ => {
+                let remedy = match paths {
                     Some(paths) => format!(
-                        "set strategy.unequal = \"lcm\" to train {paths} architectures a step with every choice of a \
-                         decision equally often, or use another strategy"
+                        "set strategy.unequal = \"lcm\" to train {paths} architectures a step, which contain every \
+                         choice of a decision equally often, or use another strategy"
                     ),
                     None => "use another strategy".into(),
                 };
-                let counts = describe(decisions);
-                Err(refuse(format!("strict fairness needs equally many choices everywhere, found {counts}; {then}")))
+                let counts = choice_counts(decisions);
+                let expected = "strict fairness requires the same number of choices in every decision";
+                Err(space_error(format!("{expected}, found {counts}; {remedy}")))
             }
             (_, Some(paths)) => Ok(Self { choices, paths, reduce }),
             (_, None) => {
-                let counts = describe(decisions);
-                Err(refuse(format!("fair steps would take more than {MAX_PATHS} architectures ({counts})")))
+                let counts = choice_counts(decisions);
+                Err(space_error(format!("a fair step would train more than {MAX_PATHS} architectures ({counts})")))
             }
         }
     }
 }
 
-/// `None` for numbers without one, or with one beyond `usize`.
+/// Least common multiple; `None` if a number is 0 or the result exceeds `usize`.
 fn lcm(a: usize, b: usize) -> Option<usize> {
     let (mut gcd, mut rest) = (a, b);
     while rest > 0 {
@@ -99,8 +102,8 @@ fn lcm(a: usize, b: usize) -> Option<usize> {
     a.checked_div(gcd)?.checked_mul(b).filter(|lcm| *lcm > 0)
 }
 
-/// Which decisions have how many choices: `3 choices: layer 0, layer 1; 2 choices: layer 2`.
-fn describe(decisions: &[Decision]) -> String {
+/// Decisions grouped by their number of choices: `3 choices: layer 0, layer 1; 2 choices: layer 2`.
+fn choice_counts(decisions: &[Decision]) -> String {
     let mut by_count: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for decision in decisions {
         by_count.entry(decision.choices.len()).or_default().push(&decision.name);
@@ -131,12 +134,12 @@ impl<D: Backend> SharingStrategy<D> for FairNas {
         let m = self.paths;
         let reduce = match self.reduce {
             Reduce::Sum => format!(
-                "their gradients are summed, which acts like a learning rate {m} times larger than that of one \
-                 architecture a step (strategy.reduce = \"mean\" does not)"
+                "the gradients are summed, which acts like a learning rate {m} times larger than that of one \
+                 architecture a step (strategy.reduce = \"mean\" divides by {m})"
             ),
-            Reduce::Mean => "the mean of their gradients makes the update".into(),
+            Reduce::Mean => "the update uses the mean of the gradients".into(),
         };
-        vec![format!("fairnas: each update trains {m} architectures, so it costs {m} sub-net passes; {reduce}")]
+        vec![format!("fairnas: each step trains {m} architectures, so it costs {m} sub-net passes; {reduce}")]
     }
 }
 
@@ -152,7 +155,7 @@ inventory::submit! {
         name: "fairnas",
         summary: "strict fairness: each step trains every choice of every decision exactly once",
         reference: "Chu et al., FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS, ICCV 2021",
-        options: &|| example(&Options::default()),
+        options: &|| example(&FairNasOptions::default()),
         cpu: &build,
         #[cfg(feature = "cuda")]
         cuda: &build,
