@@ -1,68 +1,68 @@
-//! The table of functions behind a [`Strategy`], and the symbol that a plugin exports.
+//! The C function table of a [`Strategy`], and the symbol that a plugin exports.
 
 use crate::ffi::{
     NAS_ABI_MAJOR, NAS_ABI_MINOR, NAS_FAILED, NAS_OK, NAS_PANIC, NasHost, NasModel, NasPath, NasStep, NasStr,
     NasStrategy, NasWrite,
 };
 use crate::host::Host;
-use crate::step::{array, paths};
+use crate::step::{paths, slice};
 use crate::{Context, Error, Model, Planner, Result, Step, Strategy};
 use std::any::Any;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Pointers to tables, in memory that is shared.
+/// Pointers to the function tables of a plugin. A type of its own because raw pointers are not `Sync`.
 #[repr(transparent)]
-pub struct Tables<const N: usize>(pub [*const NasStrategy; N]);
+pub struct StrategyTables<const N: usize>(pub [*const NasStrategy; N]);
 
-// SAFETY: tables are constant data.
-unsafe impl<const N: usize> Sync for Tables<N> {}
+// SAFETY: the pointers lead to static tables that are never written, so threads can share them.
+unsafe impl<const N: usize> Sync for StrategyTables<N> {}
 
-/// Exports strategies: `export_strategies!(Clip, Halve);`, once in a library.
+/// Exports strategies as a plugin: `export_strategies!(Clip, Halve);`, once in a library.
 ///
-/// Their version is that of the crate that calls it.
+/// The version of the strategies is that of the calling crate.
 #[macro_export]
 macro_rules! export_strategies {
     ($($strategy:ty),+ $(,)?) => {
-        /// The strategies of this plugin.
+        /// Returns the strategies of this plugin and writes their number to `count`.
         ///
         /// # Safety
-        /// `count` is null or a place for a number.
+        /// `host` must be null or a valid host. `count` must be null or valid for writing.
         #[unsafe(no_mangle)]
         pub unsafe extern "C" fn nas_plugin_v1(
             host: *const $crate::ffi::NasHost,
             count: *mut usize,
         ) -> *const *const $crate::ffi::NasStrategy {
             const COUNT: usize = [$(stringify!($strategy)),+].len();
-            static TABLES: $crate::Tables<COUNT> = $crate::Tables([$({
-                static TABLE: $crate::ffi::NasStrategy = $crate::table::<$strategy>(env!("CARGO_PKG_VERSION"));
+            static TABLES: $crate::StrategyTables<COUNT> = $crate::StrategyTables([$({
+                static TABLE: $crate::ffi::NasStrategy = $crate::strategy_table::<$strategy>(env!("CARGO_PKG_VERSION"));
                 &raw const TABLE
             }),+]);
             if count.is_null() {
-                // SAFETY: the caller's promise.
-                unsafe { $crate::error_of_load(host, "the host passed no place for the number of strategies") };
+                // SAFETY: the caller guarantees that `host` is null or valid.
+                unsafe { $crate::set_load_error(host, "the host passed a null pointer for the number of strategies") };
                 return std::ptr::null();
             }
-            // SAFETY: not null; the caller's promise.
+            // SAFETY: `count` is not null, so the caller guarantees that it is valid for writing.
             unsafe { *count = COUNT };
             TABLES.0.as_ptr()
         }
     };
 }
 
-/// Tells the host why a plugin has no strategies.
+/// Sets the error message of a plugin that returns no strategies.
 ///
 /// # Safety
-/// `host` is null or a host.
-pub unsafe fn error_of_load(host: *const NasHost, message: &str) {
-    // SAFETY: the caller's promise.
+/// `host` must be null or a valid host.
+pub unsafe fn set_load_error(host: *const NasHost, message: &str) {
+    // SAFETY: the caller guarantees that `host` is null or valid, and the copy is not used after this call.
     if let Ok(host) = unsafe { Host::new(host) } {
         host.set_error(message);
     }
 }
 
-/// The table of a strategy.
-pub const fn table<S: Strategy>(version: &'static str) -> NasStrategy {
+/// The C function table of a strategy.
+pub const fn strategy_table<S: Strategy>(version: &'static str) -> NasStrategy {
     NasStrategy {
         struct_size: size_of::<NasStrategy>(),
         abi_major: NAS_ABI_MAJOR,
@@ -91,13 +91,14 @@ pub const fn table<S: Strategy>(version: &'static str) -> NasStrategy {
     }
 }
 
-/// A strategy behind the pointer that the host holds.
+/// An instance of a strategy. The host holds a pointer to it.
 struct Instance<S> {
     strategy: S,
     host: Host,
+    /// Number of choices of each decision.
     counts: Vec<u32>,
-    /// What it said when it panicked.
-    panicked: Option<String>,
+    /// Message of the panic, once a hook has panicked.
+    panic_message: Option<String>,
 }
 
 unsafe extern "C" fn create<S: Strategy>(
@@ -105,21 +106,22 @@ unsafe extern "C" fn create<S: Strategy>(
     model: *const NasModel,
     instance: *mut *mut c_void,
 ) -> i32 {
-    // SAFETY: the host's table is valid until `destroy`.
+    // SAFETY: the host passes null or a table that stays valid until `destroy` returns. The instance, which holds the
+    // copy, is dropped in `destroy`.
     let Ok(host) = (unsafe { Host::new(host) }) else { return NAS_FAILED };
     let build = || {
         if instance.is_null() {
-            return Err(Error::new("the host passed no place for the instance"));
+            return Err(Error::new("the host passed a null pointer for the instance"));
         }
-        // SAFETY: what the host passes is null or valid.
+        // SAFETY: by the contract of `create`, the model and everything it points to are null or valid during the call.
         let model = unsafe { Model::new(model) }?;
         let counts = model.decisions.iter().map(|d| d.choices.len() as u32).collect();
         let strategy = S::create(&Context { model, host: &host })?;
-        Ok(Box::new(Instance { strategy, host: host.clone(), counts, panicked: None }))
+        Ok(Box::new(Instance { strategy, host: host.clone(), counts, panic_message: None }))
     };
     match catch_unwind(AssertUnwindSafe(build)) {
         Ok(Ok(new)) => {
-            // SAFETY: not null; the host's place for a pointer.
+            // SAFETY: `instance` is not null (checked in `build`), so the host has passed a pointer valid for writing.
             unsafe { *instance = Box::into_raw(new).cast() };
             NAS_OK
         }
@@ -130,23 +132,23 @@ unsafe extern "C" fn create<S: Strategy>(
 
 unsafe extern "C" fn destroy<S: Strategy>(instance: *mut c_void) {
     if !instance.is_null() {
-        // SAFETY: made by `create`, and the host destroys it once.
+        // SAFETY: the pointer comes from `Box::into_raw` in `create`, and the host calls `destroy` once per instance.
         let instance = unsafe { Box::from_raw(instance.cast::<Instance<S>>()) };
-        // There is nobody to tell about a panic in a destructor, but it must not cross into C.
+        // `destroy` returns no code. A panic of the destructor is discarded, because it must not unwind into C.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(instance)));
     }
 }
 
-/// Runs a hook on an instance: a panic becomes an error and ends its use.
+/// Runs a hook of an instance. A panic becomes an error, and the instance accepts no further calls.
 ///
 /// # Safety
-/// `instance` is null or made by `create::<S>` and used by nobody else meanwhile.
-unsafe fn call<S: Strategy>(instance: *mut c_void, hook: impl FnOnce(&mut Instance<S>) -> Result) -> i32 {
-    // SAFETY: the caller's promise.
+/// `instance` must be null or come from `create::<S>`, and no other reference to it may exist during the call.
+unsafe fn call_hook<S: Strategy>(instance: *mut c_void, hook: impl FnOnce(&mut Instance<S>) -> Result) -> i32 {
+    // SAFETY: the caller guarantees a null pointer or a valid instance without other references.
     let Some(instance) = (unsafe { instance.cast::<Instance<S>>().as_mut() }) else { return NAS_FAILED };
     let host = instance.host.clone();
-    if let Some(message) = &instance.panicked {
-        host.set_error(&format!("the instance takes no more calls since it panicked: {message}"));
+    if let Some(message) = &instance.panic_message {
+        host.set_error(&format!("the instance accepts no calls after a panic: {message}"));
         return NAS_PANIC;
     }
     match catch_unwind(AssertUnwindSafe(|| hook(instance))) {
@@ -154,7 +156,7 @@ unsafe fn call<S: Strategy>(instance: *mut c_void, hook: impl FnOnce(&mut Instan
         Ok(Err(error)) => failed(&host, &error),
         Err(payload) => {
             let error = panic_error(&*payload);
-            instance.panicked = Some(error.message.clone());
+            instance.panic_message = Some(error.message.clone());
             failed(&host, &error)
         }
     }
@@ -171,16 +173,20 @@ fn panic_error(payload: &(dyn Any + Send)) -> Error {
     Error { code: NAS_PANIC, message: format!("panicked: {}", text.as_deref().unwrap_or("without a message")) }
 }
 
-/// Writes a result to the host's place for it.
-fn put<T>(place: *mut T, value: T) -> Result {
-    // SAFETY: null or the host's own place, for the time of the call.
-    *unsafe { place.as_mut() }.ok_or("the host passed no place for the result")? = value;
+/// Writes a result through a pointer that the host passed.
+///
+/// # Safety
+/// `target` must be null or valid for reading and writing.
+unsafe fn write_result<T>(target: *mut T, value: T) -> Result {
+    // SAFETY: the caller guarantees that `target` is null or valid.
+    *unsafe { target.as_mut() }.ok_or("the host passed a null pointer for the result")? = value;
     Ok(())
 }
 
 unsafe extern "C" fn weight_sets<S: Strategy>(instance: *mut c_void, sets: *mut u32) -> i32 {
-    // SAFETY: the host passes an instance of this table, one thread at a time; likewise below.
-    unsafe { call::<S>(instance, |i| put(sets, i.strategy.weight_sets())) }
+    // SAFETY: the host passes an instance that this table created, and its calls to one instance never overlap. `sets`
+    // is null or valid during the call.
+    unsafe { call_hook::<S>(instance, |i| write_result(sets, i.strategy.weight_sets())) }
 }
 
 unsafe extern "C" fn bind<S: Strategy>(
@@ -190,18 +196,18 @@ unsafe extern "C" fn bind<S: Strategy>(
     arch_len: usize,
     set: *mut u32,
 ) -> i32 {
-    // SAFETY: see `weight_sets`; the choices are valid for the call.
+    // SAFETY: as in `weight_sets`. `arch` points to `arch_len` choices that are valid during the call.
     unsafe {
-        call::<S>(instance, |i| {
-            let arch = array(arch, arch_len, "choices")?;
-            put(set, i.strategy.bind(layer as usize, arch))
+        call_hook::<S>(instance, |i| {
+            let arch = slice(arch, arch_len, "choices")?;
+            write_result(set, i.strategy.bind(layer as usize, arch))
         })
     }
 }
 
 unsafe extern "C" fn capture<S: Strategy>(instance: *mut c_void, layer: u32, wanted: *mut u8) -> i32 {
-    // SAFETY: see `weight_sets`.
-    unsafe { call::<S>(instance, |i| put(wanted, u8::from(i.strategy.capture(layer as usize)))) }
+    // SAFETY: as in `weight_sets`.
+    unsafe { call_hook::<S>(instance, |i| write_result(wanted, u8::from(i.strategy.capture(layer as usize)))) }
 }
 
 unsafe extern "C" fn plan<S: Strategy>(instance: *mut c_void) -> i32 {
@@ -209,50 +215,51 @@ unsafe extern "C" fn plan<S: Strategy>(instance: *mut c_void) -> i32 {
         let Instance { strategy, host, counts, .. } = i;
         strategy.plan(&mut Planner { host, counts })
     };
-    // SAFETY: see `weight_sets`.
-    unsafe { call::<S>(instance, hook) }
+    // SAFETY: as in `weight_sets`.
+    unsafe { call_hook::<S>(instance, hook) }
 }
 
 unsafe extern "C" fn after_backward<S: Strategy>(instance: *mut c_void, step: *const NasStep) -> i32 {
-    // SAFETY: see `weight_sets`; the step is valid, and its views nobody else's, for the call. Likewise below.
-    unsafe { call::<S>(instance, |i| i.strategy.after_backward(&mut Step::new(step)?)) }
+    // SAFETY: as in `weight_sets`. The step and its tensors are valid during the call, and the host holds no reference
+    // to the tensors meanwhile.
+    unsafe { call_hook::<S>(instance, |i| i.strategy.after_backward(&mut Step::new(step)?)) }
 }
 
 unsafe extern "C" fn before_apply<S: Strategy>(instance: *mut c_void, step: *const NasStep) -> i32 {
-    // SAFETY: see `after_backward`.
-    unsafe { call::<S>(instance, |i| i.strategy.before_apply(&mut Step::new(step)?)) }
+    // SAFETY: as in `after_backward`.
+    unsafe { call_hook::<S>(instance, |i| i.strategy.before_apply(&mut Step::new(step)?)) }
 }
 
 unsafe extern "C" fn after_update<S: Strategy>(instance: *mut c_void, step: *const NasStep) -> i32 {
-    // SAFETY: see `after_backward`.
-    unsafe { call::<S>(instance, |i| i.strategy.after_update(&mut Step::new(step)?)) }
+    // SAFETY: as in `after_backward`.
+    unsafe { call_hook::<S>(instance, |i| i.strategy.after_update(&mut Step::new(step)?)) }
 }
 
 unsafe extern "C" fn end_arch<S: Strategy>(instance: *mut c_void, first: *const *const NasPath, len: usize) -> i32 {
-    // SAFETY: see `after_backward`.
-    unsafe { call::<S>(instance, |i| i.strategy.end_arch(&paths(first, len)?)) }
+    // SAFETY: as in `after_backward`.
+    unsafe { call_hook::<S>(instance, |i| i.strategy.end_arch(&paths(first, len)?)) }
 }
 
 unsafe extern "C" fn end_epoch<S: Strategy>(instance: *mut c_void, epoch: u64) -> i32 {
-    // SAFETY: see `weight_sets`.
-    unsafe { call::<S>(instance, |i| i.strategy.end_epoch(epoch)) }
+    // SAFETY: as in `weight_sets`.
+    unsafe { call_hook::<S>(instance, |i| i.strategy.end_epoch(epoch)) }
 }
 
 unsafe extern "C" fn save<S: Strategy>(instance: *mut c_void, sink: *mut c_void, write: NasWrite) -> i32 {
     let hook = |i: &mut Instance<S>| {
         let state = i.strategy.save()?;
-        let write = write.ok_or("the host passed no function to write state")?;
-        // SAFETY: the host's own sink, and bytes that outlive the call.
+        let write = write.ok_or("the host passed a null function to write state")?;
+        // SAFETY: `sink` is the argument that the host passed together with `write`, and `state` outlives the call.
         match unsafe { write(sink, state.as_ptr().cast(), state.len()) } {
             NAS_OK => Ok(()),
-            code => Err(Error::new(format!("the host could not take the state (code {code})"))),
+            code => Err(Error::new(format!("the host did not accept the state (code {code})"))),
         }
     };
-    // SAFETY: see `weight_sets`.
-    unsafe { call::<S>(instance, hook) }
+    // SAFETY: as in `weight_sets`.
+    unsafe { call_hook::<S>(instance, hook) }
 }
 
 unsafe extern "C" fn load<S: Strategy>(instance: *mut c_void, data: *const c_void, len: usize) -> i32 {
-    // SAFETY: see `weight_sets`; the bytes are valid for the call.
-    unsafe { call::<S>(instance, |i| i.strategy.load(array(data.cast(), len, "bytes of state")?)) }
+    // SAFETY: as in `weight_sets`. `data` points to `len` bytes that are valid during the call.
+    unsafe { call_hook::<S>(instance, |i| i.strategy.load(slice(data.cast(), len, "bytes of state")?)) }
 }

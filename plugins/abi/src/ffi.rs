@@ -1,52 +1,53 @@
 //! The C interface between nas-train and a plugin. `include/nas_plugin.h` is generated from this file.
 //!
-//! Rules that hold for all of it:
-//! - Structs that begin with `struct_size` may grow at their end in later minor versions. Who fills one writes the size
-//!   it knows; who reads one reads no further. Such structs come in arrays of pointers, since a stride would break.
+//! Rules of the whole interface:
+//! - Structs that begin with `struct_size` may get further fields at the end in later minor versions. The writer of
+//!   such a struct sets `struct_size` to the size of its own version. The reader does not read beyond that size. Arrays
+//!   of such structs are arrays of pointers, because the distance between elements would change with the size.
 //! - [`NasStr`], [`NasValue`], [`NasDtype`] and [`NasTensor`] never change.
-//! - Strings are UTF-8 and not terminated by a zero.
-//! - Nobody frees the other's memory. What a call passes is valid until that call returns, unless said otherwise.
-//! - Functions that return `int32_t` return [`NAS_OK`] or another of the status codes, after `set_error`.
+//! - Strings are UTF-8, without a terminating zero.
+//! - Each side frees only its own memory. Arguments are valid until the call returns, unless documented otherwise.
+//! - Functions that return `int32_t` return [`NAS_OK`], or call `set_error` and return another status code.
 
 use std::ffi::{c_char, c_void};
 
-/// Version of the interface that nothing older or newer works with; part of the name `nas_plugin_v1`.
+/// Major version of the interface. Host and plugin must have the same; it is part of the name `nas_plugin_v1`.
 pub const NAS_ABI_MAJOR: u32 = 1;
-/// Version of the additions: larger ones know all that smaller ones know.
+/// Minor version of the interface. Each one contains all earlier ones of the same major version.
 pub const NAS_ABI_MINOR: u32 = 0;
 
-/// All went well.
+/// Status code: success.
 pub const NAS_OK: i32 = 0;
-/// Arguments or options that make no sense.
+/// Status code: an argument, an option or saved state is invalid.
 pub const NAS_INVALID: i32 = 1;
-/// Something that this side does not do.
+/// Status code: the search space or the request is not supported.
 pub const NAS_UNSUPPORTED: i32 = 2;
-/// Anything else that went wrong.
+/// Status code: any other failure.
 pub const NAS_FAILED: i32 = 3;
-/// A panic was caught; the instance takes no more calls.
+/// Status code: the function panicked, and the panic was caught. The instance accepts no further calls.
 pub const NAS_PANIC: i32 = 4;
 
-/// `NasStrategy.needs`: the weights of active parameters.
+/// Bit of `NasStrategy.needs`: read the weights of the active parameters.
 pub const NAS_NEEDS_WEIGHT: u64 = 1;
-/// `NasStrategy.needs`: gradients.
+/// Bit of `NasStrategy.needs`: read the gradients of the active parameters.
 pub const NAS_NEEDS_GRADIENT: u64 = 2;
-/// `NasStrategy.needs`: updates, in `before_apply` and `after_update`.
+/// Bit of `NasStrategy.needs`: read the updates of the active parameters, in `before_apply` and `after_update`.
 pub const NAS_NEEDS_UPDATE: u64 = 4;
-/// `NasStrategy.needs`: the inputs of layers, see `NasStrategy.capture`.
+/// Bit of `NasStrategy.needs`: read the inputs of the layers that `NasStrategy.capture` selects.
 pub const NAS_NEEDS_INPUT: u64 = 8;
-/// `NasStrategy.needs`: gradients, and what `after_backward` writes into them counts.
+/// Bit of `NasStrategy.needs`: read the gradients; values that `after_backward` writes to them take effect.
 pub const NAS_WRITES_GRADIENT: u64 = 16;
-/// `NasStrategy.needs`: updates, and what `before_apply` writes into them counts.
+/// Bit of `NasStrategy.needs`: read the updates; values that `before_apply` writes to them take effect.
 pub const NAS_WRITES_UPDATE: u64 = 32;
 
-/// `NasLayer.kind`: convolution, with optional ReLU before and batch normalisation behind.
+/// `NasLayer.kind`: convolution, with an optional ReLU before it and an optional batch normalisation after it.
 pub const NAS_LAYER_CONV: u32 = 0;
-/// `NasLayer.kind`: batch normalisation alone.
+/// `NasLayer.kind`: batch normalisation without a convolution.
 pub const NAS_LAYER_NORM: u32 = 1;
-/// `NasLayer.kind`: linear, with bias.
+/// `NasLayer.kind`: linear layer with a bias.
 pub const NAS_LAYER_LINEAR: u32 = 2;
 
-/// `NasParam.role`: weight of a convolution `[kh, kw, c_in / groups, c_out]` or linear layer `[1, 1, c_in, c_out]`.
+/// `NasParam.role`: weight of a convolution, `[kh, kw, c_in / groups, c_out]`, or linear layer, `[1, 1, c_in, c_out]`.
 pub const NAS_ROLE_WEIGHT: u32 = 0;
 /// `NasParam.role`: bias of a linear layer, `[1, 1, 1, c_out]`.
 pub const NAS_ROLE_BIAS: u32 = 1;
@@ -55,41 +56,41 @@ pub const NAS_ROLE_SCALE: u32 = 2;
 /// `NasParam.role`: shift of a batch normalisation, `[1, 1, 1, c]`.
 pub const NAS_ROLE_SHIFT: u32 = 3;
 
-/// `NasValue.kind`: text.
+/// `NasValue.kind`: text, in `text`.
 pub const NAS_VALUE_TEXT: i32 = 0;
-/// `NasValue.kind`: a whole number; `number` holds it as well.
+/// `NasValue.kind`: whole number, in both `integer` and `number`.
 pub const NAS_VALUE_INTEGER: i32 = 1;
-/// `NasValue.kind`: a number.
+/// `NasValue.kind`: floating-point number, in `number`.
 pub const NAS_VALUE_NUMBER: i32 = 2;
-/// `NasValue.kind`: true (`integer` is 1) or false (0).
+/// `NasValue.kind`: true (`integer` is 1) or false (`integer` is 0).
 pub const NAS_VALUE_FLAG: i32 = 3;
 
-/// `NasTensor.device_type`: main memory, the only one so far.
+/// `NasTensor.device_type`: main memory, the only device of version 1.0.
 pub const NAS_DEVICE_CPU: i32 = 1;
-/// `NasDtype.code`: floating point, the only one so far (with `bits = 32`, `lanes = 1`).
+/// `NasDtype.code`: floating point. Version 1.0 has only 32-bit floats (`bits` is 32, `lanes` is 1).
 pub const NAS_DTYPE_FLOAT: u8 = 2;
 
-/// UTF-8 text; `data` may be null if `len` is 0.
+/// UTF-8 text. `data` may be null if `len` is 0.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct NasStr {
     /// First byte.
     pub data: *const c_char,
-    /// Bytes.
+    /// Length in bytes.
     pub len: usize,
 }
 
-/// The value of an option.
+/// Value of an option. `kind` selects the field that holds it.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct NasValue {
-    /// A `NAS_VALUE_*`.
+    /// One of `NAS_VALUE_*`.
     pub kind: i32,
-    /// Whole numbers and flags.
+    /// A whole number, or a flag as 1 or 0.
     pub integer: i64,
-    /// Numbers, whole ones too.
+    /// A number, whole numbers included.
     pub number: f64,
-    /// Text, valid until `destroy`.
+    /// A text, valid until `destroy` returns.
     pub text: NasStr,
 }
 
@@ -97,48 +98,48 @@ pub struct NasValue {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct NasDtype {
-    /// A `NAS_DTYPE_*`.
+    /// One of `NAS_DTYPE_*`.
     pub code: u8,
-    /// Bits of an element.
+    /// Bits per element.
     pub bits: u8,
-    /// 1 unless elements are vectors.
+    /// Lanes of a vector element; 1 for scalars.
     pub lanes: u16,
 }
 
-/// A view of numbers, laid out as `DLTensor` of DLPack 1: a pointer to the one is a pointer to the other.
+/// View of a tensor, with the memory layout of `DLTensor` of DLPack 1, so that pointers to both are interchangeable.
 ///
-/// `data` is null where there is nothing: not asked for by `needs`, or not there yet. Elements are `float` in row-major
-/// order, aligned to at least 4 bytes.
+/// `data` is null if the tensor is absent: `needs` does not include it, or it does not exist yet. Elements are `float`
+/// in row-major order, aligned to at least 4 bytes.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct NasTensor {
-    /// First element, `byte_offset` bytes further.
+    /// Start of the memory. The first element is `byte_offset` bytes after it.
     pub data: *mut c_void,
-    /// A `NAS_DEVICE_*`.
+    /// One of `NAS_DEVICE_*`.
     pub device_type: i32,
-    /// Number of the device.
+    /// Index of the device among those of its type.
     pub device_id: i32,
-    /// Dimensions.
+    /// Number of dimensions: 4, or 0 for an absent tensor.
     pub ndim: i32,
     /// Element type.
     pub dtype: NasDtype,
-    /// `ndim` sizes.
+    /// Sizes of the `ndim` dimensions.
     pub shape: *const i64,
-    /// `ndim` distances in elements; null for row-major order.
+    /// Strides of the `ndim` dimensions in elements; null for row-major order.
     pub strides: *const i64,
     /// Bytes from `data` to the first element.
     pub byte_offset: u64,
 }
 
-/// One choice that architectures make.
+/// One decision of the search space. An architecture takes one of its choices.
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasDecision {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// Its name in the space.
+    /// Name, unique in the search space.
     pub name: NasStr,
-    /// `choices_len` names, in index order.
+    /// Names of the choices, in index order.
     pub choices: *const NasStr,
     /// Number of choices.
     pub choices_len: usize,
@@ -148,31 +149,31 @@ pub struct NasDecision {
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasLayer {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// Its name.
+    /// Name, unique in the supernet.
     pub name: NasStr,
-    /// A `NAS_LAYER_*`.
+    /// One of `NAS_LAYER_*`.
     pub kind: u32,
-    /// 1 if a ReLU comes before the convolution, else 0. Captured inputs are those before the ReLU.
+    /// 1 if the layer applies a ReLU before its convolution, otherwise 0. Captured inputs are those before the ReLU.
     pub relu: u32,
     /// Input channels.
     pub c_in: u32,
     /// Output channels.
     pub c_out: u32,
-    /// Groups of a convolution, else 1.
+    /// Groups of a convolution; 1 for other layers.
     pub groups: u32,
-    /// Window of a convolution, vertical and horizontal; 1 for other layers, likewise below.
+    /// Kernel height and width of a convolution; 1 for other layers.
     pub kernel: [u32; 2],
-    /// Distance of neighbouring outputs.
+    /// Vertical and horizontal stride; 1 for other layers.
     pub stride: [u32; 2],
-    /// Zeros on each side.
+    /// Zero padding of each vertical and horizontal side; 0 for other layers.
     pub padding: [u32; 2],
-    /// Distance of neighbouring taps; 1 for dense windows.
+    /// Vertical and horizontal dilation; 1 for dense kernels and other layers.
     pub dilation: [u32; 2],
-    /// Index of its first parameter.
+    /// Index of the first parameter of the layer in `NasModel.params`.
     pub first_param: u32,
-    /// Number of its parameters.
+    /// Number of parameters of the layer. Their indices are consecutive.
     pub params_len: u32,
 }
 
@@ -180,41 +181,41 @@ pub struct NasLayer {
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasParam {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// Its name, `<layer>.<role>`.
+    /// Name, `<layer>.<role>`.
     pub name: NasStr,
-    /// Index of its layer.
+    /// Index of the layer in `NasModel.layers`.
     pub layer: u32,
-    /// A `NAS_ROLE_*`.
+    /// One of `NAS_ROLE_*`.
     pub role: u32,
-    /// Its sizes.
+    /// Sizes of the four dimensions, as given at `NAS_ROLE_*`.
     pub shape: [u64; 4],
 }
 
-/// The supernet and the run, valid until `destroy` returns.
+/// The supernet and the length of the run, valid until `destroy` returns.
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasModel {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
     /// Name of the search space.
     pub space: NasStr,
-    /// What an architecture decides, in order.
+    /// Decisions, in the order of the choices of an architecture.
     pub decisions: *const *const NasDecision,
     /// Number of decisions.
     pub decisions_len: usize,
-    /// Layers; their index is their id.
+    /// Layers of the supernet. Other structs refer to a layer by its index.
     pub layers: *const *const NasLayer,
     /// Number of layers.
     pub layers_len: usize,
-    /// Parameters; their index is their id.
+    /// Parameters of the supernet. Other structs refer to a parameter by its index.
     pub params: *const *const NasParam,
     /// Number of parameters.
     pub params_len: usize,
-    /// Steps of the whole run.
+    /// Number of steps of the whole run.
     pub total_steps: u64,
-    /// Consecutive steps that one plan trains.
+    /// Number of consecutive steps that train the same plan.
     pub steps_per_arch: u64,
 }
 
@@ -222,33 +223,33 @@ pub struct NasModel {
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasPath {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// For each decision the index of its choice.
+    /// Index of the choice of each decision.
     pub arch: *const u32,
     /// Number of decisions.
     pub arch_len: usize,
-    /// Factor of its loss; gradients of all paths are summed.
+    /// Factor of the loss. The gradients of all paths are summed.
     pub weight: f64,
-    /// Its cross-entropy, before the factor; NaN in `end_arch`.
+    /// Cross-entropy of the path without the factor; NaN in `end_arch`.
     pub loss: f64,
 }
 
-/// One active parameter in a step. Active is what the step's architectures run through.
+/// One active parameter in a step. A parameter is active if an architecture of the step uses it.
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasParamStep {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// Index of the parameter.
+    /// Index in `NasModel.params`.
     pub param: u32,
-    /// Its weight set, 0 unless `bind` says otherwise.
+    /// Weight set that `bind` selected; 0 without `bind`.
     pub set: u32,
-    /// Its value before the update; after it in `after_update`.
+    /// Weights before the update; in `after_update` those after it.
     pub weight: NasTensor,
-    /// Gradient of the weighted loss, summed over the paths.
+    /// Gradient of the weighted losses, summed over the paths.
     pub gradient: NasTensor,
-    /// What is about to be added to the weight: `-lr v`, momentum and decay included. Absent in `after_backward`.
+    /// Value that is added to the weights: `-lr v`, momentum and weight decay included. Absent in `after_backward`.
     pub update: NasTensor,
 }
 
@@ -256,112 +257,116 @@ pub struct NasParamStep {
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasInput {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// Index of the path.
+    /// Index in `NasStep.paths`.
     pub path: u32,
-    /// Index of the layer.
+    /// Index in `NasModel.layers`.
     pub layer: u32,
-    /// Its input `[n, h, w, c_in]`, before the layer's own ReLU.
+    /// Input of the layer, `[n, h, w, c_in]`, before the ReLU of the layer.
     pub input: NasTensor,
 }
 
-/// What the hooks of one step see.
+/// One training step, as passed to the hooks.
 #[repr(C)]
 #[derive(Debug)]
 pub struct NasStep {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// Steps before this one.
+    /// Number of the step in the run, counted from 0.
     pub number: u64,
-    /// Epoch, from 0.
+    /// Epoch, counted from 0.
     pub epoch: u64,
-    /// Learning rate.
+    /// Learning rate of the step.
     pub lr: f64,
-    /// The architectures trained in this step.
+    /// Architectures trained in the step.
     pub paths: *const *const NasPath,
     /// Number of paths.
     pub paths_len: usize,
-    /// The active parameters, ascending by weight set and index.
+    /// Active parameters, in ascending order of weight set and index.
     pub params: *const *const NasParamStep,
     /// Number of active parameters.
     pub params_len: usize,
-    /// Captured inputs, path by path.
+    /// Captured inputs, in the order of the paths.
     pub inputs: *const *const NasInput,
     /// Number of captured inputs.
     pub inputs_len: usize,
 }
 
-/// What nas-train offers a plugin. `ctx` is the first argument of all functions. Each instance has a host of its own,
-/// valid until `destroy` returns; the one that `nas_plugin_v1` gets is valid for that call and has `set_error` alone.
+/// Functions of nas-train that a plugin may call. `ctx` is the first argument of each.
+///
+/// Every instance has its own host, valid until `destroy` returns. The host passed to `nas_plugin_v1` is valid during
+/// that call; all its functions except `set_error` are null.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct NasHost {
-    /// Bytes of this struct.
+    /// Size of this struct in bytes.
     pub struct_size: usize,
-    /// [`NAS_ABI_MAJOR`] of the host.
+    /// [`NAS_ABI_MAJOR`] of the header that the host was built with.
     pub abi_major: u32,
-    /// [`NAS_ABI_MINOR`] of the host.
+    /// [`NAS_ABI_MINOR`] of the header that the host was built with.
     pub abi_minor: u32,
-    /// The bits of `NasStrategy.needs` that the host can serve.
+    /// Bits of `NasStrategy.needs` that the host supports.
     pub features: u64,
     /// First argument of the functions below.
     pub ctx: *mut c_void,
-    /// Tells what is wrong before a function returns another code than `NAS_OK`; copied at once.
+    /// Sets the error message. To be called before a function returns a code other than `NAS_OK`. The text is copied.
     pub set_error: Option<unsafe extern "C" fn(ctx: *mut c_void, message: NasStr)>,
-    /// A sentence for the log of the run; copied at once. The only function that any thread may call, until `destroy`.
+    /// Adds a sentence to the log of the run. The text is copied. The only function that any thread may call, until
+    /// `destroy` returns.
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, message: NasStr)>,
-    /// A number for the metrics of the strategy; the last one of an epoch counts. Names are of `a-z 0-9 . _ -`.
+    /// Sets a metric of the strategy. The last value of an epoch is recorded. A name has 1 to 64 of `a-z 0-9 . _ -`.
     pub metric: Option<unsafe extern "C" fn(ctx: *mut c_void, name: NasStr, value: f64) -> i32>,
-    /// The value of an option that `NasStrategy.options` names.
+    /// Reads the value of an option that `NasStrategy.options` declares.
     pub option: Option<unsafe extern "C" fn(ctx: *mut c_void, name: NasStr, value: *mut NasValue) -> i32>,
-    /// 64 random bits of the run's own stream, so that equal seeds give equal runs. Only in `plan`.
+    /// Draws 64 random bits from the stream of the run, which depends on the seed only. To be called in `plan`.
     pub random: Option<unsafe extern "C" fn(ctx: *mut c_void, bits: *mut u64) -> i32>,
-    /// Draws one architecture of `len` choices: uniformly, or from the controller once that is trained. Only in `plan`.
+    /// Draws an architecture of `len` choices: uniformly, or from the controller once its training has started. To be
+    /// called in `plan`.
     pub draw: Option<unsafe extern "C" fn(ctx: *mut c_void, arch: *mut u32, len: usize) -> i32>,
-    /// Adds an architecture to the plan, with the factor of its loss. Only in `plan`.
+    /// Adds an architecture and the factor of its loss to the plan. To be called in `plan`.
     pub plan_add: Option<unsafe extern "C" fn(ctx: *mut c_void, arch: *const u32, len: usize, weight: f64) -> i32>,
 }
 
-/// Takes `len` bytes of state; used by `NasStrategy.save`.
+/// Appends `len` bytes of state to `sink`. An argument of `NasStrategy.save`.
 pub type NasWrite = Option<unsafe extern "C" fn(sink: *mut c_void, data: *const c_void, len: usize) -> i32>;
 
-/// A strategy as data and functions. `create` and `destroy` are required; any other function may be null.
+/// A strategy: its description and its functions. `create` and `destroy` are required; all other functions may be null.
 ///
-/// One thread at a time calls an instance, but not always the same one.
+/// Calls to one instance never overlap, but may come from different threads.
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct NasStrategy {
-    /// Bytes of this struct, `sizeof(NasStrategy)` of the header that the plugin was built with.
+    /// `sizeof(NasStrategy)` of the header that the plugin was built with.
     pub struct_size: usize,
     /// [`NAS_ABI_MAJOR`] of that header.
     pub abi_major: u32,
     /// [`NAS_ABI_MINOR`] of that header.
     pub abi_minor: u32,
-    /// The least minor version of the host with which the plugin works.
+    /// Lowest minor version of the host that the plugin works with.
     pub min_host_minor: u32,
     /// Always 0.
     pub reserved: u32,
-    /// `NAS_NEEDS_*` and `NAS_WRITES_*`: what the hooks get to see, and nothing else is copied.
+    /// Bits `NAS_NEEDS_*` and `NAS_WRITES_*`: the tensors that are copied for the hooks.
     pub needs: u64,
-    /// Its name on the command line, of `a-z 0-9 -`.
+    /// Name on the command line: 1 to 64 of `a-z 0-9 -`, not starting with `-`.
     pub name: NasStr,
-    /// Its own version.
+    /// Version of the strategy.
     pub version: NasStr,
-    /// One line.
+    /// Description in one line.
     pub summary: NasStr,
-    /// The paper it comes from.
+    /// Publication of the method; may be empty.
     pub reference: NasStr,
-    /// Its options with their defaults, as TOML: `name = value` a line, values of text, number or flag.
+    /// Options with their default values, as TOML: lines `name = value` with a text, a number, `true` or `false`.
     pub options: NasStr,
-    /// Makes an instance. `NAS_INVALID` tells that an option is out of its range.
+    /// Makes an instance. Returns `NAS_INVALID` if an option is out of its range.
     pub create:
         Option<unsafe extern "C" fn(host: *const NasHost, model: *const NasModel, instance: *mut *mut c_void) -> i32>,
     /// Frees an instance.
     pub destroy: Option<unsafe extern "C" fn(instance: *mut c_void)>,
-    /// How many weight sets the supernet holds, 1 to 64; called once after `create`. Null: 1.
+    /// Number of weight sets of the supernet, 1 to 64. Called once, after `create`. If null: 1.
     pub weight_sets: Option<unsafe extern "C" fn(instance: *mut c_void, sets: *mut u32) -> i32>,
-    /// Which weight set an architecture uses at a layer. Always the same for the same arguments. Null: 0.
+    /// Selects the weight set of an architecture at a layer. Equal arguments must give equal results. If null: 0.
     pub bind: Option<
         unsafe extern "C" fn(
             instance: *mut c_void,
@@ -371,53 +376,54 @@ pub struct NasStrategy {
             set: *mut u32,
         ) -> i32,
     >,
-    /// Whether (1 or 0) the inputs of a layer are wanted in the coming step, under `NAS_NEEDS_INPUT`. Null: of all.
+    /// Selects whether (1 or 0) the inputs of a layer are captured in the next step. Requires `NAS_NEEDS_INPUT`. If
+    /// null: the inputs of all layers.
     pub capture: Option<unsafe extern "C" fn(instance: *mut c_void, layer: u32, wanted: *mut u8) -> i32>,
-    /// Chooses the architectures of the coming step, 1 to 1024, by `plan_add`. Null: one drawn architecture.
+    /// Chooses the 1 to 1024 architectures of the next step with `plan_add`. If null: one architecture from `draw`.
     pub plan: Option<unsafe extern "C" fn(instance: *mut c_void) -> i32>,
-    /// Gradients are there; may edit them under `NAS_WRITES_GRADIENT`, before clipping.
+    /// Called after the backward pass, before clipping. May edit the gradients under `NAS_WRITES_GRADIENT`.
     pub after_backward: Option<unsafe extern "C" fn(instance: *mut c_void, step: *const NasStep) -> i32>,
-    /// Updates are there; may edit them under `NAS_WRITES_UPDATE`.
+    /// Called before the updates are added to the weights. May edit the updates under `NAS_WRITES_UPDATE`.
     pub before_apply: Option<unsafe extern "C" fn(instance: *mut c_void, step: *const NasStep) -> i32>,
-    /// The updates were added.
+    /// Called after the updates have been added to the weights.
     pub after_update: Option<unsafe extern "C" fn(instance: *mut c_void, step: *const NasStep) -> i32>,
-    /// The planned architectures have had all their steps.
+    /// Called after the last step of a plan.
     pub end_arch:
         Option<unsafe extern "C" fn(instance: *mut c_void, paths: *const *const NasPath, paths_len: usize) -> i32>,
-    /// An epoch, from 0, has ended.
+    /// Called after each epoch. Epochs count from 0.
     pub end_epoch: Option<unsafe extern "C" fn(instance: *mut c_void, epoch: u64) -> i32>,
-    /// Writes all that a new instance needs to go on, in one or more calls of `write`.
+    /// Writes the state that a new instance needs to continue, with one or more calls of `write`.
     pub save: Option<unsafe extern "C" fn(instance: *mut c_void, sink: *mut c_void, write: NasWrite) -> i32>,
-    /// Goes on from what `save` wrote. Anything may come: check it.
+    /// Restores the state that `save` wrote. The bytes may come from any file, so the function has to check them.
     pub load: Option<unsafe extern "C" fn(instance: *mut c_void, data: *const c_void, len: usize) -> i32>,
 }
 
-/// The function that a plugin exports as `nas_plugin_v1`: its strategies, in memory that stays valid for ever. On
-/// failure it returns null after `set_error`.
+/// The function that a plugin exports as `nas_plugin_v1`. It returns the strategies of the plugin, in memory that stays
+/// valid until the process ends. On failure it calls `set_error` and returns null.
 pub type NasPluginEntry =
     Option<unsafe extern "C" fn(host: *const NasHost, count: *mut usize) -> *const *const NasStrategy>;
 
-// SAFETY: a table is constant data; its pointers lead to constants.
+// SAFETY: the fields are never written after construction, and their pointers lead to constant data.
 unsafe impl Sync for NasStrategy {}
 
 impl NasStr {
-    /// Text that lives for ever.
+    /// A string with static lifetime.
     pub const fn new(text: &'static str) -> Self {
         Self { data: text.as_ptr().cast(), len: text.len() }
     }
 
-    /// Text that lives as long as the call it is passed to.
+    /// A borrowed string. The caller must keep `text` alive while the result is read.
     pub fn of(text: &str) -> Self {
         Self { data: text.as_ptr().cast(), len: text.len() }
     }
 
-    /// The text.
+    /// The text as `&str`.
     ///
     /// # Errors
-    /// A null pointer with a length, or bytes that are not UTF-8.
+    /// `data` is null although `len` is not 0, or the bytes are not UTF-8.
     ///
     /// # Safety
-    /// `data` is null or points to `len` bytes that stay as they are for `'a`.
+    /// `data` must be null or point to `len` initialised bytes that are valid and unchanged for `'a`.
     pub unsafe fn read<'a>(self) -> Result<&'a str, String> {
         if self.len == 0 {
             return Ok("");
@@ -425,7 +431,7 @@ impl NasStr {
         if self.data.is_null() {
             return Err(format!("a null pointer for {} bytes of text", self.len));
         }
-        // SAFETY: not null; the caller answers for the rest.
+        // SAFETY: `data` is not null, so by the contract of this function it points to `len` bytes valid for `'a`.
         let bytes = unsafe { std::slice::from_raw_parts(self.data.cast(), self.len) };
         std::str::from_utf8(bytes).map_err(|error| format!("text that is not UTF-8 ({error})"))
     }

@@ -1,12 +1,13 @@
-//! The host's functions, as methods.
+//! The functions of the host, as safe methods.
 
 use crate::ffi::{
     NAS_OK, NAS_VALUE_FLAG, NAS_VALUE_INTEGER, NAS_VALUE_NUMBER, NAS_VALUE_TEXT, NasHost, NasStr, NasValue,
 };
-use crate::step::known;
+use crate::step::sized_struct;
 use crate::{Error, Result};
 
-/// The host of an instance: log and metrics. To be kept no longer than the instance.
+/// The host of an instance, for its log and metrics. It must not outlive the instance, so store it in a field of the
+/// strategy.
 #[derive(Debug, Clone)]
 pub struct Host {
     raw: NasHost,
@@ -15,51 +16,52 @@ pub struct Host {
 /// The value of an option.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// `"text"`
+    /// A text: `"some text"`.
     Text(String),
-    /// `3`
+    /// A whole number: `3`.
     Integer(i64),
-    /// `0.5`
+    /// A floating-point number: `0.5`.
     Number(f64),
-    /// `true`
+    /// `true` or `false`.
     Flag(bool),
 }
 
-// SAFETY: the host's data are its own to guard; it is called by one thread at a time, `log` by any.
+// SAFETY: the host accepts calls from any thread. Functions that require the thread of `plan` check it and return an
+// error code on others.
 unsafe impl Send for Host {}
 
 impl Host {
-    /// A copy of the host's table.
+    /// Copies the function table of the host.
     ///
     /// # Errors
-    /// A null pointer or a table of an older host.
+    /// The pointer is null, or the table is smaller than that of this version.
     ///
     /// # Safety
-    /// The pointer is null or leads to a table that works as long as this value is used.
+    /// `host` must be null or point to a table whose functions stay callable while the copy is used.
     pub(crate) unsafe fn new(host: *const NasHost) -> std::result::Result<Self, String> {
-        // SAFETY: the caller's promise.
-        Ok(Self { raw: *unsafe { known(host, "host") }? })
+        // SAFETY: the caller guarantees a null pointer or a valid table. The reference is copied at once.
+        Ok(Self { raw: *unsafe { sized_struct(host, "host") }? })
     }
 
-    /// Writes a sentence to the log of the run.
+    /// Adds a sentence to the log of the run.
     pub fn log(&self, message: &str) {
         if let Some(log) = self.raw.log {
-            // SAFETY: the host's own context, and text that outlives the call.
+            // SAFETY: `ctx` comes from the same table as the function, and the text outlives the call.
             unsafe { log(self.raw.ctx, NasStr::of(message)) }
         }
     }
 
-    /// Sets a number of the strategy's metrics; the last one of an epoch counts.
+    /// Sets a metric of the strategy. The last value of an epoch is recorded.
     ///
     /// # Errors
-    /// A name with other characters than `a-z 0-9 . _ -`.
+    /// The name is empty, longer than 64 bytes, or has characters other than `a-z 0-9 . _ -`.
     pub fn metric(&self, name: &str, value: f64) -> Result {
         let code = match self.raw.metric {
             // SAFETY: as in `log`.
             Some(metric) => unsafe { metric(self.raw.ctx, NasStr::of(name), value) },
             None => NAS_OK,
         };
-        check(code, || format!("the host refuses the metric `{name}`"))
+        check(code, || format!("the host rejected the metric `{name}`"))
     }
 
     pub(crate) fn set_error(&self, message: &str) {
@@ -73,49 +75,49 @@ impl Host {
         let mut value = NasValue { kind: -1, integer: 0, number: 0.0, text: NasStr::new("") };
         let unknown = || format!("the strategy has no option `{name}`: add it to OPTIONS");
         let option = self.raw.option.ok_or_else(unknown)?;
-        // SAFETY: as in `log`; the value is ours.
+        // SAFETY: as in `log`. `value` is a local variable that outlives the call.
         check(unsafe { option(self.raw.ctx, NasStr::of(name), &mut value) }, unknown)?;
         Ok(match value.kind {
-            // SAFETY: the host's text stays until `destroy`, and is copied here.
+            // SAFETY: the text of an option is valid until `destroy` returns, and it is copied here.
             NAS_VALUE_TEXT => Value::Text(unsafe { value.text.read() }?.into()),
             NAS_VALUE_INTEGER => Value::Integer(value.integer),
             NAS_VALUE_NUMBER => Value::Number(value.number),
             NAS_VALUE_FLAG => Value::Flag(value.integer != 0),
-            kind => return Err(format!("option `{name}` is of the unknown kind {kind}").into()),
+            kind => return Err(format!("option `{name}` has the unknown kind {kind}").into()),
         })
     }
 
     pub(crate) fn random(&self) -> Result<u64> {
         let mut bits = 0;
         let code = match self.raw.random {
-            // SAFETY: as in `log`; the place is ours.
+            // SAFETY: as in `log`. `bits` is a local variable that outlives the call.
             Some(random) => unsafe { random(self.raw.ctx, &mut bits) },
             None => -1,
         };
-        check(code, || "the host has no random numbers".into())?;
+        check(code, || "the host returned no random number".into())?;
         Ok(bits)
     }
 
     pub(crate) fn draw(&self, arch: &mut [u32]) -> Result {
         let code = match self.raw.draw {
-            // SAFETY: as in `log`; the host writes as many choices as there are.
+            // SAFETY: as in `log`. The host writes at most `len` choices, the length of the slice.
             Some(draw) => unsafe { draw(self.raw.ctx, arch.as_mut_ptr(), arch.len()) },
             None => -1,
         };
-        check(code, || "the host draws no architecture".into())
+        check(code, || "the host returned no architecture".into())
     }
 
     pub(crate) fn plan_add(&self, arch: &[u32], weight: f64) -> Result {
         let code = match self.raw.plan_add {
-            // SAFETY: as in `log`; the host reads as many choices as there are.
+            // SAFETY: as in `log`. The host reads at most `len` choices, the length of the slice.
             Some(add) => unsafe { add(self.raw.ctx, arch.as_ptr(), arch.len(), weight) },
             None => -1,
         };
-        check(code, || format!("the host refuses architecture {arch:?} with weight {weight}"))
+        check(code, || format!("the host rejected architecture {arch:?} with weight {weight}"))
     }
 }
 
-/// A refusal of the host. It has told its own reason to itself, and prefers that to ours.
+/// Turns a status code of the host into a result. The host knows the reason itself and reports it instead of `message`.
 fn check(code: i32, message: impl FnOnce() -> String) -> Result {
     if code == NAS_OK { Ok(()) } else { Err(Error::new(message())) }
 }

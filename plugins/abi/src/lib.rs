@@ -1,8 +1,8 @@
 //! Write strategies for `nas-train` as shared libraries.
 //!
-//! Implement [`Strategy`], name the type in [`export_strategies!`], build a `cdylib`, and pass the file to
-//! `nas-train --plugin FILE`. Everything but [`ffi`] is safe: pointers are checked before they become references, a
-//! panic becomes an error of the run, and an instance that has panicked takes no more calls.
+//! Implement [`Strategy`], pass the type to [`export_strategies!`], build a `cdylib`, and load the file with
+//! `nas-train --plugin FILE`. Everything outside [`ffi`] is a safe layer: it checks pointers before they become
+//! references, turns a panic into an error of the run, and rejects further calls to an instance that has panicked.
 //!
 //! ```
 //! use nas_plugin_abi::{Context, Needs, Result, Step, Strategy, export_strategies};
@@ -12,7 +12,7 @@
 //!
 //! impl Strategy for Halve {
 //!     const NAME: &'static str = "halve";
-//!     const SUMMARY: &'static str = "every gradient, halved";
+//!     const SUMMARY: &'static str = "halve every gradient";
 //!     const NEEDS: Needs = Needs::WRITES_GRADIENT;
 //!
 //!     fn create(_: &Context<'_>) -> Result<Self> {
@@ -29,8 +29,7 @@
 //! export_strategies!(Halve);
 //! ```
 //!
-//! Build it with panics that unwind, Cargo's default: a panic in a library built with `panic = "abort"` ends the
-//! program.
+//! Keep Cargo's default `panic = "unwind"`. A panic in a library built with `panic = "abort"` ends the whole program.
 
 mod export;
 pub mod ffi;
@@ -42,7 +41,7 @@ mod strategy;
 mod tensor;
 
 #[doc(hidden)]
-pub use export::{Tables, error_of_load, table};
+pub use export::{StrategyTables, set_load_error, strategy_table};
 pub use host::{Host, Value};
 pub use model::{Context, Decision, Layer, LayerKind, Model, Param, Role};
 pub use planner::Planner;

@@ -1,148 +1,151 @@
-//! The supernet and the run, as a strategy gets to know them.
+//! Description of the supernet and the run, passed to a strategy when it is created.
 
 use crate::ffi::{
     NAS_LAYER_CONV, NAS_LAYER_LINEAR, NAS_LAYER_NORM, NAS_ROLE_BIAS, NAS_ROLE_SCALE, NAS_ROLE_SHIFT, NAS_ROLE_WEIGHT,
     NasDecision, NasLayer, NasModel, NasParam,
 };
 use crate::host::{Host, Value};
-use crate::step::{array, known};
+use crate::step::{sized_struct, slice};
 use crate::{Error, Result};
 
-/// Everything that an instance may know when it is made.
+/// Argument of [`Strategy::create`](crate::Strategy::create): the supernet, the options and the host.
 #[derive(Debug)]
 pub struct Context<'a> {
-    /// The supernet.
+    /// Description of the supernet and the length of the run.
     pub model: Model,
     pub(crate) host: &'a Host,
 }
 
 impl Context<'_> {
-    /// A number among the options; whole ones count.
+    /// The value of a numeric option. Whole numbers are accepted.
     ///
     /// # Errors
-    /// A name that `OPTIONS` lacks, or a value that is no number; likewise below.
+    /// `OPTIONS` does not declare the option, or its value has another kind.
     pub fn number(&self, name: &str) -> Result<f64> {
         match self.host.option(name)? {
             Value::Number(number) => Ok(number),
             Value::Integer(number) => Ok(number as f64),
-            other => Err(wrong(name, "a number", &other)),
+            other => Err(wrong_kind(name, "a number", &other)),
         }
     }
 
-    /// A whole number of at least 0 among the options.
+    /// The value of an option that is a whole number of at least 0.
     ///
     /// # Errors
     /// As [`number`](Self::number).
     pub fn count(&self, name: &str) -> Result<usize> {
         match self.host.option(name)? {
             Value::Integer(number) => usize::try_from(number)
-                .map_err(|_| wrong(name, "a whole number of at least 0", &Value::Integer(number))),
-            other => Err(wrong(name, "a whole number", &other)),
+                .map_err(|_| wrong_kind(name, "a whole number of at least 0", &Value::Integer(number))),
+            other => Err(wrong_kind(name, "a whole number", &other)),
         }
     }
 
-    /// A text among the options.
+    /// The value of a text option.
     ///
     /// # Errors
     /// As [`number`](Self::number).
     pub fn text(&self, name: &str) -> Result<String> {
         match self.host.option(name)? {
             Value::Text(text) => Ok(text),
-            other => Err(wrong(name, "a text", &other)),
+            other => Err(wrong_kind(name, "a text", &other)),
         }
     }
 
-    /// A flag among the options.
+    /// The value of an option that is true or false.
     ///
     /// # Errors
     /// As [`number`](Self::number).
     pub fn flag(&self, name: &str) -> Result<bool> {
         match self.host.option(name)? {
             Value::Flag(flag) => Ok(flag),
-            other => Err(wrong(name, "true or false", &other)),
+            other => Err(wrong_kind(name, "true or false", &other)),
         }
     }
 
-    /// The host, to be kept for log and metrics.
+    /// The host, for log and metrics. Store it in a field of the strategy.
     pub fn host(&self) -> Host {
         self.host.clone()
     }
 }
 
-fn wrong(name: &str, expected: &str, found: &Value) -> Error {
+fn wrong_kind(name: &str, expected: &str, found: &Value) -> Error {
     Error::invalid(format!("option {name}: expected {expected}, found {found:?}"))
 }
 
-/// The supernet: decisions, layers, parameters.
+/// Description of the supernet and the length of the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Model {
     /// Name of the search space.
     pub space: String,
-    /// What an architecture decides, in order.
+    /// Decisions, in the order of the choices of an architecture.
     pub decisions: Vec<Decision>,
-    /// Layers; their index is their id.
+    /// Layers. Other structs refer to a layer by its index.
     pub layers: Vec<Layer>,
-    /// Parameters; their index is their id.
+    /// Parameters. Other structs refer to a parameter by its index.
     pub params: Vec<Param>,
-    /// Steps of the whole run.
+    /// Number of steps of the whole run.
     pub total_steps: u64,
-    /// Consecutive steps that one plan trains.
+    /// Number of consecutive steps that train the same plan.
     pub steps_per_arch: u64,
 }
 
-/// One choice that architectures make.
+/// One decision of the search space. An architecture takes one of its choices.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Its name in the space.
+    /// Name, unique in the search space.
     pub name: String,
-    /// The names of its choices, in index order.
+    /// Names of the choices, in index order.
     pub choices: Vec<String>,
 }
 
-/// What a layer computes.
+/// Kind of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerKind {
-    /// Convolution, with optional ReLU before and batch normalisation behind.
+    /// Convolution, with an optional ReLU before it and an optional batch normalisation after it.
     Conv,
-    /// Batch normalisation alone.
+    /// Batch normalisation without a convolution.
     Norm,
-    /// Linear, with bias.
+    /// Linear layer with a bias.
     Linear,
-    /// One that this version does not know.
+    /// Unknown to this version of the crate.
     Other(u32),
 }
 
-/// One layer of the supernet. Pairs are vertical and horizontal; layers without a window have one of a single pixel.
+/// One layer of the supernet.
+///
+/// Pairs are vertical and horizontal. For layers other than convolutions, `groups`, `kernel`, `stride` and `dilation`
+/// are 1 and `padding` is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
-    /// Its name.
+    /// Name, unique in the supernet.
     pub name: String,
-    /// What it computes.
+    /// Kind of the layer.
     pub kind: LayerKind,
-    /// Whether a ReLU comes first. Captured inputs are those before it.
+    /// Whether the layer applies a ReLU before its convolution. Captured inputs are those before the ReLU.
     pub relu: bool,
     /// Input channels.
     pub c_in: usize,
     /// Output channels.
     pub c_out: usize,
-    /// Groups of channels.
+    /// Groups of the convolution.
     pub groups: usize,
-    /// Extent of the window.
+    /// Size of the kernel.
     pub kernel: [usize; 2],
-    /// Distance of neighbouring outputs.
+    /// Stride.
     pub stride: [usize; 2],
-    /// Zeros on each side.
+    /// Zero padding of each side.
     pub padding: [usize; 2],
-    /// Distance of neighbouring taps; 1 for dense windows.
+    /// Dilation; 1 for dense kernels.
     pub dilation: [usize; 2],
-    /// Its parameters in [`Model::params`].
+    /// Indices of the parameters of the layer in [`Model::params`].
     pub params: std::ops::Range<usize>,
 }
 
-/// What a parameter is to its layer.
+/// Role of a parameter in its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Convolution `[kh, kw, c_in / groups, c_out]` or linear `[1, 1, c_in, c_out]` weight.
+    /// Weight of a convolution, `[kh, kw, c_in / groups, c_out]`, or of a linear layer, `[1, 1, c_in, c_out]`.
     Weight,
     /// Bias of a linear layer, `[1, 1, 1, c_out]`.
     Bias,
@@ -150,38 +153,38 @@ pub enum Role {
     Scale,
     /// Shift of a batch normalisation, `[1, 1, 1, c]`.
     Shift,
-    /// One that this version does not know.
+    /// Unknown to this version of the crate.
     Other(u32),
 }
 
 /// One parameter tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Param {
-    /// Its name, `<layer>.<role>`.
+    /// Name, `<layer>.<role>`.
     pub name: String,
-    /// Index of its layer.
+    /// Index of the layer in [`Model::layers`].
     pub layer: usize,
-    /// What it is there.
+    /// Role in the layer.
     pub role: Role,
-    /// Its sizes.
+    /// Sizes of the four dimensions, as given at [`Role`].
     pub shape: [usize; 4],
 }
 
 impl Model {
-    /// A copy of the host's description.
+    /// Copies the description of the host.
     ///
     /// # Errors
-    /// Null pointers, structs of an older host, or text that is not UTF-8.
+    /// A pointer is null, a struct is smaller than that of this version, or a text is not UTF-8.
     ///
     /// # Safety
-    /// All pointers are null or valid.
+    /// `model` and all pointers that are reachable from it must be null or valid.
     pub(crate) unsafe fn new(model: *const NasModel) -> std::result::Result<Self, String> {
-        // SAFETY: the caller's promise covers the struct, its arrays and all that they lead to.
+        // SAFETY: the caller guarantees that all reachable pointers are null or valid.
         unsafe {
-            let model = known(model, "model")?;
-            let decisions = array(model.decisions, model.decisions_len, "decisions")?;
-            let layers = array(model.layers, model.layers_len, "layers")?;
-            let params = array(model.params, model.params_len, "params")?;
+            let model = sized_struct(model, "model")?;
+            let decisions = slice(model.decisions, model.decisions_len, "decisions")?;
+            let layers = slice(model.layers, model.layers_len, "layers")?;
+            let params = slice(model.params, model.params_len, "params")?;
             Ok(Self {
                 space: model.space.read()?.into(),
                 decisions: decisions.iter().map(|d| decision(*d)).collect::<std::result::Result<_, _>>()?,
@@ -195,19 +198,19 @@ impl Model {
 }
 
 unsafe fn decision(decision: *const NasDecision) -> std::result::Result<Decision, String> {
-    // SAFETY: as in `Model::new`.
+    // SAFETY: `Model::new` passes a pointer for which its caller guarantees validity.
     unsafe {
-        let NasDecision { name, choices, choices_len, .. } = known(decision, "decision")?;
-        let choices = array(*choices, *choices_len, "choices")?;
+        let NasDecision { name, choices, choices_len, .. } = sized_struct(decision, "decision")?;
+        let choices = slice(*choices, *choices_len, "choices")?;
         let choices = choices.iter().map(|name| name.read().map(Into::into)).collect::<std::result::Result<_, _>>()?;
         Ok(Decision { name: name.read()?.into(), choices })
     }
 }
 
 unsafe fn layer(layer: *const NasLayer) -> std::result::Result<Layer, String> {
-    // SAFETY: as in `Model::new`.
+    // SAFETY: `Model::new` passes a pointer for which its caller guarantees validity.
     let (layer, name) = unsafe {
-        let layer = known(layer, "layer")?;
+        let layer = sized_struct(layer, "layer")?;
         (layer, layer.name.read()?)
     };
     let pair = |pair: [u32; 2]| pair.map(|x| x as usize);
@@ -233,9 +236,9 @@ unsafe fn layer(layer: *const NasLayer) -> std::result::Result<Layer, String> {
 }
 
 unsafe fn param(param: *const NasParam) -> std::result::Result<Param, String> {
-    // SAFETY: as in `Model::new`.
+    // SAFETY: `Model::new` passes a pointer for which its caller guarantees validity.
     let (param, name) = unsafe {
-        let param = known(param, "parameter")?;
+        let param = sized_struct(param, "parameter")?;
         (param, param.name.read()?)
     };
     Ok(Param {

@@ -1,9 +1,9 @@
-//! Choosing the architectures of a step.
+//! Choice of the architectures of a step.
 
 use crate::Result;
 use crate::host::Host;
 
-/// What a strategy may draw from when it plans, and where it puts its plan.
+/// Argument of [`Strategy::plan`](crate::Strategy::plan): draws architectures and random numbers, and takes the plan.
 #[derive(Debug)]
 pub struct Planner<'a> {
     pub(crate) host: &'a Host,
@@ -17,38 +17,39 @@ impl Planner<'_> {
         self.counts
     }
 
-    /// Draws one architecture: uniformly, or from the controller once that is trained.
+    /// Draws an architecture: uniformly, or from the controller once its training has started.
     ///
     /// # Errors
-    /// A controller that fails.
+    /// The controller fails.
     pub fn draw(&mut self) -> Result<Vec<u32>> {
         let mut arch = vec![0; self.counts.len()];
         self.host.draw(&mut arch)?;
         Ok(arch)
     }
 
-    /// Adds an architecture to the plan, with the factor of its loss.
+    /// Adds an architecture and the factor of its loss to the plan.
     ///
     /// # Errors
-    /// Choices that the space has not, a factor that is not finite, or more than 1024 architectures.
+    /// The architecture is not in the search space, the factor is not finite, or the plan has 1024 architectures
+    /// already.
     pub fn add(&mut self, arch: &[u32], weight: f64) -> Result {
         self.host.plan_add(arch, weight)
     }
 
-    /// 64 random bits of the run's own stream: equal seeds give equal runs.
+    /// Draws 64 random bits from the stream of the run, which depends on the seed only.
     ///
     /// # Errors
-    /// A host without random numbers.
+    /// The host returns no random number.
     pub fn random(&mut self) -> Result<u64> {
         self.host.random()
     }
 
-    /// A uniformly random number below `bound`, 0 for a bound of 0.
+    /// Draws a uniformly distributed number below `bound`. If `bound` is 0, the result is 0.
     ///
     /// # Errors
     /// As [`random`](Self::random).
     pub fn below(&mut self, bound: u64) -> Result<u64> {
-        // Numbers of the last, incomplete round of `bound` are drawn again, else small ones would come more often.
+        // The largest `rest` numbers are rejected. Without that, the modulo would favour small results.
         let rest = (u64::MAX % bound.max(1) + 1) % bound.max(1);
         loop {
             let bits = self.random()?;
@@ -58,7 +59,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Puts values into a uniformly random order (Fisher and Yates).
+    /// Puts the values into a uniformly random order (Fisher-Yates shuffle).
     ///
     /// # Errors
     /// As [`random`](Self::random).

@@ -1,79 +1,81 @@
-//! What the hooks of one step see.
+//! Views of one training step, passed to the hooks.
 
 use crate::ffi::{NasInput, NasParamStep, NasPath, NasStep};
-use crate::tensor::{numbers, numbers_mut};
+use crate::tensor::{float_slice, float_slice_mut};
 
 /// One architecture of a step.
 #[derive(Debug, Clone, Copy)]
 pub struct Path<'a> {
-    /// For each decision the index of its choice.
+    /// Index of the choice of each decision.
     pub arch: &'a [u32],
-    /// Factor of its loss; gradients of all paths are summed.
+    /// Factor of the loss. The gradients of all paths are summed.
     pub weight: f64,
-    /// Its cross-entropy, before the factor; NaN in `end_arch`.
+    /// Cross-entropy of the path without the factor; NaN in `end_arch`.
     pub loss: f64,
 }
 
-/// One active parameter. Active is what the step's architectures run through.
+/// One active parameter. A parameter is active if an architecture of the step uses it.
 #[derive(Debug)]
 pub struct ParamStep<'a> {
     /// Index of the parameter in [`Model::params`](crate::Model::params).
     pub param: usize,
-    /// Its weight set, 0 unless `bind` says otherwise.
+    /// Weight set that `bind` selected; 0 by default.
     pub set: u32,
-    /// Its value before the update, after it in `after_update`; empty without `Needs::WEIGHT`.
+    /// Weights before the update; in `after_update` those after it. Empty without `Needs::WEIGHT`.
     pub weight: &'a [f32],
-    /// Gradient of the weighted loss, summed over the paths; empty without a need for it.
+    /// Gradient of the weighted losses, summed over the paths. Empty without `Needs::GRADIENT` or
+    /// `Needs::WRITES_GRADIENT`.
     pub gradient: &'a mut [f32],
-    /// What is about to be added to the weight, `-lr v`, momentum and decay included; empty in `after_backward` and
-    /// without a need for it.
+    /// Value that is added to the weights: `-lr v`, momentum and weight decay included. Empty in `after_backward`, and
+    /// without `Needs::UPDATE` or `Needs::WRITES_UPDATE`.
     pub update: &'a mut [f32],
 }
 
 /// The input of one layer under one path.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
-    /// Index of the path.
+    /// Index in [`Step::paths`].
     pub path: usize,
-    /// Index of the layer.
+    /// Index in [`Model::layers`](crate::Model::layers).
     pub layer: usize,
-    /// Its sizes `[n, h, w, c_in]`.
+    /// Sizes `[n, h, w, c_in]`.
     pub shape: [usize; 4],
-    /// Its numbers, before the layer's own ReLU.
+    /// Values in row-major order, before the ReLU of the layer.
     pub values: &'a [f32],
 }
 
-/// One step. All views end with the call.
+/// One training step. Its views are valid during the call of the hook.
 #[derive(Debug)]
 pub struct Step<'a> {
-    /// Steps before this one.
+    /// Number of the step in the run, counted from 0.
     pub number: u64,
-    /// Epoch, from 0.
+    /// Epoch, counted from 0.
     pub epoch: u64,
-    /// Learning rate.
+    /// Learning rate of the step.
     pub lr: f64,
-    /// The architectures trained.
+    /// Architectures trained in the step.
     pub paths: Vec<Path<'a>>,
-    /// The active parameters, ascending by weight set and index.
+    /// Active parameters, in ascending order of weight set and index.
     pub params: Vec<ParamStep<'a>>,
-    /// Captured inputs, path by path.
+    /// Captured inputs, in the order of the paths.
     pub inputs: Vec<Input<'a>>,
 }
 
 impl<'a> Step<'a> {
-    /// The views behind a step of the host.
+    /// Creates the views of a step of the host.
     ///
     /// # Errors
-    /// Null pointers, structs of an older host, or tensors that are no row-major floats.
+    /// A pointer is null, a struct is smaller than that of this version, or a tensor has an unsupported layout.
     ///
     /// # Safety
-    /// All pointers are null or valid for `'a`, and gradients and updates belong to nobody else meanwhile.
+    /// `step` and all pointers that are reachable from it must be null or valid for `'a`. During `'a`, no other
+    /// reference to the gradients and updates may exist.
     pub(crate) unsafe fn new(step: *const NasStep) -> Result<Self, String> {
-        // SAFETY: the caller's promise covers the struct, its arrays and all that they lead to.
+        // SAFETY: the caller guarantees that all reachable pointers are null or valid.
         unsafe {
-            let step = known(step, "step")?;
-            let params = array(step.params, step.params_len, "params")?;
-            let inputs = array(step.inputs, step.inputs_len, "inputs")?;
+            let step = sized_struct(step, "step")?;
+            let params = slice(step.params, step.params_len, "params")?;
+            let inputs = slice(step.inputs, step.inputs_len, "inputs")?;
             Ok(Self {
                 number: step.number,
                 epoch: step.epoch,
@@ -88,15 +90,15 @@ impl<'a> Step<'a> {
 
 impl ParamStep<'_> {
     unsafe fn new(param: *const NasParamStep) -> Result<Self, String> {
-        // SAFETY: as in `Step::new`.
+        // SAFETY: the caller gives the guarantees of `Step::new`.
         unsafe {
-            let NasParamStep { param, set, weight, gradient, update, .. } = known(param, "parameter")?;
+            let NasParamStep { param, set, weight, gradient, update, .. } = sized_struct(param, "parameter")?;
             Ok(Self {
                 param: *param as usize,
                 set: *set,
-                weight: numbers(format_args!("weight of parameter {param}"), weight)?.0,
-                gradient: numbers_mut(format_args!("gradient of parameter {param}"), gradient)?.0,
-                update: numbers_mut(format_args!("update of parameter {param}"), update)?.0,
+                weight: float_slice(format_args!("weight of parameter {param}"), weight)?.0,
+                gradient: float_slice_mut(format_args!("gradient of parameter {param}"), gradient)?.0,
+                update: float_slice_mut(format_args!("update of parameter {param}"), update)?.0,
             })
         }
     }
@@ -104,16 +106,16 @@ impl ParamStep<'_> {
 
 impl Input<'_> {
     unsafe fn new(input: *const NasInput) -> Result<Self, String> {
-        // SAFETY: as in `Step::new`.
+        // SAFETY: the caller gives the guarantees of `Step::new`.
         unsafe {
-            let NasInput { path, layer, input, .. } = known(input, "input")?;
-            let (values, shape) = numbers(format_args!("input of layer {layer}"), input)?;
+            let NasInput { path, layer, input, .. } = sized_struct(input, "input")?;
+            let (values, shape) = float_slice(format_args!("input of layer {layer}"), input)?;
             Ok(Self { path: *path as usize, layer: *layer as usize, shape, values })
         }
     }
 }
 
-/// The views of paths.
+/// Creates the views of an array of paths.
 ///
 /// # Errors
 /// As [`Step::new`].
@@ -121,42 +123,45 @@ impl Input<'_> {
 /// # Safety
 /// As [`Step::new`].
 pub(crate) unsafe fn paths<'a>(first: *const *const NasPath, len: usize) -> Result<Vec<Path<'a>>, String> {
-    // SAFETY: as in `Step::new`.
+    // SAFETY: the caller gives the guarantees of `Step::new`.
     unsafe {
         let view = |path: &*const NasPath| {
-            let NasPath { arch, arch_len, weight, loss, .. } = known(*path, "path")?;
-            Ok(Path { arch: array(*arch, *arch_len, "choices")?, weight: *weight, loss: *loss })
+            let NasPath { arch, arch_len, weight, loss, .. } = sized_struct(*path, "path")?;
+            Ok(Path { arch: slice(*arch, *arch_len, "choices")?, weight: *weight, loss: *loss })
         };
-        array(first, len, "paths")?.iter().map(view).collect()
+        slice(first, len, "paths")?.iter().map(view).collect()
     }
 }
 
-/// A struct that begins with its size, if it holds all fields that this version knows.
+/// A reference to a struct that begins with its size, if it has all fields of this version.
 ///
 /// # Safety
-/// The pointer is null or leads to as many bytes as its first field says, valid for `'a`.
-pub(crate) unsafe fn known<'a, T>(pointer: *const T, what: &str) -> Result<&'a T, String> {
+/// `pointer` must be null or aligned and point to a struct whose first field is its size in bytes, valid for `'a`.
+pub(crate) unsafe fn sized_struct<'a, T>(pointer: *const T, what: &str) -> Result<&'a T, String> {
     if pointer.is_null() {
         return Err(format!("the host passed a null pointer for a {what}"));
     }
-    // SAFETY: not null; every such struct begins with its size.
+    // SAFETY: not null, so the caller guarantees a struct that begins with its size.
     let size = unsafe { *pointer.cast::<usize>() };
     if size < size_of::<T>() {
-        return Err(format!("the host's {what} has {size} bytes, expected at least {}: it is older", size_of::<T>()));
+        return Err(format!(
+            "the {what} of the host has {size} bytes, expected at least {}: use a newer nas-train",
+            size_of::<T>()
+        ));
     }
-    // SAFETY: all fields lie within the size that the host has filled.
+    // SAFETY: the struct is at least as large as `T`, so the host has initialised all fields of `T`.
     Ok(unsafe { &*pointer })
 }
 
-/// A slice of what lies behind a pointer; a null pointer is an empty one.
+/// A slice of `len` values. A null pointer is accepted if `len` is 0.
 ///
 /// # Safety
-/// The pointer is null or leads to `len` values, valid for `'a`.
-pub(crate) unsafe fn array<'a, T>(first: *const T, len: usize, what: &str) -> Result<&'a [T], String> {
+/// `first` must be null or aligned and point to `len` initialised values, valid for `'a`.
+pub(crate) unsafe fn slice<'a, T>(first: *const T, len: usize, what: &str) -> Result<&'a [T], String> {
     match (first.is_null(), len) {
         (_, 0) => Ok(&[]),
         (true, _) => Err(format!("the host passed a null pointer for {len} {what}")),
-        // SAFETY: not null; the caller answers for the rest.
+        // SAFETY: not null, so the caller guarantees `len` valid values.
         (false, _) => Ok(unsafe { std::slice::from_raw_parts(first, len) }),
     }
 }

@@ -1,4 +1,4 @@
-//! What an author implements.
+//! The trait that a plugin implements, and its error type.
 
 use crate::ffi::{
     NAS_FAILED, NAS_INVALID, NAS_NEEDS_GRADIENT, NAS_NEEDS_INPUT, NAS_NEEDS_UPDATE, NAS_NEEDS_WEIGHT, NAS_UNSUPPORTED,
@@ -8,28 +8,29 @@ use crate::{Context, Path, Planner, Step};
 use std::fmt::Display;
 use std::ops::BitOr;
 
-/// Why a strategy cannot go on: a sentence, and what kind of failure it is.
+/// Failure of a strategy: a message and a status code. It ends the run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     pub(crate) code: i32,
     pub(crate) message: String,
 }
 
-/// A result that fails with an [`Error`]; text becomes one by `?`.
+/// Result with an [`Error`]. The `?` operator also converts `String` and `&str` to an [`Error`].
 pub type Result<T = ()> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Something went wrong.
+    /// A general failure.
     pub fn new(message: impl Display) -> Self {
         Self { code: NAS_FAILED, message: message.to_string() }
     }
 
-    /// An option is out of its range, or state does not fit: the user can mend it.
+    /// An option is out of its range, or saved state does not fit. nas-train reports it as an error of the user's
+    /// input.
     pub fn invalid(message: impl Display) -> Self {
         Self { code: NAS_INVALID, message: message.to_string() }
     }
 
-    /// The space or the run is none that this strategy can train.
+    /// The strategy does not support the search space or the configuration of the run.
     pub fn unsupported(message: impl Display) -> Self {
         Self { code: NAS_UNSUPPORTED, message: message.to_string() }
     }
@@ -47,27 +48,27 @@ impl From<&str> for Error {
     }
 }
 
-/// What the hooks get to see; nothing else is copied for them.
+/// Tensors that the hooks read or write. nas-train copies no others for them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs(pub(crate) u64);
 
 impl Needs {
-    /// Architectures and numbers alone.
+    /// No tensors: only architectures, losses and numbers.
     pub const NOTHING: Self = Self(0);
-    /// The weights of active parameters.
+    /// Read weights of the active parameters.
     pub const WEIGHT: Self = Self(NAS_NEEDS_WEIGHT);
-    /// Gradients.
+    /// Read gradients of the active parameters.
     pub const GRADIENT: Self = Self(NAS_NEEDS_GRADIENT);
-    /// Updates.
+    /// Read updates of the active parameters.
     pub const UPDATE: Self = Self(NAS_NEEDS_UPDATE);
-    /// The inputs of the layers that [`Strategy::capture`] names.
+    /// Read inputs of the layers that [`Strategy::capture`] selects.
     pub const INPUT: Self = Self(NAS_NEEDS_INPUT);
-    /// Gradients; what [`Strategy::after_backward`] writes into them counts.
+    /// Read gradients; values that [`Strategy::after_backward`] writes to them take effect.
     pub const WRITES_GRADIENT: Self = Self(NAS_WRITES_GRADIENT);
-    /// Updates; what [`Strategy::before_apply`] writes into them counts.
+    /// Read updates; values that [`Strategy::before_apply`] writes to them take effect.
     pub const WRITES_UPDATE: Self = Self(NAS_WRITES_UPDATE);
 
-    /// Both; `|` for constants.
+    /// The union of both, as `|`, but usable in constants.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
     }
@@ -81,58 +82,61 @@ impl BitOr for Needs {
     }
 }
 
-/// A way to share weights.
+/// A sharing strategy.
 ///
-/// A step is: [`plan`](Self::plan) (once for all steps of a plan), forward and backward of every planned architecture,
-/// [`after_backward`](Self::after_backward), clipping and the optimizer, [`before_apply`](Self::before_apply), the
-/// addition of the updates to the weights, [`after_update`](Self::after_update); after the last step of a plan
-/// [`end_arch`](Self::end_arch), after an epoch [`end_epoch`](Self::end_epoch).
+/// nas-train calls the hooks in this order:
 ///
-/// One thread at a time calls an instance, but not always the same one. Any error ends the run with its sentence.
+/// 1. [`plan`](Self::plan), once for all steps of a plan;
+/// 2. in each step: forward and backward pass of every planned architecture, [`after_backward`](Self::after_backward),
+///    gradient clipping and optimizer, [`before_apply`](Self::before_apply), addition of the updates to the weights,
+///    [`after_update`](Self::after_update);
+/// 3. [`end_arch`](Self::end_arch) after the last step of a plan, and [`end_epoch`](Self::end_epoch) after each epoch.
+///
+/// Calls to one instance never overlap, but may come from different threads. An error ends the run with its message.
 pub trait Strategy: Sized + Send + 'static {
-    /// Its name on the command line, of `a-z 0-9 -`.
+    /// Name on the command line: 1 to 64 of `a-z 0-9 -`, not starting with `-`.
     const NAME: &'static str;
-    /// One line for `nas-train list`.
+    /// Description in one line, shown by `nas-train list`.
     const SUMMARY: &'static str;
-    /// The paper it comes from.
+    /// Publication of the method.
     const REFERENCE: &'static str = "";
-    /// Its options with their defaults, as TOML: `name = value` a line; values are text, numbers or flags.
+    /// Options with their default values, as TOML: lines `name = value` with a text, a number, `true` or `false`.
     const OPTIONS: &'static str = "";
-    /// What the hooks get to see.
+    /// Tensors that the hooks read or write.
     const NEEDS: Needs = Needs::NOTHING;
 
-    /// Makes an instance for a run. Options come checked for their names and kinds; ranges are yours to check, with
-    /// [`Error::invalid`].
+    /// Creates an instance for a run. nas-train has checked the names and kinds of the options. The strategy has to
+    /// check their ranges, with [`Error::invalid`].
     ///
     /// # Errors
-    /// Options out of range, or a space that cannot be trained.
+    /// An option is out of its range, or the strategy does not support the search space.
     fn create(context: &Context<'_>) -> Result<Self>;
 
-    /// How many weight sets the supernet holds, 1 to 64; asked once.
+    /// Number of weight sets of the supernet, 1 to 64. Called once, after [`create`](Self::create).
     fn weight_sets(&self) -> u32 {
         1
     }
 
-    /// Which weight set an architecture uses at a layer: always the same for the same arguments.
+    /// Selects the weight set of an architecture at a layer. Equal arguments must give equal results.
     fn bind(&self, _layer: usize, _arch: &[u32]) -> u32 {
         0
     }
 
-    /// Whether the inputs of a layer are wanted in the coming step, under [`Needs::INPUT`].
+    /// Selects whether the inputs of a layer are captured in the next step. Requires [`Needs::INPUT`].
     fn capture(&self, _layer: usize) -> bool {
         true
     }
 
-    /// Chooses the architectures of the coming step, 1 to 1024.
+    /// Chooses the 1 to 1024 architectures of the next step. By default one architecture from the sampler.
     ///
     /// # Errors
-    /// Whatever keeps it from planning; likewise for the other hooks.
+    /// Any failure of the strategy. It ends the run, as do the errors of the other hooks.
     fn plan(&mut self, planner: &mut Planner<'_>) -> Result {
         let arch = planner.draw()?;
         planner.add(&arch, 1.0)
     }
 
-    /// May edit gradients under [`Needs::WRITES_GRADIENT`], before clipping.
+    /// Called after the backward pass, before clipping. May edit gradients under [`Needs::WRITES_GRADIENT`].
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -140,7 +144,8 @@ pub trait Strategy: Sized + Send + 'static {
         Ok(())
     }
 
-    /// May edit updates under [`Needs::WRITES_UPDATE`]. To set a weight, make its update what is missing.
+    /// Called before the updates are added to the weights. May edit updates under [`Needs::WRITES_UPDATE`]. To set a
+    /// weight to a value, set its update to the difference.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -148,7 +153,7 @@ pub trait Strategy: Sized + Send + 'static {
         Ok(())
     }
 
-    /// Sees the weights after the update.
+    /// Called after the updates have been added to the weights.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -156,7 +161,7 @@ pub trait Strategy: Sized + Send + 'static {
         Ok(())
     }
 
-    /// The planned architectures have had all their steps.
+    /// Called after the last step of a plan.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -164,7 +169,7 @@ pub trait Strategy: Sized + Send + 'static {
         Ok(())
     }
 
-    /// An epoch, from 0, has ended.
+    /// Called after each epoch. Epochs count from 0.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -172,7 +177,7 @@ pub trait Strategy: Sized + Send + 'static {
         Ok(())
     }
 
-    /// All that a new instance needs to go on.
+    /// Returns the state that a new instance needs to continue.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -180,10 +185,10 @@ pub trait Strategy: Sized + Send + 'static {
         Ok(Vec::new())
     }
 
-    /// Goes on from what [`save`](Self::save) gave. Anything may come: check it.
+    /// Restores the state that [`save`](Self::save) returned. The bytes may come from any file, so check them.
     ///
     /// # Errors
-    /// State that does not fit.
+    /// The state does not fit.
     fn load(&mut self, _state: &[u8]) -> Result {
         Ok(())
     }

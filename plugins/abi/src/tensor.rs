@@ -1,50 +1,60 @@
-//! Views of numbers, checked before they become slices.
+//! Checks of tensors before they become slices.
 
 use crate::ffi::{NAS_DEVICE_CPU, NAS_DTYPE_FLOAT, NasTensor};
 use std::fmt::Arguments;
 
-/// Most elements whose size in bytes fits a slice.
-const MOST: usize = isize::MAX as usize / size_of::<f32>();
+/// Largest number of elements of a slice: its size in bytes must not exceed `isize::MAX`.
+const MAX_ELEMENTS: usize = isize::MAX as usize / size_of::<f32>();
 
-/// A checked view: its first element, its number of elements and its sizes.
-struct Checked {
+/// A present tensor that has passed all checks.
+struct CheckedTensor {
     first: *mut f32,
     len: usize,
     shape: [usize; 4],
 }
 
-/// The numbers of a tensor and its shape `[a, b, c, d]`; empty where it is absent.
+/// The elements of a tensor and its four sizes; an empty slice for an absent tensor.
 ///
 /// # Errors
-/// A tensor of another device, type, number of dimensions, order or alignment.
+/// Device, element type, number of dimensions, order of the elements or alignment are not supported.
 ///
 /// # Safety
-/// Its pointers are null or valid for `'a`, and nothing writes to the numbers meanwhile.
-pub(crate) unsafe fn numbers<'a>(what: Arguments<'_>, tensor: &NasTensor) -> Result<(&'a [f32], [usize; 4]), String> {
-    // SAFETY: passed on to the caller.
-    let Some(Checked { first, len, shape }) = (unsafe { check(what, tensor) })? else { return Ok((&[], [0; 4])) };
-    // SAFETY: not null, aligned, of a size that fits; the caller answers for the rest.
+/// The pointers of the tensor must be null or valid for `'a`, for the sizes it states. During `'a`, nothing may write
+/// to its elements.
+pub(crate) unsafe fn float_slice<'a>(
+    what: Arguments<'_>,
+    tensor: &NasTensor,
+) -> Result<(&'a [f32], [usize; 4]), String> {
+    // SAFETY: the caller gives the same guarantees.
+    let Some(CheckedTensor { first, len, shape }) = (unsafe { check(what, tensor) })? else { return Ok((&[], [0; 4])) };
+    // SAFETY: `check` found a pointer that is not null and aligned, and a size below `isize::MAX`. The caller
+    // guarantees that the elements are valid and not aliased.
     Ok((unsafe { std::slice::from_raw_parts(first, len) }, shape))
 }
 
-/// As [`numbers`], to be written.
+/// As [`float_slice`], for reading and writing.
 ///
 /// # Errors
-/// As [`numbers`].
+/// As [`float_slice`].
 ///
 /// # Safety
-/// As [`numbers`], and nothing else reads or writes the numbers during `'a`.
-pub(crate) unsafe fn numbers_mut<'a>(
+/// As [`float_slice`]. In addition, nothing else may read the elements during `'a`.
+pub(crate) unsafe fn float_slice_mut<'a>(
     what: Arguments<'_>,
     tensor: &NasTensor,
 ) -> Result<(&'a mut [f32], [usize; 4]), String> {
-    // SAFETY: passed on to the caller.
-    let Some(Checked { first, len, shape }) = (unsafe { check(what, tensor) })? else { return Ok((&mut [], [0; 4])) };
-    // SAFETY: not null, aligned, of a size that fits; the caller answers for the rest.
+    // SAFETY: the caller gives the same guarantees.
+    let Some(CheckedTensor { first, len, shape }) = (unsafe { check(what, tensor) })? else {
+        return Ok((&mut [], [0; 4]));
+    };
+    // SAFETY: `check` found a pointer that is not null and aligned, and a size below `isize::MAX`. The caller
+    // guarantees that the elements are valid and not aliased.
     Ok((unsafe { std::slice::from_raw_parts_mut(first, len) }, shape))
 }
 
-unsafe fn check(what: Arguments<'_>, tensor: &NasTensor) -> Result<Option<Checked>, String> {
+/// # Safety
+/// The pointers of the tensor must be null or valid, for the sizes it states.
+unsafe fn check(what: Arguments<'_>, tensor: &NasTensor) -> Result<Option<CheckedTensor>, String> {
     if tensor.data.is_null() {
         return Ok(None);
     }
@@ -59,19 +69,19 @@ unsafe fn check(what: Arguments<'_>, tensor: &NasTensor) -> Result<Option<Checke
     if tensor.ndim != 4 || tensor.shape.is_null() {
         return fail("4 dimensions", format!("{}", tensor.ndim));
     }
-    // SAFETY: not null, and the caller vouches for 4 sizes behind it.
+    // SAFETY: `shape` is not null and `ndim` is 4, so the caller guarantees 4 sizes.
     let sizes = unsafe { std::slice::from_raw_parts(tensor.shape, 4) };
     let mut shape = [0; 4];
     let mut len = 1_usize;
     for (size, given) in shape.iter_mut().zip(sizes) {
         let product = usize::try_from(*given).ok().and_then(|given| Some((given, len.checked_mul(given)?)));
-        match product.filter(|(_, product)| *product <= MOST) {
+        match product.filter(|(_, product)| *product <= MAX_ELEMENTS) {
             Some((given, product)) => (*size, len) = (given, product),
             None => return fail("sizes that fit into memory", format!("{sizes:?}")),
         }
     }
     if !tensor.strides.is_null() {
-        // SAFETY: not null, and the caller vouches for 4 strides behind it.
+        // SAFETY: `strides` is not null and `ndim` is 4, so the caller guarantees 4 strides.
         let strides = unsafe { std::slice::from_raw_parts(tensor.strides, 4) };
         let dense = [shape[1] * shape[2] * shape[3], shape[2] * shape[3], shape[3], 1];
         if strides.iter().zip(dense).any(|(stride, dense)| usize::try_from(*stride) != Ok(dense)) {
@@ -85,11 +95,11 @@ unsafe fn check(what: Arguments<'_>, tensor: &NasTensor) -> Result<Option<Checke
     if !first.is_aligned() {
         return fail("an address divisible by 4", format!("{first:p}"));
     }
-    Ok(Some(Checked { first, len, shape }))
+    Ok(Some(CheckedTensor { first, len, shape }))
 }
 
 #[cfg(test)]
-#[expect(clippy::undocumented_unsafe_blocks, reason = "the tensors of these tests are what they say, or refused")]
+#[expect(clippy::undocumented_unsafe_blocks, reason = "the tensors of these tests are valid or rejected by the checks")]
 mod tests {
     use super::*;
     use crate::ffi::NasDtype;
@@ -109,28 +119,28 @@ mod tests {
     }
 
     fn message(tensor: NasTensor) -> String {
-        unsafe { numbers(format_args!("weight of layer 3"), &tensor) }.unwrap_err()
+        unsafe { float_slice(format_args!("weight of layer 3"), &tensor) }.unwrap_err()
     }
 
     #[test]
-    fn a_whole_tensor_is_a_slice_and_an_absent_one_is_empty() {
+    fn a_tensor_becomes_a_slice_and_an_absent_one_an_empty_slice() {
         let mut data: Vec<f32> = (0..6).map(|i| i as f32).collect();
         let whole = tensor(&mut data, &[1, 1, 2, 3]);
         let dense = [6, 6, 3, 1];
         for given in [whole, NasTensor { strides: dense.as_ptr(), ..whole }] {
-            let (numbers, shape) = unsafe { numbers_mut(format_args!("weight"), &given) }.unwrap();
-            numbers[5] += 1.0;
+            let (values, shape) = unsafe { float_slice_mut(format_args!("weight"), &given) }.unwrap();
+            values[5] += 1.0;
             assert_eq!(shape, [1, 1, 2, 3]);
         }
         let shape = [1, 1, 1, 5];
         let behind = NasTensor { byte_offset: 4, shape: shape.as_ptr(), ..whole };
-        assert_eq!(unsafe { numbers(format_args!("weight"), &behind) }.unwrap().0, [1.0, 2.0, 3.0, 4.0, 7.0]);
+        assert_eq!(unsafe { float_slice(format_args!("weight"), &behind) }.unwrap().0, [1.0, 2.0, 3.0, 4.0, 7.0]);
         let absent = NasTensor { data: std::ptr::null_mut(), ..whole };
-        assert!(unsafe { numbers(format_args!("weight"), &absent) }.unwrap().0.is_empty());
+        assert!(unsafe { float_slice(format_args!("weight"), &absent) }.unwrap().0.is_empty());
     }
 
     #[test]
-    fn whatever_is_no_row_major_float_tensor_is_refused() {
+    fn unsupported_tensors_are_errors() {
         let mut data = [0.0; 8];
         let whole = tensor(&mut data, &[1, 1, 2, 4]);
         let huge = [1 << 40, 1 << 40, 1, 1];

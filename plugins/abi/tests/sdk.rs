@@ -1,8 +1,8 @@
-//! The safe layer, driven through its table of functions as a host would; `cargo miri test` runs all of it.
+//! Tests of the safe layer, through the C function table that a host uses. All of them run under Miri.
 #![expect(
     clippy::unwrap_used,
     clippy::undocumented_unsafe_blocks,
-    reason = "this is the host: it knows what it passes"
+    reason = "this file is both host and plugin, and every pointer leads to a local variable or is meant to be null"
 )]
 
 use nas_plugin_abi::ffi::*;
@@ -12,7 +12,7 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
-/// Scales gradients, and misbehaves when told to.
+/// Scales gradients. Some values of gradients and options make it fail.
 struct Scale {
     factor: f32,
     steps: u64,
@@ -21,7 +21,7 @@ struct Scale {
 
 impl Strategy for Scale {
     const NAME: &'static str = "scale";
-    const SUMMARY: &'static str = "gradients times a factor";
+    const SUMMARY: &'static str = "multiply every gradient by a factor";
     const OPTIONS: &'static str = "factor = 0.5\n";
     const NEEDS: Needs = Needs::WEIGHT.and(Needs::WRITES_GRADIENT);
 
@@ -65,12 +65,12 @@ impl Strategy for Scale {
     }
 }
 
-/// Nothing but what is required.
+/// Only the required items.
 struct Empty;
 
 impl Strategy for Empty {
     const NAME: &'static str = "empty";
-    const SUMMARY: &'static str = "nothing";
+    const SUMMARY: &'static str = "no hooks";
 
     fn create(_: &Context<'_>) -> Result<Self> {
         Ok(Self)
@@ -79,31 +79,31 @@ impl Strategy for Empty {
 
 export_strategies!(Scale, Empty);
 
-/// What the fake host has heard.
+/// Calls that the fake host has received, and the value of its option.
 #[derive(Default)]
-struct Heard {
+struct HostState {
     factor: f64,
     error: String,
     log: Vec<String>,
     metrics: Vec<(String, f64)>,
     plan: Vec<Vec<u32>>,
-    state: Vec<u8>,
+    saved: Vec<u8>,
 }
 
-unsafe fn heard<'a>(ctx: *mut c_void) -> &'a RefCell<Heard> {
+unsafe fn host_state<'a>(ctx: *mut c_void) -> &'a RefCell<HostState> {
     unsafe { &*ctx.cast() }
 }
 
 unsafe extern "C" fn set_error(ctx: *mut c_void, message: NasStr) {
-    unsafe { heard(ctx).borrow_mut().error = message.read().unwrap().into() }
+    unsafe { host_state(ctx).borrow_mut().error = message.read().unwrap().into() }
 }
 
 unsafe extern "C" fn log(ctx: *mut c_void, message: NasStr) {
-    unsafe { heard(ctx).borrow_mut().log.push(message.read().unwrap().into()) }
+    unsafe { host_state(ctx).borrow_mut().log.push(message.read().unwrap().into()) }
 }
 
 unsafe extern "C" fn metric(ctx: *mut c_void, name: NasStr, value: f64) -> i32 {
-    unsafe { heard(ctx).borrow_mut().metrics.push((name.read().unwrap().into(), value)) }
+    unsafe { host_state(ctx).borrow_mut().metrics.push((name.read().unwrap().into(), value)) }
     NAS_OK
 }
 
@@ -112,7 +112,7 @@ unsafe extern "C" fn option(ctx: *mut c_void, name: NasStr, value: *mut NasValue
         if name.read() != Ok("factor") {
             return NAS_INVALID;
         }
-        let number = heard(ctx).borrow().factor;
+        let number = host_state(ctx).borrow().factor;
         *value = NasValue { kind: NAS_VALUE_NUMBER, integer: 0, number, text: NasStr::new("") };
     }
     NAS_OK
@@ -133,31 +133,31 @@ unsafe extern "C" fn plan_add(ctx: *mut c_void, arch: *const u32, len: usize, _:
     if arch[0] > 1 {
         return NAS_INVALID;
     }
-    unsafe { heard(ctx).borrow_mut().plan.push(arch.to_vec()) }
+    unsafe { host_state(ctx).borrow_mut().plan.push(arch.to_vec()) }
     NAS_OK
 }
 
 unsafe extern "C" fn write(sink: *mut c_void, data: *const c_void, len: usize) -> i32 {
-    unsafe { heard(sink).borrow_mut().state.extend(std::slice::from_raw_parts(data.cast::<u8>(), len)) }
+    unsafe { host_state(sink).borrow_mut().saved.extend(std::slice::from_raw_parts(data.cast::<u8>(), len)) }
     NAS_OK
 }
 
-/// A host, its ears and the tables of this file.
-struct Fake {
-    heard: Rc<RefCell<Heard>>,
+/// A fake host and the function tables of this file.
+struct FakeHost {
+    state: Rc<RefCell<HostState>>,
     host: NasHost,
     tables: Vec<NasStrategy>,
 }
 
-impl Fake {
+impl FakeHost {
     fn new(factor: f64) -> Self {
-        let heard = Rc::new(RefCell::new(Heard { factor, ..Heard::default() }));
+        let state = Rc::new(RefCell::new(HostState { factor, ..HostState::default() }));
         let host = NasHost {
             struct_size: size_of::<NasHost>(),
             abi_major: 1,
             abi_minor: 0,
             features: 0,
-            ctx: Rc::as_ptr(&heard).cast_mut().cast(),
+            ctx: Rc::as_ptr(&state).cast_mut().cast(),
             set_error: Some(set_error),
             log: Some(log),
             metric: Some(metric),
@@ -168,7 +168,7 @@ impl Fake {
         };
         let mut count = 0;
         let tables = unsafe { std::slice::from_raw_parts(nas_plugin_v1(&host, &mut count), count) };
-        Self { heard, host, tables: tables.iter().map(|table| unsafe { **table }).collect() }
+        Self { state, host, tables: tables.iter().map(|table| unsafe { **table }).collect() }
     }
 
     fn create(&self, table: usize) -> std::result::Result<*mut c_void, (i32, String)> {
@@ -200,10 +200,10 @@ impl Fake {
     }
 
     fn error(&self) -> String {
-        std::mem::take(&mut self.heard.borrow_mut().error)
+        std::mem::take(&mut self.state.borrow_mut().error)
     }
 
-    /// `after_backward` with one parameter of this gradient.
+    /// Calls `after_backward` with one parameter that has this gradient, after `change`.
     fn after_backward(&self, instance: *mut c_void, gradient: &mut [f32], change: impl Fn(&mut NasParamStep)) -> i32 {
         let shape = [1, 1, 1, gradient.len() as i64];
         let absent = NasTensor {
@@ -242,71 +242,71 @@ impl Fake {
 }
 
 #[test]
-fn the_export_holds_every_strategy_with_the_version_of_its_crate() {
-    let fake = Fake::new(0.5);
+fn the_export_has_every_strategy_with_the_version_of_the_crate() {
+    let fake = FakeHost::new(0.5);
     let name = |table: &NasStrategy| unsafe { (table.name.read().unwrap(), table.version.read().unwrap()) };
     assert_eq!(fake.tables.iter().map(name).collect::<Vec<_>>(), [("scale", "1.0.0"), ("empty", "1.0.0")]);
     assert!(unsafe { nas_plugin_v1(&fake.host, null_mut()) }.is_null());
-    assert_eq!(fake.error(), "the host passed no place for the number of strategies");
+    assert_eq!(fake.error(), "the host passed a null pointer for the number of strategies");
     assert!(unsafe { nas_plugin_v1(null(), null_mut()) }.is_null());
 }
 
 #[test]
-fn a_hook_edits_gradients_and_tells_log_and_metrics() {
-    let fake = Fake::new(0.5);
+fn a_hook_edits_gradients_and_writes_log_and_metrics() {
+    let fake = FakeHost::new(0.5);
     let instance = fake.create(0).unwrap();
     let mut gradient = [2.0, -4.0];
     assert_eq!(fake.after_backward(instance, &mut gradient, |_| ()), NAS_OK);
     assert_eq!(gradient, [1.0, -2.0]);
-    assert_eq!(fake.heard.borrow().log, ["scaled"]);
-    assert_eq!(fake.heard.borrow().metrics, [("steps".into(), 1.0)]);
+    assert_eq!(fake.state.borrow().log, ["scaled"]);
+    assert_eq!(fake.state.borrow().metrics, [("steps".into(), 1.0)]);
     fake.destroy(0, instance);
 }
 
 #[test]
-fn options_out_of_range_are_invalid_and_panics_in_create_are_caught() {
-    let fake = Fake::new(-1.0);
+fn options_out_of_range_are_invalid() {
+    let fake = FakeHost::new(-1.0);
     assert_eq!(fake.create(0).unwrap_err(), (NAS_INVALID, "factor: expected a number above 0, found -1".into()));
 }
 
 #[test]
-fn a_plan_stops_where_the_host_refuses() {
-    let fake = Fake::new(0.5);
+fn a_plan_stops_when_the_host_rejects_an_architecture() {
+    let fake = FakeHost::new(0.5);
     let instance = fake.create(0).unwrap();
     assert_eq!(unsafe { fake.tables[0].plan.unwrap()(instance) }, NAS_FAILED);
-    assert_eq!(fake.error(), "the host refuses architecture [7] with weight 1");
-    assert_eq!(fake.heard.borrow().plan, [[0], [1]]);
+    assert_eq!(fake.error(), "the host rejected architecture [7] with weight 1");
+    assert_eq!(fake.state.borrow().plan, [[0], [1]]);
     fake.destroy(0, instance);
     let instance = fake.create(1).unwrap();
     assert_eq!(unsafe { fake.tables[1].plan.unwrap()(instance) }, NAS_OK);
-    assert_eq!(fake.heard.borrow().plan[2], [1]);
+    assert_eq!(fake.state.borrow().plan[2], [1]);
     fake.destroy(1, instance);
 }
 
 #[test]
-fn a_panic_is_an_error_and_ends_the_use_of_the_instance() {
-    let fake = Fake::new(0.5);
+fn a_panic_is_an_error_and_the_instance_accepts_no_further_calls() {
+    let fake = FakeHost::new(0.5);
     let instance = fake.create(0).unwrap();
     assert_eq!(fake.after_backward(instance, &mut [666.0], |_| ()), NAS_PANIC);
     assert_eq!(fake.error(), "panicked: a gradient of 666");
     assert_eq!(fake.after_backward(instance, &mut [1.0], |_| ()), NAS_PANIC);
-    assert_eq!(fake.error(), "the instance takes no more calls since it panicked: panicked: a gradient of 666");
+    assert_eq!(fake.error(), "the instance accepts no calls after a panic: panicked: a gradient of 666");
     fake.destroy(0, instance);
 }
 
 #[test]
-fn bad_arguments_of_the_host_are_errors() {
-    let fake = Fake::new(0.5);
+fn invalid_arguments_of_the_host_are_errors() {
+    let fake = FakeHost::new(0.5);
     assert_eq!(fake.after_backward(null_mut(), &mut [1.0], |_| ()), NAS_FAILED);
     let instance = fake.create(0).unwrap();
-    let refused = |change: fn(&mut NasParamStep), words: &str| {
+    let assert_error = |change: fn(&mut NasParamStep), words: &str| {
         assert_eq!(fake.after_backward(instance, &mut [1.0, 1.0], change), NAS_FAILED);
         let error = fake.error();
         assert!(error.contains(words), "{error}");
     };
-    refused(|p| p.struct_size = 8, "the host's parameter has 8 bytes, expected at least");
-    refused(|p| p.gradient.byte_offset = 1, "gradient of parameter 0: expected an address divisible by 4");
-    refused(|p| p.gradient.ndim = 2, "gradient of parameter 0: expected 4 dimensions, found 2");
+    assert_error(|p| p.struct_size = 8, "the parameter of the host has 8 bytes, expected at least");
+    assert_error(|p| p.gradient.byte_offset = 1, "gradient of parameter 0: expected an address divisible by 4");
+    assert_error(|p| p.gradient.ndim = 2, "gradient of parameter 0: expected 4 dimensions, found 2");
     assert_eq!(unsafe { fake.tables[0].after_backward.unwrap()(instance, null()) }, NAS_FAILED);
     assert_eq!(fake.error(), "the host passed a null pointer for a step");
     assert_eq!(unsafe { fake.tables[0].weight_sets.unwrap()(instance, null_mut()) }, NAS_FAILED);
@@ -316,18 +316,18 @@ fn bad_arguments_of_the_host_are_errors() {
 }
 
 #[test]
-fn state_goes_from_one_instance_to_the_next() {
-    let fake = Fake::new(0.5);
-    let Fake { tables, heard, host } = &fake;
+fn a_new_instance_loads_saved_state() {
+    let fake = FakeHost::new(0.5);
+    let FakeHost { tables, state: host_state, host } = &fake;
     let first = fake.create(0).unwrap();
     fake.after_backward(first, &mut [1.0], |_| ());
     assert_eq!(unsafe { tables[0].save.unwrap()(first, host.ctx, Some(write)) }, NAS_OK);
     fake.destroy(0, first);
-    let state = std::mem::take(&mut heard.borrow_mut().state);
+    let state = std::mem::take(&mut host_state.borrow_mut().saved);
     let second = fake.create(0).unwrap();
     assert_eq!(unsafe { tables[0].load.unwrap()(second, state.as_ptr().cast(), 8) }, NAS_OK);
     assert_eq!(unsafe { tables[0].save.unwrap()(second, host.ctx, Some(write)) }, NAS_OK);
-    assert_eq!(heard.borrow().state, state);
+    assert_eq!(host_state.borrow().saved, state);
     assert_eq!(unsafe { tables[0].load.unwrap()(second, state.as_ptr().cast(), 3) }, NAS_INVALID);
     assert_eq!(fake.error(), "3 bytes, expected 8");
     fake.destroy(0, second);

@@ -1,5 +1,6 @@
-/* The strategy `fade`: the more often a parameter was trained, the smaller its gradient, g / (1 + rate n). Parameters
- * that few architectures use thus keep up with those that all of them use. The counts n are its state. */
+/* The strategy `fade`: divides the gradient of a parameter by 1 + rate n, where n is the number of its earlier updates.
+ * This slows down parameters that all architectures use relative to parameters that few of them use. The counts n are
+ * the state of the strategy. */
 #include "nas_plugin.h"
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +21,7 @@ static int32_t create(const NasHost *host, const NasModel *model, void **instanc
   NasValue rate;
   if (host->option(host->ctx, nas_str("rate"), &rate) != NAS_OK) return NAS_FAILED;
   if (!(rate.number >= 0 && rate.number < 1e30))
-    return fail(host, NAS_INVALID, "strategy.rate: expected a number of at least 0");
+    return fail(host, NAS_INVALID, "strategy.rate: expected a finite number of at least 0");
   Fade *self = malloc(sizeof *self);
   uint64_t *counts = calloc(model->params_len + 1, sizeof *counts);
   if (self == NULL || counts == NULL) {
@@ -60,7 +61,7 @@ static int32_t save(void *instance, void *sink, NasWrite write) {
 static int32_t load(void *instance, const void *data, size_t len) {
   Fade *self = instance;
   if (len != self->len * sizeof *self->counts)
-    return fail(self->host, NAS_INVALID, "the saved counts are those of another network");
+    return fail(self->host, NAS_INVALID, "the saved counts belong to another network");
   memcpy(self->counts, data, len);
   return NAS_OK;
 }
@@ -72,7 +73,7 @@ static const NasStrategy FADE = {
     .needs = NAS_WRITES_GRADIENT,
     .name = NAS_STR("fade"),
     .version = NAS_STR("0.1.0"),
-    .summary = NAS_STR("gradients shrink with the number of times that a parameter was trained"),
+    .summary = NAS_STR("gradients shrink with the number of updates of a parameter"),
     .options = NAS_STR("rate = 0.01\n"),
     .create = create,
     .destroy = destroy,

@@ -1,9 +1,9 @@
-//! What a plugin with empty hooks costs: `plain` against `foreign-plain`, whose hooks are all there and do nothing.
+//! Cost of the plugin interface: step times of `plain` and of `plugin-plain`, whose hooks exist and do nothing.
 //!
-//! Both train the same architectures on the same batches, so each step is paired with itself. Rounds alternate in which
-//! comes first. The difference is small beside what else disturbs a step, so the time within the hooks is measured as
-//! well: no more than that can be overhead. `cargo bench -p nas-plugin-host`.
-#![expect(clippy::unwrap_used, reason = "a benchmark has nobody to report errors to")]
+//! Both strategies train the same architectures on the same batches, so their steps are compared in pairs. Rounds
+//! alternate in the order of the two. The difference is smaller than the variation of step times, so the benchmark also
+//! measures the time within the hooks, an upper bound of the cost. Run it with `cargo bench -p nas-plugin-host`.
+#![expect(clippy::unwrap_used, reason = "a benchmark may panic")]
 
 use dfdx::tensor::Cpu;
 use nas_core::arch::Arch;
@@ -21,8 +21,8 @@ use std::time::{Duration, Instant};
 
 const ROUNDS: usize = 12;
 
-/// Milliseconds of each step of one epoch on nasbench201 at width 8.
-fn steps(strategy: &str) -> Vec<f64> {
+/// Time of each step of a run on nasbench201 at width 8, in milliseconds.
+fn step_times(strategy: &str) -> Vec<f64> {
     let text = format!(
         "[strategy]\nname = \"{strategy}\"\n[space]\nname = \"nasbench201\"\nwidth = 8\n[train]\nepochs = 3\n\
          [eval]\nimages = 2\nbatch_size = 2\n[probes]\ncount = 0\nsingle_step_every = 0\n[search]\nproposals = 1\n\
@@ -44,17 +44,17 @@ fn steps(strategy: &str) -> Vec<f64> {
 }
 
 thread_local! {
-    /// Time within the hooks of `timed` on this thread.
-    static WITHIN: Cell<Duration> = const { Cell::new(Duration::ZERO) };
+    /// Total time within the hooks of the strategy `timed` on this thread.
+    static TIME_IN_HOOKS: Cell<Duration> = const { Cell::new(Duration::ZERO) };
 }
 
-/// `foreign-plain`, with the time of its hooks added up.
+/// `plugin-plain`, which also measures the time within its hooks.
 struct Timed(Box<dyn SharingStrategy<Cpu>>);
 
 fn timed<T>(hook: impl FnOnce() -> T) -> T {
     let started = Instant::now();
     let result = hook();
-    WITHIN.set(WITHIN.get() + started.elapsed());
+    TIME_IN_HOOKS.set(TIME_IN_HOOKS.get() + started.elapsed());
     result
 }
 
@@ -92,7 +92,7 @@ fn build_timed(
     options: &toml::Table,
     context: StrategyContext<Cpu>,
 ) -> Result<Box<dyn SharingStrategy<Cpu>>, StrategyError> {
-    let inner = find::<StrategyDescriptor>("foreign-plain").map_err(|error| StrategyError::Other(error.to_string()))?;
+    let inner = find::<StrategyDescriptor>("plugin-plain").map_err(|error| StrategyError::Other(error.to_string()))?;
     Ok(Box::new(Timed((inner.cpu)(options, context)?)))
 }
 
@@ -111,10 +111,10 @@ inventory::submit! {
 fn main() {
     let file = format!("{}nas_example_sampling{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     nas_plugin_host::load(&std::env::current_exe().unwrap().with_file_name(file)).unwrap();
-    steps("plain");
-    let (mut built_in, mut foreign) = (Vec::new(), Vec::new());
+    step_times("plain");
+    let (mut built_in, mut plugin) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
-        let pair = [("plain", &mut built_in), ("foreign-plain", &mut foreign)];
+        let pair = [("plain", &mut built_in), ("plugin-plain", &mut plugin)];
         let ordered = if round % 2 == 0 {
             pair
         } else {
@@ -122,24 +122,29 @@ fn main() {
             [b, a]
         };
         for (name, times) in ordered {
-            times.push(steps(name));
+            times.push(step_times(name));
         }
     }
-    // The least time of a step over all rounds is the one that other work disturbed least.
-    let least = |rounds: &[Vec<f64>], step: usize| rounds.iter().map(|times| times[step]).fold(f64::INFINITY, f64::min);
+    // Other processes only add time, so the minimum over the rounds is the best estimate of a step time.
+    let minimum =
+        |rounds: &[Vec<f64>], step: usize| rounds.iter().map(|times| times[step]).fold(f64::INFINITY, f64::min);
     let count = built_in[0].len();
-    let total = |rounds: &[Vec<f64>]| (0..count).map(|step| least(rounds, step)).sum::<f64>();
-    let mut ratios: Vec<f64> = (0..count).map(|step| least(&foreign, step) / least(&built_in, step) - 1.0).collect();
+    let total = |rounds: &[Vec<f64>]| (0..count).map(|step| minimum(rounds, step)).sum::<f64>();
+    let mut ratios: Vec<f64> = (0..count).map(|step| minimum(&plugin, step) / minimum(&built_in, step) - 1.0).collect();
     ratios.sort_by(f64::total_cmp);
     println!("{count} steps, {ROUNDS} rounds, {} threads", rayon::current_num_threads());
     println!("plain         {:.3} ms a step", total(&built_in) / count as f64);
-    println!("foreign-plain {:.3} ms a step", total(&foreign) / count as f64);
-    let all: f64 = steps("timed").iter().sum();
-    let within = WITHIN.get().as_secs_f64() * 1e3;
-    println!("hooks of foreign-plain: {:.4} ms a step, {:.3} % of it", within / count as f64, 100.0 * within / all);
+    println!("plugin-plain  {:.3} ms a step", total(&plugin) / count as f64);
+    let all: f64 = step_times("timed").iter().sum();
+    let in_hooks = TIME_IN_HOOKS.get().as_secs_f64() * 1e3;
     println!(
-        "overhead: {:+.2} % of all steps together; of single steps median {:+.2} %, quartiles {:+.2} and {:+.2} %",
-        100.0 * (total(&foreign) / total(&built_in) - 1.0),
+        "hooks of plugin-plain: {:.4} ms a step, {:.3} % of the step",
+        in_hooks / count as f64,
+        100.0 * in_hooks / all
+    );
+    println!(
+        "overhead of all steps together {:+.2} %; of single steps: median {:+.2} %, quartiles {:+.2} and {:+.2} %",
+        100.0 * (total(&plugin) / total(&built_in) - 1.0),
         100.0 * ratios[count / 2],
         100.0 * ratios[count / 4],
         100.0 * ratios[count * 3 / 4]

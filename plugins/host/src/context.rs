@@ -1,7 +1,7 @@
-//! The host's side of an instance: what its functions read and write.
+//! Implementation of the functions that an instance may call (`NasHost`).
 
 use crate::handshake::FEATURES;
-use crate::options::foreign;
+use crate::options::to_nas_value;
 use nas_core::arch::Arch;
 use nas_core::strategy::{MAX_PATHS, Path, Sampler};
 use nas_plugin_abi::ffi::{
@@ -16,51 +16,56 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::ThreadId;
 use toml::Table;
 
-/// The table of functions for one instance, and what is behind them. The plugin keeps pointers to both; they are
-/// counted, because to move a box is to claim that there are none.
-pub struct HostSide {
-    context: Arc<Context>,
+/// Function table of one instance and the data of its functions.
+///
+/// The plugin keeps pointers to both. They are in `Arc` and `Rc` rather than `Box`, because moving a `Box` would assert
+/// that no other pointer to its content exists.
+pub struct InstanceHost {
+    context: Arc<HostContext>,
     raw: Rc<NasHost>,
 }
 
-/// What the functions of one instance share. `log` may come from any thread, hence the locks.
-struct Context {
+/// Data of the functions of one instance. The fields have locks because `log` may be called from any thread.
+struct HostContext {
     options: Table,
+    /// Message of the last call of `set_error`.
     error: Mutex<Option<String>>,
-    /// Why a function of the host has refused, in the host's words.
+    /// Reason why a host function last returned an error code.
     refusal: Mutex<Option<String>>,
     log: Mutex<Vec<String>>,
     metrics: Mutex<BTreeMap<String, f64>>,
-    planning: Mutex<Option<Planning>>,
+    /// Present during a call of `plan`.
+    planning: Mutex<Option<PlanInProgress>>,
 }
 
-/// A plan in the making.
-struct Planning {
+/// State of a call of `plan`.
+struct PlanInProgress {
+    /// The thread that called `plan`.
     thread: ThreadId,
     sampler: *mut Sampler<'static>,
     paths: Vec<Path>,
 }
 
-// SAFETY: the sampler is used by the thread that made this alone; `plan` checks it.
-unsafe impl Send for Planning {}
+// SAFETY: `HostContext::planning` dereferences `sampler` only on the thread that created this value.
+unsafe impl Send for PlanInProgress {}
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl HostSide {
-    /// A host for an instance with these options.
+impl InstanceHost {
+    /// The host of an instance with these options.
     pub fn new(options: Table) -> Self {
-        Self::with(options, true)
+        Self::with_functions(options, true)
     }
 
-    /// A host that takes errors and nothing else.
-    pub fn bare() -> Self {
-        Self::with(Table::new(), false)
+    /// The host for the call of `nas_plugin_v1`: all functions except `set_error` are null.
+    pub fn for_loading() -> Self {
+        Self::with_functions(Table::new(), false)
     }
 
-    fn with(options: Table, whole: bool) -> Self {
-        let context = Arc::new(Context {
+    fn with_functions(options: Table, all: bool) -> Self {
+        let context = Arc::new(HostContext {
             options,
             error: Mutex::new(None),
             refusal: Mutex::new(None),
@@ -75,46 +80,46 @@ impl HostSide {
             features: FEATURES,
             ctx: Arc::as_ptr(&context).cast_mut().cast(),
             set_error: Some(set_error),
-            log: whole.then_some(log as _),
-            metric: whole.then_some(metric as _),
-            option: whole.then_some(option as _),
-            random: whole.then_some(random as _),
-            draw: whole.then_some(draw as _),
-            plan_add: whole.then_some(plan_add as _),
+            log: all.then_some(log as _),
+            metric: all.then_some(metric as _),
+            option: all.then_some(option as _),
+            random: all.then_some(random as _),
+            draw: all.then_some(draw as _),
+            plan_add: all.then_some(plan_add as _),
         });
         Self { context, raw }
     }
 
-    /// The table, valid as long as this value.
+    /// The function table, valid while this value exists.
     pub fn raw(&self) -> *const NasHost {
         Rc::as_ptr(&self.raw)
     }
 
-    /// The last error told, if any.
+    /// Removes and returns the message of the last call of `set_error`.
     pub fn take_error(&self) -> Option<String> {
         lock(&self.context.error).take()
     }
 
-    /// The last refusal, if any.
+    /// Removes and returns the reason why a host function last returned an error code.
     pub fn take_refusal(&self) -> Option<String> {
         lock(&self.context.refusal).take()
     }
 
-    /// The sentences logged since the last call.
+    /// Removes and returns the sentences that have been logged.
     pub fn take_log(&self) -> Vec<String> {
         std::mem::take(&mut lock(&self.context.log))
     }
 
-    /// The latest value of every metric.
+    /// The current value of every metric.
     pub fn metrics(&self) -> Vec<(String, f64)> {
         lock(&self.context.metrics).iter().map(|(name, value)| (name.clone(), *value)).collect()
     }
 
-    /// Runs `call` with a sampler behind the host's functions; returns what it returned and the plan.
+    /// Runs `call` while `random`, `draw` and `plan_add` use `sampler`. Returns the result of `call` and the plan.
     pub fn plan(&self, sampler: &mut Sampler<'_>, call: impl FnOnce() -> i32) -> (i32, Vec<Path>) {
-        // The pointer is gone before the sampler is.
+        // The lifetime is erased. The pointer is removed below, before `sampler` goes out of scope.
         let sampler = (&raw mut *sampler).cast::<Sampler<'static>>();
-        let planning = Planning { thread: std::thread::current().id(), sampler, paths: Vec::new() };
+        let planning = PlanInProgress { thread: std::thread::current().id(), sampler, paths: Vec::new() };
         *lock(&self.context.planning) = Some(planning);
         let code = call();
         let planning = lock(&self.context.planning).take();
@@ -122,10 +127,13 @@ impl HostSide {
     }
 }
 
-impl Context {
-    /// The context behind a pointer that was given out in [`HostSide::with`].
-    unsafe fn of<'a>(ctx: *mut c_void) -> Option<&'a Self> {
-        // SAFETY: the plugin passes back what it was given, as long as its instance lives.
+impl HostContext {
+    /// The context of a host function.
+    ///
+    /// # Safety
+    /// `ctx` must be null or the `ctx` of an [`InstanceHost`] that exists for `'a`.
+    unsafe fn from_ctx<'a>(ctx: *mut c_void) -> Option<&'a Self> {
+        // SAFETY: `ctx` is null or comes from `Arc::as_ptr` of a context that its `InstanceHost` keeps alive.
         unsafe { ctx.cast::<Self>().as_ref() }
     }
 
@@ -134,36 +142,45 @@ impl Context {
         NAS_INVALID
     }
 
-    /// Runs `body` if a plan is in the making on this thread.
-    fn planning(&self, what: &str, body: impl FnOnce(&mut Planning) -> Result<(), String>) -> i32 {
+    /// Runs `body` if `plan` is being called on this thread. `function` is the name of the host function.
+    fn planning(&self, function: &str, body: impl FnOnce(&mut PlanInProgress) -> Result<(), String>) -> i32 {
         let mut planning = lock(&self.planning);
         let result = match planning.as_mut() {
             Some(planning) if planning.thread == std::thread::current().id() => body(planning),
-            Some(_) => Err(format!("{what} was called from another thread than plan")),
-            None => Err(format!("{what} was called outside of plan")),
+            Some(_) => Err(format!("{function} was called from another thread than plan")),
+            None => Err(format!("{function} was called outside of plan")),
         };
         result.map_or_else(|reason| self.refuse(reason), |()| NAS_OK)
     }
 }
 
-/// Runs the body of a function of the host: nothing of it may unwind into the plugin.
-unsafe fn guard(ctx: *mut c_void, body: impl FnOnce(&Context) -> i32) -> i32 {
-    // SAFETY: passed on to the caller.
-    let Some(context) = (unsafe { Context::of(ctx) }) else { return NAS_INVALID };
+/// Runs the body of a host function. A panic becomes `NAS_PANIC`, because it must not unwind into the plugin.
+///
+/// # Safety
+/// As [`HostContext::from_ctx`].
+unsafe fn guard(ctx: *mut c_void, body: impl FnOnce(&HostContext) -> i32) -> i32 {
+    // SAFETY: the caller gives the same guarantees.
+    let Some(context) = (unsafe { HostContext::from_ctx(ctx) }) else { return NAS_INVALID };
     catch_unwind(AssertUnwindSafe(|| body(context))).unwrap_or(NAS_PANIC)
 }
 
-/// Text as it came, as well as it can be read.
+/// A copy of the text, in which invalid UTF-8 is replaced.
+///
+/// # Safety
+/// `data` must be null or point to `len` bytes.
 unsafe fn lossy(text: NasStr) -> String {
     if text.data.is_null() {
         return String::new();
     }
-    // SAFETY: not null; the plugin vouches for the length.
+    // SAFETY: `data` is not null, so the caller guarantees `len` bytes.
     String::from_utf8_lossy(unsafe { std::slice::from_raw_parts(text.data.cast(), text.len) }).into_owned()
 }
 
+// The functions of `NasHost`. By the contract of the interface, a plugin passes the `ctx` of a host that still exists,
+// text of the stated length, and result pointers that are null or valid for writing.
+
 unsafe extern "C" fn set_error(ctx: *mut c_void, message: NasStr) {
-    // SAFETY: the plugin's promise, likewise below.
+    // SAFETY: the contract above covers `ctx` and `message`.
     unsafe {
         guard(ctx, |context| {
             *lock(&context.error) = Some(lossy(message));
@@ -173,7 +190,7 @@ unsafe extern "C" fn set_error(ctx: *mut c_void, message: NasStr) {
 }
 
 unsafe extern "C" fn log(ctx: *mut c_void, message: NasStr) {
-    // SAFETY: see `set_error`.
+    // SAFETY: the contract above covers `ctx` and `message`.
     unsafe {
         guard(ctx, |context| {
             lock(&context.log).push(lossy(message));
@@ -183,7 +200,7 @@ unsafe extern "C" fn log(ctx: *mut c_void, message: NasStr) {
 }
 
 unsafe extern "C" fn metric(ctx: *mut c_void, name: NasStr, value: f64) -> i32 {
-    // SAFETY: see `set_error`.
+    // SAFETY: the contract above covers `ctx` and `name`.
     unsafe {
         guard(ctx, |context| {
             let name = lossy(name);
@@ -199,19 +216,19 @@ unsafe extern "C" fn metric(ctx: *mut c_void, name: NasStr, value: f64) -> i32 {
 }
 
 unsafe extern "C" fn option(ctx: *mut c_void, name: NasStr, value: *mut NasValue) -> i32 {
-    // SAFETY: see `set_error`.
+    // SAFETY: the contract above covers `ctx`, `name` and `value`.
     unsafe {
         guard(ctx, |context| {
             let name = lossy(name);
-            match (context.options.get(&name).and_then(foreign), value.as_mut()) {
-                (Some(found), Some(place)) => {
-                    *place = found;
+            match (context.options.get(&name).and_then(to_nas_value), value.as_mut()) {
+                (Some(found), Some(target)) => {
+                    *target = found;
                     NAS_OK
                 }
-                (_, None) => context.refuse(format!("option `{name}` was asked for without a place for its value")),
+                (_, None) => context.refuse(format!("option `{name}` was read with a null pointer for its value")),
                 (None, _) => {
                     let name = name.escape_debug();
-                    context.refuse(format!("option `{name}` was asked for, but `options` does not declare it"))
+                    context.refuse(format!("option `{name}` was read, but `options` does not declare it"))
                 }
             }
         })
@@ -219,12 +236,13 @@ unsafe extern "C" fn option(ctx: *mut c_void, name: NasStr, value: *mut NasValue
 }
 
 unsafe extern "C" fn random(ctx: *mut c_void, bits: *mut u64) -> i32 {
-    // SAFETY: see `set_error`.
+    // SAFETY: the contract above covers `ctx` and `bits`. `planning` runs the body while the sampler exists, on the
+    // thread that called `plan`, which holds no other active reference to it.
     unsafe {
         guard(ctx, |context| {
             context.planning("random", |planning| {
-                let place = bits.as_mut().ok_or("random was called without a place for its bits")?;
-                *place = (*planning.sampler).rng.next_u64();
+                let target = bits.as_mut().ok_or("random was called with a null pointer for its result")?;
+                *target = (*planning.sampler).rng.next_u64();
                 Ok(())
             })
         })
@@ -232,14 +250,15 @@ unsafe extern "C" fn random(ctx: *mut c_void, bits: *mut u64) -> i32 {
 }
 
 unsafe extern "C" fn draw(ctx: *mut c_void, arch: *mut u32, len: usize) -> i32 {
-    // SAFETY: see `set_error`.
+    // SAFETY: as in `random`. `arch` is checked to be non-null and aligned, and the plugin guarantees room for `len`
+    // choices.
     unsafe {
         guard(ctx, |context| {
             context.planning("draw", |planning| {
                 let sampler = &mut *planning.sampler;
                 let expected = sampler.space.decisions().len();
                 if arch.is_null() || !arch.is_aligned() || len != expected {
-                    return Err(format!("draw was called with a place for {len} choices, expected {expected}"));
+                    return Err(format!("draw was called for {len} choices, expected {expected}"));
                 }
                 let drawn = (sampler.draw)()?;
                 for (i, choice) in drawn.choices().iter().enumerate() {
@@ -252,7 +271,7 @@ unsafe extern "C" fn draw(ctx: *mut c_void, arch: *mut u32, len: usize) -> i32 {
 }
 
 unsafe extern "C" fn plan_add(ctx: *mut c_void, arch: *const u32, len: usize, weight: f64) -> i32 {
-    // SAFETY: see `set_error`.
+    // SAFETY: as in `random`. `arch` is checked to be non-null and aligned, and the plugin guarantees `len` choices.
     unsafe {
         guard(ctx, |context| {
             context.planning("plan_add", |planning| {
@@ -278,15 +297,18 @@ unsafe extern "C" fn plan_add(ctx: *mut c_void, arch: *const u32, len: usize, we
     }
 }
 
-/// Takes bytes into the `Vec<u8>` behind `sink`.
+/// Appends bytes to the `Vec<u8>` that `sink` points to. The `write` argument of `NasStrategy.save`.
+///
+/// # Safety
+/// `sink` must be null or point to a `Vec<u8>` without other references. `data` must be null or point to `len` bytes.
 pub unsafe extern "C" fn write(sink: *mut c_void, data: *const c_void, len: usize) -> i32 {
     let add = || {
-        // SAFETY: the plugin passes back the sink that it was given with `save`.
+        // SAFETY: the plugin passes the sink that it got from `save`, which points to a local `Vec<u8>` of the host.
         let Some(sink) = (unsafe { sink.cast::<Vec<u8>>().as_mut() }) else { return NAS_INVALID };
         if data.is_null() {
             return if len == 0 { NAS_OK } else { NAS_INVALID };
         }
-        // SAFETY: not null; the plugin vouches for the length.
+        // SAFETY: `data` is not null, so the plugin guarantees `len` bytes.
         sink.extend(unsafe { std::slice::from_raw_parts(data.cast::<u8>(), len) });
         NAS_OK
     };

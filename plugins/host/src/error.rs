@@ -1,11 +1,11 @@
-//! A plugin that cannot be used.
+//! Error of loading a plugin.
 
-/// A plugin that cannot be loaded: which file, and what is wrong with it.
+/// A plugin cannot be loaded.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("plugin {path}: {problem}")]
 pub struct PluginError {
-    /// The file.
+    /// Path of the file.
     pub path: String,
-    /// What is wrong, and what to do.
+    /// Description of the problem and its solution.
     pub problem: String,
 }

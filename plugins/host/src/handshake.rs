@@ -1,7 +1,7 @@
-//! What is checked of a plugin's table before anything of it is used, in the order in which it is safe.
+//! Checks of the tables that a plugin returns. Nothing of a table is used before its check.
 
-use crate::context::HostSide;
-use crate::options::defaults;
+use crate::context::InstanceHost;
+use crate::options::parse_declaration;
 use nas_plugin_abi::ffi::{
     NAS_ABI_MAJOR, NAS_ABI_MINOR, NAS_NEEDS_GRADIENT, NAS_NEEDS_INPUT, NAS_NEEDS_UPDATE, NAS_NEEDS_WEIGHT,
     NAS_WRITES_GRADIENT, NAS_WRITES_UPDATE, NasPluginEntry, NasStr, NasStrategy,
@@ -9,7 +9,7 @@ use nas_plugin_abi::ffi::{
 use std::mem::MaybeUninit;
 use std::ptr;
 
-/// The bits of `needs` that this host serves.
+/// Bits of `NasStrategy.needs` that this host supports.
 pub const FEATURES: u64 = NAS_NEEDS_WEIGHT
     | NAS_NEEDS_GRADIENT
     | NAS_NEEDS_UPDATE
@@ -17,92 +17,97 @@ pub const FEATURES: u64 = NAS_NEEDS_WEIGHT
     | NAS_WRITES_GRADIENT
     | NAS_WRITES_UPDATE;
 
-/// Bytes of `NasStrategy` in version 1.0 on machines of 64 bits: no plugin says less, whatever is added later.
+/// Size of `NasStrategy` in version 1.0 on 64-bit machines, the lower bound for `struct_size` of every plugin.
 const STRATEGY_1_0_SIZE: usize = 216;
 const _: () = assert!(size_of::<NasStrategy>() == STRATEGY_1_0_SIZE || size_of::<usize>() != 8);
 
-/// More strategies than this are a number that nobody has set.
-const MOST_STRATEGIES: usize = 256;
+/// Largest accepted number of strategies of a plugin. A larger number indicates that `count` was not set.
+const MAX_STRATEGIES: usize = 256;
 
-/// A table that has passed all checks, with copies of what it says.
-pub struct Table {
-    /// The functions.
+/// A table that has passed all checks, with copies of its texts.
+pub struct StrategyTable {
+    /// Copy of the table of the plugin.
     pub raw: NasStrategy,
-    /// Its name on the command line.
+    /// Name on the command line.
     pub name: String,
-    /// Its own version.
+    /// Version of the strategy.
     pub version: String,
-    /// One line.
+    /// Description in one line.
     pub summary: String,
-    /// The paper it comes from.
+    /// Publication of the method; may be empty.
     pub reference: String,
-    /// Its options with their defaults.
+    /// Declared options with their default values.
     pub options: toml::Table,
 }
 
-/// Asks a plugin for its tables and checks them.
+/// Calls the entry function of a plugin and checks the tables it returns.
 ///
 /// # Errors
-/// What breaks the contract, in words.
+/// A table violates the contract of the interface. The message describes how.
 ///
 /// # Safety
-/// The function obeys the contract of [`NasPluginEntry`], as far as it can be trusted.
-pub unsafe fn tables(entry: NasPluginEntry) -> Result<Vec<Table>, String> {
+/// The function must have the type [`NasPluginEntry`] and return null or `count` pointers that stay valid.
+pub unsafe fn load_tables(entry: NasPluginEntry) -> Result<Vec<StrategyTable>, String> {
     let entry = entry.ok_or("its function nas_plugin_v1 is null")?;
-    let host = HostSide::bare();
+    let host = InstanceHost::for_loading();
     let mut count = 0;
-    // SAFETY: the host outlives the call.
+    // SAFETY: the caller guarantees the type of the function. Host and `count` outlive the call.
     let first = unsafe { entry(host.raw(), &mut count) };
     if first.is_null() {
         let reason = host.take_error().map_or(String::new(), |error| format!(": {error}"));
         return Err(format!("nas_plugin_v1 returned no table{reason}"));
     }
-    if count == 0 || count > MOST_STRATEGIES {
-        return Err(format!("nas_plugin_v1 counts {count} strategies, expected 1 to {MOST_STRATEGIES}"));
+    if count == 0 || count > MAX_STRATEGIES {
+        return Err(format!("nas_plugin_v1 returned {count} strategies, expected 1 to {MAX_STRATEGIES}"));
     }
     if !first.is_aligned() {
-        return Err("nas_plugin_v1 returned a misaligned table".into());
+        return Err("nas_plugin_v1 returned a misaligned array".into());
     }
-    let number = |i: usize| {
-        // SAFETY: the plugin says that there are so many pointers.
-        let raw = unsafe { copy(*first.add(i)) };
+    let table = |i: usize| {
+        // SAFETY: the array is non-null and aligned, and the caller guarantees `count` pointers.
+        let raw = unsafe { copy_table(*first.add(i)) };
         raw.and_then(check).map_err(|problem| format!("strategy {} of {count}: {problem}", i + 1))
     };
-    (0..count).map(number).collect()
+    (0..count).map(table).collect()
 }
 
-/// Copies a table as far as both sides know it; what is missing is zero, which means "not provided".
-unsafe fn copy(table: *const NasStrategy) -> Result<NasStrategy, String> {
+/// Copies the fields of a table that both sides know. The other fields of the copy are zero, which stands for a missing
+/// function.
+///
+/// # Safety
+/// `table` must be null or point to a table of any version.
+unsafe fn copy_table(table: *const NasStrategy) -> Result<NasStrategy, String> {
     if table.is_null() {
         return Err("its table is null".into());
     }
     if !table.is_aligned() {
         return Err("its table is misaligned".into());
     }
-    // SAFETY: not null and aligned; every version of the table begins with these two fields.
+    // SAFETY: non-null and aligned, and the tables of all versions begin with these two fields.
     let (size, major) = unsafe { ((&raw const (*table).struct_size).read(), (&raw const (*table).abi_major).read()) };
     if major != NAS_ABI_MAJOR {
         return Err(format!(
-            "it is built for version {major} of the plugin interface, this program speaks version {NAS_ABI_MAJOR}: \
+            "it is built for version {major} of the plugin interface, this program has version {NAS_ABI_MAJOR}: \
              build it with the header or crate of version {NAS_ABI_MAJOR}"
         ));
     }
-    let least = STRATEGY_1_0_SIZE.min(size_of::<NasStrategy>());
-    if size < least {
+    let minimum = STRATEGY_1_0_SIZE.min(size_of::<NasStrategy>());
+    if size < minimum {
         return Err(format!(
-            "its table has {size} bytes, expected at least {least}: set struct_size to sizeof(NasStrategy)"
+            "its table has {size} bytes, expected at least {minimum}: set struct_size to sizeof(NasStrategy)"
         ));
     }
     let mut raw = MaybeUninit::<NasStrategy>::zeroed();
     let known = size.min(size_of::<NasStrategy>());
-    // SAFETY: both hold as many bytes; zeros are a valid table, and so is what a plugin fills in.
+    // SAFETY: source and target both have `known` bytes and do not overlap. Every bit pattern that a C program writes
+    // to these fields is valid in Rust, and so are zeros: null pointers, `None` and numbers.
     unsafe {
         ptr::copy_nonoverlapping(table.cast::<u8>(), raw.as_mut_ptr().cast::<u8>(), known);
         Ok(raw.assume_init())
     }
 }
 
-fn check(raw: NasStrategy) -> Result<Table, String> {
+fn check(raw: NasStrategy) -> Result<StrategyTable, String> {
     if raw.min_host_minor > NAS_ABI_MINOR {
         return Err(format!(
             "it needs version {NAS_ABI_MAJOR}.{} of the plugin interface, this program has \
@@ -112,10 +117,10 @@ fn check(raw: NasStrategy) -> Result<Table, String> {
     }
     let unknown = raw.needs & !FEATURES;
     if unknown != 0 {
-        return Err(format!("it needs {unknown:#x}, which this program cannot serve: use a newer nas-train"));
+        return Err(format!("its `needs` has the unknown bits {unknown:#x}: use a newer nas-train"));
     }
     if raw.create.is_none() || raw.destroy.is_none() {
-        return Err("its functions create and destroy must not be null".into());
+        return Err("its function create or destroy is null; both are required".into());
     }
     let name = text("name", raw.name)?;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -128,11 +133,11 @@ fn check(raw: NasStrategy) -> Result<Table, String> {
     }
     let summary = text("summary", raw.summary)?;
     let reference = text("reference", raw.reference)?;
-    let options = defaults(&text("options", raw.options)?)?;
-    Ok(Table { raw, name, version, summary, reference, options })
+    let options = parse_declaration(&text("options", raw.options)?)?;
+    Ok(StrategyTable { raw, name, version, summary, reference, options })
 }
 
 fn text(what: &str, text: NasStr) -> Result<String, String> {
-    // SAFETY: the plugin vouches for pointer and length; the text is copied.
+    // SAFETY: by the contract of the interface, pointer and length belong to static text. The text is copied.
     unsafe { text.read() }.map(Into::into).map_err(|problem| format!("its {what} is {problem}"))
 }

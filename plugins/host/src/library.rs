@@ -1,4 +1,4 @@
-//! Files and the function that they export.
+//! Files of plugins: reading, loading, and the entry function.
 
 use crate::error::PluginError;
 use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NasPluginEntry};
@@ -7,59 +7,61 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The absolute path and the content of a file.
+/// Returns the absolute path and the content of a file.
 ///
 /// # Errors
-/// A file that cannot be read.
+/// The file cannot be read.
 pub fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), PluginError> {
     let fail = |problem: String| PluginError { path: path.display().to_string(), problem };
     let file = fs::canonicalize(path).map_err(|error| fail(format!("{error}; check the path")))?;
     if file.is_dir() {
-        return Err(fail("it is a folder; expected a shared library".into()));
+        return Err(fail("it is a directory, expected a shared library".into()));
     }
     let bytes = fs::read(&file).map_err(|error| fail(error.to_string()))?;
     Ok((file, bytes))
 }
 
-/// SHA-256 in hexadecimal digits.
+/// SHA-256 of the bytes, in hexadecimal digits.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Loads a library for the rest of the process and finds its entry.
+/// Loads a library until the process ends, and finds its entry function.
 ///
 /// # Errors
-/// A file that is no library of this machine, or one without the entry.
+/// The file is not a shared library for this machine, or it does not export the entry function.
 pub fn open(path: &Path, bytes: &[u8]) -> Result<NasPluginEntry, PluginError> {
     let fail = |problem: String| PluginError { path: path.display().to_string(), problem };
-    if let Some(machine) = foreign_machine(bytes) {
+    if let Some(machine) = other_machine(bytes) {
         let this = std::env::consts::ARCH;
-        return Err(fail(format!("it is built for {machine}, this program runs on {this}: build it for {this}")));
+        return Err(fail(format!("it is built for {machine}, this program is built for {this}: build it for {this}")));
     }
     let library = dlopen(path).map_err(|error| {
-        // The message of libloading is that of its cause.
+        // The message of the error itself is only "dlopen failed". Its source has the reason.
         let cause = error.source().map(ToString::to_string).unwrap_or_else(|| error.to_string());
         fail(format!("it cannot be loaded as a shared library: {cause}"))
     })?;
     let name = format!("nas_plugin_v{NAS_ABI_MAJOR}");
-    // SAFETY: the name stands for this type; a null symbol becomes `None`.
+    // SAFETY: the interface defines the type of a symbol with this name. A null symbol becomes `None`.
     let entry = unsafe { library.get::<NasPluginEntry>(name.as_bytes()) }.map(|symbol| *symbol);
-    let other = || {
-        let built = |major: &u32| {
-            // SAFETY: only asked for, never called.
+    let other_version = || {
+        let exported = |major: &u32| {
+            // SAFETY: the symbol is looked up and not called.
             let symbol = unsafe { library.get::<NasPluginEntry>(format!("nas_plugin_v{major}").as_bytes()) };
             symbol.is_ok()
         };
-        (0..=9).find(built)
+        (0..=9).find(exported)
     };
-    let entry = entry.map_err(|_| match other() {
+    let entry = entry.map_err(|_| match other_version() {
         Some(major) => fail(format!(
-            "it is built for version {major} of the plugin interface, this program speaks version {NAS_ABI_MAJOR}: \
+            "it is built for version {major} of the plugin interface, this program has version {NAS_ABI_MAJOR}: \
              build it with the header or crate of version {NAS_ABI_MAJOR}"
         )),
-        None => fail(format!("it exports no function {name}, so it is no plugin for nas-train; see docs/plugins.md")),
+        None => fail(format!(
+            "it does not export the function {name}, so it is not a plugin for nas-train; see docs/plugins.md"
+        )),
     });
-    // Never unloaded: threads and thread-local destructors of the plugin may outlive any use.
+    // The library is never unloaded, because threads and thread-local destructors of the plugin may still use it.
     std::mem::forget(library);
     entry
 }
@@ -67,19 +69,20 @@ pub fn open(path: &Path, bytes: &[u8]) -> Result<NasPluginEntry, PluginError> {
 #[cfg(unix)]
 fn dlopen(path: &Path) -> Result<libloading::Library, libloading::Error> {
     use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
-    // Now, so that a missing symbol is an error here and no abort at the first call.
-    // SAFETY: constructors run here with the rights of the user, who has asked for this file.
+    // `RTLD_NOW` makes a missing symbol an error here instead of an abort at its first call.
+    // SAFETY: loading runs the constructors of the library. The user has named this file and trusts its code.
     unsafe { Library::open(Some(path), RTLD_NOW | RTLD_LOCAL) }.map(Into::into)
 }
 
 #[cfg(not(unix))]
 fn dlopen(path: &Path) -> Result<libloading::Library, libloading::Error> {
-    // SAFETY: constructors run here with the rights of the user, who has asked for this file.
+    // SAFETY: loading runs the constructors of the library. The user has named this file and trusts its code.
     unsafe { libloading::Library::new(path) }
 }
 
-/// The machine of an ELF file, if it is another than this one. The loader's own words for that differ and mislead.
-fn foreign_machine(bytes: &[u8]) -> Option<String> {
+/// The machine of an ELF file that is built for another machine. The messages of the loader for this case are
+/// misleading.
+fn other_machine(bytes: &[u8]) -> Option<String> {
     let machine = match bytes.get(..20)? {
         [0x7f, b'E', b'L', b'F', _, 1, .., low, high] => u16::from_le_bytes([*low, *high]),
         [0x7f, b'E', b'L', b'F', _, 2, .., high, low] => u16::from_be_bytes([*high, *low]),
@@ -101,18 +104,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn machines_are_told_apart() {
+    fn elf_files_for_other_machines_are_recognised() {
         let mut elf = vec![0; 64];
         elf[..6].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1]);
         let mut of = |machine: u16| {
             elf[18..20].copy_from_slice(&machine.to_le_bytes());
-            foreign_machine(&elf)
+            other_machine(&elf)
         };
         let own = if cfg!(target_arch = "x86_64") { 62 } else { 183 };
         if cfg!(any(target_arch = "x86_64", target_arch = "aarch64")) {
             assert_eq!(of(own), None);
         }
         assert_eq!((of(40), of(8)), (Some("arm".into()), Some("machine 8 of the ELF list".into())));
-        assert_eq!((foreign_machine(b"\x7fELF"), foreign_machine(&[b'x'; 64])), (None, None));
+        assert_eq!((other_machine(b"\x7fELF"), other_machine(&[b'x'; 64])), (None, None));
     }
 }

@@ -1,4 +1,4 @@
-//! The supernet as a plugin sees it.
+//! Description of the supernet for a plugin (`NasModel`).
 
 use nas_core::network::{LayerKind, LayerSpec, NetworkSpec, ParamSpec, Role};
 use nas_core::space::{Decision, SearchSpace};
@@ -10,14 +10,14 @@ use nas_plugin_abi::ffi::{
 use std::rc::Rc;
 use std::sync::Arc;
 
-/// The description of a supernet, with all that its pointers lead to.
-pub struct ForeignModel {
+/// Description of a supernet, with the memory that its pointers lead to.
+pub struct PluginModel {
     raw: Rc<NasModel>,
-    _held: Held,
+    _memory: ModelMemory,
 }
 
-/// What must not go away or move: vectors keep their memory when they move themselves.
-struct Held {
+/// Memory that `NasModel` points to. Moving a `Vec` or an `Arc` does not move its elements.
+struct ModelMemory {
     _space: Arc<dyn SearchSpace>,
     _spec: Arc<NetworkSpec>,
     _choices: Vec<Vec<NasStr>>,
@@ -26,7 +26,7 @@ struct Held {
     _params: (Vec<NasParam>, Vec<*const NasParam>),
 }
 
-impl ForeignModel {
+impl PluginModel {
     /// Describes the supernet of a run.
     pub fn new(space: &Arc<dyn SearchSpace>, spec: &Arc<NetworkSpec>, total_steps: u64, steps_per_arch: usize) -> Self {
         let names = |d: &Decision| d.choices.iter().map(|name| NasStr::of(name)).collect();
@@ -37,9 +37,9 @@ impl ForeignModel {
             choices: choices.as_ptr(),
             choices_len: choices.len(),
         };
-        let decisions = pointed(space.decisions().iter().zip(&choices).map(decision).collect());
-        let layers = pointed(spec.layers.iter().map(layer).collect());
-        let params = pointed(spec.params.iter().map(param).collect());
+        let decisions = with_pointers(space.decisions().iter().zip(&choices).map(decision).collect());
+        let layers = with_pointers(spec.layers.iter().map(layer).collect());
+        let params = with_pointers(spec.params.iter().map(param).collect());
         let raw = Rc::new(NasModel {
             struct_size: size_of::<NasModel>(),
             space: NasStr::of(space.name()),
@@ -52,7 +52,7 @@ impl ForeignModel {
             total_steps,
             steps_per_arch: steps_per_arch as u64,
         });
-        let held = Held {
+        let memory = ModelMemory {
             _space: space.clone(),
             _spec: spec.clone(),
             _choices: choices,
@@ -60,17 +60,17 @@ impl ForeignModel {
             _layers: layers,
             _params: params,
         };
-        Self { raw, _held: held }
+        Self { raw, _memory: memory }
     }
 
-    /// The description, valid as long as this value.
+    /// The description, valid while this value exists.
     pub fn raw(&self) -> *const NasModel {
         Rc::as_ptr(&self.raw)
     }
 }
 
-/// Values and a pointer to each.
-pub fn pointed<T>(values: Vec<T>) -> (Vec<T>, Vec<*const T>) {
+/// The values and a pointer to each. The pointers are valid while the vector of values exists unchanged.
+pub fn with_pointers<T>(values: Vec<T>) -> (Vec<T>, Vec<*const T>) {
     let pointers = values.iter().map(|value| &raw const *value).collect();
     (values, pointers)
 }

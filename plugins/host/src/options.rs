@@ -1,31 +1,34 @@
-//! The options of a foreign strategy: declared by it as TOML, checked here, so that a plugin needs no parser.
+//! Options of a plugin's strategy. The plugin declares them as TOML, and the host parses and checks them.
 
 use nas_core::options::{OptionsError, did_you_mean};
 use nas_plugin_abi::ffi::{NAS_VALUE_FLAG, NAS_VALUE_INTEGER, NAS_VALUE_NUMBER, NAS_VALUE_TEXT, NasStr, NasValue};
 use toml::{Table, Value};
 
-/// The declared options with their defaults.
+/// Parses the declared options with their default values.
 ///
 /// # Errors
-/// Text that is no TOML, or values that are neither text, number nor flag.
-pub fn defaults(declared: &str) -> Result<Table, String> {
-    let table: Table = declared.parse().map_err(|error| format!("its options are no TOML: {error}"))?;
+/// The text is not TOML, or a value is not a text, a number, true or false.
+pub fn parse_declaration(declared: &str) -> Result<Table, String> {
+    let table: Table = declared.parse().map_err(|error| format!("its options are not valid TOML: {error}"))?;
     for (key, value) in &table {
         if key == "name" {
-            return Err("its option `name` cannot be set: the name of the strategy stands there".into());
+            return Err(
+                "it declares an option `name`, which is reserved for the name of the strategy: rename the option"
+                    .into(),
+            );
         }
         if kind(value).is_none() {
-            return Err(format!("its option `{key}` is {value}, expected text, a number, true or false"));
+            return Err(format!("its option `{key}` is {value}, expected a text, a number, true or false"));
         }
     }
     Ok(table)
 }
 
-/// The given options over the declared ones.
+/// The declared options with the values that the user has given.
 ///
 /// # Errors
-/// Unknown keys and values of another kind than the default.
-pub fn merged(defaults: &Table, given: &Table) -> Result<Table, OptionsError> {
+/// A key is not declared, or a value has another kind than the default.
+pub fn merge_options(defaults: &Table, given: &Table) -> Result<Table, OptionsError> {
     let mut merged = defaults.clone();
     for (key, value) in given {
         let Some(default) = defaults.get(key) else {
@@ -51,7 +54,7 @@ pub fn merged(defaults: &Table, given: &Table) -> Result<Table, OptionsError> {
     Ok(merged)
 }
 
-/// What a value is, in words, if an option may be that.
+/// Kind of a value in words; `None` for kinds that an option cannot have.
 fn kind(value: &Value) -> Option<&'static str> {
     match value {
         Value::String(_) => Some("a text"),
@@ -62,8 +65,8 @@ fn kind(value: &Value) -> Option<&'static str> {
     }
 }
 
-/// A value as a plugin sees it; its text stays where it is in the table.
-pub fn foreign(value: &Value) -> Option<NasValue> {
+/// The value in the form of the C interface; `None` for kinds that an option cannot have. A text points into `value`.
+pub fn to_nas_value(value: &Value) -> Option<NasValue> {
     let none = NasStr::new("");
     Some(match value {
         Value::String(text) => NasValue { kind: NAS_VALUE_TEXT, integer: 0, number: 0.0, text: NasStr::of(text) },
@@ -78,23 +81,24 @@ pub fn foreign(value: &Value) -> Option<NasValue> {
 mod tests {
     use super::*;
 
-    fn message(given: &str) -> String {
-        let declared = defaults("norm = 1.0\nsteps = 3\nmode = \"a\"\nfast = true").unwrap();
-        merged(&declared, &given.parse().unwrap()).map_or_else(|e| e.to_string(), |t| t.to_string())
+    /// The merged options, or the error message.
+    fn merge(given: &str) -> String {
+        let declared = parse_declaration("norm = 1.0\nsteps = 3\nmode = \"a\"\nfast = true").unwrap();
+        merge_options(&declared, &given.parse().unwrap()).map_or_else(|e| e.to_string(), |t| t.to_string())
     }
 
     #[test]
-    fn given_options_win_and_whole_numbers_are_numbers() {
-        assert_eq!(message("norm = 2\nfast = false"), "norm = 2.0\nsteps = 3\nmode = \"a\"\nfast = false\n");
+    fn given_values_replace_defaults_and_whole_numbers_become_floats() {
+        assert_eq!(merge("norm = 2\nfast = false"), "norm = 2.0\nsteps = 3\nmode = \"a\"\nfast = false\n");
     }
 
     #[test]
-    fn unknown_keys_and_other_kinds_are_told() {
-        assert!(message("nrom = 2").starts_with("unknown option `strategy.nrom`, did you mean `norm`?"));
-        assert_eq!(message("steps = 0.5"), "section `strategy`: steps = 0.5: expected a whole number");
-        assert_eq!(message("mode = 1"), "section `strategy`: mode = 1: expected a text");
-        assert!(defaults("a = [1]").unwrap_err().contains("its option `a` is [1], expected text"));
-        assert!(defaults("name = \"x\"").unwrap_err().contains("cannot be set"));
-        assert!(defaults("a = ").unwrap_err().starts_with("its options are no TOML"));
+    fn unknown_keys_and_wrong_kinds_are_errors() {
+        assert!(merge("nrom = 2").starts_with("unknown option `strategy.nrom`, did you mean `norm`?"));
+        assert_eq!(merge("steps = 0.5"), "section `strategy`: steps = 0.5: expected a whole number");
+        assert_eq!(merge("mode = 1"), "section `strategy`: mode = 1: expected a text");
+        assert!(parse_declaration("a = [1]").unwrap_err().contains("its option `a` is [1], expected a text"));
+        assert!(parse_declaration("name = \"x\"").unwrap_err().contains("reserved"));
+        assert!(parse_declaration("a = ").unwrap_err().starts_with("its options are not valid TOML"));
     }
 }

@@ -1,106 +1,110 @@
-//! The plugins of this process.
+//! Loading of plugins and the list of loaded plugins.
 
 use crate::error::PluginError;
-use crate::foreign::build;
-use crate::handshake::{Table, tables};
+use crate::handshake::{StrategyTable, load_tables};
 use crate::library;
+use crate::plugin_strategy::build;
 use nas_core::registry::{StrategyBuilder, StrategyDescriptor, add_strategies, all};
 use nas_plugin_abi::ffi::NasPluginEntry;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-/// A plugin that is loaded.
+/// A loaded plugin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plugin {
-    /// Its file, absolute.
+    /// Absolute path of the file.
     pub path: PathBuf,
     /// SHA-256 of the file, in hexadecimal digits.
     pub sha256: String,
-    /// Its strategies.
-    pub strategies: Vec<Provided>,
+    /// Strategies that the plugin provides.
+    pub strategies: Vec<ProvidedStrategy>,
 }
 
-/// A strategy that a plugin provides.
+/// Name and version of a strategy that a plugin provides.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provided {
-    /// Its name.
+#[allow(missing_docs)]
+pub struct ProvidedStrategy {
     pub name: &'static str,
-    /// Its version.
     pub version: &'static str,
 }
 
 static LOADED: Mutex<Vec<&'static Plugin>> = Mutex::new(Vec::new());
-/// Held while a plugin is loaded, so that two threads that ask for one file get one plugin.
+/// Locked while a plugin is loaded, so that two threads cannot load the same file twice.
 static LOADING: Mutex<()> = Mutex::new(());
 
-/// Loads a file and registers its strategies. A file that is loaded already changes nothing.
+/// Loads a plugin and registers its strategies. Loading a file again has no effect.
 ///
-/// Its code runs with all rights of the user, beginning with constructors before any check.
+/// The code of the library runs with all rights of the user. Its constructors run before any check.
 ///
 /// # Errors
-/// A file that is missing or no library, no plugin, one for another version of the interface, a table that breaks the
-/// contract, or a name that is taken.
+/// The file is missing, is not a plugin, or is built for another major version of the interface. A table violates the
+/// contract, or the name of a strategy is already used.
 pub fn load(path: &Path) -> Result<&'static Plugin, PluginError> {
     let (file, bytes) = library::read(path)?;
-    let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(known) = loaded().into_iter().find(|plugin| plugin.path == file) {
         return Ok(known);
     }
     let sha256 = library::sha256(&bytes);
     let entry = library::open(&file, &bytes)?;
-    // SAFETY: the symbol has the name that stands for this type.
+    // SAFETY: the interface defines the type of the function under this name.
     unsafe { register(file, sha256, entry) }
 }
 
-/// Registers the strategies of a plugin that is linked into the program, with all the checks of [`load`].
+/// Registers the strategies of a plugin that is linked into the program, with the same checks of its tables as
+/// [`load`].
 ///
 /// # Errors
-/// As [`load`], from the table on.
+/// A table violates the contract, or the name of a strategy is already used.
 ///
 /// # Safety
-/// The function obeys the contract of [`NasPluginEntry`], and so do the functions in its tables.
+/// The function and the functions of its tables must obey the contract of the interface, see [`NasPluginEntry`].
 pub unsafe fn adopt(origin: &str, entry: NasPluginEntry) -> Result<&'static Plugin, PluginError> {
-    let _alone = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: passed on to the caller.
+    let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: the caller gives the same guarantees.
     unsafe { register(origin.into(), String::new(), entry) }
 }
 
-/// All plugins, in the order of loading.
+/// All loaded plugins, in the order of loading.
 pub fn loaded() -> Vec<&'static Plugin> {
     LOADED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// The plugin that provides a strategy; `None` if it is compiled in.
+/// The plugin that provides a strategy; `None` for a built-in or unknown strategy.
 pub fn origin(strategy: &str) -> Option<&'static Plugin> {
     loaded().into_iter().find(|plugin| plugin.strategies.iter().any(|s| s.name == strategy))
 }
 
+/// Checks and registers the strategies of a plugin. The caller holds the lock `LOADING`.
+///
+/// # Safety
+/// As [`adopt`].
 unsafe fn register(path: PathBuf, sha256: String, entry: NasPluginEntry) -> Result<&'static Plugin, PluginError> {
     let fail = |problem: String| PluginError { path: path.display().to_string(), problem };
-    // SAFETY: passed on to the caller.
-    let tables = unsafe { tables(entry) }.map_err(fail)?;
-    let tables: Vec<&'static Table> = tables.into_iter().map(|table| &*Box::leak(Box::new(table))).collect();
+    // SAFETY: the caller gives the same guarantees.
+    let tables = unsafe { load_tables(entry) }.map_err(fail)?;
+    let tables: Vec<&'static StrategyTable> = tables.into_iter().map(|table| &*Box::leak(Box::new(table))).collect();
     for (number, table) in tables.iter().enumerate() {
-        let twin = tables[..number].iter().any(|other| other.name == table.name);
+        let repeated = tables[..number].iter().any(|other| other.name == table.name);
         let taken = all::<StrategyDescriptor>().is_ok_and(|known| known.iter().any(|d| d.name == table.name));
-        let other = match (twin, taken) {
+        let other = match (repeated, taken) {
             (true, _) => "another strategy of this plugin".into(),
             (_, true) => match origin(&table.name) {
                 Some(plugin) => format!("a strategy of plugin {}", plugin.path.display()),
-                None => "a strategy that is built in".into(),
+                None => "a built-in strategy".into(),
             },
             _ => continue,
         };
-        return Err(fail(format!("its strategy `{}` has the name of {other}: rename it", table.name)));
+        return Err(fail(format!("its strategy `{}` has the same name as {other}: rename it", table.name)));
     }
-    let provided = tables.iter().map(|table| Provided { name: &table.name, version: &table.version }).collect();
+    let provided = tables.iter().map(|table| ProvidedStrategy { name: &table.name, version: &table.version }).collect();
     add_strategies(tables.into_iter().map(descriptor).collect()).map_err(|error| fail(error.to_string()))?;
     let plugin = Box::leak(Box::new(Plugin { path, sha256, strategies: provided }));
     LOADED.lock().unwrap_or_else(PoisonError::into_inner).push(plugin);
     Ok(plugin)
 }
 
-fn descriptor(table: &'static Table) -> StrategyDescriptor {
+fn descriptor(table: &'static StrategyTable) -> StrategyDescriptor {
     let options = move || table.options.to_string();
     let cpu: StrategyBuilder<dfdx::tensor::Cpu> = Box::leak(Box::new(move |t: &_, c| build(table, t, c)));
     #[cfg(feature = "cuda")]

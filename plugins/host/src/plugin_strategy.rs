@@ -1,10 +1,10 @@
-//! A strategy on the other side of the C interface.
+//! Adapter between the trait [`SharingStrategy`] and a strategy behind the C interface.
 
-use crate::context::{HostSide, write};
-use crate::handshake::Table;
-use crate::model::ForeignModel;
-use crate::options::merged;
-use crate::views::{Staged, StagedParam, choices, foreign_paths, with_step};
+use crate::context::{InstanceHost, write};
+use crate::handshake::StrategyTable;
+use crate::model::PluginModel;
+use crate::options::merge_options;
+use crate::views::{HostCopy, ParamCopies, PluginPaths, choices, with_step};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use dfdx::shapes::HasShape;
@@ -20,146 +20,161 @@ use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::Arc;
 
-/// Most weight sets: each is a whole supernet.
-const MOST_SETS: u32 = 64;
+/// Largest number of weight sets. Each set is a complete supernet.
+const MAX_WEIGHT_SETS: u32 = 64;
 
-/// Where the bytes of an instance are in a [`State`], in base64.
-const STATE: &str = "plugin";
+/// Key of the saved bytes of an instance in [`State::values`], in base64.
+const STATE_KEY: &str = "plugin";
 
 /// An instance of a plugin's strategy.
-pub struct ForeignStrategy<D: Backend> {
-    table: &'static Table,
+pub struct PluginStrategy<D: Backend> {
+    table: &'static StrategyTable,
     instance: *mut c_void,
-    host: HostSide,
+    host: InstanceHost,
     spec: Arc<NetworkSpec>,
     device: D,
-    sets: u32,
+    weight_sets: u32,
     notes: Vec<String>,
-    /// What went wrong where no error can be returned; the next hook returns it.
-    late: RefCell<Option<StrategyError>>,
-    /// Freed after the instance, which may point to it.
-    _model: ForeignModel,
+    /// An error in `capture` or `bind`, whose trait methods return no error. The next hook returns it.
+    deferred_error: RefCell<Option<StrategyError>>,
+    /// The instance may hold a pointer to it. Fields are dropped after `drop` has destroyed the instance.
+    _model: PluginModel,
 }
 
 /// Builds an instance from options.
 ///
 /// # Errors
-/// Options that the strategy does not have or refuses, or a plugin that fails.
+/// An option is unknown or invalid, or `create` fails.
 pub fn build<D: Backend>(
-    table: &'static Table,
+    table: &'static StrategyTable,
     options: &toml::Table,
     context: StrategyContext<D>,
 ) -> Result<Box<dyn SharingStrategy<D>>, StrategyError> {
-    Ok(Box::new(ForeignStrategy::new(table, merged(&table.options, options)?, context)?))
+    Ok(Box::new(PluginStrategy::new(table, merge_options(&table.options, options)?, context)?))
 }
 
-impl<D: Backend> ForeignStrategy<D> {
-    fn new(table: &'static Table, options: toml::Table, context: StrategyContext<D>) -> Result<Self, StrategyError> {
+impl<D: Backend> PluginStrategy<D> {
+    fn new(
+        table: &'static StrategyTable,
+        options: toml::Table,
+        context: StrategyContext<D>,
+    ) -> Result<Self, StrategyError> {
         let StrategyContext { space, spec, device, total_steps, steps_per_arch } = context;
-        let host = HostSide::new(options);
-        let model = ForeignModel::new(&space, &spec, total_steps, steps_per_arch);
+        let host = InstanceHost::new(options);
+        let model = PluginModel::new(&space, &spec, total_steps, steps_per_arch);
         let mut instance = std::ptr::null_mut();
-        let create = table.raw.create.ok_or_else(|| failure(table, "create is null".into()))?;
-        // SAFETY: host and model live until after `destroy`; the table has passed the handshake, likewise below.
+        let create = table.raw.create.ok_or_else(|| plugin_error(table, "create is null".into()))?;
+        // SAFETY: the table has passed the handshake. Host and model are fields of the adapter and outlive the
+        // instance.
         let code = unsafe { create(host.raw(), model.raw(), &mut instance) };
         if code != NAS_OK {
-            return Err(failed(table, &host, "create", code));
+            return Err(hook_error(table, &host, "create", code));
         }
         if instance.is_null() {
-            return Err(failure(table, "create succeeded but left a null instance".into()));
+            return Err(plugin_error(table, "create returned success and a null instance".into()));
         }
-        let late = RefCell::new(None);
-        let notes = Vec::new();
-        let mut new = Self { table, instance, host, spec, device, sets: 1, notes, late, _model: model };
+        let (notes, deferred_error) = (Vec::new(), RefCell::new(None));
+        let mut new =
+            Self { table, instance, host, spec, device, weight_sets: 1, notes, deferred_error, _model: model };
         if let Some(weight_sets) = table.raw.weight_sets {
-            // SAFETY: see above.
-            let code = unsafe { weight_sets(instance, &mut new.sets) };
+            // SAFETY: `create` has returned this instance, and the result pointer is a field of a local variable.
+            let code = unsafe { weight_sets(instance, &mut new.weight_sets) };
             new.check("weight_sets", code)?;
-            if !(1..=MOST_SETS).contains(&new.sets) {
-                return Err(failure(table, format!("{} weight sets, expected 1 to {MOST_SETS}", new.sets)));
+            if !(1..=MAX_WEIGHT_SETS).contains(&new.weight_sets) {
+                let problem = format!("weight_sets returned {}, expected 1 to {MAX_WEIGHT_SETS}", new.weight_sets);
+                return Err(plugin_error(table, problem));
             }
         }
-        new.notes = new.logged();
+        new.notes = new.take_log();
         Ok(new)
     }
 
+    /// Turns the status code of a hook into a result. An earlier deferred error takes precedence.
     fn check(&self, hook: &str, code: i32) -> Result<(), StrategyError> {
-        if let Some(error) = self.late.take() {
+        if let Some(error) = self.deferred_error.take() {
             return Err(error);
         }
         if code == NAS_OK {
-            // An error told by one that succeeds is none.
+            // A message set by a call that returned `NAS_OK` is discarded.
             self.host.take_error();
             return Ok(());
         }
-        Err(failed(self.table, &self.host, hook, code))
+        Err(hook_error(self.table, &self.host, hook, code))
     }
 
-    fn logged(&self) -> Vec<String> {
+    /// The sentences logged since the last call, each after the name of the strategy.
+    fn take_log(&self) -> Vec<String> {
         let name = &self.table.name;
         self.host.take_log().into_iter().map(|line| format!("{name}: {line}")).collect()
     }
 
-    /// Runs a hook on a step; returns what it may have written, if all went well.
-    fn on_step(
+    /// Runs a hook on a step. Returns the tensors that the hook could write to.
+    fn run_step_hook(
         &self,
         name: &str,
         hook: Option<unsafe extern "C" fn(*mut c_void, *const NasStep) -> i32>,
         step: &Step<D>,
-    ) -> Result<Vec<StagedParam>, StrategyError> {
+    ) -> Result<Vec<ParamCopies>, StrategyError> {
         let Some(hook) = hook else { return self.check(name, NAS_OK).map(|()| Vec::new()) };
-        // SAFETY: the step lives until the call returns.
-        let (code, staged) = with_step(step, self.table.raw.needs, |step| unsafe { hook(self.instance, step) });
+        // SAFETY: the instance exists, `&mut self` of the calling hook excludes other calls, and `with_step` keeps the
+        // step valid during the call.
+        let (code, copies) = with_step(step, self.table.raw.needs, |step| unsafe { hook(self.instance, step) });
         self.check(name, code)?;
-        Ok(staged)
+        Ok(copies)
     }
 
-    /// What a plugin has written, as a tensor.
-    fn written(
+    /// The tensor of a copy that a hook could write to.
+    ///
+    /// # Errors
+    /// The hook wrote NaN or infinity into a finite tensor, or an operation of the device fails.
+    fn written_tensor(
         &self,
         hook: &str,
         what: &str,
         param: usize,
-        staged: Staged,
+        copy: HostCopy,
         shape: (usize, usize, usize, usize),
     ) -> Result<Tensor4<D>, StrategyError> {
-        if let Some((place, value)) = staged.spoiled() {
+        if let Some((index, value)) = copy.new_non_finite() {
             let name = &self.spec.params[param].name;
-            let problem = format!("{hook} wrote {value} into the {what} of {name}, element {place}");
-            return Err(failure(self.table, problem));
+            let problem = format!("{hook} wrote {value} into the {what} of {name}, element {index}");
+            return Err(plugin_error(self.table, problem));
         }
-        let tensor = self.device.try_tensor_from_vec(staged.into_values(), shape);
+        let tensor = self.device.try_tensor_from_vec(copy.into_values(), shape);
         Ok(tensor.map_err(OpError::device("plugin"))?)
     }
 }
 
-/// A sentence with the plugin's name and version.
-fn sentence(table: &Table, problem: &str) -> String {
+/// A message that begins with name and version of the strategy.
+fn with_origin(table: &StrategyTable, problem: &str) -> String {
     format!("plugin strategy `{}` {}: {problem}", table.name, table.version)
 }
 
-fn failure(table: &Table, problem: String) -> StrategyError {
-    StrategyError::Plugin(sentence(table, &problem))
+/// An error that is the fault of the plugin.
+fn plugin_error(table: &StrategyTable, problem: String) -> StrategyError {
+    StrategyError::Plugin(with_origin(table, &problem))
 }
 
-/// The error behind a code that is not `NAS_OK`. Options out of range and spaces that cannot be trained are no fault of
-/// the plugin.
-fn failed(table: &Table, host: &HostSide, hook: &str, code: i32) -> StrategyError {
-    let told = host.take_error();
-    let reason = host.take_refusal().or(told).filter(|reason| !reason.trim().is_empty());
+/// The error of a hook that returned `code`. The reason of a host function precedes the message of the plugin. Invalid
+/// options and unsupported spaces are errors of the user's input, not of the plugin.
+fn hook_error(table: &StrategyTable, host: &InstanceHost, hook: &str, code: i32) -> StrategyError {
+    let message = host.take_error();
+    let reason = host.take_refusal().or(message).filter(|reason| !reason.trim().is_empty());
     if let (Some(reason), "create" | "load", NAS_INVALID | NAS_UNSUPPORTED) = (&reason, hook, code) {
-        return StrategyError::Other(sentence(table, reason));
+        return StrategyError::Other(with_origin(table, reason));
     }
-    failure(
+    plugin_error(
         table,
         match reason {
             Some(reason) => format!("{hook} failed (code {code}): {reason}"),
-            None => format!("{hook} failed (code {code}) without a message: it should call set_error first"),
+            None => {
+                format!("{hook} failed (code {code}) without a message: call set_error before returning an error code")
+            }
         },
     )
 }
 
-impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
+impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
         let Some(plan) = self.table.raw.plan else {
             self.check("plan", NAS_OK)?;
@@ -167,14 +182,15 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
             return Ok(vec![Path { arch, weight: 1.0 }]);
         };
         self.host.take_refusal();
-        // SAFETY: the instance is ours, and nobody else's meanwhile; likewise below.
+        // SAFETY: the instance exists, and `&mut self` excludes other calls.
         let (code, paths) = self.host.plan(sampler, || unsafe { plan(self.instance) });
         self.check("plan", code)?;
         if let Some(refusal) = self.host.take_refusal() {
-            return Err(failure(self.table, format!("plan went on although refused: {refusal}")));
+            let problem = format!("plan returned success although a host function failed: {refusal}");
+            return Err(plugin_error(self.table, problem));
         }
         if paths.is_empty() {
-            return Err(failure(self.table, "planned no architecture: plan must call plan_add".into()));
+            return Err(plugin_error(self.table, "plan added no architecture: call plan_add at least once".into()));
         }
         Ok(paths)
     }
@@ -185,45 +201,48 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
         }
         let Some(capture) = self.table.raw.capture else { return usize::MAX };
         let mut wanted = 0;
-        // SAFETY: see `plan`.
+        // SAFETY: the instance exists. The trainer calls the hooks on one thread, one after the other.
         let code = unsafe { capture(self.instance, layer as u32, &mut wanted) };
         match self.check("capture", code) {
             Ok(()) if wanted == 0 => 0,
             Ok(()) => usize::MAX,
             Err(error) => {
-                self.late.replace(Some(error));
+                self.deferred_error.replace(Some(error));
                 0
             }
         }
     }
 
     fn weight_sets(&self) -> usize {
-        self.sets as usize
+        self.weight_sets as usize
     }
 
     fn bind(&self, arch: &Arch, layer: LayerId) -> usize {
-        let Some(bind) = self.table.raw.bind.filter(|_| self.sets > 1) else { return 0 };
+        let Some(bind) = self.table.raw.bind.filter(|_| self.weight_sets > 1) else { return 0 };
         let arch = choices(arch.choices());
         let mut set = 0;
-        // SAFETY: see `plan`; the choices outlive the call.
+        // SAFETY: as in `capture`. The choices outlive the call.
         let code = unsafe { bind(self.instance, layer as u32, arch.as_ptr(), arch.len(), &mut set) };
-        let checked = self.check("bind", code).and_then(|()| match set < self.sets {
+        let checked = self.check("bind", code).and_then(|()| match set < self.weight_sets {
             true => Ok(set as usize),
-            false => Err(failure(self.table, format!("bind chose weight set {set} of {}", self.sets))),
+            false => {
+                let problem = format!("bind returned weight set {set}, expected below {}", self.weight_sets);
+                Err(plugin_error(self.table, problem))
+            }
         });
         checked.unwrap_or_else(|error| {
-            self.late.replace(Some(error));
+            self.deferred_error.replace(Some(error));
             0
         })
     }
 
     fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
-        let staged = self.on_step("after_backward", self.table.raw.after_backward, step)?;
+        let copies = self.run_step_hook("after_backward", self.table.raw.after_backward, step)?;
         if self.table.raw.needs & NAS_WRITES_GRADIENT != 0 {
-            for (param, staged) in step.params.iter_mut().zip(staged) {
-                if let Some(gradient) = staged.gradient {
+            for (param, copies) in step.params.iter_mut().zip(copies) {
+                if let Some(gradient) = copies.gradient {
                     let shape = shape(&param.gradient);
-                    param.gradient = self.written("after_backward", "gradient", param.param, gradient, shape)?;
+                    param.gradient = self.written_tensor("after_backward", "gradient", param.param, gradient, shape)?;
                 }
             }
         }
@@ -231,12 +250,12 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
     }
 
     fn before_apply(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
-        let staged = self.on_step("before_apply", self.table.raw.before_apply, step)?;
+        let copies = self.run_step_hook("before_apply", self.table.raw.before_apply, step)?;
         if self.table.raw.needs & NAS_WRITES_UPDATE != 0 {
-            for (param, staged) in step.params.iter_mut().zip(staged) {
-                if let Some(update) = staged.update {
+            for (param, copies) in step.params.iter_mut().zip(copies) {
+                if let Some(update) = copies.update {
                     let shape = shape(&param.weight);
-                    param.update = Some(self.written("before_apply", "update", param.param, update, shape)?);
+                    param.update = Some(self.written_tensor("before_apply", "update", param.param, update, shape)?);
                 }
             }
         }
@@ -244,20 +263,20 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
     }
 
     fn after_update(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
-        self.on_step("after_update", self.table.raw.after_update, step).map(|_| ())
+        self.run_step_hook("after_update", self.table.raw.after_update, step).map(|_| ())
     }
 
     fn end_arch(&mut self, paths: &[Path]) -> Result<(), StrategyError> {
         let Some(end_arch) = self.table.raw.end_arch else { return self.check("end_arch", NAS_OK) };
-        let paths = foreign_paths(paths, &[]);
-        // SAFETY: see `plan`; the paths outlive the call.
+        let paths = PluginPaths::new(paths, &[]);
+        // SAFETY: as in `plan`. The paths outlive the call.
         let code = unsafe { end_arch(self.instance, paths.pointers.as_ptr(), paths.pointers.len()) };
         self.check("end_arch", code)
     }
 
     fn end_epoch(&mut self, epoch: usize) -> Result<(), StrategyError> {
         let Some(end_epoch) = self.table.raw.end_epoch else { return self.check("end_epoch", NAS_OK) };
-        // SAFETY: see `plan`.
+        // SAFETY: as in `plan`.
         let code = unsafe { end_epoch(self.instance, epoch as u64) };
         self.check("end_epoch", code)
     }
@@ -267,7 +286,7 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
     }
 
     fn remarks(&mut self) -> Vec<String> {
-        self.logged()
+        self.take_log()
     }
 
     fn telemetry(&self) -> Vec<(String, f64)> {
@@ -278,26 +297,27 @@ impl<D: Backend> SharingStrategy<D> for ForeignStrategy<D> {
         let mut state = State::default();
         if let Some(save) = self.table.raw.save {
             let mut bytes: Vec<u8> = Vec::new();
-            // SAFETY: see `plan`; the sink is what `write` expects, and outlives the call.
+            // SAFETY: as in `capture`. The sink is the `Vec<u8>` that `write` expects, and it outlives the call.
             let code = unsafe { save(self.instance, (&raw mut bytes).cast(), Some(write)) };
             self.check("save", code)?;
-            state.values.insert(STATE.into(), STANDARD.encode(bytes).into());
+            state.values.insert(STATE_KEY.into(), STANDARD.encode(bytes).into());
         }
         Ok(state)
     }
 
     fn load(&mut self, state: &State) -> Result<(), StrategyError> {
         let expected = || format!("the state of {} {}", self.table.name, self.table.version);
-        let fault = |found: &str| StateError { expected: expected(), found: found.into() };
-        let text = state.values.get(STATE).map(|value| value.as_str().ok_or_else(|| fault("no text"))).transpose()?;
+        let mismatch = |found: &str| StateError { expected: expected(), found: found.into() };
+        let text = state.values.get(STATE_KEY);
+        let text = text.map(|value| value.as_str().ok_or_else(|| mismatch("a value that is not text"))).transpose()?;
         match (self.table.raw.load, text) {
             (None, None) => Ok(()),
             (None, Some("")) => Ok(()),
-            (None, Some(_)) => Err(fault("state, but the plugin loads none").into()),
-            (Some(_), None) => Err(fault("none").into()),
+            (None, Some(_)) => Err(mismatch("saved state, but the strategy has no function `load`").into()),
+            (Some(_), None) => Err(mismatch("none").into()),
             (Some(load), Some(text)) => {
-                let bytes = STANDARD.decode(text).map_err(|error| fault(&error.to_string()))?;
-                // SAFETY: see `plan`; the bytes outlive the call.
+                let bytes = STANDARD.decode(text).map_err(|error| mismatch(&error.to_string()))?;
+                // SAFETY: as in `plan`. The bytes outlive the call.
                 let code = unsafe { load(self.instance, bytes.as_ptr().cast(), bytes.len()) };
                 self.check("load", code)
             }
@@ -309,10 +329,10 @@ fn shape<D: Backend>(tensor: &Tensor4<D>) -> (usize, usize, usize, usize) {
     *tensor.shape()
 }
 
-impl<D: Backend> Drop for ForeignStrategy<D> {
+impl<D: Backend> Drop for PluginStrategy<D> {
     fn drop(&mut self) {
         if let Some(destroy) = self.table.raw.destroy {
-            // SAFETY: made by `create`, and never used again.
+            // SAFETY: the instance comes from `create`, and nothing uses it after this call.
             unsafe { destroy(self.instance) }
         }
     }

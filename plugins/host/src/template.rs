@@ -1,17 +1,19 @@
-//! Complete plugin projects for `nas-train plugins new`.
+//! Templates of plugin projects for `nas-train plugins new`.
 
-/// The files of a project: path below its folder, and text.
+/// Files of a project: path relative to the project directory, and content.
 pub type Files = Vec<(&'static str, String)>;
 
-/// Whether a strategy may have this name: 1 to 64 of `a-z`, `0-9` and `-`, a letter first, as Cargo wants it.
+/// Whether a strategy of a template can have this name: 1 to 64 of `a-z`, `0-9` and `-`, starting with a letter. Cargo
+/// requires the letter.
 pub fn is_name(name: &str) -> bool {
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     name.len() <= 64 && name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(fits)
 }
 
-/// A strategy in Rust. The interface's crate comes with it, so that it builds anywhere and for ever.
+/// A project in Rust. It contains the interface crate, so it builds without network and independently of later
+/// versions.
 pub fn rust(name: &str) -> Files {
-    let own = [
+    let templates = [
         ("Cargo.toml", include_str!("../templates/rust/Cargo.toml.in")),
         ("src/lib.rs", include_str!("../templates/rust/lib.rs.in")),
         ("README.md", include_str!("../templates/rust/README.md.in")),
@@ -19,13 +21,13 @@ pub fn rust(name: &str) -> Files {
     ];
     let crate_name = name.replace('-', "_");
     let fill = |text: &str| text.replace("@NAME@", name).replace("@CRATE@", &crate_name);
-    let mut files: Files = own.map(|(path, text)| (path, fill(text))).into();
-    macro_rules! carried {
+    let mut files: Files = templates.map(|(path, text)| (path, fill(text))).into();
+    macro_rules! interface_crate {
         ($($path:literal),*) => {
             [$((concat!("nas-plugin-abi/", $path), include_str!(concat!("../../abi/", $path)))),*]
         };
     }
-    let carried = carried!(
+    let interface = interface_crate!(
         "Cargo.toml",
         "README.md",
         "src/lib.rs",
@@ -38,11 +40,11 @@ pub fn rust(name: &str) -> Files {
         "src/strategy.rs",
         "src/tensor.rs"
     );
-    files.extend(carried.map(|(path, text)| (path, text.to_string())));
+    files.extend(interface.map(|(path, text)| (path, text.to_string())));
     files
 }
 
-/// A strategy in C, with the header.
+/// A project in C. It contains the header of the interface.
 pub fn c(name: &str) -> Files {
     let fill = |text: &str| text.replace("@NAME@", name);
     vec![

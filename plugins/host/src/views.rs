@@ -1,9 +1,9 @@
-//! A step as a plugin sees it: copies in main memory of what it needs.
+//! A training step in the form of the C interface (`NasStep`), with copies of the tensors that the plugin needs.
 //!
-//! dfdx lends out no memory of its tensors, so what is needed is copied once; what a plugin has written becomes the new
-//! tensor without another copy.
+//! dfdx gives no access to the memory of a tensor, so each needed tensor is copied to main memory once. The memory that
+//! a plugin has written to becomes the new tensor without another copy.
 
-use crate::model::pointed;
+use crate::model::with_pointers;
 use dfdx::shapes::HasShape;
 use nas_core::strategy::{Path, Step};
 use nas_ops::{Backend, Tensor4};
@@ -13,25 +13,23 @@ use nas_plugin_abi::ffi::{
 };
 use std::ptr;
 
-/// Numbers in main memory.
-pub struct Staged {
+/// Copy of a tensor in main memory.
+pub struct HostCopy {
     values: Vec<f32>,
     shape: [i64; 4],
-    /// Whether all of them were finite.
-    pub finite: bool,
+    /// Whether all values were finite before the plugin could write to them.
+    finite: bool,
 }
 
-/// What the plugin may see of one active parameter.
+/// Copies of the tensors of one active parameter; `None` for tensors that the plugin does not need.
 #[derive(Default)]
-pub struct StagedParam {
-    weight: Option<Staged>,
-    /// The gradient.
-    pub gradient: Option<Staged>,
-    /// The update.
-    pub update: Option<Staged>,
+pub struct ParamCopies {
+    weight: Option<HostCopy>,
+    pub gradient: Option<HostCopy>,
+    pub update: Option<HostCopy>,
 }
 
-impl Staged {
+impl HostCopy {
     fn new<D: Backend>(tensor: &Tensor4<D>) -> Self {
         let (a, b, c, d) = *tensor.shape();
         let values = D::to_host(tensor);
@@ -39,13 +37,13 @@ impl Staged {
         Self { values, shape: [a, b, c, d].map(|size| size as i64), finite }
     }
 
-    /// The place and value of a number that has become NaN or infinite.
-    pub fn spoiled(&self) -> Option<(usize, f32)> {
+    /// Index and value of the first NaN or infinity, if all values of the tensor were finite before.
+    pub fn new_non_finite(&self) -> Option<(usize, f32)> {
         let found = || self.values.iter().copied().enumerate().find(|(_, x)| !x.is_finite());
         if self.finite { found() } else { None }
     }
 
-    /// The numbers.
+    /// The values, in row-major order.
     pub fn into_values(self) -> Vec<f32> {
         self.values
     }
@@ -55,6 +53,7 @@ impl Staged {
     }
 }
 
+/// A tensor without data and shape.
 const ABSENT: NasTensor = NasTensor {
     data: ptr::null_mut(),
     device_type: NAS_DEVICE_CPU,
@@ -66,44 +65,45 @@ const ABSENT: NasTensor = NasTensor {
     byte_offset: 0,
 };
 
-/// The view of what is there, or of nothing.
-fn view(staged: &mut Option<Staged>) -> NasTensor {
-    staged.as_mut().map_or(NasTensor { ndim: 0, ..ABSENT }, Staged::view)
+/// The view of a copy, or an absent tensor.
+fn view(copy: &mut Option<HostCopy>) -> NasTensor {
+    copy.as_mut().map_or(NasTensor { ndim: 0, ..ABSENT }, HostCopy::view)
 }
 
-/// Copies what `needs` asks for, lets `hook` see it, and returns its code with what it may have written.
+/// Copies the tensors that `needs` selects and calls `hook` with them. Returns its status code and the copies, which
+/// the hook may have changed.
 pub fn with_step<D: Backend>(
     step: &Step<D>,
     needs: u64,
     hook: impl FnOnce(*const NasStep) -> i32,
-) -> (i32, Vec<StagedParam>) {
-    let asked = |bits: u64| needs & bits != 0;
-    let mut params: Vec<StagedParam> = step.params.iter().map(|_| StagedParam::default()).collect();
-    for (staged, param) in params.iter_mut().zip(&step.params) {
-        staged.weight = asked(NAS_NEEDS_WEIGHT).then(|| Staged::new(&param.weight));
-        staged.gradient = asked(NAS_NEEDS_GRADIENT | NAS_WRITES_GRADIENT).then(|| Staged::new(&param.gradient));
-        let update = param.update.as_ref().filter(|_| asked(NAS_NEEDS_UPDATE | NAS_WRITES_UPDATE));
-        staged.update = update.map(Staged::new);
+) -> (i32, Vec<ParamCopies>) {
+    let needed = |bits: u64| needs & bits != 0;
+    let mut params: Vec<ParamCopies> = step.params.iter().map(|_| ParamCopies::default()).collect();
+    for (copies, param) in params.iter_mut().zip(&step.params) {
+        copies.weight = needed(NAS_NEEDS_WEIGHT).then(|| HostCopy::new(&param.weight));
+        copies.gradient = needed(NAS_NEEDS_GRADIENT | NAS_WRITES_GRADIENT).then(|| HostCopy::new(&param.gradient));
+        let update = param.update.as_ref().filter(|_| needed(NAS_NEEDS_UPDATE | NAS_WRITES_UPDATE));
+        copies.update = update.map(HostCopy::new);
     }
-    let kept = step.inputs.iter().filter(|_| asked(NAS_NEEDS_INPUT));
-    let mut inputs: Vec<_> = kept.map(|seen| (seen.path, seen.layer, Staged::new(&seen.input))).collect();
+    let captured = step.inputs.iter().filter(|_| needed(NAS_NEEDS_INPUT));
+    let mut inputs: Vec<_> = captured.map(|input| (input.path, input.layer, HostCopy::new(&input.input))).collect();
 
-    let paths = foreign_paths(&step.paths, &step.losses);
-    let (_raw_params, param_pointers) = pointed(
+    let paths = PluginPaths::new(&step.paths, &step.losses);
+    let (_raw_params, param_pointers) = with_pointers(
         step.params
             .iter()
             .zip(&mut params)
-            .map(|(param, staged)| NasParamStep {
+            .map(|(param, copies)| NasParamStep {
                 struct_size: size_of::<NasParamStep>(),
                 param: param.param as u32,
                 set: param.set as u32,
-                weight: view(&mut staged.weight),
-                gradient: view(&mut staged.gradient),
-                update: view(&mut staged.update),
+                weight: view(&mut copies.weight),
+                gradient: view(&mut copies.gradient),
+                update: view(&mut copies.update),
             })
             .collect(),
     );
-    let (_raw_inputs, input_pointers) = pointed(
+    let (_raw_inputs, input_pointers) = with_pointers(
         inputs
             .iter_mut()
             .map(|(path, layer, input)| NasInput {
@@ -130,29 +130,31 @@ pub fn with_step<D: Backend>(
     (code, params)
 }
 
-/// Paths as a plugin sees them.
-pub struct ForeignPaths {
+/// Paths in the form of the C interface, with the memory that they point to.
+pub struct PluginPaths {
     _archs: Vec<Vec<u32>>,
     _paths: Vec<NasPath>,
-    /// A pointer to each.
+    /// A pointer to each path, valid while this value exists.
     pub pointers: Vec<*const NasPath>,
 }
 
-/// Paths with their losses, NaN where there are none.
-pub fn foreign_paths(paths: &[Path], losses: &[f64]) -> ForeignPaths {
-    let archs: Vec<Vec<u32>> = paths.iter().map(|path| choices(path.arch.choices())).collect();
-    let path = |(i, path): (usize, &Path)| NasPath {
-        struct_size: size_of::<NasPath>(),
-        arch: archs[i].as_ptr(),
-        arch_len: archs[i].len(),
-        weight: f64::from(path.weight),
-        loss: losses.get(i).copied().unwrap_or(f64::NAN),
-    };
-    let (raw, pointers) = pointed(paths.iter().enumerate().map(path).collect());
-    ForeignPaths { _archs: archs, _paths: raw, pointers }
+impl PluginPaths {
+    /// Paths with their losses. A path without a loss gets NaN.
+    pub fn new(paths: &[Path], losses: &[f64]) -> Self {
+        let archs: Vec<Vec<u32>> = paths.iter().map(|path| choices(path.arch.choices())).collect();
+        let path = |(i, path): (usize, &Path)| NasPath {
+            struct_size: size_of::<NasPath>(),
+            arch: archs[i].as_ptr(),
+            arch_len: archs[i].len(),
+            weight: f64::from(path.weight),
+            loss: losses.get(i).copied().unwrap_or(f64::NAN),
+        };
+        let (raw, pointers) = with_pointers(paths.iter().enumerate().map(path).collect());
+        Self { _archs: archs, _paths: raw, pointers }
+    }
 }
 
-/// Choices in the width of the interface.
+/// The choices of an architecture in the integer type of the C interface.
 pub fn choices(choices: &[usize]) -> Vec<u32> {
     choices.iter().map(|choice| *choice as u32).collect()
 }

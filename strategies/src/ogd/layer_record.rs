@@ -9,7 +9,6 @@ use std::borrow::Cow;
 
 /// Step and alpha of the last computation of a projector.
 #[derive(Debug, Clone, Copy, PartialEq)]
-#[allow(missing_docs)]
 pub struct LastRefresh {
     pub step: u64,
     pub alpha: f64,

@@ -12,7 +12,8 @@ use nas_ops::{Backend, OpError};
 /// `|P x - x| <= |P - I| |x| <= trace(P^-1 - I) |x|`, and `2^-25` is half the resolution of `f32` at 1.
 const NEGLIGIBLE_TRACE: f64 = 1.0 / (1 << 25) as f64;
 
-/// Attempts at a decomposition, each with a tenfold alpha. More than the digits of `f64` can require.
+/// Largest number of attempts at a decomposition. Alpha grows at least tenfold from one attempt to the next, so the
+/// precision of `f64` never requires as many.
 const MAX_ATTEMPTS: usize = 40;
 
 /// The projector `P` of all blocks of a layer. `T` holds its matrices, on the host or on a device.
@@ -56,8 +57,8 @@ impl Projector<HostMatrices> {
     /// With the Gram matrix: `I + s S = L L^T` gives `P = M^T M` for `M = L^-1`.
     ///
     /// With fewer patches than elements in a patch: `(I + s R^T R)^-1 = I - s R^T (I + s R R^T)^-1 R` (equation 7)
-    /// needs the decomposition of a smaller matrix. `I + s R R^T = L L^T` gives `P = I - V^T V` for `V = sqrt(s) L^-1
-    /// R`, whose singular values are below 1.
+    /// needs the decomposition of a smaller matrix. `I + s R R^T = L L^T` gives `P = I - V^T V` for
+    /// `V = sqrt(s) L^-1 R`, whose singular values are below 1.
     ///
     /// A very small alpha (large `s`) can make the matrix numerically indefinite. Then alpha is increased for this
     /// layer: `s` is divided by `t`, which grows tenfold until the decomposition succeeds. The first such `t` is at

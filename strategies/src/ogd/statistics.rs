@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 /// Sum and number of values, for their mean.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-#[allow(missing_docs)]
 pub struct RunningMean {
     pub sum: f64,
     pub n: u64,

@@ -121,7 +121,7 @@ fn new_projects_in_c_build_and_pass_and_a_crash_is_told_with_its_place() {
     let output = program(dir).args(["plugins", "check"]).arg(&crashes).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let said = stderr(&output);
-    let place = "after `fake model: steps with ordinary and zero gradients`";
+    let place = "after `synthetic steps: random and zero gradients`";
     assert!(said.contains("crashed with signal 11 (segmentation fault)") && said.contains(place), "{said}");
 
     let leaves = c_plugin(dir, "leaves", "double squares = 0;", "double squares = 0; exit(0);");

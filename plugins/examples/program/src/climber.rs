@@ -1,4 +1,4 @@
-//! A hill climber: tries neighbours of the best architecture that it has seen.
+//! A hill-climbing controller: it tries neighbours of the best architecture so far.
 
 use nas_core::arch::Arch;
 use nas_core::controller::{Controller, ControllerError};
@@ -8,15 +8,16 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
-/// Rewards of everything that was tried, the latest for each.
+/// Controller that changes one decision of the best architecture at a time.
 struct Climber {
     space: Arc<dyn SearchSpace>,
-    seen: Vec<(Arch, f64)>,
+    /// Every evaluated architecture with its latest reward.
+    rewards: Vec<(Arch, f64)>,
 }
 
 impl Climber {
     fn best(&self) -> Option<&Arch> {
-        self.seen.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(arch, _)| arch)
+        self.rewards.iter().max_by(|a, b| a.1.total_cmp(&b.1)).map(|(arch, _)| arch)
     }
 }
 
@@ -25,7 +26,7 @@ impl Controller for Climber {
         8
     }
 
-    /// The best architecture with one decision changed; any architecture while nothing is known.
+    /// The best architecture with one decision drawn again, or a uniform sample before the first reward.
     fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError> {
         let Some(best) = self.best() else { return Ok(self.space.sample(rng)) };
         let mut choices = best.choices().to_vec();
@@ -35,16 +36,16 @@ impl Controller for Climber {
     }
 
     fn observe(&mut self, arch: &Arch, reward: f64) -> Result<(), ControllerError> {
-        self.seen.retain(|(known, _)| known != arch);
-        self.seen.push((arch.clone(), reward));
+        self.rewards.retain(|(known, _)| known != arch);
+        self.rewards.push((arch.clone(), reward));
         Ok(())
     }
 
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError> {
-        if self.seen.is_empty() {
+        if self.rewards.is_empty() {
             return Ok(vec![self.space.sample(rng)]);
         }
-        let mut ranked = self.seen.clone();
+        let mut ranked = self.rewards.clone();
         ranked.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(ranked.into_iter().map(|(arch, _)| arch).take(n).collect())
     }
@@ -56,6 +57,6 @@ inventory::submit! {
         summary: "neighbours of the best architecture so far",
         reference: "this example",
         options: String::new,
-        build: |_, context| Ok(Box::new(Climber { space: context.space, seen: Vec::new() })),
+        build: |_, context| Ok(Box::new(Climber { space: context.space, rewards: Vec::new() })),
     }
 }

@@ -1,4 +1,4 @@
-//! A space of kernel sizes: three residual layers, each with a kernel of 1, 3 or 5.
+//! A search space of kernel sizes: three residual layers, each with a kernel of size 1, 3 or 5.
 
 use nas_core::arch::Arch;
 use nas_core::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
@@ -8,7 +8,7 @@ use nas_core::space::{ArchError, Decision, Scale, SearchSpace};
 const LAYERS: usize = 3;
 const KERNELS: [usize; 3] = [1, 3, 5];
 
-/// 27 architectures, written as their kernels: `1-5-3`.
+/// 27 architectures. The text form is the three kernel sizes: `1-5-3`.
 struct Kernels {
     scale: Scale,
     decisions: Vec<Decision>,
@@ -38,7 +38,7 @@ impl SearchSpace for Kernels {
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
         let choice = |part: &str| KERNELS.iter().position(|k| k.to_string() == part);
         let choices: Option<Vec<usize>> = text.trim().split('-').map(choice).collect();
-        let choices = choices.ok_or_else(|| self.error(text, "expected kernels of 1, 3 and 5".into()))?;
+        let choices = choices.ok_or_else(|| self.error(text, "expected kernel sizes of 1, 3 or 5".into()))?;
         let arch = Arch::new(choices);
         self.validate(&arch).map_err(|error| self.error(text, error.problem))?;
         Ok(arch)
@@ -73,7 +73,7 @@ impl Wire for Kernels {
 inventory::submit! {
     SpaceDescriptor {
         name: "kernels",
-        summary: "27 architectures: three residual layers with kernels of 1, 3 or 5",
+        summary: "27 architectures: three residual layers with kernels of size 1, 3 or 5",
         reference: "this example",
         width: 8,
         cells: 1,
@@ -87,14 +87,14 @@ mod tests {
     use nas_core::network::NetworkSpec;
 
     #[test]
-    fn every_architecture_is_read_back_and_has_a_network() {
+    fn every_architecture_parses_from_its_text_and_has_a_network() {
         let space = Kernels::new(Scale { image: [8, 8, 1], classes: 10, width: 4, cells: 1 });
         assert_eq!(space.count(), 27);
         for arch in (0..27).map(|index| space.nth(index)) {
             assert_eq!(space.parse(&space.format(&arch)).unwrap(), arch);
             NetworkSpec::stand_alone(&space, &arch).unwrap();
         }
-        assert!(space.parse("1-2-3").unwrap_err().to_string().contains("expected kernels of 1, 3 and 5"));
+        assert!(space.parse("1-2-3").unwrap_err().to_string().contains("expected kernel sizes of 1, 3 or 5"));
         assert!(space.parse("1-3").unwrap_err().to_string().contains("expected 3 choices, found 2"));
     }
 }

@@ -1,5 +1,5 @@
-//! `nas-train` with a search space and a controller of its own. Everything else is that of nas-train: commands, options,
-//! strategies, plugins, files.
+//! `nas-train` with an additional search space and controller. Commands, options, strategies, plugins and files are
+//! those of nas-train.
 
 mod climber;
 mod kernels;

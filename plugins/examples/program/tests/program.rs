@@ -1,4 +1,4 @@
-//! The program knows what it adds, and what nas-train has.
+//! The program has its own components and those of nas-train.
 
 use std::process::{Command, Output};
 
@@ -8,7 +8,7 @@ fn run(arguments: &str) -> Output {
 }
 
 #[test]
-fn own_components_are_listed_beside_the_others() {
+fn list_shows_own_components_and_those_of_nas_train() {
     let listed = String::from_utf8_lossy(&run("list").stdout).into_owned();
     for name in ["kernels", "climber", "nasbench201", "uniform", "ogd"] {
         assert!(listed.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name} in {listed}");
@@ -16,7 +16,7 @@ fn own_components_are_listed_beside_the_others() {
 }
 
 #[test]
-fn a_run_searches_the_own_space_with_the_own_controller() {
+fn a_run_uses_the_own_space_and_the_own_controller() {
     let dir = std::env::temp_dir().join(format!("nas-example-program-{}", std::process::id()));
     let output = run(&format!(
         "--space kernels --controller climber --data synthetic --set data.synthetic.samples=200 \
@@ -24,11 +24,11 @@ fn a_run_searches_the_own_space_with_the_own_controller() {
          --controller-start 2 --json --out {}",
         dir.display()
     ));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::remove_dir_all(dir).expect("the run has written its directory");
-    assert!(said.contains("\"space\":\"kernels\"") && said.contains("\"controller\":\"climber\""), "{said}");
-    let (_, best) = said.split_once("\"best\":{\"arch\":\"").expect("an architecture is found");
+    assert!(stdout.contains("\"space\":\"kernels\"") && stdout.contains("\"controller\":\"climber\""), "{stdout}");
+    let (_, best) = stdout.split_once("\"best\":{\"arch\":\"").expect("an architecture is found");
     let kernels: Vec<&str> = best[..5].split('-').collect();
-    assert!(kernels.len() == 3 && kernels.iter().all(|k| ["1", "3", "5"].contains(k)), "{said}");
+    assert!(kernels.len() == 3 && kernels.iter().all(|k| ["1", "3", "5"].contains(k)), "{stdout}");
 }

@@ -1,26 +1,28 @@
-//! Clips the gradients of shared layers: those that not every architecture runs through are scaled so that their joint
-//! norm is at most `max_norm`, `g *= min(1, max_norm / ‖g‖)`. Stem, classifier and what else is fixed stay as they are.
+//! Clips the gradients of shared layers: scales them by `min(1, max_norm / ‖g‖)`, where `‖g‖` is their joint norm. The
+//! gradients of layers that every architecture uses (stem, classifier, fixed cells) do not change.
 
 use nas_plugin_abi::{Context, Error, Host, Model, Needs, Result, Step, Strategy, export_strategies};
 
 /// The strategy `clip-shared`.
 pub struct ClipShared {
     max_norm: f64,
-    /// Whether a parameter belongs to a decision.
+    /// For each parameter, whether it belongs to a shared layer.
     shared: Vec<bool>,
     host: Host,
 }
 
 impl Strategy for ClipShared {
     const NAME: &'static str = "clip-shared";
-    const SUMMARY: &'static str = "plain sampling; the gradients of shared layers are clipped on their own";
+    const SUMMARY: &'static str = "plain sampling; clips the joint gradient norm of the shared layers";
     const OPTIONS: &'static str = "max_norm = 1.0\n";
     const NEEDS: Needs = Needs::WRITES_GRADIENT;
 
     fn create(context: &Context<'_>) -> Result<Self> {
         let max_norm = context.number("max_norm")?;
         if !(max_norm > 0.0 && max_norm.is_finite()) {
-            return Err(Error::invalid(format!("strategy.max_norm: expected a number above 0, found {max_norm}")));
+            return Err(Error::invalid(format!(
+                "strategy.max_norm: expected a finite number above 0, found {max_norm}"
+            )));
         }
         Ok(Self { max_norm, shared: shared(&context.model), host: context.host() })
     }
@@ -41,7 +43,8 @@ impl Strategy for ClipShared {
     }
 }
 
-/// Layers are shared unless they are the stem, a fixed cell between stages or the classifier, which spaces name so.
+/// For each parameter, whether its layer is shared. The built-in spaces give their fixed layers the prefixes listed
+/// here.
 fn shared(model: &Model) -> Vec<bool> {
     let fixed = |name: &str| ["stem", "reduction", "reduce", "classifier", "last"].iter().any(|f| name.starts_with(f));
     model.params.iter().map(|param| !fixed(&model.layers[param.layer].name)).collect()

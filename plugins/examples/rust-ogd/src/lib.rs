@@ -1,8 +1,9 @@
-//! Orthogonal gradient descent as a plugin, through the captured inputs of layers.
+//! Orthogonal gradient descent as a plugin.
 //!
-//! For each layer with weights `W`, `[d, c_out]`, the Gram matrix `S = R^T R` of earlier inputs is kept, `R` one patch
-//! of `d` elements a row. An update `U` becomes `(I + s S)^-1 U` with `s = d / (alpha trace(S))`: directions that were
-//! used much are left alone. This is what the built-in `ogd` computes with its defaults, in its plainest form.
+//! Each layer with weights `W`, `[d, c_out]`, has the Gram matrix `S = R^T R` of earlier inputs. The rows of `R` are
+//! input patches of `d` elements. The strategy replaces an update `U` by `(I + s S)^-1 U` with
+//! `s = d / (alpha trace(S))`. This removes most of the update in directions that earlier inputs use. The built-in
+//! `ogd` computes the same with its default options.
 
 mod gram;
 mod patches;
@@ -11,47 +12,49 @@ use gram::Gram;
 use nas_plugin_abi::{Context, Error, LayerKind, Model, Needs, Path, Result, Role, Step, Strategy, export_strategies};
 use std::collections::BTreeMap;
 
-/// Gram matrices by layer.
-type Memory = BTreeMap<usize, Gram>;
+/// Gram matrices by layer index.
+type GramByLayer = BTreeMap<usize, Gram>;
 
-/// The strategy `foreign-ogd`.
+/// The strategy `plugin-ogd`.
 pub struct Ogd {
     model: Model,
     alpha: f64,
     samples: usize,
     stride: usize,
-    /// Whether all earlier architectures count, or the previous one alone.
+    /// Whether the inputs of all earlier architectures are protected, or only those of the previous one.
     all: bool,
-    memory: Memory,
-    /// Inputs of the architecture being trained.
-    pending: Memory,
+    memory: GramByLayer,
+    /// Inputs of the architecture that is being trained.
+    pending: GramByLayer,
 }
 
 impl Strategy for Ogd {
-    const NAME: &'static str = "foreign-ogd";
-    const SUMMARY: &'static str = "updates orthogonal to earlier inputs, as a plugin";
+    const NAME: &'static str = "plugin-ogd";
+    const SUMMARY: &'static str = "updates orthogonal to the inputs of earlier architectures, as a plugin";
     const REFERENCE: &'static str =
         "Niu et al., Disturbance-immune Weight Sharing for Neural Architecture Search, Neural Networks 2021";
-    const OPTIONS: &'static str = "alpha = 0.3\nsamples = 8\nlocation-stride = 2\nmemory = \"previous\"\n";
+    const OPTIONS: &'static str = "alpha = 0.3\nsamples = 8\nlocation_stride = 2\nmemory = \"previous\"\n";
     const NEEDS: Needs = Needs::INPUT.and(Needs::WRITES_UPDATE);
 
     fn create(context: &Context<'_>) -> Result<Self> {
         let (alpha, samples, stride) =
-            (context.number("alpha")?, context.count("samples")?, context.count("location-stride")?);
+            (context.number("alpha")?, context.count("samples")?, context.count("location_stride")?);
         let memory = context.text("memory")?;
         if !(alpha > 0.0 && alpha.is_finite()) {
-            return Err(Error::invalid(format!("strategy.alpha: expected a number above 0, found {alpha}")));
+            return Err(Error::invalid(format!("strategy.alpha: expected a finite number above 0, found {alpha}")));
         }
         if samples == 0 || !(1..=1024).contains(&stride) {
             return Err(Error::invalid(format!(
-                "expected samples of at least 1 and a location-stride of 1 to 1024, found {samples} and {stride}"
+                "expected strategy.samples of at least 1 and strategy.location_stride of 1 to 1024, found {samples} \
+                 and {stride}"
             )));
         }
         if !["previous", "all"].contains(&memory.as_str()) {
             return Err(Error::invalid(format!("strategy.memory: expected previous or all, found {memory}")));
         }
         let (model, all) = (context.model.clone(), memory == "all");
-        Ok(Self { model, alpha, samples, stride, all, memory: Memory::new(), pending: Memory::new() })
+        let (memory, pending) = (GramByLayer::new(), GramByLayer::new());
+        Ok(Self { model, alpha, samples, stride, all, memory, pending })
     }
 
     fn capture(&self, layer: usize) -> bool {
@@ -94,7 +97,7 @@ impl Strategy for Ogd {
         let memory = gram::read(&self.model, &mut state)?;
         let pending = gram::read(&self.model, &mut state)?;
         if !state.is_empty() {
-            return Err(Error::invalid(format!("{} bytes of state too many", state.len())));
+            return Err(Error::invalid(format!("the saved state has {} excess bytes", state.len())));
         }
         (self.memory, self.pending) = (memory, pending);
         Ok(())
@@ -102,7 +105,7 @@ impl Strategy for Ogd {
 }
 
 impl Ogd {
-    /// Projects the updates of every active layer that has a memory, bias and weight together.
+    /// Projects the updates of all active layers with protected inputs. The bias is a row of the weight matrix.
     fn project(&self, step: &mut Step<'_>) -> Result {
         for (layer, gram) in &self.memory {
             let place = |role| {

@@ -1,9 +1,9 @@
-//! What the weights of a layer multiply.
+//! Input patches of a layer: the vectors that its weights multiply.
 
 use nas_plugin_abi::{Input, Layer, LayerKind};
 
-/// Calls `take(block, patch)` for the patches of the first `samples` images, at every `stride`-th output location; with
-/// a 1 at the end where the layer has a bias.
+/// Calls `take(block, patch)` for the patches of the first `samples` images, at every `stride`-th output location. The
+/// patches of a linear layer end with the constant 1 of its bias.
 pub fn each(layer: &Layer, input: &Input<'_>, samples: usize, stride: usize, mut take: impl FnMut(usize, &[f64])) {
     let [n, h, w, c] = input.shape;
     let at = |image: usize, y: usize, x: usize, channel: usize| {
@@ -23,7 +23,8 @@ pub fn each(layer: &Layer, input: &Input<'_>, samples: usize, stride: usize, mut
                 for block in 0..layer.groups {
                     patch.clear();
                     for (a, b) in (0..layer.kernel[0]).flat_map(|a| (0..layer.kernel[1]).map(move |b| (a, b))) {
-                        // Padding shifts the window; what lies outside wraps to a huge number and is a zero.
+                        // An index in the padding before the image wraps to a huge number. Elements outside the image
+                        // are 0.
                         let y = (top + a * layer.dilation[0]).wrapping_sub(layer.padding[0]);
                         let x = (left + b * layer.dilation[1]).wrapping_sub(layer.padding[1]);
                         let inside = y < h && x < w;

@@ -1,15 +1,15 @@
-//! Two ways to choose the architectures of a step, with no word about gradients.
+//! Two strategies that choose the architectures of a step and leave the gradients unchanged.
 
 use nas_plugin_abi::{Context, Error, Planner, Result, Strategy, export_strategies};
 
-/// Plain sampling: `paths` drawn architectures a step, whose gradients make one mean.
+/// Plain sampling: `paths` sampled architectures a step. The update uses the mean of their gradients.
 pub struct Plain {
     paths: usize,
 }
 
 impl Strategy for Plain {
-    const NAME: &'static str = "foreign-plain";
-    const SUMMARY: &'static str = "drawn architectures and ordinary SGD, as a plugin";
+    const NAME: &'static str = "plugin-plain";
+    const SUMMARY: &'static str = "ordinary SGD on sampled architectures, as a plugin";
     const REFERENCE: &'static str =
         "Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018";
     const OPTIONS: &'static str = "paths = 1\n";
@@ -33,13 +33,15 @@ impl Strategy for Plain {
 
 /// Strict fairness: each step trains every choice of every decision exactly once.
 ///
-/// For each decision a random order of its `m` choices is drawn; architecture `p` of `m` takes the `p`-th of each.
+/// A step draws a random permutation of the `m` choices of each decision. Architecture `p` of `m` takes entry `p` of
+/// each permutation.
 pub struct FairNas {
+    /// Number of choices of every decision.
     choices: u32,
 }
 
 impl Strategy for FairNas {
-    const NAME: &'static str = "foreign-fairnas";
+    const NAME: &'static str = "plugin-fairnas";
     const SUMMARY: &'static str = "each step trains every choice of every decision exactly once, as a plugin";
     const REFERENCE: &'static str =
         "Chu et al., FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS, ICCV 2021";
@@ -49,7 +51,9 @@ impl Strategy for FairNas {
         let choices = counts.clone().max().unwrap_or(1);
         if counts.clone().any(|count| count != choices && count != 1) {
             let found = counts.map(|count| count.to_string()).collect::<Vec<_>>().join(", ");
-            return Err(Error::unsupported(format!("expected as many choices in every decision, found {found}")));
+            return Err(Error::unsupported(format!(
+                "expected the same number of choices in every decision, found {found}"
+            )));
         }
         Ok(Self { choices })
     }

@@ -1,14 +1,14 @@
-/* Libraries that are no plugins, one for each macro. */
+/* Libraries that nas-train must reject. Each macro selects one. */
 #include "nas_plugin.h"
 
 #if defined(NO_SYMBOL)
-int nothing_to_see(void) { return 0; }
+int not_a_plugin(void) { return 0; }
 #elif defined(MAJOR_2)
 void nas_plugin_v2(void) {}
 #elif defined(NULL_TABLE)
 const NasStrategy *const *nas_plugin_v1(const NasHost *host, size_t *count) {
   *count = 1;
-  host->set_error(host->ctx, nas_str("the weather is bad"));
+  host->set_error(host->ctx, nas_str("no license found"));
   return NULL;
 }
 #elif defined(UNDEFINED)

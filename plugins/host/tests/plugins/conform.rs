@@ -1,9 +1,9 @@
-//! The conformance cases, for strategies of every origin.
+//! The conformance test, applied to built-in strategies, examples in Rust and a project in C.
 
 use super::helper::{compile, example};
 use nas_plugin_host::{conformance, load};
 
-fn passes(name: &str) {
+fn check_passes(name: &str) {
     let mut cases = 0;
     conformance::check(name, &mut |_| cases += 1).unwrap_or_else(|problem| panic!("{name}: {problem}"));
     assert_eq!(cases, 6);
@@ -12,7 +12,7 @@ fn passes(name: &str) {
 #[test]
 fn built_in_strategies_pass() {
     for name in ["plain", "fairnas", "ogd"] {
-        passes(name);
+        check_passes(name);
     }
 }
 
@@ -20,25 +20,25 @@ fn built_in_strategies_pass() {
 fn examples_in_rust_pass() {
     for library in ["nas_example_clip", "nas_example_sampling", "nas_example_ogd"] {
         for strategy in &load(&example(library)).unwrap().strategies {
-            passes(strategy.name);
+            check_passes(strategy.name);
         }
     }
 }
 
 #[test]
 #[cfg(unix)]
-fn a_project_in_c_passes_and_is_told_what_it_does_wrong() {
+fn a_project_in_c_passes_and_its_defects_are_found() {
     let dir = tempfile::tempdir().unwrap();
-    let write = |name: &str, change: &dyn Fn(&str) -> String| {
+    let load_project = |name: &str, change: &dyn Fn(&str) -> String| {
         for (path, text) in nas_plugin_host::template::c(name) {
             std::fs::write(dir.path().join(path), change(&text)).unwrap();
         }
         let (_dir, library) = compile(&dir.path().join("plugin.c"), dir.path(), &["-std=c99"]);
         load(&library).unwrap();
     };
-    write("from-template", &|text| text.into());
-    passes("from-template");
-    write("counts-in-a-static", &|text| {
+    load_project("from-template", &|text| text.into());
+    check_passes("from-template");
+    load_project("counts-in-a-static", &|text| {
         text.replace(
             "gradient[j] *= self->factor;",
             "static int n; gradient[j] *= self->factor / (float)(++n % 7 + 1);",
@@ -47,7 +47,7 @@ fn a_project_in_c_passes_and_is_told_what_it_does_wrong() {
     let problem = conformance::check("counts-in-a-static", &mut |_| ()).unwrap_err();
     assert_eq!(
         problem,
-        "fake model: equal steps give equal updates: two instances differ on the same steps: use the host's random \
-         numbers and no clock"
+        "synthetic steps: equal steps give equal updates: two instances differ on the same steps: use only the random \
+         numbers of the host, and no clock"
     );
 }

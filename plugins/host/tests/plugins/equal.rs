@@ -1,4 +1,4 @@
-//! Plugins that do what built-in strategies do have the same results.
+//! Plugins that implement built-in strategies give the same results.
 
 use super::helper::{example, run};
 use dfdx::tensor::Cpu;
@@ -10,39 +10,39 @@ use std::cell::RefCell;
 use toml::Table;
 
 #[test]
-fn foreign_plain_equals_plain_bit_for_bit() {
+fn plugin_plain_equals_plain_bit_for_bit() {
     load(&example("nas_example_sampling")).unwrap();
     for (options, train) in [("", ""), ("paths = 3", ""), ("paths = 2", "steps_per_arch = 2\nlr_schedule = \"cosine\"")]
     {
         let (built_in, losses) = run(&format!("name = \"plain\"\n{options}"), train).unwrap();
-        let (foreign, foreign_losses) = run(&format!("name = \"foreign-plain\"\n{options}"), train).unwrap();
-        assert_eq!(losses, foreign_losses);
+        let (plugin, plugin_losses) = run(&format!("name = \"plugin-plain\"\n{options}"), train).unwrap();
+        assert_eq!(losses, plugin_losses);
         assert_eq!(losses.len(), 12);
         assert_eq!(
             (built_in.selected, built_in.probes, built_in.train_loss),
-            (foreign.selected, foreign.probes, foreign.train_loss)
+            (plugin.selected, plugin.probes, plugin.train_loss)
         );
     }
 }
 
 #[test]
-fn foreign_fairnas_passes_the_fairness_audit() {
+fn plugin_fairnas_passes_the_fairness_audit() {
     load(&example("nas_example_sampling")).unwrap();
-    let (result, _) = run("name = \"foreign-fairnas\"", "").unwrap();
+    let (result, _) = run("name = \"plugin-fairnas\"", "").unwrap();
     let fairness = result.fairness.unwrap();
     assert_eq!((fairness.min, fairness.max), (12, 12), "every choice has had all 12 updates");
     assert_eq!(result.subnet_passes, 36);
 }
 
 thread_local! {
-    /// The updates of every step of the run on this thread: parameter and values.
+    /// Parameter and update of every step of the run on this thread.
     static UPDATES: RefCell<Vec<(usize, Vec<f32>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// A strategy, with its updates put on record.
-struct Recorded(Box<dyn SharingStrategy<Cpu>>);
+/// A strategy that also stores its updates in [`UPDATES`].
+struct RecordUpdates(Box<dyn SharingStrategy<Cpu>>);
 
-impl SharingStrategy<Cpu> for Recorded {
+impl SharingStrategy<Cpu> for RecordUpdates {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
         self.0.plan(sampler)
     }
@@ -68,12 +68,12 @@ impl SharingStrategy<Cpu> for Recorded {
     }
 }
 
-/// Registers `recorded-NAME`.
-fn record(name: &'static str, recorded: &'static str) {
+/// Registers the strategy `name` with recorded updates, under the name `recorded`.
+fn register_recorded(name: &'static str, recorded: &'static str) {
     let inner = find::<StrategyDescriptor>(name).unwrap();
     let build =
         move |options: &Table, context: StrategyContext<Cpu>| -> Result<Box<dyn SharingStrategy<Cpu>>, StrategyError> {
-            Ok(Box::new(Recorded((inner.cpu)(options, context)?)))
+            Ok(Box::new(RecordUpdates((inner.cpu)(options, context)?)))
         };
     let cpu: StrategyBuilder<Cpu> = Box::leak(Box::new(build));
     let descriptor = StrategyDescriptor {
@@ -89,24 +89,24 @@ fn record(name: &'static str, recorded: &'static str) {
 }
 
 #[test]
-fn foreign_ogd_equals_ogd() {
+fn plugin_ogd_equals_ogd() {
     load(&example("nas_example_ogd")).unwrap();
-    record("ogd", "recorded-ogd");
-    record("foreign-ogd", "recorded-foreign-ogd");
-    // The built-in one chooses these by itself.
+    register_recorded("ogd", "recorded-ogd");
+    register_recorded("plugin-ogd", "recorded-plugin-ogd");
+    // The options of the plugin. The built-in strategy chooses the same values by default.
     for (options, train) in [("", ""), ("alpha = 0.08\nmemory = \"all\"", "steps_per_arch = 3")] {
         UPDATES.take();
         let (_, losses) = run("name = \"recorded-ogd\"", train).unwrap();
         let built_in = UPDATES.take();
-        let (_, foreign_losses) = run(&format!("name = \"recorded-foreign-ogd\"\n{options}"), train).unwrap();
-        let foreign = UPDATES.take();
+        let (_, plugin_losses) = run(&format!("name = \"recorded-plugin-ogd\"\n{options}"), train).unwrap();
+        let from_plugin = UPDATES.take();
         let (_, plain_losses) = run("name = \"plain\"", train).unwrap();
-        assert_ne!(losses, plain_losses, "something is projected");
-        assert_eq!((losses.len(), foreign_losses.len(), built_in.len()), (12, 12, foreign.len()));
-        for ((param, built_in), (other, foreign)) in built_in.iter().zip(&foreign) {
+        assert_ne!(losses, plain_losses, "the projection changes the training");
+        assert_eq!((losses.len(), plugin_losses.len(), built_in.len()), (12, 12, from_plugin.len()));
+        for ((param, built_in), (other, from_plugin)) in built_in.iter().zip(&from_plugin) {
             assert_eq!(param, other);
             let norm = built_in.iter().map(|x| x * x).sum::<f32>().sqrt();
-            let distance = built_in.iter().zip(foreign).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt();
+            let distance = built_in.iter().zip(from_plugin).map(|(a, b)| (a - b) * (a - b)).sum::<f32>().sqrt();
             assert!(distance <= 1e-4 * norm, "parameter {param}: {distance} of {norm}");
         }
     }

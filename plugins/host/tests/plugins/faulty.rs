@@ -1,28 +1,28 @@
-//! Strategies that load well and then go wrong: the run ends with a sentence.
+//! Strategies that load correctly and fail during a run: the run ends with a message.
 
 use super::helper::run;
 use nas_plugin_abi::ffi::{NasHost, NasStrategy};
-use nas_plugin_abi::{Context, Error, Host, Needs, Planner, Result, Step, Strategy, Tables, table};
+use nas_plugin_abi::{Context, Error, Host, Needs, Planner, Result, Step, Strategy, StrategyTables, strategy_table};
 use nas_plugin_host::adopt;
 use std::sync::Once;
 
-/// Does what its option `mode` says.
-struct Naughty {
+/// A strategy whose option `mode` selects a fault.
+struct Faulty {
     mode: String,
     host: Host,
 }
 
-impl Strategy for Naughty {
-    const NAME: &'static str = "naughty";
+impl Strategy for Faulty {
+    const NAME: &'static str = "faulty";
     const SUMMARY: &'static str = "for tests";
-    const OPTIONS: &'static str = "mode = \"good\"\n";
+    const OPTIONS: &'static str = "mode = \"none\"\n";
     const NEEDS: Needs = Needs::WRITES_GRADIENT.and(Needs::WRITES_UPDATE).and(Needs::INPUT);
 
     fn create(context: &Context<'_>) -> Result<Self> {
         let mode = context.text("mode")?;
         match mode.as_str() {
             "no-option" => return context.number("missing").map(|_| unreachable!()),
-            "invalid" => return Err(Error::invalid("strategy.mode: expected better manners")),
+            "invalid" => return Err(Error::invalid("strategy.mode: expected none, found invalid")),
             "panic-in-create" => panic!("no"),
             _ => {}
         }
@@ -52,7 +52,7 @@ impl Strategy for Naughty {
         match self.mode.as_str() {
             "no-plan" => Ok(()),
             "thousands" => (0..5000).try_for_each(|_| planner.add(&arch, 1.0)),
-            "stubborn" => {
+            "ignored-error" => {
                 let _ = planner.add(&[9, 9], 1.0);
                 planner.add(&arch, 1.0)
             }
@@ -76,37 +76,38 @@ impl Strategy for Naughty {
     fn before_apply(&mut self, step: &mut Step<'_>) -> Result {
         match self.mode.as_str() {
             "infinite" => step.params[0].update[0] = f32::INFINITY,
-            "error" if step.number == 2 => return Err("the moon is full".into()),
+            "error" if step.number == 2 => return Err("no memory left".into()),
             _ => {}
         }
         Ok(())
     }
 }
 
-static TABLE: NasStrategy = table::<Naughty>("0.3.1");
-static TABLES: Tables<1> = Tables([&raw const TABLE]);
+static TABLE: NasStrategy = strategy_table::<Faulty>("0.3.1");
+static TABLES: StrategyTables<1> = StrategyTables([&raw const TABLE]);
 
 unsafe extern "C" fn entry(_: *const NasHost, count: *mut usize) -> *const *const NasStrategy {
-    // SAFETY: the host's place.
+    // SAFETY: the host passes a pointer that is valid for writing.
     unsafe { *count = 1 };
     TABLES.0.as_ptr()
 }
 
-fn failure(mode: &str) -> String {
+/// The error message of a run with this fault, without the origin.
+fn run_error(mode: &str) -> String {
     static LOAD: Once = Once::new();
     LOAD.call_once(|| {
-        // SAFETY: all functions are those of the safe layer.
-        unsafe { adopt("naughty.so", Some(entry)) }.unwrap();
+        // SAFETY: the safe layer implements all functions of the table.
+        unsafe { adopt("faulty.so", Some(entry)) }.unwrap();
     });
-    let error = run(&format!("name = \"naughty\"\nmode = \"{mode}\""), "").map(|_| ()).unwrap_err().to_string();
-    let error = error.strip_prefix("strategy naughty: ").unwrap_or(&error);
-    error.strip_prefix("plugin strategy `naughty` 0.3.1: ").unwrap_or(error).to_string()
+    let error = run(&format!("name = \"faulty\"\nmode = \"{mode}\""), "").map(|_| ()).unwrap_err().to_string();
+    let error = error.strip_prefix("strategy faulty: ").unwrap_or(&error);
+    error.strip_prefix("plugin strategy `faulty` 0.3.1: ").unwrap_or(error).to_string()
 }
 
 #[test]
-fn plans_that_cannot_be_trained_are_told() {
+fn invalid_plans_are_errors() {
     for (mode, words) in [
-        ("no-plan", "planned no architecture: plan must call plan_add"),
+        ("no-plan", "plan added no architecture: call plan_add at least once"),
         ("thousands", "plan failed (code 3): planned more than 1024 architectures for one step"),
         (
             "no-such-arch",
@@ -116,54 +117,54 @@ fn plans_that_cannot_be_trained_are_told() {
         ("short-arch", "plan failed (code 3): planned an architecture of 1 choices, expected 2"),
         ("no-weight", "plan failed (code 3): planned a loss weight of NaN, expected a finite number"),
         (
-            "stubborn",
-            "plan went on although refused: architecture `[9, 9]` is not in space tiny: layer 0 has choices 0 to 2, \
-             found 9; an example is `22`",
+            "ignored-error",
+            "plan returned success although a host function failed: architecture `[9, 9]` is not in space tiny: layer 0 \
+             has choices 0 to 2, found 9; an example is `22`",
         ),
     ] {
-        assert_eq!(failure(mode), words);
+        assert_eq!(run_error(mode), words);
     }
 }
 
 #[test]
-fn numbers_that_are_none_are_told_with_their_place() {
+fn non_finite_values_are_errors_that_name_the_element() {
     assert_eq!(
-        failure("nan").replace("conv1x1", "conv").replace("conv3x3", "conv").replace("layer1", "layer0"),
+        run_error("nan").replace("conv1x1", "conv").replace("conv3x3", "conv").replace("layer1", "layer0"),
         "after_backward wrote NaN into the gradient of layer0.conv.weight, element 2"
     );
-    assert_eq!(failure("infinite"), "before_apply wrote inf into the update of stem.weight, element 0");
+    assert_eq!(run_error("infinite"), "before_apply wrote inf into the update of stem.weight, element 0");
 }
 
 #[test]
-fn panics_and_errors_are_told_with_the_hook() {
+fn panics_and_errors_name_the_hook() {
     for (mode, words) in [
         ("panic", "after_backward failed (code 4): panicked: bug at step 6"),
         ("panic-in-create", "create failed (code 4): panicked: no"),
-        ("error", "before_apply failed (code 3): the moon is full"),
+        ("error", "before_apply failed (code 3): no memory left"),
     ] {
-        assert_eq!(failure(mode), words);
+        assert_eq!(run_error(mode), words);
     }
-    assert!(failure("panic-in-capture").starts_with("capture failed (code 4): panicked: layer "));
+    assert!(run_error("panic-in-capture").starts_with("capture failed (code 4): panicked: layer "));
 }
 
 #[test]
-fn what_the_host_refuses_is_told_in_its_words() {
+fn results_that_the_host_rejects_are_errors() {
     for (mode, words) in [
-        ("no-sets", "0 weight sets, expected 1 to 64"),
-        ("many-sets", "1000000 weight sets, expected 1 to 64"),
-        ("bind", "bind chose weight set 2 of 2"),
+        ("no-sets", "weight_sets returned 0, expected 1 to 64"),
+        ("many-sets", "weight_sets returned 1000000, expected 1 to 64"),
+        ("bind", "bind returned weight set 2, expected below 2"),
         ("metric", "after_backward failed (code 3): metric `a b`: expected a name of 1 to 64 of a-z 0-9 . _ -"),
-        ("no-option", "create failed (code 3): option `missing` was asked for, but `options` does not declare it"),
-        ("invalid", "strategy.mode: expected better manners"),
+        ("no-option", "create failed (code 3): option `missing` was read, but `options` does not declare it"),
+        ("invalid", "strategy.mode: expected none, found invalid"),
     ] {
-        assert_eq!(failure(mode), words);
+        assert_eq!(run_error(mode), words);
     }
 }
 
 #[test]
-fn options_are_checked_before_the_plugin_sees_them() {
-    failure("invalid");
-    let error = |options: &str| run(&format!("name = \"naughty\"\n{options}"), "").unwrap_err().to_string();
+fn options_are_checked_before_create() {
+    run_error("invalid");
+    let error = |options: &str| run(&format!("name = \"faulty\"\n{options}"), "").unwrap_err().to_string();
     assert_eq!(error("moed = \"a\""), "unknown option `strategy.moed`, did you mean `mode`?; known: mode");
     assert_eq!(error("mode = 3"), "section `strategy`: mode = 3: expected a text");
 }

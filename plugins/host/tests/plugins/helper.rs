@@ -1,4 +1,4 @@
-//! Libraries to load and runs to load them for.
+//! Helpers: libraries of the examples, a C compiler, short runs.
 
 use dfdx::tensor::Cpu;
 use nas_core::config::RunConfig;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
-/// The library of an example in Rust; building these tests builds it beside them.
+/// The shared library of an example in Rust. Building these tests builds it in the same directory.
 pub fn example(name: &str) -> PathBuf {
     let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     let path = std::env::current_exe().unwrap().with_file_name(file);
@@ -20,12 +20,12 @@ pub fn example(name: &str) -> PathBuf {
     path
 }
 
-/// A folder of this crate.
+/// A path in this crate.
 pub fn here(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
-/// Compiles a C file with the system's compiler.
+/// Compiles a C file to a shared library with the C compiler of the system.
 pub fn compile(source: &Path, include: &Path, flags: &[&str]) -> (TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let library = dir.path().join("plugin.so");
@@ -33,12 +33,13 @@ pub fn compile(source: &Path, include: &Path, flags: &[&str]) -> (TempDir, PathB
     let mut command = Command::new(&compiler);
     command.args(["-shared", "-fPIC", "-Wall", "-Wextra", "-Werror"]).args(flags).arg("-I").arg(include);
     let output = command.arg(source).arg("-o").arg(&library).arg("-lm").output();
-    let output = output.unwrap_or_else(|error| panic!("no C compiler `{compiler}`: {error}"));
+    let output = output.unwrap_or_else(|error| panic!("the C compiler `{compiler}` does not start: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     (dir, library)
 }
 
-/// Runs on `tiny` for 3 epochs of 4 steps with this `[strategy]` section, and further options for `[train]`.
+/// Runs the space `tiny` for 3 epochs of 4 steps, with the content of the sections `[strategy]` and `[train]`. Returns
+/// the result and the bits of the loss of each step.
 pub fn run(strategy: &str, train: &str) -> Result<(RunResult, Vec<u64>), RunError> {
     let text = format!(
         "[strategy]\n{strategy}\n[space]\nname = \"tiny\"\nwidth = 4\n\

@@ -1,5 +1,5 @@
-//! Plugins, good and bad, on real networks.
-#![expect(clippy::unwrap_used, reason = "clippy takes only functions marked as tests for tests, not their helpers")]
+//! Tests of the plugin host: valid and faulty plugins on small networks.
+#![expect(clippy::unwrap_used, reason = "clippy exempts only functions marked as tests, not their helpers")]
 
 // Links the built-in strategies, which register themselves.
 use nas_strategies as _;
@@ -7,7 +7,7 @@ use nas_strategies as _;
 mod conform;
 mod contract;
 mod equal;
+mod faulty;
 mod files;
 mod helper;
-mod misbehave;
 mod state;

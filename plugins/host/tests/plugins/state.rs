@@ -1,4 +1,5 @@
-//! State of plugins: what `save` gives and `load` takes or refuses. That runs go on equally is a case of conformance.
+//! Saved state of plugins: `save`, `load`, and state that does not fit. The conformance test compares the training
+//! after it.
 
 use super::helper::{compile, example, here};
 use dfdx::tensor::Cpu;
@@ -19,11 +20,11 @@ fn instance(name: &str) -> Box<dyn SharingStrategy<Cpu>> {
 
 #[test]
 #[cfg(unix)]
-fn counts_of_a_c_plugin_are_kept_and_others_refused() {
+fn a_c_plugin_loads_its_state_and_rejects_other_state() {
     let (_dir, library) = compile(&here("../examples/c-fade/fade.c"), &here("../include"), &["-std=c99", "-pedantic"]);
     load(&library).unwrap();
     let state = instance("fade").save().unwrap();
-    // Seven parameters of 8 bytes.
+    // Seven parameters with a count of 8 bytes each, in base64.
     assert_eq!(state.values["plugin"].as_str().unwrap().len(), 76);
     instance("fade").load(&state).unwrap();
     let load = |text: &str| {
@@ -31,18 +32,18 @@ fn counts_of_a_c_plugin_are_kept_and_others_refused() {
         state.values.insert("plugin".into(), text.into());
         instance("fade").load(&state).unwrap_err().to_string()
     };
-    assert_eq!(load("AAAA"), "plugin strategy `fade` 0.1.0: the saved counts are those of another network");
+    assert_eq!(load("AAAA"), "plugin strategy `fade` 0.1.0: the saved counts belong to another network");
     assert!(load("?").starts_with("saved state does not fit: expected the state of fade 0.1.0, found Invalid"));
     let error = instance("fade").load(&State::default()).unwrap_err().to_string();
     assert_eq!(error, "saved state does not fit: expected the state of fade 0.1.0, found none");
 }
 
 #[test]
-fn state_of_a_rust_plugin_is_checked_by_it() {
+fn a_rust_plugin_rejects_truncated_state() {
     load(&example("nas_example_ogd")).unwrap();
-    let mut state = instance("foreign-ogd").save().unwrap();
-    instance("foreign-ogd").load(&state).unwrap();
+    let mut state = instance("plugin-ogd").save().unwrap();
+    instance("plugin-ogd").load(&state).unwrap();
     state.values.insert("plugin".into(), "AQAAAAAAAAA=".into());
-    let error = instance("foreign-ogd").load(&state).unwrap_err().to_string();
-    assert_eq!(error, "plugin strategy `foreign-ogd` 0.1.0: the state ends too early");
+    let error = instance("plugin-ogd").load(&state).unwrap_err().to_string();
+    assert_eq!(error, "plugin strategy `plugin-ogd` 0.1.0: the saved state is too short");
 }
