@@ -28,7 +28,7 @@ fn a_run_uses_the_own_space_and_the_own_controller() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     std::fs::remove_dir_all(dir).expect("the run has written its directory");
     assert!(stdout.contains("\"space\":\"kernels\"") && stdout.contains("\"controller\":\"climber\""), "{stdout}");
-    let (_, best) = stdout.split_once("\"best\":{\"arch\":\"").expect("an architecture is found");
-    let kernels: Vec<&str> = best[..5].split('-').collect();
+    let (_, selected) = stdout.split_once("\"selected\":{\"arch\":\"").expect("an architecture is selected");
+    let kernels: Vec<&str> = selected[..5].split('-').collect();
     assert!(kernels.len() == 3 && kernels.iter().all(|k| ["1", "3", "5"].contains(k)), "{stdout}");
 }
