@@ -13,6 +13,7 @@ mod archive;
 mod args;
 mod commands;
 mod comparison;
+mod csv_text;
 mod device;
 mod exit;
 mod files;

@@ -1,6 +1,7 @@
 //! `runs.csv`, `comparison.csv` and `costs.csv`.
 
 use super::{Comparison, Estimate};
+use crate::csv_text::CsvText;
 use anyhow::Result;
 use nas_core::figures::FIGURES;
 
@@ -9,19 +10,17 @@ use nas_core::figures::FIGURES;
 /// # Errors
 /// None in practice: the file is written to memory.
 pub fn runs(comparison: &Comparison) -> Result<String> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(
-        ["variant", "strategy", "seed", "selected"].into_iter().chain(FIGURES.iter().map(|figure| figure.key)),
-    )?;
+    let start = ["variant", "strategy", "seed", "selected"];
+    let mut csv = CsvText::new(start.into_iter().chain(FIGURES.iter().map(|figure| figure.key)))?;
     for variant in &comparison.variants {
         for run in &variant.runs {
             let result = &run.result;
             let selected = result.selected.as_ref().map_or("", |selected| &selected.arch);
             let start = [variant.label.clone(), result.strategy.clone(), result.seed.to_string(), selected.into()];
-            csv.write_record(start.into_iter().chain(FIGURES.iter().map(|figure| number((figure.value)(result)))))?;
+            csv.row(start.into_iter().chain(FIGURES.iter().map(|figure| number((figure.value)(result)))))?;
         }
     }
-    Ok(String::from_utf8(csv.into_inner()?)?)
+    csv.finish()
 }
 
 /// `comparison.csv`: the figures that equal runs repeat bit by bit. Equal comparisons write equal files.
@@ -61,11 +60,10 @@ const COLUMNS: [&str; 16] = [
 
 /// One row per variant and figure. Fields that do not apply are empty.
 fn table<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> Result<String> {
-    let mut csv = csv::Writer::from_writer(Vec::new());
-    csv.write_record(COLUMNS)?;
+    let mut csv = CsvText::new(COLUMNS)?;
     for estimate in estimates {
         let (summary, difference) = (estimate.summary, estimate.difference.as_ref());
-        csv.write_record([
+        csv.row([
             estimate.label.as_str(),
             estimate.figure.key,
             estimate.figure.unit,
@@ -84,7 +82,7 @@ fn table<'a>(estimates: impl Iterator<Item = &'a Estimate>) -> Result<String> {
             difference.map_or("", |d| d.verdict.name()),
         ])?;
     }
-    Ok(String::from_utf8(csv.into_inner()?)?)
+    csv.finish()
 }
 
 fn number(value: Option<f64>) -> String {

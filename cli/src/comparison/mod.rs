@@ -11,6 +11,7 @@ mod estimate;
 mod gt_tau;
 mod json;
 mod length;
+mod main_figures;
 mod seeds;
 mod terminal;
 mod text;
@@ -18,6 +19,7 @@ mod text;
 pub use difference::Difference;
 pub use estimate::Estimate;
 pub use length::RunLength;
+pub use main_figures::{is_main, main_figures};
 pub use terminal::tables;
 pub use text::{difference_text, is_best, value_text};
 

@@ -1,4 +1,6 @@
 //! Estimates and differences as the cells of tables.
+//!
+//! Spaces inside of a value, an interval or a number of seeds are non-breaking, so that a cell wraps between them only.
 
 use super::{Difference, Estimate, gt_tau};
 use nas_core::figures::Direction;
@@ -7,17 +9,18 @@ use nas_core::figures::Direction;
 pub fn value_text(estimate: &Estimate) -> String {
     let decimals = estimate.figure.decimals;
     let std = estimate.summary.std.filter(|std| *std > 0.0);
-    let std = std.map(|std| format!(" ± {std:.decimals$}")).unwrap_or_default();
+    let std = std.map(|std| format!("\u{a0}±\u{a0}{std:.decimals$}")).unwrap_or_default();
     let interval = estimate.interval.filter(|_| estimate.figure.key == gt_tau::KEY);
-    let interval = interval.map(|i| format!(" [{:.2}, {:.2}]", i.lo, i.hi)).unwrap_or_default();
+    let interval = interval.map(|i| format!(" [{:.2},\u{a0}{:.2}]", i.lo, i.hi)).unwrap_or_default();
     format!("{:.decimals$}{std}{interval}", estimate.summary.mean)
 }
 
 /// `+1.23 [+0.45, +2.01] better (n = 6)`: mean difference, interval, verdict and number of seeds.
 pub fn difference_text(difference: &Difference, decimals: usize) -> String {
     let Difference { n, mean, lo, hi, verdict, .. } = difference;
-    let interval = lo.zip(*hi).map(|(lo, hi)| format!(" [{lo:+.decimals$}, {hi:+.decimals$}]")).unwrap_or_default();
-    format!("{mean:+.decimals$}{interval} {} (n = {n})", verdict.name())
+    let interval =
+        lo.zip(*hi).map(|(lo, hi)| format!(" [{lo:+.decimals$},\u{a0}{hi:+.decimals$}]")).unwrap_or_default();
+    format!("{mean:+.decimals$}{interval} {} (n\u{a0}=\u{a0}{n})", verdict.name())
 }
 
 /// Whether no variant has a better mean of this figure. False for baselines and where there is one variant only.

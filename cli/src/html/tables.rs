@@ -1,98 +1,124 @@
 //! The tables of a report.
 
-use super::svg::escape;
-use crate::comparison::{Comparison, Estimate, difference_text, is_best, value_text};
+use crate::comparison::{Comparison, difference_text, is_best, is_main, main_figures, value_text};
+use maud::{Markup, html};
 use nas_core::figures::{FIGURES, Figure};
-use std::fmt::Write;
 
-/// Every figure of every variant and of what needs no shared weights, sortable.
-pub fn summary(comparison: &Comparison) -> String {
+/// The main figures of every variant and baseline; a click on a heading sorts the rows.
+pub fn summary(comparison: &Comparison) -> Markup {
     let labels = comparison.labels();
     let shown = |figure: &&Figure| labels.iter().any(|label| comparison.estimate(label, figure.key).is_some());
-    let columns: Vec<&Figure> = FIGURES.iter().filter(shown).collect();
-    let mut html = String::from("<div class=\"scroll\"><table class=\"sortable\">\n<thead><tr>");
-    html += &header("strategy");
-    for figure in &columns {
-        html += &header(&figure.heading());
-    }
-    html += "</tr></thead>\n<tbody>\n";
-    for label in &labels {
-        let _ = write!(html, "<tr><td>{}</td>", escape(label));
-        for figure in &columns {
-            let estimate = comparison.estimate(label, figure.key);
-            html += &estimate.map_or("<td></td>".into(), |estimate| cell(estimate, &comparison.estimates));
+    let columns: Vec<&Figure> = main_figures().filter(shown).collect();
+    html! {
+        h2 { "Summary" }
+        div class="scroll" {
+            table class="sortable" {
+                thead {
+                    tr {
+                        th scope="col" { button type="button" { "strategy" } }
+                        @for figure in &columns {
+                            th scope="col" title=(figure.definition) { button type="button" { (figure.heading()) } }
+                        }
+                    }
+                }
+                tbody {
+                    @for label in &labels {
+                        tr {
+                            td { (breakable(label)) }
+                            @for figure in &columns { (value(comparison, label, figure)) }
+                        }
+                    }
+                }
+            }
         }
-        html += "</tr>\n";
+        p {
+            "Mean ± standard deviation over n = " (comparison.seeds()) "; * marks the best mean. GT-tau has its 95% interval \
+             over seeds and architectures. Rows in parentheses need no shared weights."
+        }
     }
-    html + &format!(
-        "</tbody></table></div>\n<p>Mean ± standard deviation over n = {}; * the best mean; GT-tau with its \
-         95% interval over seeds and architectures.</p>\n",
-        comparison.seeds()
-    )
 }
 
-fn header(title: &str) -> String {
-    format!("<th scope=\"col\"><button type=\"button\">{}</button></th>", escape(title))
+/// The other figures, one row per figure and one column per variant.
+pub fn further_figures(comparison: &Comparison) -> Markup {
+    let variants = &comparison.variants;
+    let shown =
+        |figure: &&Figure| variants.iter().any(|variant| comparison.estimate(&variant.label, figure.key).is_some());
+    let figures: Vec<&Figure> = FIGURES.iter().filter(|figure| !is_main(figure)).filter(shown).collect();
+    html! {
+        h2 { "Further figures" }
+        (by_figure(variants.iter().map(|variant| variant.label.as_str()), figures, |label, figure| {
+            Some(value(comparison, label, figure))
+        }))
+    }
 }
 
-fn cell(estimate: &Estimate, estimates: &[Estimate]) -> String {
-    let class = if is_best(estimate, estimates) { " class=\"best\"" } else { "" };
-    format!("<td{class}>{}</td>", escape(&value_text(estimate)))
-}
-
-/// Paired differences to the first variant; nothing if there is only one.
-pub fn differences(comparison: &Comparison) -> String {
-    let Some((first, others)) = comparison.variants.split_first().filter(|(_, others)| !others.is_empty()) else {
-        return String::new();
+/// The paired differences to the first variant; empty if there is one variant only.
+pub fn differences(comparison: &Comparison) -> Markup {
+    let Some((reference, others)) = comparison.variants.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Markup::default();
     };
-    let mut html = format!("<h2>Paired differences to {}</h2>\n<div class=\"scroll\"><table>\n", escape(&first.label));
-    html += "<thead><tr><th scope=\"col\">figure</th>";
-    others.iter().for_each(|variant| html += &format!("<th scope=\"col\">{}</th>", escape(&variant.label)));
-    html += "</tr></thead>\n<tbody>\n";
-    for figure in FIGURES {
-        let of = |label: &str| {
-            let difference = comparison.estimate(label, figure.key)?.difference.as_ref()?;
-            let text = escape(&difference_text(difference, figure.decimals));
-            Some(format!("<td class=\"{}\">{text}</td>", difference.verdict.name()))
-        };
-        let cells: Vec<Option<String>> = others.iter().map(|variant| of(&variant.label)).collect();
-        if cells.iter().any(Option::is_some) {
-            let _ = write!(html, "<tr><td>{}</td>", escape(figure.title));
-            cells.into_iter().for_each(|cell| html += &cell.unwrap_or_else(|| "<td></td>".into()));
-            html += "</tr>\n";
+    let of = |label: &str, figure: &Figure| comparison.estimate(label, figure.key)?.difference.as_ref();
+    let shown = |figure: &&Figure| others.iter().any(|variant| of(&variant.label, figure).is_some());
+    html! {
+        h2 { "Paired differences to " (reference.label) }
+        (by_figure(
+            others.iter().map(|variant| variant.label.as_str()),
+            FIGURES.iter().filter(shown).collect(),
+            |label, figure| {
+                let difference = of(label, figure)?;
+                Some(html! { td class=(difference.verdict.name()) { (difference_text(difference, figure.decimals)) } })
+            },
+        ))
+        p {
+            "Mean [95% bootstrap interval over seeds; for GT-tau over seeds and architectures]. A difference is “open” if the \
+             interval contains zero, or if the p-value of the sign-flip test over seeds is above 0.05. With fewer than six \
+             seeds, the p-value is always above 0.05."
         }
     }
-    html + "</tbody></table></div>\n<p>Mean [95% bootstrap interval over seeds; for GT-tau over seeds and architectures]. \
-            “open”: the interval holds zero, or the p-value of the sign-flip test over seeds is above 0.05, as it is with \
-            fewer than six.</p>\n"
 }
 
-/// The configuration of each variant and the command that repeats it.
-pub fn configuration(comparison: &Comparison) -> String {
-    let mut html = String::from("<h2>Configuration, and how to repeat it</h2>\n");
-    for variant in &comparison.variants {
-        let Some(run) = variant.runs.first() else { continue };
-        let argv = run.manifest["argv"].as_array().cloned().unwrap_or_default();
-        let words: Vec<&str> = argv.iter().skip(1).filter_map(|word| word.as_str()).collect();
-        let config = run.config.to_table().map(|table| table.to_string()).unwrap_or_default();
-        let of = |key: &str| run.manifest[key].as_str().unwrap_or("unknown").to_owned();
-        let commit = run.manifest["git"]["commit"].as_str().unwrap_or("unknown");
-        let host = run.manifest["host"]["cores"].as_u64().map_or("unknown".into(), |cores| cores.to_string());
-        let path = run.path.join("config.toml");
-        let notes: String = run.notes.iter().map(|note| format!("<p>{}</p>\n", escape(note))).collect();
-        let _ = write!(
-            html,
-            "<details><summary>{}</summary>\n{notes}<p>Made by <code>nas-train {}</code>, version {} (commit {}, {}), on {} with \
-             {host} cores. One run again, bit for bit: <code>nas-train --config {}</code></p>\n<pre>{}</pre></details>\n",
-            escape(&variant.label),
-            escape(&words.join(" ")),
-            escape(&of("version")),
-            escape(commit),
-            escape(&of("rustc")),
-            escape(&of("device")),
-            escape(&path.display().to_string()),
-            escape(&config),
-        );
+/// A table with a row per figure and a column per label. `cell` returns a table cell.
+fn by_figure<'a>(
+    labels: impl Iterator<Item = &'a str> + Clone,
+    figures: Vec<&Figure>,
+    cell: impl Fn(&str, &Figure) -> Option<Markup>,
+) -> Markup {
+    html! {
+        div class="scroll" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "figure" }
+                        @for label in labels.clone() { th scope="col" { (breakable(label)) } }
+                    }
+                }
+                tbody {
+                    @for figure in figures {
+                        tr {
+                            th scope="row" title=(figure.definition) { (figure.heading()) }
+                            @for label in labels.clone() {
+                                @match cell(label, figure) { Some(cell) => (cell), None => td {} }
+                            }
+                        }
+                    }
+                }
+            }
+        }
     }
-    html
+}
+
+/// The cell of an estimate.
+fn value(comparison: &Comparison, label: &str, figure: &Figure) -> Markup {
+    match comparison.estimate(label, figure.key) {
+        Some(estimate) => {
+            let best = is_best(estimate, &comparison.estimates);
+            html! { td class=[best.then_some("best")] { (value_text(estimate)) } }
+        }
+        None => html! { td {} },
+    }
+}
+
+/// A label that may break after `:` and `=`, so that long labels do not widen a table.
+fn breakable(label: &str) -> Markup {
+    html! { @for piece in label.split_inclusive([':', '=']) { (piece) wbr; } }
 }

@@ -1,6 +1,7 @@
 //! The summary of a sequence, and its `matrix.csv`.
 
 use super::{Outcome, percent, points, row, section};
+use crate::csv_text::CsvText;
 use crate::text::table;
 use nas_core::metrics::Summary;
 use nas_core::result::{SequenceResult, SequenceStep};
@@ -37,16 +38,15 @@ impl Outcome for SequenceResult {
     }
 
     fn files(&self) -> anyhow::Result<Vec<(&'static str, String)>> {
-        let mut csv = csv::Writer::from_writer(Vec::new());
-        csv.write_record(["arch", "trained", "accuracy"])?;
+        let mut csv = CsvText::new(["arch", "trained", "accuracy"])?;
         for (i, accuracies) in self.matrix.iter().enumerate() {
             for (j, accuracy) in accuracies.iter().enumerate() {
                 if let Some(accuracy) = accuracy {
-                    csv.write_record([i.to_string(), j.to_string(), accuracy.to_string()])?;
+                    csv.row([i.to_string(), j.to_string(), accuracy.to_string()])?;
                 }
             }
         }
-        Ok(vec![("matrix.csv", String::from_utf8(csv.into_inner()?)?)])
+        Ok(vec![("matrix.csv", csv.finish()?)])
     }
 }
 

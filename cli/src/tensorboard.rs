@@ -1,39 +1,41 @@
-//! Event files of TensorBoard: TFRecord frames around `Event` messages of protocol buffers, written by hand.
+//! TensorBoard event files: TFRecord frames around `Event` messages of protocol buffers.
 //!
 //! A frame is the length of the message as `u64`, the masked checksum of these 8 bytes, the message, and its masked
-//! checksum, all little-endian. Of the messages only this is needed:
+//! checksum, all little-endian. Scalars need these fields of the messages, so no protocol buffer library is used:
 //! ```text
 //! Event   { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; }
 //! Summary { repeated Value value = 1; }   Value { string tag = 1; float simple_value = 2; }
 //! ```
 
-mod crc;
-
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
-use crc::masked;
+use crc::{CRC_32_ISCSI, Crc, Table};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// How TensorBoard knows its files.
+/// The start of the file names that TensorBoard reads.
 const PREFIX: &str = "events.out.tfevents.";
 
-/// An event file that grows.
+/// CRC-32C, the checksum of TFRecord files.
+static CRC_32C: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
+
+/// An event file to which scalars are added.
 pub struct EventFile<W: Write = File> {
     out: W,
 }
 
 impl EventFile {
-    /// A new event file in a directory, which is made if it is missing.
+    /// Creates an event file in a directory, and the directory if it is missing.
     ///
     /// # Errors
-    /// A directory that has event files already, which TensorBoard would show as one curve with the new one; one that
-    /// cannot be written.
+    /// The directory cannot be written, or it already has event files: TensorBoard would join them with the new one into one
+    /// curve.
     pub fn create(dir: &Path) -> Result<Self> {
         if !Self::all(dir)?.is_empty() {
-            let problem = "has event files of another run, and TensorBoard would mix both: choose another directory";
+            let problem =
+                "has event files of another run, which TensorBoard would mix with this one: choose another directory";
             return Err(UsageError(format!("{} {problem}", dir.display())).into());
         }
         fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
@@ -76,7 +78,7 @@ impl<W: Write> EventFile<W> {
         Ok(file)
     }
 
-    /// Adds a scalar.
+    /// Adds the value of a scalar at a step. TensorBoard stores it in single precision.
     ///
     /// # Errors
     /// A file that cannot be written.
@@ -95,11 +97,17 @@ impl<W: Write> EventFile<W> {
         let length = (message.len() as u64).to_le_bytes();
         let mut frame = Vec::with_capacity(message.len() + 16);
         frame.extend(length);
-        frame.extend(masked(&length).to_le_bytes());
+        frame.extend(masked_crc(&length).to_le_bytes());
         frame.extend(message);
-        frame.extend(masked(message).to_le_bytes());
+        frame.extend(masked_crc(message).to_le_bytes());
         self.out.write_all(&frame)
     }
+}
+
+/// The checksum as TFRecord stores it: rotated right by 15 bits, plus a constant. The masking keeps checksums reliable for
+/// data that contains checksums.
+fn masked_crc(bytes: &[u8]) -> u32 {
+    CRC_32C.checksum(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
 
 /// Seconds since 1970.
@@ -107,7 +115,7 @@ fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |time| time.as_secs_f64())
 }
 
-/// The beginning of an event.
+/// The first fields of an event: time and step.
 fn event(wall_time: f64, step: u64) -> Vec<u8> {
     let mut event = vec![1 << 3 | 1];
     event.extend(wall_time.to_le_bytes());
@@ -116,14 +124,15 @@ fn event(wall_time: f64, step: u64) -> Vec<u8> {
     event
 }
 
-/// A field of bytes, text or a message.
+/// Appends a field that holds bytes, text or a message.
 fn bytes(out: &mut Vec<u8>, field: u8, content: &[u8]) {
     out.push(field << 3 | 2);
     varint(out, content.len() as u64);
     out.extend(content);
 }
 
-/// Seven bits a byte, the least significant first; the highest bit says that there are more.
+/// Appends an integer in bytes of seven bits, the least significant first. The highest bit of a byte marks that more bytes
+/// follow.
 fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         out.push(value as u8 | 0x80);
@@ -137,15 +146,23 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Messages of a file, every checksum checked.
+    /// RFC 3720, section B.4.
+    #[test]
+    fn checksums_are_crc_32c() {
+        assert_eq!(CRC_32C.checksum(&[0; 32]), 0x8a91_36aa);
+        assert_eq!(CRC_32C.checksum(&[0xff; 32]), 0x62a8_ab43);
+        assert_eq!(CRC_32C.checksum(&(0..32).collect::<Vec<u8>>()), 0x46dd_794e);
+    }
+
+    /// The messages of an event file. Asserts that every checksum is right.
     fn messages(mut file: &[u8]) -> Vec<Vec<u8>> {
         let mut found = Vec::new();
         let word = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().unwrap());
         while !file.is_empty() {
             let length = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
-            assert_eq!(word(&file[8..12]), masked(&file[..8]));
+            assert_eq!(word(&file[8..12]), masked_crc(&file[..8]));
             let message = &file[12..12 + length];
-            assert_eq!(word(&file[12 + length..16 + length]), masked(message));
+            assert_eq!(word(&file[12 + length..16 + length]), masked_crc(message));
             found.push(message.to_vec());
             file = &file[16 + length..];
         }

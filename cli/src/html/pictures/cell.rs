@@ -1,0 +1,131 @@
+//! The selected architecture as a graph (DINAS, figure 2).
+
+use super::super::picture::Picture;
+use super::super::svg::{centred, colour, drawing};
+use crate::comparison::VariantRuns;
+use crate::csv_text::CsvText;
+use anyhow::Result;
+use maud::{Markup, html};
+use nas_core::space::{Decision, SearchSpace};
+use nas_core::trainer::build_space;
+
+/// Radius of a node.
+const RADIUS: f64 = 14.0;
+
+/// An operation between two nodes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Edge {
+    from: usize,
+    to: usize,
+    op: String,
+}
+
+/// The selected architecture of a variant's first seed; none if no architecture was selected.
+pub fn picture(number: usize, variant: &VariantRuns) -> Result<Option<Picture>> {
+    let Some(run) = variant.runs.first() else { return Ok(None) };
+    let Some(selected) = &run.result.selected else { return Ok(None) };
+    // The decisions are the same for any size of image and any number of classes.
+    let space = build_space(&run.config, [32, 32, 3], 10).ok();
+    let Some(edges) = space.and_then(|space| edges(&*space, &selected.arch)) else { return Ok(None) };
+    let title = format!("Selected by {}", variant.label);
+    let truth = selected.truth.map(|truth| format!(", stand-alone accuracy {truth:.2} %")).unwrap_or_default();
+    let caption = format!(
+        "{} (seed {}): shared-weight accuracy {:.2} %{truth}, {} parameters.",
+        selected.arch, run.result.seed, selected.valid_accuracy, selected.params
+    );
+    let mut csv = CsvText::new(["from", "to", "operation"])?;
+    for edge in &edges {
+        csv.row([&edge.from.to_string(), &edge.to.to_string(), &edge.op])?;
+    }
+    let svg = Some(draw(&title, &edges, &colour(number)));
+    let name = format!("selected_{number}");
+    Ok(Some(Picture { name, title, caption, svg, legend: Vec::new(), csv: csv.finish()? }))
+}
+
+/// The edges of an architecture. Decisions named `edge TO<-FROM` form a cell; any other decision is a layer of a chain.
+fn edges(space: &dyn SearchSpace, text: &str) -> Option<Vec<Edge>> {
+    let arch = space.parse(text).ok()?;
+    let edge = |(number, (decision, choice)): (usize, (&Decision, &usize))| {
+        let ends = decision.name.strip_prefix("edge ").and_then(|ends| ends.split_once("<-"));
+        let ends = ends.and_then(|(to, from)| Some((from.parse().ok()?, to.parse().ok()?)));
+        let (from, to) = ends.unwrap_or((number, number + 1));
+        Edge { from, to, op: decision.choices[*choice].clone() }
+    };
+    Some(space.decisions().iter().zip(arch.choices()).enumerate().map(edge).collect())
+}
+
+/// Draws the nodes in a row. An edge over more nodes has a higher arc; an edge without operation is dashed.
+fn draw(title: &str, edges: &[Edge], colour: &str) -> Markup {
+    let nodes = edges.iter().map(|edge| edge.to).max().unwrap_or(0) + 1;
+    let gap = if nodes > 4 { 120.0 } else { 165.0 };
+    let x = |node: usize| 30.0 + node as f64 * gap;
+    let longest = edges.iter().map(|edge| edge.to - edge.from).max().unwrap_or(1);
+    let middle = 40.0 + 62.0 * (longest - 1) as f64;
+    let content = html! {
+        @for (edge, bend) in edges.iter().zip(bends(edges)) {
+            @let (start, end) = (x(edge.from) + RADIUS, x(edge.to) - RADIUS);
+            @let centre = (start + end) / 2.0;
+            @let is_none = edge.op == "none";
+            path class="line" stroke=(colour) stroke-dasharray=[is_none.then_some("3 5")] opacity=[is_none.then_some(".5")]
+                d=(format!("M{start} {middle}Q{centre} {:.0} {end} {middle}", middle + bend)) {}
+            (centred(centre, middle + bend / 2.0 - 6.0, edge.op.trim_start_matches("nor_")))
+        }
+        @for node in 0..nodes {
+            circle class="axis" fill="none" cx=(x(node)) cy=(middle) r=(RADIUS) {}
+            (centred(x(node), middle + 4.5, &name(node, nodes)))
+        }
+    };
+    drawing(title, (x(nodes - 1) + 30.0, middle + 75.0), &content)
+}
+
+fn name(node: usize, nodes: usize) -> String {
+    match node {
+        0 => "in".into(),
+        last if last == nodes - 1 => "out".into(),
+        other => other.to_string(),
+    }
+}
+
+/// The height of the control point of each edge's curve, negative above the nodes. Edges over two nodes alternate between
+/// above and below, so that their labels do not overlap.
+fn bends(edges: &[Edge]) -> Vec<f64> {
+    let mut over_two = 0;
+    let bend = |edge: &Edge| match edge.to - edge.from {
+        1 => 0.0,
+        2 => {
+            over_two += 1;
+            if over_two % 2 == 0 { 110.0 } else { -82.0 }
+        }
+        span => -(span as f64 - 1.0) * 82.0,
+    };
+    edges.iter().map(bend).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nas_core::config::RunConfig;
+
+    fn edges_of(space: &str, text: &str) -> Option<Vec<Edge>> {
+        let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();
+        config.space.name = space.into();
+        edges(&*build_space(&config, [32, 32, 3], 10).unwrap(), text)
+    }
+
+    #[test]
+    fn a_cell_is_a_graph_and_a_list_of_layers_is_a_chain() {
+        let cell = edges_of("nasbench201", "|none~0|+|skip_connect~0|none~1|+|none~0|nor_conv_3x3~1|none~2|").unwrap();
+        let ends: Vec<(usize, usize)> = cell.iter().map(|edge| (edge.from, edge.to)).collect();
+        assert_eq!(ends, [(0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3)]);
+        assert_eq!(cell[4].op, "nor_conv_3x3");
+        let chain = edges_of("tiny", "20").unwrap();
+        assert_eq!(chain[1], Edge { from: 1, to: 2, op: "skip".into() });
+        assert_eq!(edges_of("tiny", "9"), None);
+    }
+
+    #[test]
+    fn edges_over_two_nodes_alternate_between_above_and_below() {
+        let cell = edges_of("nasbench201", "|none~0|+|skip_connect~0|none~1|+|none~0|nor_conv_3x3~1|none~2|").unwrap();
+        assert_eq!(bends(&cell), [0.0, -82.0, 0.0, -164.0, 110.0, 0.0]);
+    }
+}

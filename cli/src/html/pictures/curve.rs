@@ -1,0 +1,138 @@
+//! Metrics over the course of training.
+
+use super::super::picture::Picture;
+use super::super::svg::{Chart, Marks, Series};
+use super::legend;
+use crate::archive::ArchivedRun;
+use crate::comparison::VariantRuns;
+use crate::csv_text::CsvText;
+use anyhow::Result;
+use nas_core::metrics::Summary;
+use std::collections::BTreeMap;
+
+/// A metric whose curve is drawn.
+struct Curve {
+    /// Name of the data file.
+    name: &'static str,
+    title: &'static str,
+    /// Title of the vertical axis.
+    y: &'static str,
+    /// Follows the general caption.
+    caption: &'static str,
+    /// `split` in `metrics.csv`.
+    split: &'static str,
+    /// `metric` in `metrics.csv`, for the interval of the run's probe architectures.
+    metric: fn(usize) -> String,
+}
+
+const OF_TRAINING: [Curve; 4] = [
+    Curve {
+        name: "disturbance",
+        title: "Performance disturbance",
+        y: "change in points",
+        caption: " Mean absolute change of the probe architectures' accuracies over the interval (DINAS, figure 3a).",
+        split: "probe",
+        metric: |interval| format!("disturbance_{interval}"),
+    },
+    Curve {
+        name: "rank_stability",
+        title: "Rank stability",
+        y: "Kendall tau",
+        caption: " Kendall tau between the probe architectures' rankings an interval apart (DINAS, figure 3b).",
+        split: "probe",
+        metric: |interval| format!("rank_stability_{interval}"),
+    },
+    Curve {
+        name: "probe_accuracy",
+        title: "Accuracy of the probe architectures",
+        y: "mean accuracy in %",
+        caption: "",
+        split: "probe",
+        metric: |_| "mean_accuracy".into(),
+    },
+    Curve {
+        name: "train_loss",
+        title: "Training loss",
+        y: "cross-entropy in nats",
+        caption: "",
+        split: "train",
+        metric: |_| "mean_loss".into(),
+    },
+];
+
+const OF_CONTROLLER: [Curve; 2] = [
+    Curve {
+        name: "controller_reward",
+        title: "Reward of the controller",
+        y: "accuracy from 0 to 1",
+        caption: "",
+        split: "controller",
+        metric: |_| "reward".into(),
+    },
+    Curve {
+        name: "controller_entropy",
+        title: "Entropy of the controller",
+        y: "nats",
+        caption: "",
+        split: "controller",
+        metric: |_| "entropy".into(),
+    },
+];
+
+/// The curves of training loss and probe architectures.
+pub fn of_training(variants: &[VariantRuns]) -> Result<Vec<Picture>> {
+    OF_TRAINING.iter().map(|curve| curve.picture(variants)).collect()
+}
+
+/// The curves of the controller.
+pub fn of_controller(variants: &[VariantRuns]) -> Result<Vec<Picture>> {
+    OF_CONTROLLER.iter().map(|curve| curve.picture(variants)).collect()
+}
+
+impl Curve {
+    /// One line per variant: the mean over its runs, and the range between them as a band.
+    fn picture(&self, variants: &[VariantRuns]) -> Result<Picture> {
+        let (mut series, mut csv) = (Vec::new(), CsvText::new(["variant", "seed", "passes", "value"])?);
+        for (colour, variant) in variants.iter().enumerate() {
+            let mut values_at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+            for run in &variant.runs {
+                for (passes, value) in self.values(run) {
+                    values_at.entry(passes).or_default().push(value);
+                    csv.row([
+                        variant.label.as_str(),
+                        &run.result.seed.to_string(),
+                        &passes.to_string(),
+                        &value.to_string(),
+                    ])?;
+                }
+            }
+            let mean = |values: &[f64]| Summary::of(values).ok().map(|summary| summary.mean);
+            let points = values_at.iter().filter_map(|(passes, values)| Some((*passes as f64, mean(values)?)));
+            let bands = values_at.values().filter(|values| mean(values).is_some()).map(|values| range(values));
+            series.push(Series {
+                label: variant.label.clone(),
+                colour,
+                points: points.collect(),
+                band: if variant.runs.len() > 1 { bands.collect() } else { Vec::new() },
+            });
+        }
+        let legend = legend(&series);
+        let (title, x, y) = (self.title.to_owned(), "sub-net passes".into(), self.y.into());
+        let svg = Chart { title: title.clone(), x, y, marks: Marks::Lines, series }.svg();
+        let caption = format!("Mean over seeds; the band is the range between them.{}", self.caption);
+        Ok(Picture { name: self.name.into(), title, caption, svg, legend, csv: csv.finish()? })
+    }
+
+    /// Sub-net passes and value of each row of the metric.
+    fn values<'a>(&'a self, run: &'a ArchivedRun) -> impl Iterator<Item = (u64, f64)> {
+        let metric = (self.metric)(run.config.probes.interval);
+        // With some strategies, the number of paths differs from step to step.
+        let passes_per_step = run.result.subnet_passes as f64 / run.result.steps.max(1) as f64;
+        let rows = run.metrics.iter().filter(move |row| row.split == self.split && row.metric == metric);
+        rows.map(move |row| ((row.step as f64 * passes_per_step).round() as u64, row.value))
+    }
+}
+
+fn range(values: &[f64]) -> (f64, f64) {
+    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), value| (lo.min(*value), hi.max(*value)))
+}

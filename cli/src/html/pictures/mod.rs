@@ -1,0 +1,40 @@
+//! The pictures of a report.
+
+mod cell;
+mod curve;
+mod fairness;
+mod matrix;
+mod outliers;
+mod time;
+mod truth;
+
+use super::picture::Picture;
+use super::svg::Series;
+use crate::archive::ArchivedSequence;
+use crate::comparison::VariantRuns;
+use anyhow::Result;
+
+/// All pictures, in the order of the page.
+///
+/// # Errors
+/// None in practice: the data files are written to memory.
+pub fn all(variants: &[VariantRuns], sequences: &[(String, ArchivedSequence)]) -> Result<Vec<Picture>> {
+    let mut pictures = curve::of_training(variants)?;
+    pictures.push(truth::picture(variants)?);
+    pictures.push(fairness::picture(variants)?);
+    pictures.extend(curve::of_controller(variants)?);
+    pictures.push(time::picture(variants)?);
+    for (number, (label, sequence)) in sequences.iter().enumerate() {
+        pictures.push(matrix::picture(number, label, sequence)?);
+    }
+    for (number, variant) in variants.iter().enumerate() {
+        pictures.extend(cell::picture(number, variant)?);
+    }
+    Ok(pictures)
+}
+
+/// The legend of the series that have points.
+fn legend(series: &[Series]) -> Vec<(String, usize)> {
+    let drawn = series.iter().filter(|series| !series.points.is_empty());
+    drawn.map(|series| (series.label.clone(), series.colour)).collect()
+}
