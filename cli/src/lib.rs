@@ -27,6 +27,7 @@ mod single_run;
 mod summary;
 mod tensorboard;
 mod text;
+mod text_table;
 
 pub use args::Cli;
 pub use exit::ExitStatus;

@@ -1,6 +1,6 @@
 //! Terminal output that tolerates closed pipes, and formats for tables, counts and durations.
 
-use comfy_table::{Table, presets};
+use crate::text_table::{NO_BREAK_SPACE, TextTable, terminal_width};
 use std::io::{ErrorKind, Write};
 
 /// Writes a line to standard error. A closed or full standard error is ignored.
@@ -23,35 +23,22 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A table with a header in capitals, one line per row and no borders, so that `grep` works on it.
+/// A table with a header in capitals and no borders. Without a terminal, each row is one line, so that `grep` works on it.
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
-    let mut table = plain();
-    table.set_header(header.map(str::to_uppercase));
-    rows.into_iter().for_each(|row| {
-        table.add_row(row);
-    });
-    trimmed(&table, "")
+    let mut table = TextTable::new(header.map(str::to_uppercase));
+    rows.into_iter().for_each(|row| table.row(row));
+    table.for_stdout(usize::MAX)
 }
 
 /// Indented lines of name and value, with the values aligned.
 pub fn pairs(rows: &[(String, String)]) -> String {
-    let mut table = plain();
+    let mut table = TextTable::default();
     for (name, value) in rows {
-        table.add_row([name, value]);
+        table.row([name.replace(' ', NO_BREAK_SPACE), value.clone()]);
     }
-    trimmed(&table, "  ")
-}
-
-fn plain() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    table
-}
-
-/// The lines of a table after `indent`, without trailing spaces.
-fn trimmed(table: &Table, indent: &str) -> String {
-    let line = |line: &str| format!("{indent}{}\n", line.strip_prefix(' ').unwrap_or(line).trim_end());
-    table.to_string().lines().map(line).collect()
+    let width = terminal_width().unwrap_or(usize::MAX);
+    let lines = table.upright(width.saturating_sub(2), false);
+    lines.lines().map(|line| format!("  {line}\n")).collect()
 }
 
 /// A count in short form: `1234567` becomes `1.23 M`. Counts below 10,000 are exact.

@@ -1,20 +1,12 @@
 //! The comparison as tables for a terminal.
 
-use super::{Comparison, difference_text, is_best, value_text};
-use comfy_table::{Attribute, Cell, ContentArrangement, Table, presets};
-use nas_core::figures::Figure;
-use std::io::IsTerminal;
+use super::{Comparison, difference_text, is_best, main_figures, value_text};
+use crate::text_table::{TextCell, TextTable};
+use nas_core::figures::{Direction, Figure};
 use std::path::Path;
 
-/// The figures of both tables. The first table has costs in addition.
-const COMPARED: [&str; 6] = [
-    "probe_accuracy",
-    "disturbance_second_half",
-    "rank_stability",
-    "single_step_disturbance",
-    "gt_tau",
-    "predicted_best_truth",
-];
+/// Width of the tables where standard output is not a terminal.
+const FILE_WIDTH: usize = 160;
 
 /// The table of figures, the table of paired differences, and the notes. `dir` holds the files of the comparison.
 pub fn tables(comparison: &Comparison, dir: &Path) -> String {
@@ -36,51 +28,39 @@ pub fn tables(comparison: &Comparison, dir: &Path) -> String {
     text + &format!("\n\nAll files are in {}, the report is {}\n", dir.display(), dir.join("report.html").display())
 }
 
-fn figures(comparison: &Comparison) -> Table {
-    let mut table = empty();
-    let keys = std::iter::once("subnet_passes").chain(COMPARED).chain(["train_s"]);
+/// The main figures and the training time of every variant and baseline.
+fn figures(comparison: &Comparison) -> String {
     let any = |figure: &&Figure| comparison.estimates.iter().any(|estimate| estimate.figure.key == figure.key);
-    let columns: Vec<&Figure> = keys.filter_map(Figure::find).filter(any).collect();
-    table.set_header(std::iter::once("strategy".to_owned()).chain(columns.iter().map(|figure| figure.heading())));
+    let columns: Vec<&Figure> = main_figures().chain(Figure::find("train_s")).filter(any).collect();
+    let mut table =
+        TextTable::new(std::iter::once("strategy".to_owned()).chain(columns.iter().map(|figure| figure.heading())));
     for label in comparison.labels() {
         let cell = |figure: &&Figure| match comparison.estimate(label, figure.key) {
             Some(estimate) if is_best(estimate, &comparison.estimates) => {
-                Cell::new(format!("{} *", value_text(estimate))).add_attribute(Attribute::Bold)
+                TextCell { text: format!("{}\u{a0}*", value_text(estimate)), bold: true }
             }
-            Some(estimate) => Cell::new(value_text(estimate)),
-            None => Cell::new(""),
+            Some(estimate) => value_text(estimate).into(),
+            None => TextCell::default(),
         };
-        table.add_row(std::iter::once(Cell::new(label)).chain(columns.iter().map(cell)));
+        table.row(std::iter::once(TextCell::from(label)).chain(columns.iter().map(cell)));
     }
-    table
+    table.for_stdout(FILE_WIDTH)
 }
 
+/// The paired differences of the main figures to the first variant.
 fn differences(comparison: &Comparison) -> String {
-    let mut table = empty();
     let others = &comparison.variants[1..];
-    table.set_header(std::iter::once("figure".to_owned()).chain(others.iter().map(|variant| variant.label.clone())));
-    for figure in COMPARED.iter().filter_map(|key| Figure::find(key)) {
-        let of = |label: &str| {
+    let mut table =
+        TextTable::new(std::iter::once("figure").chain(others.iter().map(|variant| variant.label.as_str())));
+    for figure in main_figures().filter(|figure| figure.direction != Direction::Neither) {
+        let cell = |label: &str| {
             let difference = comparison.estimate(label, figure.key).and_then(|estimate| estimate.difference.as_ref());
             difference.map(|difference| difference_text(difference, figure.decimals)).unwrap_or_default()
         };
-        let cells: Vec<String> = others.iter().map(|variant| of(&variant.label)).collect();
+        let cells: Vec<String> = others.iter().map(|variant| cell(&variant.label)).collect();
         if cells.iter().any(|cell| !cell.is_empty()) {
-            table.add_row(std::iter::once(figure.title.to_owned()).chain(cells));
+            table.row(std::iter::once(figure.heading()).chain(cells));
         }
     }
-    format!("{table}\n")
-}
-
-/// A table as wide as the terminal; attributes only where there is one and `NO_COLOR` is not set.
-fn empty() -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
-    let plain = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-    if plain || !std::io::stdout().is_terminal() {
-        table.force_no_tty().set_width(160);
-    } else {
-        table.enforce_styling();
-    }
-    table
+    table.for_stdout(FILE_WIDTH)
 }
