@@ -42,6 +42,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
 /// `plain 0.512 [0.43, 0.58], n = 1000`: GT-tau of the first seed.
 fn gt_tau(variant: &VariantRuns) -> Option<String> {
     let truth = variant.runs.first()?.result.truth.as_ref()?;
-    let interval = truth.gt_tau_lo.zip(truth.gt_tau_hi).map(|(lo, hi)| format!(" [{lo:.2}, {hi:.2}]")).unwrap_or_default();
+    let interval =
+        truth.gt_tau_lo.zip(truth.gt_tau_hi).map(|(lo, hi)| format!(" [{lo:.2}, {hi:.2}]")).unwrap_or_default();
     Some(format!("{} {:.3}{interval}, n = {}", variant.label, truth.gt_tau?, truth.n))
 }
