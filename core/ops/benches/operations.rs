@@ -4,7 +4,7 @@
 
 use criterion::Criterion;
 use dfdx::prelude::*;
-use nas_ops::{Activation, Backend, ConvSpec, NormArgs, OpError, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
+use nas_ops::{Activation, ConvSpec, CpuActivation, NormArgs, OpError, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
 use std::{hint::black_box, time::Duration};
 
 const BATCH: usize = 64;
@@ -48,14 +48,22 @@ fn operations(criterion: &mut Criterion) {
             let [kh, kw] = window.kernel;
             let weight = random(&device, (kh, kw, channels / groups, outputs));
             let spec = UnitSpec { relu: true, conv: ConvSpec { window, groups } };
-            bench(name, &|tape| Ok(Cpu::unit(&x, &weight, spec, NormArgs::BATCH, tape)?.0));
+            bench(name, &|tape| {
+                CpuActivation::from_tensor(&x, tape)?.unit(&weight, spec, NormArgs::BATCH, tape)?.0.to_tensor(tape)
+            });
         }
         for (name, kind) in [("max_pool_3x3", PoolKind::Max), ("average_pool_3x3", PoolKind::Average)] {
             let spec = PoolSpec { kind, window: Window::same(3, 1, 1) };
-            bench(name, &|tape| Cpu::pool2d(&x, spec, tape));
+            bench(name, &|tape| CpuActivation::from_tensor(&x, tape)?.pool2d(spec, tape)?.to_tensor(tape));
         }
-        bench("batch_norm", &|tape| Ok(Cpu::batch_norm(&x, NormArgs::BATCH, tape)?.0));
-        bench("sum_of_three", &|tape| Cpu::sum(&[&x, &x, &x], tape));
+        bench("batch_norm", &|tape| {
+            CpuActivation::from_tensor(&x, tape)?.batch_norm(NormArgs::BATCH, tape)?.0.to_tensor(tape)
+        });
+        bench("sum_of_three", &|tape| {
+            let terms = [(); 3].map(|()| CpuActivation::from_tensor(&x, tape));
+            let terms = terms.into_iter().collect::<Result<Vec<_>, _>>()?;
+            CpuActivation::sum(&terms.iter().collect::<Vec<_>>(), tape)?.to_tensor(tape)
+        });
     }
 }
 
@@ -73,12 +81,12 @@ fn inverted_residuals(criterion: &mut Criterion) {
         let pointwise = ConvSpec { window: Window::same(1, 1, 1), groups: 1 };
         let depthwise = ConvSpec { window: Window::same(kernel, stride, 1), groups: hidden };
         let call = |tape: &mut Recorded| {
-            let mut y = <Cpu as Backend>::Activation::enter(&x, tape)?;
+            let mut y = CpuActivation::from_tensor(&x, tape)?;
             for (weight, conv) in weights.iter().zip([pointwise, depthwise, pointwise]) {
                 let spec = UnitSpec { relu: conv == depthwise, conv };
                 y = y.unit(weight, spec, NormArgs::BATCH, tape)?.0;
             }
-            y.leave(tape)
+            y.to_tensor(tape)
         };
         let name = format!("inverted_residual_{kernel}x{kernel}_t{expansion}_stride{stride}/c{channels}_{size}x{size}");
         criterion.bench_function(&name, |bencher| bencher.iter(|| step(call)));

@@ -1,4 +1,4 @@
-//! What flows between the operations of a network.
+//! Activations: the values that flow between the operations of a network.
 
 use crate::{Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
 use dfdx::{
@@ -6,66 +6,66 @@ use dfdx::{
     tensor::{NoneTape, Tape},
 };
 
-/// A value `[n, h, w, c]` between two operations, as a device likes to hold it. Cloning it copies no numbers.
+/// A value `[n, h, w, c]` between two operations, in the representation that suits the device. Clones share the values.
 ///
-/// The operations are those of [`Backend`] and fail as those do. They record their backward pass on `tape`, on which
-/// gradients of activations need not appear: only those of weights and of the tensors that entered do.
+/// The operations record their backward pass on `tape`. The gradients that dfdx returns then include those of the weights
+/// and of the tensors passed to [`from_tensor`](Self::from_tensor), but not necessarily those of activations.
 pub trait Activation<D: Backend>: Clone {
-    /// Whether a value gathers its gradient itself, so that the backward passes of several tapes can add to it before
-    /// that of the tape it was made on reads it.
-    const GATHERS: bool = false;
+    /// Whether an activation accumulates its own gradient. If so, the backward passes of several tapes can contribute to
+    /// the gradient of an activation before the backward pass of the tape that computed it.
+    const ACCUMULATES_GRADIENTS: bool = false;
 
-    /// A tensor on its way into the network; its gradient will arrive at the tensor.
+    /// Converts a tensor. Its gradient receives the gradient of the activation.
     ///
     /// # Errors
-    /// A failing device; likewise for all that follows.
-    fn enter<T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Self, OpError>;
+    /// A device failure.
+    fn from_tensor<T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Self, OpError>;
 
-    /// A tensor whose gradient nobody asks for, such as a batch of images.
+    /// Converts a tensor that needs no gradient, such as a batch of images.
     ///
     /// # Errors
-    /// See [`enter`](Self::enter).
+    /// A device failure.
     fn constant(x: &Tensor4<D>) -> Result<Self, OpError> {
-        Self::enter(x, &mut NoneTape)
+        Self::from_tensor(x, &mut NoneTape)
     }
 
-    /// The value as a tensor; its gradient will arrive here.
+    /// Converts the activation to a tensor. The gradient of the activation receives the gradient of the tensor.
     ///
     /// # Errors
-    /// See [`enter`](Self::enter).
-    fn leave<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Tensor4<D>, OpError>;
+    /// A device failure.
+    fn to_tensor<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Tensor4<D>, OpError>;
 
-    /// The first images, or all if there are fewer, as a tensor whose gradient nobody asks for.
+    /// The first images (all, if there are fewer) as a tensor without gradient.
     ///
     /// # Errors
-    /// See [`enter`](Self::enter).
-    fn first(&self, images: usize) -> Result<Tensor4<D>, OpError>;
+    /// A device failure.
+    fn first_images(&self, images: usize) -> Result<Tensor4<D>, OpError>;
 
     /// `(n, h, w, c)`.
     fn dims(&self) -> (usize, usize, usize, usize);
 
-    /// See [`Backend::conv2d`].
+    /// Convolution with weights `[kh, kw, c_in / groups, c_out]`, to `[n, h', w', c_out]`; see [`reference::conv2d`].
     ///
     /// # Errors
-    /// See [`Backend::conv2d`].
+    /// Channels or groups that do not match the weights, an image smaller than the window, or a device failure.
     fn conv2d<T: Tape<f32, D>>(&self, weight: &Tensor4<D>, spec: ConvSpec, tape: &mut T) -> Result<Self, OpError>;
 
-    /// See [`Backend::pool2d`].
+    /// Maximum or average under a window; padding is never counted. See [`reference::pool2d`].
     ///
     /// # Errors
-    /// See [`Backend::pool2d`].
+    /// An image smaller than the window, a window that covers only padding, or a device failure.
     fn pool2d<T: Tape<f32, D>>(&self, spec: PoolSpec, tape: &mut T) -> Result<Self, OpError>;
 
-    /// See [`Backend::batch_norm`].
+    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used.
     ///
     /// # Errors
-    /// See [`Backend::batch_norm`].
+    /// Vectors that are not `[1, 1, 1, c]`, or a device failure.
     fn batch_norm<T: Tape<f32, D>>(&self, norm: NormArgs<'_, D>, tape: &mut T) -> Result<(Self, Moments<D>), OpError>;
 
-    /// See [`Backend::unit`].
+    /// `norm(conv(relu(x)))` in one operation; see [`reference::unit`]. Also returns the moments that it used.
     ///
     /// # Errors
-    /// See [`Backend::unit`].
+    /// As [`conv2d`](Self::conv2d) and [`batch_norm`](Self::batch_norm).
     fn unit<T: Tape<f32, D>>(
         &self,
         weight: &Tensor4<D>,
@@ -74,22 +74,22 @@ pub trait Activation<D: Backend>: Clone {
         tape: &mut T,
     ) -> Result<(Self, Moments<D>), OpError>;
 
-    /// See [`Backend::relu`].
+    /// `max(x, 0)`, where a NaN stays a NaN; see [`reference::relu`].
     ///
     /// # Errors
-    /// See [`Backend::relu`].
+    /// A device failure.
     fn relu<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
-    /// See [`Backend::global_avg_pool`].
+    /// Mean over height and width, `[n, h, w, c]` to `[n, 1, 1, c]`.
     ///
     /// # Errors
-    /// See [`Backend::global_avg_pool`].
+    /// An empty activation or a device failure.
     fn global_avg_pool<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
-    /// See [`Backend::linear`].
+    /// `y = x w + b` on `[n, 1, 1, c_in]`, with `w = [1, 1, c_in, c_out]` and `b = [1, 1, 1, c_out]`.
     ///
     /// # Errors
-    /// See [`Backend::linear`].
+    /// Channels that do not match the weights, or a device failure.
     fn linear<T: Tape<f32, D>>(
         &self,
         weight: &Tensor4<D>,
@@ -97,29 +97,29 @@ pub trait Activation<D: Backend>: Clone {
         tape: &mut T,
     ) -> Result<Self, OpError>;
 
-    /// See [`Backend::sum`].
+    /// Element-wise sum of one or more activations of equal shape.
     ///
     /// # Errors
-    /// See [`Backend::sum`].
+    /// No activation, unequal shapes or a device failure.
     fn sum<T: Tape<f32, D>>(terms: &[&Self], tape: &mut T) -> Result<Self, OpError>;
 
-    /// See [`Backend::concat`].
+    /// Concatenation along channels of one or more activations of equal `n`, `h`, `w`.
     ///
     /// # Errors
-    /// See [`Backend::concat`].
+    /// No activation, unequal sizes or a device failure.
     fn concat<T: Tape<f32, D>>(parts: &[&Self], tape: &mut T) -> Result<Self, OpError>;
 }
 
 impl<D: Backend> Activation<D> for Tensor4<D> {
-    fn enter<T: Tape<f32, D>>(x: &Tensor4<D>, _: &mut T) -> Result<Self, OpError> {
+    fn from_tensor<T: Tape<f32, D>>(x: &Tensor4<D>, _: &mut T) -> Result<Self, OpError> {
         Ok(x.clone())
     }
 
-    fn leave<T: Tape<f32, D>>(&self, _: &mut T) -> Result<Tensor4<D>, OpError> {
+    fn to_tensor<T: Tape<f32, D>>(&self, _: &mut T) -> Result<Tensor4<D>, OpError> {
         Ok(self.clone())
     }
 
-    fn first(&self, images: usize) -> Result<Tensor4<D>, OpError> {
+    fn first_images(&self, images: usize) -> Result<Tensor4<D>, OpError> {
         if images >= self.shape().0 {
             return Ok(self.clone());
         }

@@ -22,7 +22,7 @@ pub mod reference;
 
 pub use activation::Activation;
 pub use backend::Backend;
-pub use cpu::Image;
+pub use cpu::CpuActivation;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};
 pub use patches::patches;

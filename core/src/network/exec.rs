@@ -172,7 +172,7 @@ impl<D: Backend> Network<D> {
         let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
         let mut values = vec![Some(D::Activation::constant(images)?)];
         let mut layers = Vec::new();
-        let length = if D::Activation::GATHERS { common_beginning(programs, bind) } else { 0 };
+        let length = if D::Activation::ACCUMULATES_GRADIENTS { common_beginning(programs, bind) } else { 0 };
         for instr in programs.iter().take(1).flat_map(|program| &program.instrs[..length]) {
             let y = run.step(instr, pass.set(instr), &values, tape)?;
             values.push(Some(y));
@@ -205,7 +205,7 @@ impl<D: Backend> Network<D> {
             values.push(Some(y));
         }
         let scores = values.pop().flatten().ok_or_else(|| missing(program.instrs.len()))?;
-        let scores = scores.leave(tape)?;
+        let scores = scores.to_tensor(tape)?;
         Ok(Forward { scores, captured: run.captured, moments: run.moments })
     }
 
@@ -238,7 +238,7 @@ impl<D: Backend> Network<D> {
         for step in tree.steps() {
             let y = run.step(&step.instr, step.set, &values, &mut NoneTape)?;
             if !step.ends.is_empty() {
-                let scores = y.leave(&mut NoneTape)?;
+                let scores = y.to_tensor(&mut NoneTape)?;
                 for program in &step.ends {
                     if !each(*program, &scores)? {
                         return Ok(());
@@ -311,7 +311,7 @@ impl<D: Backend> Run<'_, D> {
         let norm = NormArgs { fixed, affine: param(Role::Scale).zip(param(Role::Shift)) };
         let images = self.pass.capture.map_or(0, |wanted| wanted(id));
         if images > 0 {
-            self.captured.push(Captured { layer: id, input: x.first(images)? });
+            self.captured.push(Captured { layer: id, input: x.first_images(images)? });
         }
         let (y, moments) = match layer.kind {
             LayerKind::Conv { relu, conv, norm: Some(_), .. } => {

@@ -1,4 +1,4 @@
-//! Memory that is used again, because the first touch of fresh memory costs more than most kernels.
+//! ImageScratch that is used again, because the first touch of overwrite memory costs more than most kernels.
 //!
 //! Activations, their gradients and scratch come from one pool and return to it when dropped. The pool holds no more
 //! than was ever in use at once, rounded up by at most half of each buffer.
@@ -20,7 +20,7 @@ const LINE: usize = 16;
 /// Idle buffers by length.
 static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
 
-/// Memory of the pool, given back when dropped.
+/// ImageScratch of the pool, given back when dropped.
 #[derive(Debug)]
 pub struct Buffer {
     memory: Vec<f32>,
@@ -30,7 +30,7 @@ pub struct Buffer {
 
 impl Buffer {
     /// `len` numbers left over from an earlier use.
-    pub fn stale(len: usize) -> Self {
+    pub fn uninitialised(len: usize) -> Self {
         let room = len + LINE - 1;
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
         // Never one more than twice too large, lest small requests use up the large buffers.
@@ -53,21 +53,21 @@ impl Buffer {
 
     /// `len` zeros.
     pub fn zeroed(len: usize) -> Self {
-        let mut buffer = Self::stale(len);
+        let mut buffer = Self::uninitialised(len);
         buffer.fill(0.0);
         buffer
     }
 
     /// A copy of these numbers.
     pub fn copy(values: &[f32]) -> Self {
-        let mut buffer = Self::stale(values.len());
+        let mut buffer = Self::uninitialised(values.len());
         buffer.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(to, from)| to.copy_from_slice(from));
         buffer
     }
 
     /// A copy of a contiguous tensor.
     pub fn read(tensor: &Tensor4<Cpu>) -> Self {
-        let mut buffer = Self::stale(elements(*tensor.shape()));
+        let mut buffer = Self::uninitialised(elements(*tensor.shape()));
         tensor.copy_into(&mut buffer);
         buffer
     }

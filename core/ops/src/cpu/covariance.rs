@@ -4,20 +4,20 @@
 //! diagonal of `w' C w`, where `C` is the covariance of the channels of `x`.
 
 use super::{
-    GROUP,
     buffer::Buffer,
     correlation::Correlation,
     dense::WeightGradient,
-    image::Source,
-    norm::Moment,
-    packed::{Layout, widest},
+    image_group::group_count,
+    norm::ChannelMoments,
+    packed::{PanelLayout, max_panel_vectors},
     simd::{Isa, Kernel, Lanes, dispatch, each_block, whole_lanes},
+    source::Source,
 };
 use crate::shape::Dims;
 use rayon::prelude::*;
 
 /// Numbers of a strip, which is to stay in the first-level cache.
-const STRIP: usize = 4 * 1024;
+const STRIP_LEN: usize = 4 * 1024;
 
 /// Mean and covariance of the channels of some pixels.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Covariance {
         // Distances from the first pixel are about as small as those from the mean.
         let mut origin = vec![0.0; channels];
         x.part(0..channels).write_pixels(channels, &mut origin, rectify);
-        let groups = (0..dims.0.div_ceil(GROUP)).into_par_iter();
+        let groups = (0..group_count(dims)).into_par_iter();
         let groups = groups.map(|i| Sums::new(x.group(i, dims), dims, rectify, &origin)).collect::<Vec<_>>();
         let total = |of: fn(&Sums) -> &[f64]| {
             let mut total = vec![0.0; of(&groups[0]).len()];
@@ -60,8 +60,8 @@ impl Covariance {
 
     /// The moments of the outputs of a 1 x 1 convolution with these weights `[c, outputs]`; `product` is `matrix` times
     /// them.
-    pub fn moments(&self, weight: &[f32], product: &[f32], outputs: usize) -> Vec<Moment> {
-        let mut moments = vec![Moment { count: self.pixels, mean: 0.0, squares: 0.0 }; outputs];
+    pub fn output_moments(&self, weight: &[f32], product: &[f32], outputs: usize) -> Vec<ChannelMoments> {
+        let mut moments = vec![ChannelMoments { count: self.pixels, mean: 0.0, squares: 0.0 }; outputs];
         for ((weights, products), mean) in
             weight.chunks_exact(outputs).zip(product.chunks_exact(outputs)).zip(&self.mean)
         {
@@ -91,9 +91,9 @@ impl Sums {
         let (pixels, channels) = (dims.1 * dims.2, dims.3);
         let stride = whole_lanes(channels);
         let plan = Correlation::pointwise(pixels, channels, stride);
-        let layout = Layout { rows: channels, columns: channels, widest: widest() };
-        let mut centred = Buffer::stale(pixels * stride);
-        let mut image_products = Buffer::stale(layout.len());
+        let layout = PanelLayout { rows: channels, columns: channels, max_vectors: max_panel_vectors() };
+        let mut centred = Buffer::uninitialised(pixels * stride);
+        let mut image_products = Buffer::uninitialised(layout.len());
         let mut sums = Self { channels: vec![0.0; stride], products: vec![0.0; channels * channels] };
         for i in 0..x.values.len() / (pixels * channels) {
             let source = x.part(i * pixels * channels..(i + 1) * pixels * channels);
@@ -134,12 +134,12 @@ impl Kernel for Centre<'_> {
     fn run<I: Isa>(self) {
         let Self { source, rectify, centre, out } = self;
         let channels = centre.len();
-        let (stride, pixels) = (whole_lanes(channels), STRIP.div_ceil(channels));
+        let (stride, pixels) = (whole_lanes(channels), STRIP_LEN.div_ceil(channels));
         for (out, values) in out.chunks_mut(pixels * stride).zip(source.values.chunks(pixels * channels)) {
             each_block!(I, channels, |N, first, count| {
-                let (scaling, centre) = (source.channels::<N>(first, count), Lanes::load_some(centre, first, count));
+                let (scaling, centre) = (source.norm_lanes::<N>(first, count), Lanes::load_some(centre, first, count));
                 for (out, values) in out.chunks_exact_mut(stride).zip(values.chunks_exact(channels)) {
-                    let value = Source::value::<I, N>(scaling, values, first, count, rectify);
+                    let value = Source::load::<I, N>(scaling, values, first, count, rectify);
                     value.minus(centre).store_some(out, first, N);
                 }
             });
@@ -159,7 +159,7 @@ impl Kernel for ChannelSums<'_> {
     fn run<I: Isa>(self) {
         let Self { values, totals } = self;
         let stride = totals.len();
-        for strip in values.chunks(STRIP.div_ceil(stride) * stride) {
+        for strip in values.chunks(STRIP_LEN.div_ceil(stride) * stride) {
             each_block!(I, stride, |N, at, count| {
                 // Four sums, so that one need not wait for the one before it.
                 let mut sums = [Lanes::<N>::ZERO; 4];

@@ -6,19 +6,19 @@
 
 use super::{
     correlation::Correlation,
-    packed::{Eight, Layout, Packed, Panel},
+    packed::{F32x8, PackedMatrix, Panel, PanelLayout},
     simd::{Isa, Kernel, LANES, Lanes, Row},
     store::Store,
 };
 
-/// Gradients that one panel of weights reads of a strip of pixels, which are to stay in the first-level cache. Inputs need
+/// GradientTransform that one panel of weights reads of a strip of pixels, which are to stay in the first-level cache. InputTransform need
 /// not: one of them serves all outputs of the panel.
-const STRIP: usize = 4 * 1024;
+const STRIP_LEN: usize = 4 * 1024;
 
 /// Computes all outputs of a correlation and stores them.
 pub struct Correlate<'a, S> {
     pub plan: &'a Correlation,
-    pub weights: &'a Packed,
+    pub weights: &'a PackedMatrix,
     pub frame: &'a [f32],
     pub store: S,
 }
@@ -33,13 +33,13 @@ impl<S: Store> Kernel for Correlate<'_, S> {
             let (rows, start) = (weights.rows(&panel), &weights.start[panel.first / LANES..]);
             let work = Work { plan, panel, rows, start, frame };
             match panel.vectors {
-                1 => apart!(distance, blocks::<I, 1, 8 or 8>(&work, &mut store)),
+                1 => match_distance!(distance, blocks::<I, 1, 8 or 8>(&work, &mut store)),
                 2 if I::WIDE && plan.columns.is_multiple_of(16) => {
-                    apart!(distance, blocks::<I, 2, 16 or 8>(&work, &mut store));
+                    match_distance!(distance, blocks::<I, 2, 16 or 8>(&work, &mut store));
                 }
                 2 if I::WIDE => blocks::<I, 2, 8, 0>(&work, &mut store),
-                2 => apart!(distance, blocks::<I, 2, 6 or 6>(&work, &mut store)),
-                _ if I::WIDE => apart!(distance, blocks::<I, 4, 8 or 8>(&work, &mut store)),
+                2 => match_distance!(distance, blocks::<I, 2, 6 or 6>(&work, &mut store)),
+                _ if I::WIDE => match_distance!(distance, blocks::<I, 4, 8 or 8>(&work, &mut store)),
                 _ => unreachable!("panels of four registers are for wide ones"),
             }
         }
@@ -48,7 +48,7 @@ impl<S: Store> Kernel for Correlate<'_, S> {
 
 /// Calls `$work::<instructions, V, P, D>`, where the inputs of neighbouring outputs are `$distance` numbers apart: with `$p`
 /// outputs at once and that number as a constant `D` if it is a usual one; otherwise with `$q` outputs and 0.
-macro_rules! apart {
+macro_rules! match_distance {
     ($distance:expr, $work:ident::<$isa:ty, $v:literal, $p:literal or $q:literal>$arguments:tt) => {
         match $distance {
             3 => $work::<$isa, $v, $p, 3>$arguments,
@@ -61,14 +61,14 @@ macro_rules! apart {
         }
     };
 }
-pub(super) use apart;
+pub(super) use match_distance;
 
 /// One panel of a correlation.
 struct Work<'a> {
     plan: &'a Correlation,
     panel: Panel,
-    rows: &'a [Eight],
-    start: &'a [Eight],
+    rows: &'a [F32x8],
+    start: &'a [F32x8],
     frame: &'a [f32],
 }
 
@@ -114,15 +114,15 @@ impl Work<'_> {
 /// at least `D` numbers apart; where they are no farther, one address serves them all.
 #[inline(always)]
 pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
-    start: &[Eight; V],
+    start: &[F32x8; V],
     runs: &[usize],
     run: usize,
-    rows: &[[Eight; V]],
+    rows: &[[F32x8; V]],
     frame: &[f32],
     sources: &[usize; P],
-) -> [[Eight; V]; P] {
+) -> [[F32x8; V]; P] {
     if D > 0 && sources[P - 1] - sources[0] == (P - 1) * D {
-        return evenly::<I, V, P, D>(start, runs, run, rows, frame, sources[0]);
+        return accumulate_evenly_spaced::<I, V, P, D>(start, runs, run, rows, frame, sources[0]);
     }
     let mut totals = [Row(*start); P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
@@ -136,19 +136,19 @@ pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
             }
         }
     }
-    in_memory(totals)
+    to_arrays(totals)
 }
 
 /// The same, of sources that are exactly `D` numbers apart.
 #[inline(always)]
-fn evenly<I: Isa, const V: usize, const P: usize, const D: usize>(
-    start: &[Eight; V],
+fn accumulate_evenly_spaced<I: Isa, const V: usize, const P: usize, const D: usize>(
+    start: &[F32x8; V],
     runs: &[usize],
     run: usize,
-    rows: &[[Eight; V]],
+    rows: &[[F32x8; V]],
     frame: &[f32],
     source: usize,
-) -> [[Eight; V]; P] {
+) -> [[F32x8; V]; P] {
     let mut totals = [Row(*start); P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
         let inputs = &frame[source + run..][..(P - 1) * D + weights.len()];
@@ -158,12 +158,12 @@ fn evenly<I: Isa, const V: usize, const P: usize, const D: usize>(
             }
         }
     }
-    in_memory(totals)
+    to_arrays(totals)
 }
 
 /// A copy, made once the sums are complete: were they themselves taken apart later, they would be stored in every turn.
 #[inline(always)]
-fn in_memory<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[Eight; V]; P] {
+fn to_arrays<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[F32x8; V]; P] {
     let mut copy = [[[0.0; LANES]; V]; P];
     for p in 0..P {
         copy[p] = totals[p].0;
@@ -176,7 +176,7 @@ fn in_memory<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[Eight; V]
 fn put<const N: usize, const V: usize, const P: usize>(
     panel: &Panel,
     targets: &[usize; P],
-    totals: [[Eight; V]; P],
+    totals: [[F32x8; V]; P],
     store: &mut impl Store,
 ) {
     for p in 0..P {
@@ -196,11 +196,11 @@ fn put<const N: usize, const V: usize, const P: usize>(
 /// Adds the gradient of the weights to `total`: `total[k, o] += sum over pixels of frame[source + k] dz[pixel, o]`.
 pub struct WeightGradient<'a> {
     pub plan: &'a Correlation,
-    pub layout: Layout,
+    pub layout: PanelLayout,
     pub frame: &'a [f32],
     pub dz: &'a [f32],
     pub dz_pixels: &'a [usize],
-    pub total: &'a mut [Eight],
+    pub total: &'a mut [F32x8],
 }
 
 impl Kernel for WeightGradient<'_> {
@@ -210,7 +210,7 @@ impl Kernel for WeightGradient<'_> {
         let Self { plan, layout, frame, dz, dz_pixels, total } = self;
         for panel in layout.panels() {
             let total = &mut total[panel.start..][..layout.rows * panel.vectors];
-            let pixels = STRIP / (panel.vectors * LANES);
+            let pixels = STRIP_LEN / (panel.vectors * LANES);
             for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
                 let strip = sources.iter().zip(dz_pixels).map(|(&source, &pixel)| (&frame[source..], &dz[pixel..]));
                 match panel.vectors {
@@ -233,7 +233,7 @@ pub fn add_gradient<'a, I: Isa, const V: usize, const K: usize>(
     runs: &[usize],
     run: usize,
     first: usize,
-    total: &mut [Eight],
+    total: &mut [F32x8],
 ) {
     let total = total.as_chunks_mut::<V>().0;
     for (&run, total) in runs.iter().zip(total.chunks_exact_mut(run)) {
@@ -265,7 +265,7 @@ fn add_products<'a, I: Isa, const V: usize, const K: usize>(
     pixels: impl Iterator<Item = (&'a [f32], &'a [f32])>,
     at: usize,
     first: usize,
-    rows: &mut [[Eight; V]; K],
+    rows: &mut [[F32x8; V]; K],
 ) {
     let mut totals = [Row::ZERO; K];
     for k in 0..K {

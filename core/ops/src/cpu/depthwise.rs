@@ -7,7 +7,7 @@
 
 use super::{
     correlation::Correlation,
-    packed::{Eight, Packed},
+    packed::{F32x8, PackedMatrix},
     simd::{Isa, Kernel, LANES, Lanes},
     store::Store,
 };
@@ -15,7 +15,7 @@ use super::{
 /// Computes all outputs of a correlation and stores them.
 pub struct Correlate<'a, S> {
     pub plan: &'a Correlation,
-    pub weights: &'a Packed,
+    pub weights: &'a PackedMatrix,
     pub frame: &'a [f32],
     pub store: S,
 }
@@ -43,8 +43,8 @@ impl<S: Store> Kernel for Correlate<'_, S> {
 /// A correlation of eight channels.
 struct Work<'a> {
     plan: &'a Correlation,
-    taps: &'a [Eight],
-    frame: &'a [Eight],
+    taps: &'a [F32x8],
+    frame: &'a [F32x8],
     count: usize,
 }
 
@@ -122,7 +122,7 @@ pub struct WeightGradient<'a> {
     pub frame: &'a [f32],
     pub dz: &'a [f32],
     pub dz_pixels: &'a [usize],
-    pub total: &'a mut [Eight],
+    pub total: &'a mut [F32x8],
 }
 
 impl Kernel for WeightGradient<'_> {
@@ -142,18 +142,18 @@ impl Kernel for WeightGradient<'_> {
     }
 }
 
-/// Eight channels of an image and of the gradient of its output.
+/// F32x8 channels of an image and of the gradient of its output.
 struct Gradient<'a> {
     plan: &'a Correlation,
-    frame: &'a [Eight],
-    dz: &'a [Eight],
+    frame: &'a [F32x8],
+    dz: &'a [F32x8],
     dz_pixels: &'a [usize],
 }
 
 impl Gradient<'_> {
     /// With `K` taps a row and `S` pixels from one output to the next.
     #[inline(always)]
-    fn rows<I: Isa, const K: usize, const S: usize>(&self, total: &mut [Eight]) {
+    fn rows<I: Isa, const K: usize, const S: usize>(&self, total: &mut [F32x8]) {
         let columns = self.plan.columns;
         for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(total.as_chunks_mut::<K>().0) {
             // Two sums for each tap, so that a sum need not wait for the one before it.
@@ -183,7 +183,7 @@ impl Gradient<'_> {
 
     /// With any taps.
     #[inline(always)]
-    fn pixels<I: Isa>(&self, total: &mut [Eight]) {
+    fn pixels<I: Isa>(&self, total: &mut [F32x8]) {
         for (&run, tap) in self.plan.runs.iter().zip(total) {
             let mut sum = Lanes(*tap);
             for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {

@@ -56,7 +56,7 @@ impl Frame {
     }
 
     /// The frame with at least so many rows and columns from `start` on.
-    pub fn with_room(self, start: [usize; 2], room: [usize; 2]) -> Self {
+    pub fn with_min_size(self, start: [usize; 2], room: [usize; 2]) -> Self {
         let size = [0, 1].map(|axis| self.size[axis].max(start[axis] + room[axis]));
         Self { size, ..self }
     }
@@ -64,7 +64,7 @@ impl Frame {
     /// A frame without an image of `size` in it: anything where the image will be, zeros around it.
     pub fn empty(&self, size: [usize; 2]) -> Buffer {
         let len = self.size[0] * self.size[1] * self.channels;
-        if self.fits(size) && self.full { Buffer::stale(len) } else { Buffer::zeroed(len) }
+        if self.fits(size) && self.full { Buffer::uninitialised(len) } else { Buffer::zeroed(len) }
     }
 
     /// Whether nothing is around an image of `size`.

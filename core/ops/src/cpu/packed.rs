@@ -2,28 +2,28 @@
 
 use super::{
     buffer::Buffer,
-    simd::{LANES, wide},
+    simd::{LANES, has_wide_registers},
 };
 use std::ops::Range;
 
 /// One register in memory.
-pub type Eight = [f32; LANES];
+pub type F32x8 = [f32; LANES];
 
 /// The most registers per row of a panel for kernels that multiply an input with all of them. Where they hold sixteen
 /// numbers each, loading two inputs for two products would take as long as the products.
-pub fn widest() -> usize {
-    if wide() { 4 } else { 2 }
+pub fn max_panel_vectors() -> usize {
+    if has_wide_registers() { 4 } else { 2 }
 }
 
 /// How a matrix of `rows` and `columns` lies in memory: panel after panel, each row after row.
 #[derive(Debug, Clone, Copy)]
-pub struct Layout {
+pub struct PanelLayout {
     /// Rows of the matrix.
     pub rows: usize,
     /// Columns of the matrix.
     pub columns: usize,
     /// Most registers per row of a panel: 1, 2 or 4. The last panels have fewer if that is enough.
-    pub widest: usize,
+    pub max_vectors: usize,
 }
 
 /// Some columns of the matrix.
@@ -39,12 +39,12 @@ pub struct Panel {
     pub start: usize,
 }
 
-impl Layout {
+impl PanelLayout {
     /// The panels from left to right.
     pub fn panels(self) -> impl Iterator<Item = Panel> {
         let panel = move |first: usize| {
             let left = self.columns.checked_sub(first).filter(|left| *left > 0)?;
-            let vectors = [4, 2].into_iter().find(|vectors| *vectors <= left.div_ceil(LANES).min(self.widest));
+            let vectors = [4, 2].into_iter().find(|vectors| *vectors <= left.div_ceil(LANES).min(self.max_vectors));
             let vectors = vectors.unwrap_or(1);
             Some(Panel { first, count: left.min(vectors * LANES), vectors, start: first / LANES * self.rows })
         };
@@ -68,18 +68,18 @@ impl Layout {
 }
 
 /// A matrix in that layout.
-pub struct Packed {
+pub struct PackedMatrix {
     /// The layout.
-    pub layout: Layout,
+    pub layout: PanelLayout,
     /// Its numbers.
     pub memory: Buffer,
     /// What is added to every product with a column, whole registers.
-    pub start: Vec<Eight>,
+    pub start: Vec<F32x8>,
 }
 
-impl Packed {
+impl PackedMatrix {
     /// The matrix whose rows `write(row, columns, numbers)` writes; what it leaves is zero.
-    pub fn new(layout: Layout, write: impl Fn(usize, Range<usize>, &mut [f32])) -> Self {
+    pub fn new(layout: PanelLayout, write: impl Fn(usize, Range<usize>, &mut [f32])) -> Self {
         let mut memory = Buffer::zeroed(layout.len());
         layout.for_each_row(|index, row, columns| {
             let len = columns.len();
@@ -89,7 +89,7 @@ impl Packed {
     }
 
     /// The matrix with these numbers.
-    pub fn from_memory(layout: Layout, memory: Buffer) -> Self {
+    pub fn from_memory(layout: PanelLayout, memory: Buffer) -> Self {
         Self { layout, memory, start: vec![[0.0; LANES]; layout.columns.div_ceil(LANES)] }
     }
 
@@ -110,7 +110,7 @@ impl Packed {
 
     /// The rows of a panel.
     #[inline(always)]
-    pub fn rows(&self, panel: &Panel) -> &[Eight] {
+    pub fn rows(&self, panel: &Panel) -> &[F32x8] {
         &self.memory.as_chunks().0[panel.start..][..self.layout.rows * panel.vectors]
     }
 }

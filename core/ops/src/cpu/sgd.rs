@@ -3,7 +3,7 @@
 //! Velocities and weights change where they are, so that a step asks for no memory but that of its updates, which
 //! strategies may keep.
 
-use super::{buffer::Buffer, contiguous, norm::add};
+use super::{buffer::Buffer, elementwise::add_assign, tape::Recorder};
 use crate::{OpError, SgdParam, SgdSpec, Tensor4, reference::sum_of_squares, sgd::check_pairs};
 use dfdx::{
     shapes::HasShape,
@@ -45,9 +45,9 @@ fn step(param: &mut SgdParam<'_, Cpu>, clipping: f32, spec: SgdSpec) -> Result<(
 pub fn add_to(pairs: &mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> Result<(), OpError> {
     check_pairs(pairs)?;
     pairs.par_iter_mut().try_for_each(|(x, y)| {
-        **x = contiguous("update", x, &mut NoneTape)?;
+        **x = NoneTape.contiguous("update", x)?;
         let mut sum = Buffer::read(x);
-        add(&mut sum, &read(y)?);
+        add_assign(&mut sum, &read(y)?);
         x.copy_from(&sum);
         Ok(())
     })
@@ -55,7 +55,7 @@ pub fn add_to(pairs: &mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> Result<(), Op
 
 /// The numbers in row-major order.
 fn read(x: &Tensor4<Cpu>) -> Result<Buffer, OpError> {
-    Ok(Buffer::read(&contiguous("update", x, &mut NoneTape)?))
+    Ok(Buffer::read(&NoneTape.contiguous("update", x)?))
 }
 
 fn tensor(values: Vec<f32>, like: &Tensor4<Cpu>) -> Result<Tensor4<Cpu>, OpError> {

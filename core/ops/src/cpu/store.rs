@@ -25,7 +25,7 @@ impl Store for Write<'_> {
 /// Adds the gradient of an input where the ReLU let it pass, or fills it.
 pub struct Accumulate<'a> {
     pub dx: &'a mut [f32],
-    pub fresh: bool,
+    pub overwrite: bool,
     pub channels: usize,
     pub first: usize,
     /// The input after the ReLU, which is zero where it stopped something; and where its pixels are.
@@ -41,7 +41,7 @@ impl Store for Accumulate<'_> {
             let x = Lanes::load_some(x, pixels[pixel] + channel, count);
             total = total.zip(x, |value, x| if x == 0.0 { 0.0 } else { value });
         }
-        if !self.fresh {
+        if !self.overwrite {
             total = total.plus(Lanes::load_some(self.dx, at, count));
         }
         total.store_some(self.dx, at, count);

@@ -6,6 +6,7 @@ mod differences;
 mod equivalence;
 mod errors;
 mod fixtures;
+mod on_tensors;
 mod problem;
 mod semantics;
 mod sgd;

@@ -1,7 +1,8 @@
 //! One call of an operation as data, and the implementations that can run it.
 
+use crate::on_tensors::OnTensors;
 use dfdx::prelude::*;
-use nas_ops::{Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec, reference};
+use nas_ops::{Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, Tensor4, UnitSpec};
 use rand::{Rng, SeedableRng};
 use std::marker::PhantomData;
 
@@ -59,73 +60,59 @@ pub struct Answer {
 /// The output of a call, and its moments if it has any.
 pub type Outcome<D> = Result<(Tensor4<D>, Option<Moments<D>>), OpError>;
 
-/// One way to run the operations on one device.
+/// A device and the activations on which the operations run.
 pub trait Implementation {
     type Device: Backend + TensorFromVec<f32>;
-    fn run<T: Tape<f32, Self::Device>>(
-        call: Call,
-        inputs: &[Tensor4<Self::Device>],
-        tape: &mut T,
-    ) -> Outcome<Self::Device>;
+    type Activation: Activation<Self::Device>;
 }
 
-/// The plain implementation.
+/// The plain implementation: tensors as activations.
 pub struct Reference<D>(PhantomData<D>);
 
-/// What the device itself chose.
+/// The activations of the device.
 pub struct Native<D>(PhantomData<D>);
 
-macro_rules! implementation {
-    ($name:ident, $activation:ty, $($path:tt)+) => {
-        impl<D: Backend> Implementation for $name<D> {
-            type Device = D;
-            fn run<T: Tape<f32, D>>(
-                call: Call,
-                inputs: &[Tensor4<D>],
-                tape: &mut T,
-            ) -> Outcome<D> {
-                let all = inputs.iter().collect::<Vec<_>>();
-                let y = match call {
-                    Call::Conv(spec) => $($path)+::conv2d(all[0], all[1], spec, tape)?,
-                    Call::Pool(spec) => $($path)+::pool2d(all[0], spec, tape)?,
-                    Call::Relu => $($path)+::relu(all[0], tape)?,
-                    Call::Sum => $($path)+::sum(&all, tape)?,
-                    Call::Concat => $($path)+::concat(&all, tape)?,
-                    Call::GlobalAvgPool => $($path)+::global_avg_pool(all[0], tape)?,
-                    Call::Linear => $($path)+::linear(all[0], all[1], all.get(2).copied(), tape)?,
-                    Call::Norm(vectors) => {
-                        let (fixed, affine) = split(vectors, &inputs[1..]);
-                        let norm = NormArgs { fixed: fixed.as_ref(), affine };
-                        let (y, moments) = $($path)+::batch_norm(all[0], norm, tape)?;
-                        return Ok((y, Some(moments)));
-                    }
-                    Call::Unit(spec, vectors) => {
-                        let (fixed, affine) = split(vectors, &inputs[2..]);
-                        let norm = NormArgs { fixed: fixed.as_ref(), affine };
-                        let (y, moments) = $($path)+::unit(all[0], all[1], spec, norm, tape)?;
-                        return Ok((y, Some(moments)));
-                    }
-                    Call::Units(specs, vectors) => units::<D, $activation, T>(specs, vectors, inputs, tape)?,
-                };
-                Ok((y, None))
-            }
-        }
-    };
+impl<D: Backend> Implementation for Reference<D> {
+    type Device = D;
+    type Activation = Tensor4<D>;
 }
 
-implementation!(Reference, Tensor4<D>, reference);
-implementation!(Native, D::Activation, D);
+impl<D: Backend> Implementation for Native<D> {
+    type Device = D;
+    type Activation = D::Activation;
+}
 
-fn units<D: Backend, A: Activation<D>, T: Tape<f32, D>>(
-    [first, second]: [UnitSpec; 2],
-    vectors: Vectors,
-    inputs: &[Tensor4<D>],
-    tape: &mut T,
-) -> Result<Tensor4<D>, OpError> {
-    let (fixed, affine) = split(vectors, &inputs[3..]);
-    let norm = NormArgs { fixed: fixed.as_ref(), affine };
-    let (hidden, _) = A::enter(&inputs[0], tape)?.unit(&inputs[1], first, norm, tape)?;
-    hidden.unit(&inputs[2], second, NormArgs::BATCH, tape)?.0.leave(tape)
+/// Runs a call on `inputs`.
+fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tensor4<D>], tape: &mut T) -> Outcome<D> {
+    let all = inputs.iter().collect::<Vec<_>>();
+    let y = match call {
+        Call::Conv(spec) => OnTensors::<D, A>::conv2d(all[0], all[1], spec, tape)?,
+        Call::Pool(spec) => OnTensors::<D, A>::pool2d(all[0], spec, tape)?,
+        Call::Relu => OnTensors::<D, A>::relu(all[0], tape)?,
+        Call::Sum => OnTensors::<D, A>::sum(&all, tape)?,
+        Call::Concat => OnTensors::<D, A>::concat(&all, tape)?,
+        Call::GlobalAvgPool => OnTensors::<D, A>::global_avg_pool(all[0], tape)?,
+        Call::Linear => OnTensors::<D, A>::linear(all[0], all[1], all.get(2).copied(), tape)?,
+        Call::Norm(vectors) => {
+            let (fixed, affine) = split(vectors, &inputs[1..]);
+            let norm = NormArgs { fixed: fixed.as_ref(), affine };
+            let (y, moments) = OnTensors::<D, A>::batch_norm(all[0], norm, tape)?;
+            return Ok((y, Some(moments)));
+        }
+        Call::Unit(spec, vectors) => {
+            let (fixed, affine) = split(vectors, &inputs[2..]);
+            let norm = NormArgs { fixed: fixed.as_ref(), affine };
+            let (y, moments) = OnTensors::<D, A>::unit(all[0], all[1], spec, norm, tape)?;
+            return Ok((y, Some(moments)));
+        }
+        Call::Units([first, second], vectors) => {
+            let (fixed, affine) = split(vectors, &inputs[3..]);
+            let norm = NormArgs { fixed: fixed.as_ref(), affine };
+            let (hidden, _) = A::from_tensor(all[0], tape)?.unit(all[1], first, norm, tape)?;
+            hidden.unit(all[2], second, NormArgs::BATCH, tape)?.0.to_tensor(tape)?
+        }
+    };
+    Ok((y, None))
 }
 
 type Pair<'a, D> = Option<(&'a Tensor4<D>, &'a Tensor4<D>)>;
@@ -142,7 +129,7 @@ impl Problem {
         let device = I::Device::default();
         let inputs = self.tensors::<I>(&device);
         let mut tape = OwnedTape::default();
-        let (y, moments) = I::run(self.call, &inputs, &mut tape)?;
+        let (y, moments) = run::<_, I::Activation, _>(self.call, &inputs, &mut tape)?;
         let values = I::Device::to_host(&y);
         let dy = device.tensor_from_vec(self.dy.clone(), *y.shape());
         let failed = OpError::device("backward");
@@ -162,7 +149,7 @@ impl Problem {
     /// Runs the call alone, without a tape.
     pub fn infer<I: Implementation>(&self) -> Result<(Dims, Vec<f32>), OpError> {
         let device = I::Device::default();
-        let (y, _) = I::run(self.call, &self.tensors::<I>(&device), &mut NoneTape)?;
+        let (y, _) = run::<_, I::Activation, _>(self.call, &self.tensors::<I>(&device), &mut NoneTape)?;
         Ok((*y.shape(), I::Device::to_host(&y)))
     }
 

@@ -1,8 +1,14 @@
 //! What no comparison of random numbers shows: NaN, ties, tensors used twice, tensors out of order, kept gradients.
 
-use crate::problem::{Call, Dims, Implementation, Native, Outcome, Problem, Reference, assert_close};
+use crate::{
+    on_tensors::OnTensors,
+    problem::{self, Call, Dims, Implementation, Outcome, Problem, Reference, assert_close},
+};
 use dfdx::prelude::*;
-use nas_ops::{Activation, Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window, reference};
+use nas_ops::{Activation, Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
+
+type Native = OnTensors<Cpu, <Cpu as Backend>::Activation>;
+type Plain = OnTensors<Cpu, Tensor4<Cpu>>;
 
 const SAME: Window = Window { kernel: [3; 2], stride: [1; 2], padding: [1; 2], dilation: [1; 2] };
 
@@ -26,7 +32,7 @@ fn nan_stays<I: Implementation>() {
 #[test]
 fn nan_stays_nan() {
     nan_stays::<Reference<Cpu>>();
-    nan_stays::<Native<Cpu>>();
+    nan_stays::<problem::Native<Cpu>>();
 }
 
 fn ties<I: Implementation>() {
@@ -41,7 +47,7 @@ fn ties<I: Implementation>() {
 #[test]
 fn the_first_of_equal_maxima_takes_the_gradient() {
     ties::<Reference<Cpu>>();
-    ties::<Native<Cpu>>();
+    ties::<problem::Native<Cpu>>();
 }
 
 /// Gradients of the sum of the output of `call`.
@@ -57,17 +63,16 @@ fn a_tensor_may_be_used_twice() {
     let x = device.tensor_from_vec(vec![2.0, -3.0], (1, 1, 1, 2));
     for native in [true, false] {
         let sum = gradients(|tape| {
-            if native { Cpu::sum(&[&x, &x, &x], tape) } else { reference::sum(&[&x, &x, &x], tape) }.unwrap()
+            if native { Native::sum(&[&x, &x, &x], tape) } else { Plain::sum(&[&x, &x, &x], tape) }.unwrap()
         });
         assert_eq!(Cpu::to_host(&sum.get(&x)), [3.0, 3.0]);
         let whole = gradients(|tape| {
-            if native { Cpu::concat(&[&x, &x], tape) } else { reference::concat(&[&x, &x], tape) }.unwrap()
+            if native { Native::concat(&[&x, &x], tape) } else { Plain::concat(&[&x, &x], tape) }.unwrap()
         });
         assert_eq!(Cpu::to_host(&whole.get(&x)), [2.0, 2.0]);
         let one = device.tensor_from_vec(vec![3.0], (1, 1, 1, 1));
         let square = gradients(|tape| {
-            if native { Cpu::linear(&one, &one, None, tape) } else { reference::linear(&one, &one, None, tape) }
-                .unwrap()
+            if native { Native::linear(&one, &one, None, tape) } else { Plain::linear(&one, &one, None, tape) }.unwrap()
         });
         assert_eq!(Cpu::to_host(&square.get(&one)), [6.0]);
     }
@@ -80,13 +85,13 @@ fn gradients_accumulate_over_uses_and_passes() {
     let weight: Tensor4<Cpu> = device.sample_normal_like(&(3, 3, 5, 5));
     let spec = UnitSpec { relu: true, conv: ConvSpec { window: SAME, groups: 1 } };
     let run = |tape: &mut OwnedTape<f32, Cpu>| {
-        let (y, _) = Cpu::unit(&x, &weight, spec, NormArgs::BATCH, tape).unwrap();
-        Cpu::pool2d(&y, PoolSpec { kind: PoolKind::Max, window: SAME }, tape).unwrap()
+        let (y, _) = Native::unit(&x, &weight, spec, NormArgs::BATCH, tape).unwrap();
+        Native::pool2d(&y, PoolSpec { kind: PoolKind::Max, window: SAME }, tape).unwrap()
     };
     let once = gradients(run);
     let twice_used = gradients(|tape| {
         let (first, second) = (run(tape), run(tape));
-        Cpu::sum(&[&first, &second], tape).unwrap()
+        Native::sum(&[&first, &second], tape).unwrap()
     });
     let (_, mut tape) = x.trace(once.clone()).split_tape();
     let y = run(&mut tape);
@@ -105,9 +110,9 @@ fn tensors_may_be_permuted_or_broadcast() {
     let weight: Tensor4<Cpu> = device.sample_normal_like(&(3, 3, 1, 4));
     let run = |x: &Tensor4<Cpu>, tape: &mut OwnedTape<f32, Cpu>| -> Outcome<Cpu> {
         let spec = ConvSpec { window: SAME, groups: 4 };
-        let y = Cpu::relu(&Cpu::conv2d(x, &weight, spec, tape)?, tape)?;
-        let y = Cpu::sum(&[&Cpu::concat(&[&y, x], tape)?, &Cpu::concat(&[x, &y], tape)?], tape)?;
-        Ok((Cpu::global_avg_pool(&y, tape)?, None))
+        let y = Native::relu(&Native::conv2d(x, &weight, spec, tape)?, tape)?;
+        let y = Native::sum(&[&Native::concat(&[&y, x], tape)?, &Native::concat(&[x, &y], tape)?], tape)?;
+        Ok((Native::global_avg_pool(&y, tape)?, None))
     };
     let permuted = x.clone().permute::<_, Axes4<0, 2, 1, 3>>();
     let ordered = permuted.clone().contiguous();
@@ -123,7 +128,7 @@ fn tensors_may_be_permuted_or_broadcast() {
     let row = device.tensor_from_vec(vec![1.0, -2.0], (1, 1, 1, 2));
     let spread: Tensor<(usize, usize, usize), f32, Cpu> = row.reshape_like(&(1, 1, 2));
     let spread: Tensor4<Cpu> = spread.broadcast_like::<_, Axis<0>>(&(3, 1, 1, 2));
-    assert_eq!(Cpu::to_host(&Cpu::relu(&spread, &mut NoneTape).unwrap()), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(Cpu::to_host(&Native::relu(&spread, &mut NoneTape).unwrap()), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
 }
 
 #[test]
@@ -132,9 +137,9 @@ fn a_cache_of_the_device_does_not_change_results() {
     let x: Tensor4<Cpu> = device.sample_normal_like(&(2, 5, 5, 4));
     let run = || {
         let mut tape = OwnedTape::default();
-        let (y, _) = Cpu::batch_norm(&x, NormArgs::BATCH, &mut tape).unwrap();
-        let y = Cpu::relu(
-            &Cpu::pool2d(&y, PoolSpec { kind: PoolKind::Average, window: SAME }, &mut tape).unwrap(),
+        let (y, _) = Native::batch_norm(&x, NormArgs::BATCH, &mut tape).unwrap();
+        let y = Native::relu(
+            &Native::pool2d(&y, PoolSpec { kind: PoolKind::Average, window: SAME }, &mut tape).unwrap(),
             &mut tape,
         );
         let y = y.unwrap();
@@ -157,7 +162,7 @@ fn read_by_several<A: Activation<Cpu>>(others: bool) -> Vec<Vec<f32>> {
     let tensors = [(9, 5, 4, 4), (1, 1, 4, 20), (3, 3, 1, 20), (3, 3, 1, 20)].map(wave);
     let unit = |window: Window, groups, relu| UnitSpec { relu, conv: ConvSpec { window, groups } };
     let mut tape = OwnedTape::default();
-    let x = A::enter(&tensors[0], &mut tape).unwrap();
+    let x = A::from_tensor(&tensors[0], &mut tape).unwrap();
     let expand = unit(Window::valid(1, 1), 1, true);
     let hidden = x.unit(&tensors[1], expand, NormArgs::BATCH, &mut tape).unwrap().0;
     let mut read = |weight| hidden.unit(weight, unit(SAME, 20, true), NormArgs::BATCH, &mut tape).unwrap().0;
@@ -165,7 +170,7 @@ fn read_by_several<A: Activation<Cpu>>(others: bool) -> Vec<Vec<f32>> {
     if others {
         terms.push(hidden.relu(&mut tape).unwrap());
     }
-    let y = A::sum(&terms.iter().collect::<Vec<_>>(), &mut tape).unwrap().leave(&mut tape).unwrap();
+    let y = A::sum(&terms.iter().collect::<Vec<_>>(), &mut tape).unwrap().to_tensor(&mut tape).unwrap();
     let gradients = y.put_tape(tape).square().sum::<(), _>().backward();
     tensors.iter().map(|tensor| Cpu::to_host(&gradients.get(tensor))).collect()
 }

@@ -5,7 +5,7 @@ use super::super::options::SampleSelection;
 use super::{distance, f64s, random_rows, rows, times};
 use dfdx::prelude::{Cpu, NoneTape, TensorFromVec};
 use nas_core::network::LayerKind;
-use nas_ops::{Backend, ConvSpec, Tensor4, Window};
+use nas_ops::{ConvSpec, Tensor4, Window, reference};
 
 fn tensor(shape: (usize, usize, usize, usize), seed: u64) -> Tensor4<Cpu> {
     let values = random_rows(shape.0 * shape.1 * shape.2, shape.3, seed);
@@ -34,8 +34,8 @@ fn dense_grouped_and_depthwise_convolutions() {
         let kind = LayerKind::Conv { relu, conv, c_in: 6, c_out: 12, norm: None };
         let layout = MatrixLayout::of(&kind).unwrap();
         let (x, weight) = (tensor((3, 7, 6, 6), 1), tensor((kernel, kernel, 6 / groups, 12), 2));
-        let activated = if relu { Cpu::relu(&x, &mut NoneTape).unwrap() } else { x.clone() };
-        let expected = f64s(&Cpu::conv2d(&activated, &weight, conv, &mut NoneTape).unwrap().as_vec());
+        let activated = if relu { reference::relu(&x, &mut NoneTape).unwrap() } else { x.clone() };
+        let expected = f64s(&reference::conv2d(&activated, &weight, conv, &mut NoneTape).unwrap().as_vec());
         let rows = rows(&layout, &x, SampleSelection::All, 1);
         let matrices = layout.join(&weight, None).unwrap();
         let found = products(&layout, &rows, &matrices.as_vec());
@@ -49,7 +49,7 @@ fn dense_grouped_and_depthwise_convolutions() {
 fn linear_layers_with_their_bias() {
     let layout = MatrixLayout::of(&LayerKind::Linear { c_in: 9, c_out: 4 }).unwrap();
     let (x, weight, bias) = (tensor((5, 1, 1, 9), 3), tensor((1, 1, 9, 4), 4), tensor((1, 1, 1, 4), 5));
-    let expected = f64s(&Cpu::linear(&x, &weight, Some(&bias), &mut NoneTape).unwrap().as_vec());
+    let expected = f64s(&reference::linear(&x, &weight, Some(&bias), &mut NoneTape).unwrap().as_vec());
     let rows = rows(&layout, &x, SampleSelection::All, 2);
     let matrices = layout.join(&weight, Some(&bias)).unwrap();
     assert!(distance(&products(&layout, &rows, &matrices.as_vec()), &expected) < 1e-5);

@@ -1,111 +1,62 @@
-//! Batch normalisation: sums over the batch, from which follows what remains to be done with each number.
+//! Batch normalisation: statistics of a batch, the pending normalisation and the coefficients of the backward pass.
 
-mod images;
+mod kernels;
 
-pub use images::{Moment, Spread, Terms};
+pub use kernels::{AddInputGradient, BackwardCoefficients, BatchMoments, ChannelMoments};
 
-use super::{
-    GROUP,
-    buffer::Buffer,
-    contiguous,
-    image::{Image, Pending},
-    simd::dispatch,
-};
+use super::{buffer::Buffer, elementwise::add_assign, image_group::group_len, simd::dispatch, source::PendingNorm};
 use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
-    shape::{Dims, check_norm, elements, not_empty},
+    cpu::tape::Recorder,
+    shape::{Dims, elements},
 };
-use dfdx::tensor::{Cpu, CpuError, Gradients, Tape};
-use images::{AddGradient, Products};
+use dfdx::tensor::{Cpu, CpuError, Gradients, NoneTape, TensorFromVec};
+use kernels::BackwardSums;
 use rayon::prelude::*;
-use std::sync::Arc;
 
-/// As [`crate::reference::batch_norm`].
-pub fn batch_norm<T: Tape<f32, Cpu>>(
-    x: &Image,
-    norm: NormArgs<'_, Cpu>,
-    tape: &mut T,
-) -> Result<(Image, Moments<Cpu>), OpError> {
-    let op = "batch_norm";
-    let dims = not_empty(op, x.dims)?;
-    check_norm(op, dims.3, &norm)?;
-    let values = x.unnormalised().unwrap_or_else(|| Arc::new(Buffer::copy(x.plain())));
-    let (norm, affine) = Norm::new(op, norm, tape, dims, || {
-        values.par_chunks(group(dims)).map(|z| dispatch(Spread { z, channels: dims.3 })).collect()
-    })?;
-    let y = Image::pending(dims, values.clone(), norm.pending());
-    let moments = norm.moments(op)?;
-    if T::OWNS_TAPE {
-        let (input, output) = (x.slot(), y.slot());
-        tape.add_backward_op(move |grads| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            let (terms, vectors) = norm.backward(&dy, &values, dims);
-            vectors.add_to(grads, affine.as_ref())?;
-            input.add(dy.len(), |dx, fresh| {
-                let groups = dy.par_chunks(group(dims)).zip(values.par_chunks(group(dims)));
-                let groups = dx.par_chunks_mut(group(dims)).zip(groups);
-                groups.for_each(|(dx, (dy, z))| dispatch(AddGradient { terms: &terms, dy, z, dx, fresh }));
-            });
-            Ok(())
-        });
-    }
-    Ok((y, moments))
-}
-
-/// Numbers in a group of images.
-pub fn group((_, h, w, c): Dims) -> usize {
-    GROUP * h * w * c
-}
-
-/// `total += more`.
-#[inline(always)]
-pub fn add(total: &mut [f32], more: &[f32]) {
-    total.iter_mut().zip(more).for_each(|(total, more)| *total += more);
-}
-
-/// Statistics and parameters, for each channel.
-pub struct Norm {
+/// The statistics and parameters of one batch normalisation, for each channel.
+pub struct BatchNorm {
     mean: Vec<f32>,
     variance: Vec<f32>,
     /// `1 / sqrt(variance + EPS)`.
     inverse: Vec<f32>,
     scale: Vec<f32>,
     shift: Vec<f32>,
-    /// Whether the statistics are those of the batch, so that the gradient flows through them.
+    /// Whether the statistics are those of the batch, so that gradient flows through them.
     batch: bool,
     affine: bool,
-    /// Pixels of the batch.
+    /// Number of pixels in the batch.
     pixels: f64,
 }
 
-/// Scale and shift, as tensors.
+/// Learned scale and shift as tensors, if there are any.
 pub type Affine = Option<(Tensor4<Cpu>, Tensor4<Cpu>)>;
 
-impl Norm {
-    /// Takes the statistics as given, or from those of each group of images.
-    pub fn new<T: Tape<f32, Cpu>>(
+impl BatchNorm {
+    /// Uses the fixed statistics of `norm`, or else the moments of each group of images, merged in order.
+    pub fn new(
         op: &'static str,
         norm: NormArgs<'_, Cpu>,
-        tape: &mut T,
+        tape: &mut dyn Recorder,
         dims: Dims,
-        groups: impl FnOnce() -> Vec<Vec<Moment>>,
+        groups: Vec<Vec<ChannelMoments>>,
     ) -> Result<(Self, Affine), OpError> {
         let (pixels, channels) = (elements(dims) / dims.3, dims.3);
         let affine = match norm.affine {
-            Some((scale, shift)) => Some((contiguous(op, scale, tape)?, contiguous(op, shift, tape)?)),
+            Some((scale, shift)) => Some((tape.contiguous(op, scale)?, tape.contiguous(op, shift)?)),
             None => None,
         };
         let (mean, variance) = match norm.fixed {
             Some(Moments { mean, variance }) => {
-                let host = |v| contiguous(op, v, &mut dfdx::tensor::NoneTape).map(|v| Buffer::read(&v).to_vec());
+                let host = |v| NoneTape.contiguous(op, v).map(|v| Buffer::read(&v).to_vec());
                 (host(mean)?, host(variance)?)
             }
             None => {
-                let mut total = vec![Moment::default(); channels];
-                for group in groups() {
+                let mut total = vec![ChannelMoments::default(); channels];
+                for group in groups {
                     total.iter_mut().zip(group).for_each(|(total, group)| total.merge(group));
                 }
-                total.iter().map(|moment| (moment.mean as f32, (moment.squares / moment.count) as f32)).unzip()
+                total.iter().map(|moments| (moments.mean as f32, (moments.squares / moments.count) as f32)).unzip()
             }
         };
         let vector =
@@ -123,30 +74,29 @@ impl Norm {
         Ok((norm, affine))
     }
 
-    /// The moments as tensors.
+    /// The statistics as tensors `[1, 1, 1, c]`.
     pub fn moments(&self, op: &'static str) -> Result<Moments<Cpu>, OpError> {
-        use dfdx::tensor::TensorFromVec;
         let device = Cpu::default();
         let vector =
             |v: &Vec<f32>| device.try_tensor_from_vec(v.clone(), (1, 1, 1, v.len())).map_err(OpError::device(op));
         Ok(Moments { mean: vector(&self.mean)?, variance: vector(&self.variance)? })
     }
 
-    /// `scale (z - mean) inverse + shift`.
-    pub fn pending(&self) -> Pending {
-        Pending {
+    /// The normalisation `scale (z - mean) inverse + shift`, for readers to apply.
+    pub fn pending(&self) -> PendingNorm {
+        PendingNorm {
             mean: self.mean.clone(),
             factors: self.scale.iter().zip(&self.inverse).map(|(scale, inverse)| scale * inverse).collect(),
             shift: self.shift.clone(),
         }
     }
 
-    /// What the gradient of `z` is made of, and the gradients of scale and shift.
-    pub fn backward(&self, dy: &[f32], z: &[f32], dims: Dims) -> (Terms, Vectors) {
+    /// The coefficients of the gradient of `z`, and the gradients of scale and shift.
+    pub fn backward(&self, dy: &[f32], z: &[f32], dims: Dims) -> (BackwardCoefficients, AffineGradients) {
         let mut sums = vec![[0.0; 2]; dims.3];
         if self.batch || self.affine {
-            let groups = dy.par_chunks(group(dims)).zip(z.par_chunks(group(dims)));
-            let groups = groups.map(|(dy, z)| dispatch(Products { dy, z, mean: &self.mean }));
+            let groups = dy.par_chunks(group_len(dims)).zip(z.par_chunks(group_len(dims)));
+            let groups = groups.map(|(dy, z)| dispatch(BackwardSums { dy, z, mean: &self.mean }));
             for group in groups.collect::<Vec<_>>() {
                 sums.iter_mut().zip(group).for_each(|(total, group)| {
                     total[0] += group[0];
@@ -154,46 +104,44 @@ impl Norm {
                 });
             }
         }
-        self.terms(&sums)
+        self.backward_from_sums(&sums)
     }
 
-    /// The same from the sums of `dy` and of `dy (z - mean)` over the batch.
-    pub fn terms(&self, sums: &[[f64; 2]]) -> (Terms, Vectors) {
+    /// [`backward`](Self::backward), given the sums of `dy` and of `dy (z - mean)` over the batch.
+    pub fn backward_from_sums(&self, sums: &[[f64; 2]]) -> (BackwardCoefficients, AffineGradients) {
         let inverses = || self.inverse.iter().map(|&inverse| f64::from(inverse));
-        let vectors = Vectors {
+        let affine = AffineGradients {
             scale: sums.iter().zip(inverses()).map(|([_, product], inverse)| (product * inverse) as f32).collect(),
             shift: sums.iter().map(|[sum, _]| *sum as f32).collect(),
         };
-        let mut terms = Terms { mean: self.mean.clone(), ..Terms::default() };
+        let mut coefficients = BackwardCoefficients { mean: self.mean.clone(), ..BackwardCoefficients::default() };
         for ((&[sum, product], inverse), &scale) in sums.iter().zip(inverses()).zip(&self.scale) {
             let factor = f64::from(scale) * inverse;
             let share = if self.batch { factor / self.pixels } else { 0.0 };
-            terms.dy.push(factor as f32);
-            terms.z.push((-share * product * inverse * inverse) as f32);
-            terms.constant.push((-share * sum) as f32);
+            coefficients.dy.push(factor as f32);
+            coefficients.centred.push((-share * product * inverse * inverse) as f32);
+            coefficients.constant.push((-share * sum) as f32);
         }
-        (terms, vectors)
+        (coefficients, affine)
     }
 }
 
-/// Gradients of scale and shift.
-pub struct Vectors {
-    /// Of the scale.
-    pub scale: Vec<f32>,
-    /// Of the shift.
-    pub shift: Vec<f32>,
+/// The gradients of scale and shift, for each channel.
+pub struct AffineGradients {
+    scale: Vec<f32>,
+    shift: Vec<f32>,
 }
 
-impl Vectors {
-    /// Adds them to the gradients of the tensors, if there are any.
+impl AffineGradients {
+    /// Adds the gradients to those of the tensors; does nothing without tensors.
     pub fn add_to(
         &self,
         grads: &mut Gradients<f32, Cpu>,
         affine: Option<&(Tensor4<Cpu>, Tensor4<Cpu>)>,
     ) -> Result<(), CpuError> {
         if let Some((scale, shift)) = affine {
-            add(grads.get_or_alloc_mut(scale)?, &self.scale);
-            add(grads.get_or_alloc_mut(shift)?, &self.shift);
+            add_assign(grads.get_or_alloc_mut(scale)?, &self.scale);
+            add_assign(grads.get_or_alloc_mut(shift)?, &self.shift);
         }
         Ok(())
     }

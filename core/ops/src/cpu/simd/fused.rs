@@ -1,4 +1,4 @@
-//! Multiply-adds of AVX, written out as instructions.
+//! PointProducts-adds of AVX, written out as instructions.
 //!
 //! The compiler takes products in a row apart when it unrolls loops around them, and does not always find them together
 //! again: depthwise kernels then spend most of their time moving lanes. Only `plus_product` and `plus_scaled` call these,

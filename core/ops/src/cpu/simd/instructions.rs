@@ -46,7 +46,7 @@ pub trait Kernel {
 }
 
 /// Whether registers hold sixteen numbers.
-pub fn wide() -> bool {
+pub fn has_wide_registers() -> bool {
     #[cfg(test)]
     if LIMIT.get().is_some() {
         return false;
@@ -63,7 +63,7 @@ pub fn wide() -> bool {
 /// Runs the kernel with the best instructions that this processor has.
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(test)]
-    if LIMIT.get() == Some(Limit::Portable) {
+    if LIMIT.get() == Some(InstructionLimit::Portable) {
         return kernel.run::<Portable>();
     }
     #[cfg(target_arch = "x86_64")]
@@ -76,7 +76,7 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
             kernel.run::<Fused>()
         }
-        if K::WIDE && wide() {
+        if K::WIDE && has_wide_registers() {
             #[expect(unsafe_code, reason = "the compiler cannot see the check")]
             // SAFETY: calling `with_avx512` requires that the processor has all four, which `wide` has checked.
             return unsafe { with_avx512(kernel) };
@@ -93,19 +93,19 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
 /// The best instructions that a test may use.
 #[cfg(test)]
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
+pub enum InstructionLimit {
     Portable,
     Fused,
 }
 
 #[cfg(test)]
 thread_local! {
-    static LIMIT: std::cell::Cell<Option<Limit>> = const { std::cell::Cell::new(None) };
+    static LIMIT: std::cell::Cell<Option<InstructionLimit>> = const { std::cell::Cell::new(None) };
 }
 
 /// What `work` gives when its kernels run with no better instructions.
 #[cfg(test)]
-pub fn limited<R>(limit: Limit, work: impl FnOnce() -> R) -> R {
+pub fn limited<R>(limit: InstructionLimit, work: impl FnOnce() -> R) -> R {
     LIMIT.set(Some(limit));
     let result = work();
     LIMIT.set(None);

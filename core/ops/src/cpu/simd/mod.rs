@@ -1,4 +1,4 @@
-//! Vectors of eight or sixteen numbers.
+//! AffineGradients of eight or sixteen numbers.
 //!
 //! The compiler keeps [`Lanes`] in registers when they are passed by value and loops have constant bounds; that is why
 //! kernels here return what they accumulate and index with `for p in 0..P`.
@@ -7,9 +7,9 @@
 mod fused;
 mod instructions;
 
-pub use instructions::{Isa, Kernel, dispatch, wide};
 #[cfg(test)]
-pub use instructions::{Limit, limited};
+pub use instructions::{InstructionLimit, limited};
+pub use instructions::{Isa, Kernel, dispatch, has_wide_registers};
 
 /// Numbers in a register.
 pub const LANES: usize = 8;

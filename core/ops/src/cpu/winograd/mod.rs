@@ -20,40 +20,40 @@ mod points;
 mod products;
 mod weights;
 
-pub use points::Points;
+pub use points::TransformedTiles;
 pub use weights::{gradient, transform, transformed};
 
 use super::{
     buffer::Buffer,
     frame::Frame,
-    packed::{Eight, Layout, Packed, widest},
+    packed::{F32x8, PackedMatrix, PanelLayout, max_panel_vectors},
     simd::{LANES, dispatch},
     store::Store,
 };
 use crate::shape::ConvShape;
-use outputs::Finish;
-use points::{Gradients, Inputs};
-use products::{AddProducts, Multiply};
+use outputs::OutputTransform;
+use points::{GradientTransform, InputTransform};
+use products::{AddWeightGradient, PointProducts};
 use std::ops::Range;
 
-/// Points of a transformed tile.
+/// TransformedTiles of a transformed tile.
 const POINTS: usize = 16;
 
 /// Tiles that are transformed and multiplied together: few enough to stay in the cache.
 const TILES: usize = 16;
 
 /// Fewest channels: with less than a register of them, transforms cost more than they save.
-const FEWEST: usize = 8;
+const MIN_CHANNELS: usize = 8;
 
 /// Whether a convolution with so many channels can be computed this way, and faster.
 pub fn suits(shape: &ConvShape, inputs: usize, outputs: usize) -> bool {
     let window = &shape.window;
     let form = window.kernel == [3, 3] && window.stride == [1, 1] && window.dilation == [1, 1];
-    form && window.padding.iter().all(|&padding| padding <= 2) && inputs.min(outputs) >= FEWEST
+    form && window.padding.iter().all(|&padding| padding <= 2) && inputs.min(outputs) >= MIN_CHANNELS
 }
 
 /// Rows and columns that tiles of `size` outputs need: with a border of 2 for their inputs, without for themselves.
-pub fn room(size: [usize; 2], border: usize) -> [usize; 2] {
+pub fn tiled_size(size: [usize; 2], border: usize) -> [usize; 2] {
     size.map(|n| n.next_multiple_of(2) + border)
 }
 
@@ -97,40 +97,40 @@ impl Tiling {
     }
 }
 
-/// Memory for one group of tiles.
-pub struct Scratch {
+/// ImageScratch for one group of tiles.
+pub struct TileScratch {
     /// Of the input.
-    pub x: Points,
+    pub x: TransformedTiles,
     /// Of the gradient of the output.
-    pub dz: Points,
-    /// Products of such with weights.
+    pub dz: TransformedTiles,
+    /// BackwardSums of such with weights.
     pub products: Buffer,
 }
 
-impl Scratch {
+impl TileScratch {
     /// For frames with so many channels.
     pub fn new(inputs: usize, outputs: usize) -> Self {
-        let products = Buffer::stale(POINTS * TILES * widest() * LANES);
-        Self { x: Points::new(inputs), dz: Points::new(outputs), products }
+        let products = Buffer::uninitialised(POINTS * TILES * max_panel_vectors() * LANES);
+        Self { x: TransformedTiles::new(inputs), dz: TransformedTiles::new(outputs), products }
     }
 }
 
 /// Computes all outputs of a correlation and stores them; `weights` as [`transform`] gives them.
 pub fn correlate(
     tiling: &Tiling,
-    weights: &Packed,
+    weights: &PackedMatrix,
     frame: &[f32],
-    points: &mut Points,
+    points: &mut TransformedTiles,
     products: &mut [f32],
     store: &mut impl Store,
 ) {
     let products = products.as_chunks_mut().0;
     for tiles in tiling.groups() {
-        dispatch(Inputs { tiling, frame, tiles: tiles.clone(), points });
+        dispatch(InputTransform { tiling, frame, tiles: tiles.clone(), points });
         for panel in weights.layout.panels() {
             let count = tiles.len();
-            dispatch(Multiply { points, rows: weights.rows(&panel), vectors: panel.vectors, count, products });
-            dispatch(Finish { tiling, panel, tiles: tiles.clone(), products, store });
+            dispatch(PointProducts { points, rows: weights.rows(&panel), vectors: panel.vectors, count, products });
+            dispatch(OutputTransform { tiling, panel, tiles: tiles.clone(), products, store });
         }
     }
 }
@@ -138,15 +138,15 @@ pub fn correlate(
 /// Adds the gradient of the transformed weights to `total`, whose layout is [`transformed`].
 pub fn weight_gradient(
     [x, dz]: [&Tiling; 2],
-    layout: Layout,
+    layout: PanelLayout,
     [frame, dz_frame]: [&[f32]; 2],
-    scratch: &mut Scratch,
-    total: &mut [Eight],
+    scratch: &mut TileScratch,
+    total: &mut [F32x8],
 ) {
     for tiles in x.groups() {
         let count = tiles.len();
-        dispatch(Inputs { tiling: x, frame, tiles: tiles.clone(), points: &mut scratch.x });
-        dispatch(Gradients { tiling: dz, frame: dz_frame, tiles, points: &mut scratch.dz });
-        dispatch(AddProducts { x: &scratch.x, dz: &scratch.dz, count, layout, total });
+        dispatch(InputTransform { tiling: x, frame, tiles: tiles.clone(), points: &mut scratch.x });
+        dispatch(GradientTransform { tiling: dz, frame: dz_frame, tiles, points: &mut scratch.dz });
+        dispatch(AddWeightGradient { x: &scratch.x, dz: &scratch.dz, count, layout, total });
     }
 }

@@ -2,22 +2,22 @@
 
 use super::{POINTS, TILES, Tiling};
 use crate::cpu::{
-    packed::{Eight, Panel},
+    packed::{F32x8, Panel},
     simd::{Isa, Kernel, LANES, Lanes},
     store::Store,
 };
 use std::ops::Range;
 
 /// Stores `A^T m A` of some tiles.
-pub struct Finish<'a, S> {
+pub struct OutputTransform<'a, S> {
     pub tiling: &'a Tiling,
     pub panel: Panel,
     pub tiles: Range<usize>,
-    pub products: &'a [Eight],
+    pub products: &'a [F32x8],
     pub store: &'a mut S,
 }
 
-impl<S: Store> Kernel for Finish<'_, S> {
+impl<S: Store> Kernel for OutputTransform<'_, S> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -31,7 +31,7 @@ impl<S: Store> Kernel for Finish<'_, S> {
     }
 }
 
-impl<S: Store> Finish<'_, S> {
+impl<S: Store> OutputTransform<'_, S> {
     /// With `V` registers of `N` numbers for each tile.
     #[inline(always)]
     fn all<const N: usize, const V: usize>(self) {

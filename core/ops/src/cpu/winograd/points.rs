@@ -10,18 +10,18 @@ use crate::cpu::{
 use std::ops::Range;
 
 /// Transformed tiles, point after point, each a matrix of tiles and channels.
-pub struct Points {
+pub struct TransformedTiles {
     memory: Buffer,
     pub channels: usize,
     /// Offset of each tile in a point.
     pub tiles: [usize; TILES],
 }
 
-impl Points {
+impl TransformedTiles {
     pub fn new(channels: usize) -> Self {
         let mut tiles = [0; TILES];
         tiles.iter_mut().enumerate().for_each(|(i, tile)| *tile = i * channels);
-        Self { memory: Buffer::stale(POINTS * Self::distance(channels)), channels, tiles }
+        Self { memory: Buffer::uninitialised(POINTS * Self::distance(channels)), channels, tiles }
     }
 
     /// From one point to the next: a tile more than needed, lest all points compete for the same lines of the cache.
@@ -70,7 +70,7 @@ trait Transform: Sized {
     /// Of pixels of any number of channels.
     fn any<I: Isa>(self);
 
-    /// Of pixels of so many channels, in the widest registers that they fill.
+    /// Of pixels of so many channels, in the max_vectors registers that they fill.
     #[inline(always)]
     fn transform<I: Isa>(self, channels: usize) {
         match channels {
@@ -89,17 +89,17 @@ trait Transform: Sized {
 }
 
 /// `B^T d B` of some tiles.
-pub struct Inputs<'a> {
+pub struct InputTransform<'a> {
     pub tiling: &'a Tiling,
     pub frame: &'a [f32],
     pub tiles: Range<usize>,
-    pub points: &'a mut Points,
+    pub points: &'a mut TransformedTiles,
 }
 
 /// The rows of `d` of which each row of `B^T d` is the difference, or for the second row the sum.
 const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
 
-impl Kernel for Inputs<'_> {
+impl Kernel for InputTransform<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -108,7 +108,7 @@ impl Kernel for Inputs<'_> {
     }
 }
 
-impl Transform for Inputs<'_> {
+impl Transform for InputTransform<'_> {
     #[inline(always)]
     fn registers<const N: usize, const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;
@@ -165,14 +165,14 @@ fn row_of_points<const N: usize>(i: usize, [first, second]: [[Lanes<N>; 4]; 2]) 
 }
 
 /// `A dz A^T` of some tiles.
-pub struct Gradients<'a> {
+pub struct GradientTransform<'a> {
     pub tiling: &'a Tiling,
     pub frame: &'a [f32],
     pub tiles: Range<usize>,
-    pub points: &'a mut Points,
+    pub points: &'a mut TransformedTiles,
 }
 
-impl Kernel for Gradients<'_> {
+impl Kernel for GradientTransform<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -181,7 +181,7 @@ impl Kernel for Gradients<'_> {
     }
 }
 
-impl Transform for Gradients<'_> {
+impl Transform for GradientTransform<'_> {
     #[inline(always)]
     fn registers<const N: usize, const B: usize>(self) {
         let Self { tiling, frame, tiles, points } = self;

@@ -1,39 +1,39 @@
-//! Products of matrices, point by point: of tiles with weights, and of tiles with gradients.
+//! BackwardSums of matrices, point by point: of tiles with weights, and of tiles with gradients.
 
-use super::{TILES, points::Points};
+use super::{TILES, points::TransformedTiles};
 use crate::cpu::{
-    dense::{accumulate, add_gradient, apart},
-    packed::{Eight, Layout},
+    dense::{accumulate, add_gradient, match_distance},
+    packed::{F32x8, PanelLayout},
     simd::{Isa, Kernel, LANES},
 };
 
 /// Point by point, `products[tile, o] = sum over c of points[tile, c] rows[c, o]`.
-pub struct Multiply<'a> {
-    pub points: &'a Points,
-    pub rows: &'a [Eight],
+pub struct PointProducts<'a> {
+    pub points: &'a TransformedTiles,
+    pub rows: &'a [F32x8],
     pub vectors: usize,
     /// Tiles.
     pub count: usize,
-    pub products: &'a mut [Eight],
+    pub products: &'a mut [F32x8],
 }
 
-impl Kernel for Multiply<'_> {
+impl Kernel for PointProducts<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
         match self.vectors {
-            1 => apart!(self.points.channels, all::<I, 1, 8 or 8>(self)),
-            2 if I::WIDE => apart!(self.points.channels, all::<I, 2, 16 or 8>(self)),
-            2 => apart!(self.points.channels, all::<I, 2, 6 or 6>(self)),
-            _ if I::WIDE => apart!(self.points.channels, all::<I, 4, 8 or 8>(self)),
+            1 => match_distance!(self.points.channels, all::<I, 1, 8 or 8>(self)),
+            2 if I::WIDE => match_distance!(self.points.channels, all::<I, 2, 16 or 8>(self)),
+            2 => match_distance!(self.points.channels, all::<I, 2, 6 or 6>(self)),
+            _ if I::WIDE => match_distance!(self.points.channels, all::<I, 4, 8 or 8>(self)),
             _ => unreachable!("panels of four registers are for wide ones"),
         }
     }
 }
 
 #[inline(always)]
-fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: Multiply<'_>) {
-    let Multiply { points, rows, count, products, .. } = work;
+fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: PointProducts<'_>) {
+    let PointProducts { points, rows, count, products, .. } = work;
     let (channels, tiles) = (points.channels, &points.tiles[..count]);
     let zeros = [[0.0; LANES]; V];
     let rows = rows.as_chunks::<V>().0.chunks_exact(channels);
@@ -57,16 +57,16 @@ fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: Multiply<'_
 }
 
 /// Point by point, `total[c, o] += sum over tiles of x[tile, c] dz[tile, o]`.
-pub struct AddProducts<'a> {
-    pub x: &'a Points,
-    pub dz: &'a Points,
+pub struct AddWeightGradient<'a> {
+    pub x: &'a TransformedTiles,
+    pub dz: &'a TransformedTiles,
     /// Tiles.
     pub count: usize,
-    pub layout: Layout,
-    pub total: &'a mut [Eight],
+    pub layout: PanelLayout,
+    pub total: &'a mut [F32x8],
 }
 
-impl Kernel for AddProducts<'_> {
+impl Kernel for AddWeightGradient<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -3,29 +3,29 @@
 use super::POINTS;
 use crate::cpu::{
     buffer::Buffer,
-    packed::{Layout, Packed},
+    packed::{PackedMatrix, PanelLayout},
     simd::Lanes,
 };
 
 /// The layout of transformed weights, given that of nine taps.
-pub fn transformed(taps: Layout) -> Layout {
-    Layout { rows: taps.rows / 9 * POINTS, ..taps }
+pub fn transformed(taps: PanelLayout) -> PanelLayout {
+    PanelLayout { rows: taps.rows / 9 * POINTS, ..taps }
 }
 
 /// `G g G^T` of weights, which have nine taps.
-pub fn transform(taps: &Packed) -> Packed {
+pub fn transform(taps: &PackedMatrix) -> PackedMatrix {
     let layout = transformed(taps.layout);
-    let mut memory = Buffer::stale(layout.len());
+    let mut memory = Buffer::uninitialised(layout.len());
     both_sides(taps.layout, &taps.memory, layout, &mut memory, |[a, b, c]| {
         let [sum, half] = [a.plus(c), Lanes::splat(0.5)];
         [a, sum.plus(b).times(half), sum.minus(b).times(half), c]
     });
-    Packed::from_memory(layout, memory)
+    PackedMatrix::from_memory(layout, memory)
 }
 
 /// `G^T m G`: the gradient of nine taps, given that of the transformed ones.
-pub fn gradient(points: &[f32], taps: Layout) -> Buffer {
-    let mut memory = Buffer::stale(taps.len());
+pub fn gradient(points: &[f32], taps: PanelLayout) -> Buffer {
+    let mut memory = Buffer::uninitialised(taps.len());
     both_sides(transformed(taps), points, taps, &mut memory, |[a, b, c, d]| {
         let half = Lanes::splat(0.5);
         let [sum, difference] = [b.plus(c).times(half), b.minus(c).times(half)];
@@ -36,9 +36,9 @@ pub fn gradient(points: &[f32], taps: Layout) -> Buffer {
 
 /// Applies `map` to the columns and rows of each square of `N * N` numbers, one for each input and output.
 fn both_sides<const N: usize, const M: usize>(
-    from: Layout,
+    from: PanelLayout,
     source: &[f32],
-    to: Layout,
+    to: PanelLayout,
     target: &mut [f32],
     map: impl Fn([Lanes; N]) -> [Lanes; M],
 ) {

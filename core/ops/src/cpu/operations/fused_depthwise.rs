@@ -1,33 +1,34 @@
-//! A depthwise convolution of an [`Expansion`]: a few channels of an image are computed, convolved and forgotten.
+//! A depthwise convolution of an [`DeferredPointwiseConv`]: a few channels of an image are computed, convolved and forgotten.
 
-use super::{Conv, Upstream, images::FillGradient};
 use crate::cpu::{
-    GROUP,
+    activation::{CpuActivation, DeferredPointwiseConv, ReaderSums},
     buffer::Buffer,
+    conv::{Conv, FrameGradient, OutputGradient},
     correlation::Correlation,
     covariance::ChannelSums,
     dense, depthwise,
-    expansion::{Expansion, Gathered},
-    image::{Image, Source},
-    packed::Packed,
-    relu::rectified,
+    elementwise::rectified,
+    image_group::{IMAGES_PER_GROUP, group_len},
+    norm::ChannelMoments,
+    packed::PackedMatrix,
     simd::{LANES, Lanes, dispatch, whole_lanes},
+    source::Source,
     store::{Accumulate, Store, Write},
 };
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Channels are taken in multiples of this many, which fill the widest registers.
+/// Channels are taken in multiples of this many, which fill the max_vectors registers.
 const STEP: usize = 4 * LANES;
 /// Numbers of a block of channels of an image, which are to stay in the second-level cache with their gradient.
 const BLOCK: usize = 32 * 1024;
 
-/// A depthwise convolution and the expansion that it reads.
-pub struct Expanded<'a> {
+/// A depthwise convolution and the deferred that it reads.
+pub struct FusedDepthwise<'a> {
     conv: &'a Conv,
-    expansion: &'a Expansion,
+    deferred: &'a DeferredPointwiseConv,
     x: Source<'a>,
-    /// The pixels of a centred input image of the expansion.
+    /// The pixels of a centred input image of the deferred.
     pixels: Correlation,
     blocks: Vec<Block>,
 }
@@ -35,7 +36,7 @@ pub struct Expanded<'a> {
 /// Some hidden channels.
 struct Block {
     channels: Range<usize>,
-    weights: Packed,
+    weights: PackedMatrix,
 }
 
 impl Block {
@@ -50,45 +51,45 @@ impl Block {
 }
 
 /// What the backward pass needs besides.
-struct Backward<'a> {
-    upstream: Upstream<'a>,
+struct FusedBackward<'a> {
+    upstream: OutputGradient<'a>,
     plans: Vec<Correlation>,
     /// For each part, the weights of each plan.
-    weights: Vec<Vec<Packed>>,
-    /// Of each block, from its hidden channels to the inputs of the expansion.
-    back: Vec<Packed>,
+    weights: Vec<Vec<PackedMatrix>>,
+    /// Of each block, from its hidden channels to the inputs of the deferred.
+    back: Vec<PackedMatrix>,
     /// The pixels of the hidden channels of each block.
     hidden: Vec<Correlation>,
-    /// The pixels of an input image of the expansion.
+    /// The pixels of an input image of the deferred.
     offsets: Vec<usize>,
     /// Whether the plans reach every pixel of the hidden channels.
-    reached: bool,
+    covered: bool,
     /// Whether the gradient of the input is to be filled, not added to.
-    fresh: bool,
+    overwrite: bool,
 }
 
-impl<'a> Expanded<'a> {
+impl<'a> FusedDepthwise<'a> {
     /// None if the convolution cannot, or need not, compute its input itself.
-    pub fn new(conv: &'a Conv, x: &'a Image) -> Option<Self> {
-        let expansion = x.uncomputed().filter(|_| conv.depthwise && conv.shape.n == conv.dims[0].0)?;
-        let ([h, w], hidden, inputs) = (conv.shape.size, conv.shape.c_in, expansion.dims().3);
+    pub fn new(conv: &'a Conv, x: &'a CpuActivation) -> Option<Self> {
+        let deferred = x.uncomputed().filter(|_| conv.depthwise && conv.shape.n == conv.dims[0].0)?;
+        let ([h, w], hidden, inputs) = (conv.shape.size, conv.shape.c_in, deferred.dims().3);
         let wide = (BLOCK / (h * w) / STEP * STEP).clamp(STEP, hidden.next_multiple_of(STEP));
         let blocks = (0..hidden).step_by(wide).map(|first| {
             let channels = first..(first + wide).min(hidden);
-            Block { weights: expansion.pack(channels.clone()), channels }
+            Block { weights: deferred.pack(channels.clone()), channels }
         });
         Some(Self {
             conv,
-            expansion,
-            x: expansion.input.source(),
+            deferred,
+            x: deferred.input.source(),
             pixels: Correlation::pointwise(h * w, inputs, whole_lanes(inputs)),
             blocks: blocks.collect(),
         })
     }
 
-    /// Numbers of an input image of the expansion.
+    /// Numbers of an input image of the deferred.
     fn input_len(&self) -> usize {
-        let (_, h, w, inputs) = self.expansion.dims();
+        let (_, h, w, inputs) = self.deferred.dims();
         h * w * inputs
     }
 
@@ -99,18 +100,30 @@ impl<'a> Expanded<'a> {
     }
 
     /// Computes the hidden channels of a block, normalised, into frames.
-    fn expand(&self, block: &Block, memory: &mut Memory) {
-        let Memory { centred, frames, .. } = memory;
+    fn expand(&self, block: &Block, memory: &mut ImageScratch) {
+        let ImageScratch { centred, frames, .. } = memory;
         let store = Hidden { frames, length: self.frame_len(), pixels: &self.conv.x_pixels, relu: self.conv.relu };
         dispatch(dense::Correlate { plan: &self.pixels, weights: &block.weights, frame: centred, store });
     }
 
+    /// Fills `z` with the convolution. If `moments` is set, returns the moments of the output channels over each group of
+    /// images.
+    pub fn forward(&self, weight: &[f32], z: &mut [f32], moments: bool) -> Vec<Vec<ChannelMoments>> {
+        let weights = self.conv.pack_all(weight);
+        let groups = z.par_chunks_mut(group_len(self.conv.output())).enumerate();
+        let groups = groups.map(|(i, z)| {
+            self.forward_group(i, &weights, z);
+            self.conv.output_moments(z, moments)
+        });
+        groups.collect()
+    }
+
     /// Convolves group `i` of the images; `weights` are those of each part.
-    pub fn forward(&self, i: usize, weights: &[Packed], z: &mut [f32]) {
-        let (x, length) = (self.x.group(i, self.expansion.dims()), self.input_len());
-        let mut memory = Memory::new(self);
+    fn forward_group(&self, i: usize, weights: &[PackedMatrix], z: &mut [f32]) {
+        let (x, length) = (self.x.group(i, self.deferred.dims()), self.input_len());
+        let mut memory = ImageScratch::new(self);
         for (image, z) in z.chunks_exact_mut(self.conv.shape.output_len()).enumerate() {
-            self.expansion.centred(x.part(image * length..(image + 1) * length), &mut memory.centred);
+            self.deferred.write_centred(x.part(image * length..(image + 1) * length), &mut memory.centred);
             for block in &self.blocks {
                 self.expand(block, &mut memory);
                 for (part, frame) in block.parts().zip(memory.frames.chunks_exact(self.frame_len())) {
@@ -122,23 +135,23 @@ impl<'a> Expanded<'a> {
         }
     }
 
-    /// Lets the expansion gather, and returns the gradient of the depthwise weights from each group of images.
-    pub fn backward(&self, weight: &[f32], upstream: Upstream<'_>) -> Vec<Buffer> {
+    /// Lets the deferred gather, and returns the gradient of the depthwise weights from each group of images.
+    pub fn backward(&self, weight: &[f32], upstream: OutputGradient<'_>) -> Vec<Buffer> {
         let (conv, pixels) = (self.conv, self.pixels.sources.len());
         let plans = Correlation::backward(&conv.shape, &conv.dz_frame, false);
         let hidden = |block: &Block| Correlation::pointwise(pixels, block.channels.len(), block.stride());
-        let mut with = Backward {
+        let mut with = FusedBackward {
             upstream,
-            weights: conv.pack_all_back(weight, &plans),
+            weights: conv.pack_all_transposed(weight, &plans),
             offsets: (0..pixels).map(|pixel| pixel * self.pixels.run).collect(),
-            reached: conv.reached(&plans),
+            covered: conv.covers_input(&plans),
             plans,
-            back: self.blocks.iter().map(|block| self.expansion.pack_back(block.channels.clone())).collect(),
+            back: self.blocks.iter().map(|block| self.deferred.pack_transposed(block.channels.clone())).collect(),
             hidden: self.blocks.iter().map(hidden).collect(),
-            fresh: false,
+            overwrite: false,
         };
-        let groups = self.expansion.input.gradient_groups(self.expansion.dims(), |groups, fresh| {
-            with.fresh = fresh;
+        let groups = self.deferred.input.accumulate_gradient_groups(self.deferred.dims(), |groups, overwrite| {
+            with.overwrite = overwrite;
             let groups = groups.into_par_iter().enumerate();
             groups.map(|(i, dx)| self.backward_group(&with, i, dx)).collect::<Vec<_>>()
         });
@@ -148,15 +161,15 @@ impl<'a> Expanded<'a> {
             total
         });
         if let Some(total) = total {
-            self.expansion.gather(Gathered { products: self.in_rows(&total.products), ..total });
+            self.deferred.add_sums(ReaderSums { products: self.in_rows(&total.products), ..total });
         }
         weights
     }
 
-    /// Products, block after block, as `[inputs, hidden]`.
+    /// BackwardSums, block after block, as `[inputs, hidden]`.
     fn in_rows(&self, products: &[f32]) -> Buffer {
-        let (inputs, hidden) = (self.expansion.dims().3, self.conv.shape.c_in);
-        let mut rows = Buffer::stale(inputs * hidden);
+        let (inputs, hidden) = (self.deferred.dims().3, self.conv.shape.c_in);
+        let mut rows = Buffer::uninitialised(inputs * hidden);
         for block in &self.blocks {
             let products = &products[block.channels.start * inputs..];
             block.weights.layout.for_each_row(|index, row, columns| {
@@ -168,21 +181,22 @@ impl<'a> Expanded<'a> {
     }
 
     /// Adds to the gradient of the input of a group of images; returns that of the depthwise weights, and what the
-    /// expansion gathers, products block after block.
-    fn backward_group(&self, with: &Backward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> (Buffer, Gathered) {
-        let (x, length) = (self.x.group(i, self.expansion.dims()), self.input_len());
+    /// deferred gathers, products block after block.
+    fn backward_group(&self, with: &FusedBackward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> (Buffer, ReaderSums) {
+        let (x, length) = (self.x.group(i, self.deferred.dims()), self.input_len());
         let output = self.conv.shape.output_len();
         let channels = whole_lanes(self.conv.shape.c_in);
-        let mut memory = Memory::for_gradients(self);
+        let mut memory = ImageScratch::for_gradients(self);
         let mut weights = Buffer::zeroed(self.conv.gradient_layout(0).len() * self.conv.parts);
-        let mut gathered = Gathered { products: Buffer::zeroed(self.pixels.run * channels), sums: vec![0.0; channels] };
+        let mut gathered =
+            ReaderSums { products: Buffer::zeroed(self.pixels.run * channels), sums: vec![0.0; channels] };
         for image in 0..x.values.len() / length {
             let source = x.part(image * length..(image + 1) * length);
             let mut dx = dx.as_mut().map(|dx| &mut dx[image * length..(image + 1) * length]);
-            let first = (i * GROUP + image) * output;
+            let first = (i * IMAGES_PER_GROUP + image) * output;
             let upstream = with.upstream.part(first..first + output);
-            self.expansion.centred(source, &mut memory.centred);
-            self.expansion.rectified(source, &mut memory.rectified);
+            self.deferred.write_centred(source, &mut memory.centred);
+            self.deferred.write_rectified(source, &mut memory.rectified);
             for number in 0..self.blocks.len() {
                 self.expand(&self.blocks[number], &mut memory);
                 self.hidden_gradient(with, number, upstream, &mut memory, &mut weights);
@@ -199,27 +213,27 @@ impl<'a> Expanded<'a> {
     /// Computes the gradient of the hidden channels of a block, which are framed, and adds that of the depthwise weights.
     fn hidden_gradient(
         &self,
-        with: &Backward<'_>,
+        with: &FusedBackward<'_>,
         number: usize,
-        upstream: Upstream<'_>,
-        memory: &mut Memory,
+        upstream: OutputGradient<'_>,
+        memory: &mut ImageScratch,
         total: &mut [f32],
     ) {
         let (conv, block) = (self.conv, &self.blocks[number]);
-        let Memory { frames, dz_frame, hidden, .. } = memory;
-        if !with.reached || block.stride() != block.channels.len() {
+        let ImageScratch { frames, dz_frame, hidden, .. } = memory;
+        if !with.covered || block.stride() != block.channels.len() {
             hidden.fill(0.0);
         }
         let layout = conv.gradient_layout(0).len();
         for (part, frame) in block.parts().zip(frames.chunks_exact(self.frame_len())) {
-            dispatch(FillGradient { conv, part, upstream, frame: dz_frame });
+            dispatch(FrameGradient { conv, part, upstream, frame: dz_frame });
             let total = total[part * layout..(part + 1) * layout].as_chunks_mut().0;
             let (plan, dz, dz_pixels) = (&conv.forward, &**dz_frame, &*conv.dz_pixels);
             dispatch(depthwise::WeightGradient { plan, frame, dz, dz_pixels, total });
             for (plan, weights) in with.plans.iter().zip(&with.weights[part]) {
                 let store = Accumulate {
                     dx: hidden,
-                    fresh: true,
+                    overwrite: true,
                     channels: block.stride(),
                     first: part * LANES - block.channels.start,
                     rectified: conv.relu.then_some((frame, &*conv.x_pixels)),
@@ -229,8 +243,8 @@ impl<'a> Expanded<'a> {
         }
     }
 
-    /// Adds what the expansion gathers of a block.
-    fn add_products(&self, with: &Backward<'_>, number: usize, memory: &Memory, gathered: &mut Gathered) {
+    /// Adds what the deferred gathers of a block.
+    fn add_products(&self, with: &FusedBackward<'_>, number: usize, memory: &ImageScratch, gathered: &mut ReaderSums) {
         let (block, plan) = (&self.blocks[number], &with.hidden[number]);
         let (first, inputs) = (block.channels.start, self.pixels.run);
         let dz = &memory.hidden[..plan.sources.len() * block.stride()];
@@ -247,26 +261,26 @@ impl<'a> Expanded<'a> {
     }
 
     /// Adds the part of a block that does not depend on what is gathered, or fills the gradient with it.
-    fn add_input_gradient(&self, with: &Backward<'_>, number: usize, memory: &Memory, dx: &mut [f32]) {
+    fn add_input_gradient(&self, with: &FusedBackward<'_>, number: usize, memory: &ImageScratch, dx: &mut [f32]) {
         let store = Accumulate {
             dx,
-            fresh: with.fresh && number == 0,
+            overwrite: with.overwrite && number == 0,
             channels: self.pixels.run,
             first: 0,
-            rectified: self.expansion.relu().then_some((&*memory.rectified, &*with.offsets)),
+            rectified: self.deferred.relu().then_some((&*memory.rectified, &*with.offsets)),
         };
         let (plan, weights) = (&with.hidden[number], &with.back[number]);
         dispatch(dense::Correlate { plan, weights, frame: &memory.hidden, store });
     }
 }
 
-/// Memory for one image.
-struct Memory {
-    /// The input of the expansion, centred.
+/// ImageScratch for one image.
+struct ImageScratch {
+    /// The input of the deferred, centred.
     centred: Buffer,
     /// The parts of a block of hidden channels, framed.
     frames: Buffer,
-    /// The input of the expansion after its ReLU, if it has one.
+    /// The input of the deferred after its ReLU, if it has one.
     rectified: Buffer,
     /// The gradient of the output, eight channels.
     dz_frame: Buffer,
@@ -274,13 +288,13 @@ struct Memory {
     hidden: Buffer,
 }
 
-impl Memory {
+impl ImageScratch {
     /// For the forward pass.
-    fn new(expanded: &Expanded<'_>) -> Self {
+    fn new(expanded: &FusedDepthwise<'_>) -> Self {
         let pixels = expanded.pixels.sources.len();
-        let [rectified, dz_frame, hidden] = [0; 3].map(Buffer::stale);
+        let [rectified, dz_frame, hidden] = [0; 3].map(Buffer::uninitialised);
         Self {
-            centred: Buffer::stale(pixels * whole_lanes(expanded.pixels.run)),
+            centred: Buffer::uninitialised(pixels * whole_lanes(expanded.pixels.run)),
             // Zeros stay around the image.
             frames: Buffer::zeroed(expanded.blocks[0].parts().len() * expanded.frame_len()),
             rectified,
@@ -289,12 +303,12 @@ impl Memory {
         }
     }
 
-    fn for_gradients(expanded: &Expanded<'_>) -> Self {
-        let Expanded { conv, expansion, pixels, blocks, .. } = expanded;
+    fn for_gradients(expanded: &FusedDepthwise<'_>) -> Self {
+        let FusedDepthwise { conv, deferred, pixels, blocks, .. } = expanded;
         Self {
-            rectified: Buffer::stale(if expansion.relu() { expanded.input_len() } else { 0 }),
+            rectified: Buffer::uninitialised(if deferred.relu() { expanded.input_len() } else { 0 }),
             dz_frame: conv.dz_frame.empty(conv.shape.out),
-            hidden: Buffer::stale(pixels.sources.len() * blocks[0].stride()),
+            hidden: Buffer::uninitialised(pixels.sources.len() * blocks[0].stride()),
             ..Self::new(expanded)
         }
     }

@@ -1,16 +1,16 @@
 //! Convolution of one group of images, forward and backward.
 
-use super::{Conv, Tilings, Upstream};
+use super::{Conv, OutputGradient, Tilings};
 use crate::cpu::{
     buffer::Buffer,
     correlation::Correlation,
     dense, depthwise,
-    image::Source,
-    packed::Packed,
-    relu::rectified,
+    elementwise::rectified,
+    packed::PackedMatrix,
     simd::{Isa, Kernel, Lanes, dispatch, each_block},
+    source::Source,
     store::{Accumulate, Store, Write},
-    winograd::{self, Points, Scratch, Tiling},
+    winograd::{self, TileScratch, Tiling, TransformedTiles},
 };
 
 impl Conv {
@@ -22,14 +22,14 @@ impl Conv {
 }
 
 /// Frames the channels of a part of an image, after normalisation and ReLU if there are any.
-struct FillInput<'a> {
+struct FrameInput<'a> {
     conv: &'a Conv,
     part: usize,
     image: Source<'a>,
     frame: &'a mut [f32],
 }
 
-impl Kernel for FillInput<'_> {
+impl Kernel for FrameInput<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -50,9 +50,9 @@ impl Kernel for FillInput<'_> {
                 continue;
             }
             each_block!(I, conv.inputs.min(channels - first), |N, block, count| {
-                let scaling = image.channels::<N>(first + block, count);
+                let scaling = image.norm_lanes::<N>(first + block, count);
                 for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
-                    let value = Source::value::<I, N>(scaling, pixel, first + block, count, conv.relu);
+                    let value = Source::load::<I, N>(scaling, pixel, first + block, count, conv.relu);
                     // Channels on their own fill all lanes, with zeros after the last.
                     value.store_some(out, block, if conv.depthwise { N } else { count });
                 }
@@ -62,14 +62,14 @@ impl Kernel for FillInput<'_> {
 }
 
 /// Frames the channels of a part of the gradient of an output image.
-pub struct FillGradient<'a> {
+pub struct FrameGradient<'a> {
     pub conv: &'a Conv,
     pub part: usize,
-    pub upstream: Upstream<'a>,
+    pub upstream: OutputGradient<'a>,
     pub frame: &'a mut [f32],
 }
 
-impl Kernel for FillGradient<'_> {
+impl Kernel for FrameGradient<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -83,11 +83,11 @@ impl Kernel for FillGradient<'_> {
                 let channel = first + block;
                 let dy = upstream.dy[row.clone()].chunks_exact(channels);
                 let pixels = out.chunks_exact_mut(conv.dz_frame.channels).zip(dy);
-                if let Some((z, terms)) = upstream.norm {
-                    let terms = terms.of::<N>(channel, count);
+                if let Some((z, coefficients)) = upstream.norm {
+                    let coefficients = coefficients.lanes::<N>(channel, count);
                     for ((out, dy), z) in pixels.zip(z[row.clone()].chunks_exact(channels)) {
                         let [dy, z] = [Lanes::load_some(dy, channel, count), Lanes::load_some(z, channel, count)];
-                        terms.dz::<I>(dy, z).store_some(out, block, N);
+                        coefficients.dz::<I>(dy, z).store_some(out, block, N);
                     }
                 } else {
                     for (out, dy) in pixels {
@@ -99,20 +99,20 @@ impl Kernel for FillGradient<'_> {
     }
 }
 
-/// Memory in which the images of a group are framed, one after the other.
-struct Workplace<'a> {
+/// ImageScratch in which the images of a group are framed, one after the other.
+struct GroupScratch<'a> {
     /// Whether images are read where they are.
     unframed: bool,
     frame: Buffer,
     /// If the convolution is computed in tiles.
-    tiled: Option<(&'a Tilings, Scratch)>,
+    tiled: Option<(&'a Tilings, TileScratch)>,
 }
 
-impl<'a> Workplace<'a> {
+impl<'a> GroupScratch<'a> {
     fn new(conv: &'a Conv, x: Source<'_>) -> Self {
         let unframed = conv.unframed(x);
-        let frame = if unframed { Buffer::stale(0) } else { conv.x_frame.empty(conv.shape.size) };
-        let scratch = || Scratch::new(conv.x_frame.channels, conv.dz_frame.channels);
+        let frame = if unframed { Buffer::uninitialised(0) } else { conv.x_frame.empty(conv.shape.size) };
+        let scratch = || TileScratch::new(conv.x_frame.channels, conv.dz_frame.channels);
         Self { unframed, frame, tiled: conv.tilings.as_ref().map(|tilings| (tilings, scratch())) }
     }
 }
@@ -122,14 +122,14 @@ fn framed<'a>(conv: &Conv, part: usize, image: Source<'a>, unframed: bool, frame
     if unframed {
         return image.values;
     }
-    dispatch(FillInput { conv, part, image, frame });
+    dispatch(FrameInput { conv, part, image, frame });
     frame
 }
 
 /// Tiles of an image, and memory for them.
 struct Tiled<'a> {
     tiling: &'a Tiling,
-    points: &'a mut Points,
+    points: &'a mut TransformedTiles,
     products: &'a mut [f32],
 }
 
@@ -137,7 +137,7 @@ struct Tiled<'a> {
 fn correlate(
     conv: &Conv,
     plan: &Correlation,
-    weights: &Packed,
+    weights: &PackedMatrix,
     frame: &[f32],
     tiled: Option<Tiled<'_>>,
     mut store: impl Store,
@@ -152,9 +152,9 @@ fn correlate(
 }
 
 /// Convolves a group of images; `weights` are those of each part.
-pub fn forward(conv: &Conv, weights: &[Packed], x: Source<'_>, z: &mut [f32]) {
+pub fn forward(conv: &Conv, weights: &[PackedMatrix], x: Source<'_>, z: &mut [f32]) {
     let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
-    let Workplace { unframed, mut frame, mut tiled } = Workplace::new(conv, x);
+    let GroupScratch { unframed, mut frame, mut tiled } = GroupScratch::new(conv, x);
     for (i, z) in z.chunks_exact_mut(output).enumerate() {
         let x = x.part(i * input..(i + 1) * input);
         for (part, weights) in weights.iter().enumerate() {
@@ -171,41 +171,46 @@ pub fn forward(conv: &Conv, weights: &[Packed], x: Source<'_>, z: &mut [f32]) {
 }
 
 /// What the gradient of the input is computed with.
-pub struct Backward<'a> {
+pub struct GroupBackward<'a> {
     pub conv: &'a Conv,
     pub plans: Vec<Correlation>,
     /// For each part, the weights of each plan.
-    pub weights: Vec<Vec<Packed>>,
+    pub weights: Vec<Vec<PackedMatrix>>,
     /// Whether the gradient of the input is to be filled, not added to.
-    pub fresh: bool,
+    pub overwrite: bool,
 }
 
 /// Adds the gradient of a group of input images to `dx` or fills it, and returns that of the weights.
-pub fn backward(with: &Backward<'_>, x: Source<'_>, upstream: Upstream<'_>, mut dx: Option<&mut [f32]>) -> Buffer {
-    let Backward { conv, plans, weights, fresh } = with;
+pub fn backward(
+    with: &GroupBackward<'_>,
+    x: Source<'_>,
+    upstream: OutputGradient<'_>,
+    mut dx: Option<&mut [f32]>,
+) -> Buffer {
+    let GroupBackward { conv, plans, weights, overwrite } = with;
     let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
-    let reached = conv.reached(plans);
+    let covered = conv.covers_input(plans);
     let mut total = Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts);
-    let Workplace { unframed, mut frame, mut tiled } = Workplace::new(conv, x);
+    let GroupScratch { unframed, mut frame, mut tiled } = GroupScratch::new(conv, x);
     let mut dz_frame = conv.dz_frame.empty(conv.shape.out);
     for i in 0..upstream.dy.len() / output {
         let upstream = upstream.part(i * output..(i + 1) * output);
         let x = x.part(i * input..(i + 1) * input);
         let mut dx = dx.as_mut().map(|dx| &mut dx[i * input..(i + 1) * input]);
-        if let (true, false, Some(dx)) = (*fresh, reached, &mut dx) {
+        if let (true, false, Some(dx)) = (*overwrite, covered, &mut dx) {
             dx.fill(0.0);
         }
         let totals = total.chunks_exact_mut(conv.gradient_layout(0).len());
         for ((part, weights), total) in weights.iter().enumerate().zip(totals) {
             let frame = framed(conv, part, x, unframed, &mut frame);
-            dispatch(FillGradient { conv, part, upstream, frame: &mut dz_frame });
+            dispatch(FrameGradient { conv, part, upstream, frame: &mut dz_frame });
             add_weight_gradient(conv, part, frame, &dz_frame, tiled.as_mut(), total);
             let Some(dx) = dx.as_deref_mut() else { continue };
-            let fresh = *fresh && reached;
+            let overwrite = *overwrite && covered;
             let rectified = conv.relu.then_some((frame, &*conv.x_pixels));
             for (plan, weights) in plans.iter().zip(weights) {
                 let (channels, first, frame) = (conv.shape.c_in, part * conv.inputs, &*dz_frame);
-                let store = Accumulate { dx, fresh, channels, first, rectified };
+                let store = Accumulate { dx, overwrite, channels, first, rectified };
                 let tiled = tiled.as_mut().map(|(tilings, memory)| Tiled {
                     tiling: &tilings.backward,
                     points: &mut memory.dz,
@@ -223,7 +228,7 @@ fn add_weight_gradient(
     part: usize,
     frame: &[f32],
     dz: &[f32],
-    tiled: Option<&mut (&Tilings, Scratch)>,
+    tiled: Option<&mut (&Tilings, TileScratch)>,
     total: &mut [f32],
 ) {
     let (layout, total) = (conv.gradient_layout(part), total.as_chunks_mut().0);
@@ -242,7 +247,7 @@ mod tests {
     use super::*;
     use crate::{
         ConvSpec, Window,
-        cpu::simd::{Limit, limited},
+        cpu::simd::{InstructionLimit, limited},
         shape::ConvShape,
     };
 
@@ -255,12 +260,12 @@ mod tests {
         let (x, w) = (wave(conv.shape.input_len()), wave(weight.0 * weight.1 * weight.2 * weight.3));
         let x = Source { values: &x, pending: None };
         let mut z = vec![0.0; conv.shape.output_len()];
-        let weights = (0..conv.parts).map(|part| conv.pack(&w, part)).collect::<Vec<_>>();
-        forward(&conv, &weights, x, &mut z);
+        forward(&conv, &conv.pack_all(&w), x, &mut z);
         let plans = Correlation::backward(&conv.shape, &conv.dz_frame, !conv.depthwise);
-        let with = Backward { conv: &conv, weights: conv.pack_all_back(&w, &plans), plans, fresh: false };
+        let with =
+            GroupBackward { conv: &conv, weights: conv.pack_all_transposed(&w, &plans), plans, overwrite: false };
         let mut dx = vec![0.0; x.values.len()];
-        let total = backward(&with, x, Upstream { dy: &wave(z.len()), norm: None }, Some(&mut dx));
+        let total = backward(&with, x, OutputGradient { dy: &wave(z.len()), norm: None }, Some(&mut dx));
         // Its layout depends on the registers.
         let mut dw = vec![0.0; w.len()];
         conv.add_weight_gradient(vec![total], &mut dw);
@@ -284,14 +289,14 @@ mod tests {
     #[test]
     fn wide_registers_give_the_same_bits() {
         for (groups, stride, weight) in CASES {
-            assert_eq!(limited(Limit::Fused, || run(groups, stride, weight)), run(groups, stride, weight));
+            assert_eq!(limited(InstructionLimit::Fused, || run(groups, stride, weight)), run(groups, stride, weight));
         }
     }
 
     #[test]
     fn the_portable_code_agrees_with_fused_multiply_add() {
         for (groups, stride, weight) in CASES {
-            let portable = limited(Limit::Portable, || run(groups, stride, weight));
+            let portable = limited(InstructionLimit::Portable, || run(groups, stride, weight));
             for (portable, fused) in portable.iter().zip(run(groups, stride, weight)) {
                 for (portable, fused) in portable.iter().zip(fused) {
                     assert!((portable - fused).abs() <= 1e-5 * (1.0 + fused.abs()), "{portable} {fused}");

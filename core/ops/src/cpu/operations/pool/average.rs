@@ -3,7 +3,7 @@
 use super::{Pool, Side};
 use crate::cpu::{
     buffer::Buffer,
-    norm::add,
+    elementwise::add_assign,
     simd::{Isa, Kernel},
 };
 
@@ -19,7 +19,7 @@ impl Kernel for Average<'_> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { pool, x, y } = self;
-        let mut sum = Buffer::stale(pool.inputs.width * pool.channels);
+        let mut sum = Buffer::uninitialised(pool.inputs.width * pool.channels);
         for (y, x) in y.chunks_exact_mut(pool.outputs.image).zip(x.chunks_exact(pool.inputs.image)) {
             y.fill(0.0);
             pool.add_runs([&pool.outputs, &pool.inputs], y, x, &mut sum);
@@ -35,22 +35,22 @@ pub struct AverageBack<'a> {
     pub pool: &'a Pool,
     pub dx: &'a mut [f32],
     pub dy: &'a [f32],
-    pub fresh: bool,
+    pub overwrite: bool,
 }
 
 impl Kernel for AverageBack<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { pool, dx, dy, fresh } = self;
-        let mut parts = Buffer::stale(pool.outputs.image);
-        let mut sum = Buffer::stale(pool.outputs.width * pool.channels);
+        let Self { pool, dx, dy, overwrite } = self;
+        let mut parts = Buffer::uninitialised(pool.outputs.image);
+        let mut sum = Buffer::uninitialised(pool.outputs.width * pool.channels);
         for (dx, dy) in dx.chunks_exact_mut(pool.inputs.image).zip(dy.chunks_exact(pool.outputs.image)) {
             let pixels = parts.chunks_exact_mut(pool.channels).zip(dy.chunks_exact(pool.channels));
             for ((parts, dy), share) in pixels.zip(&pool.shares) {
                 parts.iter_mut().zip(dy).for_each(|(part, dy)| *part = dy * share);
             }
-            if fresh {
+            if overwrite {
                 dx.fill(0.0);
             }
             pool.add_runs([&pool.inputs, &pool.outputs], dx, &parts, &mut sum);
@@ -68,11 +68,11 @@ impl Pool {
             let Some((&(_, first), others)) = rows.split_first() else { continue };
             sum.copy_from_slice(&from[first * width..][..width]);
             for &(_, row) in others {
-                add(sum, &from[row * width..][..width]);
+                add_assign(sum, &from[row * width..][..width]);
             }
             for run in &here.runs {
                 let len = run.len * channels;
-                add(&mut to[run.here * channels..][..len], &sum[run.there * channels..][..len]);
+                add_assign(&mut to[run.here * channels..][..len], &sum[run.there * channels..][..len]);
             }
         }
     }

@@ -1,30 +1,31 @@
-//! The passes of batch normalisation over one group of images.
+//! The kernels of batch normalisation, each for one group of images.
 //!
-//! Sums are taken in single precision over strips of pixels that stay in the cache, and in double precision over strips.
+//! Sums are single precision within a strip of pixels, which stays in the cache, and double precision over strips.
 
 use crate::cpu::simd::{Isa, Kernel, Lanes, each_block};
 
-/// Numbers of a strip.
-const STRIP: usize = 4 * 1024;
+/// Elements per strip, about.
+const STRIP_LEN: usize = 4 * 1024;
 
-/// Pixels of a strip; no more, so that sums in single precision stay exact enough.
-fn strip(channels: usize) -> usize {
-    (STRIP / channels).clamp(8, 64)
+/// Pixels per strip: at most 64, so that single-precision sums stay accurate.
+fn strip_pixels(channels: usize) -> usize {
+    (STRIP_LEN / channels).clamp(8, 64)
 }
 
-/// Mean of some numbers, and the sum of their squared distances from it.
+/// Count, mean and sum of squared deviations of the values of one channel.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Moment {
-    /// How many numbers.
+pub struct ChannelMoments {
+    /// Number of values.
     pub count: f64,
-    /// Their mean.
+    /// Mean of the values.
     pub mean: f64,
-    /// Sum of squared distances from the mean.
+    /// Sum of squared deviations from the mean.
     pub squares: f64,
 }
 
-impl Moment {
-    /// Takes more numbers in; exact even where the mean is much larger than the distances.
+impl ChannelMoments {
+    /// Merges the moments of other values (parallel variance of Chan et al., 1983), which stays accurate where the mean is
+    /// much larger than the deviations.
     pub fn merge(&mut self, more: Self) {
         let count = self.count + more.count;
         let distance = more.mean - self.mean;
@@ -34,23 +35,21 @@ impl Moment {
     }
 }
 
-/// The moments of each channel.
-pub struct Spread<'a> {
-    /// Whole pixels.
+/// Computes the moments of each channel of `z`, `[pixels, channels]`.
+pub struct BatchMoments<'a> {
     pub z: &'a [f32],
-    /// Number of channels.
     pub channels: usize,
 }
 
-impl Kernel for Spread<'_> {
-    type Output = Vec<Moment>;
+impl Kernel for BatchMoments<'_> {
+    type Output = Vec<ChannelMoments>;
     #[inline(always)]
-    fn run<I: Isa>(self) -> Vec<Moment> {
+    fn run<I: Isa>(self) -> Vec<ChannelMoments> {
         let Self { z, channels } = self;
-        // Distances from the first pixel are about as small as those from the mean.
+        // Distances from the first pixel are about as small as deviations from the mean, which is not known yet.
         let first = &z[..channels];
         let mut sums = vec![[0.0_f64; 2]; channels];
-        for strip in z.chunks(strip(channels) * channels) {
+        for strip in z.chunks(strip_pixels(channels) * channels) {
             each_block!(I, channels, |N, at, count| {
                 let origin = Lanes::<N>::load_some(first, at, count);
                 let [mut sum, mut squares] = [Lanes::ZERO; 2];
@@ -63,16 +62,17 @@ impl Kernel for Spread<'_> {
             });
         }
         let count = (z.len() / channels) as f64;
-        let moment = |(&[sum, squares], &first): (&[f64; 2], &f32)| Moment {
+        let moments = |(&[sum, squares], &first): (&[f64; 2], &f32)| ChannelMoments {
             count,
             mean: f64::from(first) + sum / count,
-            // A NaN stays one, which `max` would hide.
+            // Not `max(0)`: a NaN must stay a NaN.
             squares: if squares < sum * sum / count { 0.0 } else { squares - sum * sum / count },
         };
-        sums.iter().zip(first).map(moment).collect()
+        sums.iter().zip(first).map(moments).collect()
     }
 }
 
+/// Adds one register of sums each to the first and second total of some channels.
 #[inline(always)]
 fn add_lanes<const N: usize>(totals: &mut [[f64; 2]], first: Lanes<N>, second: Lanes<N>) {
     for (lane, total) in totals.iter_mut().enumerate().take(N) {
@@ -81,21 +81,21 @@ fn add_lanes<const N: usize>(totals: &mut [[f64; 2]], first: Lanes<N>, second: L
     }
 }
 
-/// The sums of `dy` and of `dy (z - mean)`, for each channel.
-pub struct Products<'a> {
+/// Computes the sums of `dy` and of `dy (z - mean)` for each channel.
+pub struct BackwardSums<'a> {
     pub dy: &'a [f32],
     pub z: &'a [f32],
     pub mean: &'a [f32],
 }
 
-impl Kernel for Products<'_> {
+impl Kernel for BackwardSums<'_> {
     type Output = Vec<[f64; 2]>;
     #[inline(always)]
     fn run<I: Isa>(self) -> Vec<[f64; 2]> {
         let channels = self.mean.len();
         let mut sums = vec![[0.0_f64; 2]; channels];
-        let numbers = strip(channels) * channels;
-        for (dy, z) in self.dy.chunks(numbers).zip(self.z.chunks(numbers)) {
+        let strip = strip_pixels(channels) * channels;
+        for (dy, z) in self.dy.chunks(strip).zip(self.z.chunks(strip)) {
             each_block!(I, channels, |N, at, count| {
                 let mean = Lanes::<N>::load_some(self.mean, at, count);
                 let [mut sum, mut products] = [Lanes::ZERO; 2];
@@ -112,66 +112,72 @@ impl Kernel for Products<'_> {
     }
 }
 
-/// The gradient of `z` for each channel: `dz = dy * terms.dy + (z - mean) * terms.z + terms.constant`.
+/// The coefficients of the gradient of a normalised `z`, for each channel:
+/// `dz = dy * coefficients.dy + (z - mean) * coefficients.centred + coefficients.constant`.
 #[derive(Debug, Default)]
-pub struct Terms {
+pub struct BackwardCoefficients {
     pub mean: Vec<f32>,
     pub dy: Vec<f32>,
-    pub z: Vec<f32>,
+    pub centred: Vec<f32>,
     pub constant: Vec<f32>,
 }
 
-impl Terms {
-    /// Those of some channels.
+impl BackwardCoefficients {
+    /// The coefficients of `count` channels from `first` on.
     #[inline(always)]
-    pub fn of<const N: usize>(&self, first: usize, count: usize) -> ChannelTerms<N> {
+    pub fn lanes<const N: usize>(&self, first: usize, count: usize) -> BackwardLanes<N> {
         let load = |v: &[f32]| Lanes::load_some(v, first, count);
-        ChannelTerms { mean: load(&self.mean), dy: load(&self.dy), z: load(&self.z), constant: load(&self.constant) }
+        BackwardLanes {
+            mean: load(&self.mean),
+            dy: load(&self.dy),
+            centred: load(&self.centred),
+            constant: load(&self.constant),
+        }
     }
 }
 
-/// The terms of some channels, in registers.
+/// [`BackwardCoefficients`] for the channels of one register.
 #[derive(Clone, Copy)]
-pub struct ChannelTerms<const N: usize> {
+pub struct BackwardLanes<const N: usize> {
     mean: Lanes<N>,
     dy: Lanes<N>,
-    z: Lanes<N>,
+    centred: Lanes<N>,
     constant: Lanes<N>,
 }
 
-impl<const N: usize> ChannelTerms<N> {
+impl<const N: usize> BackwardLanes<N> {
     /// `dz` of one pixel.
     #[inline(always)]
     pub fn dz<I: Isa>(&self, dy: Lanes<N>, z: Lanes<N>) -> Lanes<N> {
-        let constant = self.constant.plus_product::<I>(z.minus(self.mean), self.z);
+        let constant = self.constant.plus_product::<I>(z.minus(self.mean), self.centred);
         constant.plus_product::<I>(dy, self.dy)
     }
 }
 
-/// Adds `dz` of a group of images to `dx`, or fills it.
-pub struct AddGradient<'a> {
-    pub terms: &'a Terms,
+/// Adds `dz` of a group of images to `dx`, or fills `dx` with it if `overwrite`.
+pub struct AddInputGradient<'a> {
+    pub coefficients: &'a BackwardCoefficients,
     pub dy: &'a [f32],
     pub z: &'a [f32],
     pub dx: &'a mut [f32],
-    pub fresh: bool,
+    pub overwrite: bool,
 }
 
-impl Kernel for AddGradient<'_> {
+impl Kernel for AddInputGradient<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { terms, dy, z, dx, fresh } = self;
-        let channels = terms.mean.len();
-        let numbers = strip(channels) * channels;
-        for ((dy, z), dx) in dy.chunks(numbers).zip(z.chunks(numbers)).zip(dx.chunks_mut(numbers)) {
+        let Self { coefficients, dy, z, dx, overwrite } = self;
+        let channels = coefficients.mean.len();
+        let strip = strip_pixels(channels) * channels;
+        for ((dy, z), dx) in dy.chunks(strip).zip(z.chunks(strip)).zip(dx.chunks_mut(strip)) {
             each_block!(I, channels, |N, first, count| {
-                let terms = terms.of::<N>(first, count);
+                let coefficients = coefficients.lanes::<N>(first, count);
                 let pixels = dy.chunks_exact(channels).zip(z.chunks_exact(channels));
                 for ((dy, z), dx) in pixels.zip(dx.chunks_exact_mut(channels)) {
                     let load = |v: &[f32]| Lanes::load_some(v, first, count);
-                    let more = terms.dz::<I>(load(dy), load(z));
-                    let old = if fresh { Lanes::ZERO } else { load(dx) };
+                    let more = coefficients.dz::<I>(load(dy), load(z));
+                    let old = if overwrite { Lanes::ZERO } else { load(dx) };
                     old.plus(more).store_some(dx, first, count);
                 }
             });

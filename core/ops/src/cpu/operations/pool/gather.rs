@@ -39,13 +39,14 @@ pub struct MaximumBack<'a> {
     pub dx: &'a mut [f32],
     pub dy: &'a [f32],
     pub winners: &'a [f32],
-    pub fresh: bool,
+    pub overwrite: bool,
 }
 
 impl Gather for MaximumBack<'_> {
     #[inline(always)]
     fn gather<const N: usize>(&mut self, place: Place<'_>) {
-        let mut total = if self.fresh { Lanes::<N>::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
+        let mut total =
+            if self.overwrite { Lanes::<N>::ZERO } else { Lanes::load_some(self.dx, place.at, place.count) };
         for row in place.rows {
             for column in place.columns {
                 let (tap, pixel) = place.meet(row, column);

@@ -6,57 +6,57 @@
 mod average;
 mod gather;
 
-use super::{
-    buffer::Buffer,
-    image::Image,
-    norm::group,
-    simd::{Isa, Kernel, Lanes, dispatch, each_block},
-};
 use crate::{
     OpError, PoolKind, PoolSpec,
+    cpu::{
+        activation::CpuActivation,
+        buffer::Buffer,
+        image_group::group_len,
+        simd::{Isa, Kernel, Lanes, dispatch, each_block},
+        tape::Recorder,
+    },
     shape::{PoolShape, elements, taps},
 };
 use average::{Average, AverageBack};
-use dfdx::tensor::{Cpu, Tape};
 use gather::{Maximum, MaximumBack};
 use rayon::prelude::*;
 
 /// As [`crate::reference::pool2d`].
-pub fn pool2d<T: Tape<f32, Cpu>>(x: &Image, spec: PoolSpec, tape: &mut T) -> Result<Image, OpError> {
-    let shape = PoolShape::new(x.dims, spec)?;
+pub fn pool2d(x: &CpuActivation, spec: PoolSpec, tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+    let shape = PoolShape::new(x.dims(), spec)?;
     let pool = Pool::new(&shape);
     let output = (shape.n, shape.out[0], shape.out[1], shape.c);
-    let (x_group, y_group) = (group(x.dims), group(output));
-    let mut y = Buffer::stale(elements(output));
-    let groups = y.par_chunks_mut(y_group).zip(x.plain().par_chunks(x_group));
+    let (x_group, y_group) = (group_len(x.dims()), group_len(output));
+    let mut y = Buffer::uninitialised(elements(output));
+    let groups = y.par_chunks_mut(y_group).zip(x.normalised().par_chunks(x_group));
     let winners = match spec.kind {
         PoolKind::Average => {
             groups.for_each(|(y, x)| dispatch(Average { pool: &pool, x, y }));
             None
         }
         PoolKind::Max => {
-            let mut winners = Buffer::stale(elements(output));
+            let mut winners = Buffer::uninitialised(elements(output));
             let groups = groups.zip(winners.par_chunks_mut(y_group));
-            groups.for_each(|((y, x), winners)| dispatch(Forward(&pool, Maximum { x, y, winners })));
+            groups.for_each(|((y, x), winners)| dispatch(GatherForward(&pool, Maximum { x, y, winners })));
             Some(winners)
         }
     };
-    let y = Image::new(output, y);
-    if T::OWNS_TAPE {
-        let (input, output, len) = (x.slot(), y.slot(), elements(x.dims));
-        tape.add_backward_op(move |_| {
+    let y = CpuActivation::new(output, y);
+    if tape.is_recording() {
+        let (input, output, len) = (x.gradient(), y.gradient(), elements(x.dims()));
+        tape.record(Box::new(move |_| {
             let Some(dy) = output.take() else { return Ok(()) };
-            input.add(len, |dx, fresh| {
+            input.accumulate(len, |dx, overwrite| {
                 let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
                 match &winners {
-                    None => groups.for_each(|(dx, dy)| dispatch(AverageBack { pool: &pool, dx, dy, fresh })),
+                    None => groups.for_each(|(dx, dy)| dispatch(AverageBack { pool: &pool, dx, dy, overwrite })),
                     Some(winners) => groups.zip(winners.par_chunks(y_group)).for_each(|((dx, dy), winners)| {
-                        dispatch(Backward(&pool, MaximumBack { dx, dy, winners, fresh }));
+                        dispatch(GatherBackward(&pool, MaximumBack { dx, dy, winners, overwrite }));
                     }),
                 }
             });
             Ok(())
-        });
+        }));
     }
     Ok(y)
 }
@@ -75,8 +75,8 @@ struct Run {
 fn runs(columns: &Reach) -> Vec<Run> {
     let mut runs: Vec<(usize, Run)> = vec![];
     let mut all = vec![];
-    for (here, reached) in columns.iter().enumerate() {
-        all.extend(reached.iter().map(|&(tap, there)| (tap, here, there)));
+    for (here, covered) in columns.iter().enumerate() {
+        all.extend(covered.iter().map(|&(tap, there)| (tap, here, there)));
     }
     all.sort_unstable();
     for (tap, here, there) in all {
@@ -161,7 +161,7 @@ struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Tap and pixel where a row and a column that are reached meet.
+    /// Tap and pixel where a row and a column that are covered meet.
     #[inline(always)]
     fn meet(&self, &(a, row): &(usize, usize), &(b, column): &(usize, usize)) -> (usize, usize) {
         (a * self.pool.kernel_width + b, row * self.width + column)
@@ -189,9 +189,9 @@ trait Gather {
 }
 
 /// Writes outputs.
-struct Forward<'a, G>(&'a Pool, G);
+struct GatherForward<'a, G>(&'a Pool, G);
 
-impl<G: Gather> Kernel for Forward<'_, G> {
+impl<G: Gather> Kernel for GatherForward<'_, G> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(mut self) {
@@ -201,9 +201,9 @@ impl<G: Gather> Kernel for Forward<'_, G> {
 }
 
 /// Adds to gradients of inputs.
-struct Backward<'a, G>(&'a Pool, G);
+struct GatherBackward<'a, G>(&'a Pool, G);
 
-impl<G: Gather> Kernel for Backward<'_, G> {
+impl<G: Gather> Kernel for GatherBackward<'_, G> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(mut self) {
