@@ -1,6 +1,9 @@
-//! Every output a sum over all input channels: six pixels times sixteen outputs stay in registers, eight times 32 or
-//! sixteen times sixteen where registers are wide, or eight times eight where there are no more outputs. Fewer sums than
-//! eight would wait for each other: an addition takes four cycles, and two start in each.
+//! Kernels of convolutions in which every output is a sum over all input channels of its group.
+//!
+//! A block of outputs stays in registers while its sums are accumulated: six pixels times sixteen outputs, or eight
+//! times eight where a convolution has no more outputs. Where registers hold sixteen elements: eight pixels times 32
+//! outputs, or sixteen times sixteen. A block has at least eight sums, because an addition takes four cycles and a
+//! processor starts two in each.
 
 #![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
@@ -11,8 +14,8 @@ use super::{
     store::Store,
 };
 
-/// GradientTransform that one panel of weights reads of a strip of pixels, which are to stay in the first-level cache. InputTransform need
-/// not: one of them serves all outputs of the panel.
+/// Elements of the output's gradient per strip of pixels that one panel of weights reads, so that the strip stays in
+/// the first-level cache. The inputs need not stay there, because each input serves all outputs of the panel.
 const STRIP_LEN: usize = 4 * 1024;
 
 /// Computes all outputs of a correlation and stores them.
@@ -31,98 +34,133 @@ impl<S: Store> Kernel for Correlate<'_, S> {
         let distance = plan.distance().unwrap_or(0);
         for panel in weights.layout.panels() {
             let (rows, start) = (weights.rows(&panel), &weights.start[panel.first / LANES..]);
-            let work = Work { plan, panel, rows, start, frame };
+            let work = PanelWork { plan, panel, rows, start, frame, distance };
             match panel.vectors {
-                1 => match_distance!(distance, blocks::<I, 1, 8 or 8>(&work, &mut store)),
-                2 if I::WIDE && plan.columns.is_multiple_of(16) => {
-                    match_distance!(distance, blocks::<I, 2, 16 or 8>(&work, &mut store));
+                1 => work.all::<I, 1, 8, true>(&mut store),
+                2 if I::WIDE && plan.columns.is_multiple_of(16) && has_constant(distance) => {
+                    work.all::<I, 2, 16, true>(&mut store);
                 }
-                2 if I::WIDE => blocks::<I, 2, 8, 0>(&work, &mut store),
-                2 => match_distance!(distance, blocks::<I, 2, 6 or 6>(&work, &mut store)),
-                _ if I::WIDE => match_distance!(distance, blocks::<I, 4, 8 or 8>(&work, &mut store)),
-                _ => unreachable!("panels of four registers are for wide ones"),
+                2 if I::WIDE => work.all::<I, 2, 8, false>(&mut store),
+                2 => work.all::<I, 2, 6, true>(&mut store),
+                _ if I::WIDE => work.all::<I, 4, 8, true>(&mut store),
+                _ => unreachable!("only wide registers have panels of four"),
             }
         }
     }
 }
 
-/// Calls `$work::<instructions, V, P, D>`, where the inputs of neighbouring outputs are `$distance` numbers apart: with `$p`
-/// outputs at once and that number as a constant `D` if it is a usual one; otherwise with `$q` outputs and 0.
-macro_rules! match_distance {
-    ($distance:expr, $work:ident::<$isa:ty, $v:literal, $p:literal or $q:literal>$arguments:tt) => {
-        match $distance {
-            3 => $work::<$isa, $v, $p, 3>$arguments,
-            8 => $work::<$isa, $v, $p, 8>$arguments,
-            16 => $work::<$isa, $v, $p, 16>$arguments,
-            32 => $work::<$isa, $v, $p, 32>$arguments,
-            64 => $work::<$isa, $v, $p, 64>$arguments,
-            128 => $work::<$isa, $v, $p, 128>$arguments,
-            _ => $work::<$isa, $v, $q, 0>$arguments,
-        }
-    };
-}
-pub(super) use match_distance;
-
 /// One panel of a correlation.
-struct Work<'a> {
+struct PanelWork<'a> {
     plan: &'a Correlation,
     panel: Panel,
     rows: &'a [F32x8],
     start: &'a [F32x8],
     frame: &'a [f32],
+    /// Distance of the inputs of neighbouring outputs, in elements.
+    distance: usize,
 }
 
-#[inline(always)]
-fn blocks<I: Isa, const V: usize, const P: usize, const D: usize>(work: &Work<'_>, store: &mut impl Store) {
-    let plan = work.plan;
-    let (sources, last_sources) = plan.sources.as_chunks::<P>();
-    let (targets, last_targets) = plan.targets.as_chunks::<P>();
-    for (sources, targets) in sources.iter().zip(targets) {
-        work.outputs::<I, V, P, D>(sources, targets, store);
-    }
-    let (sources, last_sources) = last_sources.as_chunks::<4>();
-    let (targets, last_targets) = last_targets.as_chunks::<4>();
-    for (sources, targets) in sources.iter().zip(targets) {
-        work.outputs::<I, V, 4, 0>(sources, targets, store);
-    }
-    for (&source, &target) in last_sources.iter().zip(last_targets) {
-        work.outputs::<I, V, 1, 0>(&[source], &[target], store);
-    }
-}
-
-impl Work<'_> {
+impl PanelWork<'_> {
+    /// Computes all outputs in blocks of `P`, then four, then one. `SPACED` as in [`accumulate`].
     #[inline(always)]
-    fn outputs<I: Isa, const V: usize, const P: usize, const D: usize>(
+    fn all<I: Isa, const V: usize, const P: usize, const SPACED: bool>(&self, store: &mut impl Store) {
+        let (sources, last_sources) = self.plan.sources.as_chunks::<P>();
+        let (targets, last_targets) = self.plan.targets.as_chunks::<P>();
+        self.blocks::<I, V, P, SPACED>(sources, targets, store);
+        let (sources, last_sources) = last_sources.as_chunks::<4>();
+        let (targets, last_targets) = last_targets.as_chunks::<4>();
+        self.blocks::<I, V, 4, false>(sources, targets, store);
+        self.blocks::<I, V, 1, false>(last_sources.as_chunks().0, last_targets.as_chunks().0, store);
+    }
+
+    #[inline(always)]
+    fn blocks<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
         &self,
-        sources: &[usize; P],
-        targets: &[usize; P],
+        sources: &[[usize; P]],
+        targets: &[[usize; P]],
         store: &mut impl Store,
     ) {
-        let Self { plan, panel, frame, .. } = self;
-        let Some(start) = self.start.first_chunk() else { unreachable!("whole registers") };
-        let rows = self.rows.as_chunks::<V>().0;
-        let totals = accumulate::<I, V, P, D>(start, &plan.runs, plan.run, rows, frame, sources);
-        if I::WIDE && V.is_multiple_of(2) {
-            put::<{ 2 * LANES }, V, P>(panel, targets, totals, store);
-        } else {
-            put::<LANES, V, P>(panel, targets, totals, store);
+        for (sources, targets) in sources.iter().zip(targets) {
+            let sums = I::call(BlockSums::<V, P, SPACED> { work: self, sources });
+            if I::WIDE && V.is_multiple_of(2) {
+                store_block::<{ 2 * LANES }, V, P>(&self.panel, targets, &sums, store);
+            } else {
+                store_block::<LANES, V, P>(&self.panel, targets, &sums, store);
+            }
         }
     }
 }
 
-/// Sums of `P` outputs: `start + sum frame[source + run + k] rows[run, k]` over the runs, `run` numbers each. Sources are
-/// at least `D` numbers apart; where they are no farther, one address serves them all.
+/// Computes the sums of one block of `P` outputs. It is a kernel of its own because it does not depend on the store.
+struct BlockSums<'a, const V: usize, const P: usize, const SPACED: bool> {
+    work: &'a PanelWork<'a>,
+    sources: &'a [usize; P],
+}
+
+impl<const V: usize, const P: usize, const SPACED: bool> Kernel for BlockSums<'_, V, P, SPACED> {
+    type Output = [[F32x8; V]; P];
+    #[inline(always)]
+    fn run<I: Isa>(self) -> Self::Output {
+        let PanelWork { plan, rows, start, frame, distance, .. } = self.work;
+        let Some(start) = start.first_chunk::<V>() else { unreachable!("whole registers") };
+        let rows = rows.as_chunks::<V>().0;
+        let inputs = BlockInputs { runs: &plan.runs, run: plan.run, frame, sources: self.sources, distance: *distance };
+        accumulate::<I, V, P, SPACED>(start, rows, inputs)
+    }
+}
+
+/// The inputs of a block of `P` outputs.
+#[derive(Clone, Copy)]
+pub struct BlockInputs<'a, const P: usize> {
+    /// Offsets of the runs from a source.
+    pub runs: &'a [usize],
+    /// Length of each run.
+    pub run: usize,
+    pub frame: &'a [f32],
+    /// Offset of each output's first input in the frame.
+    pub sources: &'a [usize; P],
+    /// Smallest distance of two sources.
+    pub distance: usize,
+}
+
+/// Calls `$work` with `$distance` as a constant if it is one of the usual distances of neighbouring pixels.
+macro_rules! with_constant_distance {
+    ($distance:expr, |$d:ident| $work:expr) => {
+        with_constant_distance!($distance, |$d| $work, [3, 8, 16, 32, 64, 128])
+    };
+    ($distance:expr, |$d:ident| $work:expr, [$($constant:literal),+]) => {
+        match $distance {
+            $($constant => {
+                const $d: usize = $constant;
+                Some($work)
+            })+
+            _ => None,
+        }
+    };
+}
+
+/// Whether [`accumulate`] is compiled for this distance.
+pub fn has_constant(distance: usize) -> bool {
+    with_constant_distance!(distance, |D| D).is_some()
+}
+
+/// Sums of `P` outputs: `start + sum frame[source + run + k] rows[run, k]` over the runs, `run` elements each.
+///
+/// With `SPACED`, sources at equal distances share one address register, if the distance is one of the usual: a
+/// processor has fewer address registers than sums.
 #[inline(always)]
-pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
+pub fn accumulate<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
     start: &[F32x8; V],
-    runs: &[usize],
-    run: usize,
     rows: &[[F32x8; V]],
-    frame: &[f32],
-    sources: &[usize; P],
+    inputs: BlockInputs<'_, P>,
 ) -> [[F32x8; V]; P] {
-    if D > 0 && sources[P - 1] - sources[0] == (P - 1) * D {
-        return accumulate_evenly_spaced::<I, V, P, D>(start, runs, run, rows, frame, sources[0]);
+    let BlockInputs { runs, run, frame, sources, distance } = inputs;
+    // Processors without fused multiply-add are too rare to compile these loops for them. The sums are equal.
+    if SPACED && I::FUSED && sources[P - 1] - sources[0] == (P - 1) * distance {
+        let sums = with_constant_distance!(distance, |D| accumulate_spaced::<I, V, P, D>(start, rows, inputs));
+        if let Some(sums) = sums {
+            return sums;
+        }
     }
     let mut totals = [Row(*start); P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
@@ -139,19 +177,17 @@ pub fn accumulate<I: Isa, const V: usize, const P: usize, const D: usize>(
     to_arrays(totals)
 }
 
-/// The same, of sources that are exactly `D` numbers apart.
+/// [`accumulate`] for sources that are exactly `D` elements apart.
 #[inline(always)]
-fn accumulate_evenly_spaced<I: Isa, const V: usize, const P: usize, const D: usize>(
+fn accumulate_spaced<I: Isa, const V: usize, const P: usize, const D: usize>(
     start: &[F32x8; V],
-    runs: &[usize],
-    run: usize,
     rows: &[[F32x8; V]],
-    frame: &[f32],
-    source: usize,
+    inputs: BlockInputs<'_, P>,
 ) -> [[F32x8; V]; P] {
+    let BlockInputs { runs, run, frame, sources, .. } = inputs;
     let mut totals = [Row(*start); P];
     for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
-        let inputs = &frame[source + run..][..(P - 1) * D + weights.len()];
+        let inputs = &frame[sources[0] + run..][..(P - 1) * D + weights.len()];
         for (inputs, weights) in inputs.windows((P - 1) * D + 1).zip(weights) {
             for p in 0..P {
                 totals[p] = totals[p].plus_scaled::<I>(inputs[p * D], weights);
@@ -161,7 +197,8 @@ fn accumulate_evenly_spaced<I: Isa, const V: usize, const P: usize, const D: usi
     to_arrays(totals)
 }
 
-/// A copy, made once the sums are complete: were they themselves taken apart later, they would be stored in every turn.
+/// Copies complete sums to memory. If later code took the registers apart instead, the compiler would store the sums in
+/// each iteration.
 #[inline(always)]
 fn to_arrays<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[F32x8; V]; P] {
     let mut copy = [[[0.0; LANES]; V]; P];
@@ -171,18 +208,18 @@ fn to_arrays<const V: usize, const P: usize>(totals: [Row<V>; P]) -> [[F32x8; V]
     copy
 }
 
-/// Stores sums in registers of `N` numbers.
+/// Stores the sums of a block in registers of `N` elements.
 #[inline(always)]
-fn put<const N: usize, const V: usize, const P: usize>(
+fn store_block<const N: usize, const V: usize, const P: usize>(
     panel: &Panel,
     targets: &[usize; P],
-    totals: [[F32x8; V]; P],
+    sums: &[[F32x8; V]; P],
     store: &mut impl Store,
 ) {
     for p in 0..P {
-        let registers = totals[p].as_flattened().as_chunks::<N>().0;
+        let registers = sums[p].as_flattened().as_chunks::<N>().0;
         for v in 0..V * LANES / N {
-            // The constant makes loads and stores of whole registers.
+            // A constant count compiles to loads and stores of whole registers.
             let (channel, left) = (panel.first + v * N, panel.count - v * N);
             if left >= N {
                 store.store(targets[p], channel, Lanes(registers[v]), N);
@@ -218,15 +255,16 @@ impl Kernel for WeightGradient<'_> {
                     2 if I::WIDE => add_gradient::<I, 2, 16>(strip, &plan.runs, plan.run, panel.first, total),
                     2 => add_gradient::<I, 2, 6>(strip, &plan.runs, plan.run, panel.first, total),
                     _ if I::WIDE => add_gradient::<I, 4, 8>(strip, &plan.runs, plan.run, panel.first, total),
-                    _ => unreachable!("panels of four registers are for wide ones"),
+                    _ => unreachable!("only wide registers have panels of four"),
                 }
             }
         }
     }
 }
 
-/// Adds the part of some pixels, given as the frame and the gradient of the output from there on, to the gradient of the
-/// weights of `V` registers of outputs from `first` on, in blocks of `K` rows.
+/// Adds the contribution of some pixels to the gradient of the weights, for `V` registers of outputs from output
+/// `first` on, in blocks of `K` rows. Each pixel is a pair: the frame from its source on, and the output's gradient
+/// from it on.
 #[inline(always)]
 pub fn add_gradient<'a, I: Isa, const V: usize, const K: usize>(
     pixels: impl Iterator<Item = (&'a [f32], &'a [f32])> + Clone,
@@ -259,7 +297,7 @@ pub fn add_gradient<'a, I: Isa, const V: usize, const K: usize>(
     }
 }
 
-/// One block of rows.
+/// [`add_gradient`] for one block of `K` rows, whose inputs start at offset `at` from the source.
 #[inline(always)]
 fn add_products<'a, I: Isa, const V: usize, const K: usize>(
     pixels: impl Iterator<Item = (&'a [f32], &'a [f32])>,

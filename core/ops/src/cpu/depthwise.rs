@@ -1,9 +1,9 @@
-//! Every channel on its own: a part of a frame holds eight channels, which share a register.
+//! Kernels of depthwise convolutions. A part of a frame holds eight channels, which share a register.
 //!
-//! Along a row of eight outputs the inputs under one row of the kernel are one piece of memory of constant length, so that
-//! its numbers are read without a check of bounds and most of them serve several outputs. Kernels of other widths and
-//! steps take the outputs one tap at a time. Wide registers of two neighbouring pixels were no faster: half of their loads
-//! lie in two lines of the cache.
+//! For a row of eight outputs, the inputs under one row of the window are a contiguous range of constant length.
+//! Reading them needs no bounds checks, and most inputs serve several outputs. Windows of other widths and strides are
+//! computed one tap at a time. Wide registers of two neighbouring pixels were no faster: half of their loads cross a
+//! cache line.
 
 use super::{
     correlation::Correlation,
@@ -28,14 +28,19 @@ impl<S: Store> Kernel for Correlate<'_, S> {
         let Self { plan, weights, frame, mut store } = self;
         let Some(panel) = weights.layout.panels().next() else { return };
         let work = Work { plan, taps: weights.rows(&panel), frame: frame.as_chunks().0, count: panel.count };
-        match plan.regular(LANES) {
-            Some((1, 1)) => work.rows::<I, 1, 1>(&mut store),
-            Some((2, 1)) => work.rows::<I, 2, 1>(&mut store),
-            Some((3, 1)) => work.rows::<I, 3, 1>(&mut store),
-            Some((5, 1)) => work.rows::<I, 5, 1>(&mut store),
-            Some((3, 2)) => work.rows::<I, 3, 2>(&mut store),
-            Some((5, 2)) => work.rows::<I, 5, 2>(&mut store),
-            _ => work.pixels::<I>(&mut store),
+        if I::FUSED {
+            match plan.regular(LANES) {
+                Some((1, 1)) => work.rows::<I, 1, 1>(&mut store),
+                Some((2, 1)) => work.rows::<I, 2, 1>(&mut store),
+                Some((3, 1)) => work.rows::<I, 3, 1>(&mut store),
+                Some((5, 1)) => work.rows::<I, 5, 1>(&mut store),
+                Some((3, 2)) => work.rows::<I, 3, 2>(&mut store),
+                Some((5, 2)) => work.rows::<I, 5, 2>(&mut store),
+                _ => work.pixels::<I>(&mut store),
+            }
+        } else {
+            // Processors without fused multiply-add are too rare to compile all loops for them. The sums are equal.
+            work.pixels::<I>(&mut store);
         }
     }
 }
@@ -49,7 +54,7 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// With `K` taps a row and `S` pixels from one output to the next.
+    /// For windows of `K` taps per row and stride `S`.
     #[inline(always)]
     fn rows<I: Isa, const K: usize, const S: usize>(&self, store: &mut impl Store) {
         let columns = self.plan.columns;
@@ -94,7 +99,7 @@ impl Work<'_> {
     #[inline(always)]
     fn put<const P: usize>(&self, targets: &[usize; P], totals: [Lanes; P], store: &mut impl Store) {
         for p in 0..P {
-            // The constant makes stores of whole registers.
+            // A constant count compiles to stores of whole registers.
             if self.count == LANES {
                 store.store(targets[p], 0, totals[p], LANES);
             } else {
@@ -103,7 +108,7 @@ impl Work<'_> {
         }
     }
 
-    /// With any taps.
+    /// For any window.
     #[inline(always)]
     fn pixels<I: Isa>(&self, store: &mut impl Store) {
         for (&source, &target) in self.plan.sources.iter().zip(&self.plan.targets) {
@@ -116,7 +121,8 @@ impl Work<'_> {
     }
 }
 
-/// Adds the gradient of the weights to `total`: `total[tap, c] += sum over pixels of frame[source + tap, c] dz[pixel, c]`.
+/// Adds the gradient of the weights to `total`:
+/// `total[tap, c] += sum over pixels of frame[source + tap, c] dz[pixel, c]`.
 pub struct WeightGradient<'a> {
     pub plan: &'a Correlation,
     pub frame: &'a [f32],
@@ -131,7 +137,7 @@ impl Kernel for WeightGradient<'_> {
     #[inline(always)]
     fn run<I: Isa>(self) {
         let Self { plan, frame, dz, dz_pixels, total } = self;
-        let image = Gradient { plan, frame: frame.as_chunks().0, dz: dz.as_chunks().0, dz_pixels };
+        let image = GradientWork { plan, frame: frame.as_chunks().0, dz: dz.as_chunks().0, dz_pixels };
         match plan.regular(LANES) {
             Some((3, 1)) => image.rows::<I, 3, 1>(total),
             Some((5, 1)) => image.rows::<I, 5, 1>(total),
@@ -142,21 +148,21 @@ impl Kernel for WeightGradient<'_> {
     }
 }
 
-/// F32x8 channels of an image and of the gradient of its output.
-struct Gradient<'a> {
+/// Eight channels of an image and of its output's gradient.
+struct GradientWork<'a> {
     plan: &'a Correlation,
     frame: &'a [F32x8],
     dz: &'a [F32x8],
     dz_pixels: &'a [usize],
 }
 
-impl Gradient<'_> {
-    /// With `K` taps a row and `S` pixels from one output to the next.
+impl GradientWork<'_> {
+    /// For windows of `K` taps per row and stride `S`.
     #[inline(always)]
     fn rows<I: Isa, const K: usize, const S: usize>(&self, total: &mut [F32x8]) {
         let columns = self.plan.columns;
         for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(total.as_chunks_mut::<K>().0) {
-            // Two sums for each tap, so that a sum need not wait for the one before it.
+            // Two sums per tap, so that consecutive additions do not wait for each other.
             let mut sums = [[Lanes::ZERO; K]; 2];
             for (sources, pixels) in self.plan.sources.chunks(columns).zip(self.dz_pixels.chunks(columns)) {
                 let inputs = &self.frame[(sources[0] + runs[0]) / LANES..][..(columns - 1) * S + K];
@@ -181,7 +187,7 @@ impl Gradient<'_> {
         }
     }
 
-    /// With any taps.
+    /// For any window.
     #[inline(always)]
     fn pixels<I: Isa>(&self, total: &mut [F32x8]) {
         for (&run, tap) in self.plan.runs.iter().zip(total) {

@@ -1,51 +1,107 @@
-//! The choice of instructions at run time.
+//! Sets of instructions, and the choice between them at run time.
 
-/// A set of instructions.
+/// A set of instructions. Code runs with [`Fused`] or [`Wide`] only after [`dispatch`] has detected their instructions.
 pub trait Isa {
-    /// Whether [`f32::mul_add`] is one instruction. Where it is none, it is a slow function.
+    /// Whether [`f32::mul_add`] is one instruction. Otherwise it is a slow function.
     const FUSED: bool;
-    /// Whether registers hold sixteen numbers.
+    /// Whether registers hold sixteen elements.
     const WIDE: bool;
+
+    /// Calls a kernel as a separate function, which is compiled once for all kernels that call it.
+    fn call<K: Kernel>(kernel: K) -> K::Output;
 }
 
-/// Those that every processor has.
+/// The instructions that every processor has.
 pub struct Portable;
 
-/// With fused multiply-add: AVX2 and FMA, or NEON.
+/// Instructions with fused multiply-add: AVX2 and FMA, or NEON.
 pub struct Fused;
 
-/// The same, and AVX-512.
+/// [`Fused`] and AVX-512.
 pub struct Wide;
 
 impl Isa for Portable {
     const FUSED: bool = false;
     const WIDE: bool = false;
+
+    #[inline(never)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }
 
 impl Isa for Fused {
     const FUSED: bool = true;
     const WIDE: bool = false;
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        #[expect(unsafe_code, reason = "the compiler cannot see that the instructions exist")]
+        // SAFETY: calling `with_avx2` requires that the processor has AVX2 and FMA, which `dispatch` has detected
+        // before any code runs with `Fused`.
+        unsafe {
+            with_avx2(kernel)
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(never)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }
 
 impl Isa for Wide {
     const FUSED: bool = true;
     const WIDE: bool = true;
+
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        #[expect(unsafe_code, reason = "the compiler cannot see that the instructions exist")]
+        // SAFETY: calling `with_avx512` requires that the processor has all four features, which `dispatch` has
+        // detected before any code runs with `Wide`.
+        unsafe {
+            with_avx512(kernel)
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    #[inline(never)]
+    fn call<K: Kernel>(kernel: K) -> K::Output {
+        kernel.run::<Self>()
+    }
 }
 
-/// Work that is compiled for each set of instructions, all of which give the same bits but the portable one, which rounds
-/// products.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
+#[inline(never)]
+fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Wide>()
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
+    kernel.run::<Fused>()
+}
+
+/// A function that is compiled for each set of instructions. [`Fused`] and [`Wide`] have the same bits as result;
+/// [`Portable`] differs, because it rounds products.
 ///
-/// `run` and all that it calls must be `#[inline(always)]`, so that they are compiled for the instructions chosen.
+/// `run` and all functions that it calls must be `#[inline(always)]`, so that they are compiled for these instructions.
 pub trait Kernel {
-    /// What the work gives.
+    /// The result.
     type Output;
-    /// Whether it is worth compiling for registers of sixteen numbers as well.
+    /// Whether the kernel is also compiled for registers of sixteen elements.
     const WIDE: bool = true;
-    /// Does the work.
+    /// Runs the kernel with instructions `I`.
     fn run<I: Isa>(self) -> Self::Output;
 }
 
-/// Whether registers hold sixteen numbers.
+/// Whether [`dispatch`] uses registers of sixteen elements.
 pub fn has_wide_registers() -> bool {
     #[cfg(test)]
     if LIMIT.get().is_some() {
@@ -60,7 +116,7 @@ pub fn has_wide_registers() -> bool {
     false
 }
 
-/// Runs the kernel with the best instructions that this processor has.
+/// Runs a kernel with the best instructions of this processor.
 pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(test)]
     if LIMIT.get() == Some(InstructionLimit::Portable) {
@@ -68,29 +124,23 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     }
     #[cfg(target_arch = "x86_64")]
     {
-        #[target_feature(enable = "avx512f,avx512vl,avx2,fma")]
-        fn with_avx512<K: Kernel>(kernel: K) -> K::Output {
-            kernel.run::<Wide>()
-        }
-        #[target_feature(enable = "avx2,fma")]
-        fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
-            kernel.run::<Fused>()
-        }
         if K::WIDE && has_wide_registers() {
             #[expect(unsafe_code, reason = "the compiler cannot see the check")]
-            // SAFETY: calling `with_avx512` requires that the processor has all four, which `wide` has checked.
+            // SAFETY: calling `with_avx512` requires that the processor has all four features, which
+            // `has_wide_registers` has detected.
             return unsafe { with_avx512(kernel) };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             #[expect(unsafe_code, reason = "the compiler cannot see the check")]
-            // SAFETY: calling `with_avx2` requires that the processor has AVX2 and FMA, which was just checked.
+            // SAFETY: calling `with_avx2` requires that the processor has AVX2 and FMA, which the condition has
+            // detected.
             return unsafe { with_avx2(kernel) };
         }
     }
     if cfg!(target_arch = "aarch64") { kernel.run::<Fused>() } else { kernel.run::<Portable>() }
 }
 
-/// The best instructions that a test may use.
+/// The best instructions that kernels use in a test.
 #[cfg(test)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum InstructionLimit {
@@ -103,7 +153,7 @@ thread_local! {
     static LIMIT: std::cell::Cell<Option<InstructionLimit>> = const { std::cell::Cell::new(None) };
 }
 
-/// What `work` gives when its kernels run with no better instructions.
+/// The result of `work` if its kernels use no better instructions than `limit`. The limit applies to this thread only.
 #[cfg(test)]
 pub fn limited<R>(limit: InstructionLimit, work: impl FnOnce() -> R) -> R {
     LIMIT.set(Some(limit));

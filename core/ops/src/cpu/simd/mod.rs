@@ -1,7 +1,7 @@
-//! AffineGradients of eight or sixteen numbers.
+//! Vectors of eight or sixteen elements, and the choice of instructions.
 //!
-//! The compiler keeps [`Lanes`] in registers when they are passed by value and loops have constant bounds; that is why
-//! kernels here return what they accumulate and index with `for p in 0..P`.
+//! The compiler keeps [`Lanes`] in registers if they are passed by value and loops have constant bounds. Kernels
+//! therefore return their sums by value and index with `for p in 0..P`.
 
 #[cfg(target_arch = "x86_64")]
 mod fused;
@@ -11,17 +11,17 @@ mod instructions;
 pub use instructions::{InstructionLimit, limited};
 pub use instructions::{Isa, Kernel, dispatch, has_wide_registers};
 
-/// Numbers in a register.
+/// Elements of a register of AVX, the unit of all layouts.
 pub const LANES: usize = 8;
 
-/// The numbers of a register: eight, which AVX has, or sixteen.
+/// The content of a register: eight elements (AVX) or sixteen (AVX-512).
 #[derive(Debug, Clone, Copy)]
 pub struct Lanes<const N: usize = LANES>(pub [f32; N]);
 
-/// [`Lanes`] of a value for each lane `i` of `n`.
+/// [`Lanes`] of `n` elements with `$value` in lane `i`.
 ///
-/// A macro, because `std::array::from_fn` becomes a function of its own in large kernels, without the instructions that
-/// its caller was compiled for, and with every register stored before the call.
+/// A macro, because the compiler does not always inline `std::array::from_fn` into large kernels. The function then
+/// lacks the instructions of its caller, and all registers are stored before the call.
 macro_rules! each_lane {
     ($n:expr, |$i:ident| $value:expr) => {{
         let mut lanes = [0.0; $n];
@@ -35,16 +35,16 @@ macro_rules! each_lane {
 }
 
 impl<const N: usize> Lanes<N> {
-    /// Zeros.
+    /// Zero in each lane.
     pub const ZERO: Self = Self([0.0; N]);
 
-    /// The same number in each lane.
+    /// `value` in each lane.
     #[inline(always)]
     pub fn splat(value: f32) -> Self {
         Self([value; N])
     }
 
-    /// The numbers that start at `at`.
+    /// The elements from index `at` on.
     #[inline(always)]
     pub fn load(from: &[f32], at: usize) -> Self {
         let mut lanes = [0.0; N];
@@ -52,7 +52,7 @@ impl<const N: usize> Lanes<N> {
         Self(lanes)
     }
 
-    /// The `count` numbers that start at `at`, at most a register, and zeros after them.
+    /// The `count` elements from index `at` on, followed by zeros; `count` is at most `N`.
     #[inline(always)]
     pub fn load_some(from: &[f32], at: usize, count: usize) -> Self {
         if count == N {
@@ -63,7 +63,7 @@ impl<const N: usize> Lanes<N> {
         Self(lanes)
     }
 
-    /// Stores the first `count` numbers from `at` on.
+    /// Stores the first `count` elements at index `at`.
     #[inline(always)]
     pub fn store_some(self, to: &mut [f32], at: usize, count: usize) {
         let out = &mut to[at..at + count];
@@ -86,7 +86,7 @@ impl<const N: usize> Lanes<N> {
         each_lane!(N, |i| f(self.0[i], other.0[i]))
     }
 
-    /// `yes` in the lanes where `holds(a, b)`, `no` in the others.
+    /// `yes` in the lanes where `holds(a, b)` is true, `no` in the others.
     #[inline(always)]
     pub fn select(a: Self, b: Self, holds: impl Fn(f32, f32) -> bool, yes: Self, no: Self) -> Self {
         each_lane!(N, |i| if holds(a.0[i], b.0[i]) { yes.0[i] } else { no.0[i] })
@@ -116,7 +116,7 @@ impl<const N: usize> Lanes<N> {
         self.map(|a| -a)
     }
 
-    /// `self + a b`, rounded once where that is an instruction and twice elsewhere.
+    /// `self + a b`, rounded once if the instructions have fused multiply-add and twice otherwise.
     #[inline(always)]
     pub fn plus_product<I: Isa>(self, a: Self, b: Self) -> Self {
         #[cfg(target_arch = "x86_64")]
@@ -130,7 +130,7 @@ impl<const N: usize> Lanes<N> {
         }
     }
 
-    /// `self + a b` as one instruction for each register.
+    /// `self + a b` as one instruction per register.
     #[cfg(target_arch = "x86_64")]
     #[inline(always)]
     fn fused<I: Isa>(self, a: Self, b: Self) -> Self {
@@ -151,12 +151,12 @@ impl<const N: usize> Lanes<N> {
     }
 }
 
-/// The outputs of a row of a panel: `V` registers of eight numbers, or one of sixteen for every two of them.
+/// A row of a panel: `V` registers of eight elements, two of which form one register of sixteen where there are such.
 #[derive(Debug, Clone, Copy)]
 pub struct Row<const V: usize>(pub [[f32; LANES]; V]);
 
 impl<const V: usize> Row<V> {
-    /// Zeros.
+    /// Zero in each lane.
     pub const ZERO: Self = Self([[0.0; LANES]; V]);
 
     /// `self + a b`.
@@ -177,17 +177,17 @@ impl<const V: usize> Row<V> {
     }
 }
 
-/// The next multiple of [`LANES`].
+/// `channels` rounded up to a multiple of [`LANES`].
 pub fn whole_lanes(channels: usize) -> usize {
     channels.next_multiple_of(LANES)
 }
 
-/// Repeats a block for the registers that hold some channels, with how many numbers they have, the first channel and how
-/// many of the numbers are channels. Registers have sixteen numbers where there are such and channels fill them; all but
-/// the last have a constant count, with which loads and stores are single instructions.
+/// Runs a block of code for each register that `$channels` channels fill: with `$n` elements, first channel `$first`,
+/// and `$count` channels in use. Registers have sixteen elements where the processor has such and enough channels are
+/// left. The count of all but the last is a constant, so that loads and stores are single instructions.
 ///
-/// A macro, because a closure that is called in several places becomes a function of its own, without the instructions
-/// that its caller was compiled for.
+/// A macro, because the compiler does not inline a closure that is called in several places. The function then lacks
+/// the instructions of its caller.
 macro_rules! each_block {
     ($isa:ty, $channels:expr, |$n:ident, $first:ident, $count:ident| $work:block) => {{
         let channels: usize = $channels;

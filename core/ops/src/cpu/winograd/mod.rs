@@ -1,4 +1,4 @@
-//! Windows of 3 x 3 at stride 1 in tiles of 2 x 2 outputs, with 16 multiplications where the direct way has 36.
+//! Winograd's algorithm for 3 x 3 windows at stride 1: tiles of 2 x 2 outputs take 16 multiplications instead of 36.
 //!
 //! F(2 x 2, 3 x 3) of Lavin and Gray, *Fast Algorithms for Convolutional Neural Networks* (CVPR 2016): the outputs of a
 //! tile are `A^T [(G g G^T) . (B^T d B)] A`, where `g` are the nine taps, `d` the 4 x 4 inputs and `.` multiplies
@@ -11,9 +11,9 @@
 //!       0  1  0 -1         0    0    1
 //! ```
 //!
-//! Summed over the input channels, each of the sixteen points is a product of matrices, tiles by channels by outputs, and
-//! runs in the loops of [`dense`](super::dense). As the outputs are linear in `g`, its gradient is
-//! `G^T [(A dz A^T) . (B^T d B)] G`, again summed over tiles point by point.
+//! A transformed tile has sixteen points. Summed over the input channels, each point is a matrix product (tiles times
+//! channels, channels times outputs), computed by the loops of [`dense`](super::dense). The outputs are linear in `g`,
+//! so the gradient of `g` is `G^T [(A dz A^T) . (B^T d B)] G`, summed over tiles at each point.
 
 mod outputs;
 mod points;
@@ -33,50 +33,50 @@ use super::{
 use crate::shape::ConvShape;
 use outputs::OutputTransform;
 use points::{GradientTransform, InputTransform};
-use products::{AddWeightGradient, PointProducts};
+use products::{AddGradientProducts, MultiplyWeights};
 use std::ops::Range;
 
-/// TransformedTiles of a transformed tile.
+/// Points of a transformed tile.
 const POINTS: usize = 16;
 
-/// Tiles that are transformed and multiplied together: few enough to stay in the cache.
+/// Tiles per group, which are transformed and multiplied together: few enough to stay in the cache.
 const TILES: usize = 16;
 
-/// Fewest channels: with less than a register of them, transforms cost more than they save.
+/// Minimum number of channels: below one register of channels, transforms cost more than they save.
 const MIN_CHANNELS: usize = 8;
 
-/// Whether a convolution with so many channels can be computed this way, and faster.
+/// Whether this algorithm can compute a convolution with this many channels per group, and is faster.
 pub fn suits(shape: &ConvShape, inputs: usize, outputs: usize) -> bool {
     let window = &shape.window;
-    let form = window.kernel == [3, 3] && window.stride == [1, 1] && window.dilation == [1, 1];
-    form && window.padding.iter().all(|&padding| padding <= 2) && inputs.min(outputs) >= MIN_CHANNELS
+    let supported = window.kernel == [3, 3] && window.stride == [1, 1] && window.dilation == [1, 1];
+    supported && window.padding.iter().all(|&padding| padding <= 2) && inputs.min(outputs) >= MIN_CHANNELS
 }
 
-/// Rows and columns that tiles of `size` outputs need: with a border of 2 for their inputs, without for themselves.
+/// Rows and columns that the tiles of `size` outputs cover: with a `border` of 2 in their inputs, of 0 in the outputs.
 pub fn tiled_size(size: [usize; 2], border: usize) -> [usize; 2] {
     size.map(|n| n.next_multiple_of(2) + border)
 }
 
-/// Where the tiles of an image lie in a frame.
+/// The positions of an image's tiles in a frame.
 #[derive(Debug, Clone, Copy)]
 pub struct Tiling {
-    /// Of the first number of the first tile.
+    /// Offset of the first tile.
     origin: usize,
-    /// Numbers from one row of the frame to the next.
+    /// Elements per row of the frame.
     row: usize,
-    /// Numbers of a pixel of the frame.
+    /// Elements per pixel of the frame.
     channels: usize,
     /// Rows and columns of outputs.
     size: [usize; 2],
 }
 
 impl Tiling {
-    /// Tiles of `size` outputs, the first of which begins at `[row, column]` of the frame.
+    /// The tiles of `size` outputs. The first tile starts at `[row, column]` of the frame.
     pub fn new(frame: &Frame, [row, column]: [usize; 2], size: [usize; 2]) -> Self {
         Self { origin: frame.offset(row, column), row: frame.offset(1, 0), channels: frame.channels, size }
     }
 
-    /// Groups of tiles that are computed together.
+    /// Groups of tiles; see [`TILES`].
     #[inline(always)]
     fn groups(&self) -> impl Iterator<Item = Range<usize>> + use<> {
         let count = self.size[0].div_ceil(2) * self.size[1].div_ceil(2);
@@ -90,6 +90,7 @@ impl Tiling {
         [tile / columns * 2, tile % columns * 2]
     }
 
+    /// Offset of a tile in the frame.
     #[inline(always)]
     fn source(&self, tile: usize) -> usize {
         let [row, column] = self.output(tile);
@@ -97,25 +98,25 @@ impl Tiling {
     }
 }
 
-/// ImageScratch for one group of tiles.
+/// Memory for one group of tiles.
 pub struct TileScratch {
-    /// Of the input.
+    /// Transformed tiles of the input.
     pub x: TransformedTiles,
-    /// Of the gradient of the output.
+    /// Transformed tiles of the output's gradient.
     pub dz: TransformedTiles,
-    /// BackwardSums of such with weights.
+    /// Products of transformed tiles with weights.
     pub products: Buffer,
 }
 
 impl TileScratch {
-    /// For frames with so many channels.
+    /// Memory for frames with this many elements per pixel.
     pub fn new(inputs: usize, outputs: usize) -> Self {
         let products = Buffer::uninitialised(POINTS * TILES * max_panel_vectors() * LANES);
         Self { x: TransformedTiles::new(inputs), dz: TransformedTiles::new(outputs), products }
     }
 }
 
-/// Computes all outputs of a correlation and stores them; `weights` as [`transform`] gives them.
+/// Computes all outputs of a correlation and stores them. `weights` is a result of [`transform`].
 pub fn correlate(
     tiling: &Tiling,
     weights: &PackedMatrix,
@@ -129,7 +130,7 @@ pub fn correlate(
         dispatch(InputTransform { tiling, frame, tiles: tiles.clone(), points });
         for panel in weights.layout.panels() {
             let count = tiles.len();
-            dispatch(PointProducts { points, rows: weights.rows(&panel), vectors: panel.vectors, count, products });
+            dispatch(MultiplyWeights { points, rows: weights.rows(&panel), vectors: panel.vectors, count, products });
             dispatch(OutputTransform { tiling, panel, tiles: tiles.clone(), products, store });
         }
     }
@@ -147,6 +148,6 @@ pub fn weight_gradient(
         let count = tiles.len();
         dispatch(InputTransform { tiling: x, frame, tiles: tiles.clone(), points: &mut scratch.x });
         dispatch(GradientTransform { tiling: dz, frame: dz_frame, tiles, points: &mut scratch.dz });
-        dispatch(AddWeightGradient { x: &scratch.x, dz: &scratch.dz, count, layout, total });
+        dispatch(AddGradientProducts { x: &scratch.x, dz: &scratch.dz, count, layout, total });
     }
 }

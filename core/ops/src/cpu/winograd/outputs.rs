@@ -1,4 +1,4 @@
-//! From the products of a tile to its outputs.
+//! The transform from the products of a tile to its outputs.
 
 use super::{POINTS, TILES, Tiling};
 use crate::cpu::{
@@ -8,7 +8,7 @@ use crate::cpu::{
 };
 use std::ops::Range;
 
-/// Stores `A^T m A` of some tiles.
+/// Computes `A^T m A` of a group of tiles, and stores the outputs.
 pub struct OutputTransform<'a, S> {
     pub tiling: &'a Tiling,
     pub panel: Panel,
@@ -26,13 +26,13 @@ impl<S: Store> Kernel for OutputTransform<'_, S> {
             2 if I::WIDE => self.all::<{ 2 * LANES }, 1>(),
             2 => self.all::<LANES, 2>(),
             _ if I::WIDE => self.all::<{ 2 * LANES }, 2>(),
-            _ => unreachable!("panels of four registers are for wide ones"),
+            _ => unreachable!("only wide registers have panels of four"),
         }
     }
 }
 
 impl<S: Store> OutputTransform<'_, S> {
-    /// With `V` registers of `N` numbers for each tile.
+    /// Processes all tiles, each with `V` registers of `N` outputs.
     #[inline(always)]
     fn all<const N: usize, const V: usize>(self) {
         let Self { tiling, panel, tiles, products, store } = self;
@@ -48,7 +48,7 @@ impl<S: Store> OutputTransform<'_, S> {
             for v in 0..V {
                 let (channel, left) = (panel.first + v * N, panel.count - v * N);
                 let [above, below] = outputs(products, place, v);
-                // The constant makes stores of whole registers.
+                // A constant count compiles to stores of whole registers.
                 if left >= N && fits[0] && fits[1] {
                     for j in 0..2 {
                         store.store(pixel + j, channel, above[j], N);
@@ -67,7 +67,7 @@ impl<S: Store> OutputTransform<'_, S> {
     }
 }
 
-/// `A^T m A` of one tile and a register of outputs.
+/// `A^T m A` of one tile, for one register of outputs.
 #[inline(always)]
 fn outputs<const N: usize, const V: usize>(
     m: &[[[[f32; N]; V]; TILES]; POINTS],

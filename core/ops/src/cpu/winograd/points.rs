@@ -1,4 +1,4 @@
-//! Transforms of tiles, of the inputs and of the gradients of the outputs.
+//! Transforms of tiles: of inputs, and of gradients of outputs.
 
 #![expect(clippy::needless_range_loop, reason = "loops with constant bounds become registers, iterators do not")]
 
@@ -9,33 +9,35 @@ use crate::cpu::{
 };
 use std::ops::Range;
 
-/// Transformed tiles, point after point, each a matrix of tiles and channels.
+/// A group of transformed tiles: for each point a matrix `[tiles, channels]`.
 pub struct TransformedTiles {
     memory: Buffer,
+    /// Elements per tile of a point.
     pub channels: usize,
-    /// Offset of each tile in a point.
+    /// Offset of each tile in the matrix of a point.
     pub tiles: [usize; TILES],
 }
 
 impl TransformedTiles {
+    /// Memory for tiles with this many channels, with arbitrary values.
     pub fn new(channels: usize) -> Self {
         let mut tiles = [0; TILES];
         tiles.iter_mut().enumerate().for_each(|(i, tile)| *tile = i * channels);
         Self { memory: Buffer::uninitialised(POINTS * Self::distance(channels)), channels, tiles }
     }
 
-    /// From one point to the next: a tile more than needed, lest all points compete for the same lines of the cache.
+    /// Elements from one point to the next. It is one tile more than needed, so that points use different cache lines.
     fn distance(channels: usize) -> usize {
         (TILES + 1) * channels
     }
 
-    /// The tiles of a point.
+    /// The matrix of a point.
     #[inline(always)]
     pub fn of(&self, point: usize) -> &[f32] {
         &self.memory[point * Self::distance(self.channels)..][..TILES * self.channels]
     }
 
-    /// The registers of each tile of each point, where pixels have `B` of `N` numbers.
+    /// The memory as registers of `N` elements, `B` per tile of a point.
     #[inline(always)]
     fn registers<const N: usize, const B: usize>(&mut self) -> Option<&mut [[[[f32; N]; B]; TILES + 1]; POINTS]> {
         self.memory.as_chunks_mut().0.as_chunks_mut().0.as_chunks_mut().0.first_chunk_mut()
@@ -51,7 +53,7 @@ impl TransformedTiles {
 }
 
 impl Tiling {
-    /// Some channels of `P` pixels in a row.
+    /// `count` channels of `P` neighbouring pixels of a row.
     #[inline(always)]
     fn pixels<const P: usize, const N: usize>(&self, frame: &[f32], at: usize, count: usize) -> [Lanes<N>; P] {
         let mut pixels = [Lanes::ZERO; P];
@@ -62,33 +64,44 @@ impl Tiling {
     }
 }
 
-/// A transform of tiles.
+/// A transform of a group of tiles.
 trait Transform: Sized {
-    /// Of pixels of `B` registers of `N` numbers: constants, so that most places need no check.
+    /// Transforms pixels of `B` registers of `N` elements. Both are constants, so that most accesses need no bounds
+    /// check.
     fn registers<const N: usize, const B: usize>(self);
 
-    /// Of pixels of any number of channels.
+    /// Transforms pixels of any number of channels.
     fn any<I: Isa>(self);
 
-    /// Of pixels of so many channels, in the max_vectors registers that they fill.
+    /// Transforms pixels of `channels` channels, in the widest registers that they fill.
     #[inline(always)]
     fn transform<I: Isa>(self, channels: usize) {
-        match channels {
-            8 => self.registers::<8, 1>(),
-            16 if I::WIDE => self.registers::<16, 1>(),
-            32 if I::WIDE => self.registers::<16, 2>(),
-            64 if I::WIDE => self.registers::<16, 4>(),
-            128 if I::WIDE => self.registers::<16, 8>(),
-            16 => self.registers::<8, 2>(),
-            32 => self.registers::<8, 4>(),
-            64 => self.registers::<8, 8>(),
-            128 => self.registers::<8, 16>(),
-            _ => self.any::<I>(),
+        if I::WIDE {
+            match channels {
+                8 => self.registers::<8, 1>(),
+                16 => self.registers::<16, 1>(),
+                32 => self.registers::<16, 2>(),
+                64 => self.registers::<16, 4>(),
+                128 => self.registers::<16, 8>(),
+                _ => self.any::<I>(),
+            }
+        } else if I::FUSED {
+            match channels {
+                8 => self.registers::<8, 1>(),
+                16 => self.registers::<8, 2>(),
+                32 => self.registers::<8, 4>(),
+                64 => self.registers::<8, 8>(),
+                128 => self.registers::<8, 16>(),
+                _ => self.any::<I>(),
+            }
+        } else {
+            // Processors without fused multiply-add are too rare to compile all loops for them. The sums are equal.
+            self.any::<I>();
         }
     }
 }
 
-/// `B^T d B` of some tiles.
+/// Computes `B^T d B` of a group of tiles.
 pub struct InputTransform<'a> {
     pub tiling: &'a Tiling,
     pub frame: &'a [f32],
@@ -96,7 +109,7 @@ pub struct InputTransform<'a> {
     pub points: &'a mut TransformedTiles,
 }
 
-/// The rows of `d` of which each row of `B^T d` is the difference, or for the second row the sum.
+/// For each row of `B^T d`, the two rows of `d` whose difference it is; the second row is their sum.
 const ROWS: [(usize, usize); 4] = [(0, 2), (1, 2), (2, 1), (1, 3)];
 
 impl Kernel for InputTransform<'_> {
@@ -154,7 +167,7 @@ impl Transform for InputTransform<'_> {
     }
 }
 
-/// Row `i` of `B^T d B`, given the two rows of `d` in it.
+/// Row `i` of `B^T d B`, given the two rows of `d` that it depends on.
 #[inline(always)]
 fn row_of_points<const N: usize>(i: usize, [first, second]: [[Lanes<N>; 4]; 2]) -> [Lanes<N>; 4] {
     let mut d = [Lanes::ZERO; 4];
@@ -164,7 +177,7 @@ fn row_of_points<const N: usize>(i: usize, [first, second]: [[Lanes<N>; 4]; 2]) 
     [d[0].minus(d[2]), d[1].plus(d[2]), d[2].minus(d[1]), d[1].minus(d[3])]
 }
 
-/// `A dz A^T` of some tiles.
+/// Computes `A dz A^T` of a group of tiles.
 pub struct GradientTransform<'a> {
     pub tiling: &'a Tiling,
     pub frame: &'a [f32],

@@ -1,72 +1,88 @@
-//! BackwardSums of matrices, point by point: of tiles with weights, and of tiles with gradients.
+//! Matrix products at each point of the transformed tiles: tiles times weights, and tiles times gradients.
 
 use super::{TILES, points::TransformedTiles};
 use crate::cpu::{
-    dense::{accumulate, add_gradient, match_distance},
+    dense::{BlockInputs, accumulate, add_gradient, has_constant},
     packed::{F32x8, PanelLayout},
     simd::{Isa, Kernel, LANES},
 };
 
-/// Point by point, `products[tile, o] = sum over c of points[tile, c] rows[c, o]`.
-pub struct PointProducts<'a> {
+/// At each point, `products[tile, o] = sum over c of points[tile, c] rows[c, o]`.
+pub struct MultiplyWeights<'a> {
     pub points: &'a TransformedTiles,
     pub rows: &'a [F32x8],
+    /// Registers per row of the panel.
     pub vectors: usize,
-    /// Tiles.
+    /// Number of tiles.
     pub count: usize,
     pub products: &'a mut [F32x8],
 }
 
-impl Kernel for PointProducts<'_> {
+impl Kernel for MultiplyWeights<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
         match self.vectors {
-            1 => match_distance!(self.points.channels, all::<I, 1, 8 or 8>(self)),
-            2 if I::WIDE => match_distance!(self.points.channels, all::<I, 2, 16 or 8>(self)),
-            2 => match_distance!(self.points.channels, all::<I, 2, 6 or 6>(self)),
-            _ if I::WIDE => match_distance!(self.points.channels, all::<I, 4, 8 or 8>(self)),
-            _ => unreachable!("panels of four registers are for wide ones"),
+            1 => self.all::<I, 1, 8, true>(),
+            2 if I::WIDE && has_constant(self.points.channels) => self.all::<I, 2, 16, true>(),
+            2 if I::WIDE => self.all::<I, 2, 8, false>(),
+            2 => self.all::<I, 2, 6, true>(),
+            _ if I::WIDE => self.all::<I, 4, 8, true>(),
+            _ => unreachable!("only wide registers have panels of four"),
         }
     }
 }
 
+impl MultiplyWeights<'_> {
+    /// In blocks of `P` tiles, then four, then one.
+    #[inline(always)]
+    fn all<I: Isa, const V: usize, const P: usize, const SPACED: bool>(self) {
+        let Self { points, rows, count, products, .. } = self;
+        let (channels, tiles) = (points.channels, &points.tiles[..count]);
+        let rows = rows.as_chunks::<V>().0.chunks_exact(channels);
+        let products = products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
+        for (point, (rows, products)) in rows.zip(products).enumerate() {
+            let frame = points.of(point);
+            let (blocks, last) = tiles.as_chunks::<P>();
+            let (fours, ones) = last.as_chunks::<4>();
+            let (outputs, last) = products[..count].as_chunks_mut::<P>();
+            for (tiles, products) in blocks.iter().zip(outputs) {
+                *products = multiply::<I, V, P, SPACED>(rows, frame, tiles, channels);
+            }
+            let (outputs, last) = last.as_chunks_mut::<4>();
+            for (tiles, products) in fours.iter().zip(outputs) {
+                *products = multiply::<I, V, 4, SPACED>(rows, frame, tiles, channels);
+            }
+            for (&tile, products) in ones.iter().zip(last) {
+                [*products] = multiply::<I, V, 1, false>(rows, frame, &[tile], channels);
+            }
+        }
+    }
+}
+
+/// Multiplies one block of `P` tiles, which start at `tiles` in `frame`.
 #[inline(always)]
-fn all<I: Isa, const V: usize, const P: usize, const D: usize>(work: PointProducts<'_>) {
-    let PointProducts { points, rows, count, products, .. } = work;
-    let (channels, tiles) = (points.channels, &points.tiles[..count]);
-    let zeros = [[0.0; LANES]; V];
-    let rows = rows.as_chunks::<V>().0.chunks_exact(channels);
-    let products = products.as_chunks_mut::<V>().0.as_chunks_mut::<TILES>().0;
-    for (point, (rows, products)) in rows.zip(products).enumerate() {
-        let inputs = points.of(point);
-        let (blocks, last) = tiles.as_chunks::<P>();
-        let (fours, ones) = last.as_chunks::<4>();
-        let (outputs, last) = products[..count].as_chunks_mut::<P>();
-        for (tiles, products) in blocks.iter().zip(outputs) {
-            *products = accumulate::<I, V, P, D>(&zeros, &[0], channels, rows, inputs, tiles);
-        }
-        let (outputs, last) = last.as_chunks_mut::<4>();
-        for (tiles, products) in fours.iter().zip(outputs) {
-            *products = accumulate::<I, V, 4, D>(&zeros, &[0], channels, rows, inputs, tiles);
-        }
-        for (&tile, products) in ones.iter().zip(last) {
-            [*products] = accumulate::<I, V, 1, 0>(&zeros, &[0], channels, rows, inputs, &[tile]);
-        }
-    }
+fn multiply<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
+    rows: &[[F32x8; V]],
+    frame: &[f32],
+    tiles: &[usize; P],
+    channels: usize,
+) -> [[F32x8; V]; P] {
+    let inputs = BlockInputs { runs: &[0], run: channels, frame, sources: tiles, distance: channels };
+    accumulate::<I, V, P, SPACED>(&[[0.0; LANES]; V], rows, inputs)
 }
 
-/// Point by point, `total[c, o] += sum over tiles of x[tile, c] dz[tile, o]`.
-pub struct AddWeightGradient<'a> {
+/// At each point, `total[c, o] += sum over tiles of x[tile, c] dz[tile, o]`.
+pub struct AddGradientProducts<'a> {
     pub x: &'a TransformedTiles,
     pub dz: &'a TransformedTiles,
-    /// Tiles.
+    /// Number of tiles.
     pub count: usize,
     pub layout: PanelLayout,
     pub total: &'a mut [F32x8],
 }
 
-impl Kernel for AddWeightGradient<'_> {
+impl Kernel for AddGradientProducts<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
@@ -81,7 +97,7 @@ impl Kernel for AddWeightGradient<'_> {
                     2 if I::WIDE => add_gradient::<I, 2, 16>(tiles, &[0], x.channels, panel.first, total),
                     2 => add_gradient::<I, 2, 6>(tiles, &[0], x.channels, panel.first, total),
                     _ if I::WIDE => add_gradient::<I, 4, 8>(tiles, &[0], x.channels, panel.first, total),
-                    _ => unreachable!("panels of four registers are for wide ones"),
+                    _ => unreachable!("only wide registers have panels of four"),
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Transforms of weights and of their gradient.
+//! Transforms of weights, and of their gradient.
 
 use super::POINTS;
 use crate::cpu::{
@@ -7,12 +7,12 @@ use crate::cpu::{
     simd::Lanes,
 };
 
-/// The layout of transformed weights, given that of nine taps.
+/// The layout of transformed weights, given the layout of nine taps.
 pub fn transformed(taps: PanelLayout) -> PanelLayout {
     PanelLayout { rows: taps.rows / 9 * POINTS, ..taps }
 }
 
-/// `G g G^T` of weights, which have nine taps.
+/// `G g G^T` for weights of nine taps.
 pub fn transform(taps: &PackedMatrix) -> PackedMatrix {
     let layout = transformed(taps.layout);
     let mut memory = Buffer::uninitialised(layout.len());
@@ -23,7 +23,7 @@ pub fn transform(taps: &PackedMatrix) -> PackedMatrix {
     PackedMatrix::from_memory(layout, memory)
 }
 
-/// `G^T m G`: the gradient of nine taps, given that of the transformed ones.
+/// `G^T m G`: the gradient of nine taps, given the gradient of the transformed weights.
 pub fn gradient(points: &[f32], taps: PanelLayout) -> Buffer {
     let mut memory = Buffer::uninitialised(taps.len());
     both_sides(transformed(taps), points, taps, &mut memory, |[a, b, c, d]| {
@@ -34,7 +34,7 @@ pub fn gradient(points: &[f32], taps: PanelLayout) -> Buffer {
     memory
 }
 
-/// Applies `map` to the columns and rows of each square of `N * N` numbers, one for each input and output.
+/// Applies `map` to the columns and then to the rows of the `N x N` matrix of each input and output.
 fn both_sides<const N: usize, const M: usize>(
     from: PanelLayout,
     source: &[f32],
@@ -44,7 +44,7 @@ fn both_sides<const N: usize, const M: usize>(
 ) {
     let (source, target) = (source.as_chunks().0, target.as_chunks_mut().0);
     for (a, b) in from.panels().zip(to.panels()) {
-        // Of one point; the registers of all its inputs.
+        // Registers of one point, for all inputs.
         let point = from.rows / (N * N) * a.vectors;
         for at in 0..point {
             let mut rows = [[Lanes::ZERO; M]; N];
