@@ -1,6 +1,6 @@
-//! Forward and backward passes of the operations at batch 64, in the sizes of the nasbench201 network.
+//! Time of one forward and backward pass of each operation at batch size 64, in the sizes of the nasbench201 network.
 //!
-//! Besides criterion's own options, `NAS_OPS_THREADS` sets the number of threads (default 1).
+//! The variable `NAS_OPS_THREADS` sets the number of threads (default 1). Command-line options are those of criterion.
 
 use criterion::Criterion;
 use dfdx::prelude::*;
@@ -16,7 +16,7 @@ fn random(device: &Cpu, dims: (usize, usize, usize, usize)) -> Images {
     device.sample_normal_like(&dims)
 }
 
-/// Output and all gradients of one call; the gradient of the output is the output itself, at the cost of one copy.
+/// Computes the output and all gradients of one call. The gradient of the output is a copy of the output.
 fn step(call: impl Fn(&mut Recorded) -> Result<Images, OpError>) {
     let mut tape = Recorded::default();
     let Ok(y) = call(&mut tape) else { return };
@@ -67,7 +67,7 @@ fn operations(criterion: &mut Criterion) {
     }
 }
 
-/// The layers of `macro` at width 32: channels, size, expansion, kernel and stride.
+/// Layers of the `macro` space at width 32: channels, image size, expansion ratio, kernel size and stride.
 const INVERTED: [(usize, usize, usize, usize, usize); 4] =
     [(32, 32, 3, 3, 2), (32, 32, 6, 5, 2), (64, 16, 6, 5, 1), (128, 8, 6, 5, 1)];
 
@@ -96,7 +96,7 @@ fn inverted_residuals(criterion: &mut Criterion) {
 fn main() {
     let threads = std::env::var("NAS_OPS_THREADS").ok().and_then(|text| text.parse().ok()).unwrap_or(1);
     if let Err(error) = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global() {
-        eprintln!("{threads} threads: {error}");
+        eprintln!("cannot start {threads} threads: {error}");
         return;
     }
     let (warm_up, measurement) = (Duration::from_millis(300), Duration::from_secs(1));

@@ -8,11 +8,11 @@ use dfdx::{
 
 /// A value `[n, h, w, c]` between two operations, in the representation that suits the device. Clones share the values.
 ///
-/// The operations record their backward pass on `tape`. The gradients that dfdx returns then include those of the weights
-/// and of the tensors passed to [`from_tensor`](Self::from_tensor), but not necessarily those of activations.
+/// The operations record their backward pass on `tape`. The gradients that dfdx returns then include those of the
+/// weights and of the tensors passed to [`from_tensor`](Self::from_tensor), but not necessarily those of activations.
 pub trait Activation<D: Backend>: Clone {
-    /// Whether an activation accumulates its own gradient. If so, the backward passes of several tapes can contribute to
-    /// the gradient of an activation before the backward pass of the tape that computed it.
+    /// Whether an activation accumulates its own gradient. If so, the backward passes of several tapes can contribute
+    /// to the gradient of an activation before the backward pass of the tape that computed it.
     const ACCUMULATES_GRADIENTS: bool = false;
 
     /// Converts a tensor. Its gradient receives the gradient of the activation.

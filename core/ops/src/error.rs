@@ -1,30 +1,30 @@
-//! What can go wrong in an operation.
+//! Errors of operations.
 
-/// An operation got tensors that do not fit together, or the device failed.
+/// An error of an operation: arguments that do not match each other, or a device failure.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpError {
-    /// Shapes or parameters that do not fit together.
+    /// Shapes or parameters that do not match each other.
     #[error("{op}: expected {expected}, found {found}")]
     Shape {
-        /// The operation.
+        /// Name of the operation.
         op: &'static str,
-        /// What it needs.
+        /// The shape or parameter that the operation requires.
         expected: String,
-        /// What it got.
+        /// The shape or parameter that was passed.
         found: String,
     },
-    /// The device reported an error, for instance that its memory is exhausted.
+    /// The device reported an error, for instance exhausted memory.
     #[error("{op}: the device failed: {message}")]
     Device {
-        /// The operation.
+        /// Name of the operation.
         op: &'static str,
-        /// The device's own words.
+        /// The error of the device, as it prints for debugging.
         message: String,
     },
 }
 
 impl OpError {
-    /// Wraps an error of the device, for `map_err`.
+    /// Converts an error of the device; for `map_err`.
     pub fn device<E: std::fmt::Debug>(op: &'static str) -> impl Fn(E) -> Self {
         move |error| Self::Device { op, message: format!("{error:?}") }
     }

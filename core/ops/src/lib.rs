@@ -1,12 +1,12 @@
 //! The image operations that dfdx 0.13 lacks on stable Rust, as dfdx tape operations.
 //!
-//! Activations have shape `[n, h, w, c]`, convolution weights `[kh, kw, c_in / groups, c_out]`, vectors over channels
-//! `[1, 1, 1, c]`, so that every tensor is a [`Tensor4`]. Operations borrow their inputs and record their backward
-//! pass on an explicit tape: `NoneTape` records nothing, `OwnedTape` everything.
+//! Every tensor is a [`Tensor4`]: activations have shape `[n, h, w, c]`, convolution weights
+//! `[kh, kw, c_in / groups, c_out]`, and vectors over channels `[1, 1, 1, c]`. Operations borrow their inputs and
+//! record their backward pass on an explicit tape. `OwnedTape` records it, `NoneTape` does not.
 //!
-//! Each operation has a plain implementation in [`mod@reference`], composed of dfdx operations and generic over the
-//! device. It is the oracle of the tests and what a device uses until it has kernels of its own; [`Backend`] says which
-//! device uses which.
+//! Operations are methods of [`Activation`]. Each has a plain implementation in [`mod@reference`], composed of dfdx
+//! operations and generic over the device. Tests compare kernels with it, and devices without kernels use it.
+//! [`Backend`] selects the implementation of a device.
 
 mod activation;
 mod backend;
@@ -31,6 +31,6 @@ pub use spec::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 
 use dfdx::tensor::Tensor;
 
-/// A dense, contiguous tensor of four dimensions; `[n, h, w, c]` for activations, `[kh, kw, c_in / groups, c_out]` for
-/// convolution weights.
+/// A dense tensor of four dimensions: `[n, h, w, c]` for activations, `[kh, kw, c_in / groups, c_out]` for convolution
+/// weights.
 pub type Tensor4<D> = Tensor<(usize, usize, usize, usize), f32, D>;

@@ -3,28 +3,29 @@
 use crate::Tensor4;
 use dfdx::tensor::Storage;
 
-/// Added to the variance, as in PyTorch.
+/// Added to the variance before the square root; the default of PyTorch.
 pub const EPS: f32 = 1e-5;
 
-/// Mean and biased variance of each channel, `[1, 1, 1, c]` both.
+/// Mean and biased variance of each channel, both `[1, 1, 1, c]`.
 #[derive(Debug, Clone)]
 pub struct Moments<D: Storage<f32>> {
-    /// Mean over batch and space.
+    /// Mean over batch, height and width.
     pub mean: Tensor4<D>,
-    /// Mean squared distance from the mean (divided by `n h w`, not `n h w - 1`).
+    /// Mean squared deviation from the mean (divided by `n h w`, not `n h w - 1`).
     pub variance: Tensor4<D>,
 }
 
-/// How to normalise: `y = scale (x - mean) / sqrt(variance + EPS) + shift`.
+/// The arguments of a batch normalisation `y = scale (x - mean) / sqrt(variance + EPS) + shift`.
 #[derive(Debug, Clone, Copy)]
 pub struct NormArgs<'a, D: Storage<f32>> {
-    /// Fixed statistics, through which no gradient flows; `None` takes those of the batch, and its gradient does.
+    /// Fixed statistics, which receive no gradient. `None` uses the statistics of the batch, through which gradient
+    /// flows.
     pub fixed: Option<&'a Moments<D>>,
-    /// Learned `(scale, shift)`, `[1, 1, 1, c]` both; `None` is `(1, 0)`.
+    /// Learned `(scale, shift)`, both `[1, 1, 1, c]`; `None` is `(1, 0)`.
     pub affine: Option<(&'a Tensor4<D>, &'a Tensor4<D>)>,
 }
 
 impl<D: Storage<f32>> NormArgs<'_, D> {
-    /// Batch statistics without parameters: what supernets use.
+    /// Batch statistics without learned parameters, as supernets use.
     pub const BATCH: Self = Self { fixed: None, affine: None };
 }

@@ -1,21 +1,21 @@
-//! The rows that a convolution multiplies with its weights.
+//! Patches: the rows that a convolution multiplies with its weights.
 
 use crate::{
     ConvSpec, OpError,
     shape::{ConvShape, taps},
 };
 
-/// The inputs of a convolution of `x`, `[n, h, w, c_in]`, as rows `[groups, n h' w', kh kw c_in / groups]`, in the order
-/// `(a, b, c)` of the weight; all on the host.
+/// The inputs of a convolution of `x`, `[n, h, w, c_in]`, as rows `[groups, n h' w', kh kw c_in / groups]` on the host.
+/// The elements of a row are in the order `(row, column, channel)` of the weights.
 ///
 /// # Errors
-/// As [`Backend::conv2d`](crate::Backend::conv2d).
+/// As [`Activation::conv2d`](crate::Activation::conv2d).
 ///
 /// # Panics
-/// If `x` has other than `n h w c_in` numbers.
+/// If `x` does not have `n h w c_in` elements.
 pub fn patches(x: &[f32], dims: (usize, usize, usize, usize), spec: ConvSpec) -> Result<Vec<f32>, OpError> {
     let ConvShape { n, size: [h, w], out, c_in, groups, window, .. } = ConvShape::of_input("patches", dims, spec)?;
-    assert_eq!(x.len(), n * h * w * c_in, "numbers of {dims:?}");
+    assert_eq!(x.len(), n * h * w * c_in, "x must have the elements of {dims:?}");
     let (area, inputs) = (out[0] * out[1], c_in / groups);
     let row = window.kernel[0] * window.kernel[1] * inputs;
     let mut rows = vec![0.0; groups * n * area * row];

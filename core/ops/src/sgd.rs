@@ -1,42 +1,44 @@
-//! Stochastic gradient descent as data.
+//! Arguments of stochastic gradient descent.
 
 use crate::{Backend, OpError, Tensor4, shape::check_like};
 use dfdx::shapes::HasShape;
 
-/// One step of SGD as PyTorch defines it. With `c = min(1, clip / (|g| + 1e-6))`, where `|g|` is the 2-norm of the gradients
-/// of all parameters together, and `d = c g + decay w`:
-/// `v' = momentum v + d` and `update = -lr v'`, or with Nesterov `update = -lr (d + momentum v')`.
+/// Hyper-parameters of one step of SGD, as PyTorch defines it.
+///
+/// With `c = min(1, clip / (|g| + 1e-6))`, where `|g|` is the 2-norm of the gradients of all parameters together, and
+/// `d = c g + decay w`: the velocity is `v' = momentum v + d`, and `update = -lr v'`. With Nesterov momentum,
+/// `update = -lr (d + momentum v')`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SgdSpec {
     /// Learning rate.
     pub lr: f64,
-    /// Factor of the old velocity.
+    /// Factor of the previous velocity, 0 to 1.
     pub momentum: f64,
-    /// Whether to look ahead.
+    /// Whether momentum is Nesterov's.
     pub nesterov: bool,
-    /// L2 penalty.
+    /// Factor of the L2 penalty (weight decay).
     pub decay: f64,
-    /// Largest 2-norm of all gradients together.
+    /// Largest 2-norm of all gradients together; larger gradients are scaled down to it.
     pub clip: f64,
 }
 
 impl SgdSpec {
-    /// The factor `c` of gradients whose norm is `norm`; the 1e-6 is that of PyTorch's `clip_grad_norm_`.
+    /// The factor `c` for gradients of this norm. The constant 1e-6 is that of PyTorch's `clip_grad_norm_`.
     pub(crate) fn clipping(&self, norm: f64) -> f32 {
         (self.clip / (norm + 1e-6)).min(1.0) as f32
     }
 }
 
-/// A parameter in a step of SGD.
+/// One parameter of a step of SGD. Symbols as in [`SgdSpec`].
 #[derive(Debug)]
 pub struct SgdParam<'a, D: Backend> {
-    /// `w`.
+    /// `w`; unchanged by the step.
     pub weight: &'a Tensor4<D>,
-    /// `g`.
+    /// `g`, before clipping.
     pub gradient: &'a Tensor4<D>,
-    /// `v` as an earlier step left it, replaced by `v'`; none stands for zeros.
+    /// `v` of the previous step, replaced by `v'`; `None` stands for zeros.
     pub velocity: Option<Tensor4<D>>,
-    /// Where the update goes.
+    /// Receives the update, to be added to the weight.
     pub update: &'a mut Option<Tensor4<D>>,
 }
 
@@ -48,7 +50,7 @@ impl<D: Backend> SgdParam<'_, D> {
     }
 }
 
-/// Checks that all terms that are added to others have the shapes of those.
+/// Checks that both tensors of each pair have the same shape.
 pub(crate) fn check_pairs<D: Backend>(pairs: &[(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
     pairs.iter().try_for_each(|(x, y)| check_like(*x.shape(), *y.shape()))
 }

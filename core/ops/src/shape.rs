@@ -1,4 +1,4 @@
-//! Checks of shapes, made before any work so that nothing behind them can panic.
+//! Checks of shapes. Operations make them first, so that later code cannot panic.
 
 use crate::{ConvSpec, NormArgs, OpError, PoolSpec, Tensor4, Window};
 use dfdx::{shapes::HasShape, tensor::Storage};
@@ -6,13 +6,13 @@ use dfdx::{shapes::HasShape, tensor::Storage};
 /// Sizes of four dimensions.
 pub(crate) type Dims = (usize, usize, usize, usize);
 
-/// More elements than this cannot be addressed once a window has been unfolded, so that no product overflows.
-const MOST_ELEMENTS: usize = isize::MAX as usize / 64;
+/// Largest number of elements of any tensor or unfolded window, so that no product of sizes overflows.
+const MAX_ELEMENTS: usize = isize::MAX as usize / 64;
 
-/// A convolution whose arguments fit together.
+/// The checked sizes of a convolution.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ConvShape {
-    /// Images.
+    /// Number of images.
     pub n: usize,
     /// Height and width of the input.
     pub size: [usize; 2],
@@ -22,14 +22,14 @@ pub(crate) struct ConvShape {
     pub c_in: usize,
     /// Channels of the output, a multiple of `groups`.
     pub c_out: usize,
-    /// Groups of channels.
+    /// Number of groups of channels.
     pub groups: usize,
-    /// Where the taps lie.
+    /// Kernel size, stride, padding and dilation.
     pub window: Window,
 }
 
 impl ConvShape {
-    /// Checks input `x`, weights `weight` and `spec` of a convolution against each other.
+    /// Checks the dimensions of input and weights of a convolution.
     pub fn new(op: &'static str, x: Dims, weight: Dims, spec: ConvSpec) -> Result<Self, OpError> {
         let input = Self::of_input(op, x, spec)?;
         let [kh, kw] = spec.window.kernel;
@@ -44,7 +44,7 @@ impl ConvShape {
         Ok(Self { c_out: outputs, ..input })
     }
 
-    /// Checks input and `spec` alone; `c_out` is 0.
+    /// Checks the dimensions of the input only; `c_out` is 0.
     pub fn of_input(op: &'static str, x: Dims, spec: ConvSpec) -> Result<Self, OpError> {
         let (n, h, w, c_in) = not_empty(op, x)?;
         expect(op, spec.groups > 0 && c_in % spec.groups == 0, || {
@@ -56,21 +56,21 @@ impl ConvShape {
         Ok(Self { n, size: [h, w], out, c_in, c_out: 0, groups: spec.groups, window: spec.window })
     }
 
-    /// Numbers of one input image.
+    /// Elements per input image.
     pub fn input_len(&self) -> usize {
         self.size[0] * self.size[1] * self.c_in
     }
 
-    /// Numbers of one output image.
+    /// Elements per output image.
     pub fn output_len(&self) -> usize {
         self.out[0] * self.out[1] * self.c_out
     }
 }
 
-/// A pool whose every window covers at least one pixel of the image.
+/// The checked sizes of a pool. Each window covers at least one pixel of the image.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PoolShape {
-    /// Images.
+    /// Number of images.
     pub n: usize,
     /// Height and width of the input.
     pub size: [usize; 2],
@@ -78,12 +78,12 @@ pub(crate) struct PoolShape {
     pub out: [usize; 2],
     /// Channels.
     pub c: usize,
-    /// Where the taps lie.
+    /// Kernel size, stride, padding and dilation.
     pub window: Window,
 }
 
 impl PoolShape {
-    /// Checks the input `x` of a pool against `spec`.
+    /// Checks the dimensions of the input of a pool.
     pub fn new(x: Dims, spec: PoolSpec) -> Result<Self, OpError> {
         let op = "pool2d";
         let (n, h, w, c) = not_empty(op, x)?;
@@ -100,7 +100,7 @@ impl PoolShape {
     }
 }
 
-/// The taps of output `i` along `axis` that lie inside an image of `size` pixels: `(tap, pixel)`.
+/// The taps of output `i` along `axis` that lie inside an image of `size` pixels, as `(tap, pixel)`.
 pub(crate) fn taps(
     window: &Window,
     axis: usize,
@@ -113,7 +113,7 @@ pub(crate) fn taps(
         .filter(move |&(_, pixel)| pixel < size)
 }
 
-/// Checks the statistics and parameters of a batch normalisation of `c` channels.
+/// Checks the vectors of a batch normalisation of `c` channels.
 pub(crate) fn check_norm<D: Storage<f32>>(op: &'static str, c: usize, norm: &NormArgs<'_, D>) -> Result<(), OpError> {
     let fixed = norm.fixed.map(|moments| [&moments.mean, &moments.variance]);
     let affine = norm.affine.map(|(scale, shift)| [scale, shift]);
@@ -149,7 +149,7 @@ pub(crate) fn check_linear<D: Storage<f32>>(
     Ok((n, c_in, c_out))
 }
 
-/// Checks that there are terms to add, all of one shape, and returns that.
+/// Checks that there is at least one term and that all have one shape, and returns the shape.
 pub(crate) fn check_terms(terms: impl IntoIterator<Item = Dims>) -> Result<Dims, OpError> {
     let op = "sum";
     let mut terms = terms.into_iter();
@@ -160,12 +160,12 @@ pub(crate) fn check_terms(terms: impl IntoIterator<Item = Dims>) -> Result<Dims,
     Ok(first)
 }
 
-/// Checks that a tensor has the shape of the parameter it belongs to.
+/// Checks that the gradient, velocity or update `found` has the shape of its parameter.
 pub(crate) fn check_like(param: Dims, found: Dims) -> Result<(), OpError> {
     expect("update", found == param, || (format!("a tensor of the parameter's shape {param:?}"), format!("{found:?}")))
 }
 
-/// Checks that there are parts to concatenate, equal in all but their channels, and returns the shape of the whole.
+/// Checks that there is at least one part and that all have equal `n`, `h`, `w`, and returns the concatenated shape.
 pub(crate) fn check_parts(parts: impl IntoIterator<Item = Dims>) -> Result<Dims, OpError> {
     let op = "concat";
     let mut parts = parts.into_iter();
@@ -182,7 +182,7 @@ pub(crate) fn check_parts(parts: impl IntoIterator<Item = Dims>) -> Result<Dims,
     Ok((n, h, w, channels))
 }
 
-/// The number of elements.
+/// Number of elements of a tensor.
 pub(crate) fn elements((n, h, w, c): Dims) -> usize {
     n * h * w * c
 }
@@ -195,6 +195,7 @@ pub(crate) fn not_empty(op: &'static str, x: Dims) -> Result<Dims, OpError> {
     Ok(x)
 }
 
+/// Output size of a window; errors name the operation `op`.
 fn output(op: &'static str, size: [usize; 2], window: &Window) -> Result<[usize; 2], OpError> {
     window.output(size).map_err(|error| match error {
         OpError::Shape { expected, found, .. } => OpError::Shape { op, expected, found },
@@ -202,13 +203,15 @@ fn output(op: &'static str, size: [usize; 2], window: &Window) -> Result<[usize;
     })
 }
 
+/// Checks that a tensor of these dimensions is addressable.
 fn countable(op: &'static str, dims: &[usize]) -> Result<(), OpError> {
     let elements = dims.iter().try_fold(1_usize, |product, &dim| product.checked_mul(dim));
-    expect(op, elements.is_some_and(|elements| elements <= MOST_ELEMENTS), || {
+    expect(op, elements.is_some_and(|elements| elements <= MAX_ELEMENTS), || {
         ("a size that fits into memory".into(), format!("{dims:?}"))
     })
 }
 
+/// An error with `(expected, found)` unless `holds`.
 fn expect(op: &'static str, holds: bool, words: impl FnOnce() -> (String, String)) -> Result<(), OpError> {
     if holds {
         return Ok(());

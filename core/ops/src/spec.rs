@@ -1,22 +1,23 @@
-//! Windows, convolutions and pools described as data.
+//! Parameters of windows, convolutions, pools and units.
 
 use crate::OpError;
 
-/// A sliding window over height and width; each pair is `[vertical, horizontal]`, in pixels.
+/// A sliding window over height and width. Each pair is `[vertical, horizontal]`, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// Extent of the window.
+    /// Number of taps, at least 1.
     pub kernel: [usize; 2],
-    /// Distance of neighbouring outputs.
+    /// Distance of neighbouring outputs, at least 1.
     pub stride: [usize; 2],
-    /// Zeros (or, in a pool, nothing) added on each side.
+    /// Pixels added on each side: zeros for a convolution, ignored by a pool.
     pub padding: [usize; 2],
-    /// Distance of neighbouring taps within the window.
+    /// Distance of neighbouring taps, at least 1.
     pub dilation: [usize; 2],
 }
 
 impl Window {
-    /// A square window whose padding keeps the size at stride 1 (odd kernels): `padding = dilation * (k - 1) / 2`.
+    /// A square window with `padding = dilation * (kernel - 1) / 2`, which keeps the size of an image at stride 1 if
+    /// `kernel` is odd.
     pub fn same(kernel: usize, stride: usize, dilation: usize) -> Self {
         let padding = dilation.saturating_mul(kernel.saturating_sub(1)) / 2;
         Self { kernel: [kernel; 2], stride: [stride; 2], padding: [padding; 2], dilation: [dilation; 2] }
@@ -27,10 +28,10 @@ impl Window {
         Self { kernel: [kernel; 2], stride: [stride; 2], padding: [0; 2], dilation: [1; 2] }
     }
 
-    /// Output size `floor((in + 2 p - d (k - 1) - 1) / s) + 1` in each direction.
+    /// Output size for an image of `size`: `floor((size + 2 p - d (k - 1) - 1) / s) + 1` in each direction.
     ///
     /// # Errors
-    /// A zero in kernel, stride or dilation, or an image smaller than the window.
+    /// A kernel, stride or dilation of 0, or an image smaller than the window.
     pub fn output(&self, size: [usize; 2]) -> Result<[usize; 2], OpError> {
         let mut out = [0; 2];
         for i in 0..2 {
@@ -54,38 +55,38 @@ impl Window {
     }
 }
 
-/// A convolution: `c_in` input channels in `groups` groups, each with its own `c_out / groups` outputs. No bias.
+/// A convolution without bias. Input and output channels are divided into `groups`, which are convolved independently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ConvSpec {
-    /// Where the taps lie.
+    /// Kernel size, stride, padding and dilation.
     pub window: Window,
-    /// 1 for a dense convolution, `c_in` for a depthwise one.
+    /// Number of groups: 1 for a dense convolution, `c_in` for a depthwise one.
     pub groups: usize,
 }
 
-/// What a pool computes from the pixels under its window.
+/// The function that a pool applies to the pixels under its window.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PoolKind {
-    /// The largest; ties go to the first in row-major order.
+    /// The maximum. Of equal pixels, the first in row-major order receives the gradient.
     Max,
-    /// The mean of those inside the image: padding is not counted.
+    /// The mean of the pixels inside the image; padding is not counted.
     Average,
 }
 
-/// A pool of one kind over one window.
+/// A pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PoolSpec {
     /// Maximum or average.
     pub kind: PoolKind,
-    /// Where the taps lie.
+    /// Kernel size, stride, padding and dilation.
     pub window: Window,
 }
 
 /// The fused unit `norm(conv(relu(x)))`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct UnitSpec {
-    /// Whether the input passes a ReLU first.
+    /// Whether a ReLU precedes the convolution.
     pub relu: bool,
-    /// The convolution.
+    /// Window and groups of the convolution.
     pub conv: ConvSpec,
 }

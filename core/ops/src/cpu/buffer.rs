@@ -1,7 +1,7 @@
-//! ImageScratch that is used again, because the first touch of overwrite memory costs more than most kernels.
+//! A pool of memory, because the first access to new memory costs more than most kernels.
 //!
-//! Activations, their gradients and scratch come from one pool and return to it when dropped. The pool holds no more
-//! than was ever in use at once, rounded up by at most half of each buffer.
+//! Activations, their gradients and scratch memory come from one pool and return to it when dropped. At most half of a
+//! buffer is unused, because a request is only served by a buffer of up to twice its size.
 
 use crate::{Tensor4, shape::elements};
 use dfdx::{shapes::HasShape, tensor::Cpu};
@@ -12,15 +12,15 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// Numbers that one task copies.
-const CHUNK: usize = 64 * 1024;
-/// Numbers of a line of the cache. Buffers begin with one: a register that lies in two lines takes two loads.
-const LINE: usize = 16;
+/// Elements that one parallel task copies.
+const CHUNK_LEN: usize = 64 * 1024;
+/// Elements of a cache line. Buffers start at one, because loading a register from two lines takes twice as long.
+const CACHE_LINE: usize = 16;
 
 /// Idle buffers by length.
 static POOL: Mutex<BTreeMap<usize, Vec<Vec<f32>>>> = Mutex::new(BTreeMap::new());
 
-/// ImageScratch of the pool, given back when dropped.
+/// `len` elements of memory from the pool. Dropping the buffer returns the memory.
 #[derive(Debug)]
 pub struct Buffer {
     memory: Vec<f32>,
@@ -29,11 +29,11 @@ pub struct Buffer {
 }
 
 impl Buffer {
-    /// `len` numbers left over from an earlier use.
+    /// A buffer of `len` elements with arbitrary values, left over from an earlier use.
     pub fn uninitialised(len: usize) -> Self {
-        let room = len + LINE - 1;
+        let room = len + CACHE_LINE - 1;
         let mut pool = POOL.lock().unwrap_or_else(PoisonError::into_inner);
-        // Never one more than twice too large, lest small requests use up the large buffers.
+        // At most twice as large as needed, so that small requests leave the large buffers to large ones.
         let fitting = pool.range_mut(room..=room.saturating_mul(2)).next().map(|(&size, idle)| (size, idle.pop()));
         if let Some((size, Some(memory))) = fitting {
             if pool.get(&size).is_some_and(Vec::is_empty) {
@@ -45,23 +45,26 @@ impl Buffer {
         Self::aligned(vec![0.0; room], len)
     }
 
-    /// From the first line on that begins in the memory.
+    /// The buffer from the first cache line in `memory` on.
     fn aligned(memory: Vec<f32>, len: usize) -> Self {
-        let start = memory.as_ptr().align_offset(LINE * size_of::<f32>()).min(LINE - 1);
+        let start = memory.as_ptr().align_offset(CACHE_LINE * size_of::<f32>()).min(CACHE_LINE - 1);
         Self { memory, start, len }
     }
 
-    /// `len` zeros.
+    /// A buffer of `len` zeros.
     pub fn zeroed(len: usize) -> Self {
         let mut buffer = Self::uninitialised(len);
         buffer.fill(0.0);
         buffer
     }
 
-    /// A copy of these numbers.
+    /// A copy of `values`.
     pub fn copy(values: &[f32]) -> Self {
         let mut buffer = Self::uninitialised(values.len());
-        buffer.par_chunks_mut(CHUNK).zip(values.par_chunks(CHUNK)).for_each(|(to, from)| to.copy_from_slice(from));
+        buffer
+            .par_chunks_mut(CHUNK_LEN)
+            .zip(values.par_chunks(CHUNK_LEN))
+            .for_each(|(to, from)| to.copy_from_slice(from));
         buffer
     }
 

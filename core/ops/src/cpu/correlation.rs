@@ -1,37 +1,38 @@
-//! A convolution without its numbers: where in a frame the inputs of each output lie.
+//! The access pattern of a convolution: the offsets in a frame of the inputs of each output.
 //!
-//! The forward pass of every convolution, and the gradient of its input, are sums
-//! `y[target] = sum frame[source + run + k] weight[run, k]` over runs of neighbouring numbers. At stride `s` the
-//! gradient of the input is `s` times `s` of them, one for each remainder of a pixel's position, with the taps that
-//! reach it.
+//! The forward pass of each convolution, and the gradient of its input, are sums
+//! `y[target] = sum frame[source + run + k] weight[run, k]` over runs of contiguous elements. At stride `s` the
+//! gradient of the input is `s` times `s` such correlations: one for each remainder of a pixel's position divided by
+//! `s`, with the taps that reach the pixel.
 
 use super::frame::Frame;
 use crate::shape::ConvShape;
 
-/// Sources, targets and runs; offsets count numbers in a frame.
+/// The sources, targets and runs of a correlation. Offsets count elements of a frame.
 #[derive(Debug, Clone)]
 pub struct Correlation {
-    /// For each output the offset of its first input.
+    /// For each output, the offset of its first input.
     pub sources: Vec<usize>,
-    /// For each output its pixel.
+    /// For each output, its pixel.
     pub targets: Vec<usize>,
-    /// Offsets of the runs from a source.
+    /// Offset of each run from a source.
     pub runs: Vec<usize>,
-    /// Length of every run.
+    /// Length of each run, in elements.
     pub run: usize,
-    /// The taps `[a, b]` of the kernel, in the order of the runs.
+    /// The taps `[a, b]` (row and column of the window), in the order of the runs.
     pub taps: Vec<[usize; 2]>,
-    /// Outputs in a row.
+    /// Outputs per row.
     pub columns: usize,
-    /// Runs in a row.
+    /// Runs per row.
     run_columns: usize,
 }
 
-/// The outputs of one remainder along one axis: `(frame position of the first tap, output)`, and `(tap, offset)`.
-type Axis = (Vec<(usize, usize)>, Vec<(usize, usize)>);
+/// A correlation along one axis: `(frame position of the first tap, output)` for each output, and `(tap, offset)` for
+/// each tap.
+type AxisPlan = (Vec<(usize, usize)>, Vec<(usize, usize)>);
 
 impl Correlation {
-    /// From the framed input to the output. `merge` joins the taps of a row where they are neighbours.
+    /// From the framed input to the output. `merge` joins taps of a row into one run where they are contiguous.
     pub fn forward(shape: &ConvShape, frame: &Frame, merge: bool) -> Self {
         let axis = |axis: usize| {
             let outputs = (0..shape.out[axis]).map(|i| (i * shape.window.stride[axis], i)).collect();
@@ -41,7 +42,7 @@ impl Correlation {
         Self::join(&axis(0), &axis(1), frame, shape.out[1], merge)
     }
 
-    /// Every output from one pixel of its own, of which there are `pixels` in a row, `distance` numbers apart.
+    /// A 1 x 1 convolution of one row of `pixels` pixels, `distance` elements apart.
     pub fn pointwise(pixels: usize, channels: usize, distance: usize) -> Self {
         Self {
             sources: (0..pixels).map(|pixel| pixel * distance).collect(),
@@ -54,18 +55,20 @@ impl Correlation {
         }
     }
 
-    /// From the framed gradient of the output to that of the input; several, which together reach each pixel once.
+    /// From the framed gradient of the output to the gradient of the input. Each pixel is a target of at most one of
+    /// the correlations.
     pub fn backward(shape: &ConvShape, frame: &Frame, merge: bool) -> Vec<Self> {
         let axes = [0, 1].map(|axis| {
             let remainders = 0..shape.window.stride[axis];
-            remainders.map(|remainder| Self::remainder(shape, frame, axis, remainder)).collect::<Vec<Axis>>()
+            remainders.map(|remainder| Self::remainder(shape, frame, axis, remainder)).collect::<Vec<AxisPlan>>()
         });
         let pairs = axes[0].iter().flat_map(|rows| axes[1].iter().map(move |columns| (rows, columns)));
         let joined = pairs.map(|(rows, columns)| Self::join(rows, columns, frame, shape.size[1], merge));
         joined.filter(|part| !part.taps.is_empty() && !part.targets.is_empty()).collect()
     }
 
-    fn remainder(shape: &ConvShape, frame: &Frame, axis: usize, remainder: usize) -> Axis {
+    /// The inputs whose padded position has a certain remainder divided by the stride, along one axis.
+    fn remainder(shape: &ConvShape, frame: &Frame, axis: usize, remainder: usize) -> AxisPlan {
         let (window, stride) = (shape.window, shape.window.stride[axis]);
         let reaches = (0..window.kernel[axis]).map(|tap| (tap, tap * window.dilation[axis]));
         let back = reaches.filter(|(_, reach)| reach % stride == remainder).map(|(tap, reach)| (tap, reach / stride));
@@ -79,7 +82,8 @@ impl Correlation {
         (outputs, back.iter().rev().map(|&(tap, back)| (tap, farthest - back)).collect())
     }
 
-    fn join(rows: &Axis, columns: &Axis, frame: &Frame, width: usize, merge: bool) -> Self {
+    /// Combines the plans of both axes.
+    fn join(rows: &AxisPlan, columns: &AxisPlan, frame: &Frame, width: usize, merge: bool) -> Self {
         let pixels = rows.0.iter().flat_map(|&row| columns.0.iter().map(move |&column| (row, column)));
         let (sources, targets) =
             pixels.map(|((row, i), (column, j))| (frame.offset(row, column), i * width + j)).unzip();
@@ -99,13 +103,13 @@ impl Correlation {
         }
     }
 
-    /// From the first input of an output to that of its neighbour in a row, if it has one.
+    /// Distance of the sources of neighbouring outputs in a row; `None` if rows have one output.
     pub fn distance(&self) -> Option<usize> {
         distance(&self.sources, self.columns)
     }
 
-    /// Runs in a row and the distance of neighbouring outputs in pixels of `channels`, if the runs of a row are
-    /// neighbours too. Outputs in a row are at equal distances.
+    /// The number of runs per row and the distance of neighbouring outputs, in pixels of `channels` elements; `None`
+    /// unless the runs of a row are neighbouring pixels. The outputs of a row are at equal distances.
     pub fn regular(&self, channels: usize) -> Option<(usize, usize)> {
         let pixels = |distance: Option<usize>| distance.map_or(1, |numbers| numbers / channels);
         let neighbours = pixels(distance(&self.runs, self.run_columns)) == 1;
@@ -113,7 +117,7 @@ impl Correlation {
     }
 }
 
-/// From the first offset of a row to the second.
+/// Distance of the first two offsets of a row; `None` if rows have one offset.
 fn distance(offsets: &[usize], columns: usize) -> Option<usize> {
     (columns > 1).then(|| offsets[1] - offsets[0])
 }

@@ -1,7 +1,7 @@
-//! How the channels of a value vary together.
+//! Covariance of the channels of an activation.
 //!
-//! The statistics of every 1 x 1 convolution `z = x w` follow from it: the means are `mean w` and the variances the
-//! diagonal of `w' C w`, where `C` is the covariance of the channels of `x`.
+//! The statistics of a 1 x 1 convolution `z = x w` follow from it: with `C` the covariance of the channels of `x`, the
+//! means of `z` are `mean w` and its variances are the diagonal of `w' C w`.
 
 use super::{
     buffer::Buffer,
@@ -16,30 +16,30 @@ use super::{
 use crate::shape::Dims;
 use rayon::prelude::*;
 
-/// Numbers of a strip, which is to stay in the first-level cache.
+/// Elements per strip, about, so that it stays in the first-level cache.
 const STRIP_LEN: usize = 4 * 1024;
 
-/// Mean and covariance of the channels of some pixels.
+/// Mean and covariance of the channels over all pixels of a batch.
 #[derive(Debug)]
 pub struct Covariance {
     /// Number of pixels.
     pub pixels: f64,
-    /// Of each channel.
+    /// Mean of each channel.
     pub mean: Vec<f32>,
-    /// `[c, c]`, mean products of distances from the mean.
+    /// `[c, c]`, mean products of deviations from the mean.
     pub matrix: Vec<f32>,
 }
 
 impl Covariance {
-    /// That of a value, after a ReLU if `rectify`.
+    /// The covariance of an activation of `dims`, after a ReLU if `rectify`.
     pub fn new(x: Source<'_>, dims: Dims, rectify: bool) -> Self {
         let (channels, pixels) = (dims.3, x.values.len() / dims.3);
-        // Distances from the first pixel are about as small as those from the mean.
+        // Distances from the first pixel are about as small as deviations from the mean, which is not known yet.
         let mut origin = vec![0.0; channels];
         x.part(0..channels).write_pixels(channels, &mut origin, rectify);
         let groups = (0..group_count(dims)).into_par_iter();
-        let groups = groups.map(|i| Sums::new(x.group(i, dims), dims, rectify, &origin)).collect::<Vec<_>>();
-        let total = |of: fn(&Sums) -> &[f64]| {
+        let groups = groups.map(|i| GroupSums::new(x.group(i, dims), dims, rectify, &origin)).collect::<Vec<_>>();
+        let total = |of: fn(&GroupSums) -> &[f64]| {
             let mut total = vec![0.0; of(&groups[0]).len()];
             for group in &groups {
                 total.iter_mut().zip(of(group)).for_each(|(total, more)| *total += more);
@@ -58,8 +58,8 @@ impl Covariance {
         }
     }
 
-    /// The moments of the outputs of a 1 x 1 convolution with these weights `[c, outputs]`; `product` is `matrix` times
-    /// them.
+    /// The moments of the outputs of a 1 x 1 convolution with weights `[c, outputs]`. `product` is `matrix` times the
+    /// weights.
     pub fn output_moments(&self, weight: &[f32], product: &[f32], outputs: usize) -> Vec<ChannelMoments> {
         let mut moments = vec![ChannelMoments { count: self.pixels, mean: 0.0, squares: 0.0 }; outputs];
         for ((weights, products), mean) in
@@ -71,7 +71,7 @@ impl Covariance {
             }
         }
         for moment in &mut moments {
-            // A NaN stays one, which `max` would hide.
+            // Not `max(0)`: a NaN must stay a NaN.
             if moment.squares < 0.0 {
                 moment.squares = 0.0;
             }
@@ -80,13 +80,13 @@ impl Covariance {
     }
 }
 
-/// Sums over a group of images.
-struct Sums {
+/// Sums over a group of images of distances from a centre, and of their products.
+struct GroupSums {
     channels: Vec<f64>,
     products: Vec<f64>,
 }
 
-impl Sums {
+impl GroupSums {
     fn new(x: Source<'_>, dims: Dims, rectify: bool, centre: &[f32]) -> Self {
         let (pixels, channels) = (dims.1 * dims.2, dims.3);
         let stride = whole_lanes(channels);
@@ -109,7 +109,7 @@ impl Sums {
                 dz_pixels: &plan.sources,
                 total,
             });
-            // In double precision from image to image.
+            // Sums are single precision within an image and double precision over images.
             layout.for_each_row(|index, row, columns| {
                 let totals = &mut sums.products[row * channels + columns.start..][..columns.len()];
                 totals.iter_mut().zip(&image_products[index..]).for_each(|(total, more)| *total += f64::from(*more));
@@ -120,7 +120,8 @@ impl Sums {
     }
 }
 
-/// Writes the distances of pixels from a centre, in whole registers: after normalisation, and a ReLU if `rectify`.
+/// Writes the distances of pixels from a centre, after normalisation and, if `rectify`, a ReLU. Each pixel fills whole
+/// registers.
 pub struct Centre<'a> {
     pub source: Source<'a>,
     pub rectify: bool,
@@ -147,7 +148,8 @@ impl Kernel for Centre<'_> {
     }
 }
 
-/// Adds the sum of each channel to its total; pixels are as many numbers as there are totals, whole registers.
+/// Adds the sum of each channel to its total. Pixels fill whole registers and have as many elements as there are
+/// totals.
 pub struct ChannelSums<'a> {
     pub values: &'a [f32],
     pub totals: &'a mut [f64],
@@ -161,7 +163,7 @@ impl Kernel for ChannelSums<'_> {
         let stride = totals.len();
         for strip in values.chunks(STRIP_LEN.div_ceil(stride) * stride) {
             each_block!(I, stride, |N, at, count| {
-                // Four sums, so that one need not wait for the one before it.
+                // Four sums, so that consecutive additions do not wait for each other.
                 let mut sums = [Lanes::<N>::ZERO; 4];
                 let mut fours = strip.chunks_exact(4 * stride);
                 for pixels in &mut fours {

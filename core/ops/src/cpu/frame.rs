@@ -1,4 +1,4 @@
-//! Copies of one image with zeros around it, in which no window leaves the memory.
+//! Frames: copies of an image with a border of zeros, so that no window reaches outside the memory.
 
 use super::{
     buffer::Buffer,
@@ -6,21 +6,21 @@ use super::{
 };
 use crate::shape::ConvShape;
 
-/// Where an image lies within its frame.
+/// The position of an image in its frame.
 #[derive(Debug, Clone, Copy)]
 pub struct Frame {
     /// Rows above and columns left of the image.
     pub before: [usize; 2],
-    /// All rows and columns.
+    /// Rows and columns of the frame.
     pub size: [usize; 2],
-    /// Numbers per pixel, of which the last may be zeros.
+    /// Elements per pixel. The last may be padding, which is zero.
     pub channels: usize,
-    /// Whether there are no such zeros.
+    /// Whether there is no such padding.
     full: bool,
 }
 
 impl Frame {
-    /// Around the input, with room for every window.
+    /// The frame of an input, large enough for every window.
     pub fn of_input(shape: &ConvShape, channels: usize) -> Self {
         let ConvShape { size, out, window, .. } = shape;
         let reach = |axis: usize| {
@@ -30,7 +30,7 @@ impl Frame {
         Self { before: window.padding, size: [reach(0), reach(1)], channels, full: true }
     }
 
-    /// Around the gradient of the output, with room for every output that an input pixel and a tap belong to.
+    /// The frame of an output's gradient, large enough for every output that an input pixel and a tap lead to.
     pub fn of_output(shape: &ConvShape, channels: usize) -> Self {
         let border = |axis: usize| {
             let (stride, dilation) = (shape.window.stride[axis], shape.window.dilation[axis]);
@@ -55,29 +55,29 @@ impl Frame {
         }
     }
 
-    /// The frame with at least so many rows and columns from `start` on.
+    /// The same frame with at least `room` rows and columns from `start` on.
     pub fn with_min_size(self, start: [usize; 2], room: [usize; 2]) -> Self {
         let size = [0, 1].map(|axis| self.size[axis].max(start[axis] + room[axis]));
         Self { size, ..self }
     }
 
-    /// A frame without an image of `size` in it: anything where the image will be, zeros around it.
+    /// Memory for the frame of an image of `size`: zeros around the image, arbitrary values in its place.
     pub fn empty(&self, size: [usize; 2]) -> Buffer {
         let len = self.size[0] * self.size[1] * self.channels;
         if self.fits(size) && self.full { Buffer::uninitialised(len) } else { Buffer::zeroed(len) }
     }
 
-    /// Whether nothing is around an image of `size`.
+    /// Whether an image of `size` fills the frame, without a border.
     pub fn fits(&self, size: [usize; 2]) -> bool {
         self.size == size
     }
 
-    /// Rows of an image of `size` and their width; one row if nothing lies between them.
+    /// Rows and columns of an image of `size`, as one row of all pixels if the frame has no border.
     pub fn rows(&self, size: [usize; 2]) -> [usize; 2] {
         if self.fits(size) { [1, size[0] * size[1]] } else { size }
     }
 
-    /// Offset of a pixel of the frame.
+    /// Offset of a pixel of the frame, in elements.
     #[inline(always)]
     pub fn offset(&self, row: usize, column: usize) -> usize {
         (row * self.size[1] + column) * self.channels
@@ -89,7 +89,7 @@ impl Frame {
         (0..size[0] * size[1]).map(at).collect()
     }
 
-    /// The part of a frame from the first pixel of the image's row to the last.
+    /// The pixels of one row of an image of `width` pixels per row.
     #[inline(always)]
     pub fn row<'a>(&self, frame: &'a mut [f32], row: usize, width: usize) -> &'a mut [f32] {
         let start = self.offset(self.before[0] + row, self.before[1]);

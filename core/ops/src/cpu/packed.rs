@@ -1,4 +1,7 @@
-//! A matrix of weights, or of their gradient, in panels of some registers.
+//! Matrices of weights, or of their gradients, in the order in which kernels read them.
+//!
+//! A matrix is cut into panels of 8, 16 or 32 columns (1, 2 or 4 registers). Panels lie one after the other, each row
+//! by row.
 
 use super::{
     buffer::Buffer,
@@ -6,36 +9,36 @@ use super::{
 };
 use std::ops::Range;
 
-/// One register in memory.
+/// The content of one register in memory.
 pub type F32x8 = [f32; LANES];
 
-/// The most registers per row of a panel for kernels that multiply an input with all of them. Where they hold sixteen
-/// numbers each, loading two inputs for two products would take as long as the products.
+/// Largest number of registers per row of a panel, for kernels that multiply an input with a whole row. It is four
+/// where registers hold sixteen elements: with two, loading the inputs would take as long as multiplying them.
 pub fn max_panel_vectors() -> usize {
     if has_wide_registers() { 4 } else { 2 }
 }
 
-/// How a matrix of `rows` and `columns` lies in memory: panel after panel, each row after row.
+/// The layout of a packed matrix.
 #[derive(Debug, Clone, Copy)]
 pub struct PanelLayout {
     /// Rows of the matrix.
     pub rows: usize,
     /// Columns of the matrix.
     pub columns: usize,
-    /// Most registers per row of a panel: 1, 2 or 4. The last panels have fewer if that is enough.
+    /// Largest number of registers per row of a panel: 1, 2 or 4. The last panels have fewer where fewer suffice.
     pub max_vectors: usize,
 }
 
-/// Some columns of the matrix.
+/// A range of columns, which are contiguous in memory.
 #[derive(Debug, Clone, Copy)]
 pub struct Panel {
-    /// The first column.
+    /// First column.
     pub first: usize,
-    /// Columns of the matrix; fewer than lanes in the last panel.
+    /// Number of columns. In the last panel it may be less than the elements of a row.
     pub count: usize,
     /// Registers per row.
     pub vectors: usize,
-    /// Where it starts, in registers.
+    /// Start in memory, in registers.
     pub start: usize,
 }
 
@@ -51,7 +54,7 @@ impl PanelLayout {
         std::iter::successors(panel(0), move |last| panel(last.first + last.vectors * LANES))
     }
 
-    /// Numbers in memory.
+    /// Number of elements in memory.
     pub fn len(self) -> usize {
         self.columns.next_multiple_of(LANES) * self.rows
     }
@@ -67,18 +70,18 @@ impl PanelLayout {
     }
 }
 
-/// A matrix in that layout.
+/// A matrix of weights in a [`PanelLayout`].
 pub struct PackedMatrix {
-    /// The layout.
+    /// Order of the elements in `memory`.
     pub layout: PanelLayout,
-    /// Its numbers.
+    /// The elements; those of unused columns are zero.
     pub memory: Buffer,
-    /// What is added to every product with a column, whole registers.
+    /// Added to each product with a column; whole registers.
     pub start: Vec<F32x8>,
 }
 
 impl PackedMatrix {
-    /// The matrix whose rows `write(row, columns, numbers)` writes; what it leaves is zero.
+    /// A matrix whose rows `write(row, columns, elements)` fills. Elements that it does not write are zero.
     pub fn new(layout: PanelLayout, write: impl Fn(usize, Range<usize>, &mut [f32])) -> Self {
         let mut memory = Buffer::zeroed(layout.len());
         layout.for_each_row(|index, row, columns| {
@@ -88,18 +91,18 @@ impl PackedMatrix {
         Self::from_memory(layout, memory)
     }
 
-    /// The matrix with these numbers.
+    /// A matrix with these elements in memory.
     pub fn from_memory(layout: PanelLayout, memory: Buffer) -> Self {
         Self { layout, memory, start: vec![[0.0; LANES]; layout.columns.div_ceil(LANES)] }
     }
 
-    /// The same with a number for each column that is added to every product.
+    /// The same matrix with a value per column that is added to each product.
     pub fn with_start(mut self, start: &[f32]) -> Self {
         self.start.as_flattened_mut()[..start.len()].copy_from_slice(start);
         self
     }
 
-    /// Multiplies every column with its factor.
+    /// Multiplies each column by its factor.
     pub fn scale(&mut self, factors: &[f32]) {
         let Self { layout, memory, .. } = self;
         layout.for_each_row(|index, _, columns| {

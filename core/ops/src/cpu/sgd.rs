@@ -1,7 +1,6 @@
-//! Stochastic gradient descent without temporary tensors, several parameters at once.
+//! Stochastic gradient descent without temporary tensors, on several parameters in parallel.
 //!
-//! Velocities and weights change where they are, so that a step asks for no memory but that of its updates, which
-//! strategies may keep.
+//! Velocities and weights change in place. A step allocates only its updates, because strategies may keep them.
 
 use super::{buffer::Buffer, elementwise::add_assign, tape::Recorder};
 use crate::{OpError, SgdParam, SgdSpec, Tensor4, reference::sum_of_squares, sgd::check_pairs};
@@ -11,7 +10,7 @@ use dfdx::{
 };
 use rayon::prelude::*;
 
-/// As [`crate::reference::sgd`], with the same numbers where weights are finite; only signs of zeros may differ.
+/// As [`crate::reference::sgd`]. Where weights are finite, results are equal except for the sign of zeros.
 pub fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpError> {
     params.iter().try_for_each(SgdParam::check)?;
     let squares = params.par_iter().map(|p| Ok(sum_of_squares(&read(p.gradient)?))).collect::<Result<Vec<_>, _>>()?;
@@ -23,12 +22,13 @@ pub fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpErr
     Ok(norm)
 }
 
+/// Updates one parameter.
 fn step(param: &mut SgdParam<'_, Cpu>, clipping: f32, spec: SgdSpec) -> Result<(), OpError> {
     let (weight, gradient) = (read(param.weight)?, read(param.gradient)?);
     let (lr, decay, momentum) = (spec.lr as f32, spec.decay as f32, spec.momentum as f32);
     let mut velocity = param.velocity.as_ref().map_or_else(|| Buffer::zeroed(weight.len()), Buffer::read);
-    let numbers = velocity.iter_mut().zip(&*gradient).zip(&*weight);
-    let update = numbers.map(|((v, g), w)| {
+    let elements = velocity.iter_mut().zip(&*gradient).zip(&*weight);
+    let update = elements.map(|((v, g), w)| {
         let direction = clipping * g + decay * w;
         *v = direction + momentum * *v;
         -lr * if spec.nesterov { direction + momentum * *v } else { *v }
@@ -41,7 +41,7 @@ fn step(param: &mut SgdParam<'_, Cpu>, clipping: f32, spec: SgdSpec) -> Result<(
     Ok(())
 }
 
-/// As [`crate::reference::add_to`]; a sum takes the memory of its `x` where nobody else holds that.
+/// As [`crate::reference::add_to`], in the memory of each `x` unless another tensor shares it.
 pub fn add_to(pairs: &mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> Result<(), OpError> {
     check_pairs(pairs)?;
     pairs.par_iter_mut().try_for_each(|(x, y)| {
@@ -53,11 +53,12 @@ pub fn add_to(pairs: &mut [(&mut Tensor4<Cpu>, &Tensor4<Cpu>)]) -> Result<(), Op
     })
 }
 
-/// The numbers in row-major order.
+/// The elements in row-major order.
 fn read(x: &Tensor4<Cpu>) -> Result<Buffer, OpError> {
     Ok(Buffer::read(&NoneTape.contiguous("update", x)?))
 }
 
+/// A tensor with the shape and device of `like`.
 fn tensor(values: Vec<f32>, like: &Tensor4<Cpu>) -> Result<Tensor4<Cpu>, OpError> {
     like.device().try_tensor_from_vec(values, *like.shape()).map_err(OpError::device("update"))
 }

@@ -1,14 +1,14 @@
-//! What becomes of the outputs of a correlation.
+//! Destinations of the outputs of a correlation.
 
 use super::simd::Lanes;
 
-/// Where the outputs of a correlation go.
+/// A destination of the outputs of a correlation.
 pub trait Store {
-    /// Takes the first `count` of some outputs, of channels from `channel` on, of a pixel.
+    /// Stores the first `count` of `values`, which are the channels of a pixel from `channel` on.
     fn store<const N: usize>(&mut self, pixel: usize, channel: usize, values: Lanes<N>, count: usize);
 }
 
-/// Writes outputs into an image.
+/// Writes outputs into an image of `channels` channels, shifted by `first` channels.
 pub struct Write<'a> {
     pub image: &'a mut [f32],
     pub channels: usize,
@@ -22,13 +22,13 @@ impl Store for Write<'_> {
     }
 }
 
-/// Adds the gradient of an input where the ReLU let it pass, or fills it.
+/// Adds the gradient of an input to `dx`, or fills `dx` if `overwrite`. The gradient is zero where a ReLU was inactive.
 pub struct Accumulate<'a> {
     pub dx: &'a mut [f32],
     pub overwrite: bool,
     pub channels: usize,
     pub first: usize,
-    /// The input after the ReLU, which is zero where it stopped something; and where its pixels are.
+    /// The input after its ReLU, with the offset of each pixel; `None` without a ReLU.
     pub rectified: Option<(&'a [f32], &'a [usize])>,
 }
 

@@ -7,10 +7,10 @@ use crate::{
 };
 use dfdx::prelude::*;
 
-/// Elementwise sum of one or more tensors of equal shape. PyTorch: `sum(terms)`.
+/// Element-wise sum of one or more tensors of equal shape. PyTorch: `sum(terms)`.
 ///
 /// # Errors
-/// No tensor, unequal shapes or a failing device.
+/// No tensor, unequal shapes or a device failure.
 pub fn sum<D: Backend, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
     check_terms(terms.iter().map(|term| *term.shape()))?;
     taped("sum", terms[0], tape, |first| {
@@ -21,7 +21,7 @@ pub fn sum<D: Backend, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> 
 /// Concatenation along channels of one or more tensors of equal `n`, `h`, `w`. PyTorch: `cat` on dimension 1 of NCHW.
 ///
 /// # Errors
-/// No tensor, unequal sizes or a failing device.
+/// No tensor, unequal sizes or a device failure.
 pub fn concat<D: Backend, T: Tape<f32, D>>(parts: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
     check_parts(parts.iter().map(|part| *part.shape()))?;
     taped("concat", parts[0], tape, |first| {
@@ -34,7 +34,7 @@ pub fn concat<D: Backend, T: Tape<f32, D>>(parts: &[&Tensor4<D>], tape: &mut T) 
 /// Mean over height and width, `[n, h, w, c]` to `[n, 1, 1, c]`. PyTorch: `adaptive_avg_pool2d(x, 1)`.
 ///
 /// # Errors
-/// An empty tensor or a failing device.
+/// An empty tensor or a device failure.
 pub fn global_avg_pool<D: Backend, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
     let (n, _, _, c) = not_empty("global_avg_pool", *x.shape())?;
     taped("global_avg_pool", x, tape, |x| x.try_mean::<(usize, usize), Axes2<1, 2>>()?.try_reshape_like(&(n, 1, 1, c)))
@@ -43,7 +43,7 @@ pub fn global_avg_pool<D: Backend, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T
 /// `y = x w + b` on `[n, 1, 1, c_in]`, with `w = [1, 1, c_in, c_out]` and `b = [1, 1, 1, c_out]`.
 ///
 /// # Errors
-/// Channels that do not fit or a failing device.
+/// Channels that do not match the weights, or a device failure.
 pub fn linear<D: Backend, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     weight: &Tensor4<D>,

@@ -1,4 +1,4 @@
-//! Convolution as a matrix product of unfolded patches.
+//! Convolution as a matrix product of patches and weights.
 
 use super::{Traced, taped};
 use crate::{
@@ -12,7 +12,7 @@ use dfdx::prelude::*;
 /// Input `[n, h, w, c_in]`, weights `[kh, kw, c_in / groups, c_out]`, output `[n, h', w', c_out]`.
 ///
 /// # Errors
-/// Channels or groups that do not fit, an image smaller than the window, or a failing device.
+/// Channels or groups that do not match the weights, an image smaller than the window, or a device failure.
 pub fn conv2d<D: Backend, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     weight: &Tensor4<D>,
@@ -33,7 +33,7 @@ pub fn conv2d<D: Backend, T: Tape<f32, D>>(
     })
 }
 
-/// The inputs that a convolution multiplies with its weights, as rows: `[1, groups, n h' w', kh kw c_in / groups]`.
+/// Patches: the rows that a convolution multiplies with its weights, `[1, groups, n h' w', kh kw c_in / groups]`.
 ///
 /// # Errors
 /// As [`conv2d`].
@@ -46,8 +46,8 @@ pub fn patches<D: Backend>(x: &Tensor4<D>, spec: ConvSpec) -> Result<Tensor4<D>,
     })
 }
 
-/// Rows of patches, `[groups, n h' w', kh kw c_in / groups]`: gathers pixels, of which one more is the zero around
-/// the image.
+/// The patches `[groups, n h' w', kh kw c_in / groups]`, gathered from the pixels of `x` and one additional pixel of
+/// zeros for the padding.
 fn unfold<D: Backend, T: Tape<f32, D>>(
     x: Tensor<Dims, f32, D, T>,
     shape: &ConvShape,

@@ -1,6 +1,6 @@
-//! Plain implementations, composed of dfdx operations, for every device.
+//! Plain implementations of all operations, composed of dfdx operations, for every device.
 //!
-//! They say what each operation means and are slow. After an error the tape is empty.
+//! They define the result of each operation, and are slow. After an error the tape is empty.
 
 mod combine;
 mod conv;
@@ -19,10 +19,10 @@ pub use sgd::{add_to, sgd, sum_of_squares};
 use crate::{Backend, OpError};
 use dfdx::prelude::*;
 
-/// What a composition of dfdx operations gives: a tensor with the tape on it.
+/// The result of a composition of dfdx operations: a tensor that carries the tape.
 type Traced<S, D, T> = Result<Tensor<S, f32, D, T>, <D as HasErr>::Err>;
 
-/// Lets `compose` work on `x` with the tape on it, and takes the tape back afterwards.
+/// Calls `compose` with `x` carrying the tape, and moves the tape back afterwards.
 pub(crate) fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
     op: &'static str,
     x: &Tensor<S, f32, D>,
@@ -35,7 +35,7 @@ pub(crate) fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
     Ok(y)
 }
 
-/// The same values under an identity of their own, because dfdx refuses a tensor that meets itself in one operation.
+/// A copy with a new tensor id, because dfdx operations do not accept the same tensor twice.
 fn renamed<S: Shape, D: Backend, T: Tape<f32, D>>(x: Tensor<S, f32, D, T>) -> Traced<S, D, T> {
     x.try_mul(1.0)
 }

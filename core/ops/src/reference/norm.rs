@@ -1,4 +1,4 @@
-//! Batch normalisation, and the unit that ends in one.
+//! Batch normalisation, and the unit of ReLU, convolution and batch normalisation.
 
 use super::{Traced, conv2d, relu, renamed, taped};
 use crate::{
@@ -7,12 +7,12 @@ use crate::{
 };
 use dfdx::prelude::*;
 
-/// `y = scale (x - mean) / sqrt(variance + EPS) + shift` on `[n, h, w, c]`; also returns the moments it used.
+/// `y = scale (x - mean) / sqrt(variance + EPS) + shift` on `[n, h, w, c]`; also returns the moments that it used.
 ///
 /// PyTorch: `batch_norm`, with `training=norm.fixed.is_none()`.
 ///
 /// # Errors
-/// Vectors that are not `[1, 1, 1, c]`, or a failing device.
+/// Vectors that are not `[1, 1, 1, c]`, or a device failure.
 pub fn batch_norm<D: Backend, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     norm: NormArgs<'_, D>,
@@ -33,8 +33,8 @@ pub fn batch_norm<D: Backend, T: Tape<f32, D>>(
             None => {
                 let mean = mean_of_channels(x.retaped::<T>())?;
                 let (mean, mean_tape) = mean.split_tape();
-                let spread = mean.clone().put_tape(mean_tape).try_broadcast_like::<_, Axes3<0, 1, 2>>(&dims)?;
-                let centred = x.try_sub(spread)?;
+                let broadcast = mean.clone().put_tape(mean_tape).try_broadcast_like::<_, Axes3<0, 1, 2>>(&dims)?;
+                let centred = x.try_sub(broadcast)?;
                 let (variance, variance_tape) = mean_of_channels(centred.retaped::<T>().try_square()?)?.split_tape();
                 used = Some(Moments {
                     mean: mean.try_reshape_like(&vector)?,
@@ -54,7 +54,7 @@ pub fn batch_norm<D: Backend, T: Tape<f32, D>>(
     Ok((y, used))
 }
 
-/// `norm(conv(relu(x)))`, or without the ReLU; also returns the moments it used.
+/// `norm(conv(relu(x)))`, or without the ReLU; also returns the moments that it used.
 ///
 /// # Errors
 /// As [`conv2d`] and [`batch_norm`].
@@ -71,7 +71,7 @@ pub fn unit<D: Backend, T: Tape<f32, D>>(
     batch_norm(&z, norm, tape)
 }
 
-/// Mean over batch and space, image by image first, which keeps rounding small.
+/// Mean over batch, height and width. Each image is averaged first, which reduces rounding errors.
 fn mean_of_channels<D: Backend, T: Tape<f32, D>>(x: Tensor<Dims, f32, D, T>) -> Traced<(usize,), D, T> {
     x.try_mean::<(usize, usize), Axes2<1, 2>>()?.try_mean::<(usize,), Axis<0>>()
 }

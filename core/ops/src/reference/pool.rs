@@ -14,7 +14,7 @@ type Pixels<D, T> = Tensor<(usize, usize), f32, D, T>;
 /// PyTorch: `max_pool2d`, and `avg_pool2d` with `count_include_pad=False`.
 ///
 /// # Errors
-/// An image smaller than the window, a window in the padding alone, or a failing device.
+/// An image smaller than the window, a window that covers only padding, or a device failure.
 pub fn pool2d<D: Backend, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     spec: PoolSpec,
@@ -32,12 +32,13 @@ pub fn pool2d<D: Backend, T: Tape<f32, D>>(
     })
 }
 
-/// Takes the taps one after the other and keeps the larger value, or a NaN. Equal values keep the first.
+/// Processes one tap after the other and keeps the larger value, or a NaN. Of equal values the first stays.
 fn maximum<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
     let device = x.device().clone();
     let windows = windows(shape);
     let most = windows.iter().map(Vec::len).max().unwrap_or(1);
-    // A window with fewer pixels than `most` repeats its first, which changes neither the maximum nor its gradient.
+    // A window with fewer pixels than `most` repeats its first pixel, which changes neither the maximum nor its
+    // gradient.
     let tap = |i: usize| windows.iter().map(|window| window.get(i).copied().unwrap_or(window[0])).collect::<Vec<_>>();
     let bare = x.retaped::<T>();
     let mut best: Pixels<D, T> = x.try_gather(device.try_tensor_from_vec(tap(0), (windows.len(),))?)?;
@@ -73,7 +74,7 @@ fn average<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> T
         .try_mul(shares.try_broadcast_like::<_, Axis<1>>(&(outputs, shape.c))?)
 }
 
-/// For each output the pixels under its window, in row-major order; pixels count through all images.
+/// For each output, the pixels under its window in row-major order. Pixels are numbered through all images.
 fn windows(shape: &PoolShape) -> Vec<Vec<usize>> {
     let PoolShape { n, size: [h, w], out, window, .. } = *shape;
     let positions = (0..n).flat_map(|image| (0..out[0]).flat_map(move |i| (0..out[1]).map(move |j| (image, i, j))));

@@ -3,11 +3,11 @@
 use crate::{Backend, OpError, SgdParam, SgdSpec, Tensor4, sgd::check_pairs};
 use dfdx::prelude::{TryAdd, TryMul};
 
-/// One step of [`SgdSpec`]. Returns the norm of the gradients before clipping; where that is not finite, there are no
+/// One step of [`SgdSpec`]. Returns the norm of the gradients before clipping. If the norm is not finite, there are no
 /// updates.
 ///
 /// # Errors
-/// Shapes that differ within a parameter, or a failing device.
+/// Shapes that differ within a parameter, or a device failure.
 pub fn sgd<D: Backend>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<f64, OpError> {
     params.iter().try_for_each(SgdParam::check)?;
     let norm = params.iter().map(|p| sum_of_squares(&D::to_host(p.gradient))).sum::<f64>().sqrt();
@@ -26,10 +26,10 @@ pub fn sgd<D: Backend>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<
     Ok(norm)
 }
 
-/// `x + y` in the place of each `x`.
+/// Replaces each `x` by `x + y`.
 ///
 /// # Errors
-/// Shapes that differ within a pair, with which no `x` changes, or a failing device.
+/// Shapes that differ within a pair (no `x` changes then), or a device failure.
 pub fn add_to<D: Backend>(pairs: &mut [(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
     check_pairs(pairs)?;
     for (x, y) in pairs {
@@ -38,7 +38,7 @@ pub fn add_to<D: Backend>(pairs: &mut [(&mut Tensor4<D>, &Tensor4<D>)]) -> Resul
     Ok(())
 }
 
-/// The sum of squares in `f64` and in order, so that it does not depend on threads.
+/// The sum of squares in `f64`, added in order, so that it does not depend on the number of threads.
 pub fn sum_of_squares(values: &[f32]) -> f64 {
     values.iter().map(|v| f64::from(*v) * f64::from(*v)).sum()
 }

@@ -1,16 +1,19 @@
-//! Gradients against central differences, for every operation and every input.
+//! Gradients compared with central differences, for every operation and every input.
 //!
-//! All inputs of a problem are distinct multiples of a step that is larger than the perturbation, so that no maximum
-//! or ReLU changes its branch on the way.
+//! All inputs of a problem are distinct multiples of a step that is larger than the perturbation. No maximum or ReLU
+//! then changes its branch under a perturbation.
 
 use crate::problem::{Call, Dims, Implementation, Native, Problem, Reference, Vectors};
 use dfdx::tensor::Cpu;
 use nas_ops::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 use rand::{SeedableRng, seq::SliceRandom};
 
+/// Distance of neighbouring inputs.
 const STEP: f32 = 1.0 / 32.0;
-const NUDGE: f32 = 1.0 / 128.0;
+/// Perturbation of an input.
+const PERTURBATION: f32 = 1.0 / 128.0;
 
+/// A problem whose inputs are distinct multiples of [`STEP`], in random order.
 fn distinct(call: Call, shapes: &[Dims]) -> Problem {
     let mut problem = Problem::random(call, shapes, 1).unwrap();
     let mut random = rand_chacha::ChaCha8Rng::seed_from_u64(2);
@@ -28,12 +31,13 @@ fn distinct(call: Call, shapes: &[Dims]) -> Problem {
     problem
 }
 
-/// `sum(y dy)`, added in double precision.
+/// `sum(y dy)`, in double precision.
 fn loss<I: Implementation>(problem: &Problem) -> f64 {
     let (_, y) = problem.infer::<I>().unwrap();
     y.iter().zip(&problem.dy).map(|(&y, &dy)| f64::from(y) * f64::from(dy)).sum()
 }
 
+/// Compares the gradients of one call with central differences.
 fn check<I: Implementation>(call: Call, shapes: &[Dims]) {
     let problem = distinct(call, shapes);
     let gradients = problem.solve::<I>().unwrap().gradients;
@@ -46,13 +50,17 @@ fn check<I: Implementation>(call: Call, shapes: &[Dims]) {
                 shifted.inputs[input].1[i] += by;
                 loss::<I>(&shifted)
             };
-            let expected = (shifted(NUDGE) - shifted(-NUDGE)) / f64::from(2.0 * NUDGE);
+            let expected = (shifted(PERTURBATION) - shifted(-PERTURBATION)) / f64::from(2.0 * PERTURBATION);
             let error = (f64::from(found) - expected).abs();
-            assert!(error <= 3e-3 * (1.0 + expected.abs()), "{call:?}: input {input}[{i}]: {found}, not {expected}");
+            assert!(
+                error <= 3e-3 * (1.0 + expected.abs()),
+                "{call:?}: input {input}[{i}]: found {found}, expected {expected}"
+            );
         }
     }
 }
 
+/// Checks every operation.
 fn all<I: Implementation>() {
     let image = (2, 4, 5, 4);
     let vector = (1, 1, 1, 4);

@@ -1,25 +1,26 @@
-//! The kernels of the CPU against the plain implementation, on random shapes and parameters.
+//! The kernels of the CPU compared with the plain implementation, for random shapes and parameters.
 //!
-//! Tolerances are relative to `1 + |expected|`: both sides add in different orders. A sum of 576 products of numbers
-//! between -1 and 1, one after the other in single precision, is off by up to 2e-5 (a plain loop against double
-//! precision, 2,400 sums; with Winograd's transforms up to 1e-5).
+//! Tolerances are relative to `1 + |expected|`, because both sides add in different orders. In single precision, a sum
+//! of 576 products of values between -1 and 1 has an error of up to 2e-5 (measured for 2,400 sums of a plain loop
+//! against double precision; up to 1e-5 with Winograd's algorithm).
 
 use crate::problem::{Answer, Call, Dims, Native, Problem, Reference, Vectors, assert_close};
 use dfdx::tensor::Cpu;
 use nas_ops::{Backend, ConvSpec, OpError, PoolKind, PoolSpec, UnitSpec, Window};
 use proptest::{prelude::*, sample::select};
 
-/// Panics unless all values agree up to a part of the largest: where weights are small, the gradients of some are large
-/// and those of their neighbours differences of such.
+/// Panics unless all values agree, with a tolerance relative to the largest. Where weights are small, some gradients
+/// are large and others are differences of large gradients.
 fn assert_close_to_largest(found: &[f32], expected: &[f32], tolerance: f32) {
     let largest = expected.iter().fold(1.0, |largest: f32, e| largest.max(e.abs()));
     let scaled = |values: &[f32]| values.iter().map(|value| value / largest).collect::<Vec<_>>();
     assert_close("gradient", &scaled(found), &scaled(expected), tolerance);
 }
 
+/// Solves a random problem with both implementations and compares the answers.
 fn same_answers(call: Call, shapes: &[Dims], seed: u64, tolerance: f32) -> Result<(), TestCaseError> {
     let problem = match Problem::random(call, shapes, seed) {
-        Err(OpError::Shape { .. }) => return Err(TestCaseError::reject("the window does not fit")),
+        Err(OpError::Shape { .. }) => return Err(TestCaseError::reject("the window is larger than the image")),
         other => other.unwrap(),
     };
     let Answer { y, gradients, moments } = problem.solve::<Native<Cpu>>().unwrap();
@@ -43,7 +44,7 @@ fn pair(range: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = [usize;
     [range.clone(), range]
 }
 
-/// Any window, or one that there are faster kernels for.
+/// Any window, or a 3 x 3 window at stride 1, which has faster kernels.
 fn window() -> impl Strategy<Value = Window> {
     let any = (pair(1..=5), pair(1..=3), pair(0..=4), pair(1..=2));
     let any = any.prop_map(|(kernel, stride, padding, dilation)| Window { kernel, stride, padding, dilation });
@@ -55,7 +56,7 @@ fn image() -> impl Strategy<Value = (usize, usize, usize)> {
     (1..=10_usize, 1..=9_usize, 1..=9_usize)
 }
 
-/// Groups with their inputs and outputs: dense with many channels, grouped, or depthwise.
+/// `(groups, inputs, outputs)` per group: dense with many channels, grouped, or depthwise.
 fn channels() -> impl Strategy<Value = (usize, usize, usize)> {
     prop_oneof![
         (Just(1), 1..=20_usize, 1..=36_usize),
@@ -65,36 +66,36 @@ fn channels() -> impl Strategy<Value = (usize, usize, usize)> {
     ]
 }
 
-/// 48 cases, or as many as `PROPTEST_CASES` says.
+/// 48 cases, unless the variable `PROPTEST_CASES` sets their number.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = if std::env::var_os("PROPTEST_CASES").is_some() { default.cases } else { 48 };
-    // Half of the windows do not fit their image.
+    // Half of the windows are larger than their image.
     ProptestConfig { cases, max_global_rejects: 16 * cases, failure_persistence: None, ..default }
 }
 
 #[test]
-fn pixels_of_many_registers() {
+fn pixels_with_many_registers() {
     let spec = ConvSpec { window: Window::same(3, 1, 1), groups: 1 };
     same_answers(Call::Conv(spec), &[(2, 7, 6, 128), (3, 3, 128, 128)], 1, 1e-4).unwrap();
 }
 
 #[test]
-fn images_that_are_computed_in_pieces() {
+fn images_computed_in_pieces() {
     let spec = UnitSpec { relu: true, conv: ConvSpec { window: Window::same(1, 1, 1), groups: 1 } };
     let shapes = [(2, 34, 32, 24), (1, 1, 24, 64)];
     same_answers(Call::Unit(spec, Vectors::BATCH), &shapes, 1, 2e-3).unwrap();
     same_answers(Call::Conv(spec.conv), &shapes, 2, 2e-5).unwrap();
 }
 
-/// Whether a convolution has enough different outputs: with one pixel, or a few equal ones, the derivative of the
-/// normalisation is dominated by rounding.
+/// Whether a convolution has enough different outputs. With one pixel, or a few equal ones, rounding dominates the
+/// gradient of the normalisation.
 fn varies((n, h, w): (usize, usize, usize), window: Window) -> bool {
     let pixels = window.output([h, w]).map_or(0, |out| n * out[0] * out[1]);
     pixels >= 16 && window.padding[0] < window.kernel[0] && window.padding[1] < window.kernel[1]
 }
 
-/// A 1 x 1 convolution to many channels and a depthwise one.
+/// Two units: a 1 x 1 convolution to `outputs` channels, and a depthwise convolution.
 fn inverted(image: Dims, outputs: usize, window: Window, relus: [bool; 2], vectors: Vectors) -> (Call, Vec<Dims>) {
     let [kh, kw] = window.kernel;
     let pointwise = ConvSpec { window: Window::same(1, 1, 1), groups: 1 };
@@ -105,9 +106,9 @@ fn inverted(image: Dims, outputs: usize, window: Window, relus: [bool; 2], vecto
     (Call::Units(specs, vectors), shapes)
 }
 
-/// Whether rounding cannot decide the gradients of two units: no value between them is so close to zero that one side
-/// may pass it through the ReLU and the other not, and no channel of the second convolution varies so little around its
-/// mean that the normalisation, which takes the mean away, leaves rounding.
+/// Whether the gradients of two units do not depend on rounding. No value between the units may be so close to zero
+/// that the ReLU of only one implementation passes it. No channel of the second convolution may vary so little around
+/// its mean that only rounding errors remain after the normalisation.
 fn well_posed(problem: &Problem) -> bool {
     let Call::Units([first, second], vectors) = problem.call else { panic!("{:?} is not two units", problem.call) };
     let between = Problem {
@@ -129,7 +130,7 @@ fn well_posed(problem: &Problem) -> bool {
 }
 
 #[test]
-fn hidden_channels_that_are_computed_in_blocks() {
+fn hidden_channels_computed_in_blocks() {
     for (outputs, kernel, stride) in [(36, 3, 1), (40, 5, 2), (33, 3, 3)] {
         let window = Window::same(kernel, stride, 1);
         let vectors = Vectors { fixed: false, affine: true };
@@ -146,8 +147,9 @@ proptest! {
     #[test]
     fn inverted_residual(
         (n, h, w) in image(),
-        // A normalised value ignores scales before it, so that their gradient is zero but for rounding: that of the weight
-        // of a single input, and without a second ReLU that of the first normalisation.
+        // Normalised values do not depend on the scale of their input, so the gradient of a scale is zero up to
+        // rounding. Hence at least two input channels (the weight of a single one is a scale) and a second ReLU
+        // (without it, the scale of the first normalisation has no effect).
         (inputs, expansion, more) in (2..=6_usize, 3..=6_usize, 0..=2_usize),
         window in window(),
         relu: bool,

@@ -1,18 +1,20 @@
-//! Arguments that do not fit together are errors that name what was expected, and never panics.
+//! Arguments that do not match each other: every operation returns an error that names the expected shape.
 
 use crate::problem::{Call, Dims, Implementation, Native, Problem, Reference, Vectors};
 use dfdx::tensor::Cpu;
 use nas_ops::{ConvSpec, OpError, PoolKind, PoolSpec, UnitSpec, Window};
 
+/// Checks that a call on zeros of these shapes returns a shape error.
 fn refused<I: Implementation>(call: Call, shapes: &[Dims]) {
     let inputs = shapes.iter().map(|&dims| (dims, vec![0.0; dims.0 * dims.1 * dims.2 * dims.3])).collect();
     let problem = Problem { call, inputs, dy: vec![] };
     match problem.infer::<I>() {
         Err(OpError::Shape { expected, found, .. }) => assert!(!expected.is_empty() && !found.is_empty()),
-        other => panic!("{call:?} on {shapes:?} gave {other:?}"),
+        other => panic!("{call:?} on {shapes:?} returned {other:?}"),
     }
 }
 
+/// Checks invalid arguments of every operation.
 fn all<I: Implementation>() {
     let (image, weight, vector) = ((2, 4, 4, 4), (3, 3, 4, 6), (1, 1, 1, 6));
     let same = Window::same(3, 1, 1);
@@ -80,7 +82,7 @@ fn cpu() {
 }
 
 #[test]
-fn patches_refuse_what_a_convolution_refuses() {
+fn patches_reject_the_arguments_that_a_convolution_rejects() {
     for (window, groups) in [(Window::same(3, 1, 1), 3), (Window::valid(5, 1), 1), (Window::valid(0, 1), 1)] {
         assert!(nas_ops::patches(&[0.0; 64], (1, 4, 4, 4), ConvSpec { window, groups }).is_err());
     }

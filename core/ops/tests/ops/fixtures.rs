@@ -1,18 +1,21 @@
-//! Against values stored from PyTorch; `tests/fixtures/generate.py` makes them and describes the files.
+//! The operations compared with results of PyTorch. `tests/fixtures/generate.py` wrote the files and describes their
+//! format.
 
 use crate::problem::{Answer, Call, Dims, Implementation, Native, Problem, Reference, Vectors, assert_close};
 use dfdx::tensor::Cpu;
 use nas_ops::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 use std::collections::HashMap;
 
-/// One case of a file: its name, its numbers and its tensors.
+/// One case of a file.
 struct Case {
     name: String,
+    /// Parameters of the operation, in the order of `generate.py`.
     numbers: Vec<usize>,
     tensors: HashMap<String, (Dims, Vec<f32>)>,
 }
 
 impl Case {
+    /// Parses all cases of a file.
     fn all(text: &str) -> Vec<Self> {
         let mut cases = Vec::new();
         for line in text.lines() {
@@ -46,7 +49,7 @@ impl Case {
         ConvSpec { window: self.window(), groups: self.numbers[8] }
     }
 
-    /// Solves the case and compares the output, the moments and the gradients of all `inputs` that the case has.
+    /// Solves the case and compares the output, the moments, and the gradients of those `inputs` that the case has.
     fn check<I: Implementation>(&self, call: Call, inputs: &[&str]) {
         let present = inputs.iter().filter(|&&name| self.tensors.contains_key(name));
         let problem = Problem {

@@ -1,5 +1,5 @@
-//! Every test of the operations runs the same way: a [`problem::Problem`] is solved by an implementation, which gives
-//! the output and the gradient of every input. The modules differ in what they compare this with.
+//! Tests of the operations. Most solve a [`problem::Problem`] with an implementation, which returns the output and the
+//! gradient of each input, and compare the answer: with central differences, the plain implementation, or PyTorch.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 mod differences;

@@ -1,4 +1,4 @@
-//! One call of an operation as data, and the implementations that can run it.
+//! Problems: a call of an operation with its inputs, and the implementations that can run it.
 
 use crate::on_tensors::OnTensors;
 use dfdx::prelude::*;
@@ -9,14 +9,14 @@ use std::marker::PhantomData;
 /// Sizes of four dimensions.
 pub type Dims = (usize, usize, usize, usize);
 
-/// An operation with its parameters; [`Problem::inputs`] holds its tensors.
+/// An operation with its parameters. Its tensors are [`Problem::inputs`].
 #[derive(Debug, Clone, Copy)]
 pub enum Call {
     Conv(ConvSpec),
     Pool(PoolSpec),
     Norm(Vectors),
     Unit(UnitSpec, Vectors),
-    /// One unit after the other, without a tensor between them.
+    /// Two units in sequence, without a tensor between them.
     Units([UnitSpec; 2], Vectors),
     Relu,
     Sum,
@@ -25,7 +25,8 @@ pub enum Call {
     Linear,
 }
 
-/// Which vectors of a batch normalisation follow the other inputs: mean and variance, then scale and shift.
+/// The vectors of a batch normalisation that follow the other inputs: mean and variance if `fixed`, then scale and
+/// shift if `affine`.
 #[derive(Debug, Clone, Copy)]
 pub struct Vectors {
     pub fixed: bool,
@@ -35,7 +36,7 @@ pub struct Vectors {
 impl Vectors {
     pub const BATCH: Self = Self { fixed: false, affine: false };
 
-    /// Their shapes, for so many channels.
+    /// The shapes of the vectors.
     pub fn shapes(self, channels: usize) -> impl Iterator<Item = Dims> {
         std::iter::repeat_n((1, 1, 1, channels), 2 * usize::from(self.fixed) + 2 * usize::from(self.affine))
     }
@@ -115,8 +116,10 @@ fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tens
     Ok((y, None))
 }
 
+/// Learned scale and shift.
 type Pair<'a, D> = Option<(&'a Tensor4<D>, &'a Tensor4<D>)>;
 
+/// Separates the vectors of a batch normalisation.
 fn split<D: Backend>(vectors: Vectors, inputs: &[Tensor4<D>]) -> (Option<Moments<D>>, Pair<'_, D>) {
     let fixed = vectors.fixed.then(|| Moments { mean: inputs[0].clone(), variance: inputs[1].clone() });
     let rest = &inputs[if vectors.fixed { 2 } else { 0 }..];
@@ -146,14 +149,14 @@ impl Problem {
         })
     }
 
-    /// Runs the call alone, without a tape.
+    /// Runs the call without a tape.
     pub fn infer<I: Implementation>(&self) -> Result<(Dims, Vec<f32>), OpError> {
         let device = I::Device::default();
         let (y, _) = run::<_, I::Activation, _>(self.call, &self.tensors::<I>(&device), &mut NoneTape)?;
         Ok((*y.shape(), I::Device::to_host(&y)))
     }
 
-    /// Where the inputs without gradient, mean and variance, stand.
+    /// Index of the mean, which the variance follows; both receive no gradient. `None` if statistics are not fixed.
     pub fn fixed_inputs(&self) -> Option<usize> {
         match self.call {
             Call::Norm(Vectors { fixed: true, .. }) => Some(1),

@@ -1,4 +1,5 @@
-//! What no comparison of random numbers shows: NaN, ties, tensors used twice, tensors out of order, kept gradients.
+//! Properties that random inputs do not show: NaN, equal maxima, tensors used twice or not in row-major order, and
+//! gradients that accumulate.
 
 use crate::{
     on_tensors::OnTensors,
@@ -12,6 +13,7 @@ type Plain = OnTensors<Cpu, Tensor4<Cpu>>;
 
 const SAME: Window = Window { kernel: [3; 2], stride: [1; 2], padding: [1; 2], dilation: [1; 2] };
 
+/// Output and gradients of a call.
 fn answer<I: Implementation>(call: Call, inputs: &[(Dims, &[f32])], dy: &[f32]) -> (Vec<f32>, Vec<Vec<f32>>) {
     let inputs = inputs.iter().map(|(dims, values)| (*dims, values.to_vec())).collect();
     let answer = Problem { call, inputs, dy: dy.to_vec() }.solve::<I>().unwrap();
@@ -153,7 +155,8 @@ fn a_cache_of_the_device_does_not_change_results() {
     device.empty_cache();
 }
 
-/// A value that a depthwise convolution computes itself, and other readers not.
+/// Gradients of a unit whose output is read by two depthwise convolutions and, with `others`, by a ReLU. The
+/// convolutions compute it themselves; for the ReLU it is computed in full.
 fn read_by_several<A: Activation<Cpu>>(others: bool) -> Vec<Vec<f32>> {
     let wave = |dims: Dims| {
         let len = dims.0 * dims.1 * dims.2 * dims.3;

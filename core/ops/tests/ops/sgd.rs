@@ -1,15 +1,18 @@
-//! The optimizer of the CPU against the plain implementation; that against PyTorch is a test of `nas-core`.
+//! The optimizer of the CPU compared with the plain implementation. A test of `nas-core` compares the latter with
+//! PyTorch.
 
 use dfdx::prelude::*;
 use nas_ops::{Backend, OpError, SgdParam, SgdSpec, Tensor4, reference};
 use proptest::prelude::*;
 use rand::{Rng, SeedableRng};
 
+/// An implementation of one step.
 type Step = fn(&mut [SgdParam<'_, Cpu>], SgdSpec) -> Result<f64, OpError>;
 
-/// The norm of the gradients, the updates and the velocities of a step.
-type Made = (f64, Vec<Vec<f32>>, Vec<Vec<f32>>);
+/// The norm of the gradients, the updates and the velocities after a step.
+type StepResult = (f64, Vec<Vec<f32>>, Vec<Vec<f32>>);
 
+/// One vector of random values per size.
 fn random(sizes: &[usize], seed: u64) -> Vec<Tensor4<Cpu>> {
     let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
     let values = |size: &usize| (0..*size).map(|_| rng.random_range(-1.0..1.0)).collect::<Vec<f32>>();
@@ -17,8 +20,8 @@ fn random(sizes: &[usize], seed: u64) -> Vec<Tensor4<Cpu>> {
     tensors.into_iter().map(|v| Cpu::default().tensor_from_vec(v.clone(), (1, 1, 1, v.len()))).collect()
 }
 
-/// Three steps on parameters of these sizes, the first step from rest.
-fn three_steps(step: Step, spec: SgdSpec, sizes: &[usize], seed: u64) -> Vec<Made> {
+/// The results of three steps on parameters of these sizes. The first step has no velocities.
+fn three_steps(step: Step, spec: SgdSpec, sizes: &[usize], seed: u64) -> Vec<StepResult> {
     let weights = random(sizes, seed);
     let mut velocities = vec![None; sizes.len()];
     let steps = (1..4).map(|number| {
@@ -41,7 +44,7 @@ fn three_steps(step: Step, spec: SgdSpec, sizes: &[usize], seed: u64) -> Vec<Mad
 
 proptest! {
     #[test]
-    fn one_pass_gives_the_numbers_of_the_plain_implementation(
+    fn kernels_have_the_results_of_the_plain_implementation(
         sizes in prop::collection::vec(1..=300_usize, 1..=4),
         (lr, momentum, decay, clip) in (0.0..1.0, 0.0..1.0, 0.0..0.1, 0.1..10.0),
         (nesterov, moving, decays) in any::<(bool, bool, bool)>(),
@@ -58,7 +61,7 @@ proptest! {
 }
 
 #[test]
-fn a_sum_takes_the_place_of_its_first_term_alone() {
+fn a_sum_does_not_change_other_tensors_with_the_same_memory() {
     let [x, y] = &random(&[50, 50], 1)[..] else { unreachable!() };
     let (mut ours, mut plain, before) = (x.clone(), x.clone(), x.as_vec());
     Cpu::add_to(&mut [(&mut ours, y)]).unwrap();
@@ -91,7 +94,7 @@ fn gradients_and_updates_may_be_permuted_or_broadcast() {
 }
 
 #[test]
-fn shapes_that_differ_are_refused() {
+fn unequal_shapes_are_errors() {
     let [x, y] = &random(&[3, 4], 1)[..] else { unreachable!() };
     let spec = SgdSpec { lr: 0.1, momentum: 0.9, nesterov: false, decay: 0.0, clip: 5.0 };
     for step in [Cpu::sgd, reference::sgd as Step] {

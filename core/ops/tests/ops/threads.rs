@@ -1,9 +1,10 @@
-//! The same bits come out whatever the number of threads.
+//! Results have the same bits for any number of threads.
 
 use crate::problem::{Call, Dims, Native, Problem, Vectors};
 use dfdx::tensor::Cpu;
 use nas_ops::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
 
+/// Solves a problem with 1, 2, 3 and 16 threads and compares the bits.
 fn same_bits(call: Call, shapes: &[Dims]) {
     let problem = Problem::random(call, shapes, 3).unwrap();
     let answers = [1, 2, 3, 16].map(|threads| {
@@ -16,8 +17,8 @@ fn same_bits(call: Call, shapes: &[Dims]) {
 }
 
 #[test]
-fn do_not_change_bits() {
-    // 53 images are six whole groups and one of five.
+fn results_do_not_depend_on_the_number_of_threads() {
+    // 53 images are six groups of eight and one of five.
     let (image, vector) = ((53, 6, 5, 12), (1, 1, 1, 12));
     let conv = |kernel, stride, groups| ConvSpec { window: Window::same(kernel, stride, 1), groups };
     for (spec, weight) in [
@@ -30,7 +31,7 @@ fn do_not_change_bits() {
         same_bits(Call::Conv(spec), &[image, weight]);
     }
     same_bits(Call::Conv(conv(3, 1, 1)), &[(53, 6, 5, 16), (3, 3, 16, 32)]);
-    // Images in two pieces.
+    // Each image is computed in two pieces.
     same_bits(Call::Conv(conv(1, 1, 1)), &[(19, 32, 17, 16), (1, 1, 16, 32)]);
     for conv in [conv(3, 1, 1), conv(3, 1, 12)] {
         let unit = UnitSpec { relu: true, conv };

@@ -1,13 +1,13 @@
 //! A normalised 1 x 1 convolution with many more outputs than inputs, which is computed where it is read.
 //!
 //! Its outputs are the largest activations of a network, and usually only a depthwise convolution reads them (inverted
-//! residual: Sandler et al., MobileNetV2, CVPR 2018). That convolution computes some channels of an image at a time, while
-//! they stay in the cache, so that the outputs are never in memory. For any other reader they are computed like every
-//! activation.
+//! residual: Sandler et al., MobileNetV2, CVPR 2018). That convolution computes some channels of an image at a time,
+//! while they stay in the cache, so that the outputs are never in memory. For any other reader they are computed like
+//! every activation.
 //!
 //! Let the rows of `x` be pixels, `z = x w` and `y = (z - mean) f + shift`. The statistics of `z` follow from the
-//! [`Covariance`] `C` of the `n` pixels. The gradients follow from the [`ReaderSums`], which each reader accumulates for
-//! the channels whose gradient `dy` it has just computed:
+//! [`Covariance`] `C` of the `n` pixels. The gradients follow from the [`ReaderSums`], which each reader accumulates
+//! for the channels whose gradient `dy` it has just computed:
 //!
 //! ```text
 //! q = (x - mean(x))' dy        s = sum dy        dx = dy (w f)'
@@ -225,8 +225,8 @@ impl DeferredPointwiseConv {
         Some((sums, self.statistics.as_ref()?))
     }
 
-    /// Completes the backward pass with the result of [`take_sums`](Self::take_sums): adds the gradient of the weights to
-    /// `dw` and the rest of the gradient of the input to the input.
+    /// Completes the backward pass with the result of [`take_sums`](Self::take_sums): adds the gradient of the weights
+    /// to `dw` and the rest of the gradient of the input to the input.
     pub fn backward(
         &self,
         (readers, statistics): (ReaderSums, &InputStatistics),

@@ -1,4 +1,4 @@
-//! Convolution of one group of images, forward and backward.
+//! The passes of a convolution over one group of images.
 
 use super::{Conv, OutputGradient, Tilings};
 use crate::cpu::{
@@ -14,14 +14,14 @@ use crate::cpu::{
 };
 
 impl Conv {
-    /// Whether an image can be read where it is, because its frame would be a copy of it.
+    /// Whether kernels read an image directly, because its frame would be an exact copy.
     #[inline(always)]
     fn unframed(&self, x: Source<'_>) -> bool {
         !self.relu && x.pending.is_none() && self.parts == 1 && !self.depthwise && self.x_frame.fits(self.shape.size)
     }
 }
 
-/// Frames the channels of a part of an image, after normalisation and ReLU if there are any.
+/// Copies the channels of one part of an image into a frame, after the pending normalisation and the ReLU, if any.
 struct FrameInput<'a> {
     conv: &'a Conv,
     part: usize,
@@ -41,7 +41,7 @@ impl Kernel for FrameInput<'_> {
             let out = conv.x_frame.row(frame, row, width);
             let pixels = &image.values[row * width * channels..][..width * channels];
             if whole {
-                // All channels lie next to each other, so a row is one piece.
+                // The part has all channels, so a row of pixels is contiguous.
                 if conv.relu {
                     out.iter_mut().zip(pixels).for_each(|(to, &from)| *to = rectified(from));
                 } else {
@@ -53,7 +53,7 @@ impl Kernel for FrameInput<'_> {
                 let scaling = image.norm_lanes::<N>(first + block, count);
                 for (out, pixel) in out.chunks_exact_mut(conv.x_frame.channels).zip(pixels.chunks_exact(channels)) {
                     let value = Source::load::<I, N>(scaling, pixel, first + block, count, conv.relu);
-                    // Channels on their own fill all lanes, with zeros after the last.
+                    // Depthwise kernels read whole registers, so unused lanes are written as zeros.
                     value.store_some(out, block, if conv.depthwise { N } else { count });
                 }
             });
@@ -61,7 +61,7 @@ impl Kernel for FrameInput<'_> {
     }
 }
 
-/// Frames the channels of a part of the gradient of an output image.
+/// Copies the channels of one part of an output image's gradient into a frame.
 pub struct FrameGradient<'a> {
     pub conv: &'a Conv,
     pub part: usize,
@@ -99,12 +99,12 @@ impl Kernel for FrameGradient<'_> {
     }
 }
 
-/// ImageScratch in which the images of a group are framed, one after the other.
+/// Memory for one image of a group.
 struct GroupScratch<'a> {
-    /// Whether images are read where they are.
+    /// Whether kernels read images directly; `frame` is empty then.
     unframed: bool,
     frame: Buffer,
-    /// If the convolution is computed in tiles.
+    /// The tiles and their memory, if Winograd's algorithm computes the convolution.
     tiled: Option<(&'a Tilings, TileScratch)>,
 }
 
@@ -117,7 +117,7 @@ impl<'a> GroupScratch<'a> {
     }
 }
 
-/// An image in its frame.
+/// The values of an image in its frame.
 fn framed<'a>(conv: &Conv, part: usize, image: Source<'a>, unframed: bool, frame: &'a mut [f32]) -> &'a [f32] {
     if unframed {
         return image.values;
@@ -126,23 +126,23 @@ fn framed<'a>(conv: &Conv, part: usize, image: Source<'a>, unframed: bool, frame
     frame
 }
 
-/// Tiles of an image, and memory for them.
-struct Tiled<'a> {
+/// The tiles of an image, and memory for them.
+struct TiledPass<'a> {
     tiling: &'a Tiling,
     points: &'a mut TransformedTiles,
     products: &'a mut [f32],
 }
 
-/// Computes a correlation in the way that suits the convolution.
+/// Computes a correlation with the kernels that suit the convolution.
 fn correlate(
     conv: &Conv,
     plan: &Correlation,
     weights: &PackedMatrix,
     frame: &[f32],
-    tiled: Option<Tiled<'_>>,
+    tiled: Option<TiledPass<'_>>,
     mut store: impl Store,
 ) {
-    if let Some(Tiled { tiling, points, products }) = tiled {
+    if let Some(TiledPass { tiling, points, products }) = tiled {
         winograd::correlate(tiling, weights, frame, points, products, &mut store);
     } else if conv.depthwise {
         dispatch(depthwise::Correlate { plan, weights, frame, store });
@@ -151,7 +151,7 @@ fn correlate(
     }
 }
 
-/// Convolves a group of images; `weights` are those of each part.
+/// Convolves a group of images; `weights` has one matrix per part.
 pub fn forward(conv: &Conv, weights: &[PackedMatrix], x: Source<'_>, z: &mut [f32]) {
     let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
     let GroupScratch { unframed, mut frame, mut tiled } = GroupScratch::new(conv, x);
@@ -160,7 +160,7 @@ pub fn forward(conv: &Conv, weights: &[PackedMatrix], x: Source<'_>, z: &mut [f3
         for (part, weights) in weights.iter().enumerate() {
             let frame = framed(conv, part, x, unframed, &mut frame);
             let store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
-            let tiled = tiled.as_mut().map(|(tilings, memory)| Tiled {
+            let tiled = tiled.as_mut().map(|(tilings, memory)| TiledPass {
                 tiling: &tilings.forward,
                 points: &mut memory.x,
                 products: &mut memory.products,
@@ -170,24 +170,25 @@ pub fn forward(conv: &Conv, weights: &[PackedMatrix], x: Source<'_>, z: &mut [f3
     }
 }
 
-/// What the gradient of the input is computed with.
+/// The arguments of the backward pass that all groups of images share.
 pub struct GroupBackward<'a> {
     pub conv: &'a Conv,
+    /// From the framed gradient of the output to the gradient of the input.
     pub plans: Vec<Correlation>,
     /// For each part, the weights of each plan.
     pub weights: Vec<Vec<PackedMatrix>>,
-    /// Whether the gradient of the input is to be filled, not added to.
+    /// Whether to fill the gradient of the input instead of adding to it.
     pub overwrite: bool,
 }
 
-/// Adds the gradient of a group of input images to `dx` or fills it, and returns that of the weights.
+/// Adds the gradient of a group of input images to `dx`, or fills `dx`; returns the gradient of the weights.
 pub fn backward(
-    with: &GroupBackward<'_>,
+    pass: &GroupBackward<'_>,
     x: Source<'_>,
     upstream: OutputGradient<'_>,
     mut dx: Option<&mut [f32]>,
 ) -> Buffer {
-    let GroupBackward { conv, plans, weights, overwrite } = with;
+    let GroupBackward { conv, plans, weights, overwrite } = pass;
     let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
     let covered = conv.covers_input(plans);
     let mut total = Buffer::zeroed(conv.gradient_layout(0).len() * conv.parts);
@@ -211,7 +212,7 @@ pub fn backward(
             for (plan, weights) in plans.iter().zip(weights) {
                 let (channels, first, frame) = (conv.shape.c_in, part * conv.inputs, &*dz_frame);
                 let store = Accumulate { dx, overwrite, channels, first, rectified };
-                let tiled = tiled.as_mut().map(|(tilings, memory)| Tiled {
+                let tiled = tiled.as_mut().map(|(tilings, memory)| TiledPass {
                     tiling: &tilings.backward,
                     points: &mut memory.dz,
                     products: &mut memory.products,
@@ -223,6 +224,7 @@ pub fn backward(
     total
 }
 
+/// Adds the gradient of a part's weights from one image to `total`.
 fn add_weight_gradient(
     conv: &Conv,
     part: usize,
@@ -266,16 +268,16 @@ mod tests {
             GroupBackward { conv: &conv, weights: conv.pack_all_transposed(&w, &plans), plans, overwrite: false };
         let mut dx = vec![0.0; x.values.len()];
         let total = backward(&with, x, OutputGradient { dy: &wave(z.len()), norm: None }, Some(&mut dx));
-        // Its layout depends on the registers.
+        // The layout of `total` depends on the width of registers.
         let mut dw = vec![0.0; w.len()];
         conv.add_weight_gradient(vec![total], &mut dw);
         [z, dx, dw]
     }
 
-    /// Groups, stride and dimensions of the weights.
+    /// Groups, stride, and dimensions of the weights.
     type Case = (usize, usize, (usize, usize, usize, usize));
 
-    /// The first three are computed in tiles.
+    /// Winograd's algorithm computes the first three.
     const CASES: [Case; 7] = [
         (1, 1, (3, 3, 12, 20)),
         (1, 1, (3, 3, 16, 16)),

@@ -57,7 +57,8 @@ pub struct Conv {
     tilings: Option<Tilings>,
 }
 
-/// The shape of a piece. Where each output depends on one pixel, a piece is as many rows of an image as stay in the cache.
+/// The shape of a piece. Where each output depends on one pixel, a piece is as many rows of an image as stay in the
+/// cache.
 fn piece(shape: ConvShape) -> ConvShape {
     let ConvShape { n, size: [h, w], window, .. } = shape;
     if window != Window::same(1, 1, 1) {

@@ -24,8 +24,8 @@ pub struct ChannelMoments {
 }
 
 impl ChannelMoments {
-    /// Merges the moments of other values (parallel variance of Chan et al., 1983), which stays accurate where the mean is
-    /// much larger than the deviations.
+    /// Merges the moments of other values (parallel variance of Chan et al., 1983), which stays accurate where the mean
+    /// is much larger than the deviations.
     pub fn merge(&mut self, more: Self) {
         let count = self.count + more.count;
         let distance = more.mean - self.mean;

@@ -39,8 +39,8 @@ pub fn conv2d(
     Ok(y)
 }
 
-/// Fills `z` with the convolution of `x`. If `moments` is set, returns the moments of the output channels over each group
-/// of images.
+/// Fills `z` with the convolution of `x`. If `moments` is set, returns the moments of the output channels over each
+/// group of images.
 pub fn forward(
     conv: &Conv,
     x: &CpuActivation,

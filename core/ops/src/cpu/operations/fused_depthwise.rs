@@ -1,4 +1,5 @@
-//! A depthwise convolution of an [`DeferredPointwiseConv`]: a few channels of an image are computed, convolved and forgotten.
+//! Depthwise convolution of a [`DeferredPointwiseConv`]. A block of its output channels ("hidden channels") is computed
+//! for one image, convolved while it is in the cache, and overwritten by the next block.
 
 use crate::cpu::{
     activation::{CpuActivation, DeferredPointwiseConv, ReaderSums},
@@ -18,62 +19,66 @@ use crate::cpu::{
 use rayon::prelude::*;
 use std::ops::Range;
 
-/// Channels are taken in multiples of this many, which fill the max_vectors registers.
-const STEP: usize = 4 * LANES;
-/// Numbers of a block of channels of an image, which are to stay in the second-level cache with their gradient.
-const BLOCK: usize = 32 * 1024;
+/// A block of hidden channels is a multiple of this size, which fills the widest panels of registers.
+const CHANNEL_MULTIPLE: usize = 4 * LANES;
+/// Elements per block of hidden channels of one image, so that they stay in the second-level cache with their gradient.
+const BLOCK_LEN: usize = 32 * 1024;
 
-/// A depthwise convolution and the deferred that it reads.
+/// A depthwise convolution and the deferred convolution that computes its input.
 pub struct FusedDepthwise<'a> {
     conv: &'a Conv,
     deferred: &'a DeferredPointwiseConv,
     x: Source<'a>,
-    /// The pixels of a centred input image of the deferred.
+    /// From a centred input image of the deferred convolution to its outputs.
     pixels: Correlation,
     blocks: Vec<Block>,
 }
 
-/// Some hidden channels.
+/// A range of hidden channels, and the weights that compute them from a centred input.
 struct Block {
     channels: Range<usize>,
     weights: PackedMatrix,
 }
 
 impl Block {
-    /// The parts of the depthwise convolution.
+    /// The parts of the depthwise convolution that read these channels.
     fn parts(&self) -> Range<usize> {
         self.channels.start / LANES..self.channels.end.div_ceil(LANES)
     }
 
+    /// Elements per pixel: channels rounded up to whole registers.
     fn stride(&self) -> usize {
         whole_lanes(self.channels.len())
     }
 }
 
-/// What the backward pass needs besides.
+/// The arguments of the backward pass that all groups of images share.
 struct FusedBackward<'a> {
     upstream: OutputGradient<'a>,
+    /// From the framed gradient of the output to the gradient of the hidden channels.
     plans: Vec<Correlation>,
     /// For each part, the weights of each plan.
     weights: Vec<Vec<PackedMatrix>>,
-    /// Of each block, from its hidden channels to the inputs of the deferred.
-    back: Vec<PackedMatrix>,
-    /// The pixels of the hidden channels of each block.
+    /// For each block, the weights from its hidden channels to the input channels of the deferred convolution.
+    transposed: Vec<PackedMatrix>,
+    /// For each block, from the gradient of its hidden channels to that of the input.
     hidden: Vec<Correlation>,
-    /// The pixels of an input image of the deferred.
+    /// Offsets of the pixels in an input image of the deferred convolution.
     offsets: Vec<usize>,
-    /// Whether the plans reach every pixel of the hidden channels.
+    /// Whether the plans write every pixel of the hidden channels.
     covered: bool,
-    /// Whether the gradient of the input is to be filled, not added to.
+    /// Whether to fill the gradient of the input instead of adding to it.
     overwrite: bool,
 }
 
 impl<'a> FusedDepthwise<'a> {
-    /// None if the convolution cannot, or need not, compute its input itself.
+    /// `None` unless `x` is deferred, not computed yet, and read by a depthwise convolution that processes whole
+    /// images.
     pub fn new(conv: &'a Conv, x: &'a CpuActivation) -> Option<Self> {
         let deferred = x.uncomputed().filter(|_| conv.depthwise && conv.shape.n == conv.dims[0].0)?;
         let ([h, w], hidden, inputs) = (conv.shape.size, conv.shape.c_in, deferred.dims().3);
-        let wide = (BLOCK / (h * w) / STEP * STEP).clamp(STEP, hidden.next_multiple_of(STEP));
+        let wide = (BLOCK_LEN / (h * w) / CHANNEL_MULTIPLE * CHANNEL_MULTIPLE)
+            .clamp(CHANNEL_MULTIPLE, hidden.next_multiple_of(CHANNEL_MULTIPLE));
         let blocks = (0..hidden).step_by(wide).map(|first| {
             let channels = first..(first + wide).min(hidden);
             Block { weights: deferred.pack(channels.clone()), channels }
@@ -87,27 +92,27 @@ impl<'a> FusedDepthwise<'a> {
         })
     }
 
-    /// Numbers of an input image of the deferred.
+    /// Elements of an input image of the deferred convolution.
     fn input_len(&self) -> usize {
         let (_, h, w, inputs) = self.deferred.dims();
         h * w * inputs
     }
 
-    /// Numbers of eight hidden channels of an image with what is around them.
+    /// Elements of a frame, which holds eight hidden channels of an image.
     fn frame_len(&self) -> usize {
         let [rows, columns] = self.conv.x_frame.size;
         rows * columns * LANES
     }
 
-    /// Computes the hidden channels of a block, normalised, into frames.
+    /// Computes the normalised hidden channels of a block, and writes them into frames.
     fn expand(&self, block: &Block, memory: &mut ImageScratch) {
         let ImageScratch { centred, frames, .. } = memory;
-        let store = Hidden { frames, length: self.frame_len(), pixels: &self.conv.x_pixels, relu: self.conv.relu };
+        let store = FrameStore { frames, length: self.frame_len(), pixels: &self.conv.x_pixels, relu: self.conv.relu };
         dispatch(dense::Correlate { plan: &self.pixels, weights: &block.weights, frame: centred, store });
     }
 
-    /// Fills `z` with the convolution. If `moments` is set, returns the moments of the output channels over each group of
-    /// images.
+    /// Fills `z` with the convolution. If `moments` is set, returns the moments of the output channels over each group
+    /// of images.
     pub fn forward(&self, weight: &[f32], z: &mut [f32], moments: bool) -> Vec<Vec<ChannelMoments>> {
         let weights = self.conv.pack_all(weight);
         let groups = z.par_chunks_mut(group_len(self.conv.output())).enumerate();
@@ -118,7 +123,7 @@ impl<'a> FusedDepthwise<'a> {
         groups.collect()
     }
 
-    /// Convolves group `i` of the images; `weights` are those of each part.
+    /// Convolves group `i` of the images; `weights` has one matrix per part.
     fn forward_group(&self, i: usize, weights: &[PackedMatrix], z: &mut [f32]) {
         let (x, length) = (self.x.group(i, self.deferred.dims()), self.input_len());
         let mut memory = ImageScratch::new(self);
@@ -135,28 +140,29 @@ impl<'a> FusedDepthwise<'a> {
         }
     }
 
-    /// Lets the deferred gather, and returns the gradient of the depthwise weights from each group of images.
+    /// Adds the gradient of the input, and the sums from which the other gradients of the deferred convolution follow.
+    /// Returns the gradient of the depthwise weights from each group of images.
     pub fn backward(&self, weight: &[f32], upstream: OutputGradient<'_>) -> Vec<Buffer> {
         let (conv, pixels) = (self.conv, self.pixels.sources.len());
-        let plans = Correlation::backward(&conv.shape, &conv.dz_frame, false);
+        let plans = conv.backward_plans();
         let hidden = |block: &Block| Correlation::pointwise(pixels, block.channels.len(), block.stride());
-        let mut with = FusedBackward {
+        let mut pass = FusedBackward {
             upstream,
             weights: conv.pack_all_transposed(weight, &plans),
             offsets: (0..pixels).map(|pixel| pixel * self.pixels.run).collect(),
             covered: conv.covers_input(&plans),
             plans,
-            back: self.blocks.iter().map(|block| self.deferred.pack_transposed(block.channels.clone())).collect(),
+            transposed: self.blocks.iter().map(|block| self.deferred.pack_transposed(block.channels.clone())).collect(),
             hidden: self.blocks.iter().map(hidden).collect(),
             overwrite: false,
         };
         let groups = self.deferred.input.accumulate_gradient_groups(self.deferred.dims(), |groups, overwrite| {
-            with.overwrite = overwrite;
+            pass.overwrite = overwrite;
             let groups = groups.into_par_iter().enumerate();
-            groups.map(|(i, dx)| self.backward_group(&with, i, dx)).collect::<Vec<_>>()
+            groups.map(|(i, dx)| self.backward_group(&pass, i, dx)).collect::<Vec<_>>()
         });
-        let (weights, gathered): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
-        let total = gathered.into_iter().reduce(|mut total, more| {
+        let (weights, sums): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        let total = sums.into_iter().reduce(|mut total, more| {
             total.add(&more);
             total
         });
@@ -166,7 +172,7 @@ impl<'a> FusedDepthwise<'a> {
         weights
     }
 
-    /// BackwardSums, block after block, as `[inputs, hidden]`.
+    /// Reorders products from one matrix per block to `[inputs, hidden]`.
     fn in_rows(&self, products: &[f32]) -> Buffer {
         let (inputs, hidden) = (self.deferred.dims().3, self.conv.shape.c_in);
         let mut rows = Buffer::uninitialised(inputs * hidden);
@@ -180,40 +186,40 @@ impl<'a> FusedDepthwise<'a> {
         rows
     }
 
-    /// Adds to the gradient of the input of a group of images; returns that of the depthwise weights, and what the
-    /// deferred gathers, products block after block.
-    fn backward_group(&self, with: &FusedBackward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> (Buffer, ReaderSums) {
+    /// Adds to the gradient `dx` of the input of a group of images. Returns the gradient of the depthwise weights, and
+    /// the sums over the group, with one matrix of products per block.
+    fn backward_group(&self, pass: &FusedBackward<'_>, i: usize, mut dx: Option<&mut [f32]>) -> (Buffer, ReaderSums) {
         let (x, length) = (self.x.group(i, self.deferred.dims()), self.input_len());
         let output = self.conv.shape.output_len();
         let channels = whole_lanes(self.conv.shape.c_in);
         let mut memory = ImageScratch::for_gradients(self);
         let mut weights = Buffer::zeroed(self.conv.gradient_layout(0).len() * self.conv.parts);
-        let mut gathered =
-            ReaderSums { products: Buffer::zeroed(self.pixels.run * channels), sums: vec![0.0; channels] };
+        let mut sums = ReaderSums { products: Buffer::zeroed(self.pixels.run * channels), sums: vec![0.0; channels] };
         for image in 0..x.values.len() / length {
             let source = x.part(image * length..(image + 1) * length);
             let mut dx = dx.as_mut().map(|dx| &mut dx[image * length..(image + 1) * length]);
             let first = (i * IMAGES_PER_GROUP + image) * output;
-            let upstream = with.upstream.part(first..first + output);
+            let upstream = pass.upstream.part(first..first + output);
             self.deferred.write_centred(source, &mut memory.centred);
             self.deferred.write_rectified(source, &mut memory.rectified);
             for number in 0..self.blocks.len() {
                 self.expand(&self.blocks[number], &mut memory);
-                self.hidden_gradient(with, number, upstream, &mut memory, &mut weights);
-                self.add_products(with, number, &memory, &mut gathered);
+                self.hidden_gradient(pass, number, upstream, &mut memory, &mut weights);
+                self.add_products(pass, number, &memory, &mut sums);
                 if let Some(dx) = dx.as_deref_mut() {
-                    self.add_input_gradient(with, number, &memory, dx);
+                    self.add_input_gradient(pass, number, &memory, dx);
                 }
             }
         }
-        gathered.sums.truncate(self.conv.shape.c_in);
-        (weights, gathered)
+        sums.sums.truncate(self.conv.shape.c_in);
+        (weights, sums)
     }
 
-    /// Computes the gradient of the hidden channels of a block, which are framed, and adds that of the depthwise weights.
+    /// Computes the gradient of a block of framed hidden channels, and adds the gradient of the depthwise weights to
+    /// `total`.
     fn hidden_gradient(
         &self,
-        with: &FusedBackward<'_>,
+        pass: &FusedBackward<'_>,
         number: usize,
         upstream: OutputGradient<'_>,
         memory: &mut ImageScratch,
@@ -221,7 +227,7 @@ impl<'a> FusedDepthwise<'a> {
     ) {
         let (conv, block) = (self.conv, &self.blocks[number]);
         let ImageScratch { frames, dz_frame, hidden, .. } = memory;
-        if !with.covered || block.stride() != block.channels.len() {
+        if !pass.covered || block.stride() != block.channels.len() {
             hidden.fill(0.0);
         }
         let layout = conv.gradient_layout(0).len();
@@ -230,7 +236,7 @@ impl<'a> FusedDepthwise<'a> {
             let total = total[part * layout..(part + 1) * layout].as_chunks_mut().0;
             let (plan, dz, dz_pixels) = (&conv.forward, &**dz_frame, &*conv.dz_pixels);
             dispatch(depthwise::WeightGradient { plan, frame, dz, dz_pixels, total });
-            for (plan, weights) in with.plans.iter().zip(&with.weights[part]) {
+            for (plan, weights) in pass.plans.iter().zip(&pass.weights[part]) {
                 let store = Accumulate {
                     dx: hidden,
                     overwrite: true,
@@ -243,13 +249,13 @@ impl<'a> FusedDepthwise<'a> {
         }
     }
 
-    /// Adds what the deferred gathers of a block.
-    fn add_products(&self, with: &FusedBackward<'_>, number: usize, memory: &ImageScratch, gathered: &mut ReaderSums) {
-        let (block, plan) = (&self.blocks[number], &with.hidden[number]);
+    /// Adds the sums over one image for the hidden channels of a block.
+    fn add_products(&self, pass: &FusedBackward<'_>, number: usize, memory: &ImageScratch, sums: &mut ReaderSums) {
+        let (block, plan) = (&self.blocks[number], &pass.hidden[number]);
         let (first, inputs) = (block.channels.start, self.pixels.run);
         let dz = &memory.hidden[..plan.sources.len() * block.stride()];
-        dispatch(ChannelSums { values: dz, totals: &mut gathered.sums[first..first + block.stride()] });
-        let total = &mut gathered.products[first * inputs..(first + block.stride()) * inputs];
+        dispatch(ChannelSums { values: dz, totals: &mut sums.sums[first..first + block.stride()] });
+        let total = &mut sums.products[first * inputs..(first + block.stride()) * inputs];
         dispatch(dense::WeightGradient {
             plan: &self.pixels,
             layout: block.weights.layout,
@@ -260,73 +266,76 @@ impl<'a> FusedDepthwise<'a> {
         });
     }
 
-    /// Adds the part of a block that does not depend on what is gathered, or fills the gradient with it.
-    fn add_input_gradient(&self, with: &FusedBackward<'_>, number: usize, memory: &ImageScratch, dx: &mut [f32]) {
+    /// Adds `dy (w f)'` for the hidden channels of a block to `dx`, or fills `dx` with it.
+    fn add_input_gradient(&self, pass: &FusedBackward<'_>, number: usize, memory: &ImageScratch, dx: &mut [f32]) {
         let store = Accumulate {
             dx,
-            overwrite: with.overwrite && number == 0,
+            overwrite: pass.overwrite && number == 0,
             channels: self.pixels.run,
             first: 0,
-            rectified: self.deferred.relu().then_some((&*memory.rectified, &*with.offsets)),
+            rectified: self.deferred.relu().then_some((&*memory.rectified, &*pass.offsets)),
         };
-        let (plan, weights) = (&with.hidden[number], &with.back[number]);
+        let (plan, weights) = (&pass.hidden[number], &pass.transposed[number]);
         dispatch(dense::Correlate { plan, weights, frame: &memory.hidden, store });
     }
 }
 
-/// ImageScratch for one image.
+/// Memory for one image.
 struct ImageScratch {
-    /// The input of the deferred, centred.
+    /// The input of the deferred convolution, centred.
     centred: Buffer,
-    /// The parts of a block of hidden channels, framed.
+    /// A block of hidden channels, with one frame per part of eight channels.
     frames: Buffer,
-    /// The input of the deferred after its ReLU, if it has one.
+    /// The input of the deferred convolution after its ReLU; empty if it has none.
     rectified: Buffer,
-    /// The gradient of the output, eight channels.
+    /// The gradient of eight output channels.
     dz_frame: Buffer,
     /// The gradient of a block of hidden channels.
     hidden: Buffer,
 }
 
 impl ImageScratch {
-    /// For the forward pass.
-    fn new(expanded: &FusedDepthwise<'_>) -> Self {
-        let pixels = expanded.pixels.sources.len();
+    /// Memory for the forward pass.
+    fn new(fused: &FusedDepthwise<'_>) -> Self {
+        let pixels = fused.pixels.sources.len();
         let [rectified, dz_frame, hidden] = [0; 3].map(Buffer::uninitialised);
         Self {
-            centred: Buffer::uninitialised(pixels * whole_lanes(expanded.pixels.run)),
-            // Zeros stay around the image.
-            frames: Buffer::zeroed(expanded.blocks[0].parts().len() * expanded.frame_len()),
+            centred: Buffer::uninitialised(pixels * whole_lanes(fused.pixels.run)),
+            // The border of each frame stays zero.
+            frames: Buffer::zeroed(fused.blocks[0].parts().len() * fused.frame_len()),
             rectified,
             dz_frame,
             hidden,
         }
     }
 
-    fn for_gradients(expanded: &FusedDepthwise<'_>) -> Self {
-        let FusedDepthwise { conv, deferred, pixels, blocks, .. } = expanded;
+    /// Memory for the backward pass.
+    fn for_gradients(fused: &FusedDepthwise<'_>) -> Self {
+        let FusedDepthwise { conv, deferred, pixels, blocks, .. } = fused;
         Self {
-            rectified: Buffer::uninitialised(if deferred.relu() { expanded.input_len() } else { 0 }),
+            rectified: Buffer::uninitialised(if deferred.relu() { fused.input_len() } else { 0 }),
             dz_frame: conv.dz_frame.empty(conv.shape.out),
             hidden: Buffer::uninitialised(pixels.sources.len() * blocks[0].stride()),
-            ..Self::new(expanded)
+            ..Self::new(fused)
         }
     }
 }
 
-/// Normalises hidden channels and puts them into frames of eight channels.
-struct Hidden<'a> {
+/// Applies the ReLU to hidden channels, and writes them into frames of eight channels.
+struct FrameStore<'a> {
     frames: &'a mut [f32],
+    /// Elements per frame.
     length: usize,
+    /// Offsets of the pixels in a frame.
     pixels: &'a [usize],
     relu: bool,
 }
 
-impl Store for Hidden<'_> {
+impl Store for FrameStore<'_> {
     #[inline(always)]
     fn store<const N: usize>(&mut self, pixel: usize, channel: usize, values: Lanes<N>, _: usize) {
         let value = if self.relu { values.map(rectified) } else { values };
-        // Lanes after the last channel are zeros, as the weights are.
+        // Lanes after the last channel are zero, because their weights are.
         for (part, eight) in (channel / LANES..).zip(value.0.as_chunks::<LANES>().0) {
             Lanes(*eight).store_some(self.frames, part * self.length + self.pixels[pixel], LANES);
         }

@@ -1,13 +1,13 @@
-//! Averages: sums of rows, and of whole runs of their pixels, each multiplied by its share.
+//! Average under a window, and its gradient: sums of rows, then sums of runs of their pixels.
 
-use super::{Pool, Side};
+use super::{Pool, PoolSide};
 use crate::cpu::{
     buffer::Buffer,
     elementwise::add_assign,
     simd::{Isa, Kernel},
 };
 
-/// `y = share * sum of x under the window`.
+/// Computes `y = share * sum of x under the window`.
 pub struct Average<'a> {
     pub pool: &'a Pool,
     pub x: &'a [f32],
@@ -30,7 +30,7 @@ impl Kernel for Average<'_> {
     }
 }
 
-/// `dx += sum of share * dy over the windows that cover x`, or fills `dx` with it.
+/// Computes `dx += sum of share * dy over the windows that cover x`, without the old `dx` if `overwrite`.
 pub struct AverageBack<'a> {
     pub pool: &'a Pool,
     pub dx: &'a mut [f32],
@@ -59,12 +59,12 @@ impl Kernel for AverageBack<'_> {
 }
 
 impl Pool {
-    /// Adds to each pixel of an image what it reaches on the other side: for each row the sum of the rows that it
-    /// reaches, and of that the columns.
+    /// Adds to each pixel of an image the pixels on the other side that it depends on. For each row, their rows are
+    /// summed first, into `sum`, and then the columns of the sum.
     #[inline(always)]
-    fn add_runs(&self, [here, there]: [&Side; 2], to: &mut [f32], from: &[f32], sum: &mut [f32]) {
+    fn add_runs(&self, [here, there]: [&PoolSide; 2], to: &mut [f32], from: &[f32], sum: &mut [f32]) {
         let (width, channels) = (there.width * self.channels, self.channels);
-        for (to, rows) in to.chunks_exact_mut(here.width * channels).zip(&here.reach[0]) {
+        for (to, rows) in to.chunks_exact_mut(here.width * channels).zip(&here.neighbours[0]) {
             let Some((&(_, first), others)) = rows.split_first() else { continue };
             sum.copy_from_slice(&from[first * width..][..width]);
             for &(_, row) in others {

@@ -1,7 +1,8 @@
 //! Maximum and average under a window.
 //!
-//! Both directions gather: an output reads the pixels under its window, and a pixel reads the outputs whose windows
-//! cover it.
+//! Forward, an output reads the pixels under its window. Backward, a pixel reads the gradients of the outputs whose
+//! windows cover it. Both directions share code, in which "here" is the side that is written and "there" the side that
+//! is read.
 
 mod average;
 mod gather;
@@ -61,48 +62,50 @@ pub fn pool2d(x: &CpuActivation, spec: PoolSpec, tape: &mut dyn Recorder) -> Res
     Ok(y)
 }
 
-/// For each position along an axis: `(tap, position on the other side)`.
-type Reach = Vec<Vec<(usize, usize)>>;
+/// For each position along an axis, the positions on the other side that it depends on, as `(tap, position)`.
+type Neighbours = Vec<Vec<(usize, usize)>>;
 
-/// Neighbouring columns that reach neighbouring columns on the other side by the same tap.
-struct Run {
+/// `len` neighbouring columns that depend on `len` neighbouring columns on the other side through the same tap.
+struct ColumnRun {
     here: usize,
     there: usize,
     len: usize,
 }
 
-/// All that columns reach, one tap after the other.
-fn runs(columns: &Reach) -> Vec<Run> {
-    let mut runs: Vec<(usize, Run)> = vec![];
+/// All dependencies of the columns, ordered by tap.
+fn runs(columns: &Neighbours) -> Vec<ColumnRun> {
+    let mut runs: Vec<(usize, ColumnRun)> = vec![];
     let mut all = vec![];
-    for (here, covered) in columns.iter().enumerate() {
-        all.extend(covered.iter().map(|&(tap, there)| (tap, here, there)));
+    for (here, neighbours) in columns.iter().enumerate() {
+        all.extend(neighbours.iter().map(|&(tap, there)| (tap, here, there)));
     }
     all.sort_unstable();
     for (tap, here, there) in all {
         match runs.last_mut() {
             Some((last, run)) if (*last, run.here + run.len, run.there + run.len) == (tap, here, there) => run.len += 1,
-            _ => runs.push((tap, Run { here, there, len: 1 })),
+            _ => runs.push((tap, ColumnRun { here, there, len: 1 })),
         }
     }
     runs.into_iter().map(|(_, run)| run).collect()
 }
 
-/// One side of a pool, the inputs or the outputs.
-struct Side {
-    /// What each row and each column reaches on the other side.
-    reach: [Reach; 2],
-    /// What the columns reach, as runs.
-    runs: Vec<Run>,
+/// The inputs or the outputs of a pool.
+struct PoolSide {
+    /// The dependencies of rows and of columns.
+    neighbours: [Neighbours; 2],
+    /// The dependencies of columns as runs.
+    runs: Vec<ColumnRun>,
+    /// Pixels per row.
     width: usize,
-    /// Numbers of an image.
+    /// Elements per image.
     image: usize,
 }
 
+/// A pool of a certain size.
 struct Pool {
-    inputs: Side,
-    outputs: Side,
-    /// For each output the share of one pixel under its window.
+    inputs: PoolSide,
+    outputs: PoolSide,
+    /// For each output, 1 / number of pixels under its window.
     shares: Vec<f32>,
     kernel_width: usize,
     channels: usize,
@@ -111,10 +114,11 @@ struct Pool {
 impl Pool {
     fn new(shape: &PoolShape) -> Self {
         let PoolShape { size, out, c, window, .. } = *shape;
-        let under = [0, 1]
-            .map(|axis| -> Reach { (0..out[axis]).map(|i| taps(&window, axis, i, size[axis]).collect()).collect() });
+        let under = [0, 1].map(|axis| -> Neighbours {
+            (0..out[axis]).map(|i| taps(&window, axis, i, size[axis]).collect()).collect()
+        });
         let covering = [0, 1].map(|axis| {
-            let mut covering: Reach = vec![vec![]; size[axis]];
+            let mut covering: Neighbours = vec![vec![]; size[axis]];
             for (output, pixels) in under[axis].iter().enumerate() {
                 pixels.iter().for_each(|&(tap, pixel)| covering[pixel].push((tap, output)));
             }
@@ -123,24 +127,37 @@ impl Pool {
         let counts = under[0].iter().flat_map(|rows| under[1].iter().map(move |columns| rows.len() * columns.len()));
         Self {
             shares: counts.map(|count| 1.0 / count as f32).collect(),
-            inputs: Side { runs: runs(&covering[1]), reach: covering, width: size[1], image: size[0] * size[1] * c },
-            outputs: Side { runs: runs(&under[1]), reach: under, width: out[1], image: out[0] * out[1] * c },
+            inputs: PoolSide {
+                runs: runs(&covering[1]),
+                neighbours: covering,
+                width: size[1],
+                image: size[0] * size[1] * c,
+            },
+            outputs: PoolSide { runs: runs(&under[1]), neighbours: under, width: out[1], image: out[0] * out[1] * c },
             kernel_width: window.kernel[1],
             channels: c,
         }
     }
 
-    /// Gathers at every place of the images of one side.
+    /// Calls `gather` for each pixel of side `here`, with some channels at a time.
     #[inline(always)]
-    fn gather<I: Isa>(&self, here: &Side, there: &Side, images: usize, gather: &mut impl Gather) {
+    fn gather<I: Isa>(&self, here: &PoolSide, there: &PoolSide, images: usize, gather: &mut impl Gather) {
         for image in 0..images {
             let mut pixel = 0;
-            for rows in &here.reach[0] {
-                for columns in &here.reach[1] {
+            for rows in &here.neighbours[0] {
+                for columns in &here.neighbours[1] {
                     each_block!(I, self.channels, |N, first, count| {
                         let at = image * here.image + pixel * self.channels + first;
                         let base = image * there.image + first;
-                        gather.gather::<N>(Place { pool: self, at, base, width: there.width, rows, columns, count });
+                        gather.gather::<N>(GatherSite {
+                            pool: self,
+                            at,
+                            base,
+                            width: there.width,
+                            rows,
+                            columns,
+                            count,
+                        });
                     });
                     pixel += 1;
                 }
@@ -149,21 +166,24 @@ impl Pool {
     }
 }
 
-/// Some channels of a pixel, and what they reach on the other side.
-struct Place<'a> {
+/// Some channels of a pixel, and the rows and columns on the other side that they depend on.
+struct GatherSite<'a> {
     pool: &'a Pool,
+    /// Offset of the channels on this side.
     at: usize,
+    /// Offset of the same channels of the image's first pixel on the other side.
     base: usize,
+    /// Pixels per row on the other side.
     width: usize,
     rows: &'a [(usize, usize)],
     columns: &'a [(usize, usize)],
     count: usize,
 }
 
-impl Place<'_> {
-    /// Tap and pixel where a row and a column that are covered meet.
+impl GatherSite<'_> {
+    /// The tap and the pixel of a row and a column on the other side.
     #[inline(always)]
-    fn meet(&self, &(a, row): &(usize, usize), &(b, column): &(usize, usize)) -> (usize, usize) {
+    fn tap_and_pixel(&self, &(a, row): &(usize, usize), &(b, column): &(usize, usize)) -> (usize, usize) {
         (a * self.pool.kernel_width + b, row * self.width + column)
     }
 
@@ -173,22 +193,23 @@ impl Place<'_> {
         Lanes::load_some(from, self.base + pixel * self.pool.channels, self.count)
     }
 
+    /// The first tap in row-major order.
     #[inline(always)]
     fn first_tap(&self) -> usize {
-        let tap = |reach: &[(usize, usize)]| reach.first().map_or(0, |&(tap, _)| tap);
+        let tap = |neighbours: &[(usize, usize)]| neighbours.first().map_or(0, |&(tap, _)| tap);
         tap(self.rows) * self.pool.kernel_width + tap(self.columns)
     }
 }
 
-/// What to do at a place.
+/// A computation at each pixel of one side of a pool, from values on the other side.
 trait Gather {
-    /// Registers have `N` numbers.
-    fn gather<const N: usize>(&mut self, place: Place<'_>);
-    /// Numbers of the side that is written.
+    /// Computes some channels of a pixel, in registers of `N` elements.
+    fn gather<const N: usize>(&mut self, place: GatherSite<'_>);
+    /// Number of elements that are written.
     fn len(&self) -> usize;
 }
 
-/// Writes outputs.
+/// Computes outputs from inputs.
 struct GatherForward<'a, G>(&'a Pool, G);
 
 impl<G: Gather> Kernel for GatherForward<'_, G> {
@@ -200,7 +221,7 @@ impl<G: Gather> Kernel for GatherForward<'_, G> {
     }
 }
 
-/// Adds to gradients of inputs.
+/// Computes gradients of inputs from gradients of outputs.
 struct GatherBackward<'a, G>(&'a Pool, G);
 
 impl<G: Gather> Kernel for GatherBackward<'_, G> {
