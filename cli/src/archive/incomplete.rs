@@ -1,30 +1,30 @@
-//! Directories whose run has not come to its end, or whose files are not whole.
+//! Errors of directories without a complete run.
 
-/// Why a directory holds no whole run. Whatever else goes wrong, such as a file that may not be read, says nothing about
-/// the run.
+/// The reason why a directory holds no complete run. A comparison makes such a run again. Other errors, such as a file
+/// without read permission, do not show that the run is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum Incomplete {
-    /// Nothing was started there.
+    /// There is no `manifest.json`.
     #[error("no run directory: it has no manifest.json{hint}")]
     NoManifest {
-        /// Where a run is instead; empty if none is near.
+        /// A suggestion of another directory; empty if none has a manifest.
         hint: String,
     },
-    /// It stopped with an error.
+    /// The run ended with this error.
     #[error("the run failed: {0}")]
     Failed(String),
-    /// It was killed or interrupted, or is still running.
+    /// The run was killed or interrupted, or is still in progress. The text is the status in the manifest.
     #[error("the run is unfinished (status {0})")]
     Unfinished(String),
-    /// A file is not there.
+    /// The file with this name does not exist.
     #[error("{0} is missing")]
     Missing(String),
-    /// A file has lost its end, or was changed.
+    /// A file was cut short or changed.
     #[error("{file} is torn or damaged: {problem}")]
     Torn {
-        /// Its name.
+        /// The name of the file.
         file: String,
-        /// What is wrong with it.
+        /// The difference from a complete file.
         problem: String,
     },
 }

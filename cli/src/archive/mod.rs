@@ -1,10 +1,12 @@
-//! Run directories read back.
+//! Reading finished runs and sequences from their directories.
 
 mod incomplete;
 mod rows;
+mod schema;
 
 pub use incomplete::Incomplete;
 pub use rows::{ArchRow, MetricRow};
+pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
 use nas_core::config::RunConfig;
@@ -15,52 +17,49 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// The version of manifests and results that this program writes and reads.
-pub const SCHEMA: u64 = nas_core::result::SCHEMA as u64;
-
-/// A finished run.
+/// A finished run with the contents of its files.
 #[derive(Debug, Clone)]
 pub struct ArchivedRun {
-    /// Its directory.
+    /// The run directory.
     pub path: PathBuf,
-    /// Its configuration.
+    /// The configuration from `config.toml`.
     pub config: RunConfig,
-    /// `manifest.json`
+    /// `manifest.json`: program version, command line, host and status.
     pub manifest: Value,
-    /// `result.json`
+    /// `result.json`: the figures.
     pub result: RunResult,
-    /// `metrics.csv`
+    /// The rows of `metrics.csv`, by ascending step.
     pub metrics: Vec<MetricRow>,
-    /// `archs.csv`
+    /// The rows of `archs.csv`, in the order of evaluation.
     pub archs: Vec<ArchRow>,
-    /// Notes and warnings of the log.
+    /// The messages of `log.jsonl`, notes and warnings.
     pub notes: Vec<String>,
 }
 
-/// A finished sequence of architectures trained one after another.
+/// A finished sequence: architectures trained one after another with shared weights.
 #[derive(Debug, Clone)]
 pub struct ArchivedSequence {
-    /// Its directory.
+    /// The run directory.
     pub path: PathBuf,
-    /// `result.json`
+    /// `result.json`: the disturbance matrix and its means.
     pub result: SequenceResult,
 }
 
-/// What a directory holds.
+/// The content of a run directory.
 #[derive(Debug, Clone)]
 pub enum Archived {
-    /// A run.
+    /// A training run of a supernet.
     Run(Box<ArchivedRun>),
-    /// A sequence.
+    /// A sequence of `nas-train disturbance` or of a comparison.
     Sequence(Box<ArchivedSequence>),
 }
 
 impl Archived {
-    /// Reads a directory.
+    /// Reads a run directory.
     ///
     /// # Errors
-    /// A directory of something else, of a run that has not come to its end, of another version, or with files that
-    /// are damaged; in words that say which.
+    /// The directory is not that of a run, the run is unfinished or failed, its files are damaged, or they have another
+    /// schema version. The message states the reason.
     pub fn read(path: &Path) -> Result<Self> {
         let manifest = finished(path)?;
         let result: Value = json(&path.join("result.json"))?;
@@ -78,19 +77,19 @@ impl Archived {
             archs: rows::read(&path.join("archs.csv"))?,
             notes: notes(path),
         };
-        run.check_whole()?;
+        run.check_complete()?;
         Ok(Self::Run(Box::new(run)))
     }
 }
 
 impl ArchivedRun {
-    /// The architectures compared with the truth, each with its true accuracy in percent.
+    /// The architectures that are compared with the truth table, each with its stand-alone accuracy in percent.
     pub fn compared(&self) -> impl Iterator<Item = (&ArchRow, f64)> {
         self.archs.iter().filter(|row| row.purpose == "truth").filter_map(|row| Some((row, row.truth?)))
     }
 
-    /// Whether the tables hold all rows that the result speaks of.
-    fn check_whole(&self) -> Result<(), Incomplete> {
+    /// Checks that the CSV files have all rows that the result implies. A copy or a full disk may have cut them short.
+    fn check_complete(&self) -> Result<(), Incomplete> {
         let step = self.metrics.last().map_or(0, |row| row.step);
         if step != self.result.steps {
             let problem = format!("it ends at step {step} of {}", self.result.steps);
@@ -99,17 +98,17 @@ impl ArchivedRun {
         let compared = self.compared().count();
         let expected = self.result.truth.as_ref().map_or(0, |truth| truth.n);
         if compared != expected {
-            let problem = format!("it compares {compared} architectures with the truth, the result {expected}");
+            let problem = format!("it has {compared} rows with purpose truth, result.json has {expected}");
             return Err(Incomplete::Torn { file: "archs.csv".into(), problem });
         }
         Ok(())
     }
 }
 
-/// The manifest of a directory whose run has come to its end.
+/// The manifest of a finished run.
 ///
 /// # Errors
-/// No manifest, one of another version, a run that has not ended or failed.
+/// The directory has no manifest or one of another schema version, or its run failed or is unfinished.
 pub fn finished(path: &Path) -> Result<Value> {
     let file = path.join("manifest.json");
     if !file.try_exists().context("manifest.json cannot be read")? {
@@ -127,23 +126,15 @@ pub fn finished(path: &Path) -> Result<Value> {
     }
 }
 
-/// The configuration that a run was made with.
+/// The configuration of a run.
 ///
 /// # Errors
-/// A file that is missing or damaged.
+/// The file is missing, is not TOML, or has a key or value that this version does not accept.
 pub fn config(path: &Path) -> Result<RunConfig> {
     let file = path.join("config.toml");
     let text = fs::read_to_string(&file).context("config.toml cannot be read")?;
     let table = text.parse().context("config.toml is not TOML")?;
-    RunConfig::from_table(&table).context("config.toml is not a configuration of this version")
-}
-
-fn check_schema(value: &Value, file: &str) -> Result<()> {
-    match value["schema"].as_u64() {
-        Some(SCHEMA) => Ok(()),
-        Some(other) => Err(anyhow!("{file} has schema {other}, this program reads {SCHEMA}: make the run again")),
-        None => Err(anyhow!("{file} has no schema number, so it is not of this program")),
-    }
+    RunConfig::from_table(&table).context("config.toml does not fit this version")
 }
 
 fn json(path: &Path) -> Result<Value> {
@@ -151,7 +142,7 @@ fn json(path: &Path) -> Result<Value> {
     serde_json::from_str(&text).map_err(|error| Incomplete::Torn { file, problem: error.to_string() }.into())
 }
 
-/// The name of a file and what is in it.
+/// The name and the content of a file.
 fn text(path: &Path) -> Result<(String, String)> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     match fs::read_to_string(path) {
@@ -163,22 +154,23 @@ fn text(path: &Path) -> Result<(String, String)> {
     }
 }
 
-/// Where the runs are that a directory without a manifest may have been given for.
+/// The path of a run below a directory without manifest, for the error message. Users may mistake the directory of a
+/// comparison for that of a run.
 fn hint(path: &Path) -> String {
     let manifest = |dir: PathBuf| {
         fs::read_dir(dir).into_iter().flatten().flatten().find(|e| e.path().join("manifest.json").is_file())
     };
     match manifest(path.join("runs")).or_else(|| manifest(path.into())) {
-        Some(run) => format!("; there is one in it: {}", run.path().display()),
+        Some(run) => format!("; did you mean {}?", run.path().display()),
         None => String::new(),
     }
 }
 
 fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value).context("result.json is not of this version of the program")
+    serde_json::from_value(value).context("result.json does not fit this version")
 }
 
-/// What the log tells; a log that cannot be read tells nothing.
+/// The messages of the log. A log that cannot be read is treated as empty, because no figure depends on it.
 fn notes(path: &Path) -> Vec<String> {
     let text = fs::read_to_string(path.join("log.jsonl")).unwrap_or_default();
     let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());

@@ -1,4 +1,4 @@
-//! The rows of the CSV files of a run.
+//! The rows of a run's CSV files.
 
 use super::Incomplete;
 use anyhow::Result;
@@ -6,47 +6,47 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-/// A row of `metrics.csv`.
+/// A row of `metrics.csv`: the value of one metric after a step.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct MetricRow {
-    /// Steps done.
+    /// Number of optimizer steps done.
     pub step: u64,
-    /// Epoch, from 0.
+    /// Epoch, counted from 0.
     pub epoch: usize,
-    /// `train`, `probe`, `controller` or `strategy`.
+    /// The part of the run: `train`, `probe`, `controller` or `strategy`.
     pub split: String,
-    /// Its name.
+    /// The metric within the split, for example `mean_accuracy`.
     pub metric: String,
-    /// Its value.
+    /// The value in the unit of the metric.
     pub value: f64,
 }
 
-/// A row of `archs.csv`.
+/// A row of `archs.csv`: the evaluation of one architecture with shared weights.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 pub struct ArchRow {
-    /// Epoch, from 0.
+    /// Epoch, counted from 0.
     pub epoch: usize,
-    /// `probe`, `proposal` or `truth`.
+    /// The reason for the evaluation: `probe`, `proposal` or `truth`.
     pub purpose: String,
-    /// The architecture.
+    /// The architecture in the notation of its search space.
     pub arch: String,
-    /// Accuracy with shared weights, in percent.
+    /// Shared-weight accuracy in percent.
     pub accuracy: f64,
-    /// Accuracy by the truth table, in percent.
+    /// Stand-alone accuracy in percent from the truth table; none for probe architectures and if the table lacks it.
     pub truth: Option<f64>,
-    /// Stand-alone parameters.
+    /// Stand-alone parameters; none for probe architectures.
     pub params: Option<u64>,
 }
 
-/// All rows of a file.
+/// All rows of a CSV file.
 ///
 /// # Errors
-/// A file that is missing, torn or damaged; the message names it and the line.
+/// The file is missing, torn or damaged. The message has its name and the line.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
     let (file, text) = super::text(path)?;
     let torn = |problem: String| Incomplete::Torn { file: file.clone(), problem };
     if !text.ends_with('\n') {
-        return Err(torn("its last row has no end".into()).into());
+        return Err(torn("its last row has no line end".into()).into());
     }
     let rows: Result<Vec<T>, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
     rows.map_err(|error| torn(error.to_string()).into())

@@ -2,6 +2,7 @@
 
 use super::{Comparison, Estimate, VariantRuns};
 use anyhow::Result;
+use nas_core::result::SCHEMA;
 use serde_json::{Map, Value, json};
 
 impl Comparison {
@@ -11,7 +12,7 @@ impl Comparison {
         let baseline = |estimate: &Estimate| json!({"label": estimate.label, "figure": estimate.figure.key, "value": value(estimate)});
         json!({
             "type": "comparison",
-            "schema": crate::archive::SCHEMA,
+            "schema": SCHEMA,
             "reference": self.variants.first().map(|variant| &variant.label),
             "budget": self.budget,
             "strategies": strategies.collect::<Vec<_>>(),

@@ -1,4 +1,4 @@
-//! Comparisons: equal budgets, nothing repeated, the same bytes after an interruption.
+//! Comparisons: equal budgets, finished runs are kept, and the same bytes after an interruption.
 
 use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout};
 use serde_json::Value;
@@ -18,8 +18,8 @@ fn compare(dir: &Path, options: &str) -> Output {
     output
 }
 
-/// A table of stand-alone accuracies for the nine architectures.
-fn table(dir: &Path) {
+/// Writes `truth.csv`, the stand-alone accuracies of the nine architectures of [`TINY`].
+fn truth_table(dir: &Path) {
     let options = "truth --space=tiny --data=synthetic --set=data.synthetic.samples=200 --set=data.synthetic.size=8 \
                    --limit-train=64 --batch-size=16 --epochs=2 --samples=all --seeds=2 --out=truth.csv";
     program(dir).args(options.split_whitespace()).assert().success();
@@ -28,10 +28,10 @@ fn table(dir: &Path) {
 const THREE: &str = "--strategies plain,ogd:alpha=0.3,fairnas --seeds 2 --sequence 2 --sequence-epochs 1 --out c";
 
 #[test]
-fn a_comparison_leaves_runs_figures_and_differences() {
+fn a_comparison_writes_runs_figures_and_differences() {
     let (dir, _) = setup("compare");
     let dir = dir.path();
-    table(dir);
+    truth_table(dir);
     let output = compare(dir, &format!("{THREE} --truth=truth.csv --truth-samples=all --json"));
     let lines: Vec<Value> = stdout(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let (last, runs) = lines.split_last().unwrap();
@@ -64,9 +64,9 @@ fn a_comparison_leaves_runs_figures_and_differences() {
 }
 
 #[test]
-fn passes_are_equal_to_within_one_step_and_the_rest_is_told() {
+fn passes_are_equal_to_within_one_step_and_the_difference_is_noted() {
     let (dir, _) = setup("budget");
-    // 4 epochs of 4 steps are 16 passes, which three a step cannot meet.
+    // 4 epochs of 4 steps are 16 passes. fairnas trains three architectures per step, and 16 is no multiple of 3.
     let output = compare(dir.path(), "--strategies plain,fairnas --seeds 1 --epochs 4 --sequence 0 --json");
     let last: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
     let passes = |i: usize| last["strategies"][i]["figures"]["subnet_passes"]["mean"].as_f64().unwrap();
@@ -83,12 +83,12 @@ fn passes_are_equal_to_within_one_step_and_the_rest_is_told() {
 }
 
 #[test]
-fn finished_runs_are_kept_and_jobs_change_nothing() {
+fn finished_runs_are_kept_and_the_number_of_jobs_changes_no_result() {
     let (dir, _) = setup("again");
     let dir = dir.path();
     compare(dir, THREE);
     let (first, manifest) = (read(dir, "c/comparison.csv"), read(dir, "c/runs/plain-s0/manifest.json"));
-    // A torn result and an unfinished run are repeated, the others are not.
+    // A run with a torn result and an unfinished run are repeated, the others are kept.
     fs::write(dir.join("c/runs/plain-s1/result.json"), "{").unwrap();
     let unfinished = read(dir, "c/runs/fairnas-s0/manifest.json").replace("finished", "running");
     fs::write(dir.join("c/runs/fairnas-s0/manifest.json"), unfinished).unwrap();
@@ -125,7 +125,7 @@ fn a_killed_comparison_ends_in_the_same_bytes() {
 }
 
 #[test]
-fn what_cannot_be_compared_is_refused_before_anything_runs() {
+fn variants_that_cannot_be_compared_are_refused_before_the_first_run() {
     let (dir, _) = setup("refused");
     for (options, words) in [
         ("--strategies plain,plan", "--strategies: unknown strategy `plan`, did you mean `plain`?"),
@@ -154,17 +154,17 @@ fn what_cannot_be_compared_is_refused_before_anything_runs() {
     refused(dir.path(), "--strategies plain --seeds 1 --sequence 0 --lr 0.01 --out c", &words);
 }
 
-/// Expects that a comparison is refused.
+/// Asserts that a comparison is refused with a message that contains `words`.
 fn refused(dir: &Path, options: &str, words: &[&str]) {
     let arguments = arguments(options);
     refuses(dir, &arguments.iter().map(String::as_str).collect::<Vec<_>>(), 2, words);
 }
 
 #[test]
-fn a_comparison_does_not_go_on_with_other_inputs() {
+fn a_comparison_resumes_only_with_the_same_inputs() {
     let (dir, _) = setup("inputs");
     let dir = dir.path();
-    table(dir);
+    truth_table(dir);
     let options =
         "--strategies plain --seeds 1 --sequence 2 --sequence-epochs 1 --out c --truth truth.csv --truth-samples 4";
     compare(dir, options);
@@ -181,7 +181,7 @@ fn a_comparison_does_not_go_on_with_other_inputs() {
 }
 
 #[test]
-fn tables_that_have_lost_rows_are_made_again_and_what_cannot_be_read_is_kept() {
+fn a_run_that_lost_rows_is_repeated_and_one_of_another_schema_is_kept() {
     let (dir, _) = setup("lost");
     let dir = dir.path();
     let options = "--strategies plain --seeds 2 --sequence 0 --out c";
@@ -196,20 +196,25 @@ fn tables_that_have_lost_rows_are_made_again_and_what_cannot_be_read_is_kept() {
     let again = compare(dir, options);
     let said = stderr(&again);
     assert!(
-        said.contains("c/runs/plain-s0 is made again: metrics.csv is torn") && said.contains("1 of them done"),
+        said.contains("c/runs/plain-s0 is repeated: metrics.csv is torn") && said.contains("1 of them done"),
         "{said}"
     );
     assert_eq!(read(dir, "c/comparison.csv"), first);
 
-    let manifest = read(dir, "c/runs/plain-s1/manifest.json").replace("\"schema\": 2", "\"schema\": 3");
+    let manifest = read(dir, "c/runs/plain-s1/manifest.json").replace("\"schema\": 2", "\"schema\": 1");
     fs::write(dir.join("c/runs/plain-s1/manifest.json"), &manifest).unwrap();
     let output = program(dir).args(arguments(options)).output().unwrap();
-    assert!(!output.status.success() && stderr(&output).contains("manifest.json has schema 3"), "{}", stderr(&output));
+    let said = stderr(&output);
+    assert!(
+        !output.status.success() && said.contains("manifest.json has schema 1, this version reads schema 2"),
+        "{said}"
+    );
+    assert!(said.contains("run it again with this version, or use version 0.1.0"), "{said}");
     assert_eq!(read(dir, "c/runs/plain-s1/manifest.json"), manifest);
 }
 
 #[test]
-fn a_run_that_fails_keeps_no_other_from_being_made() {
+fn a_failed_run_is_reported_and_the_others_continue() {
     let (dir, _) = setup("fails");
     let dir = dir.path();
     let options = "--strategies plain,plain:train.lr=1e30,ogd --seeds 2 --sequence 0 --out c";
@@ -227,7 +232,7 @@ fn a_run_that_fails_keeps_no_other_from_being_made() {
 }
 
 #[test]
-fn the_first_seed_may_come_from_anywhere() {
+fn the_first_seed_may_be_set_in_the_configuration() {
     let (dir, _) = setup("seed");
     compare(dir.path(), "--strategies plain --seeds 1 --sequence 0 --out c --set seed=7");
     assert_eq!(names(&dir.path().join("c/runs")), ["plain-s7"]);

@@ -1,4 +1,4 @@
-//! The HTML report, of comparisons and of any runs.
+//! The HTML report of comparisons and of single runs.
 
 use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
 use std::fs;
@@ -11,8 +11,13 @@ fn compare(dir: &Path, options: &str) {
     assert!(output.status.success(), "{}", stderr(&output));
 }
 
-/// Asserts that a page needs nothing from elsewhere.
-fn self_contained(page: &str) {
+/// The text of a report, with ordinary spaces and without marks where a label may break.
+fn page_text(dir: &Path, file: &str) -> String {
+    read(dir, file).replace('\u{a0}', " ").replace("<wbr>", "")
+}
+
+/// Asserts that a page loads no other file, and that it closes its elements.
+fn assert_self_contained(page: &str) {
     for outside in ["http:", "https:", "src=", "@import", "url(", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }
@@ -25,23 +30,24 @@ fn self_contained(page: &str) {
 }
 
 #[test]
-fn a_comparison_has_a_page_and_it_can_be_made_again() {
+fn a_comparison_has_a_report_that_can_be_repeated() {
     let (dir, _) = setup("report");
     let dir = dir.path();
     compare(
         dir,
         "--sequence 2 --sequence-epochs 1 --out c --controller=reinforce --controller-start=1 --set=controller.samples=4",
     );
-    let page = read(dir, "c/report.html");
-    self_contained(&page);
+    let page = page_text(dir, "c/report.html");
+    assert_self_contained(&page);
     for part in [
         "<h2>Summary</h2>",
+        "<h2>Further figures</h2>",
         "Paired differences to plain",
         "Disturbance matrix of ogd",
-        "Rank stability (KTau)",
-        "Fairness: updates of the choices",
+        "Rank stability",
+        "Fairness: updates per choice",
         "Reward of the controller",
-        "Found by plain",
+        "Selected by plain",
         "Time of a run",
         "2 seeds are too few to conclude",
         "prefers-color-scheme: dark",
@@ -50,18 +56,18 @@ fn a_comparison_has_a_page_and_it_can_be_made_again() {
         assert!(page.contains(part), "{part}");
     }
     let data = names(&dir.join("c/figures"));
-    for file in ["disturbance.csv", "matrix_1.csv", "found_0.csv", "fairness.csv", "time.csv"] {
+    for file in ["disturbance.csv", "matrix_1.csv", "selected_0.csv", "fairness.csv", "time.csv"] {
         assert!(data.contains(&file.to_string()), "{file} in {data:?}");
     }
     let again = program(dir).args(["report", "c"]).output().unwrap();
     assert_eq!(stdout(&again), "c/report.html\n", "{}", stderr(&again));
-    let table = |page: &str| page[page.find("<table").unwrap()..page.find("<h2>Figures").unwrap()].to_owned();
-    assert_eq!(table(&read(dir, "c/report.html")), table(&page));
+    let table = |page: &str| page[page.find("<table").unwrap()..page.find("<h2>Pictures").unwrap()].to_owned();
+    assert_eq!(table(&page_text(dir, "c/report.html")), table(&page));
 }
 
 #[test]
-fn the_same_runs_are_no_further_evidence() {
-    let (dir, _) = setup("evidence");
+fn a_run_given_twice_counts_once() {
+    let (dir, _) = setup("twice");
     let dir = dir.path();
     compare(dir, "--sequence 0 --out a");
     compare(dir, "--sequence 0 --out b --lr 0.01");
@@ -70,12 +76,12 @@ fn the_same_runs_are_no_further_evidence() {
         fs::copy(dir.join("a/runs/plain-s0").join(&file), dir.join("copy").join(&file)).unwrap();
     }
     program(dir).args(["report", "a", "a", "./a/runs/plain-s1", "--out=twice"]).assert().success();
-    let page = read(dir, "twice/report.html");
+    let page = page_text(dir, "twice/report.html");
     assert!(page.contains("n = 2 seeds") && page.contains("(n = 2)") && !page.contains("Not shown"), "{page}");
-    // Other settings under the same label are other variants; a copy is the same run.
+    // Runs with other settings under the same label are another variant. A copy of a run is not.
     let output = program(dir).args(["report", "a", "b", "copy", "--out=both"]).output().unwrap();
     assert!(stderr(&output).contains("copy: a/runs/plain-s0 is the same run of plain"), "{}", stderr(&output));
-    let page = read(dir, "both/report.html");
+    let page = page_text(dir, "both/report.html");
     for label in ["plain:train.lr=0.05", "plain:train.lr=0.01", "ogd:train.lr=0.01"] {
         assert!(page.contains(&format!("<td>{label}</td>")), "{label}");
     }
@@ -83,7 +89,7 @@ fn the_same_runs_are_no_further_evidence() {
 }
 
 #[test]
-fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
+fn directories_that_cannot_be_shown_are_listed_and_the_others_are_shown() {
     let (dir, _) = setup("broken");
     let dir = dir.path();
     for name in ["good", "unfinished", "torn", "old", "failed"] {
@@ -96,7 +102,7 @@ fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
     };
     replace("unfinished/manifest.json", "finished", "running");
     replace("failed/manifest.json", "finished", "failed");
-    replace("old/manifest.json", "\"schema\": 2", "\"schema\": 0");
+    replace("old/manifest.json", "\"schema\": 2", "\"schema\": 1");
     let metrics = read(dir, "torn/metrics.csv");
     fs::write(dir.join("torn/metrics.csv"), &metrics[..metrics.rfind(',').unwrap()]).unwrap();
     fs::create_dir(dir.join("empty")).unwrap();
@@ -105,12 +111,12 @@ fn what_cannot_be_shown_is_told_and_the_rest_is_shown() {
     let output = program(dir).args(all).output().unwrap();
     let said = stderr(&output);
     assert!(output.status.success(), "{said}");
-    let page = read(dir, "report/report.html");
-    self_contained(&page);
+    let page = page_text(dir, "report/report.html");
+    assert_self_contained(&page);
     for (path, problem) in [
         ("unfinished", "the run is unfinished (status running)"),
         ("torn", "metrics.csv is torn or damaged"),
-        ("old", "manifest.json has schema 0, this program reads 2"),
+        ("old", "manifest.json has schema 1, this version reads schema 2: run it again with this version, or use"),
         ("failed", "the run failed"),
         ("empty", "it has no manifest.json"),
         ("missing", "it has no manifest.json"),
@@ -134,13 +140,13 @@ const SEQUENCE: &[&str] = &[
 ];
 
 #[test]
-fn sequences_have_a_page_too() {
+fn sequences_have_a_report() {
     let (dir, _) = setup("sequence");
     let mut command = program(dir.path());
     let output = command.arg("disturbance").args(SEQUENCE).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     program(dir.path()).args(["report", "s", "--out=page"]).assert().success();
-    let page = read(dir.path(), "page/report.html");
-    self_contained(&page);
+    let page = page_text(dir.path(), "page/report.html");
+    assert_self_contained(&page);
     assert!(page.contains("Disturbance matrix of plain") && !page.contains("<h2>Summary"));
 }

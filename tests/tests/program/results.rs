@@ -1,4 +1,4 @@
-//! What a run shows and leaves behind.
+//! The output and the files of a run.
 
 use super::helper::{TINY, names, program, read, setup, stderr, stdout, tiny};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 const FILES: [&str; 7] =
     ["archs.csv", "config.toml", "log.jsonl", "manifest.json", "metrics.csv", "result.json", "timings.csv"];
 
-/// Every key of the result, as scripts rely on them.
+/// Keys of `result.json` that scripts may rely on.
 const KEYS: &[&str] = &[
     "/type",
     "/schema",
@@ -61,7 +61,7 @@ const KEYS: &[&str] = &[
 ];
 
 #[test]
-fn a_run_leaves_files_that_agree_with_its_result() {
+fn the_files_of_a_run_agree_with_its_printed_result() {
     let (dir, _) = setup("files");
     let output = tiny(dir.path(), "a/b", &["--json", "--controller=last", "--controller-start=1"]);
     assert_eq!(names(dir.path()), ["a"]);
@@ -88,7 +88,7 @@ fn a_run_leaves_files_that_agree_with_its_result() {
 }
 
 #[test]
-fn metrics_are_in_long_form_and_archs_tell_their_purpose() {
+fn metrics_have_one_value_a_row_and_evaluations_have_a_purpose() {
     let (dir, _) = setup("metrics");
     tiny(dir.path(), "out", &["--controller=last", "--controller-start=1"]);
     let out = dir.path().join("out");
@@ -114,12 +114,12 @@ fn metrics_are_in_long_form_and_archs_tell_their_purpose() {
     let purposes: Vec<String> = archs.records().map(|row| row.unwrap()[2].to_string()).collect();
     assert_eq!(purposes.iter().filter(|purpose| *purpose == "probe").count(), 12);
     assert_eq!(purposes.iter().filter(|purpose| *purpose == "proposal").count(), 1);
-    // Two rows an epoch: seconds and images per second.
+    // Two rows per epoch: seconds and images per second.
     assert_eq!(csv::Reader::from_path(out.join("timings.csv")).unwrap().records().count(), 6);
 }
 
 #[test]
-fn the_result_has_every_key_and_null_for_what_does_not_apply() {
+fn the_result_has_every_key_and_null_where_a_value_does_not_apply() {
     let (dir, mut command) = setup("truth");
     let options = "--data digits --width 4 --limit-train 32 --batch-size 16 --set eval.images=40 --epochs 3 --interval \
                    1 --probes 3 --truth-samples 40 --json --set probes.single_step_every=1";
@@ -139,7 +139,7 @@ fn the_result_has_every_key_and_null_for_what_does_not_apply() {
 }
 
 #[test]
-fn the_tables_say_what_was_found_and_where_it_is() {
+fn the_summary_shows_the_figures_and_the_run_directory() {
     let (dir, mut command) = setup("tables");
     let options = "--data digits --width 2 --limit-train 16 --batch-size 8 --set eval.images=20 --epochs 1 --probes 2 \
                    --truth-samples 5 --truth cifar10_test --out out";
@@ -161,7 +161,7 @@ fn the_tables_say_what_was_found_and_where_it_is() {
 }
 
 #[test]
-fn progress_goes_to_stderr_as_asked_for() {
+fn progress_goes_to_stderr_unless_turned_off() {
     let (dir, _) = setup("progress");
     let plain = stderr(&tiny(dir.path(), "plain", &[]));
     assert!(plain.contains("9 architectures") && plain.contains("epoch 3/3, 12/12: loss"), "{plain}");
@@ -170,7 +170,7 @@ fn progress_goes_to_stderr_as_asked_for() {
 }
 
 #[test]
-fn a_run_without_out_gets_a_directory_of_its_own_each_time() {
+fn every_run_without_out_gets_a_new_directory() {
     let (dir, _) = setup("fresh");
     for _ in 0..2 {
         let run = program(dir.path()).args(TINY).args(["--epochs=1", "--seed=7"]).output().unwrap();

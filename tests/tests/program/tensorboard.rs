@@ -1,4 +1,4 @@
-//! TensorBoard's event files: framed so that any reader takes them, and read by TensorBoard itself where it is.
+//! TensorBoard event files. Their framing is always checked; where Python has the package, TensorBoard reads them too.
 
 use super::helper::{TINY, names, program, read, refuses, setup, stderr, tiny};
 use std::collections::BTreeMap;
@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-/// Number of frames in the only event file of a directory; every byte belongs to one.
+/// The number of frames in the only event file of a directory. Asserts that every byte belongs to a frame.
 fn frames(dir: &Path) -> usize {
     let files = names(dir);
     assert!(files.len() == 1 && files[0].starts_with("events.out.tfevents."), "{files:?}");
@@ -27,13 +27,13 @@ fn a_run_and_its_export_hold_every_metric() {
     tiny(dir, "out", &["--tensorboard=live", "--progress=none"]);
     program(dir).args(["export", "out", "--tensorboard", "later"]).assert().success();
     let metrics = read(dir, "out/metrics.csv");
-    // The first frame tells the version.
+    // The first frame holds the version. It balances the header of metrics.csv.
     assert_eq!(
         (frames(&dir.join("live")), frames(&dir.join("later"))),
         (metrics.lines().count(), metrics.lines().count())
     );
 
-    // NAS_PYTHON may name a Python that has the package.
+    // NAS_PYTHON may name a Python with the package.
     let python = std::env::var("NAS_PYTHON").unwrap_or_else(|_| "python3".into());
     let script = "import sys\n\
                   from tensorboard.backend.event_processing.event_accumulator import EventAccumulator\n\
@@ -43,7 +43,7 @@ fn a_run_and_its_export_hold_every_metric() {
                   \x20       for s in events.Scalars(tag): print(dir, tag, s.step, s.value)\n";
     let output = Command::new(python).args(["-c", script, "live", "later"]).current_dir(dir).output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        eprintln!("no Python with tensorboard: only framing and checksums are tested");
+        eprintln!("no Python with tensorboard: only the framing is tested");
         return;
     };
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
@@ -82,7 +82,7 @@ fn event_files_of_two_runs_are_not_mixed() {
     refuses(dir, &["export", "out", "--tensorboard=t"], 2, &["t has event files of another run"]);
     let arguments: Vec<&str> = TINY.iter().copied().chain(["--out=second", "--tensorboard=t"]).collect();
     refuses(dir, &arguments, 2, &["t has event files of another run"]);
-    // A run of a comparison that is made again replaces its own.
+    // A repeated run of a comparison replaces its own event file.
     let compare = || {
         let options = "compare --strategies plain --seeds 1 --sequence 0 --out c --tensorboard cb";
         program(dir).args(options.split_whitespace()).args(TINY).assert().success();

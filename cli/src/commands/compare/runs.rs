@@ -62,7 +62,7 @@ impl PlannedRun {
             }
             // Unlike an interrupted run, a finished run with damaged files is unexpected, so the user is informed.
             Err(error) if error.is::<Incomplete>() => {
-                bars.print_line(&format!("{} is made again: {error}", self.dir.display()));
+                bars.print_line(&format!("{} is repeated: {error}", self.dir.display()));
                 return Ok(false);
             }
             Err(error) => return Err(error.context(self.dir.display().to_string())),

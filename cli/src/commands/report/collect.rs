@@ -1,7 +1,7 @@
 //! Collecting the runs of directories, which hold single runs, sequences or comparisons.
 
 use super::labels::labels;
-use crate::archive::{Archived, ArchivedRun, ArchivedSequence};
+use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::VariantRuns;
 use crate::exit::chained;
 use crate::text::eprint_line;
@@ -37,7 +37,10 @@ impl CollectedRuns {
     pub fn add(&mut self, path: &Path) {
         let is_first = self.seen.is_empty();
         match fs::read_to_string(path.join("comparison.json")).map(|text| serde_json::from_str(&text)) {
-            Ok(Ok(comparison)) => self.add_comparison(path, &comparison),
+            Ok(Ok(comparison)) => match check_schema(&comparison, "comparison.json") {
+                Ok(()) => self.add_comparison(path, &comparison),
+                Err(error) => self.problems.push((path.into(), error.to_string())),
+            },
             Ok(Err(_)) => {
                 self.problems.push((path.join("comparison.json"), "the file is damaged".into()));
                 self.add_runs_below(path);
