@@ -19,7 +19,7 @@ const SORT: &str = include_str!("sort.js");
 const PRINT: &str = include_str!("print.js");
 
 /// The content of a report.
-pub struct Report<'a> {
+pub struct HtmlReport<'a> {
     /// Variants, figures and notes.
     pub comparison: &'a Comparison,
     /// Sequences with the labels of their variants.
@@ -28,7 +28,7 @@ pub struct Report<'a> {
     pub problems: Vec<(PathBuf, String)>,
 }
 
-impl Report<'_> {
+impl HtmlReport<'_> {
     /// Writes `report.html` and `figures/*.csv` into a directory.
     ///
     /// # Errors

@@ -1,2 +1,2 @@
-// Paper has no buttons to open what is closed.
+// Opens the configurations for printing, because paper has no buttons.
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(details => details.open = true));

@@ -1,3 +1,4 @@
+// Sorts the rows of a table by the column whose heading is clicked; a second click reverses the order.
 for (const table of document.querySelectorAll("table.sortable")) {
   table.querySelectorAll("th button").forEach((button, column) => button.addEventListener("click", () => {
     const down = button.dataset.down !== "1";

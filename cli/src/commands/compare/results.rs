@@ -5,7 +5,7 @@ use super::runs::PlannedRun;
 use super::variant::Variant;
 use crate::archive::{Archived, ArchivedSequence};
 use crate::comparison::{self, Comparison, RunLength, VariantRuns};
-use crate::html::Report;
+use crate::html::HtmlReport;
 use crate::text::print;
 use anyhow::Result;
 
@@ -59,7 +59,7 @@ impl ComparisonJob<'_> {
         };
         comparison.sequences = sequences.iter().filter_map(name).collect();
         comparison.write(&self.out)?;
-        Report { comparison: &comparison, sequences, problems: Vec::new() }.write(&self.out)?;
+        HtmlReport { comparison: &comparison, sequences, problems: Vec::new() }.write(&self.out)?;
         self.print(&comparison)
     }
 

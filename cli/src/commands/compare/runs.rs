@@ -1,4 +1,4 @@
-//! The runs of a comparison. A finished run is kept, an interrupted one is made again.
+//! The runs of a comparison. A finished run is kept, an interrupted one is repeated.
 
 use crate::archive::{self, Archived, Incomplete};
 use crate::args::ProgressMode;
@@ -46,8 +46,8 @@ impl PlannedRun {
             Err(error) if error.is::<Incomplete>() => return Ok(false),
             manifest => manifest.with_context(|| self.dir.display().to_string())?,
         };
-        let there = archive::config(&self.dir).with_context(|| self.dir.display().to_string())?;
-        self.refuse(other_settings(&there, &self.settings.config)?)?;
+        let archived = archive::config(&self.dir).with_context(|| self.dir.display().to_string())?;
+        self.refuse(other_settings(&archived, &self.settings.config)?)?;
         self.refuse(self.other_device(&manifest))?;
         self.refuse(self.other_plugin(&manifest))?;
         match Archived::read(&self.dir) {
@@ -56,8 +56,8 @@ impl PlannedRun {
                 let changed = truth != self.truth.as_ref();
                 self.refuse(changed.then(|| "content of the truth table".into()))?;
             }
-            Ok(Archived::Sequence(folder)) => {
-                let (old, new) = (folder.result.sequence, self.sequence.unwrap_or(0));
+            Ok(Archived::Sequence(sequence)) => {
+                let (old, new) = (sequence.result.sequence, self.sequence.unwrap_or(0));
                 self.refuse((old != new).then(|| format!("--sequence ({old}, now {new})")))?;
             }
             // Unlike an interrupted run, a finished run with damaged files is unexpected, so the user is informed.
@@ -70,7 +70,7 @@ impl PlannedRun {
         Ok(true)
     }
 
-    /// Refuses a finished run that differs in `other`.
+    /// Returns an error if the finished run differs in `other`, for example `train.lr (0.05, now 0.01)`.
     fn refuse(&self, other: Option<String>) -> Result<()> {
         let Some(other) = other else { return Ok(()) };
         Err(UsageError(format!(
@@ -80,7 +80,7 @@ impl PlannedRun {
         .into())
     }
 
-    /// Results are equal for any number of threads and any GPU, but not for CPU and GPU.
+    /// Both devices, if one is the CPU and the other a GPU. Results do not depend on the number of threads or on the GPU.
     fn other_device(&self, manifest: &Value) -> Option<String> {
         let (old, new) = (manifest["device"].as_str().unwrap_or_default(), self.settings.config.device.as_str());
         let kind = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
@@ -92,9 +92,9 @@ impl PlannedRun {
         let strategy = &self.settings.config.strategy.name;
         let loaded = nas_plugin_host::loaded();
         let plugin = loaded.iter().find(|plugin| plugin.strategies.iter().any(|own| own.name == *strategy))?;
-        let noted = manifest["plugins"].as_array().into_iter().flatten();
-        let mut of_strategy = noted.filter(|noted| noted["strategies"].get(strategy).is_some());
-        let same = of_strategy.any(|noted| noted["sha256"].as_str() == Some(plugin.sha256.as_str()));
+        let recorded = manifest["plugins"].as_array().into_iter().flatten();
+        let mut of_strategy = recorded.filter(|recorded| recorded["strategies"].get(strategy).is_some());
+        let same = of_strategy.any(|recorded| recorded["sha256"].as_str() == Some(plugin.sha256.as_str()));
         (!same).then(|| format!("build of the plugin {}", plugin.path.display()))
     }
 

@@ -6,22 +6,22 @@ use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow};
 use nas_core::registry::{StrategyDescriptor, find};
 
-/// A strategy with options.
+/// A strategy with options: one entry of `--strategies`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Variant {
-    /// As in the list.
+    /// The entry as the user wrote it, for example `ogd:alpha=0.3`.
     pub label: String,
-    /// The strategy.
+    /// The name of the strategy.
     pub strategy: String,
-    /// `section.key=value`, later ones winning.
+    /// Assignments `section.key=value` from `--set-for`, then from the entry. A later one overrides an earlier one.
     pub assignments: Vec<String>,
 }
 
 impl Variant {
-    /// Reads the list with the options of `--set-for`.
+    /// Parses `--strategies` and `--set-for`.
     ///
     /// # Errors
-    /// Unknown strategies, an empty list, entries given twice, options for a strategy that is not in the list.
+    /// An unknown strategy, an empty entry, an entry given twice, or `--set-for` for a strategy that is not in the list.
     pub fn list(args: &CompareArgs) -> Result<Vec<Self>> {
         let given = args.assignments().map_err(|problem| UsageError(format!("--set-for: {problem}")))?;
         let mut variants: Vec<Self> = Vec::new();
@@ -35,17 +35,17 @@ impl Variant {
             let for_all = given.iter().filter(|(name, _)| *name == strategy).map(|(_, assignment)| *assignment);
             let mut assignments = Vec::new();
             for assignment in for_all.chain(parts) {
-                assignments.push(whole(assignment).with_context(|| format!("--strategies {label}"))?);
+                assignments.push(with_section(assignment).with_context(|| format!("--strategies {label}"))?);
             }
             let new = Self { label: label.into(), strategy: strategy.into(), assignments };
-            // Some file systems do not tell upper from lower case.
-            let place = |variant: &Self| variant.slug().to_lowercase();
-            match variants.iter().find(|known| place(known) == place(&new)) {
+            // Some file systems ignore case.
+            let directory = |variant: &Self| variant.slug().to_lowercase();
+            match variants.iter().find(|known| directory(known) == directory(&new)) {
                 Some(known) if known.label == label => {
                     return Err(usage(format!("--strategies has {label} twice; remove one of them")));
                 }
                 Some(known) => {
-                    let problem = "would be written to the same directory; write one of them in another way";
+                    let problem = "would be written to the same directory; write one of them differently";
                     return Err(usage(format!("--strategies: {} and {label} {problem}", known.label)));
                 }
                 None => variants.push(new),
@@ -57,10 +57,10 @@ impl Variant {
         }
     }
 
-    /// The settings of a run of this variant.
+    /// The settings of the variant's run with this seed.
     ///
     /// # Errors
-    /// See [`Settings::resolve`].
+    /// Unknown keys and values out of range, as in [`Settings::resolve`].
     pub fn settings(&self, run: &RunArgs, seed: u64) -> Result<Settings> {
         let mut run = run.clone();
         run.strategy = Some(self.strategy.clone());
@@ -68,15 +68,15 @@ impl Variant {
         Settings::resolve_with(&run, &self.assignments).with_context(|| format!("--strategies {}", self.label))
     }
 
-    /// The label as a name for files.
+    /// The label as a file name: other characters than letters, digits and `-._=` become `_`.
     pub fn slug(&self) -> String {
         let keep = |c: char| if c.is_ascii_alphanumeric() || "-._=".contains(c) { c } else { '_' };
         self.label.chars().map(keep).collect()
     }
 }
 
-/// `key=value` with the section that keys without one belong to.
-fn whole(assignment: &str) -> Result<String> {
+/// The assignment with a section: `alpha=1` becomes `strategy.alpha=1`.
+fn with_section(assignment: &str) -> Result<String> {
     match assignment.split_once('=') {
         Some((key, _)) if key.contains('.') => Ok(assignment.into()),
         Some((key, _)) if !key.trim().is_empty() => Ok(format!("strategy.{assignment}")),
@@ -98,7 +98,7 @@ mod tests {
     fn list(words: &[&str]) -> Result<Vec<Variant>> {
         match Cli::try_parse_from(["nas-train", "compare"].iter().chain(words))?.command {
             Some(Command::Compare(args)) => Variant::list(&args),
-            _ => unreachable!("compare was asked for"),
+            _ => unreachable!("the first word is compare"),
         }
     }
 
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_that_mean_nothing_are_refused() {
+    fn invalid_lists_are_refused() {
         for (words, expected) in [
             (&["--strategies=plain,"][..], "empty entry"),
             (&["--strategies=plain,plan"], "--strategies: unknown strategy `plan`, did you mean `plain`?"),

@@ -6,7 +6,7 @@ mod labels;
 use crate::args::ReportArgs;
 use crate::comparison::Comparison;
 use crate::exit::{ExitStatus, UsageError};
-use crate::html::Report;
+use crate::html::HtmlReport;
 use crate::text::print;
 use anyhow::{Context, Result};
 use collect::CollectedRuns;
@@ -33,7 +33,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         (None, _) => PathBuf::from("report"),
     };
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
-    Report { comparison: &comparison, sequences: collected.sequences, problems: collected.problems }.write(&out)?;
+    HtmlReport { comparison: &comparison, sequences: collected.sequences, problems: collected.problems }.write(&out)?;
     print(&format!("{}", out.join("report.html").display()))?;
     Ok(ExitStatus::Success)
 }
