@@ -1,67 +1,68 @@
-//! Options of a component: a serde struct, read from a TOML table with errors that name the nearest key.
+//! Options of a strategy, a controller or a section of the configuration: a serde struct that is read from a TOML table.
+//! Names and descriptions come from the JSON schema of the struct. Errors suggest the nearest option name.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
-use serde::de::{DeserializeOwned, Deserializer, Error as _, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use toml::Table;
 
-/// A table that is no set of options.
+/// Failure to read options from a table.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
-    /// A key that no option has.
+    /// A key that is not the name of an option.
     #[error("unknown option `{}`{hint}; known: {known}", dotted(section, key))]
     Unknown {
-        /// The section of the configuration.
+        /// Section of the configuration; empty for keys outside sections.
         section: String,
-        /// The key given.
+        /// Key that was given.
         key: String,
-        /// The nearest known key as `, did you mean ...?`, or nothing.
+        /// `, did you mean ...?` with the nearest option; empty where none is near.
         hint: String,
-        /// All keys.
+        /// All option names, separated by commas.
         known: String,
     },
-    /// A value of the wrong kind.
+    /// A value of the wrong type.
     #[error("section `{section}`: {message}")]
     Value {
-        /// The section of the configuration.
+        /// Section of the configuration.
         section: String,
-        /// What is wrong with which key.
+        /// Key, given value and expected type.
         message: String,
     },
 }
 
-/// Reads options from a table over their defaults.
+/// Reads options from a table; options that the table lacks keep their defaults.
 ///
 /// # Errors
-/// Unknown keys and values of the wrong kind.
-pub fn parse_options<T: Serialize + DeserializeOwned + Default>(
+/// Unknown keys and values of the wrong type.
+pub fn parse_options<T: Serialize + DeserializeOwned + Default + JsonSchema>(
     section: &str,
     table: &Table,
 ) -> Result<T, OptionsError> {
     let value = |message: String| OptionsError::Value { section: section.into(), message };
     let mut merged = Table::try_from(T::default()).map_err(|e| value(e.to_string()))?;
-    let known = field_names::<T>();
+    let known = option_names::<T>();
     for (key, given) in table {
-        if !known.contains(&key.as_str()) {
+        if !known.contains(key) {
             return Err(OptionsError::Unknown {
                 section: section.into(),
                 key: key.clone(),
-                hint: did_you_mean(key, known.iter().copied()),
+                hint: did_you_mean(key, known.iter().map(String::as_str)),
                 known: if known.is_empty() { "none".into() } else { known.join(", ") },
             });
         }
         let one: Table = [(key.clone(), given.clone())].into_iter().collect();
         merged.extend(one);
-        // Checked one by one, so that the message can name the key.
+        // Options are deserialised one by one so that the message can name the key.
         T::deserialize(merged.clone()).map_err(|e| value(format!("{key} = {given}: {}", in_words(e.message()))))?;
     }
     T::deserialize(merged).map_err(|e| value(in_words(e.message())))
 }
 
-/// A message of serde with the types of Rust in words.
+/// Replaces Rust types in a message of serde by words.
 fn in_words(message: &str) -> String {
     let whole = "expected a whole number of at least 0";
     let words = [("usize", whole), ("u64", whole), ("i64", "expected a whole number"), ("f64", "expected a number")];
@@ -70,45 +71,17 @@ fn in_words(message: &str) -> String {
     known.map_or_else(|| message.into(), |(start, words)| format!("{start}{words}"))
 }
 
-/// The names of the fields of a struct. TOML has no null, so the default table lacks the optional ones.
-pub fn field_names<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
-    struct Names<'a>(&'a mut &'static [&'static str]);
-
-    impl<'de> Deserializer<'de> for Names<'_> {
-        type Error = serde::de::value::Error;
-
-        fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
-            Err(Self::Error::custom("only structs have fields"))
-        }
-
-        fn deserialize_struct<V: Visitor<'de>>(
-            self,
-            _: &'static str,
-            fields: &'static [&'static str],
-            _: V,
-        ) -> Result<V::Value, Self::Error> {
-            *self.0 = fields;
-            Err(Self::Error::custom("the names are all that is wanted"))
-        }
-
-        serde::forward_to_deserialize_any! {
-            bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
-            newtype_struct seq tuple tuple_struct map enum identifier ignored_any
-        }
-    }
-
-    let mut names: &'static [&'static str] = &[];
-    // It always fails: it is asked for the names alone.
-    let _ = T::deserialize(Names(&mut names));
-    names
+/// Names of the options of a struct, in alphabetical order, those without a default included.
+pub fn option_names<T: JsonSchema>() -> Vec<String> {
+    meanings::<T>().into_keys().collect()
 }
 
-/// A key with its section, as `--set` takes it.
+/// The key with its section, as in `--set`.
 fn dotted(section: &str, key: &str) -> String {
     if section.is_empty() { key.into() } else { format!("{section}.{key}") }
 }
 
-/// Options with their defaults as a TOML example, each below what it means.
+/// Writes options as TOML, each with its description as a comment above it.
 pub fn example<T: Serialize + JsonSchema>(options: &T) -> String {
     let meanings = meanings::<T>();
     let text = toml::to_string(options).unwrap_or_else(|e| format!("# {e}\n"));
@@ -119,12 +92,13 @@ pub fn example<T: Serialize + JsonSchema>(options: &T) -> String {
     text.lines().map(|line| format!("{}{line}\n", comment(line))).collect()
 }
 
-/// Lines behind `#`.
+/// Puts `# ` before each line.
 pub fn commented(text: &str) -> String {
     text.lines().map(|line| format!("# {line}\n")).collect()
 }
 
-/// What the fields of a struct mean, by name: their documentation, and below it the words that a field may be.
+/// Descriptions of the options of a struct, by name. They are the documentation of the fields, followed by the values of
+/// an option that is an enumeration.
 pub fn meanings<T: JsonSchema>() -> BTreeMap<String, String> {
     let generator = SchemaSettings::default().with(|settings| settings.inline_subschemas = true).into_generator();
     let schema = generator.into_root_schema_for::<T>();
@@ -139,7 +113,7 @@ fn meaning(field: &Value) -> String {
     std::iter::once(text(field)).chain(words.filter_map(word)).collect::<Vec<_>>().join("\n")
 }
 
-/// Documentation without the links of rustdoc: [`x`](place) and [`x`] become `x`.
+/// Removes the links of rustdoc: [`x`](place) and [`x`] become `x`.
 fn without_links(text: &str) -> String {
     let mut pieces = text.split("[`");
     let mut plain = pieces.next().unwrap_or_default().to_string();
@@ -151,7 +125,7 @@ fn without_links(text: &str) -> String {
     plain
 }
 
-/// `, did you mean ...?` for the known name nearest to `name`, if one is near.
+/// Returns `, did you mean ...?` with the known name nearest to `name`, or an empty text where none is near.
 pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     let near = known.map(|k| (strsim::jaro_winkler(name, k), k)).max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
@@ -163,6 +137,7 @@ pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde::Deserialize;
 
     #[derive(Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
     #[serde(deny_unknown_fields)]
@@ -185,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_example_tells_what_each_option_means() {
+    fn an_example_describes_each_option() {
         let text =
             "# How much, see `parse`.\nalpha = 0.0\n# Which way.\n#   \"up\": Up.\n#   \"down\": Down.\nway = \"up\"\n";
         assert_eq!(example(&Options::default()), text);

@@ -12,7 +12,7 @@ pub use show::{example, show};
 use crate::args::RunArgs;
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
-use nas_core::config::{Component, RunConfig};
+use nas_core::config::{ComponentConfig, RunConfig};
 use nas_core::data::{self, Dataset};
 use nas_core::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
 use nas_core::trainer::build_space;
@@ -140,7 +140,7 @@ fn limit_probes(config: &mut RunConfig) -> Result<()> {
     Ok(())
 }
 
-fn add_defaults(component: &mut Component, defaults: &str) -> Result<()> {
+fn add_defaults(component: &mut ComponentConfig, defaults: &str) -> Result<()> {
     let defaults: Table = defaults.parse().with_context(|| format!("default options of {}", component.name))?;
     for (key, value) in defaults {
         component.options.entry(key).or_insert(value);

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use nas_core::config::RunConfig;
 use nas_core::data::DataOptions;
-use nas_core::options::{commented, field_names};
+use nas_core::options::{commented, option_names};
 use std::fmt::Write;
 use toml::{Table, Value};
 
@@ -27,8 +27,8 @@ pub fn example() -> Result<String> {
     let mut table = RunConfig::from_table(&Table::new())?.to_table()?;
     let unset = Value::String(String::new());
     if let Some(Value::Table(data)) = table.get_mut("data") {
-        for key in field_names::<DataOptions>() {
-            data.entry(*key).or_insert(unset.clone());
+        for key in option_names::<DataOptions>() {
+            data.entry(key).or_insert(unset.clone());
         }
     }
     let options = Cli::parse_from(["nas-train"]).run.named();

@@ -1,8 +1,9 @@
-//! Regularised evolution: the oldest dies, not the worst.
+//! Regularised evolution: mutation of good architectures, with removal of the oldest instead of the worst.
 
 use super::saved::{counts, put_counts, put_reals, reals};
 use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, check, check_observation, distinct};
 use crate::arch::Arch;
+use crate::metrics::mean;
 use crate::options::parse_options;
 use crate::space::SearchSpace;
 use crate::state::{State, StateError};
@@ -13,39 +14,41 @@ use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Regularised evolution (Real et al. 2019): a queue of scored architectures. While it fills up, architectures are
-/// drawn uniformly; after that, each is a mutation of the best of a random tournament. Every scored architecture
-/// joins the queue and the oldest leaves it, however good it is, so a lucky score does not live on.
+/// Regularised evolution (Real et al. 2019) over a queue of scored architectures, the population.
 ///
-/// Scores come from shared weights, which go on training: an old score is one under old weights. The population
-/// forgets them by itself. The history that [`propose`](Controller::propose) reads keeps the newest score of each
-/// architecture and no older one, but does not score again; the final choice of a run does that for all proposals.
+/// While the population fills up, architectures are drawn uniformly. Afterwards, each new architecture is a mutation of
+/// the best member of a random tournament. Every scored architecture joins the queue, and the oldest member leaves it
+/// regardless of its score, so a score that was high by chance does not persist.
+///
+/// Scores are measured with shared weights, which continue to train, so an old score belongs to old weights. The
+/// population drops old scores by its construction. The history for [`propose`](Controller::propose) keeps the newest
+/// score of each architecture. It is not evaluated again; the final choice of a run evaluates all proposals.
 pub struct Evolution {
     space: Arc<dyn SearchSpace>,
     options: Options,
-    /// Oldest first.
+    /// Members, the oldest first.
     population: VecDeque<Scored>,
-    /// Every architecture ever scored, once, the most recently scored last.
+    /// Every architecture that was ever scored, once each; the most recently scored is last.
     history: Vec<Scored>,
 }
 
-/// An architecture and the reward it had when it was scored.
+/// An architecture and its most recent reward.
 #[derive(Debug, Clone, PartialEq)]
 struct Scored {
     arch: Arch,
     reward: f64,
 }
 
-/// Real et al. have a population of 100 and tournaments of 25; half of that suits the few hundred scores of a search
-/// with shared weights (this project's choice).
+/// Options of `evolution`. Real et al. use a population of 100 and tournaments of 25. The smaller defaults are this
+/// project's choice, because a search with shared weights scores only a few hundred architectures.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 struct Options {
-    /// Architectures alive.
+    /// Number of architectures in the population.
     population: usize,
-    /// Members drawn, with replacement, of which the best is mutated. 1 mutates anyone.
+    /// Number of members drawn with replacement, of which the best is mutated. 1 mutates a random member.
     tournament: usize,
-    /// Architectures to score in each epoch of the controller phase.
+    /// Number of architectures to score in each epoch of the controller phase.
     samples: usize,
 }
 
@@ -65,22 +68,22 @@ impl Evolution {
         Ok(Self { space: context.space, options, population: VecDeque::new(), history: Vec::new() })
     }
 
-    /// The best of a tournament, the first drawn of equals; `None` without a population.
+    /// The best member of a random tournament, the first drawn among equals; `None` for an empty population.
     fn parent(&self, rng: &mut ChaCha8Rng) -> Option<&Scored> {
         let draw = |_| self.population.get(rng.random_range(0..self.population.len().max(1)));
         let drawn = (0..self.options.tournament).filter_map(draw);
         drawn.reduce(|best, other| if other.reward > best.reward { other } else { best })
     }
 
-    /// The architecture with one decision changed to another choice, both uniformly drawn. Where no decision has
-    /// another choice it stays as it is.
+    /// Changes one random decision to another random choice. If no decision has two choices, the architecture stays the
+    /// same.
     fn mutate(&self, arch: &Arch, rng: &mut ChaCha8Rng) -> Arch {
         let counts: Vec<usize> = self.space.decisions().iter().map(|d| d.choices.len()).collect();
         let open: Vec<usize> = (0..counts.len()).filter(|d| counts[*d] > 1).collect();
         let mut choices = arch.choices().to_vec();
         if !open.is_empty() {
             let decision = open[rng.random_range(0..open.len())];
-            // A number among the others, moved past the present choice.
+            // Draws among the other choices: numbers from the current choice on are shifted by one.
             let other = rng.random_range(0..counts[decision] - 1);
             choices[decision] = other + usize::from(other >= choices[decision]);
         }
@@ -115,8 +118,8 @@ impl Controller for Evolution {
         Ok(())
     }
 
-    /// The best of all that were ever scored, by their newest rewards, the newest of equals first; random ones if
-    /// those are too few.
+    /// Proposes the architectures with the highest newest rewards, the newest first among equals. Random architectures
+    /// fill up the list.
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError> {
         let mut ranked: Vec<&Scored> = self.history.iter().rev().collect();
         ranked.sort_by(|a, b| b.reward.total_cmp(&a.reward));
@@ -124,12 +127,12 @@ impl Controller for Evolution {
         distinct(best, n, || Ok(self.space.sample(rng)))
     }
 
-    /// The best and the mean reward of the population.
+    /// Highest and mean reward of the population.
     fn telemetry(&self) -> Vec<(String, f64)> {
         let rewards = || self.population.iter().map(|s| s.reward);
         let Some(best) = rewards().reduce(f64::max) else { return Vec::new() };
-        let mean = rewards().sum::<f64>() / self.population.len() as f64;
-        vec![("population_best".into(), best), ("population_mean".into(), mean)]
+        let mean = mean(rewards()).map(|mean| ("population_mean".into(), mean));
+        [("population_best".into(), best)].into_iter().chain(mean).collect()
     }
 
     fn save(&self) -> Result<State, ControllerError> {
@@ -156,7 +159,7 @@ impl Controller for Evolution {
 }
 
 impl Evolution {
-    /// A list of scored architectures of this space.
+    /// Reads a list of scored architectures and checks that they belong to the space.
     fn read(&self, state: &State, name: &str) -> Result<Vec<Scored>, ControllerError> {
         let choices = counts(state, &format!("{name}.choices"))?;
         let rewards = reals(state, &format!("{name}.rewards"))?;
@@ -167,7 +170,7 @@ impl Evolution {
         }
         let scored = |(k, reward): (usize, f64)| {
             let taken = choices[k * width..(k + 1) * width].iter();
-            // What is too large for usize is too large for any decision.
+            // A value too large for usize becomes usize::MAX, which the check below rejects.
             let arch = Arch::new(taken.map(|c| usize::try_from(*c).unwrap_or(usize::MAX)).collect::<Vec<_>>());
             check_observation(self.space.as_ref(), &arch, reward)?;
             Ok(Scored { arch, reward })
@@ -179,8 +182,8 @@ impl Evolution {
 inventory::submit! {
     ControllerDescriptor {
         name: "evolution",
-        summary: "regularised evolution: mutates the best of a tournament, the oldest dies",
-        reference: "Real et al. 2019",
+        summary: "regularised evolution: mutates the best of a tournament, removes the oldest",
+        reference: "Real et al., Regularized Evolution for Image Classifier Architecture Search, AAAI 2019",
         options: || crate::options::example(&Options::default()),
         build: |options, context: ControllerContext| {
             Ok(Box::new(Evolution::new(parse_options("controller", options)?, context)?))
@@ -191,7 +194,7 @@ inventory::submit! {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::controller::test_arms::*;
+    use crate::controller::tests::*;
 
     const SMALL: &str = "population = 10\ntournament = 3";
 
@@ -235,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_dies_even_if_it_is_the_best() {
+    fn the_oldest_member_leaves_even_if_it_is_the_best() {
         let (mut evolution, _) = evolution(tiny());
         let archs: Vec<Arch> = (0..5).map(|k| evolution.space.nth(k)).collect();
         for (k, arch) in archs.iter().enumerate() {
@@ -247,10 +250,10 @@ mod tests {
     }
 
     #[test]
-    fn once_full_it_mutates_one_decision_of_the_best() {
+    fn a_full_population_mutates_one_decision_of_the_best() {
         let (mut evolution, mut rng) = evolution(nasbench201());
         let best = Arch::new([0, 1, 2, 3, 4, 0]);
-        evolution.options.tournament = 200; // Large enough to hold the best for certain, being with replacement.
+        evolution.options.tournament = 200; // Large enough to contain the best almost surely; members are drawn with replacement.
         for (arch, reward) in [(Arch::new([4; 6]), 0.1), (best.clone(), 0.9), (Arch::new([3; 6]), 0.2)] {
             evolution.observe(&arch, reward).unwrap();
         }
@@ -278,9 +281,9 @@ mod tests {
     }
 
     #[test]
-    fn saved_and_loaded_it_goes_on_as_if_never_stopped() {
-        goes_on_as_if_never_stopped("evolution", SMALL, 7);
-        goes_on_as_if_never_stopped("evolution", SMALL, 30);
+    fn a_loaded_evolution_continues_equally() {
+        a_loaded_controller_continues_equally("evolution", SMALL, 7);
+        a_loaded_controller_continues_equally("evolution", SMALL, 30);
     }
 
     #[test]

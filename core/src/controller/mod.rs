@@ -1,11 +1,11 @@
-//! Controllers: which architecture to look at next, learned from rewards or not.
+//! Controllers: methods that propose architectures. Some learn from the shared-weight accuracy of earlier proposals.
 
 mod descriptor;
 mod evolution;
 mod reinforce;
 mod saved;
 #[cfg(test)]
-mod test_arms;
+mod tests;
 mod uniform;
 
 pub use descriptor::{ControllerBuilder, ControllerDescriptor};
@@ -20,46 +20,46 @@ use crate::state::{State, StateError};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
-/// A controller that cannot go on.
+/// Errors of controllers. They end the run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum ControllerError {
     /// A table of options that cannot be read.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// An option out of its range.
+    /// An option outside its range.
     #[error("{option}: expected {expected}, found {found}")]
     Option {
-        /// The option.
+        /// Dotted key of the option.
         option: String,
-        /// Its range.
+        /// Range of valid values.
         expected: String,
-        /// What was given.
+        /// Value that was given.
         found: String,
     },
-    /// Saved state of another run.
+    /// Saved state that does not fit the controller.
     #[error(transparent)]
     State(#[from] StateError),
-    /// Its own training has left the numbers.
+    /// A non-finite value in the training of the controller.
     #[error("the controller diverged: {0}")]
     Diverged(String),
-    /// Anything else, in the controller's own words.
+    /// Any other failure, with the message of the controller.
     #[error("{0}")]
     Other(String),
 }
 
-/// What a controller knows about its run when it is built.
+/// The parts of a run that a controller gets when it is built.
 #[derive(Clone)]
 pub struct ControllerContext {
-    /// The space.
+    /// Search space of the run.
     pub space: Arc<dyn SearchSpace>,
-    /// Its stream of random numbers for initial weights.
+    /// Random numbers for initial weights of the controller.
     pub rng: ChaCha8Rng,
 }
 
-/// Proposes architectures and learns from their rewards. Runs on the CPU, whatever the supernet's device.
+/// Proposes architectures and, if it learns, is trained by their rewards. Controllers run on the CPU.
 pub trait Controller: Send {
-    /// How many sampled architectures the loop should score with shared weights in each epoch of the controller
-    /// phase; 0 for controllers that do not learn.
+    /// Number of architectures to sample and evaluate in each epoch of the controller phase; 0 for controllers that do not
+    /// learn.
     fn samples_per_epoch(&self) -> usize {
         0
     }
@@ -67,10 +67,10 @@ pub trait Controller: Send {
     /// Draws one architecture.
     ///
     /// # Errors
-    /// Whatever keeps the controller from going on; ends the run. Likewise below.
+    /// Any failure of the controller. It ends the run.
     fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError>;
 
-    /// Learns that a sampled architecture reached `reward`: its accuracy in `[0, 1]` with shared weights.
+    /// Trains the controller with the reward of a sampled architecture: its shared-weight accuracy between 0 and 1.
     ///
     /// # Errors
     /// See [`sample`](Self::sample).
@@ -78,18 +78,18 @@ pub trait Controller: Send {
         Ok(())
     }
 
-    /// At most `n` distinct architectures for the final choice, the most promising first.
+    /// Proposes at most `n` distinct architectures for the final choice, the most promising first.
     ///
     /// # Errors
     /// See [`sample`](Self::sample).
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError>;
 
-    /// Named numbers for the metrics, read once an epoch of the controller phase.
+    /// Named numbers for `metrics.csv`. The run reads them once per epoch of the controller phase.
     fn telemetry(&self) -> Vec<(String, f64)> {
         Vec::new()
     }
 
-    /// State to go on from later.
+    /// Saves the state of the controller, from which [`load`](Self::load) continues.
     ///
     /// # Errors
     /// See [`sample`](Self::sample).
@@ -97,19 +97,19 @@ pub trait Controller: Send {
         Ok(State::default())
     }
 
-    /// Goes on from saved state.
+    /// Continues from saved state.
     ///
     /// # Errors
-    /// State that does not fit.
+    /// State that does not fit the controller.
     fn load(&mut self, _state: &State) -> Result<(), ControllerError> {
         Ok(())
     }
 }
 
-/// Adds samples to `found` until it holds `n` distinct architectures or 20 draws in a row brought nothing new.
+/// Adds drawn architectures to `found` until it holds `n` distinct ones, or until 20 draws in a row add none.
 ///
 /// # Errors
-/// A failing `draw`.
+/// The error of a failed `draw`.
 pub fn distinct(
     mut found: Vec<Arch>,
     n: usize,
@@ -128,7 +128,7 @@ pub fn distinct(
     Ok(found)
 }
 
-/// Refuses an option outside its range.
+/// Returns an error for the option unless `ok`.
 fn check(option: &str, given: impl std::fmt::Display, expected: &str, ok: bool) -> Result<(), ControllerError> {
     match ok {
         true => Ok(()),
@@ -140,7 +140,7 @@ fn check(option: &str, given: impl std::fmt::Display, expected: &str, ok: bool) 
     }
 }
 
-/// Refuses what no controller can learn from: an architecture of another space, or a reward that is no number.
+/// Checks an observation: the architecture must belong to the space, and the reward must be finite.
 fn check_observation(space: &dyn SearchSpace, arch: &Arch, reward: f64) -> Result<(), ControllerError> {
     space.validate(arch).map_err(|e| ControllerError::Other(e.to_string()))?;
     match reward.is_finite() {

@@ -1,4 +1,4 @@
-//! Lists of numbers in saved state.
+//! Lists of numbers in the saved state of a controller.
 
 use crate::state::{State, StateError};
 use serde_json::Value;
@@ -8,7 +8,7 @@ pub(super) fn put_counts(state: &mut State, name: &str, counts: impl IntoIterato
     state.values.insert(name.into(), counts.into_iter().collect());
 }
 
-/// Stores real numbers as their bits: JSON readers may round decimals, and a run has to go on with the same bits.
+/// Stores real numbers as their bits. A resumed run must continue with the same bits, and JSON readers may round decimals.
 pub(super) fn put_reals(state: &mut State, name: &str, reals: impl IntoIterator<Item = f64>) {
     put_counts(state, name, reals.into_iter().map(f64::to_bits));
 }

@@ -1,4 +1,4 @@
-//! Random search: every architecture is equally likely, rewards teach nothing.
+//! Random search: every architecture is equally likely, and rewards are not used.
 
 use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, distinct};
 use crate::arch::Arch;
@@ -9,12 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Draws uniformly; the baseline that every controller has to beat.
+/// Draws architectures uniformly. Random search is the baseline of all other controllers.
 pub struct Uniform {
     space: Arc<dyn SearchSpace>,
 }
 
-/// It has no options.
+/// `uniform` has no options.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {}
@@ -40,7 +40,7 @@ inventory::submit! {
     ControllerDescriptor {
         name: "uniform",
         summary: "random search: the final choice is the best of a uniform sample",
-        reference: "the control of every controller",
+        reference: "baseline of all controllers",
         options: || crate::options::example(&Options::default()),
         build: |options, context: ControllerContext| {
             parse_options::<Options>("controller", options)?;

@@ -1,47 +1,48 @@
-//! Random changes of training images: padded crop, mirror, cutout.
+//! Augmentation of training images: random crop with padding, random flip, cutout.
 
 use rand::Rng;
 
 use super::{ImageShape, Normalise};
 
-/// What may be changed at random in each training image. In this order, as in DARTS:
+/// Augmentation of a training image. The operations run in this order, as in DARTS:
 ///
-/// 1. crop: a black border of `padding` pixels, then a window of the old size at a uniform place
+/// 1. crop: adds a black border of `padding` pixels and takes a random window of the original size
 ///    (`transforms.RandomCrop(size, padding)`);
-/// 2. flip: mirrored left to right with probability 1/2 (`transforms.RandomHorizontalFlip()`);
+/// 2. flip: mirrors the image left to right with probability 1/2 (`transforms.RandomHorizontalFlip()`);
 /// 3. normalisation;
-/// 4. cutout: a square of side `cutout` around a uniform pixel becomes 0, the mean of each channel; parts outside the
-///    image are cut off (DeVries and Taylor 2017, `Cutout` in DARTS).
+/// 4. cutout: sets a square of side `cutout` around a random pixel to 0, the mean of each channel. The part of the square
+///    outside the image is ignored (DeVries and Taylor 2017, `Cutout` in DARTS).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Augment {
-    /// Width of the border in pixels; 0 = no crop.
+    /// Width of the border in pixels; 0 disables the crop.
     pub padding: usize,
-    /// Whether images may be mirrored.
+    /// Whether images are mirrored at random.
     pub flip: bool,
-    /// Side of the blanked square in pixels; 0 = no cutout.
+    /// Side of the square of cutout, in pixels; 0 disables cutout.
     pub cutout: usize,
 }
 
-/// What was drawn for one image.
+/// Random numbers for the augmentation of one image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Draw {
-    /// Corner of the window in the padded image, 0 to twice the padding.
+    /// Corner of the window in the padded image, between 0 and twice the padding.
     top: usize,
     left: usize,
     mirrored: bool,
-    /// Centre of the blanked square.
+    /// Centre of the square of cutout.
     row: usize,
     column: usize,
 }
 
 impl Augment {
-    /// Leaves every image as it is.
+    /// No augmentation.
     pub const NONE: Self = Self { padding: 0, flip: false, cutout: 0 };
 
-    /// The most 32-bit words that the changes of one image take from a generator, but for one image in millions.
+    /// Number of 32-bit random words that are reserved for each image. Rejection sampling needs more for fewer than one
+    /// image in a million; such an image then shares words with the next one.
     pub(super) const WORDS: u128 = 16;
 
-    /// Appends one image `[h, w, c]`, changed and normalised.
+    /// Appends one image `[h, w, c]` after augmentation and normalisation.
     pub(super) fn extend(
         &self,
         image: &[u8],
@@ -70,12 +71,12 @@ impl Augment {
     fn apply(&self, draw: Draw, image: &[u8], shape: ImageShape, normalise: &Normalise, out: &mut Vec<f32>) {
         let ImageShape { height, width, channels } = shape;
         let blank = |centre: usize, at: usize| {
-            // from centre - cutout / 2, cutout pixels long
+            // The square covers `cutout` pixels from `centre - cutout / 2` on.
             let start = at + self.cutout / 2;
             start >= centre && start - centre < self.cutout
         };
         for y in 0..height {
-            // the row and column in the image, None in the border
+            // Row and column in the original image; `None` in the border.
             let row = (y + draw.top).checked_sub(self.padding).filter(|&row| row < height);
             for x in 0..width {
                 let at = if draw.mirrored { width - 1 - x } else { x };
@@ -101,12 +102,12 @@ mod tests {
 
     const SHAPE: ImageShape = ImageShape { height: 4, width: 5, channels: 2 };
 
-    /// An image of distinct values without 0, the value of the border.
+    /// An image of distinct values. None is 0, the value of the border.
     fn image() -> Vec<u8> {
         (1..=SHAPE.values() as u8).collect()
     }
 
-    /// Without images to measure, normalisation keeps the values.
+    /// Normalisation that keeps the values: it was fitted to no image.
     fn keep() -> Normalise {
         Normalise::fit(&Images::new(SHAPE, vec![], vec![]), &[])
     }
@@ -148,7 +149,7 @@ mod tests {
         let out = apply(augment, Draw { row: 1, column: 2, ..STILL });
         for (position, (changed, old)) in out.iter().zip(image()).enumerate() {
             let (row, column) = (position / 10, position / 2 % 5);
-            // DARTS: rows and columns from centre - length / 2 to centre + length / 2, end excluded
+            // DARTS: rows and columns from centre - length / 2 to centre + length / 2, without the end.
             let blank = (0..2).contains(&row) && (1..3).contains(&column);
             assert_eq!(*changed, if blank { 0 } else { old }, "row {row}, column {column}");
         }

@@ -1,30 +1,31 @@
-//! Batches of normalised images, and the fixed-order batches that evaluation reads.
+//! Batches of normalised images, and the batches in fixed order for evaluation.
 
 use super::{DataError, Images, Normalise};
 
-/// Some images and their labels, ready for a network.
+/// Images and labels as the input of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// Normalised values `[n, h, w, c]`.
+    /// Normalised pixel values `[n, h, w, c]`, row-major.
     pub images: Vec<f32>,
-    /// The class of each image, `[n]`.
+    /// Class of each image, `[n]`.
     pub labels: Vec<usize>,
-    /// `[n, h, w, c]`.
+    /// Shape of `images`: number, height, width, channels.
     pub shape: [usize; 4],
 }
 
 impl Batch {
-    /// The number of images.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Whether the batch has no image.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The batch of the images at `chosen`; `extend(position in the batch, pixels, out)` appends the values of one.
+    /// Builds the batch of the images at `chosen`. `extend(position in the batch, pixels, out)` appends the values of one
+    /// image to `out`.
     pub(super) fn build(
         images: &Images,
         chosen: &[usize],
@@ -43,9 +44,9 @@ impl Batch {
     }
 }
 
-/// Images in the order of `indices`, without augmentation, one batch at a time; the last may be smaller.
+/// Iterates over images in the order of `indices`, without augmentation, in batches of almost equal size.
 ///
-/// Only the batch at hand is in memory as `f32`. Clone it to read the same batches again.
+/// Only the current batch is in memory as `f32`. A clone of the iterator returns the same batches again.
 #[derive(Clone, Debug)]
 pub struct EvalBatches<'a> {
     images: &'a Images,
@@ -54,7 +55,10 @@ pub struct EvalBatches<'a> {
 }
 
 impl<'a> EvalBatches<'a> {
-    /// The batches of the images at `indices`.
+    /// Creates the batches of the images at `indices`, with at most `batch_size` images each.
+    ///
+    /// # Errors
+    /// A batch size of 0, or an index that no image has.
     pub fn new(
         images: &'a Images,
         indices: &'a [usize],
@@ -65,8 +69,8 @@ impl<'a> EvalBatches<'a> {
         if let Some(index) = indices.iter().find(|&&index| index >= images.len()) {
             return Err(DataError::option("index of an image", index, format!("less than {}", images.len())));
         }
-        // As many batches as it takes, as equal as can be: with statistics of the batch, a small last one would be judged
-        // by another measure.
+        // All batches get almost the same size: with batch-norm statistics of the batch, the accuracy on a small last batch
+        // would not be comparable.
         let batches = indices.len().div_ceil(batch_size).max(1);
         Ok(Self { images, rest: indices.chunks(indices.len().div_ceil(batches).max(1)), normalise })
     }
@@ -87,7 +91,7 @@ impl Iterator for EvalBatches<'_> {
 
 impl ExactSizeIterator for EvalBatches<'_> {}
 
-/// Refuses batches without images.
+/// Returns an error for a batch size of 0.
 pub(super) fn check_batch_size(batch_size: usize) -> Result<(), DataError> {
     if batch_size == 0 { Err(DataError::option("train.batch_size", 0, "at least 1")) } else { Ok(()) }
 }

@@ -2,27 +2,27 @@
 
 use super::{Augment, DataError};
 
-/// Height, width and channels of every image of a data set, in pixels.
+/// Shape of every image of a data set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageShape {
-    /// Rows.
+    /// Number of rows of pixels.
     pub height: usize,
-    /// Columns.
+    /// Number of columns of pixels.
     pub width: usize,
-    /// Values per pixel: 1 for grey, 3 for red, green and blue.
+    /// Number of values per pixel: 1 for grey, 3 for red, green and blue.
     pub channels: usize,
 }
 
 impl ImageShape {
-    /// The number of values of one image, `height * width * channels`.
+    /// Number of values of one image, `height * width * channels`.
     pub fn values(&self) -> usize {
         self.height * self.width * self.channels
     }
 }
 
-/// Labelled images as they were read: 8-bit values `[n, h, w, c]`, and one label each.
+/// Labelled images in memory, with 8-bit values `[n, h, w, c]`.
 ///
-/// 8 bits keep a quarter of the memory of `f32`: the 60,000 images of CIFAR-10 take 184 MB.
+/// 8-bit values take a quarter of the memory of `f32`: 184 MB for the 60,000 images of CIFAR-10.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     shape: ImageShape,
@@ -31,65 +31,65 @@ pub struct Images {
 }
 
 impl Images {
-    /// Images from their values `[n, h, w, c]` and labels `[n]`. Loaders check both against their file format first.
+    /// Creates images from values `[n, h, w, c]` and labels `[n]`. Callers have checked both lengths.
     pub(crate) fn new(shape: ImageShape, pixels: Vec<u8>, labels: Vec<u16>) -> Self {
         debug_assert_eq!(pixels.len(), labels.len() * shape.values());
         Self { shape, pixels, labels }
     }
 
-    /// The shape of every image.
+    /// Shape of every image.
     pub fn shape(&self) -> ImageShape {
         self.shape
     }
 
-    /// The number of images.
+    /// Number of images.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Whether there is no image.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
 
-    /// The labels `[n]`, each an index into [`Dataset::classes`].
+    /// Labels `[n]`; each is an index into [`Dataset::classes`].
     pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
-    /// The values `[h, w, c]` of one image.
+    /// Values `[h, w, c]` of one image.
     ///
     /// # Panics
-    /// If `index` is not below [`Images::len`], as slices do.
+    /// If `index` is not below [`Images::len`].
     pub fn pixels(&self, index: usize) -> &[u8] {
         let values = self.shape.values();
         &self.pixels[index * values..][..values]
     }
 }
 
-/// A data set: what the search trains and validates on, and the held-out test images where the data set has them.
+/// A data set in memory: images for training and validation, and held-out test images where the data set has them.
 #[derive(Clone, Debug)]
 pub struct Dataset {
-    /// The name it was loaded by.
+    /// Name of the data set in the registry.
     pub name: &'static str,
-    /// What each label means, in label order.
+    /// Class names in the order of the labels.
     pub classes: Vec<String>,
-    /// The images that a search splits into training and validation.
+    /// Images that a run splits into training and validation.
     pub train: Images,
-    /// Images that a search never sees, for the final evaluation.
+    /// Images for the final evaluation, which a search does not use; `None` if the data set has no test part.
     pub test: Option<Images>,
-    /// The augmentation that is customary for these images.
+    /// Default augmentation for these images.
     pub augment: Augment,
 }
 
 impl Dataset {
-    /// The shape of every image, in both parts.
+    /// Shape of every image in both parts.
     pub fn shape(&self) -> ImageShape {
         self.train.shape()
     }
 }
 
-/// `images * shape.values()` zero bytes, or an error where memory does not suffice.
+/// Allocates `images * shape.values()` zero bytes, or returns an error if memory does not suffice.
 pub(crate) fn zeroed(images: usize, shape: ImageShape) -> Result<Vec<u8>, DataError> {
     let bytes = shape.values();
     let memory = || DataError::Memory { images, bytes };

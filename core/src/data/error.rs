@@ -1,145 +1,145 @@
-//! What can go wrong with data: each error says where, what was expected, what was found and what to do next.
+//! Errors of data sets. Each message names the place, the expected and the found content, and a remedy.
 
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-/// Everything that loading, splitting and feeding data can report.
+/// Errors of loading, splitting and batching data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// No data set has this name.
+    /// A name that no data set has.
     #[error("unknown data set `{name}`{}; known are {}", nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default(), known.join(", "))]
     Unknown {
-        /// The name as given.
+        /// Name that was given.
         name: String,
-        /// The known name that resembles it, if one does.
+        /// The most similar registered name, if one is similar.
         nearest: Option<&'static str>,
-        /// All known names.
+        /// All registered names.
         known: Vec<&'static str>,
     },
-    /// The data set is read from files, and no folder was given.
+    /// A data set that reads files, without a folder.
     #[error("data set `{name}` needs a folder (--data-dir DIR): {how}")]
     NoFolder {
-        /// The data set.
+        /// Name of the data set.
         name: &'static str,
-        /// How to get the files.
+        /// Instructions to get the files.
         how: &'static str,
     },
-    /// A file or folder is missing.
+    /// A missing file or folder.
     #[error("cannot find {}: {how}", path.display())]
     Missing {
-        /// What was looked for.
+        /// Path of the missing file or folder.
         path: PathBuf,
-        /// How to get it.
+        /// Instructions to get it.
         how: &'static str,
     },
-    /// The operating system refused to read a file or folder.
+    /// A file or folder that cannot be read.
     #[error("cannot read {}", path.display())]
     Read {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// The reason given by the operating system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// A file has the wrong size: truncated, or not the file that its name says.
+    /// A file of the wrong size: it is truncated or has a different content.
     #[error("{} has {found} bytes, expected {expected}: {fix}", path.display())]
     Size {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The size that the format prescribes, in bytes.
+        /// Size that the format requires, in bytes.
         expected: u64,
-        /// The size of the file, in bytes.
+        /// Size of the file, in bytes.
         found: u64,
-        /// What to do.
+        /// Remedy.
         fix: &'static str,
     },
-    /// A file does not hold what its format prescribes.
+    /// A file whose content does not follow its format.
     #[error("{}: expected {expected}, found {found}; {fix}", path.display())]
     Content {
-        /// The file or folder.
+        /// Path of the file or folder.
         path: PathBuf,
-        /// What the format prescribes.
+        /// Content that the format requires.
         expected: String,
-        /// What the file has.
+        /// Content of the file.
         found: String,
-        /// What to do.
+        /// Remedy.
         fix: &'static str,
     },
-    /// A label is not one of the classes.
+    /// A label that is not one of the classes.
     #[error("{}: label {label} of image {index} is not below the number of classes {classes}; {fix}", path.display())]
     Label {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// The position of the image in the file, from 0.
+        /// Position of the image in the file, from 0.
         index: usize,
-        /// The label found.
+        /// Label of the image.
         label: u64,
-        /// The number of classes.
+        /// Number of classes.
         classes: usize,
-        /// What to do.
+        /// Remedy.
         fix: &'static str,
     },
-    /// A file is not a pickle that holds plain values and arrays.
-    #[error("{} is not a whole pickle of the official archive: download the archive again", path.display())]
+    /// A file that is not a pickle of plain values and arrays.
+    #[error("{} is not a complete pickle of the official archive: download the archive again", path.display())]
     Pickle {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// Where decoding stopped.
+        /// Error of the decoder.
         source: serde_pickle::Error,
     },
-    /// An image file cannot be decoded.
+    /// An image file that cannot be decoded.
     #[error("cannot decode {} as a jpg or png image: replace or remove it", path.display())]
     Decode {
-        /// The file.
+        /// Path of the file.
         path: PathBuf,
-        /// What the decoder met.
+        /// Error of the decoder.
         source: image::ImageError,
     },
-    /// Fewer than two classes have images, so there is nothing to tell apart.
+    /// Training images of fewer than two classes.
     #[error("the training images show {found} class(es), expected at least 2: {fix}")]
     Classes {
-        /// The number of classes with at least one image.
+        /// Number of classes with at least one image.
         found: usize,
-        /// What to do.
+        /// Remedy.
         fix: &'static str,
     },
-    /// An option has a value outside its range.
+    /// An option outside its range.
     #[error("{key} is {found}, expected {expected}")]
     Option {
-        /// The option as written in a configuration.
+        /// Dotted key of the option.
         key: &'static str,
-        /// The value found.
+        /// Value that was given.
         found: String,
-        /// The values that work.
+        /// Range of valid values.
         expected: String,
     },
-    /// The images do not fit in memory.
+    /// Images that do not fit in memory.
     #[error("cannot hold {images} images of {bytes} bytes each in memory: use fewer or smaller images")]
     Memory {
-        /// The number of images.
+        /// Number of images.
         images: usize,
-        /// The bytes of one image.
+        /// Size of one image, in bytes.
         bytes: usize,
     },
-    /// The thread that prepares batches could not be started.
+    /// Failure to start the thread that prepares batches.
     #[error("cannot start the thread that prepares batches: lower the number of threads of this machine or its load")]
     Thread {
-        /// The reason given by the operating system.
+        /// Error of the operating system.
         source: io::Error,
     },
-    /// The thread that prepares batches ended before its epoch did.
+    /// End of the thread that prepares batches before the end of its epoch.
     #[error("the thread that prepares batches stopped after {batches} batches of epoch {epoch}; please report this")]
     Stopped {
-        /// The epoch, from 0.
+        /// Epoch, from 0.
         epoch: u64,
-        /// The batches delivered before.
+        /// Number of batches that it delivered.
         batches: usize,
     },
 }
 
 impl DataError {
-    /// An option outside its range.
+    /// Builds the error for an option outside its range.
     pub(crate) fn option(key: &'static str, found: impl fmt::Display, expected: impl Into<String>) -> Self {
         Self::Option { key, found: found.to_string(), expected: expected.into() }
     }

@@ -1,7 +1,7 @@
-//! `idx`: the format of MNIST, Fashion-MNIST, Kuzushiji-MNIST and EMNIST, compressed by gzip or not.
+//! The data set `idx`: files in the format of MNIST, Fashion-MNIST, Kuzushiji-MNIST and EMNIST, plain or compressed by gzip.
 //!
-//! A file is big-endian: two zero bytes, 8 (unsigned bytes), the number of dimensions, the dimensions as `u32`, the
-//! values. <https://yann.lecun.com/exdb/mnist/>
+//! A file consists of two zero bytes, the byte 8 (for unsigned bytes as values), the number of dimensions, the dimensions
+//! as big-endian `u32`, and the values. <https://yann.lecun.com/exdb/mnist/>
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
 
-pub(super) const HOW: &str = "download for instance https://storage.googleapis.com/cvdf-datasets/mnist/ \
+pub(super) const HOW: &str = "download for example https://storage.googleapis.com/cvdf-datasets/mnist/ \
     train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, \
     and give the folder that holds them, unpacked or not (without the t10k files there is no test part)";
 
@@ -31,13 +31,13 @@ pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
     })
 }
 
-/// The middle of a file name and the number of dimensions.
+/// Kind of a file: the middle of its name and its number of dimensions.
 type Kind = (&'static str, u8);
 const IMAGES: Kind = ("images", 3);
 const LABELS: Kind = ("labels", 1);
 
-/// The images and labels of one part and the greatest label; the test part must have the shape and labels of the
-/// training part.
+/// Reads images and labels of one part; also returns the largest label. The test part must have the image shape and the
+/// labels of the training part (`train`).
 fn part(dir: &Path, name: &str, train: Option<(ImageShape, u8)>) -> Result<(Images, u8), DataError> {
     let (image_path, label_path) = (find(dir, name, IMAGES)?, find(dir, name, LABELS)?);
     let content = |path: &Path, expected: String, found: String| DataError::Content {
@@ -74,7 +74,7 @@ fn part(dir: &Path, name: &str, train: Option<(ImageShape, u8)>) -> Result<(Imag
     Ok((Images::new(shape, pixels, labels.into_iter().map(u16::from).collect()), most))
 }
 
-/// The file of one kind; both spellings of its name are common.
+/// Finds the file of one kind. Names with `-idx` and with `.idx` are both common.
 fn find(dir: &Path, part: &str, (middle, sides): Kind) -> Result<PathBuf, DataError> {
     let names = ["-", "."].map(|mark| format!("{part}-{middle}{mark}idx{sides}-ubyte"));
     let candidates = names.iter().flat_map(|name| [dir.join(name), dir.join(format!("{name}.gz"))]);
@@ -82,7 +82,7 @@ fn find(dir: &Path, part: &str, (middle, sides): Kind) -> Result<PathBuf, DataEr
     found.ok_or_else(|| DataError::Missing { path: dir.join(&names[0]), how: HOW })
 }
 
-/// The dimensions and values of one file.
+/// Reads dimensions and values of one file.
 fn read(path: &Path, (_, sides): Kind) -> Result<(Vec<usize>, Vec<u8>), DataError> {
     let io = |source| DataError::Read { path: path.into(), source };
     let file = BufReader::new(File::open(path).map_err(io)?);
@@ -106,7 +106,7 @@ fn read(path: &Path, (_, sides): Kind) -> Result<(Vec<usize>, Vec<u8>), DataErro
         });
     }
     let dimensions: Vec<u32> = rest.chunks_exact(4).map(|b| u32::from_be_bytes([b[0], b[1], b[2], b[3]])).collect();
-    // three u32 can exceed u64; no file can
+    // Three `u32` can exceed `u64`, the size of a file cannot.
     let values = dimensions.iter().fold(1u64, |product, &side| product.saturating_mul(side.into()));
     let mut data = Vec::new();
     reader.by_ref().take(values).read_to_end(&mut data).map_err(io)?;
@@ -142,7 +142,7 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    /// Two images of 2 x 3 with labels 0 and 2, as training and as test part.
+    /// A folder with two images of 2 x 3 and labels 0 and 2, both as training and as test part.
     fn folder() -> TempDir {
         let dir = TempDir::new().unwrap();
         for part in ["train", "t10k"] {
@@ -157,7 +157,7 @@ mod tests {
         load(&DataOptions { dir: Some(dir.path().into()), ..DataOptions::default() })
     }
 
-    /// The message after `file` was replaced by `bytes`.
+    /// The error message after the content of `file` was replaced by `bytes`.
     fn message(file: &str, bytes: &[u8]) -> String {
         let dir = folder();
         fs::write(dir.path().join(file), bytes).unwrap();
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn missing_training_files_are_named_with_the_download() {
         let message = load_from(&TempDir::new().unwrap()).unwrap_err().to_string();
-        assert!(message.contains("train-images-idx3-ubyte: download for instance https://"), "{message}");
+        assert!(message.contains("train-images-idx3-ubyte: download for example https://"), "{message}");
     }
 
     #[test]

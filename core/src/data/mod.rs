@@ -1,7 +1,7 @@
-//! Data sets and the way from files to batches.
+//! Data sets, from files to batches.
 //!
-//! [`load`] reads a data set into memory, [`Split`] decides which images train and which validate, [`Normalise`]
-//! measures the training images, and [`Loader`] and [`EvalBatches`] hand out batches `[n, h, w, c]`:
+//! [`load`] reads a data set into memory. [`Split`] divides its images into training and validation. [`Normalise`] measures
+//! mean and standard deviation of the training images. [`Loader`] and [`EvalBatches`] return batches `[n, h, w, c]`:
 //!
 //! ```
 //! use std::sync::Arc;
@@ -47,5 +47,5 @@ pub use error::DataError;
 pub use loader::{Epoch, Loader};
 pub use normalise::Normalise;
 pub use options::{DataOptions, SyntheticOptions};
-pub use registry::{Descriptor, descriptors, find, load};
+pub use registry::{DatasetDescriptor, descriptors, find, load};
 pub use split::Split;

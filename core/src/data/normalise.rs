@@ -2,27 +2,26 @@
 
 use super::Images;
 
-/// The mean and standard deviation of each channel over the training images.
+/// Normalisation by mean and standard deviation of each channel over the training images.
 ///
-/// PyTorch equivalent: `transforms.Normalize(mean, std)`, here on values 0 to 255 instead of 0 to 1, which gives the
-/// same result.
+/// PyTorch equivalent: `transforms.Normalize(mean, std)`. The values here are 0 to 255 instead of 0 to 1; the result is the
+/// same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalise {
     mean: Vec<f32>,
     std: Vec<f32>,
-    /// The normalised value of each 8-bit value, per channel.
+    /// Normalised values by channel and 8-bit value.
     table: Vec<[f32; 256]>,
 }
 
 impl Normalise {
-    /// Measures the images at `indices` (those that train the weights, so that validation stays unseen).
+    /// Measures the images at `indices`. A run passes the training images only, so that validation images have no influence.
     ///
-    /// The standard deviation is the population's, in exact integer sums. A channel that is constant gets standard
-    /// deviation 1, so that it becomes 0 everywhere; without any image nothing is changed (mean 0, standard
-    /// deviation 1).
+    /// The standard deviation is that of the population, from exact integer sums. A constant channel gets the standard
+    /// deviation 1, so its normalised values are 0. Without images, the mean is 0 and the standard deviation 1.
     ///
     /// # Panics
-    /// If an index is not below the number of images, as slices do.
+    /// If an index is not below the number of images.
     pub fn fit(images: &Images, indices: &[usize]) -> Self {
         let channels = images.shape().channels;
         let mut sums = vec![(0u64, 0u64); channels];
@@ -37,7 +36,7 @@ impl Normalise {
         let count = (indices.len() * images.shape().height * images.shape().width) as f64;
         let moments = sums.into_iter().map(|(sum, squares)| {
             let mean = sum as f64 / count.max(1.0);
-            // n * sum(v^2) - sum(v)^2 is n^2 times the variance, and never negative in exact integers
+            // n sum(v^2) - sum(v)^2 is n^2 times the variance; exact integers cannot make it negative.
             let scaled = (count as u128) * u128::from(squares) - u128::from(sum) * u128::from(sum);
             let std = (scaled as f64).sqrt() / count.max(1.0);
             (mean as f32, if scaled == 0 { 1.0 } else { std as f32 })
@@ -47,22 +46,22 @@ impl Normalise {
         Self { mean, std, table }
     }
 
-    /// The mean of each channel, in pixel values.
+    /// Mean of each channel, in pixel values (0 to 255).
     pub fn mean(&self) -> &[f32] {
         &self.mean
     }
 
-    /// The standard deviation of each channel, in pixel values; 1 where the channel is constant.
+    /// Standard deviation of each channel, in pixel values; 1 for constant channels.
     pub fn std(&self) -> &[f32] {
         &self.std
     }
 
-    /// The normalised value of a pixel value.
+    /// Normalises one pixel value.
     pub(super) fn value(&self, channel: usize, value: u8) -> f32 {
         self.table[channel][usize::from(value)]
     }
 
-    /// Appends one image `[h, w, c]`, normalised.
+    /// Normalises one image `[h, w, c]` and appends it to `out`.
     pub(super) fn extend(&self, image: &[u8], out: &mut Vec<f32>) {
         for pixel in image.chunks_exact(self.table.len()) {
             out.extend(pixel.iter().zip(&self.table).map(|(&value, table)| table[usize::from(value)]));
@@ -84,7 +83,7 @@ mod tests {
 
     #[test]
     fn closed_form() {
-        // channel 0: 0, 2, 4, 6 (mean 3, variance 5); channel 1: constant
+        // Channel 0 holds 0, 2, 4, 6 (mean 3, variance 5), channel 1 is constant.
         let images = images(vec![0, 7, 2, 7, 4, 7, 6, 7, 255, 255, 255, 255], 2);
         let normalise = Normalise::fit(&images, &[0, 1]);
         assert_eq!(normalise.mean(), [3.0, 7.0]);

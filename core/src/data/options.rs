@@ -7,32 +7,33 @@ use serde::{Deserialize, Serialize};
 
 use super::{Augment, DataError, Dataset};
 
-/// Which data a run uses, how much of it, and how it is split and augmented.
+/// `[data]`: the data set of a run, its split and its augmentation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct DataOptions {
-    /// Data set; see `nas-train list data`. Default `digits`, which needs no files.
+    /// Name of the data set; `nas-train list data` shows all. The default `digits` needs no files.
     pub name: String,
-    /// The folder that holds the files, for data sets that are read from files; refused by the others.
+    /// Folder with the files, for data sets that are read from files. It is an error for the other data sets.
     pub dir: Option<PathBuf>,
-    /// The share of the images that trains the weights, the rest validates architectures; strictly between 0 and 1.
-    /// Default 0.4, as in DINAS (40% train the shared weights, 60% the controller).
+    /// Fraction of the images that trains the weights, above 0 and below 1; the other images validate architectures. The
+    /// default 0.4 is that of DINAS (40% of the images train the shared weights, 60% the controller).
     pub train_fraction: f64,
-    /// At most this many training images; absent = all.
+    /// Largest number of training images; unset means all.
     pub limit_train: Option<usize>,
-    /// At most this many validation images; absent = all.
+    /// Largest number of validation images; unset means all.
     pub limit_valid: Option<usize>,
-    /// Pixels of black border before a random crop of the old size; 0 = no crop, absent = what is customary for the
-    /// data set (cifar10, cifar100 and folder 4, otherwise 0).
+    /// Width in pixels of the black border that is added before a random crop to the original size; 0 disables the crop.
+    /// Unset means the default of the data set: 4 for cifar10, cifar100 and folder (less for images below 32 pixels), else
+    /// 0.
     pub crop_padding: Option<usize>,
-    /// Whether half of the training images are mirrored left to right; absent = what is customary for the data set
-    /// (cifar10, cifar100 and folder yes, otherwise no).
+    /// Whether training images are mirrored left to right with probability 1/2. Unset means the default of the data set:
+    /// true for cifar10, cifar100 and folder, else false.
     pub flip: Option<bool>,
-    /// Side of the square that cutout blanks, in pixels. Default 0, off; DARTS retrains with 16.
+    /// Side of the square that cutout sets to the mean, in pixels; 0 disables cutout. DARTS retrains with 16.
     pub cutout: usize,
-    /// Side to which the images of `folder` are resized, in pixels. Default 32.
+    /// Side to which the images of `folder` are resized, in pixels, 1 to 1024.
     pub image_size: usize,
-    /// The options of the data set `synthetic`.
+    /// Options of the data set `synthetic`.
     pub synthetic: SyntheticOptions,
 }
 
@@ -54,12 +55,15 @@ impl Default for DataOptions {
 }
 
 impl DataOptions {
-    /// The augmentation of the training images: what the options ask for, else what is customary for the data set.
+    /// Augmentation of the training images: the given options, and the defaults of the data set for unset ones.
+    ///
+    /// # Errors
+    /// Padding or cutout too large for the images.
     pub fn augment(&self, dataset: &Dataset) -> Result<Augment, DataError> {
         let padding = self.crop_padding.unwrap_or(dataset.augment.padding);
         let shape = dataset.shape();
         let side = shape.height.min(shape.width);
-        // The customary border would leave little of a tiny image: it is 1/8 of the 32 pixels that it was chosen for.
+        // The default border of 4 pixels was chosen for 32 pixels, so it is at most 1/8 of the side of smaller images.
         let padding = if self.crop_padding.is_none() { padding.min(side / 8) } else { padding };
         if padding >= side {
             return Err(DataError::option("data.crop_padding", padding, format!("less than the image side, {side}")));
@@ -71,35 +75,35 @@ impl DataOptions {
         Ok(Augment { padding, flip: self.flip.unwrap_or(dataset.augment.flip), cutout: self.cutout })
     }
 
-    /// Refuses a folder that the data set `name` would not read: whoever gives one means other images.
+    /// Returns an error if a folder was given to the data set `name`, which reads no files.
     pub(super) fn no_folder(&self, name: &str) -> Result<(), DataError> {
         let Some(dir) = &self.dir else { return Ok(()) };
         let expected = format!("none: data set `{name}` reads no files; choose one that does with --data");
         Err(DataError::option("data.dir", dir.display(), expected))
     }
 
-    /// The folder given by the user, checked to be one.
+    /// The given folder; an error if it is unset or not a folder. `how` are the instructions to get the files.
     pub(super) fn folder(&self, name: &'static str, how: &'static str) -> Result<&Path, DataError> {
         let dir = self.dir.as_deref().ok_or(DataError::NoFolder { name, how })?;
         if dir.is_dir() { Ok(dir) } else { Err(DataError::Missing { path: dir.into(), how }) }
     }
 }
 
-/// The options of the data set `synthetic`.
+/// `[data.synthetic]`: options of the data set `synthetic`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SyntheticOptions {
-    /// The number of classes, 2 to 1000. Default 10.
+    /// Number of classes, 2 to 1000.
     pub classes: usize,
-    /// Height and width of the images in pixels, 2 to 256. Default 16.
+    /// Height and width of the images in pixels, 2 to 256.
     pub size: usize,
-    /// Values per pixel, 1 to 16. Default 3.
+    /// Number of values per pixel, 1 to 16.
     pub channels: usize,
-    /// The number of images, balanced over the classes; at least one a class. Default 2000.
+    /// Number of images, with equally many per class; at least one per class.
     pub samples: usize,
-    /// Standard deviation of the noise, in units of the pattern's. Default 1.
+    /// Standard deviation of the noise, as a multiple of that of the pattern.
     pub noise: f64,
-    /// The seed of patterns and noise. Default 0, so that runs with different seeds see the same images.
+    /// Seed of patterns and noise. It is separate from the seed of a run, so runs with different seeds have the same images.
     pub seed: u64,
 }
 
@@ -135,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn augmentation_is_customary_unless_asked_for() {
+    fn unset_augmentation_options_take_the_defaults_of_the_data_set() {
         let customary = Augment { padding: 4, flip: true, cutout: 0 };
         let mut options = DataOptions::default();
         assert_eq!(options.augment(&dataset(32, customary)).unwrap(), customary);

@@ -1,28 +1,30 @@
-//! Which images train the weights and which validate architectures.
+//! The split of the images into training and validation.
 
 use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::{DataError, DataOptions};
 
-/// A division of the images into two disjoint parts, in random order.
+/// A stratified split of the images into two disjoint parts in random order.
 ///
-/// The division is stratified: each part, limited or not, holds every class in the proportion of the whole, rounded
-/// up or down to a whole image. So a small limit still shows all classes, which a plain shuffle does not promise.
+/// Each part has every class in the proportion of the whole data set, rounded up or down to a whole image. This holds with
+/// limits too, so a small part still has all classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// The images that train the weights.
+    /// Indices of the images that train the weights.
     pub train: Vec<usize>,
-    /// The images that validate architectures.
+    /// Indices of the images that validate architectures.
     pub valid: Vec<usize>,
 }
 
 impl Split {
-    /// Divides images with these labels by [`DataOptions::train_fraction`], then keeps
-    /// [`limit_train`](DataOptions::limit_train) and [`limit_valid`](DataOptions::limit_valid) of them.
+    /// Splits images with these labels by [`DataOptions::train_fraction`], then keeps at most
+    /// [`limit_train`](DataOptions::limit_train) and [`limit_valid`](DataOptions::limit_valid) images of the parts.
     ///
-    /// The limits do not change which side an image falls on. The same labels, options and state of `rng` give the
-    /// same split.
+    /// The limits do not move images between the parts. The same labels, options and state of `rng` give the same split.
+    ///
+    /// # Errors
+    /// A fraction or limit out of range, or images of fewer than two classes.
     pub fn new(labels: &[u16], options: &DataOptions, rng: &mut impl Rng) -> Result<Self, DataError> {
         let fraction = options.train_fraction;
         if !(fraction > 0.0 && fraction < 1.0) {
@@ -33,7 +35,7 @@ impl Split {
             return Err(DataError::Classes { found: classes.len(), fix: "use data with more classes" });
         }
         classes.iter_mut().for_each(|class| class.shuffle(rng));
-        // at least two classes are at least two images, so both sides can have one
+        // Two classes have at least two images, so each part can have one.
         let count = ((fraction * labels.len() as f64).round() as usize).clamp(1, labels.len() - 1);
         let mut train = take(&mut classes, count, rng);
         let mut valid = classes;
@@ -42,7 +44,7 @@ impl Split {
             None => Ok(part.concat()),
             Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
             Some(limit) => {
-                let expected = format!("1 to {available}, the images on this side of the split");
+                let expected = format!("1 to {available}, the number of images in this part of the split");
                 Err(DataError::option(key, limit, expected))
             }
         };
@@ -56,7 +58,7 @@ impl Split {
     }
 }
 
-/// The positions of each label that occurs, in label order.
+/// Positions of the images of each class, in label order, without empty classes.
 fn by_class(labels: &[u16]) -> Vec<Vec<usize>> {
     let mut classes = vec![Vec::new(); labels.iter().max().map_or(0, |&max| usize::from(max) + 1)];
     for (position, &label) in labels.iter().enumerate() {
@@ -66,8 +68,8 @@ fn by_class(labels: &[u16]) -> Vec<Vec<usize>> {
     classes
 }
 
-/// Moves `count` images out of the classes, in proportion to the sizes of the classes: each gives its exact share
-/// rounded down, and those with the largest remainders one more (equal remainders in random order).
+/// Removes `count` images from the classes in proportion to their sizes. Each class gives its exact share rounded down; the
+/// classes with the largest remainders give one more. Equal remainders are ordered at random.
 fn take(classes: &mut [Vec<usize>], count: usize, rng: &mut impl Rng) -> Vec<Vec<usize>> {
     let total: usize = classes.iter().map(Vec::len).sum();
     let mut order: Vec<usize> = (0..classes.len()).collect();
@@ -99,7 +101,7 @@ mod tests {
         DataOptions { train_fraction, limit_train, limit_valid, ..DataOptions::default() }
     }
 
-    /// Asserts that `part` holds each class of `labels` in proportion, to a whole image.
+    /// Asserts that `part` has each class in the proportion of `whole`, up to `slack` images.
     fn assert_proportional(part: &[usize], whole: &[usize], labels: &[u16], slack: f64) {
         for class in 0..=labels.iter().copied().max().unwrap_or(0) {
             let of = |part: &[usize]| part.iter().filter(|&&i| labels[i] == class).count() as f64;
@@ -177,7 +179,7 @@ mod tests {
     fn limits_name_what_is_available() {
         let labels: Vec<u16> = (0..10).map(|i| i % 2).collect();
         let error = |train, valid| split(&labels, &options(0.4, train, valid), 0).unwrap_err().to_string();
-        let expected = "data.limit_train is 5, expected 1 to 4, the images on this side of the split";
+        let expected = "data.limit_train is 5, expected 1 to 4, the number of images in this part of the split";
         assert_eq!(error(Some(5), None), expected);
         assert!(error(None, Some(7)).contains("data.limit_valid is 7, expected 1 to 6"));
         assert!(error(Some(0), None).contains("data.limit_train is 0"));

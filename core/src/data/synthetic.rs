@@ -1,10 +1,10 @@
-//! `synthetic`: images of any size from the program itself, for trying things and for tests.
+//! The data set `synthetic`: generated images of any size, for experiments without files and for tests.
 //!
-//! Each class has a smooth pattern: per channel a sum of the cosines with up to [`WAVES`] periods per side, with
-//! normal coefficients and uniform phases, scaled to variance 1. An image of the class is its pattern, shifted by up
-//! to 1/8 of the side (wrapping around), with random contrast 0.5 to 1.5, plus normal noise with standard deviation
-//! `noise`; one unit is [`CONTRAST`] pixel values around 128. So neither one pixel nor the mean colour tells the class,
-//! but a small convolutional network learns it.
+//! Each class has a smooth pattern. Per channel it is a sum of cosines with up to [`WAVES`] periods per side, normal
+//! coefficients and uniform phases, scaled to variance 1. An image of the class is its pattern, shifted cyclically by up
+//! to 1/8 of the side, multiplied by a random contrast of 0.5 to 1.5, plus normal noise with standard deviation `noise`.
+//! One unit is [`CONTRAST`] pixel values, and 0 is pixel value 128. A single pixel or the mean colour does not determine
+//! the class, but a small convolutional network learns it.
 
 use std::f64::consts::TAU;
 
@@ -15,7 +15,7 @@ use super::dataset::zeroed;
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images, SyntheticOptions};
 use crate::streams::Streams;
 
-/// The most periods per side.
+/// Largest number of periods per side.
 const WAVES: usize = 3;
 /// Pixel values per standard deviation of a pattern.
 const CONTRAST: f64 = 32.0;
@@ -64,7 +64,7 @@ fn check(options: &SyntheticOptions) -> Result<(), DataError> {
     Ok(())
 }
 
-/// One class: `[h, w, c]` with mean 0 and variance 1 in each channel.
+/// Draws the pattern of one class, `[h, w, c]`, with mean 0 and variance 1 in each channel.
 fn pattern(shape: ImageShape, rng: &mut impl Rng) -> Vec<f64> {
     let ImageShape { height, width, channels } = shape;
     let mut out = vec![0.0; shape.values()];
@@ -85,7 +85,7 @@ fn pattern(shape: ImageShape, rng: &mut impl Rng) -> Vec<f64> {
     out
 }
 
-/// One image of a class.
+/// Draws one image of the class with this pattern.
 fn draw(pattern: &[f64], shape: ImageShape, noise: f64, rng: &mut impl Rng, image: &mut [u8]) {
     let ImageShape { height, width, channels } = shape;
     let (down, right) = (rng.random_range(0..=height / 8), rng.random_range(0..=width / 8));
@@ -94,13 +94,13 @@ fn draw(pattern: &[f64], shape: ImageShape, noise: f64, rng: &mut impl Rng, imag
         let (row, column) = ((place / width + down) % height, (place % width + right) % width);
         let source = &pattern[(row * width + column) * channels..][..channels];
         for (value, clean) in pixel.iter_mut().zip(source) {
-            // `as` rounds towards zero and saturates at 0 and 255
+            // `as` rounds towards zero and saturates at 0 and 255.
             *value = (128.5 + CONTRAST * (contrast * clean + noise * normal(rng))) as u8;
         }
     }
 }
 
-/// A standard normal number (Box and Muller 1958).
+/// Draws a standard normal number (Box and Muller 1958).
 fn normal(rng: &mut impl Rng) -> f64 {
     let radius = (-2.0 * (1.0 - rng.random::<f64>()).ln()).sqrt();
     radius * (TAU * rng.random::<f64>()).cos()

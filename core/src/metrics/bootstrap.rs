@@ -1,29 +1,28 @@
-//! Percentile bootstrap: how far a statistic would move with another sample of the same size.
+//! Percentile bootstrap: interval of a statistic by resampling its items.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Number of resamples by default; enough for the two digits that are printed (Efron and Tibshirani 1993, section 13.3).
+/// Default number of resamples. It suffices for the two printed digits (Efron and Tibshirani 1993, section 13.3).
 pub const DEFAULT_RESAMPLES: usize = 1000;
 
-/// A 95% interval.
+/// A 95% percentile interval, in the unit of its statistic.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
-    /// The 2.5th percentile.
+    /// Lower end: the 2.5th percentile.
     pub lo: f64,
-    /// The 97.5th percentile.
+    /// Upper end: the 97.5th percentile.
     pub hi: f64,
 }
 
-/// The 95% percentile interval of a statistic of `n` items.
+/// Computes the 95% percentile interval of a statistic of `n` items.
 ///
-/// Draws `resamples` times `n` indices in `0..n` with replacement, calls `statistic` with them, and takes the 2.5th and
-/// 97.5th percentiles of the values, interpolated linearly (`scipy.stats.bootstrap(..., method="percentile")`). The same
-/// generator state gives the same interval on every machine.
+/// Each of the `resamples` resamples draws `n` indices in `0..n` with replacement and passes them to `statistic`. The ends
+/// of the interval are the 2.5th and 97.5th percentiles of the values, interpolated linearly
+/// (`scipy.stats.bootstrap(..., method="percentile")`). The same state of `rng` gives the same interval on every machine.
 ///
-/// A resample on which the statistic is undefined (`None` or not finite: all items equal, say) is left out. `None` when
-/// `n < 2`, when `resamples` is 0, or when fewer than half of the resamples are defined, since the rest would then speak
-/// for a selected few.
+/// Resamples with an undefined statistic (`None` or not finite) are skipped. The result is `None` for `n < 2`, for 0
+/// resamples, and if the statistic is undefined on more than half of them: the others would not be representative.
 pub fn percentile_interval<R: Rng + ?Sized>(
     n: usize,
     resamples: usize,
@@ -46,7 +45,7 @@ pub fn percentile_interval<R: Rng + ?Sized>(
     Some(Interval { lo: percentile(&values, 2.5)?, hi: percentile(&values, 97.5)? })
 }
 
-/// The `percent`th percentile of sorted values, interpolated linearly (`numpy.percentile`); `None` without values.
+/// Percentile of sorted values, interpolated linearly as by `numpy.percentile`; `None` without values.
 fn percentile(sorted: &[f64], percent: f64) -> Option<f64> {
     let position = percent / 100.0 * sorted.len().checked_sub(1)? as f64;
     let below = position.floor();
@@ -78,7 +77,7 @@ mod tests {
         assert_eq!(percentile(&[], 50.0), None);
     }
 
-    /// SciPy 1.17.1; the resamples differ, so the comparison is to the noise that is left with 20,000 of them:
+    /// SciPy 1.17.1. The resamples differ, so the tolerance is the noise of 20,000 resamples:
     /// ```python
     /// t = [62.1, 58.4, 71.9, 66.0, 69.3, 55.2, 64.8, 60.7, 73.5, 67.1]
     /// scipy.stats.bootstrap((t,), np.mean, method="percentile", n_resamples=200000,
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn degenerate_resamples_are_left_out_until_they_prevail() {
+    fn undefined_resamples_are_skipped_unless_they_are_the_majority() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut call = 0;
         let mut every = |k: usize| {

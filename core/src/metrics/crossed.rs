@@ -1,18 +1,18 @@
-//! Bootstrap over seeds and architectures, where several seeds may have been judged on the same architectures.
+//! Bootstrap over seeds and architectures, where several seeds may have the same architectures.
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::bootstrap::{Interval, percentile_interval};
 
-/// The 95% percentile interval of the mean over groups of a statistic of each group's items, resampling groups and items
-/// independently of each other: the pigeonhole bootstrap (Owen, *Annals of Applied Statistics* 1, 2007).
+/// Computes the 95% percentile interval of the mean of a statistic over groups of items, such as GT-tau over seeds.
 ///
-/// `groups` name the items of each group by numbers. An item that several groups have is drawn equally often in all of
-/// them, because whatever is special about it does not average out over groups; groups without common items are
-/// resampled as if each were alone. `statistic(group, drawn)` is called with positions in that group, repeated as often
-/// as they were drawn. A resample with an undefined statistic is left out as in [`percentile_interval`]. With one group
-/// only its items are resampled, so the interval then says nothing about other groups.
+/// Groups and items are resampled independently of each other: the pigeonhole bootstrap (Owen, *Annals of Applied
+/// Statistics* 1, 2007). `groups[g]` lists the item numbers of group `g`. An item that belongs to several groups is drawn
+/// equally often in all of them, because its effect is common to these groups and does not average out. `statistic(group,
+/// drawn)` gets positions in `groups[group]`, each repeated as often as it was drawn. Resamples with an undefined
+/// statistic are skipped as in [`percentile_interval`]. With a single group, only its items are resampled; the interval
+/// then does not cover the variation between groups.
 pub fn crossed_interval<R: Rng + ?Sized>(
     groups: &[Vec<usize>],
     resamples: usize,
@@ -26,7 +26,7 @@ pub fn crossed_interval<R: Rng + ?Sized>(
     items.sort_unstable();
     items.dedup();
     let mut times = vec![0_usize; items.last()? + 1];
-    // Groups and items are drawn at once, each from a generator of its own.
+    // Groups and items are drawn in the same resample, from separate generators.
     let mut of_items = ChaCha8Rng::from_seed(rng.random());
     let mut mean_over = |drawn: &[usize]| {
         times.fill(0);
@@ -41,13 +41,13 @@ pub fn crossed_interval<R: Rng + ?Sized>(
         Some(sum / drawn.len() as f64)
     };
     match groups.len() {
-        // Two equal groups: drawing among them has but one outcome.
+        // `percentile_interval` needs at least two groups; a second, equal one changes nothing.
         1 => percentile_interval(2, resamples, rng, |_| mean_over(&[0])),
         n => percentile_interval(n, resamples, rng, mean_over),
     }
 }
 
-/// Positions of `names`, each as often as `times` says of its name.
+/// Positions in `names`; the position of name `k` is repeated `times[k]` times.
 fn repeated(names: &[usize], times: &[usize]) -> Vec<usize> {
     names.iter().enumerate().flat_map(|(at, &name)| std::iter::repeat_n(at, times[name])).collect()
 }
@@ -56,7 +56,7 @@ fn repeated(names: &[usize], times: &[usize]) -> Vec<usize> {
 mod tests {
     use super::*;
 
-    /// Width of the interval of the mean over groups of their items' means.
+    /// Width of the interval for the mean over groups, where the statistic is the mean of the items.
     fn width(groups: &[Vec<usize>], values: &[Vec<f64>]) -> f64 {
         let mut rng = ChaCha8Rng::seed_from_u64(3);
         let mean = |group: usize, drawn: &[usize]| {
@@ -67,13 +67,13 @@ mod tests {
         hi - lo
     }
 
-    /// `count` groups of 40 items, which are `shift` apart: 0 for the same ones in all groups, 40 for others in each.
+    /// `count` groups of 40 items. With `shift` 0, all groups have the same items; with 40, groups have no common item.
     fn groups(count: usize, shift: usize) -> Vec<Vec<usize>> {
         (0..count).map(|group| (group * shift..group * shift + 40).collect()).collect()
     }
 
     #[test]
-    fn what_all_groups_share_does_not_average_out() {
+    fn the_effect_of_common_items_does_not_average_out() {
         let values = vec![(0..40).map(f64::from).collect::<Vec<_>>(); 9];
         let one = width(&groups(1, 0), &values[..1]);
         // The standard error of a mean of 40 values with the variance of 0..40.
@@ -81,7 +81,7 @@ mod tests {
         assert!((one / expected - 1.0).abs() < 0.05, "{one} {expected}");
         let (same, others) = (width(&groups(9, 0), &values), width(&groups(9, 40), &values));
         assert!((same / one - 1.0).abs() < 0.05, "{same} {one}");
-        // Of nine, a group is drawn k times with E[k^2] = 17/9: sum of E[k^2] / 81 = 17/81 of the variance.
+        // A group is drawn k times in nine draws, E[k^2] = 17/9; the variance is the sum of E[k^2] / 81 = 17/81.
         assert!((others / one / (17.0_f64.sqrt() / 9.0) - 1.0).abs() < 0.06, "{others} {one}");
     }
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_said_of_nothing() {
+    fn no_items_have_no_interval() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let none = |groups: &[Vec<usize>], rng: &mut ChaCha8Rng| crossed_interval(groups, 10, rng, |_, _| Some(0.0));
         assert_eq!(none(&[], &mut rng), None);

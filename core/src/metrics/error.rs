@@ -1,74 +1,61 @@
-//! Why a metric has no value.
+//! Errors of metrics.
 
 use thiserror::Error;
 
-/// Why a metric is not defined for its input.
+/// Input for which a metric is not defined.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MetricError {
-    /// Two series that describe the same items differ in length.
+    /// Series of unequal length that describe the same items.
     #[error("expected {expected} values, one for each {item}, found {found}")]
     Length {
-        /// What one value belongs to.
+        /// Kind of the items, for example `architecture`.
         item: &'static str,
-        /// The number of items.
+        /// Number of items.
         expected: usize,
-        /// The number of values given.
+        /// Number of values given.
         found: usize,
     },
-    /// There are too few items.
+    /// Too few items.
     #[error("expected at least {needed} values, found {found}")]
     TooFew {
-        /// The smallest number for which the metric is defined.
+        /// Smallest number of items for which the metric is defined.
         needed: usize,
-        /// The number of values given.
+        /// Number of values given.
         found: usize,
     },
-    /// All values of a series are equal, so there is nothing to correlate.
+    /// A series of equal values, whose correlation is 0/0.
     #[error("all {n} values of one ranking are equal, so their correlation with anything is not defined")]
     Constant {
-        /// The number of values.
+        /// Number of values.
         n: usize,
     },
-    /// A value is NaN, or infinite where only finite values make sense.
+    /// A value that is NaN or infinite.
     #[error("value {index} is {value}: expected a finite number (did the run diverge?)")]
     NotFinite {
-        /// The position of the value, from 0.
+        /// Position of the value, from 0.
         index: usize,
-        /// The value as printed.
+        /// Value as text.
         value: String,
     },
-    /// A percentage outside of its range.
+    /// A percentage outside `0 < k <= 100`.
     #[error("the top share is {found} percent: expected more than 0 and at most 100")]
     Percent {
-        /// The value as printed.
+        /// Value as text.
         found: String,
     },
-    /// An architecture does not fit the decisions of the space.
+    /// A choice that its decision does not have.
     #[error("decision {decision} has {choices} choices, numbered from 0, found choice {found}")]
     Choice {
-        /// The decision, from 0.
+        /// Number of the decision, from 0.
         decision: usize,
-        /// Its number of choices.
+        /// Number of choices of the decision.
         choices: usize,
-        /// The choice given.
+        /// Choice that was given, from 0.
         found: usize,
-    },
-    /// A disturbance matrix is not triangular.
-    #[error(
-        "row {row}, column {column}: expected {expected} (an architecture has no accuracy before its own training, and \
-         one after each training from then on)"
-    )]
-    NotTriangular {
-        /// The row, from 0.
-        row: usize,
-        /// The column, from 0.
-        column: usize,
-        /// What belongs there.
-        expected: &'static str,
     },
 }
 
-/// Refuses series with values that are not finite.
+/// Returns an error for the first value that is not finite.
 pub(crate) fn finite(values: &[f64]) -> Result<(), MetricError> {
     match values.iter().position(|v| !v.is_finite()) {
         Some(index) => Err(MetricError::NotFinite { index, value: values[index].to_string() }),
@@ -76,7 +63,7 @@ pub(crate) fn finite(values: &[f64]) -> Result<(), MetricError> {
     }
 }
 
-/// Refuses two series that cannot be correlated: of unequal length, shorter than 2, or with values that are not finite.
+/// Returns an error for two series that cannot be correlated: of unequal length, shorter than 2, or not finite.
 pub(crate) fn comparable(x: &[f64], y: &[f64]) -> Result<(), MetricError> {
     same_length("architecture", x.len(), y.len())?;
     if x.len() < 2 {
@@ -86,7 +73,7 @@ pub(crate) fn comparable(x: &[f64], y: &[f64]) -> Result<(), MetricError> {
     finite(y)
 }
 
-/// Refuses `found` values for `expected` items.
+/// Returns an error unless there is one value for each item.
 pub(crate) fn same_length(item: &'static str, expected: usize, found: usize) -> Result<(), MetricError> {
     if expected == found { Ok(()) } else { Err(MetricError::Length { item, expected, found }) }
 }

@@ -1,13 +1,14 @@
-//! How evenly training is spread over the choices of each decision.
+//! Fairness: distribution of the weight updates over the choices of each decision.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{MetricError, same_length};
+use super::mean;
 
-/// The number of weight updates of every (decision, choice).
+/// Counts the weight updates of every choice of every decision.
 ///
-/// An update is one planned path whose gradient reached the weights of that choice; strict fairness (FairNAS, section 3)
-/// means equal counts for all choices of a decision after every step.
+/// Each path of a step counts as one update of each of its choices. Strict fairness (FairNAS, section 3) means equal
+/// counts for all choices of a decision after every step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct FairnessAudit {
@@ -15,31 +16,27 @@ pub struct FairnessAudit {
     counts: Vec<Vec<u64>>,
 }
 
-/// The spread of the counts. Decisions with a single choice are left out: they have nothing to be fair about.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Smallest, largest and mean count over all choices of decisions with at least two choices.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FairnessSummary {
-    /// The smallest count of any (decision, choice).
+    /// Smallest count.
     pub min: u64,
-    /// The largest count.
+    /// Largest count.
     pub max: u64,
-    /// The mean count.
+    /// Mean count.
     pub mean: f64,
-    /// Pearson's chi-square against equal counts, summed over decisions; 0 under strict fairness, about
-    /// `degrees_of_freedom` under uniform sampling.
-    pub chi_square: f64,
-    /// The sum of (choices - 1) over decisions.
-    pub degrees_of_freedom: usize,
 }
 
 impl FairnessAudit {
-    /// An audit of decisions with these numbers of choices, without updates so far.
+    /// Starts an audit at zero updates. `choices` holds the number of choices of each decision.
     pub fn new(choices: &[usize]) -> Self {
         Self { counts: choices.iter().map(|&m| vec![0; m]).collect() }
     }
 
-    /// Counts one update of the path that makes these choices, one for each decision.
+    /// Counts one path, given by its choice for each decision.
     ///
-    /// A path that does not fit the decisions is refused, and nothing of it is counted.
+    /// # Errors
+    /// A wrong number of choices, or a choice out of range. The counts then stay unchanged.
     pub fn record<C: Copy + Into<usize>>(&mut self, path: &[C]) -> Result<(), MetricError> {
         same_length("decision", self.counts.len(), path.len())?;
         for (decision, (&choice, counts)) in path.iter().zip(&self.counts).enumerate() {
@@ -54,59 +51,32 @@ impl FairnessAudit {
         Ok(())
     }
 
-    /// The number of decisions.
+    /// Number of decisions.
     pub fn decisions(&self) -> usize {
         self.counts.len()
     }
 
-    /// The counts of one decision, by choice; `None` for a decision that does not exist.
+    /// Counts of one decision by choice; `None` for a decision that does not exist.
     pub fn histogram(&self, decision: usize) -> Option<&[u64]> {
         self.counts.get(decision).map(Vec::as_slice)
     }
 
-    /// Pearson's chi-square `sum (count - e)^2 / e` of one decision against equal counts `e = total / choices`
-    /// (`scipy.stats.chisquare(counts).statistic`); `None` before the first update.
-    pub fn chi_square(&self, decision: usize) -> Option<f64> {
-        chi_square(self.counts.get(decision)?)
-    }
-
-    /// The spread over all decisions with at least two choices; `None` if there is no such decision.
+    /// Smallest, largest and mean count; `None` if no decision has at least two choices.
     pub fn summary(&self) -> Option<FairnessSummary> {
         let free = || self.counts.iter().filter(|counts| counts.len() > 1);
         let all: Vec<u64> = free().flatten().copied().collect();
         Some(FairnessSummary {
             min: *all.iter().min()?,
             max: *all.iter().max()?,
-            mean: all.iter().map(|&count| count as f64).sum::<f64>() / all.len() as f64,
-            chi_square: free().filter_map(|counts| chi_square(counts)).sum(),
-            degrees_of_freedom: free().map(|counts| counts.len() - 1).sum(),
+            mean: mean(all.iter().map(|&count| count as f64))?,
         })
     }
-}
-
-fn chi_square(counts: &[u64]) -> Option<f64> {
-    let total: f64 = counts.iter().map(|&count| count as f64).sum();
-    let expected = total / counts.len() as f64;
-    (total > 0.0).then(|| counts.iter().map(|&count| (count as f64 - expected).powi(2) / expected).sum())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    /// SciPy 1.17.1:
-    /// ```python
-    /// scipy.stats.chisquare([10, 12, 8, 9, 11]).statistic   # 1.0
-    /// scipy.stats.chisquare([5, 0, 1]).statistic            # 7.0
-    /// ```
-    #[test]
-    fn chi_square_equals_scipy() {
-        assert!((chi_square(&[10, 12, 8, 9, 11]).unwrap() - 1.0).abs() < 1e-12);
-        assert!((chi_square(&[5, 0, 1]).unwrap() - 7.0).abs() < 1e-12);
-        assert_eq!(chi_square(&[0, 0]), None);
-        assert_eq!(chi_square(&[]), None);
-    }
 
     #[test]
     fn counts_every_choice_of_a_path() {
@@ -117,12 +87,8 @@ mod tests {
         assert_eq!(audit.histogram(0), Some(&[0, 0, 2][..]));
         assert_eq!(audit.histogram(2), Some(&[1, 1][..]));
         assert_eq!(audit.histogram(3), None);
-        assert_eq!(audit.chi_square(2), Some(0.0));
-        assert_eq!(audit.chi_square(9), None);
         let summary = audit.summary().unwrap();
         assert_eq!((summary.min, summary.max, summary.mean), (0, 2, 0.8));
-        assert!((summary.chi_square - 4.0).abs() < 1e-12);
-        assert_eq!(summary.degrees_of_freedom, 3);
     }
 
     #[test]
@@ -137,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn survives_a_checkpoint() {
+    fn json_restores_the_counts() {
         let mut audit = FairnessAudit::new(&[2, 3]);
         audit.record(&[1_u8, 2]).unwrap();
         let stored = serde_json::to_string(&audit).unwrap();
@@ -155,10 +121,6 @@ mod tests {
             for decision in 0..2 {
                 let counts = audit.histogram(decision).unwrap();
                 prop_assert_eq!(counts.iter().sum::<u64>(), paths.len() as u64);
-                if let Some(chi_square) = audit.chi_square(decision) {
-                    let fair = counts.iter().all(|&count| count == counts[0]);
-                    prop_assert_eq!(chi_square == 0.0, fair);
-                }
             }
             let summary = audit.summary().unwrap();
             prop_assert!(summary.min as f64 <= summary.mean && summary.mean <= summary.max as f64);

@@ -9,19 +9,21 @@
 
 use super::error::{MetricError, comparable};
 
-/// Kendall's tau-b between two rankings of the same items, in -1..=1; 1 when they order every pair alike.
+/// Computes Kendall's tau-b between two rankings of the same items. It lies between -1 and 1, and 1 means equal order.
 ///
-/// Same value as `scipy.stats.kendalltau(x, y).statistic`. Refused: unequal lengths, fewer than 2 items, values that are
-/// not finite, and a series whose values are all equal (tau is 0/0 there).
+/// The value equals `scipy.stats.kendalltau(x, y).statistic`.
+///
+/// # Errors
+/// Unequal lengths, fewer than two items, values that are not finite, or a series of equal values (tau would be 0/0).
 pub fn kendall_tau(x: &[f64], y: &[f64]) -> Result<f64, MetricError> {
     comparable(x, y)?;
     tau_of_pairs(pair_keys(&dense_ranks(x), &dense_ranks(y))).ok_or(MetricError::Constant { n: x.len() })
 }
 
-/// The position of each value among the distinct values, from 0; equal values share it. Values must be comparable.
+/// Position of each value among the distinct values, from 0. Values must not be NaN.
 pub(crate) fn dense_ranks(values: &[f64]) -> Vec<u32> {
     let mut order: Vec<usize> = (0..values.len()).collect();
-    // Adding 0.0 turns -0.0 into 0.0, which `total_cmp` would otherwise keep apart.
+    // Adding 0.0 turns -0.0 into 0.0; `total_cmp` would order -0.0 before 0.0.
     order.sort_unstable_by(|&a, &b| (values[a] + 0.0).total_cmp(&(values[b] + 0.0)));
     let mut ranks = vec![0; values.len()];
     let mut rank = 0;
@@ -32,12 +34,12 @@ pub(crate) fn dense_ranks(values: &[f64]) -> Vec<u32> {
     ranks
 }
 
-/// Both ranks of each item in one integer that sorts by x, then y.
+/// Packs both ranks of each item into one integer that sorts by x, then y.
 pub(crate) fn pair_keys(x: &[u32], y: &[u32]) -> Vec<u64> {
     x.iter().zip(y).map(|(&x, &y)| u64::from(x) << 32 | u64::from(y)).collect()
 }
 
-/// Tau-b of items given by `pair_keys`; `None` where it is undefined.
+/// Tau-b of items that [`pair_keys`] packed; `None` where tau is undefined.
 pub(crate) fn tau_of_pairs(mut keys: Vec<u64>) -> Option<f64> {
     keys.sort_unstable();
     let n0 = pairs(keys.len());
@@ -50,23 +52,23 @@ pub(crate) fn tau_of_pairs(mut keys: Vec<u64>) -> Option<f64> {
         return None;
     }
     let difference = n0 - n1 - n2 + n3 - 2 * discordant;
-    // One root of the product: equal factors then cancel exactly, and equal rankings give exactly 1.
+    // The root of the product, not the product of roots: equal rankings then give exactly 1.
     let tau = difference as f64 / ((n0 - n1) as f64 * (n0 - n2) as f64).sqrt();
     Some(tau.clamp(-1.0, 1.0))
 }
 
-/// The number of pairs among `n` items. Counts are signed for the sake of the differences; they fit for n < 2^32.
+/// Number of pairs among `n` items. Signed, because pair counts are subtracted; exact for `n < 2^32`.
 fn pairs(n: usize) -> i64 {
     let n = n as i64;
     n * (n - 1).max(0) / 2
 }
 
-/// The number of pairs with equal `part` in a sequence where equal parts stand together.
+/// Number of pairs with equal `part`, in a sequence where items with equal parts are neighbours.
 fn tied_pairs<T: Copy, P: PartialEq>(sorted: &[T], part: impl Fn(T) -> P) -> i64 {
     sorted.chunk_by(|&a, &b| part(a) == part(b)).map(|run| pairs(run.len())).sum()
 }
 
-/// Sorts `values` and returns how many pairs stood in the wrong order (equal values never do).
+/// Sorts `values` and returns the number of pairs that were in the wrong order. Equal values count as ordered.
 fn merge_sort_exchanges(values: &mut [u32]) -> i64 {
     let n = values.len();
     let mut buffer = vec![0; n];
@@ -83,7 +85,8 @@ fn merge_sort_exchanges(values: &mut [u32]) -> i64 {
     exchanges
 }
 
-/// Merges two sorted runs into `out`; an element taken from `right` passes all that remain in `left`.
+/// Merges two sorted runs into `out` and returns the number of exchanges: an element taken from `right` passes all
+/// elements that remain in `left`.
 fn merge(left: &[u32], right: &[u32], out: &mut [u32]) -> i64 {
     let (mut l, mut r, mut exchanges) = (0, 0, 0);
     for slot in out {
@@ -101,7 +104,7 @@ fn merge(left: &[u32], right: &[u32], out: &mut [u32]) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_data::{LCG_X, lcg_pair};
+    use super::super::tests::{LCG_X, lcg_pair};
     use super::*;
     use proptest::prelude::*;
 
@@ -153,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_has_no_tau() {
+    fn undefined_tau_is_an_error() {
         assert_eq!(kendall_tau(&[], &[]), Err(MetricError::TooFew { needed: 2, found: 0 }));
         assert_eq!(kendall_tau(&[1.0], &[1.0]), Err(MetricError::TooFew { needed: 2, found: 1 }));
         assert!(matches!(kendall_tau(&[1.0, 2.0], &[1.0]), Err(MetricError::Length { expected: 2, found: 1, .. })));
@@ -177,7 +180,7 @@ mod tests {
         }
 
         #[test]
-        fn is_symmetric_bounded_and_blind_to_monotone_maps(
+        fn is_symmetric_bounded_and_invariant_under_monotone_maps(
             items in prop::collection::vec((-1e3f64..1e3, -1e3f64..1e3), 2..60),
         ) {
             let (x, y): (Vec<f64>, Vec<f64>) = items.into_iter().unzip();

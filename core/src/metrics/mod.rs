@@ -1,7 +1,7 @@
-//! What a run is judged by: rank correlation with the truth, disturbance, fairness, and their spread over seeds.
+//! Metrics of a run: rank correlation with the truth table, performance disturbance, fairness, and statistics over seeds.
 //!
-//! Accuracies are in percent everywhere. A figure that is not defined for its input (one item, a constant ranking, too
-//! few epochs) is an error or `None`, never `NaN` and never a panic.
+//! Accuracies are in percent. A metric that is not defined for its input (a single item, a constant ranking, too few
+//! epochs) is an error or `None`. It is never `NaN`, and no metric panics.
 
 mod bootstrap;
 mod crossed;
@@ -9,6 +9,7 @@ pub mod disturbance;
 mod error;
 mod fairness;
 mod kendall;
+mod mean;
 mod paired;
 mod ranking;
 mod spearman;
@@ -20,6 +21,7 @@ pub use crossed::crossed_interval;
 pub use error::MetricError;
 pub use fairness::{FairnessAudit, FairnessSummary};
 pub use kendall::kendall_tau;
+pub use mean::mean;
 pub use paired::{PairedDifference, chance_of_equal_signs, paired_difference};
 pub use ranking::{DEFAULT_TOP_PERCENT, RankingOptions, RankingReport, SubsetTau, rank_quality};
 pub use spearman::spearman;
@@ -27,4 +29,4 @@ pub use summary::Summary;
 pub use tau::{TauEstimate, tau_with_interval};
 
 #[cfg(test)]
-mod test_data;
+mod tests;

@@ -1,4 +1,4 @@
-//! Two treatments on the same seeds: the difference, and how far it can be trusted.
+//! Paired differences between two variants that ran with the same seeds, with interval and test.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use super::bootstrap::{Interval, percentile_interval};
 use super::error::{MetricError, same_length};
 use super::summary::Summary;
 
-/// The difference `b - a` of paired measurements, in their own unit.
+/// The differences `b - a` of paired measurements, in the unit of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PairedDifference {
     /// Number of pairs.
@@ -18,14 +18,14 @@ pub struct PairedDifference {
     pub std: Option<f64>,
     /// 95% percentile bootstrap interval of the mean over pairs; `None` for a single pair.
     pub interval: Option<Interval>,
-    /// Two-sided p-value of the sign-flip test: with `n` pairs at least `2^(1 - n)`, so no less than 0.06 below six.
+    /// Two-sided p-value of the sign-flip test. Its smallest possible value is `2^(1 - n)`: 0.0625 for five pairs.
     pub p: f64,
 }
 
-/// Compares two series, pair by pair.
+/// Computes the paired differences of two series.
 ///
 /// # Errors
-/// Series of unequal length, empty ones, values that are not finite.
+/// Series of unequal length, empty series, or values that are not finite.
 pub fn paired_difference<R: Rng + ?Sized>(
     a: &[f64],
     b: &[f64],
@@ -40,20 +40,20 @@ pub fn paired_difference<R: Rng + ?Sized>(
     Ok(PairedDifference { n, mean, std, interval, p: sign_flip_p(&differences, rng) })
 }
 
-/// Differences up to which all patterns of signs are tried.
+/// Largest number of differences for which the test enumerates all patterns of signs.
 const EXACT: usize = 13;
-/// Patterns that are drawn for more differences.
+/// Number of random patterns of signs for more differences.
 const DRAWN: usize = 9999;
 
-/// How likely a mean at least this far from zero would be if every difference were as likely to have the other sign: the
-/// two-sided sign-flip test (Fisher 1935). Exact for up to 13 differences; for more, from 9,999 random patterns and the
-/// observed one.
+/// The two-sided sign-flip test (Fisher 1935): the probability of a mean at least this far from zero if each difference
+/// had either sign with probability 1/2. The test is exact for up to 13 differences. For more, it uses 9,999 random
+/// patterns of signs and the observed one.
 fn sign_flip_p<R: Rng + ?Sized>(differences: &[f64], rng: &mut R) -> f64 {
     let n = differences.len();
     let sum_of = |sign: &mut dyn FnMut(usize) -> bool| -> f64 {
         differences.iter().enumerate().map(|(i, d)| if sign(i) { *d } else { -d }).sum()
     };
-    // Sums that are equal but for rounding count as equal.
+    // The tolerance treats sums that differ by rounding as equal.
     let slack = 1e-12 * differences.iter().map(|d| d.abs()).sum::<f64>();
     let far = differences.iter().sum::<f64>().abs() - slack;
     if n <= EXACT {
@@ -64,8 +64,8 @@ fn sign_flip_p<R: Rng + ?Sized>(differences: &[f64], rng: &mut R) -> f64 {
     (as_far + 1) as f64 / (DRAWN + 1) as f64
 }
 
-/// How likely chance alone gives `n` differences of equal sign: `2^(1 - n)`. Above 0.05, that is below six pairs, no
-/// agreement among them can show a difference.
+/// Probability that `n` differences have equal signs by chance: `2^(1 - n)`. It is above 0.05 for fewer than six pairs, so
+/// fewer than six pairs cannot show a difference.
 pub fn chance_of_equal_signs(n: usize) -> f64 {
     0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX).saturating_sub(1))
 }
@@ -127,7 +127,7 @@ mod tests {
         ] {
             assert_eq!(sign_flip_p(differences, &mut rng), expected);
         }
-        // Of twenty equal differences, no pattern but all and none is as far.
+        // For twenty equal differences, only the patterns with equal signs reach the observed mean.
         assert_eq!(sign_flip_p(&[1.0; 20], &mut rng), 1.0 / (DRAWN + 1) as f64);
         let mixed: Vec<f64> = (0..20).map(|i| if i % 2 == 0 { 1.0 } else { -0.8 }).collect();
         assert!(sign_flip_p(&mixed, &mut rng) > 0.3);

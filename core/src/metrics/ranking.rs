@@ -1,20 +1,18 @@
-//! How well predicted scores rank architectures, judged by their stand-alone accuracy.
+//! Quality of a predicted ranking of architectures, measured by their stand-alone accuracies.
 //!
 //! Definitions over n architectures, with k a share in percent and `K = ceil(k n / 100)`, at least 1 (Ning et al.,
 //! Evaluating Efficient Performance Estimators of Neural Architectures, NeurIPS 2021):
 //! - predicted top-k%: the K architectures with the highest predicted scores;
-//! - true top-k%: the architectures whose accuracy is at least the K-th best (more than K when the K-th is tied);
-//! - P@k: the fraction of the predicted top-k% that are in the true top-k%;
-//! - BR@k: the best true rank within the predicted top-k%, from 1, divided by n (equal accuracies share the best rank);
-//! - tau of the top 10% and 50%: tau-b within the true top-10% and top-50% (most of the whole-space tau comes from
-//!   telling bad architectures from mediocre ones, which no search needs).
+//! - true top-k%: the architectures whose accuracy is at least the K-th best, so more than K if the K-th is tied;
+//! - P@k: the fraction of the predicted top-k% that belongs to the true top-k%;
+//! - tau of the top 10% and 50%: tau-b within the true top-10% and top-50%. A search needs this part of the ranking, while
+//!   tau over a whole space mostly measures how well bad architectures are told from mediocre ones.
 //!
-//! Ties in the predictions are broken against the predictor: of equal scores, the lowest accuracy comes first, and of
-//! equal accuracies too, the lowest index. So a constant predictor earns nothing, and the order of the input, which in
-//! an enumerated space goes along with quality, does not matter.
+//! Ties in the predictions are broken against the predictor: among equal scores, the lowest accuracy comes first. A
+//! constant predictor therefore gains nothing, and the order of the input has no influence. That order correlates with
+//! accuracy in an enumerated space.
 
 use rand::Rng;
-use serde::{Deserialize, Serialize};
 
 use super::bootstrap::DEFAULT_RESAMPLES;
 use super::error::{MetricError, finite, same_length};
@@ -22,17 +20,17 @@ use super::kendall::kendall_tau;
 use super::spearman::spearman;
 use super::tau::{TauEstimate, tau_with_interval};
 
-/// The k of P@k and BR@k by default, in percent (Ning et al. 2021 report 5%).
+/// Default k of P@k, in percent, as in Ning et al. 2021.
 pub const DEFAULT_TOP_PERCENT: f64 = 5.0;
 
-/// What [`rank_quality`] needs beside the two series.
+/// Options of [`rank_quality`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RankingOptions {
-    /// k of P@k and BR@k, in percent, in `0 < k <= 100`.
+    /// k of P@k, in percent, with `0 < k <= 100`.
     pub top_percent: f64,
-    /// Bootstrap resamples for the interval of tau; 0 for no interval.
+    /// Number of bootstrap resamples for the interval of tau; 0 for no interval.
     pub resamples: usize,
-    /// Accuracy of the best architecture of the whole space, in percent, where it is known.
+    /// Accuracy of the best architecture of the whole space, in percent, if it is known.
     pub space_best: Option<f64>,
 }
 
@@ -42,47 +40,40 @@ impl Default for RankingOptions {
     }
 }
 
-/// Kendall's tau-b within a part of the architectures.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Kendall's tau-b within a subset of the architectures.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SubsetTau {
     /// Kendall's tau-b.
     pub tau: f64,
-    /// The number of architectures in the part.
+    /// Number of architectures in the subset.
     pub n: usize,
 }
 
-/// The figures of [`rank_quality`]. Correlations are `None` where they are undefined (a constant prediction, say).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Result of [`rank_quality`]. Correlations are `None` where they are undefined, for example for constant predictions.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RankingReport {
-    /// The number of architectures.
-    pub n: usize,
-    /// Kendall's tau-b over all of them, with its interval.
+    /// Kendall's tau-b over all architectures, with its interval.
     pub tau: Option<TauEstimate>,
-    /// Spearman's rho over all of them.
+    /// Spearman's rho over all architectures.
     pub spearman: Option<f64>,
     /// Tau within the true top 10%.
     pub tau_top10: Option<SubsetTau>,
     /// Tau within the true top 50%.
     pub tau_top50: Option<SubsetTau>,
-    /// k, in percent.
-    pub top_percent: f64,
-    /// P@k, in 0..=1.
+    /// P@k, between 0 and 1.
     pub p_at_k: f64,
-    /// BR@k, in 1/n..=1; lower is better.
-    pub br_at_k: f64,
-    /// Index of the architecture with the highest predicted score.
-    pub best_index: usize,
-    /// Its accuracy, in percent.
+    /// Accuracy of the architecture with the highest predicted score, in percent.
     pub best_accuracy: f64,
-    /// How far that is below the best of these architectures, in percentage points.
-    pub regret: f64,
-    /// How far that is below the best of the space, in percentage points; `None` where that is not known.
+    /// Accuracy of the best architecture of the space minus `best_accuracy`, in percentage points; `None` if the former is
+    /// not known.
     pub regret_to_space: Option<f64>,
 }
 
-/// Judges predicted scores (any unit, higher is better) by true accuracies in percent, architecture by architecture.
+/// Measures how well `predicted` (scores in any unit, higher is better) ranks architectures with the accuracies `truth` (in
+/// percent).
 ///
-/// Refused: unequal lengths, no architecture at all, values that are not finite, k outside of `0 < k <= 100`.
+/// # Errors
+/// Unequal lengths, no architecture, values that are not finite, or k outside `0 < k <= 100`.
 pub fn rank_quality<R: Rng + ?Sized>(
     predicted: &[f64],
     truth: &[f64],
@@ -100,49 +91,42 @@ pub fn rank_quality<R: Rng + ?Sized>(
     let by_prediction = order_by_prediction(predicted, truth);
     let mut descending = truth.to_vec();
     descending.sort_unstable_by(|a, b| b.total_cmp(a));
-    let (Some(&best_index), Some(&best_of_set)) = (by_prediction.first(), descending.first()) else {
+    let Some(&best_index) = by_prediction.first() else {
         return Err(MetricError::TooFew { needed: 1, found: 0 });
     };
 
     let predicted_top = &by_prediction[..top_count(n, k)];
     let threshold = descending[predicted_top.len() - 1];
     let hits = predicted_top.iter().filter(|&&i| truth[i] >= threshold).count();
-    let best_in_top = predicted_top.iter().map(|&i| truth[i]).fold(f64::NEG_INFINITY, f64::max);
-    let better = descending.partition_point(|&accuracy| accuracy > best_in_top);
 
     let best_accuracy = truth[best_index];
     Ok(RankingReport {
-        n,
         tau: tau_with_interval(predicted, truth, options.resamples, rng).ok(),
         spearman: spearman(predicted, truth).ok(),
         tau_top10: tau_at_least(descending[top_count(n, 10.0) - 1], predicted, truth),
         tau_top50: tau_at_least(descending[top_count(n, 50.0) - 1], predicted, truth),
-        top_percent: k,
         p_at_k: hits as f64 / predicted_top.len() as f64,
-        br_at_k: (better + 1) as f64 / n as f64,
-        best_index,
         best_accuracy,
-        regret: best_of_set - best_accuracy,
         regret_to_space: options.space_best.map(|best| best - best_accuracy),
     })
 }
 
-/// `ceil(percent n / 100)`, in `1..=n` for `n > 0`; the small subtraction keeps 7% of 100 at 7.
+/// `ceil(percent n / 100)`, between 1 and `n`. The small subtraction compensates for rounding: 7% of 100 must give 7.
 fn top_count(n: usize, percent: f64) -> usize {
     ((percent * n as f64 / 100.0 - 1e-9).ceil() as usize).clamp(1, n.max(1))
 }
 
-/// Indices from the highest to the lowest prediction, ties as the module says.
+/// Indices from the highest to the lowest prediction; ties are ordered by ascending accuracy, then by index.
 fn order_by_prediction(predicted: &[f64], truth: &[f64]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..truth.len()).collect();
-    // Adding 0.0 turns -0.0 into 0.0, so that the two are tied.
+    // Adding 0.0 turns -0.0 into 0.0; `total_cmp` would order -0.0 before 0.0.
     order.sort_by(|&a, &b| {
         (predicted[b] + 0.0).total_cmp(&(predicted[a] + 0.0)).then((truth[a] + 0.0).total_cmp(&(truth[b] + 0.0)))
     });
     order
 }
 
-/// Tau within the architectures of at least this accuracy.
+/// Tau within the architectures whose accuracy is at least `threshold`.
 fn tau_at_least(threshold: f64, predicted: &[f64], truth: &[f64]) -> Option<SubsetTau> {
     let (predicted, truth): (Vec<f64>, Vec<f64>) =
         predicted.iter().zip(truth).filter(|&(_, &accuracy)| accuracy >= threshold).unzip();
@@ -156,18 +140,17 @@ mod tests {
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
-    fn judge(predicted: &[f64], truth: &[f64], top_percent: f64) -> RankingReport {
+    fn quality(predicted: &[f64], truth: &[f64], top_percent: f64) -> RankingReport {
         let options = RankingOptions { top_percent, resamples: 20, space_best: Some(95.0) };
         rank_quality(predicted, truth, &options, &mut ChaCha8Rng::seed_from_u64(0)).unwrap()
     }
 
     #[test]
-    fn a_perfect_ranking_has_no_regret() {
+    fn a_perfect_ranking_finds_the_best() {
         let truth: Vec<f64> = (0..40).map(|i| 50.0 + f64::from(i)).collect();
         let predicted: Vec<f64> = truth.iter().map(|t| t / 100.0).collect();
-        let report = judge(&predicted, &truth, 5.0);
-        assert_eq!((report.p_at_k, report.br_at_k), (1.0, 1.0 / 40.0));
-        assert_eq!((report.best_index, report.best_accuracy, report.regret), (39, 89.0, 0.0));
+        let report = quality(&predicted, &truth, 5.0);
+        assert_eq!((report.p_at_k, report.best_accuracy), (1.0, 89.0));
         assert_eq!(report.regret_to_space, Some(6.0));
         assert_eq!(report.spearman, Some(1.0));
         assert_eq!(report.tau_top10, Some(SubsetTau { tau: 1.0, n: 4 }));
@@ -176,35 +159,34 @@ mod tests {
         assert_eq!((tau.tau, tau.n, tau.interval.unwrap().lo), (1.0, 40, 1.0));
     }
 
-    /// Ten architectures, k = 30%, by hand: predicted top 3 = accuracies 70, 80, 50; true top 3 = 90, 80, 75. One hit of
-    /// three; its best is 80, true rank 2 of 10.
+    /// Ten architectures, k = 30%: the predicted top 3 have accuracies 70, 80, 50, the true top 3 have 90, 80, 75, so one
+    /// of three is a hit.
     #[test]
     fn top_figures_by_hand() {
         let truth = [90.0, 80.0, 75.0, 70.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0];
         let predicted = [0.1, 0.8, 0.2, 0.9, 0.3, 0.7, 0.0, 0.05, 0.02, 0.01];
-        let report = judge(&predicted, &truth, 30.0);
+        let report = quality(&predicted, &truth, 30.0);
         assert_eq!(report.p_at_k, 1.0 / 3.0);
-        assert_eq!(report.br_at_k, 0.2);
-        assert_eq!((report.best_accuracy, report.regret), (70.0, 20.0));
+        assert_eq!((report.best_accuracy, report.regret_to_space), (70.0, Some(25.0)));
     }
 
     #[test]
     fn ties_count_against_the_predictor() {
-        let report = judge(&[1.0; 4], &[10.0, 40.0, 20.0, 30.0], 25.0);
-        assert_eq!((report.best_index, report.best_accuracy, report.p_at_k, report.br_at_k), (0, 10.0, 0.0, 1.0));
+        let report = quality(&[1.0; 4], &[10.0, 40.0, 20.0, 30.0], 25.0);
+        assert_eq!((report.best_accuracy, report.p_at_k), (10.0, 0.0));
         assert_eq!((report.tau, report.spearman, report.tau_top50), (None, None, None));
-        let zeros = judge(&[0.0, -0.0], &[1.0, 2.0], 50.0);
-        assert_eq!(zeros.best_index, 0);
+        let zeros = quality(&[0.0, -0.0], &[1.0, 2.0], 50.0);
+        assert_eq!(zeros.best_accuracy, 1.0);
     }
 
     #[test]
     fn ties_at_the_threshold_are_all_in_the_true_top() {
-        let report = judge(&[0.0, 3.0, 2.0, 1.0], &[50.0, 60.0, 60.0, 10.0], 25.0);
-        assert_eq!((report.p_at_k, report.br_at_k, report.regret), (1.0, 0.25, 0.0));
+        let report = quality(&[0.0, 3.0, 2.0, 1.0], &[50.0, 60.0, 60.0, 10.0], 25.0);
+        assert_eq!((report.p_at_k, report.best_accuracy), (1.0, 60.0));
     }
 
     #[test]
-    fn refuses_bad_input() {
+    fn bad_input_is_an_error() {
         let run = |p: &[f64], t: &[f64], k: f64| {
             let options = RankingOptions { top_percent: k, ..RankingOptions::default() };
             rank_quality(p, t, &options, &mut ChaCha8Rng::seed_from_u64(0))
@@ -233,16 +215,14 @@ mod tests {
                 items.iter().map(|&(p, t)| (f64::from(p), f64::from(t))).unzip()
             };
             let (p, t) = series(&items);
-            let report = judge(&p, &t, k);
+            let report = quality(&p, &t, k);
             prop_assert!((0.0..=1.0).contains(&report.p_at_k));
-            prop_assert!(report.br_at_k >= 1.0 / items.len() as f64 && report.br_at_k <= 1.0);
-            prop_assert!(report.regret >= 0.0);
+            prop_assert!(t.contains(&report.best_accuracy));
             let mut rotated = items.clone();
             rotated.rotate_left(shift % items.len());
             let (p, t) = series(&rotated);
-            let again = judge(&p, &t, k);
-            prop_assert_eq!((report.p_at_k, report.br_at_k), (again.p_at_k, again.br_at_k));
-            prop_assert_eq!((report.best_accuracy, report.regret), (again.best_accuracy, again.regret));
+            let again = quality(&p, &t, k);
+            prop_assert_eq!((report.p_at_k, report.best_accuracy), (again.p_at_k, again.best_accuracy));
             prop_assert_eq!(report.tau.map(|t| t.tau), again.tau.map(|t| t.tau));
             prop_assert_eq!((report.tau_top10, report.tau_top50), (again.tau_top10, again.tau_top50));
         }

@@ -2,12 +2,16 @@
 
 use super::error::{MetricError, comparable};
 
-/// Spearman's rho between two rankings of the same items, in -1..=1; ties get the average of their ranks.
+/// Computes Spearman's rho between two rankings of the same items. It lies between -1 and 1; tied values get the average
+/// of their ranks.
 ///
-/// Same value as `scipy.stats.spearmanr(x, y).statistic`; refuses what [`kendall_tau`](super::kendall_tau) refuses.
+/// The value equals `scipy.stats.spearmanr(x, y).statistic`.
+///
+/// # Errors
+/// The same as [`kendall_tau`](super::kendall_tau).
 pub fn spearman(x: &[f64], y: &[f64]) -> Result<f64, MetricError> {
     comparable(x, y)?;
-    // Ranks from 1 to n have the mean (n + 1) / 2 whatever the ties.
+    // The mean of the ranks 1 to n is (n + 1) / 2, with and without ties.
     let mean = (x.len() as f64 + 1.0) / 2.0;
     let (mut xy, mut xx, mut yy) = (0.0, 0.0, 0.0);
     for (rx, ry) in average_ranks(x).into_iter().zip(average_ranks(y)) {
@@ -22,7 +26,7 @@ pub fn spearman(x: &[f64], y: &[f64]) -> Result<f64, MetricError> {
     Ok((xy / (xx.sqrt() * yy.sqrt())).clamp(-1.0, 1.0))
 }
 
-/// The rank of each value, from 1 for the smallest; equal values share the average of the ranks they take up
+/// Rank of each value, from 1 for the smallest. Equal values get the average of the ranks that they occupy
 /// (`scipy.stats.rankdata`).
 fn average_ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
@@ -39,7 +43,7 @@ fn average_ranks(values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::test_data::lcg_pair;
+    use super::super::tests::lcg_pair;
     use super::*;
     use proptest::prelude::*;
 

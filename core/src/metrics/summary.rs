@@ -1,22 +1,25 @@
-//! A figure over several seeds: n, mean, sample standard deviation.
+//! Number, mean and sample standard deviation of a figure over several seeds.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{MetricError, finite};
 
-/// Number, mean and spread of repeated measurements, in their own unit.
+/// Number, mean and standard deviation of repeated measurements, in the unit of the measurements.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
-    /// The number of measurements.
+    /// Number of measurements.
     pub n: usize,
-    /// Their mean.
+    /// Mean of the measurements.
     pub mean: f64,
-    /// Their sample standard deviation `sqrt(sum (x - mean)^2 / (n - 1))`; `None` for a single measurement.
+    /// Sample standard deviation `sqrt(sum (x - mean)^2 / (n - 1))`; `None` for a single measurement.
     pub std: Option<f64>,
 }
 
 impl Summary {
-    /// Summarises measurements; refuses an empty slice and values that are not finite.
+    /// Summarises measurements.
+    ///
+    /// # Errors
+    /// No measurement, or a value that is not finite.
     pub fn of(values: &[f64]) -> Result<Self, MetricError> {
         let n = values.len();
         if n == 0 {

@@ -1,4 +1,4 @@
-//! Kendall's tau with its sampling error and its n, the form in which tau is always reported.
+//! Kendall's tau-b with its sampling error.
 
 use rand::Rng;
 use serde::{Deserialize, Serialize};
@@ -7,22 +7,23 @@ use super::bootstrap::{Interval, percentile_interval};
 use super::error::{MetricError, comparable};
 use super::kendall::{dense_ranks, pair_keys, tau_of_pairs};
 
-/// Kendall's tau-b, the number of items behind it, and its 95% bootstrap interval over items.
+/// Kendall's tau-b with the number of items and the 95% bootstrap interval over items.
 ///
-/// n belongs to the figure: with 64 architectures the sampling error alone is about 0.11.
+/// With 64 items, the standard error of tau is about 0.11.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TauEstimate {
     /// Kendall's tau-b.
     pub tau: f64,
-    /// The number of items.
+    /// Number of items.
     pub n: usize,
-    /// The 95% interval; `None` when too few resamples have a tau (few items, nearly all tied).
+    /// 95% interval; `None` if fewer than half of the resamples have a tau (few items, or nearly all tied).
     pub interval: Option<Interval>,
 }
 
-/// Tau-b of `predicted` against `truth` with its interval over `resamples` resamples of the items (0 for none).
+/// Computes tau-b between `predicted` and `truth` and its interval over `resamples` resamples of the items; 0 resamples
+/// give no interval.
 ///
-/// Serves any predictor of the ranking: shared-weight accuracies, or a trivial one such as the number of parameters.
+/// `predicted` may be any predictor of the ranking, such as shared-weight accuracies or numbers of parameters.
 pub fn tau_with_interval<R: Rng + ?Sized>(
     predicted: &[f64],
     truth: &[f64],
@@ -31,7 +32,7 @@ pub fn tau_with_interval<R: Rng + ?Sized>(
 ) -> Result<TauEstimate, MetricError> {
     comparable(predicted, truth)?;
     let n = truth.len();
-    // Tau sees only the order, so the ranks are worked out once and each resample sorts integers.
+    // Tau depends on the order only. The ranks are computed once, so each resample sorts integers.
     let keys = pair_keys(&dense_ranks(predicted), &dense_ranks(truth));
     let tau = tau_of_pairs(keys.clone()).ok_or(MetricError::Constant { n })?;
     let resampled = |drawn: &[usize]| tau_of_pairs(drawn.iter().map(|&i| keys[i]).collect());

@@ -1,4 +1,4 @@
-//! Search spaces: which architectures there are, how they are written, and how each is wired.
+//! Search spaces: the architectures among which a search chooses, their notation, and their networks.
 
 mod descriptor;
 mod nasbench201;
@@ -19,71 +19,92 @@ use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// One choice that an architecture makes.
+/// One decision of a search space: a list of choices, of which an architecture takes one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Decision {
-    /// Its name within the space, for instance `edge 2<-1`.
+    /// Name of the decision, unique within its space, for example `edge 2<-1`.
     pub name: String,
-    /// The names of its choices, in index order.
+    /// Names of the choices, in index order.
     pub choices: Vec<String>,
 }
 
 /// The size at which a space builds its networks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Scale {
-    /// Image height, width and channels.
+    /// Height, width and channels of the input images.
     pub image: [usize; 3],
     /// Number of classes.
     pub classes: usize,
-    /// Channels after the stem.
+    /// Number of channels after the stem.
     pub width: usize,
-    /// Cells per stage, or in total, as the space defines it.
+    /// Number of cells, per stage or in total as the space defines it.
     pub cells: usize,
 }
 
-/// Text or choices that are no architecture of the space.
+/// Name, decisions and scale of a search space: the parts that every space has.
+#[derive(Debug, Clone)]
+pub struct SpaceInfo {
+    /// Name under which the space is registered.
+    pub name: &'static str,
+    /// Decisions of an architecture, in the order of its choices.
+    pub decisions: Vec<Decision>,
+    /// Size of the networks.
+    pub scale: Scale,
+}
+
+/// Failure to read an architecture: a text or a list of choices that does not belong to the space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("architecture `{text}` is not in space {space}: {problem}; an example is `{example}`")]
 pub struct ArchError {
-    /// The space asked.
+    /// Name of the space.
     pub space: String,
-    /// What was given.
+    /// Text or choices that were given.
     pub text: String,
-    /// What is wrong with it.
+    /// Difference from a valid architecture.
     pub problem: String,
-    /// A valid architecture.
+    /// A valid architecture of the space.
     pub example: String,
 }
 
-/// A set of architectures: how many there are, how they are written, and how each is wired ([`Wire`]). Holds no tensors.
+/// A set of architectures: its decisions, the notation of an architecture, and its networks ([`Wire`]). Holds no tensors.
 pub trait SearchSpace: Wire + Send + Sync {
-    /// The name under which it is registered.
-    fn name(&self) -> &str;
+    /// Name, decisions and scale of the space.
+    fn info(&self) -> &SpaceInfo;
 
-    /// What an architecture decides, in order.
-    fn decisions(&self) -> &[Decision];
+    /// Name under which the space is registered.
+    fn name(&self) -> &str {
+        self.info().name
+    }
 
-    /// The size of its networks.
-    fn scale(&self) -> &Scale;
+    /// Decisions of an architecture, in the order of its choices.
+    fn decisions(&self) -> &[Decision] {
+        &self.info().decisions
+    }
 
-    /// Reads an architecture in the ecosystem's own notation.
+    /// Size of the networks.
+    fn scale(&self) -> &Scale {
+        &self.info().scale
+    }
+
+    /// Reads an architecture in the notation of the benchmark that defines the space.
     ///
     /// # Errors
-    /// Text that is no architecture of this space.
+    /// Text that describes no architecture of this space.
     fn parse(&self, text: &str) -> Result<Arch, ArchError>;
 
-    /// Writes a valid architecture in the ecosystem's own notation; [`parse`](Self::parse) reads it back.
+    /// Writes a valid architecture in the notation that [`parse`](Self::parse) reads.
     fn format(&self, arch: &Arch) -> String;
 
-    /// A text that is equal for architectures that compute the same function; by default the architecture itself.
+    /// Returns a text that is equal for architectures that compute the same function. By default, this is the text of the
+    /// architecture itself.
     fn canonical(&self, arch: &Arch) -> String {
         self.format(arch)
     }
 
-    /// Checks the number and the range of the choices.
+    /// Checks number and range of the choices.
     ///
     /// # Errors
-    /// Choices that no architecture of this space has.
+    /// A wrong number of choices, or a choice out of range.
     fn validate(&self, arch: &Arch) -> Result<(), ArchError> {
         let (choices, decisions) = (arch.choices(), self.decisions());
         let fail = |problem| Err(self.error(&format!("{choices:?}"), problem));
@@ -99,18 +120,19 @@ pub trait SearchSpace: Wire + Send + Sync {
         Ok(())
     }
 
-    /// A uniformly random architecture.
+    /// Draws an architecture uniformly at random.
     fn sample(&self, rng: &mut dyn RngCore) -> Arch {
         let choose = |d: &Decision| rng.random_range(0..d.choices.len());
         Arch::new(self.decisions().iter().map(choose).collect::<Vec<_>>())
     }
 
-    /// How many architectures there are (saturating).
+    /// Number of architectures, at most `u64::MAX`.
     fn count(&self) -> u64 {
         self.decisions().iter().fold(1, |n: u64, d| n.saturating_mul(d.choices.len() as u64))
     }
 
-    /// The architecture with this index: mixed radix, the first decision most significant; `index < count()`.
+    /// Architecture number `index`, which must be below [`count`](Self::count). Architectures are numbered in mixed radix:
+    /// the choice of the last decision changes first.
     fn nth(&self, mut index: u64) -> Arch {
         let mut choices = vec![0; self.decisions().len()];
         for (choice, decision) in choices.iter_mut().zip(self.decisions()).rev() {
@@ -121,15 +143,15 @@ pub trait SearchSpace: Wire + Send + Sync {
         Arch::new(choices)
     }
 
-    /// The index of a valid architecture, the inverse of [`nth`](Self::nth).
+    /// Number of a valid architecture; the inverse of [`nth`](Self::nth).
     fn index(&self, arch: &Arch) -> u64 {
         arch.choices().iter().zip(self.decisions()).fold(0, |index: u64, (choice, d)| {
             index.saturating_mul(d.choices.len() as u64).saturating_add(*choice as u64)
         })
     }
 
-    /// `n` distinct architectures in random order, all of them in index order where `n` is their number;
-    /// `n <= count()`.
+    /// Draws `n` distinct architectures in random order; `n` must be at most [`count`](Self::count). If `n` is the number of
+    /// all architectures, the result is in index order.
     fn sample_distinct(&self, n: usize, rng: &mut ChaCha8Rng) -> Vec<Arch> {
         match usize::try_from(self.count()) {
             Ok(count) if count == n => (0..self.count()).map(|index| self.nth(index)).collect(),
@@ -143,7 +165,7 @@ pub trait SearchSpace: Wire + Send + Sync {
         }
     }
 
-    /// The error for `text`, with an example of what would be right.
+    /// Builds the error for `text`, with the last architecture of the space as an example.
     fn error(&self, text: &str, problem: String) -> ArchError {
         ArchError {
             space: self.name().into(),
@@ -162,7 +184,7 @@ fn without_cells(space: &str, scale: Scale) -> Result<Scale, ScaleError> {
     }
 }
 
-/// Reads a chain architecture written as one digit a decision.
+/// Reads an architecture that is written as one digit per decision.
 fn parse_digits(space: &dyn SearchSpace, text: &str) -> Result<Arch, ArchError> {
     let digits: Option<Vec<usize>> = text.trim().chars().map(|c| c.to_digit(10).map(|d| d as usize)).collect();
     let digits = digits.ok_or_else(|| space.error(text, "expected only digits".into()))?;
@@ -171,7 +193,12 @@ fn parse_digits(space: &dyn SearchSpace, text: &str) -> Result<Arch, ArchError> 
     Ok(arch)
 }
 
-/// Writes a chain architecture as one digit a decision.
+/// Writes an architecture as one digit per decision.
 fn format_digits(arch: &Arch) -> String {
     arch.choices().iter().map(ToString::to_string).collect()
+}
+
+/// Names of the choices as owned strings.
+fn choice_names(names: &[&str]) -> Vec<String> {
+    names.iter().map(ToString::to_string).collect()
 }

@@ -1,6 +1,6 @@
-//! NAS-Bench-201: cells of four nodes and six edges, five operations an edge (Dong and Yang, ICLR 2020).
+//! NAS-Bench-201: cells of four nodes and six edges, each edge with one of five operations (Dong and Yang, ICLR 2020).
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 use nas_ops::{PoolKind, PoolSpec, Window};
@@ -13,23 +13,21 @@ const EDGES: [(usize, usize); 6] = [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 
 
 /// The space: 5^6 = 15,625 architectures, written `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`.
 ///
-/// Stem conv 3x3 to `width` channels; three stages of `cells` cells at `width`, `2 width` and `4 width`, joined by
-/// residual blocks of stride 2; BN, ReLU, global average pool, linear. All cells share one architecture, each has its
-/// own weights. The benchmark's size is `width = 16`, `cells = 5`.
+/// The network is a 3x3 convolution to `width` channels (the stem), three stages of `cells` cells with `width`,
+/// `2 width` and `4 width` channels, then batch normalisation, ReLU, global average pool and a linear layer. A residual
+/// block of stride 2 joins two stages. All cells have the same architecture, and each has its own weights. The
+/// benchmark uses `width = 16` and `cells = 5`.
 #[derive(Debug, Clone)]
 pub struct NasBench201 {
-    scale: Scale,
-    decisions: Vec<Decision>,
+    info: SpaceInfo,
 }
 
 impl NasBench201 {
     /// The space at this scale.
     pub fn new(scale: Scale) -> Self {
-        let decision = |(to, from): &(usize, usize)| Decision {
-            name: format!("edge {to}<-{from}"),
-            choices: OPS.iter().map(ToString::to_string).collect(),
-        };
-        Self { scale, decisions: EDGES.iter().map(decision).collect() }
+        let decision =
+            |(to, from): &(usize, usize)| Decision { name: format!("edge {to}<-{from}"), choices: choice_names(&OPS) };
+        Self { info: SpaceInfo { name: "nasbench201", decisions: EDGES.iter().map(decision).collect(), scale } }
     }
 
     fn cell(net: &mut Wiring<'_>, name: &str, x: Value, pick: Pick<'_>) -> Result<Value, WireError> {
@@ -67,11 +65,11 @@ impl NasBench201 {
         net.sum(&[main, short])
     }
 
-    /// The benchmark's own canonical form: what node 3 computes from the input, as nested text.
+    /// The canonical form of the benchmark: the function that node 3 computes from the input, as nested text.
     ///
-    /// `none`, and any operation on a node that is `none` itself, is `#`; `skip_connect` is its argument; the terms of
-    /// a sum are sorted. It tells 6,466 of the 15,625 architectures apart. The rules do not drop `#` from sums, so a
-    /// few texts that differ still compute the same function.
+    /// `#` stands for zeros: the operation `none`, or any operation on a node that is zero. `skip_connect` is replaced by
+    /// its argument, and the terms of a sum are sorted. The 15,625 architectures have 6,466 canonical forms. The
+    /// benchmark keeps `#` in sums, so a few architectures that compute the same function have different forms.
     fn expression(arch: &Arch) -> String {
         let mut nodes = vec!["0".to_string()];
         for target in 1..4 {
@@ -91,16 +89,8 @@ impl NasBench201 {
 }
 
 impl SearchSpace for NasBench201 {
-    fn name(&self) -> &str {
-        "nasbench201"
-    }
-
-    fn decisions(&self) -> &[Decision] {
-        &self.decisions
-    }
-
-    fn scale(&self) -> &Scale {
-        &self.scale
+    fn info(&self) -> &SpaceInfo {
+        &self.info
     }
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
@@ -115,15 +105,20 @@ impl SearchSpace for NasBench201 {
             let inner = inner.ok_or_else(|| fail(format!("`{group}` is not enclosed in `|`")))?;
             let edges: Vec<&str> = inner.split('|').collect();
             if edges.len() != node + 1 {
-                return Err(fail(format!("node {} has {} edges, found {}", node + 1, node + 1, edges.len())));
+                return Err(fail(format!("node {} needs {} edges, found {}", node + 1, node + 1, edges.len())));
             }
             for (source, edge) in edges.iter().enumerate() {
-                let (op, from) = edge.split_once('~').ok_or_else(|| fail(format!("`{edge}` is not `op~node`")))?;
+                let (op, from) = edge
+                    .split_once('~')
+                    .ok_or_else(|| fail(format!("`{edge}` is not of the form `operation~node`")))?;
                 if from != source.to_string() {
-                    return Err(fail(format!("`{edge}` should come from node {source}")));
+                    return Err(fail(format!("`{edge}` must come from node {source}")));
                 }
                 let known = OPS.iter().position(|name| *name == op);
-                choices.push(known.ok_or_else(|| fail(format!("`{op}` is none of {}", OPS.join(", "))))?);
+                choices
+                    .push(known.ok_or_else(|| {
+                        fail(format!("unknown operation `{op}`, expected one of {}", OPS.join(", ")))
+                    })?);
             }
         }
         Ok(Arch::new(choices))
@@ -149,20 +144,20 @@ impl SearchSpace for NasBench201 {
 
 impl Wire for NasBench201 {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
-        let input = net.input(self.scale.image);
-        let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.scale.width))?;
+        let input = net.input(self.info.scale.image);
+        let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.info.scale.width))?;
         for stage in 0..3 {
             if stage > 0 {
                 x = Self::residual(net, &format!("stage{stage}.residual"), x)?;
             }
-            for cell in 0..self.scale.cells {
+            for cell in 0..self.info.scale.cells {
                 x = Self::cell(net, &format!("stage{stage}.cell{cell}"), x, pick)?;
             }
         }
         let x = net.norm("head.bn", x)?;
         let x = net.relu(x)?;
         let x = net.global_avg_pool(x)?;
-        net.linear("classifier", x, self.scale.classes)
+        net.linear("classifier", x, self.info.scale.classes)
     }
 }
 

@@ -1,6 +1,6 @@
 //! NAS-Bench-Macro: chains of eight layers with three choices each (Su et al., CVPR 2021).
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 
@@ -12,37 +12,38 @@ const STAGES: [usize; 3] = [2, 3, 3];
 
 /// The space: 3^8 = 6,561 architectures, written as eight digits.
 ///
-/// Stem conv 3x3 to `width` channels, BN, ReLU; stages of 2, 3 and 3 layers, of which the first doubles the channels at
-/// stride 2; conv 1x1 to `40 width` channels, BN, ReLU, global average pool, linear. The benchmark's size is
-/// `width = 32` (head 1,280) on 32 x 32 images; the depth is fixed, so `cells` has no meaning.
+/// The network is a 3x3 convolution to `width` channels with BN and ReLU (the stem), three stages of 2, 3 and 3 layers,
+/// a 1x1 convolution to `40 width` channels with BN and ReLU, global average pool and a linear layer. The first layer of
+/// each stage has stride 2 and doubles the channels. The benchmark uses `width = 32` on 32 x 32 images. The depth is
+/// fixed, so `cells` must be 1.
 ///
 /// A layer is one of
 /// - `0`, identity; at stride 2 a 1x1 convolution of that stride and BN;
 /// - `1`, inverted residual with kernel 3 and expansion 3;
 /// - `2`, inverted residual with kernel 5 and expansion 6.
 ///
-/// An inverted residual of expansion `t` is conv 1x1 to `t c_in`, BN, ReLU, depthwise conv (with the stride), BN, ReLU,
-/// conv 1x1, BN, plus the layer's input at stride 1. Each ReLU runs as the input ReLU of the convolution after it,
-/// that of the stem too: its only readers are the convolutions of the first layer, which has no residual.
+/// An inverted residual of expansion `t` is a 1x1 convolution to `t c_in` channels, BN, ReLU, a depthwise convolution
+/// (with the stride), BN, ReLU, a 1x1 convolution and BN. At stride 1 the input of the layer is added. Every ReLU runs as
+/// the input ReLU of the convolution after it. This holds for the stem too: only the convolutions of the first layer
+/// read its output, and that layer has no residual.
 ///
 /// The benchmark's `params` are [`Program::params`](crate::network::Program::params) of the stand-alone network. Its
 /// `flops` are [`Program::macs`](crate::network::Program::macs): one FLOP is one multiply-add of a convolution or of
-/// the linear layer; batch normalisation, bias, activations, pooling and additions are free.
+/// the linear layer. Batch normalisation, bias, activations, pooling and additions do not count.
 #[derive(Debug, Clone)]
 pub struct NasBenchMacro {
-    scale: Scale,
-    decisions: Vec<Decision>,
+    info: SpaceInfo,
 }
 
 impl NasBenchMacro {
     /// The space at this scale.
     pub fn new(scale: Scale) -> Self {
-        let decision =
-            |i| Decision { name: format!("layer {i}"), choices: OPS.iter().map(ToString::to_string).collect() };
-        Self { scale, decisions: (0..STAGES.iter().sum()).map(decision).collect() }
+        let decision = |i| Decision { name: format!("layer {i}"), choices: choice_names(&OPS) };
+        let decisions = (0..STAGES.iter().sum()).map(decision).collect();
+        Self { info: SpaceInfo { name: "macro", decisions, scale } }
     }
 
-    /// One choice of one layer; `relu` says whether `x` still lacks its ReLU.
+    /// Wires one choice of one layer. With `relu`, the layer applies the ReLU of `x` first.
     fn layer(
         net: &mut Wiring<'_>,
         name: &str,
@@ -68,16 +69,8 @@ impl NasBenchMacro {
 }
 
 impl SearchSpace for NasBenchMacro {
-    fn name(&self) -> &str {
-        "macro"
-    }
-
-    fn decisions(&self) -> &[Decision] {
-        &self.decisions
-    }
-
-    fn scale(&self) -> &Scale {
-        &self.scale
+    fn info(&self) -> &SpaceInfo {
+        &self.info
     }
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
@@ -88,9 +81,9 @@ impl SearchSpace for NasBenchMacro {
         super::format_digits(arch)
     }
 
-    /// The digits with the identities of each stage moved behind its other layers: after the first layer of a stage they
-    /// do nothing. Equal for architectures that compute the same function up to the names of their weights; there are
-    /// 3,969, and only these have been trained for the truth table.
+    /// The digits with the identities of each stage moved to its end: after the first layer of a stage, an identity has no
+    /// effect. Architectures that compute the same function, up to the names of their weights, have the same form. There
+    /// are 3,969 forms, and the truth table contains one training of each.
     fn canonical(&self, arch: &Arch) -> String {
         let mut rest = arch.choices();
         let mut choices = Vec::with_capacity(rest.len());
@@ -109,8 +102,8 @@ impl SearchSpace for NasBenchMacro {
 
 impl Wire for NasBenchMacro {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
-        let input = net.input(self.scale.image);
-        let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.scale.width))?;
+        let input = net.input(self.info.scale.image);
+        let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.info.scale.width))?;
         let mut decision = 0;
         for (stage, layers) in STAGES.into_iter().enumerate() {
             for layer in 0..layers {
@@ -124,10 +117,10 @@ impl Wire for NasBenchMacro {
                 decision += 1;
             }
         }
-        let x = net.conv("head", x, ConvUnit::conv_bn(1, 1, 40 * self.scale.width))?;
+        let x = net.conv("head", x, ConvUnit::conv_bn(1, 1, 40 * self.info.scale.width))?;
         let x = net.relu(x)?;
         let x = net.global_avg_pool(x)?;
-        net.linear("classifier", x, self.scale.classes)
+        net.linear("classifier", x, self.info.scale.classes)
     }
 }
 
@@ -195,7 +188,7 @@ mod tests {
         }
     }
 
-    /// The smallest images: they are one pixel from the first stage on.
+    /// With images of one pixel, the smallest possible size, and with larger ones.
     #[test]
     fn the_supernet_holds_every_architecture_at_every_size() {
         for space in [space(1, 1), space(3, 8)] {

@@ -1,39 +1,31 @@
-//! A chain of two decisions, for tests and first steps: every run over it takes milliseconds.
+//! A chain of two decisions for tests and first steps. A run over it takes milliseconds.
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 
 const OPS: [&str; 3] = ["skip", "conv1x1", "conv3x3"];
 
-/// Nine architectures: after a stem of stride 2, two layers that are each skip, 1x1 or 3x3 convolution (at index 0, 1,
-/// 2), then global average pool and linear. Written as two digits, for instance `21`.
+/// The space: nine architectures, written as two digits, for example `21`.
+///
+/// The network is a 3x3 convolution of stride 2 (the stem), two layers, global average pool and a linear layer. Each
+/// layer is `0` (identity), `1` (1x1 convolution) or `2` (3x3 convolution).
 #[derive(Debug, Clone)]
 pub struct Tiny {
-    scale: Scale,
-    decisions: Vec<Decision>,
+    info: SpaceInfo,
 }
 
 impl Tiny {
-    /// The space at this scale; `cells` has no meaning here.
+    /// The space at this scale. The depth is fixed, so `cells` is not used.
     pub fn new(scale: Scale) -> Self {
-        let decision =
-            |i| Decision { name: format!("layer {i}"), choices: OPS.iter().map(ToString::to_string).collect() };
-        Self { scale, decisions: (0..2).map(decision).collect() }
+        let decision = |i| Decision { name: format!("layer {i}"), choices: choice_names(&OPS) };
+        Self { info: SpaceInfo { name: "tiny", decisions: (0..2).map(decision).collect(), scale } }
     }
 }
 
 impl SearchSpace for Tiny {
-    fn name(&self) -> &str {
-        "tiny"
-    }
-
-    fn decisions(&self) -> &[Decision] {
-        &self.decisions
-    }
-
-    fn scale(&self) -> &Scale {
-        &self.scale
+    fn info(&self) -> &SpaceInfo {
+        &self.info
     }
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
@@ -47,8 +39,8 @@ impl SearchSpace for Tiny {
 
 impl Wire for Tiny {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
-        let input = net.input(self.scale.image);
-        let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 2, self.scale.width))?;
+        let input = net.input(self.info.scale.image);
+        let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 2, self.info.scale.width))?;
         for layer in 0..2 {
             let mut terms = Vec::new();
             for op in pick.of(layer, OPS.len()) {
@@ -62,7 +54,7 @@ impl Wire for Tiny {
             x = net.sum(&terms)?;
         }
         let x = net.global_avg_pool(x)?;
-        net.linear("classifier", x, self.scale.classes)
+        net.linear("classifier", x, self.info.scale.classes)
     }
 }
 

@@ -8,7 +8,7 @@ use nas_core::event::Event;
 use nas_core::metrics::FairnessAudit;
 use nas_core::network::{Pick, Value, Wire, WireError, Wiring};
 use nas_core::registry::{all, find};
-use nas_core::space::{ArchError, NasBench201, Scale, Tiny};
+use nas_core::space::{ArchError, NasBench201, Scale, SpaceInfo, Tiny};
 use nas_core::strategy::Step;
 use nas_core::trainer::Session;
 use rand::SeedableRng;
@@ -90,8 +90,8 @@ fn permutations_are_uniform_and_independent_between_decisions() {
     assert!(found < 51.18, "{found}");
 }
 
-/// A space of which only the decisions exist, with given numbers of choices.
-struct Counts(Vec<Decision>);
+/// A space without networks, with given numbers of choices.
+struct Counts(SpaceInfo);
 
 impl Counts {
     fn new(counts: &[usize]) -> Self {
@@ -99,21 +99,13 @@ impl Counts {
             name: format!("layer {i}"),
             choices: (0..*count).map(|choice| choice.to_string()).collect(),
         };
-        Self(counts.iter().enumerate().map(decision).collect())
+        Self(SpaceInfo { name: "counts", decisions: counts.iter().enumerate().map(decision).collect(), scale: SCALE })
     }
 }
 
 impl SearchSpace for Counts {
-    fn name(&self) -> &str {
-        "counts"
-    }
-
-    fn decisions(&self) -> &[Decision] {
+    fn info(&self) -> &SpaceInfo {
         &self.0
-    }
-
-    fn scale(&self) -> &Scale {
-        &SCALE
     }
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {

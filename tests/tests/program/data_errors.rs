@@ -58,7 +58,7 @@ fn a_pickle_of_something_else_is_told() {
     for file in ["batches.meta", "data_batch_1"] {
         fs::write(folder.join(file), "no pickle").unwrap();
     }
-    cifar(dir.path(), &["cifar-10-batches-py", "is not a whole pickle"]);
+    cifar(dir.path(), &["cifar-10-batches-py", "is not a complete pickle"]);
     // An empty dictionary is a pickle, but not this one.
     for file in ["batches.meta", "data_batch_1"] {
         fs::write(folder.join(file), b"\x80\x02}.").unwrap();

@@ -1,36 +1,36 @@
-//! Adam on host vectors.
+//! The optimizer Adam on host vectors.
 
 const BETAS: [f64; 2] = [0.9, 0.999];
 const EPS: f64 = 1e-8;
 
-/// Adam as PyTorch defines it, `weight_decay` included: `g = gradient + decay w`,
+/// Adam as defined by PyTorch, with `weight_decay`: `g = gradient + decay w`,
 /// `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, `w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`.
 ///
-/// It works on host vectors because the policy is small and its moments are then ready to be saved; all of it runs in
-/// element order, so the same gradients give the same bits.
+/// The policy is small, so host vectors are fast enough, and the moments can be saved without a copy from a device. Updates
+/// run in element order: the same gradients give the same bits.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Adam {
     lr: f64,
     decay: f64,
-    /// Updates so far.
+    /// Number of updates so far.
     pub(super) steps: u64,
-    /// Averages of gradients (`m`) and of their squares (`v`), for each parameter.
+    /// Moving averages of the gradients (`m`) and of their squares (`v`), for each parameter.
     pub(super) moments: [Vec<Vec<f32>>; 2],
 }
 
 impl Adam {
-    /// For parameters of these lengths.
+    /// Creates the optimizer for parameters of these lengths.
     pub(super) fn new(lr: f64, decay: f64, lengths: &[usize]) -> Self {
         let zeros = || lengths.iter().map(|n| vec![0.0; *n]).collect();
         Self { lr, decay, steps: 0, moments: [zeros(), zeros()] }
     }
 
-    /// Counts an update; the next calls of [`update`](Self::update) belong to it.
+    /// Starts the next update. The following calls of [`update`](Self::update) belong to it.
     pub(super) fn next_step(&mut self) {
         self.steps += 1;
     }
 
-    /// Moves parameter `k` against its gradient.
+    /// Updates parameter `k` by its gradient.
     pub(super) fn update(&mut self, k: usize, weights: &mut [f32], gradient: &[f64]) {
         let t = i32::try_from(self.steps).unwrap_or(i32::MAX);
         let [rest1, rest2] = BETAS.map(|beta| 1.0 - beta.powi(t));
@@ -49,8 +49,8 @@ impl Adam {
 mod tests {
     use super::*;
 
-    /// The first step is `lr` against the sign of `g + decay w` whatever its size; the second follows by hand from
-    /// the equations above.
+    /// The first step has size `lr` and the opposite sign of `g + decay w`. The second step is computed by hand from the
+    /// equations of [`Adam`].
     #[test]
     fn it_follows_the_equations() {
         let mut adam = Adam::new(0.1, 0.01, &[2]);

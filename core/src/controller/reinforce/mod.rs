@@ -1,16 +1,16 @@
 //! An LSTM policy trained by REINFORCE, as in ENAS and DINAS.
 //!
-//! A policy `pi(arch)` (see [`policy`]) is drawn from, each drawn architecture is scored with shared weights, and
-//! the policy moves towards what did better than expected:
+//! Architectures are drawn from a policy `pi(arch)` (see [`policy`]) and evaluated with shared weights. The policy then
+//! raises the probability of architectures with a positive advantage:
 //!
 //! ```text
-//! R    = accuracy + entropy-weight * H       H: entropy of the policy along the sample, a constant to the gradient
+//! R    = accuracy + entropy_weight * H       H: entropy of the policy along the sample, without gradient
 //! A    = R - b                               b: moving average of R before this sample
 //! loss = mean over the batch of -A log pi(arch)
 //! ```
 //!
-//! The entropy is part of the reward [DINAS], not a term of the loss. The loss is minimised by Adam after clipping.
-//! Everything runs on the CPU with a device of its own, whatever the supernet runs on.
+//! As in DINAS, the entropy is part of the reward and not a term of the loss. Adam minimises the loss after clipping.
+//! The policy always runs on the CPU, also if the supernet trains on a GPU.
 
 mod adam;
 mod baseline;
@@ -23,6 +23,7 @@ mod tests;
 
 use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, check_observation, distinct};
 use crate::arch::Arch;
+use crate::metrics::mean;
 use crate::options::parse_options;
 use crate::space::SearchSpace;
 use crate::state::State;
@@ -34,23 +35,24 @@ use rand_chacha::ChaCha8Rng;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// Learns by REINFORCE which architectures score well.
+/// Trains a policy over architectures by REINFORCE.
 pub struct Reinforce {
     space: Arc<dyn SearchSpace>,
     options: Options,
     policy: Policy,
     adam: Adam,
     baseline: Baseline,
-    /// Gradients of the loss so far in this batch, summed, and how many.
+    /// Sum of the gradients of the loss in the current batch.
     pending: Vec<Vec<f64>>,
+    /// Number of gradients in the sum.
     observed: usize,
-    /// The last observations, at most one epoch of them, for telemetry.
-    seen: VecDeque<Seen>,
+    /// The last observations for telemetry, at most one epoch of them.
+    recent: VecDeque<Observed>,
 }
 
-/// What telemetry averages.
+/// The quantities of one observation that telemetry averages.
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Seen {
+struct Observed {
     entropy: f64,
     log_prob: f64,
     advantage: f64,
@@ -60,7 +62,7 @@ impl Reinforce {
     fn new(options: Options, mut context: ControllerContext) -> Result<Self, ControllerError> {
         options.validate()?;
         let choices = context.space.decisions().iter().map(|d| d.choices.len()).collect();
-        let policy = Policy::new(choices, options.hidden, options.sharpness(), &mut context.rng)?;
+        let policy = Policy::new(choices, options.hidden, options.logit_scaling(), &mut context.rng)?;
         let lengths: Vec<usize> = (0..policy.params().len()).map(|k| policy.values(k).len()).collect();
         Ok(Self {
             space: context.space,
@@ -68,13 +70,13 @@ impl Reinforce {
             baseline: Baseline::new(options.baseline_decay, None),
             pending: lengths.iter().map(|n| vec![0.0; *n]).collect(),
             observed: 0,
-            seen: VecDeque::new(),
+            recent: VecDeque::new(),
             policy,
             options,
         })
     }
 
-    /// One step of Adam on the mean gradient of the batch, and the start of the next one.
+    /// Updates the policy by Adam with the mean gradient of the batch, then starts the next batch.
     fn update(&mut self) -> Result<(), ControllerError> {
         let count = self.observed as f64;
         let norm = self.pending.iter().flatten().map(|g| g * g).sum::<f64>().sqrt() / count;
@@ -84,7 +86,7 @@ impl Reinforce {
                 self.adam.steps + 1
             )));
         }
-        // Not above 1, so that small gradients stay small.
+        // At most 1: clipping does not enlarge small gradients.
         let factor = (self.options.clip / (norm + 1e-6)).min(1.0) / count;
         self.adam.next_step();
         for (k, pending) in self.pending.iter_mut().enumerate() {
@@ -116,31 +118,32 @@ impl Controller for Reinforce {
             *sum -= advantage * f64::from(*g);
         }
         self.observed += 1;
-        if self.seen.len() == self.options.samples {
-            self.seen.pop_front();
+        if self.recent.len() == self.options.samples {
+            self.recent.pop_front();
         }
-        self.seen.push_back(Seen { entropy: score.entropy, log_prob: score.log_prob, advantage });
+        self.recent.push_back(Observed { entropy: score.entropy, log_prob: score.log_prob, advantage });
         if self.observed == self.options.batch { self.update() } else { Ok(()) }
     }
 
-    /// The likeliest choice of every decision first, then samples in the order drawn. A policy that has become sure of
-    /// itself draws little else and may give fewer than `n`.
+    /// Proposes the architecture of the most probable choices first, then samples in the order of drawing. A policy with
+    /// low entropy repeats its samples and may propose fewer than `n`.
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError> {
         let mut found = distinct(vec![self.policy.greedy()?], n, || self.policy.sample(rng))?;
         found.truncate(n);
         Ok(found)
     }
 
-    /// The baseline, and means over the last epoch of observations: entropy in nats, log-probability, advantage.
+    /// The baseline, and means over the observations of the last epoch: entropy and log-probability in nats, advantage.
     fn telemetry(&self) -> Vec<(String, f64)> {
         let Some(baseline) = self.baseline.value() else { return Vec::new() };
-        let mean = |of: fn(&Seen) -> f64| self.seen.iter().map(of).sum::<f64>() / self.seen.len() as f64;
-        vec![
-            ("reward_baseline".into(), baseline),
-            ("entropy".into(), mean(|s| s.entropy)),
-            ("log_prob".into(), mean(|s| s.log_prob)),
-            ("advantage".into(), mean(|s| s.advantage)),
-        ]
+        let mean = |of: fn(&Observed) -> f64| mean(self.recent.iter().map(of));
+        let named = [
+            ("reward_baseline", Some(baseline)),
+            ("entropy", mean(|observed| observed.entropy)),
+            ("log_prob", mean(|observed| observed.log_prob)),
+            ("advantage", mean(|observed| observed.advantage)),
+        ];
+        named.into_iter().filter_map(|(name, value)| Some((name.into(), value?))).collect()
     }
 
     fn save(&self) -> Result<State, ControllerError> {

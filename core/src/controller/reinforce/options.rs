@@ -1,37 +1,38 @@
 //! The options of `reinforce`, their defaults and where these come from.
 
-use super::policy::Sharpness;
+use super::policy::LogitScaling;
 use crate::controller::{ControllerError, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Sources in brackets: [ENAS] Pham et al. 2018, [CNAS] the public code of Guo et al. 2020, by the group that wrote
-/// DINAS. The paper's own numbers are lost in its text; what has no source is this project's choice.
+/// Options of `reinforce`. Brackets name the source of a default: [ENAS] Pham et al. 2018; [CNAS] the public code of Guo
+/// et al. 2020, by the group that wrote DINAS. The DINAS paper does not report these values. Defaults without a source
+/// are this project's choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(deny_unknown_fields)]
 pub(super) struct Options {
-    /// Width of the LSTM and of the embeddings. 64 [ENAS].
+    /// Width of the LSTM and of the embeddings, 1 to 4096. 64 [ENAS].
     pub(super) hidden: usize,
-    /// Learning rate of Adam. 3e-4 [CNAS], which needs about 1000 samples to settle on the best of nine architectures.
-    /// 0.0035 in ENAS, which needs 300 but in one of three runs settled on a lesser one.
+    /// Learning rate of Adam. 3e-4 [CNAS]: on a space of nine architectures, it converged to the best one after about 1000
+    /// samples. 0.0035 [ENAS] needed 300 samples but converged to another architecture in one of three runs.
     pub(super) lr: f64,
-    /// L2 penalty, added to the gradient before Adam's averages. 5e-4 [CNAS].
+    /// L2 penalty that is added to the gradient before Adam's moments. 5e-4 [CNAS].
     pub(super) weight_decay: f64,
-    /// Largest 2-norm of the gradient of an update. 5.
+    /// Largest 2-norm of the gradient of an update; larger gradients are scaled down to it.
     pub(super) clip: f64,
-    /// What logits are divided by; 1 leaves them alone.
+    /// Divisor of the logits; 1 leaves them unchanged.
     pub(super) temperature: f64,
-    /// Largest size of a logit, as `tanh * tanh(logit)`; 0 leaves them alone. 1.1 in the micro space of ENAS.
+    /// Bound of the logits, which become `tanh * tanh(logit)`; 0 leaves them unchanged. ENAS uses 1.1 in its micro space.
     pub(super) tanh: f64,
-    /// Weight of the sample's entropy (in nats) in the reward. 0.005 [CNAS].
+    /// Weight of the entropy of a sample, in nats, in its reward. 0.005 [CNAS].
     pub(super) entropy_weight: f64,
-    /// Decay of the average reward. 0.99 [ENAS].
+    /// Decay of the moving average of rewards, at least 0 and below 1. 0.99 [ENAS].
     pub(super) baseline_decay: f64,
-    /// Architectures to score in each epoch of the controller phase.
+    /// Number of architectures to evaluate in each epoch of the controller phase.
     pub(super) samples: usize,
-    /// Observations whose gradients are averaged for one update. A score costs far more than an update, so the default
-    /// learns from each at once and leaves the averaging to Adam's moments: at the default rate, batches of 10 had not
-    /// moved from uniform after 2000 samples.
+    /// Number of observations whose gradients are averaged for one update. An evaluation costs far more than an update, so
+    /// the default updates after each observation; Adam's moments average the gradients. With batches of 10 and the default
+    /// learning rate, the policy was still uniform after 2000 samples.
     pub(super) batch: usize,
 }
 
@@ -53,7 +54,7 @@ impl Default for Options {
 }
 
 impl Options {
-    /// Refuses values that make no policy.
+    /// Checks the range of every option.
     pub(super) fn validate(&self) -> Result<(), ControllerError> {
         check("hidden", self.hidden, "1 to 4096", (1..=4096).contains(&self.hidden))?;
         check("samples", self.samples, "at least 1", self.samples > 0)?;
@@ -62,16 +63,16 @@ impl Options {
             check(option, value, "a finite number above 0", value.is_finite() && value > 0.0)?;
         }
         let weights =
-            [("weight-decay", self.weight_decay), ("tanh", self.tanh), ("entropy-weight", self.entropy_weight)];
+            [("weight_decay", self.weight_decay), ("tanh", self.tanh), ("entropy_weight", self.entropy_weight)];
         for (option, value) in weights {
             check(option, value, "a finite number of at least 0", value.is_finite() && value >= 0.0)?;
         }
         let decay = self.baseline_decay;
-        check("baseline-decay", decay, "at least 0 and below 1", (0.0..1.0).contains(&decay))
+        check("baseline_decay", decay, "at least 0 and below 1", (0.0..1.0).contains(&decay))
     }
 
-    /// How logits become probabilities.
-    pub(super) fn sharpness(&self) -> Sharpness {
-        Sharpness { temperature: self.temperature, tanh: self.tanh }
+    /// Scaling of the logits before the softmax.
+    pub(super) fn logit_scaling(&self) -> LogitScaling {
+        LogitScaling { temperature: self.temperature, tanh: self.tanh }
     }
 }

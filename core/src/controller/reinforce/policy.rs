@@ -1,59 +1,61 @@
-//! The policy: the probability of an architecture as a product over its decisions, each given the ones before.
+//! The policy: the probability of an architecture is a product over its decisions, each conditioned on the earlier ones.
 
-use super::lstm::{Cell, Matrix, Memory};
+use super::lstm::{LstmCell, LstmState, Matrix};
 use crate::arch::Arch;
 use crate::controller::ControllerError;
 use dfdx::prelude::*;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 
-/// Parameters before those of the single decisions: start vector, input, recurrent and bias weights of the cell.
+/// Number of parameters that all decisions share: start vector, and input, recurrent and bias weights of the LSTM.
 const SHARED: usize = 4;
 
-/// Initial weights are uniform in `[-INIT, INIT]` [ENAS], so that the first policy is almost uniform.
+/// Initial weights are uniform in `[-INIT, INIT]` as in ENAS, so the initial policy is almost uniform.
 const INIT: f32 = 0.1;
 
-/// How logits `z` become probabilities: `softmax(tanh * tanh(z / temperature))`, without the tanh where it is 0.
+/// Scaling of the logits `z`: probabilities are `softmax(tanh * tanh(z / temperature))`. If `tanh` is 0, they are
+/// `softmax(z / temperature)`.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sharpness {
+pub(super) struct LogitScaling {
     pub(super) temperature: f64,
     pub(super) tanh: f64,
 }
 
 /// A parameter of the policy.
 pub(super) struct Param {
-    /// Its name in saved state.
+    /// Name in saved state.
     pub(super) name: String,
-    /// Its values.
+    /// Values of the parameter.
     pub(super) value: Matrix,
 }
 
-/// How the policy sees one architecture.
+/// Log-probability and entropy of one architecture under the policy.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Score {
     /// `log pi(arch)`.
     pub(super) log_prob: f64,
-    /// Entropies of the distributions met on the way, summed, in nats.
+    /// Sum of the entropies of the decisions' distributions along the architecture, in nats.
     pub(super) entropy: f64,
 }
 
-/// A one-layer LSTM that reads, at each decision, an embedding of the choice before (at the first a learned vector)
-/// and whose output a linear head of that decision turns into logits. Embeddings and heads belong to one decision
-/// each, so decisions may differ in their number of choices.
+/// A one-layer LSTM with an embedding and a linear head for each decision.
+///
+/// At each decision, the LSTM reads the embedding of the previous choice (at the first decision, a learned start vector),
+/// and the head of the decision maps its output to logits. Decisions may differ in their number of choices.
 pub(super) struct Policy {
     device: Cpu,
     hidden: usize,
     choices: Vec<usize>,
-    sharpness: Sharpness,
+    scaling: LogitScaling,
     params: Vec<Param>,
 }
 
 impl Policy {
-    /// A policy over decisions with so many `choices` each.
+    /// Creates a policy; `choices` holds the number of choices of each decision.
     pub(super) fn new(
         choices: Vec<usize>,
         hidden: usize,
-        sharpness: Sharpness,
+        scaling: LogitScaling,
         rng: &mut ChaCha8Rng,
     ) -> Result<Self, ControllerError> {
         let mut shapes = vec![
@@ -62,7 +64,7 @@ impl Policy {
             ("lstm.recurrent".into(), (hidden, 4 * hidden)),
             ("lstm.bias".into(), (1, 4 * hidden)),
         ];
-        // Nobody reads what the last decision chose.
+        // The choice of the last decision is not read, so it has no embedding.
         let read = choices.len().saturating_sub(1);
         shapes.extend(choices.iter().enumerate().take(read).map(|(i, n)| (format!("embedding.{i}"), (*n, hidden))));
         shapes.extend(choices.iter().enumerate().map(|(i, n)| (format!("head.{i}"), (hidden, *n))));
@@ -72,7 +74,7 @@ impl Policy {
             Ok(Param { name, value: device.try_tensor_from_vec(values, shape).map_err(failed)? })
         };
         let params = shapes.into_iter().map(&mut param).collect::<Result<_, ControllerError>>()?;
-        Ok(Self { device, hidden, choices, sharpness, params })
+        Ok(Self { device, hidden, choices, scaling, params })
     }
 
     /// All parameters.
@@ -100,7 +102,7 @@ impl Policy {
         Ok(self.walk::<NoneTape>(|_, log_probs| draw(log_probs, rng.random()))?.0)
     }
 
-    /// Takes the likeliest choice at every decision, the first of equals.
+    /// Takes the most probable choice at every decision, the first among equals.
     pub(super) fn greedy(&self) -> Result<Arch, ControllerError> {
         let likeliest = |_, log_probs: &[f64]| {
             (0..log_probs.len()).fold(0, |best, k| if log_probs[k] > log_probs[best] { k } else { best })
@@ -114,73 +116,74 @@ impl Policy {
         Ok(self.walk::<NoneTape>(|decision, _| arch.choices()[decision])?.2)
     }
 
-    /// The same, with the gradient of the log-probability for each parameter. The entropy is a mere number: nothing
-    /// flows back from it.
+    /// Log-probability and entropy along a valid architecture, with the gradient of the log-probability for each parameter.
+    /// The entropy has no gradient.
     pub(super) fn score_with_gradient(&self, arch: &Arch) -> Result<(Score, Vec<Vec<f32>>), ControllerError> {
         let (_, total, score) = self.walk::<OwnedTape<f32, Cpu>>(|decision, _| arch.choices()[decision])?;
         let total = total.try_sum::<Rank0, Axes2<0, 1>>().map_err(failed)?;
         let mut gradients = total.try_backward().map_err(failed)?;
-        // A choice that was not met has no gradient yet and gets one of zeros.
+        // A parameter that the architecture does not use gets a gradient of zeros.
         let mut gradient = |p: &Param| Ok(gradients.get_or_alloc_mut(&p.value).map_err(failed)?.to_vec());
         Ok((score, self.params.iter().map(&mut gradient).collect::<Result<_, ControllerError>>()?))
     }
 
-    /// Goes through all decisions, choosing by `choose(decision, log_probs)`. Returns the architecture, its
-    /// log-probability as `[1, 1]` with the tape on it, and its score.
+    /// Runs the LSTM over all decisions with the choices of `choose(decision, log_probs)`. Returns the architecture, its
+    /// log-probability as `[1, 1]` with its tape, and its score.
     fn walk<T: Tape<f32, Cpu>>(
         &self,
         mut choose: impl FnMut(usize, &[f64]) -> usize,
     ) -> Result<(Arch, Matrix<T>, Score), ControllerError> {
         let zeros = |width| self.device.try_zeros_like(&(1, width)).map(|z: Matrix| z.put_tape(T::default()));
         let (mut total, mut entropy) = (zeros(1).map_err(failed)?, 0.0);
-        let mut memory = Memory { h: zeros(self.hidden).map_err(failed)?, c: zeros(self.hidden).map_err(failed)? };
+        let mut state = LstmState { h: zeros(self.hidden).map_err(failed)?, c: zeros(self.hidden).map_err(failed)? };
         let mut taken: Vec<usize> = Vec::with_capacity(self.choices.len());
         for decision in 0..self.choices.len() {
-            let (log_probs, next) = self.decide(decision, taken.last().copied(), memory).map_err(failed)?;
+            let (log_probs, next) = self.decide(decision, taken.last().copied(), state).map_err(failed)?;
             let values: Vec<f64> = log_probs.as_vec().into_iter().map(f64::from).collect();
             if values.iter().any(|l| l.is_nan()) {
                 return Err(ControllerError::Diverged(
-                    "the policy of reinforce is not finite any more; lower controller.lr or raise controller.temperature"
+                    "the policy of reinforce has non-finite probabilities; lower controller.lr or raise controller.temperature"
                         .into(),
                 ));
             }
             let choice = choose(decision, &values);
-            // 0 log 0 = 0, where f64 has NaN.
+            // The limit of p log p at p = 0 is 0; f64 would give NaN.
             entropy -= values.iter().filter(|l| l.is_finite()).map(|l| l.exp() * l).sum::<f64>();
             let picked = log_probs.try_slice((0..1, choice..choice + 1)).map_err(failed)?;
             total = total.try_add(picked).map_err(failed)?;
-            memory = next;
+            state = next;
             taken.push(choice);
         }
         let log_prob = total.as_vec().into_iter().map(f64::from).sum();
         Ok((Arch::new(taken), total, Score { log_prob, entropy }))
     }
 
-    /// Log-probabilities `[1, choices]` of one decision, given the choice `before`.
+    /// Log-probabilities `[1, choices]` of one decision, given the previous choice `before`.
     fn decide<T: Tape<f32, Cpu>>(
         &self,
         decision: usize,
         before: Option<usize>,
-        memory: Memory<T>,
-    ) -> Result<(Matrix<T>, Memory<T>), CpuError> {
+        state: LstmState<T>,
+    ) -> Result<(Matrix<T>, LstmState<T>), CpuError> {
         let param = |k: usize| &self.params[k].value;
         let x = match before {
             None => param(0).retaped::<T>(),
             Some(choice) => param(SHARED + decision - 1).retaped::<T>().try_slice((choice..choice + 1, ..))?,
         };
-        let cell = Cell { input: param(1), recurrent: param(2), bias: param(3) };
-        let (h, memory) = cell.step(x, memory)?;
+        let cell = LstmCell { input: param(1), recurrent: param(2), bias: param(3) };
+        let (h, state) = cell.step(x, state)?;
         let head = self.params.len() - self.choices.len() + decision;
         let logits = h.try_matmul(param(head).clone())?;
-        let mut logits = logits.try_mul(1.0 / self.sharpness.temperature as f32)?;
-        if self.sharpness.tanh > 0.0 {
-            logits = logits.try_tanh()?.try_mul(self.sharpness.tanh as f32)?;
+        let mut logits = logits.try_mul(1.0 / self.scaling.temperature as f32)?;
+        if self.scaling.tanh > 0.0 {
+            logits = logits.try_tanh()?.try_mul(self.scaling.tanh as f32)?;
         }
-        Ok((logits.try_log_softmax::<Axis<1>>()?, memory))
+        Ok((logits.try_log_softmax::<Axis<1>>()?, state))
     }
 }
 
-/// The choice in whose share of `[0, 1)` the number `u` falls; the likeliest if rounding left a gap at the end.
+/// Draws a choice by inverting the cumulative distribution at `u` in `[0, 1)`. If rounding leaves the sum of all
+/// probabilities below `u`, the most probable choice is drawn.
 fn draw(log_probs: &[f64], u: f64) -> usize {
     let mut below = 0.0;
     for (k, log_prob) in log_probs.iter().enumerate() {

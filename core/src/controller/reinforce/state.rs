@@ -1,14 +1,14 @@
-//! Saving and loading: parameters, Adam's moments, the baseline, a batch begun, and what telemetry has seen.
+//! Saved state of `reinforce`: parameters, Adam's moments, baseline, incomplete batch, and recent observations.
 
 use super::baseline::Baseline;
 use super::policy::Param;
-use super::{Reinforce, Seen};
+use super::{Observed, Reinforce};
 use crate::controller::ControllerError;
 use crate::controller::saved::{counts, put_counts, put_reals, reals};
 use crate::state::{HostTensor, State, StateError};
 use dfdx::prelude::HasShape;
 
-/// What comes before the name of a parameter in those of Adam's moments.
+/// Prefixes of the names of Adam's moments; the name of the parameter follows.
 const MOMENTS: [&str; 2] = ["adam.m.", "adam.v."];
 
 impl Reinforce {
@@ -26,14 +26,14 @@ impl Reinforce {
         }
         put_counts(&mut state, "counts", [self.adam.steps, self.observed as u64]);
         put_reals(&mut state, "baseline", self.baseline.value());
-        put_reals(&mut state, "seen", self.seen.iter().flat_map(|s| [s.entropy, s.log_prob, s.advantage]));
+        put_reals(&mut state, "seen", self.recent.iter().flat_map(|s| [s.entropy, s.log_prob, s.advantage]));
         if self.observed > 0 {
             put_reals(&mut state, "pending", self.pending.iter().flatten().copied());
         }
         state
     }
 
-    /// Reads everything before it changes anything, so that a state that does not fit leaves the controller as it was.
+    /// Restores a saved state. The whole state is read first, so a state that does not fit leaves the controller unchanged.
     pub(super) fn set_state(&mut self, state: &State) -> Result<(), ControllerError> {
         let weights = self.read_like_params(state, "")?;
         let moments = [self.read_like_params(state, MOMENTS[0])?, self.read_like_params(state, MOMENTS[1])?];
@@ -44,7 +44,7 @@ impl Reinforce {
         let baseline = reals(state, "baseline")?.first().copied();
         let seen = reals(state, "seen")?;
         if seen.len() % 3 != 0 {
-            return Err(misfit("three numbers for each of seen", seen.len()).into());
+            return Err(misfit("three numbers for each recent observation", seen.len()).into());
         }
         let mut pending: Vec<Vec<f64>> = self.pending.iter().map(|p| vec![0.0; p.len()]).collect();
         if observed > 0 {
@@ -65,12 +65,12 @@ impl Reinforce {
         self.baseline = Baseline::new(self.options.baseline_decay, baseline);
         self.observed = observed as usize;
         self.pending = pending;
-        let last = seen.chunks_exact(3).map(|s| Seen { entropy: s[0], log_prob: s[1], advantage: s[2] });
-        self.seen = last.skip((seen.len() / 3).saturating_sub(self.options.samples)).collect();
+        let last = seen.chunks_exact(3).map(|s| Observed { entropy: s[0], log_prob: s[1], advantage: s[2] });
+        self.recent = last.skip((seen.len() / 3).saturating_sub(self.options.samples)).collect();
         Ok(())
     }
 
-    /// The tensors `prefix` + name of all parameters, in their shapes.
+    /// Reads the tensors `prefix` + name of all parameters and checks their shapes.
     fn read_like_params(&self, state: &State, prefix: &str) -> Result<Vec<Vec<f32>>, StateError> {
         let read = |param: &Param| {
             let (rows, columns) = *param.value.shape();

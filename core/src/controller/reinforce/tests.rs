@@ -1,20 +1,20 @@
-//! What the whole controller promises.
+//! Tests of the whole controller.
 
-use super::policy::{Policy, Sharpness};
+use super::policy::{LogitScaling, Policy};
 use crate::arch::Arch;
-use crate::controller::test_arms::*;
+use crate::controller::tests::*;
 use crate::controller::{Controller, ControllerContext};
 use crate::options::{example, parse_options};
 use crate::streams::Streams;
 
-const PLAIN: Sharpness = Sharpness { temperature: 1.0, tanh: 0.0 };
+const PLAIN: LogitScaling = LogitScaling { temperature: 1.0, tanh: 0.0 };
 
-/// The default rate of 3e-4 is meant for thousands of samples; this is that of ENAS, tenfold.
+/// Ten times the learning rate of ENAS, because the tests use few samples; the default of 3e-4 is for thousands.
 const FAST: &str = "lr = 0.0035";
 
-/// A policy far from uniform: initial weights times `scale`.
-fn policy(choices: &[usize], sharpness: Sharpness, scale: f32) -> Policy {
-    let mut policy = Policy::new(choices.to_vec(), 4, sharpness, &mut Streams::new(7).rng("test", 0)).unwrap();
+/// A policy that is far from uniform: its initial weights are multiplied by `scale`.
+fn policy(choices: &[usize], scaling: LogitScaling, scale: f32) -> Policy {
+    let mut policy = Policy::new(choices.to_vec(), 4, scaling, &mut Streams::new(7).rng("test", 0)).unwrap();
     for k in 0..policy.params().len() {
         let values = policy.values(k).into_iter().map(|w| scale * w).collect();
         policy.set(k, values).unwrap();
@@ -24,8 +24,8 @@ fn policy(choices: &[usize], sharpness: Sharpness, scale: f32) -> Policy {
 
 #[test]
 fn gradients_match_finite_differences_in_every_element() {
-    for sharpness in [PLAIN, Sharpness { temperature: 0.5, tanh: 2.0 }] {
-        let mut policy = policy(&[3, 2, 4], sharpness, 8.0);
+    for scaling in [PLAIN, LogitScaling { temperature: 0.5, tanh: 2.0 }] {
+        let mut policy = policy(&[3, 2, 4], scaling, 8.0);
         let arch = Arch::new([2, 0, 1]);
         let (score, gradients) = policy.score_with_gradient(&arch).unwrap();
         assert_eq!(score, policy.score(&arch).unwrap());
@@ -71,27 +71,28 @@ fn probabilities_sum_to_one_and_are_those_of_the_samples() {
 
 #[test]
 fn temperature_flattens_and_tanh_bounds_the_logits() {
-    let entropy =
-        |temperature, tanh| policy(&[5], Sharpness { temperature, tanh }, 20.0).score(&Arch::new([0])).unwrap().entropy;
+    let entropy = |temperature, tanh| {
+        policy(&[5], LogitScaling { temperature, tanh }, 20.0).score(&Arch::new([0])).unwrap().entropy
+    };
     assert!(entropy(0.2, 0.0) < entropy(1.0, 0.0) && entropy(1.0, 0.0) < entropy(5.0, 0.0));
     assert!(entropy(1.0, 0.0) < entropy(1.0, 0.01) && entropy(1.0, 0.01) <= 5_f64.ln());
-    // Logits within 0.01 of 0 are a nearly uniform policy however large the weights.
+    // Logits between -0.01 and 0.01 give an almost uniform policy for weights of any size.
     assert!(5_f64.ln() - entropy(1.0, 0.01) < 1e-3);
 }
 
-/// With equal accuracies and an advantage that is only entropy the direction must be that of `log pi`, never that of
-/// the entropy itself: the update is the gradient of the log-probability, scaled.
+/// With equal accuracies, the advantage consists of entropy alone. The update must still be a multiple of the gradient of
+/// `log pi`, without a gradient of the entropy.
 #[test]
-fn entropy_is_a_constant_to_the_gradient() {
+fn the_entropy_has_no_gradient() {
     let options = |weight: f64, batch| {
-        let text = format!("entropy-weight = {weight:?}\nbatch = {batch}\nhidden = 4");
+        let text = format!("entropy_weight = {weight:?}\nbatch = {batch}\nhidden = 4");
         parse_options("controller", &text.parse().unwrap()).unwrap()
     };
     let context = || ControllerContext { space: tiny(), rng: Streams::new(0).rng("test", 0) };
     let mut with = super::Reinforce::new(options(0.5, 10), context()).unwrap();
     let (first, second) = (Arch::new([0, 1]), Arch::new([2, 2]));
     with.observe(&first, 0.4).unwrap();
-    // The first reward is the baseline, so nothing has come together yet.
+    // The first reward starts the baseline, so its advantage and gradient are 0.
     assert!(with.pending.iter().flatten().all(|g| *g == 0.0));
     with.observe(&second, 0.7).unwrap();
 
@@ -103,8 +104,8 @@ fn entropy_is_a_constant_to_the_gradient() {
     }
 }
 
-/// Criterion, for each of 5 seeds: after 400 observations the likeliest architecture is the best of the nine, and 100
-/// fresh samples score above 100 uniform ones.
+/// Criterion for each of 5 seeds: after 400 observations, the most probable architecture is the best of the nine, and 100
+/// new samples have a higher mean reward than 100 uniform ones.
 #[test]
 fn it_finds_the_best_of_nine_where_uniform_does_not_improve() {
     for seed in 0..5 {
@@ -120,12 +121,12 @@ fn it_finds_the_best_of_nine_where_uniform_does_not_improve() {
 }
 
 #[test]
-fn saved_and_loaded_in_the_middle_of_a_batch_it_goes_on_as_if_never_stopped() {
-    goes_on_as_if_never_stopped("reinforce", "lr = 0.0035\nbatch = 4\nsamples = 20\nhidden = 8", 30);
+fn a_policy_loaded_in_the_middle_of_a_batch_continues_equally() {
+    a_loaded_controller_continues_equally("reinforce", "lr = 0.0035\nbatch = 4\nsamples = 20\nhidden = 8", 30);
 }
 
 #[test]
-fn state_of_another_size_or_of_nothing_is_refused_and_changes_nothing() {
+fn a_state_of_another_size_is_an_error_and_changes_nothing() {
     let (small, _) = build("reinforce", "hidden = 8", tiny(), 0).unwrap();
     let (mut large, _) = build("reinforce", "hidden = 16", tiny(), 0).unwrap();
     let before = large.save().unwrap();
@@ -153,15 +154,15 @@ fn the_same_seed_gives_the_same_bits() {
 }
 
 #[test]
-fn options_out_of_range_and_senseless_observations_are_errors() {
+fn invalid_options_and_observations_are_errors() {
     let bad = [
         ("hidden = 0", "controller.hidden: expected 1 to 4096, found 0"),
         ("lr = 0.0", "controller.lr: expected a finite number above 0, found 0"),
         ("clip = nan", "controller.clip: expected a finite number above 0, found NaN"),
         ("tanh = -1.0", "controller.tanh: expected a finite number of at least 0, found -1"),
-        ("baseline-decay = 1.0", "controller.baseline-decay: expected at least 0 and below 1, found 1"),
+        ("baseline_decay = 1.0", "controller.baseline_decay: expected at least 0 and below 1, found 1"),
         ("batch = 0", "controller.batch: expected at least 1, found 0"),
-        ("weight_decay = 0.1", "did you mean `weight-decay`?"),
+        ("weight-decay = 0.1", "did you mean `weight_decay`?"),
     ];
     for (options, message) in bad {
         let error = build("reinforce", options, tiny(), 0).err().unwrap().to_string();
@@ -171,7 +172,7 @@ fn options_out_of_range_and_senseless_observations_are_errors() {
     assert!(controller.observe(&Arch::new([0]), 0.5).is_err());
     assert!(controller.observe(&Arch::new([0, 0]), f64::NAN).is_err());
     assert!(controller.propose(0, &mut rng).unwrap().is_empty());
-    // A temperature that makes infinite logits ends the run with advice, not with a panic.
+    // A temperature with infinite logits is an error with advice, not a panic.
     let (mut controller, mut rng) = build("reinforce", "temperature = 1e-300", tiny(), 0).unwrap();
     let error = controller.sample(&mut rng).unwrap_err().to_string();
     assert!(error.contains("raise controller.temperature"), "{error}");
@@ -180,7 +181,7 @@ fn options_out_of_range_and_senseless_observations_are_errors() {
 #[test]
 fn its_example_options_are_its_defaults() {
     let text = example(&super::Options::default());
-    assert!(text.contains("entropy-weight = 0.005"), "{text}");
+    assert!(text.contains("entropy_weight = 0.005"), "{text}");
     let parsed: super::Options = parse_options("controller", &text.parse().unwrap()).unwrap();
     assert_eq!(parsed, super::Options::default());
 }

@@ -1,11 +1,16 @@
-//! The binary version: records of the label bytes and the three planes, 3,073 bytes each in CIFAR-10.
+//! The binary version of the archives. A record consists of the label bytes and three planes, 3,073 bytes in CIFAR-10.
 
 use std::fs;
 use std::path::Path;
 
-use super::{DOWNLOAD_AGAIN, DataError, Layout, PLANE, Part};
+use super::{ArchiveLayout, DOWNLOAD_AGAIN, DataError, PLANE, PartialImages};
 
-pub(super) fn read(layout: &Layout, path: &Path, records: usize, part: &mut Part) -> Result<(), DataError> {
+pub(super) fn read(
+    layout: &ArchiveLayout,
+    path: &Path,
+    records: usize,
+    part: &mut PartialImages,
+) -> Result<(), DataError> {
     let record = layout.label_bytes + 3 * PLANE;
     let io = |source| DataError::Read { path: path.into(), source };
     let check = |found: u64| {
@@ -13,7 +18,7 @@ pub(super) fn read(layout: &Layout, path: &Path, records: usize, part: &mut Part
         let size = || DataError::Size { path: path.into(), expected, found, fix: DOWNLOAD_AGAIN };
         if found == expected { Ok(()) } else { Err(size()) }
     };
-    // before reading, so that a file of any size is refused at once
+    // The size is checked before the file is read, so a huge file costs no memory.
     check(fs::metadata(path).map_err(io)?.len())?;
     let bytes = fs::read(path).map_err(io)?;
     check(bytes.len() as u64)?;
@@ -25,8 +30,8 @@ pub(super) fn read(layout: &Layout, path: &Path, records: usize, part: &mut Part
     Ok(())
 }
 
-/// The class names, one a line.
-pub(super) fn names(_: &Layout, path: &Path) -> Result<Vec<String>, DataError> {
+/// Reads the class names, one per line.
+pub(super) fn names(_: &ArchiveLayout, path: &Path) -> Result<Vec<String>, DataError> {
     let bytes = fs::read(path).map_err(|source| DataError::Read { path: path.into(), source })?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())

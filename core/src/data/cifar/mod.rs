@@ -1,4 +1,4 @@
-//! `cifar10` and `cifar100` from the official archives, binary or python version.
+//! The data sets `cifar10` and `cifar100`, read from the official archives in the binary or the python version.
 //!
 //! <https://www.cs.toronto.edu/~kriz/cifar.html> (Krizhevsky 2009). Both versions store an image as three planes of
 //! 32 x 32: red, green, blue.
@@ -15,45 +15,45 @@ const SHAPE: ImageShape = ImageShape { height: 32, width: 32, channels: 3 };
 const PLANE: usize = SHAPE.height * SHAPE.width;
 const DOWNLOAD_AGAIN: &str = "download the official archive again";
 
-/// The files of an official archive.
+/// Files and format of an official archive.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct ArchiveLayout {
     name: &'static str,
-    /// How to get the files.
+    /// Instructions to get the files.
     pub(super) how: &'static str,
     classes: usize,
-    binary: Files,
-    python: Files,
-    /// Images in each training file, and in the test file.
+    binary: ArchiveFiles,
+    python: ArchiveFiles,
+    /// Number of images in each training file, and in the test file.
     records: (usize, usize),
-    /// Bytes before the pixels of a binary record; the last is the label.
+    /// Number of bytes before the pixels of a binary record; the last of them is the label.
     label_bytes: usize,
-    /// The entry with the labels in a pickle of images, and with the class names in the pickle of names.
+    /// Keys of the labels in a pickle of images, and of the class names in the pickle of names.
     label_key: &'static str,
     names_key: &'static str,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Files {
+struct ArchiveFiles {
     folder: &'static str,
     train: &'static [&'static str],
     test: &'static str,
-    /// The class names.
+    /// File with the class names.
     names: &'static str,
 }
 
-pub(super) const CIFAR10: Layout = Layout {
+pub(super) const CIFAR10: ArchiveLayout = ArchiveLayout {
     name: "cifar10",
     how: "download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz (or cifar-10-python.tar.gz), unpack it, \
           and give the folder that holds cifar-10-batches-bin (or cifar-10-batches-py)",
     classes: 10,
-    binary: Files {
+    binary: ArchiveFiles {
         folder: "cifar-10-batches-bin",
         train: &["data_batch_1.bin", "data_batch_2.bin", "data_batch_3.bin", "data_batch_4.bin", "data_batch_5.bin"],
         test: "test_batch.bin",
         names: "batches.meta.txt",
     },
-    python: Files {
+    python: ArchiveFiles {
         folder: "cifar-10-batches-py",
         train: &["data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5"],
         test: "test_batch",
@@ -65,20 +65,20 @@ pub(super) const CIFAR10: Layout = Layout {
     names_key: "label_names",
 };
 
-pub(super) const CIFAR100: Layout = Layout {
+pub(super) const CIFAR100: ArchiveLayout = ArchiveLayout {
     name: "cifar100",
     how: "download https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz (or cifar-100-python.tar.gz), unpack it, \
           and give the folder that holds cifar-100-binary (or cifar-100-python)",
     classes: 100,
-    binary: Files {
+    binary: ArchiveFiles {
         folder: "cifar-100-binary",
         train: &["train.bin"],
         test: "test.bin",
         names: "fine_label_names.txt",
     },
-    python: Files { folder: "cifar-100-python", train: &["train"], test: "test", names: "meta" },
+    python: ArchiveFiles { folder: "cifar-100-python", train: &["train"], test: "test", names: "meta" },
     records: (50_000, 10_000),
-    label_bytes: 2, // coarse, fine
+    label_bytes: 2, // Coarse and fine label.
     label_key: "fine_labels",
     names_key: "fine_label_names",
 };
@@ -91,10 +91,10 @@ pub(super) fn load100(options: &DataOptions) -> Result<Dataset, DataError> {
     load(&CIFAR100, options)
 }
 
-fn load(layout: &Layout, options: &DataOptions) -> Result<Dataset, DataError> {
+fn load(layout: &ArchiveLayout, options: &DataOptions) -> Result<Dataset, DataError> {
     let dir = options.folder(layout.name, layout.how)?;
     let (version, folder) = find(layout, dir)?;
-    let (files, read, names): (_, Read, fn(&Layout, &Path) -> _) = match version {
+    let (files, read, names): (_, Read, fn(&ArchiveLayout, &Path) -> _) = match version {
         Version::Binary => (layout.binary, binary::read, binary::names),
         Version::Python => (layout.python, python::read, python::names),
     };
@@ -108,11 +108,11 @@ fn load(layout: &Layout, options: &DataOptions) -> Result<Dataset, DataError> {
             fix: DOWNLOAD_AGAIN,
         });
     }
-    let mut train = Part::default();
+    let mut train = PartialImages::default();
     for file in files.train {
         read(layout, &path(file)?, layout.records.0, &mut train)?;
     }
-    let mut test = Part::default();
+    let mut test = PartialImages::default();
     read(layout, &path(files.test)?, layout.records.1, &mut test)?;
     Ok(Dataset {
         name: layout.name,
@@ -123,16 +123,16 @@ fn load(layout: &Layout, options: &DataOptions) -> Result<Dataset, DataError> {
     })
 }
 
-/// Appends the images of one file, which must hold this many.
-type Read = fn(&Layout, &Path, usize, &mut Part) -> Result<(), DataError>;
+/// Reads one file with the given number of images and appends them.
+type Read = fn(&ArchiveLayout, &Path, usize, &mut PartialImages) -> Result<(), DataError>;
 
 enum Version {
     Binary,
     Python,
 }
 
-/// The archive's folder: `dir` itself or in `dir`; the binary version first.
-fn find(layout: &Layout, dir: &Path) -> Result<(Version, PathBuf), DataError> {
+/// Finds the folder of the archive: `dir` itself or a folder in it. If both versions exist, the binary one is taken.
+fn find(layout: &ArchiveLayout, dir: &Path) -> Result<(Version, PathBuf), DataError> {
     for (version, files) in [(Version::Binary, layout.binary), (Version::Python, layout.python)] {
         let inside = dir.join(files.folder);
         if inside.is_dir() {
@@ -145,20 +145,27 @@ fn find(layout: &Layout, dir: &Path) -> Result<(Version, PathBuf), DataError> {
     Err(DataError::Missing { path: dir.join(layout.binary.folder), how: layout.how })
 }
 
-fn present(layout: &Layout, path: PathBuf) -> Result<PathBuf, DataError> {
+fn present(layout: &ArchiveLayout, path: PathBuf) -> Result<PathBuf, DataError> {
     if path.is_file() { Ok(path) } else { Err(DataError::Missing { path, how: layout.how }) }
 }
 
-/// Training or test images while they are read.
+/// Images and labels of the files that have been read so far.
 #[derive(Debug, Default, PartialEq)]
-struct Part {
+struct PartialImages {
     pixels: Vec<u8>,
     labels: Vec<u16>,
 }
 
-impl Part {
-    /// Adds the image number `index` of the file `path`, given as three planes.
-    fn push(&mut self, layout: &Layout, path: &Path, index: usize, label: u64, planes: &[u8]) -> Result<(), DataError> {
+impl PartialImages {
+    /// Appends image number `index` of the file `path`, given as three planes, and checks its label.
+    fn push(
+        &mut self,
+        layout: &ArchiveLayout,
+        path: &Path,
+        index: usize,
+        label: u64,
+        planes: &[u8],
+    ) -> Result<(), DataError> {
         match u16::try_from(label) {
             Ok(small) if usize::from(small) < layout.classes => self.labels.push(small),
             _ => {

@@ -1,12 +1,13 @@
-//! A bound on how deep the values of a pickle are nested, before they are decoded.
+//! A check of the nesting of a pickle before it is decoded.
 //!
-//! serde-pickle follows nested values by recursion, so that a crafted file of a megabyte could exhaust the stack and
-//! end the process. An archive makes a handful of lists and tuples, which bounds their nesting too.
+//! serde-pickle decodes nested values by recursion, so a crafted file of one megabyte could exhaust the stack and abort the
+//! process. The official archives create few containers, and a limit on their number also limits their nesting.
 
-/// The most lists, dictionaries, tuples and objects that a pickle may make; the official files make fewer than 20.
+/// Largest number of lists, dictionaries, tuples and objects of a pickle. The official files have fewer than 20.
 const MAX_CONTAINERS: usize = 256;
 
-/// Whether the pickle makes few enough containers. Stops at the end, or at what is not a pickle: decoding reports it.
+/// Whether the pickle creates at most [`MAX_CONTAINERS`] containers. For bytes that are not a pickle the result is `true`;
+/// the decoder reports the error.
 pub(super) fn is_shallow(pickle: &[u8]) -> bool {
     let mut rest = pickle;
     let mut containers = 0;
@@ -16,10 +17,11 @@ pub(super) fn is_shallow(pickle: &[u8]) -> bool {
             Some(digits.iter().rev().fold(0usize, |value, &digit| value << 8 | usize::from(digit)))
         };
         let line = |from: usize| Some(from + 1 + arguments.get(from..)?.iter().position(|&byte| byte == b'\n')?);
-        // the bytes of arguments that follow the opcode; Python's pickletools lists them
+        // Number of argument bytes after the opcode, as listed by Python's pickletools.
         let length = match opcode {
             b'.' => return true,
-            b'2' => return false, // copies a value, which no pickler writes; a list can be doubled into itself by it
+            // DUP copies a value. Picklers do not write it, and it can nest a list in itself.
+            b'2' => return false,
             b'K' | b'q' | b'h' | 0x80 | 0x82 => Some(1),
             b'M' | 0x83 => Some(2),
             b'J' | b'j' | b'r' | 0x84 => Some(4),
@@ -31,7 +33,7 @@ pub(super) fn is_shallow(pickle: &[u8]) -> bool {
             b'c' | b'i' => line(0).and_then(line),
             _ => Some(0),
         };
-        // lists, dictionaries, tuples, sets, and objects from their arguments
+        // Opcodes that create lists, dictionaries, tuples, sets, or objects from arguments.
         if matches!(opcode, b']' | b'l' | b'}' | b'd' | b')' | b't' | 0x85..=0x87 | 0x8f | 0x91 | b'i' | b'o' | 0x92) {
             containers += 1;
         }

@@ -1,7 +1,7 @@
-//! The python version: pickled dictionaries with the images as a numpy array `[n, 3072]` of bytes.
+//! The python version of the archives: pickled dictionaries with the images as a numpy array `[n, 3072]` of bytes.
 //!
-//! The official files were written by Python 2; files saved again by Python 3 in any protocol from 2 to 5 are read
-//! too. Pickles are decoded as data: nothing in them is ever called.
+//! The official files were written by Python 2. Files that Python 3 saved again with protocol 2 to 5 can be read too. A
+//! pickle is decoded as data, and none of its callables is executed.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,14 +10,19 @@ use std::path::Path;
 use serde_pickle::{DeOptions, Value, value_from_reader};
 
 use super::nesting::is_shallow;
-use super::{DOWNLOAD_AGAIN, DataError, Layout, PLANE, Part};
+use super::{ArchiveLayout, DOWNLOAD_AGAIN, DataError, PLANE, PartialImages};
 
-pub(super) fn read(layout: &Layout, path: &Path, records: usize, part: &mut Part) -> Result<(), DataError> {
+pub(super) fn read(
+    layout: &ArchiveLayout,
+    path: &Path,
+    records: usize,
+    part: &mut PartialImages,
+) -> Result<(), DataError> {
     let content = |expected: String, found: String| {
         let path = path.into();
         DataError::Content { path, expected, found, fix: DOWNLOAD_AGAIN }
     };
-    // a byte takes at most two as text of protocol 2; names and labels take less than an image
+    // In protocol 2, a byte takes at most two bytes as text. Names and labels take less space than an image.
     let mut entries = dictionary(path, records as u64 * 3 * 3 * PLANE as u64 + 65_536)?;
     let data = entries.remove("data").and_then(Array::from_pickle);
     let data = data.ok_or_else(|| content("an entry `data` with a numpy array".into(), "none".into()))?;
@@ -44,8 +49,8 @@ pub(super) fn read(layout: &Layout, path: &Path, records: usize, part: &mut Part
     Ok(())
 }
 
-/// The class names, from the pickle of names.
-pub(super) fn names(layout: &Layout, path: &Path) -> Result<Vec<String>, DataError> {
+/// Reads the class names from the pickle of names.
+pub(super) fn names(layout: &ArchiveLayout, path: &Path) -> Result<Vec<String>, DataError> {
     match dictionary(path, 1 << 20)?.remove(layout.names_key) {
         Some(Value::List(names)) => Ok(names.into_iter().filter_map(text).collect()),
         _ => Err(DataError::Content {
@@ -57,7 +62,7 @@ pub(super) fn names(layout: &Layout, path: &Path) -> Result<Vec<String>, DataErr
     }
 }
 
-/// The entries of a pickled dictionary of at most `limit` bytes.
+/// Reads the entries of a pickled dictionary of at most `limit` bytes.
 fn dictionary(path: &Path, limit: u64) -> Result<BTreeMap<String, Value>, DataError> {
     let io = |source| DataError::Read { path: path.into(), source };
     let content = |expected: String, found: String| {
@@ -72,7 +77,7 @@ fn dictionary(path: &Path, limit: u64) -> Result<BTreeMap<String, Value>, DataEr
     if !is_shallow(&pickle) {
         return Err(content("a dictionary of plain lists and an array".into(), "deeply nested values".into()));
     }
-    // keeps the arguments from which objects were made, which is where arrays have their bytes
+    // Keeps the arguments of constructors, which contain the bytes of arrays.
     let options = DeOptions::new().keep_restore_state();
     let value =
         value_from_reader(&pickle[..], options).map_err(|source| DataError::Pickle { path: path.into(), source })?;
@@ -85,7 +90,7 @@ fn dictionary(path: &Path, limit: u64) -> Result<BTreeMap<String, Value>, DataEr
     }
 }
 
-/// Strings of Python 2 are bytes.
+/// Text of a string. Python 2 pickles strings as bytes.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
@@ -105,7 +110,7 @@ fn whole_numbers(value: Value) -> Option<Vec<u64>> {
 /// A numpy array of bytes.
 struct Array {
     shape: Vec<i64>,
-    /// Whether neighbouring bytes are neighbours in a column (Fortran order).
+    /// Whether the bytes are in column-major (Fortran) order.
     column_major: bool,
     bytes: Vec<u8>,
 }
@@ -114,10 +119,10 @@ impl Array {
     fn from_pickle(value: Value) -> Option<Self> {
         let Value::Tuple(parts) = value else { return None };
         let (shape, column_major, bytes) = match <[Value; 5]>::try_from(parts) {
-            // up to protocol 4, the state of ndarray: version, shape, type, column-major, bytes
+            // Up to protocol 4, the state of ndarray: version, shape, type, column-major, bytes.
             Ok([_, shape, _, Value::Bool(column_major), Value::Bytes(bytes)]) => (shape, column_major, bytes),
             Ok(_) => return None,
-            // protocol 5, the arguments of _frombuffer: bytes, type, shape, order
+            // Protocol 5, the arguments of _frombuffer: bytes, type, shape, order.
             Err(parts) => match <[Value; 4]>::try_from(parts) {
                 Ok([Value::Bytes(bytes), _, shape, Value::String(order)]) => (shape, order == "F", bytes),
                 _ => return None,

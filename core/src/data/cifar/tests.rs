@@ -7,8 +7,8 @@ use tempfile::TempDir;
 use super::*;
 
 /// The official layouts with two images a file.
-const SMALL10: Layout = Layout { records: (2, 2), ..CIFAR10 };
-const SMALL100: Layout = Layout { records: (2, 2), ..CIFAR100 };
+const SMALL10: ArchiveLayout = ArchiveLayout { records: (2, 2), ..CIFAR10 };
+const SMALL100: ArchiveLayout = ArchiveLayout { records: (2, 2), ..CIFAR100 };
 
 const BATCH10: &[u8] = include_bytes!("fixtures/batch10.pkl");
 const META10: &[u8] = include_bytes!("fixtures/meta10.pkl");
@@ -40,7 +40,7 @@ fn records(labels: [&[u8]; 2]) -> Vec<u8> {
 }
 
 /// A folder in the layout of `files`, each file of images with the same content.
-fn folder(files: Files, images: &[u8], names: &[u8]) -> TempDir {
+fn folder(files: ArchiveFiles, images: &[u8], names: &[u8]) -> TempDir {
     let dir = TempDir::new().unwrap();
     let inside = dir.path().join(files.folder);
     fs::create_dir(&inside).unwrap();
@@ -55,11 +55,11 @@ fn binary10() -> TempDir {
     folder(SMALL10.binary, &records([&[3], &[9]]), b"a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n\n")
 }
 
-fn load_from(layout: &Layout, dir: &Path) -> Result<Dataset, DataError> {
+fn load_from(layout: &ArchiveLayout, dir: &Path) -> Result<Dataset, DataError> {
     load(layout, &DataOptions { dir: Some(dir.into()), ..DataOptions::default() })
 }
 
-fn message(layout: &Layout, dir: &TempDir) -> String {
+fn message(layout: &ArchiveLayout, dir: &TempDir) -> String {
     load_from(layout, dir.path()).unwrap_err().to_string()
 }
 
@@ -145,7 +145,7 @@ fn truncated_and_oversized_files_are_refused() {
     }
     for bytes in [&BATCH10[..BATCH10.len() - 1], &BATCH10[..3000], &[BATCH10, b"more"].concat(), b""] {
         let message = message(&SMALL10, &folder(SMALL10.python, bytes, META10));
-        assert!(message.contains("data_batch_1 is not a whole pickle"), "{message}");
+        assert!(message.contains("data_batch_1 is not a complete pickle"), "{message}");
     }
     let message = message(&SMALL10, &folder(SMALL10.python, &vec![b'N'; 200_000], META10));
     assert!(message.contains("expected at most"), "{message}");
@@ -218,7 +218,7 @@ proptest! {
         // most of the file is pixels; aim at the structure around them
         let place = match tail { 0 => place, 1 => place % 200, _ => BATCH10.len() - 1 - place % 100 };
         bytes[place] = byte;
-        let mut part = Part::default();
+        let mut part = PartialImages::default();
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("batch");
         fs::write(&path, bytes).unwrap();

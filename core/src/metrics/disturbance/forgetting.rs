@@ -1,11 +1,11 @@
-//! The forgetting value: what the rest of an epoch does to an architecture after its own update.
+//! Forgetting: the change of an architecture from its own update to the end of the epoch.
 
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::error::{MetricError, finite};
 
-/// Accumulates forgetting values: accuracy at the end of the epoch minus accuracy right after the architecture's own
-/// update, in percentage points. Negative means forgetting.
+/// Accumulates accuracy at the end of the epoch minus accuracy right after the architecture's own update, in percentage
+/// points. Negative values mean forgetting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Forgetting {
     n: u64,
@@ -13,7 +13,10 @@ pub struct Forgetting {
 }
 
 impl Forgetting {
-    /// Adds one architecture of one epoch, accuracies in percent; refuses values that are not finite.
+    /// Adds one architecture of one epoch, with accuracies in percent.
+    ///
+    /// # Errors
+    /// Values that are not finite. They are not counted.
     pub fn record(&mut self, after_own_update: f64, end_of_epoch: f64) -> Result<(), MetricError> {
         finite(&[after_own_update, end_of_epoch])?;
         self.n += 1;
@@ -21,12 +24,12 @@ impl Forgetting {
         Ok(())
     }
 
-    /// The number of values so far.
+    /// Number of measured architectures.
     pub fn n(&self) -> u64 {
         self.n
     }
 
-    /// Their mean, in percentage points; `None` without a value.
+    /// Mean change in percentage points; `None` without a measurement.
     pub fn mean(&self) -> Option<f64> {
         (self.n > 0).then(|| self.sum / self.n as f64)
     }

@@ -1,53 +1,56 @@
-//! The interval form: the same probe architectures, evaluated after every epoch.
+//! Performance disturbance and rank stability of probe architectures over the epochs of a run.
 
 use serde::{Deserialize, Serialize};
 
 use crate::metrics::error::{MetricError, finite, same_length};
-use crate::metrics::kendall_tau;
+use crate::metrics::{kendall_tau, mean};
 
-/// The interval k in epochs (the paper's figure 3).
+/// Default interval k, in epochs (DINAS, figure 3).
 pub const DEFAULT_INTERVAL: usize = 13;
 
-/// Accuracies of fixed probe architectures (64 in the paper) after every epoch, in percent.
+/// Accuracies of the probe architectures after every epoch, in percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]
 pub struct ProbeHistory {
     probes: usize,
-    /// `epochs[t][probe]`, every row of length `probes`.
+    /// `epochs[t][probe]`; every row has `probes` entries.
     epochs: Vec<Vec<f64>>,
 }
 
-/// Performance change at an interval of k epochs, in percentage points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Performance disturbance over an interval of k epochs, in percentage points.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct IntervalChange {
-    /// The interval k, in epochs.
+    /// Interval k, in epochs.
     pub interval: usize,
-    /// The number of epochs t that have a partner t + k.
+    /// Number of pairs of epochs (t, t + k).
     pub n: usize,
-    /// `mean |acc_(t+k) - acc_t|` over probes and over all t.
+    /// Mean of `|acc_(t+k) - acc_t|` over all probes and all pairs.
     pub mean: f64,
-    /// The same over the second half of training alone (both epochs in it); `None` while it has no such pair.
+    /// Mean over the pairs whose epochs both lie in the second half of the run; `None` without such a pair.
     pub second_half: Option<f64>,
 }
 
-/// Kendall's tau-b between the probes' rankings k epochs apart.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// Rank stability: Kendall's tau-b between the rankings of the probes k epochs apart.
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RankStability {
-    /// The interval k, in epochs.
+    /// Interval k, in epochs.
     pub interval: usize,
-    /// The number of epochs t whose tau is defined; rankings with all probes equal have none.
+    /// Number of pairs of epochs with a defined tau. Tau is undefined if all probes have equal accuracy.
     pub n: usize,
-    /// Mean tau over these t.
+    /// Mean tau over these pairs.
     pub mean: f64,
 }
 
 impl ProbeHistory {
-    /// The history of `probes` architectures before the first epoch.
+    /// An empty history of `probes` architectures.
     pub fn new(probes: usize) -> Self {
         Self { probes, epochs: Vec::new() }
     }
 
-    /// Appends an epoch: one accuracy for each probe, in the same order every time.
+    /// Appends the accuracies after one epoch, one for each probe in a fixed order.
+    ///
+    /// # Errors
+    /// A wrong number of accuracies, or values that are not finite.
     pub fn push(&mut self, accuracies: Vec<f64>) -> Result<(), MetricError> {
         same_length("probe architecture", self.probes, accuracies.len())?;
         finite(&accuracies)?;
@@ -55,18 +58,17 @@ impl ProbeHistory {
         Ok(())
     }
 
-    /// The number of epochs so far.
+    /// Number of epochs so far.
     pub fn epochs(&self) -> usize {
         self.epochs.len()
     }
 
-    /// Mean accuracy of the probes after the last epoch, in percent; `None` before the first or without probes.
+    /// Mean accuracy of the probes after the last epoch, in percent; `None` before the first epoch or without probes.
     pub fn mean_accuracy(&self) -> Option<f64> {
         mean(self.epochs.last()?.iter().copied())
     }
 
-    /// Performance change at an interval of `k` epochs; `None` with fewer than k + 1 epochs, without probes, or for
-    /// `k = 0`.
+    /// Performance disturbance over `k` epochs; `None` with fewer than k + 1 epochs, without probes, or for `k = 0`.
     pub fn change(&self, k: usize) -> Option<IntervalChange> {
         let changes: Vec<f64> = self
             .pairs(k)
@@ -81,25 +83,20 @@ impl ProbeHistory {
         })
     }
 
-    /// Stability of the probes' ranking at an interval of `k` epochs; `None` where no tau is defined.
+    /// Rank stability over `k` epochs; `None` if no tau is defined.
     pub fn rank_stability(&self, k: usize) -> Option<RankStability> {
         let taus: Vec<f64> = self.pairs(k).filter_map(|(before, after)| kendall_tau(before, after).ok()).collect();
         Some(RankStability { interval: k, n: taus.len(), mean: mean(taus.iter().copied())? })
     }
 
-    /// The epochs t and t + k, for every t; none for `k = 0`.
+    /// All pairs of epochs (t, t + k); none for `k = 0`.
     fn pairs(&self, k: usize) -> impl Iterator<Item = (&[f64], &[f64])> {
         let later = self.epochs.get(k..).filter(|_| k > 0).unwrap_or_default();
         self.epochs.iter().zip(later).map(|(before, after)| (before.as_slice(), after.as_slice()))
     }
 }
 
-fn mean(values: impl Iterator<Item = f64>) -> Option<f64> {
-    let (n, sum) = values.fold((0_usize, 0.0), |(n, sum), value| (n + 1, sum + value));
-    (n > 0).then(|| sum / n as f64)
-}
-
-/// What a checkpoint holds, before its rows have been checked.
+/// The stored form of a history, whose rows have not been checked yet.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Stored {
@@ -146,7 +143,7 @@ mod tests {
         assert_eq!(history.mean_accuracy(), Some(53.0));
     }
 
-    /// Five epochs of one probe, k = 1: changes 4, 2, 6, 1; the second half is epochs 3 and 4, whose only pair changes by 1.
+    /// Five epochs of one probe, k = 1: changes 4, 2, 6, 1. The second half is epochs 3 and 4, whose only pair changes by 1.
     #[test]
     fn second_half_by_hand() {
         let history = history(&[&[10.0], &[14.0], &[12.0], &[18.0], &[17.0]]);
@@ -162,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_other_probes_and_divergence() {
+    fn wrong_numbers_of_probes_and_values_that_are_not_finite_are_errors() {
         let mut history = ProbeHistory::new(2);
         assert!(matches!(history.push(vec![1.0]), Err(MetricError::Length { expected: 2, found: 1, .. })));
         assert!(matches!(history.push(vec![1.0, f64::NAN]), Err(MetricError::NotFinite { index: 1, .. })));
@@ -170,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn survives_a_checkpoint_and_refuses_a_broken_one() {
+    fn json_restores_a_history_and_checks_its_rows() {
         let history = history(&[&[1.0, 2.0], &[3.0, 4.0]]);
         let stored = serde_json::to_string(&history).unwrap();
         assert_eq!(serde_json::from_str::<ProbeHistory>(&stored).unwrap(), history);
@@ -193,15 +190,32 @@ mod tests {
         }
 
         #[test]
-        fn change_never_panics_and_is_not_negative(
+        fn change_equals_its_definition(
             epochs in prop::collection::vec(prop::collection::vec(0.0f64..100.0, 3), 0..12), k: usize,
         ) {
             let mut history = ProbeHistory::new(3);
-            for epoch in epochs {
-                history.push(epoch).unwrap();
+            for epoch in &epochs {
+                history.push(epoch.clone()).unwrap();
             }
             for k in [k, k % 12] {
-                prop_assert!(history.change(k).is_none_or(|c| c.mean >= 0.0 && c.second_half.is_none_or(|s| s >= 0.0)));
+                // Mean over the probes and over all pairs (t, t + k) from epoch `first` on.
+                let definition = |first: usize| {
+                    let (mut sum, mut n) = (0.0, 0);
+                    for t in first..epochs.len().saturating_sub(k) {
+                        for (before, after) in epochs[t].iter().zip(&epochs[t + k]) {
+                            sum += (after - before).abs();
+                            n += 1;
+                        }
+                    }
+                    (k > 0 && n > 0).then(|| sum / f64::from(n))
+                };
+                let agree = |found: Option<f64>, expected: Option<f64>| match (found, expected) {
+                    (Some(found), Some(expected)) => (found - expected).abs() < 1e-9,
+                    (found, expected) => found == expected,
+                };
+                let change = history.change(k);
+                prop_assert!(agree(change.map(|c| c.mean), definition(0)));
+                prop_assert!(agree(change.and_then(|c| c.second_half), definition(epochs.len().div_ceil(2))));
                 prop_assert!(history.rank_stability(k).is_none_or(|s| (-1.0..=1.0).contains(&s.mean)));
             }
         }

@@ -1,63 +1,41 @@
-//! The matrix form: architectures trained one after another with shared weights (the paper's figure 1b).
-
-use serde::{Deserialize, Serialize};
+//! Disturbance matrix: architectures trained one after another with shared weights (DINAS, figure 1b).
 
 use crate::metrics::error::{MetricError, finite, same_length};
 
-/// Accuracies in percent: row i is architecture i, column j is the moment after training architecture j.
+/// Accuracies in percent. Row `i`, column `j` is the accuracy of architecture `i` after the training of architecture `j`.
 ///
-/// Upper triangular: an architecture has no accuracy before its own training (`None` for j < i).
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Vec<Vec<Option<f64>>>", into = "Vec<Vec<Option<f64>>>")]
+/// The matrix is upper triangular, because architecture `i` is not evaluated before its own training.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisturbanceMatrix {
     /// `columns[j][i]` for i in 0..=j.
     columns: Vec<Vec<f64>>,
 }
 
 /// The figures of a [`DisturbanceMatrix`] `A` of N architectures, in percent and percentage points.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct MatrixSummary {
-    /// Accuracy right after own training: the mean of `A[i][i]`.
+    /// Mean accuracy right after an architecture's own training: the mean of `A[i][i]`.
     pub own: f64,
-    /// Accuracy of all architectures at the end: the mean of `A[i][N-1]`.
-    #[serde(rename = "final")]
+    /// Mean accuracy of all architectures at the end: the mean of `A[i][N-1]`.
     pub end: f64,
-    /// Accuracy lost until the end: the mean of `A[i][i] - A[i][N-1]` over all but the last architecture, which nothing
-    /// has disturbed; `None` for N = 1. Negative when the architectures help each other.
+    /// Mean accuracy lost until the end: the mean of `A[i][i] - A[i][N-1]` over all architectures but the last, after which
+    /// nothing is trained. `None` for N = 1; negative if the architectures help each other.
     pub drop: Option<f64>,
-    /// What training one more architecture does to an earlier one: the mean of `A[i][j] - A[i][j-1]` over all i < j;
-    /// `None` for N = 1. Negative when it disturbs.
+    /// Mean change of an earlier architecture by the training of one more: the mean of `A[i][j] - A[i][j-1]` over all
+    /// `i < j`. `None` for N = 1; negative values mean disturbance.
     pub change_per_task: Option<f64>,
 }
 
 impl DisturbanceMatrix {
-    /// The matrix before the first training.
+    /// A matrix without architectures.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// From rows as printed: square, `None` exactly where j < i.
-    pub fn from_rows(rows: Vec<Vec<Option<f64>>>) -> Result<Self, MetricError> {
-        let n = rows.len();
-        let mut columns = vec![Vec::new(); n];
-        for (row, values) in rows.iter().enumerate() {
-            same_length("column", n, values.len())?;
-            for (column, value) in values.iter().enumerate() {
-                match value {
-                    Some(accuracy) if column >= row => columns[column].push(*accuracy),
-                    None if column < row => {}
-                    Some(_) => return Err(MetricError::NotTriangular { row, column, expected: "null" }),
-                    None => return Err(MetricError::NotTriangular { row, column, expected: "an accuracy" }),
-                }
-            }
-        }
-        let mut matrix = Self::new();
-        columns.into_iter().try_for_each(|column| matrix.push(column))?;
-        Ok(matrix)
-    }
-
-    /// Appends the moment after one more training: the accuracies of all architectures so far, in the order of training,
-    /// the one just trained last.
+    /// Appends the column after one more training: the accuracies of all architectures so far, in the order of training.
+    ///
+    /// # Errors
+    /// A wrong number of accuracies, or values that are not finite.
     pub fn push(&mut self, accuracies: Vec<f64>) -> Result<(), MetricError> {
         same_length("architecture trained so far", self.columns.len() + 1, accuracies.len())?;
         finite(&accuracies)?;
@@ -65,27 +43,27 @@ impl DisturbanceMatrix {
         Ok(())
     }
 
-    /// The number of architectures.
+    /// Number of trained architectures.
     pub fn len(&self) -> usize {
         self.columns.len()
     }
 
-    /// Whether nothing has been trained yet.
+    /// Whether no architecture has been trained.
     pub fn is_empty(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// The matrix by rows, as printed.
+    /// The rows of the matrix, with `None` below the diagonal.
     pub fn rows(&self) -> Vec<Vec<Option<f64>>> {
         (0..self.len()).map(|i| self.columns.iter().map(|column| column.get(i).copied()).collect()).collect()
     }
 
-    /// The figures; `None` for an empty matrix.
+    /// Computes the figures; `None` for an empty matrix.
     pub fn summary(&self) -> Option<MatrixSummary> {
         let last = self.columns.last()?;
         let n = self.len() as f64;
         let own: Vec<f64> = self.columns.iter().filter_map(|column| column.last().copied()).collect();
-        // The last architecture adds 0 to the sum, so only the divisor leaves it out.
+        // The last architecture adds 0 to the sum, so only the divisor must exclude it.
         let lost: f64 = own.iter().zip(last).map(|(own, end)| own - end).sum();
         let changed: f64 = self
             .columns
@@ -103,34 +81,19 @@ impl DisturbanceMatrix {
     }
 }
 
-impl TryFrom<Vec<Vec<Option<f64>>>> for DisturbanceMatrix {
-    type Error = MetricError;
-
-    fn try_from(rows: Vec<Vec<Option<f64>>>) -> Result<Self, MetricError> {
-        Self::from_rows(rows)
-    }
-}
-
-impl From<DisturbanceMatrix> for Vec<Vec<Option<f64>>> {
-    fn from(matrix: DisturbanceMatrix) -> Self {
-        matrix.rows()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Own 40, 50, 60; final 30, 45, 60; lost 10 and 5; changes -6, -4, -5 of earlier architectures.
+    /// Own accuracies 40, 50, 60; final ones 30, 45, 60; losses 10 and 5; changes -6, -4, -5 of earlier architectures.
     #[test]
     fn figures_by_hand() {
-        let matrix = DisturbanceMatrix::from_rows(vec![
-            vec![Some(40.0), Some(34.0), Some(30.0)],
-            vec![None, Some(50.0), Some(45.0)],
-            vec![None, None, Some(60.0)],
-        ])
-        .unwrap();
+        let mut matrix = DisturbanceMatrix::new();
+        for column in [vec![40.0], vec![34.0, 50.0], vec![30.0, 45.0, 60.0]] {
+            matrix.push(column).unwrap();
+        }
+        assert_eq!(matrix.rows()[1], [None, Some(50.0), Some(45.0)]);
         assert_eq!(
             matrix.summary(),
             Some(MatrixSummary { own: 50.0, end: 45.0, drop: Some(7.5), change_per_task: Some(-5.0) })
@@ -138,20 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn json_has_the_printed_form() {
-        let mut matrix = DisturbanceMatrix::new();
-        matrix.push(vec![40.0]).unwrap();
-        matrix.push(vec![35.5, 50.0]).unwrap();
-        let text = serde_json::to_string(&matrix).unwrap();
-        assert_eq!(text, "[[40.0,35.5],[null,50.0]]");
-        assert_eq!(serde_json::from_str::<DisturbanceMatrix>(&text).unwrap(), matrix);
-        assert!(serde_json::from_str::<DisturbanceMatrix>("[[40.0,null],[null,50.0]]").is_err());
-        let summary = serde_json::to_string(&matrix.summary().unwrap()).unwrap();
-        assert_eq!(summary, r#"{"own":45.0,"final":42.75,"drop":4.5,"change_per_task":-4.5}"#);
-    }
-
-    #[test]
-    fn one_architecture_is_not_disturbed_and_none_has_no_figures() {
+    fn a_single_architecture_has_no_drop_and_an_empty_matrix_no_figures() {
         let mut matrix = DisturbanceMatrix::new();
         assert!(matrix.is_empty());
         assert_eq!(matrix.summary(), None);
@@ -160,29 +110,22 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_triangular() {
-        let rows = |rows: &[&[Option<f64>]]| DisturbanceMatrix::from_rows(rows.iter().map(|r| r.to_vec()).collect());
-        assert!(matches!(rows(&[&[Some(1.0)], &[None]]), Err(MetricError::Length { expected: 2, found: 1, .. })));
-        assert!(matches!(
-            rows(&[&[Some(1.0), Some(1.0)], &[Some(1.0), Some(1.0)]]),
-            Err(MetricError::NotTriangular { row: 1, column: 0, expected: "null" })
-        ));
-        assert!(matches!(
-            rows(&[&[Some(1.0), None], &[None, Some(1.0)]]),
-            Err(MetricError::NotTriangular { row: 0, column: 1, expected: "an accuracy" })
-        ));
-        assert!(matches!(rows(&[&[Some(f64::NAN)]]), Err(MetricError::NotFinite { .. })));
-        assert!(matches!(DisturbanceMatrix::new().push(vec![]), Err(MetricError::Length { .. })));
+    fn a_column_of_another_length_or_without_numbers_is_an_error() {
+        let mut matrix = DisturbanceMatrix::new();
+        assert!(matches!(matrix.push(vec![]), Err(MetricError::Length { expected: 1, found: 0, .. })));
+        assert!(matches!(matrix.push(vec![f64::NAN]), Err(MetricError::NotFinite { .. })));
+        assert!(matrix.is_empty());
     }
 
     proptest! {
         #[test]
-        fn rows_round_trip_and_constant_rows_are_not_disturbed(own in prop::collection::vec(0.0f64..100.0, 1..8)) {
+        fn constant_accuracies_are_not_disturbed(own in prop::collection::vec(0.0f64..100.0, 1..8)) {
             let mut matrix = DisturbanceMatrix::new();
             for trained in 1..=own.len() {
                 matrix.push(own[..trained].to_vec()).unwrap();
             }
-            prop_assert_eq!(&DisturbanceMatrix::from_rows(matrix.rows()).unwrap(), &matrix);
+            let diagonal: Vec<f64> = matrix.rows().iter().enumerate().filter_map(|(i, row)| row[i]).collect();
+            prop_assert_eq!(&diagonal, &own);
             let summary = matrix.summary().unwrap();
             prop_assert_eq!(summary.own, summary.end);
             prop_assert_eq!(summary.drop.unwrap_or(0.0), 0.0);

@@ -1,12 +1,13 @@
-//! Performance disturbance: how far training other architectures moves what an architecture scores with shared weights.
+//! Performance disturbance: the change of an architecture's shared-weight accuracy by training on other architectures.
 //!
-//! Four views, one a file:
-//! - [`ProbeHistory`]: fixed probe architectures over epochs, the paper's figure 3 (interval 13 epochs);
-//! - [`DisturbanceMatrix`]: architectures trained one after another, the paper's figure 1b;
-//! - [`SingleStepDisturbance`]: one step on another architecture;
+//! There are four measures:
+//! - [`ProbeHistory`]: probe architectures over epochs (DINAS, figure 3, interval 13 epochs);
+//! - [`DisturbanceMatrix`]: architectures trained one after another (DINAS, figure 1b);
+//! - [`SingleStepDisturbance`]: across one step on other architectures;
 //! - [`Forgetting`]: from an architecture's own update to the end of the epoch.
 //!
-//! Low disturbance alone proves nothing: a supernet that has stopped learning has none. Print the mean accuracy beside it.
+//! Low disturbance alone proves nothing, since a supernet that does not learn has none. Reports show the mean accuracy
+//! beside it.
 
 mod forgetting;
 mod history;

@@ -3,36 +3,27 @@
 use nas_core::arch::Arch;
 use nas_core::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 use nas_core::registry::SpaceDescriptor;
-use nas_core::space::{ArchError, Decision, Scale, SearchSpace};
+use nas_core::space::{ArchError, Decision, Scale, SearchSpace, SpaceInfo};
 
 const LAYERS: usize = 3;
 const KERNELS: [usize; 3] = [1, 3, 5];
 
 /// 27 architectures. The text form is the three kernel sizes: `1-5-3`.
 struct Kernels {
-    scale: Scale,
-    decisions: Vec<Decision>,
+    info: SpaceInfo,
 }
 
 impl Kernels {
     fn new(scale: Scale) -> Self {
         let choices = || KERNELS.iter().map(|k| format!("{k}x{k}")).collect();
         let decision = |layer| Decision { name: format!("layer {layer}"), choices: choices() };
-        Self { scale, decisions: (0..LAYERS).map(decision).collect() }
+        Self { info: SpaceInfo { name: "kernels", decisions: (0..LAYERS).map(decision).collect(), scale } }
     }
 }
 
 impl SearchSpace for Kernels {
-    fn name(&self) -> &str {
-        "kernels"
-    }
-
-    fn decisions(&self) -> &[Decision] {
-        &self.decisions
-    }
-
-    fn scale(&self) -> &Scale {
-        &self.scale
+    fn info(&self) -> &SpaceInfo {
+        &self.info
     }
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
@@ -51,8 +42,8 @@ impl SearchSpace for Kernels {
 
 impl Wire for Kernels {
     fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
-        let image = net.input(self.scale.image);
-        let mut x = net.conv("stem", image, ConvUnit::conv_bn(3, 2, self.scale.width))?;
+        let image = net.input(self.info.scale.image);
+        let mut x = net.conv("stem", image, ConvUnit::conv_bn(3, 2, self.info.scale.width))?;
         for layer in 0..LAYERS {
             let mut terms = vec![x];
             for choice in pick.of(layer, KERNELS.len()) {
@@ -66,7 +57,7 @@ impl Wire for Kernels {
             x = net.sum(&terms)?;
         }
         let x = net.global_avg_pool(x)?;
-        net.linear("classifier", x, self.scale.classes)
+        net.linear("classifier", x, self.info.scale.classes)
     }
 }
 

@@ -1,9 +1,8 @@
-//! `folder`: jpg and png images on disk, one folder a class.
+//! The data set `folder`: jpg and png images on disk, one folder per class.
 //!
-//! `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` and, where there is a test part, `DIR/test/CLASS/IMAGE`. Classes and
-//! images are taken in the order of their names, so that the same folder gives the same data everywhere. Images are
-//! converted to RGB and resized to a square without keeping their proportions. Files with other endings and hidden
-//! files are skipped.
+//! The layout is `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` with an optional test part `DIR/test/CLASS/IMAGE`. Classes
+//! and images are sorted by name, so the same folder gives the same data on every machine. Images are converted to RGB
+//! and resized to a square; their aspect ratio is not kept. Hidden files and files with other endings are skipped.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,7 +16,7 @@ use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
 pub(super) const HOW: &str = "put the jpg and png images of each class into a folder of their own, \
     DIR/CLASS/IMAGE.jpg, or DIR/train/CLASS/IMAGE.jpg and DIR/test/CLASS/IMAGE.jpg, and give DIR";
 
-/// The most classes that labels can number.
+/// Largest number of classes: labels are 16-bit numbers.
 const MAX_CLASSES: usize = 65_536;
 
 pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
@@ -46,7 +45,7 @@ pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
     Ok(Dataset { name: "folder", classes, train, test, augment: Augment { padding: 4, flip: true, cutout: 0 } })
 }
 
-/// The names of the folders in `dir`, at least two.
+/// Names of the folders in `dir`, of which there must be at least two.
 fn class_names(dir: &Path) -> Result<Vec<String>, DataError> {
     let folders = entries(dir)?.into_iter().filter(|path| path.is_dir());
     let names: Vec<String> = folders.filter_map(|path| Some(path.file_name()?.to_string_lossy().into())).collect();
@@ -63,7 +62,7 @@ fn class_names(dir: &Path) -> Result<Vec<String>, DataError> {
     }
 }
 
-/// Whatever is in `dir` and not hidden, sorted by name.
+/// Paths in `dir` without hidden ones, sorted by name.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     let io = |source| DataError::Read { path: dir.into(), source };
     let mut paths = Vec::new();
@@ -77,13 +76,13 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
     Ok(paths)
 }
 
-/// All images below `dir`, class by class. Every class that has a folder must have an image.
+/// Reads all images below `dir`, class by class. Every class with a folder must have an image.
 fn read(dir: &Path, classes: &[String], size: usize) -> Result<Images, DataError> {
     let mut files = Vec::new();
     for (label, class) in classes.iter().enumerate() {
         let folder = dir.join(class);
         if !folder.is_dir() {
-            continue; // only in the test part, which may lack classes
+            continue; // The test part may lack classes.
         }
         let before = files.len();
         let images = entries(&folder)?.into_iter().filter(|path| is_image(path));
@@ -95,7 +94,7 @@ fn read(dir: &Path, classes: &[String], size: usize) -> Result<Images, DataError
     let shape = ImageShape { height: size, width: size, channels: 3 };
     let mut pixels = zeroed(files.len(), shape)?;
     let places = pixels.par_chunks_exact_mut(shape.values()).zip(&files);
-    // the first in order, so that the same folder gives the same message
+    // The first error in the order of files, so that the message does not depend on threads.
     match places.find_map_first(|(place, (path, _))| decode(path, size as u32, place).err()) {
         Some(error) => Err(error),
         None => Ok(Images::new(shape, pixels, files.into_iter().map(|(_, label)| label).collect())),
@@ -107,7 +106,7 @@ fn is_image(path: &Path) -> bool {
     extension.is_some_and(|extension| ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)) && !path.is_dir()
 }
 
-/// Decodes one image into `place`, `[size, size, 3]`. The content decides the format, not the name.
+/// Decodes one image into `place`, `[size, size, 3]`. The format is recognised by the content, not by the file name.
 fn decode(path: &Path, size: u32, place: &mut [u8]) -> Result<(), DataError> {
     let io = |source| DataError::Read { path: path.into(), source };
     let reader = image::ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
@@ -121,5 +120,4 @@ fn decode(path: &Path, size: u32, place: &mut [u8]) -> Result<(), DataError> {
 }
 
 #[cfg(test)]
-#[path = "folder_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Batches of training images, prepared by a thread of their own.
+//! Batches of training images, which a background thread prepares.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -10,13 +10,13 @@ use super::batch::check_batch_size;
 use super::{Augment, Batch, DataError, Dataset, Normalise};
 use crate::streams::Streams;
 
-/// Batches that may be ready before they are asked for.
+/// Number of batches that are prepared in advance.
 const PREFETCH: usize = 3;
 
-/// The training images, newly shuffled and augmented in every epoch.
+/// Returns the training images in batches; every epoch has a new order and new augmentation.
 ///
-/// Order and changes of an epoch depend on the seed of the streams and on the epoch alone (streams `data order` and
-/// `augmentation`), not on threads, speed or earlier epochs; so a run can go on in the middle of an epoch.
+/// Order and augmentation depend only on the seed and on the number of the epoch (streams `data order` and
+/// `augmentation`). They do not depend on threads, speed or earlier epochs, so a run can resume in the middle of an epoch.
 #[derive(Clone, Debug)]
 pub struct Loader {
     dataset: Arc<Dataset>,
@@ -28,7 +28,10 @@ pub struct Loader {
 }
 
 impl Loader {
-    /// A loader of the images of `dataset.train` at `indices`, `batch_size` at a time.
+    /// Creates a loader of the images of `dataset.train` at `indices`, in batches of `batch_size`.
+    ///
+    /// # Errors
+    /// A batch size of 0, or an index that no image has.
     pub fn new(
         dataset: Arc<Dataset>,
         indices: &[usize],
@@ -44,25 +47,28 @@ impl Loader {
         Ok(Self { dataset, indices: indices.into(), normalise: Arc::new(normalise), augment, batch_size, streams })
     }
 
-    /// The number of images.
+    /// Number of images.
     pub fn images(&self) -> usize {
         self.indices.len()
     }
 
-    /// The batches of an epoch: whole ones only, so that every step sees the same number of images. With fewer images
-    /// than one whole batch, all of them are one small batch.
+    /// Number of batches of an epoch. Incomplete batches are dropped so that every step has the same number of images. If
+    /// there are fewer images than `batch_size`, all of them form one batch.
     pub fn batches(&self) -> usize {
         (self.indices.len() / self.batch_size).max(usize::from(!self.indices.is_empty()))
     }
 
-    /// Starts epoch `epoch` at its batch number `first`, both from 0.
+    /// Starts epoch number `epoch` at its batch number `first`, both from 0.
+    ///
+    /// # Errors
+    /// A background thread that cannot be started.
     pub fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch, DataError> {
         let (sender, receiver) = sync_channel(PREFETCH);
         let loader = self.clone();
         let prepare = move || {
             let order = loader.order(epoch);
             for number in first..loader.batches() {
-                // the receiver is gone when the epoch was dropped: nobody wants the rest
+                // Sending fails after the epoch was dropped; the remaining batches are not needed.
                 if sender.send(loader.batch(&order, epoch, number)).is_err() {
                     return;
                 }
@@ -88,19 +94,19 @@ impl Loader {
         let images = &self.dataset.train;
         let mut rng = self.streams.rng("augmentation", epoch);
         Batch::build(images, chosen, |position, image, out| {
-            // each image has its own place in the stream, so that its changes do not depend on those before
+            // Each image has a fixed position in the stream, so its augmentation does not depend on earlier images.
             rng.set_word_pos((start + position) as u128 * Augment::WORDS);
             self.augment.extend(image, images.shape(), &self.normalise, &mut rng, out);
         })
     }
 }
 
-/// The batches of one epoch. Dropping it ends its thread.
+/// The batches of one epoch. Dropping it ends its background thread.
 #[derive(Debug)]
 pub struct Epoch {
-    /// Present until dropped.
+    /// `Some` until the epoch is dropped.
     receiver: Option<Receiver<Batch>>,
-    /// Present until joined.
+    /// `Some` until the thread is joined.
     thread: Option<JoinHandle<()>>,
     epoch: u64,
     delivered: usize,
@@ -134,15 +140,14 @@ impl Iterator for Epoch {
 
 impl Drop for Epoch {
     fn drop(&mut self) {
-        // first the receiver: a thread that waits to send wakes up and ends
+        // The receiver is dropped first, which wakes up a thread that waits to send.
         self.receiver = None;
         if let Some(thread) = self.thread.take() {
-            // a thread that panicked has been reported as `DataError::Stopped`
+            // A panic of the thread was reported as `DataError::Stopped`.
             let _ = thread.join();
         }
     }
 }
 
 #[cfg(test)]
-#[path = "loader_tests.rs"]
 mod tests;

@@ -1,4 +1,4 @@
-//! Small searches with known rewards.
+//! Helpers for the tests of controllers: small searches with known rewards.
 
 use super::{Controller, ControllerContext, ControllerError};
 use crate::arch::Arch;
@@ -10,17 +10,17 @@ use std::sync::Arc;
 
 const SCALE: Scale = Scale { image: [16, 16, 3], classes: 10, width: 8, cells: 1 };
 
-/// The space of nine architectures.
+/// The space `tiny` of nine architectures.
 pub(super) fn tiny() -> Arc<dyn SearchSpace> {
     Arc::new(Tiny::new(SCALE))
 }
 
-/// Six decisions of five choices.
+/// The space `nasbench201`: six decisions with five choices each.
 pub(super) fn nasbench201() -> Arc<dyn SearchSpace> {
     Arc::new(NasBench201::new(SCALE))
 }
 
-/// A controller as a run builds it, and its stream of draws.
+/// Builds a controller as a run does; also returns its random stream for draws.
 pub(super) fn build(
     name: &str,
     options: &str,
@@ -33,8 +33,9 @@ pub(super) fn build(
     Ok((build(&options.parse().unwrap(), context)?, streams.rng("controller", 0)))
 }
 
-/// Rewards of the nine architectures of [`tiny`], mean 0.5: the best one, 12, takes neither the best first choice on
-/// average (2) nor the best second one (0), so that a policy of independent decisions has a harder time.
+/// Rewards of the nine architectures of [`tiny`], with mean 0.5. The best architecture, 12, takes neither the first choice
+/// that is best on average (2) nor the second choice that is (0). This makes it hard to find for a policy of independent
+/// decisions.
 const REWARDS: [[f64; 3]; 3] = [[0.50, 0.40, 0.30], [0.45, 0.35, 0.80], [0.65, 0.65, 0.40]];
 
 /// The best architecture by [`reward`].
@@ -47,7 +48,7 @@ pub(super) fn reward(arch: &Arch) -> f64 {
     REWARDS[arch.choices()[0]][arch.choices()[1]]
 }
 
-/// Lets a controller learn from so many samples; their rewards.
+/// Trains a controller with `samples` samples and returns their rewards.
 pub(super) fn learn(
     controller: &mut dyn Controller,
     rng: &mut ChaCha8Rng,
@@ -62,7 +63,7 @@ pub(super) fn learn(
     (0..samples).map(one).collect()
 }
 
-/// The mean reward of fresh samples.
+/// Mean reward of `samples` new samples.
 pub(super) fn mean_reward(
     controller: &mut dyn Controller,
     rng: &mut ChaCha8Rng,
@@ -72,8 +73,8 @@ pub(super) fn mean_reward(
     (0..samples).map(|_| reward(&controller.sample(rng).unwrap())).sum::<f64>() / samples as f64
 }
 
-/// Learns on in two controllers, the second of which was loaded from the saved first: all draws must agree.
-pub(super) fn goes_on_as_if_never_stopped(name: &str, options: &str, before: usize) {
+/// Trains a controller, loads its saved state into a second one, and trains both further: all draws must agree.
+pub(super) fn a_loaded_controller_continues_equally(name: &str, options: &str, before: usize) {
     let (mut first, mut rng) = build(name, options, tiny(), 3).unwrap();
     learn(first.as_mut(), &mut rng, before, reward);
     let state = first.save().unwrap();

@@ -5,7 +5,7 @@ use super::*;
 
 const ALL: Augment = Augment { padding: 1, flip: true, cutout: 2 };
 
-/// Images that show their own index in every pixel.
+/// Images whose pixels all have the index of the image as their value.
 fn dataset(count: usize) -> Arc<Dataset> {
     let shape = ImageShape { height: 3, width: 3, channels: 1 };
     let pixels = (0..count).flat_map(|index| vec![index as u8; 9]).collect();
@@ -64,7 +64,7 @@ fn seed_and_epoch_decide_and_nothing_else() {
     };
     assert_eq!(in_pool(1), expected);
     assert_eq!(in_pool(4), expected);
-    // a slow reader gets the same batches
+    // A slow reader gets the same batches.
     let slow = first.epoch(3, 0).unwrap().map(|batch| {
         thread::sleep(Duration::from_millis(3));
         batch.unwrap()
@@ -105,9 +105,9 @@ fn dropping_an_epoch_early_ends_its_thread() {
         for _ in 0..taken {
             epoch.next().unwrap().unwrap();
         }
-        drop(epoch); // joins: hangs if the thread does not end
+        drop(epoch); // Joins the thread; hangs if the thread does not end.
     }
-    // the threads' own clones of the loader are gone too
+    // The clones of the loader in the threads were dropped too.
     assert_eq!(Arc::strong_count(&loader.dataset), 1);
     assert!(started.elapsed() < Duration::from_secs(60));
 }
@@ -116,7 +116,7 @@ fn dropping_an_epoch_early_ends_its_thread() {
 fn a_thread_that_fails_is_an_error_and_then_the_end() {
     let mut epoch = loader(8, ALL, 4, 0).epoch(5, 0).unwrap();
     epoch.next().unwrap().unwrap();
-    // what a reader sees of a thread that ended early: the other end of its channel is gone
+    // A thread that ended early has closed its end of the channel.
     epoch.receiver = Some(sync_channel(1).1);
     let error = epoch.next().unwrap().unwrap_err();
     assert!(matches!(error, DataError::Stopped { epoch: 5, batches: 1 }), "{error}");

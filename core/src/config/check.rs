@@ -1,0 +1,49 @@
+//! Range checks of a configuration.
+
+use super::{ConfigError, RunConfig, range};
+
+impl RunConfig {
+    /// Checks all values whose range does not depend on the data, the space or a component.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let t = &self.train;
+        let counts = [
+            ("train.epochs", t.epochs),
+            ("train.batch_size", t.batch_size),
+            ("train.steps_per_arch", t.steps_per_arch),
+            ("eval.images", self.eval.images),
+            ("eval.batch_size", self.eval.batch_size),
+            ("eval.recalibrate_images", self.eval.recalibrate_images),
+            ("probes.interval", self.probes.interval),
+            ("search.proposals", self.search.proposals),
+        ];
+        if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
+            return Err(range(key, "at least 1", 0));
+        }
+        let limits = [
+            ("threads", self.threads, 1024),
+            ("train.epochs", t.epochs, 1_000_000),
+            ("train.steps_per_arch", t.steps_per_arch, 1_000_000_000),
+            ("search.proposals", self.search.proposals, 100_000),
+        ];
+        if let Some((key, count, most)) = limits.iter().find(|(_, count, most)| count > most) {
+            return Err(range(key, &format!("at most {most}"), count));
+        }
+        for (key, value) in [("train.lr", t.lr), ("train.clip", t.clip)] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(range(key, "a positive number", value));
+            }
+        }
+        for (key, value) in [("train.lr_min", t.lr_min), ("train.weight_decay", t.weight_decay)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(range(key, "a number of at least 0", value));
+            }
+        }
+        if !(0.0..1.0).contains(&t.momentum) {
+            return Err(range("train.momentum", "a number of at least 0 and below 1", t.momentum));
+        }
+        if self.search.start < -1 {
+            return Err(range("search.start", "an epoch, or -1", self.search.start));
+        }
+        self.truth_samples().map(|_| ())
+    }
+}

@@ -1,0 +1,203 @@
+//! The configuration of a run: one TOML document in which every key is optional.
+
+mod check;
+mod sections;
+mod truth;
+
+pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
+pub use truth::{TruthConfig, TruthSamples};
+
+use crate::data::{DataOptions, SyntheticOptions};
+use crate::options::{OptionsError, meanings, parse_options};
+use sections::TopLevel;
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// A strategy or controller by name, with its own options.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ComponentConfig {
+    /// Name under which the strategy or controller is registered.
+    pub name: String,
+    /// Options of the strategy or controller. They are checked when it is built.
+    pub options: Table,
+}
+
+/// The configuration of a run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunConfig {
+    /// Seed of all random streams.
+    pub seed: u64,
+    /// Device: `cpu` or `cuda:K`, the K-th GPU.
+    pub device: String,
+    /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
+    pub threads: usize,
+    /// Paths of shared libraries that provide further strategies.
+    pub plugins: Vec<String>,
+    /// Section `[strategy]`: the sharing strategy.
+    pub strategy: ComponentConfig,
+    /// Section `[controller]`: the controller.
+    pub controller: ComponentConfig,
+    /// Section `[space]`: the search space and its scale.
+    pub space: SpaceConfig,
+    /// Section `[data]`: the data set, its split and augmentation.
+    pub data: DataOptions,
+    /// Section `[train]`: training of the shared weights.
+    pub train: TrainConfig,
+    /// Section `[eval]`: evaluation with shared weights.
+    pub eval: EvalConfig,
+    /// Section `[probes]`: probe architectures.
+    pub probes: ProbeConfig,
+    /// Section `[search]`: controller phase and final choice.
+    pub search: SearchConfig,
+    /// Section `[truth]`: comparison with the truth table.
+    pub truth: TruthConfig,
+}
+
+/// An invalid configuration.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ConfigError {
+    /// An unknown key or a value of the wrong type.
+    #[error(transparent)]
+    Options(#[from] OptionsError),
+    /// A value outside its range.
+    #[error("{key}: expected {expected}, found {found}")]
+    Range {
+        /// Dotted key of the value.
+        key: &'static str,
+        /// Range of valid values.
+        expected: String,
+        /// Value that was given.
+        found: String,
+    },
+}
+
+/// Names of the sections.
+const SECTIONS: [&str; 9] = ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth"];
+
+impl RunConfig {
+    /// Reads a configuration; keys that the table lacks keep their defaults.
+    ///
+    /// # Errors
+    /// Unknown keys, and values of the wrong type or outside their range. Options of strategy and controller are not
+    /// checked here but when these are built.
+    pub fn from_table(table: &Table) -> Result<Self, ConfigError> {
+        let mut top = Table::new();
+        let mut sections = Table::new();
+        for (key, value) in table {
+            let is_section = SECTIONS.contains(&key.as_str());
+            match value {
+                Value::Table(_) if is_section => sections.insert(key.clone(), value.clone()),
+                _ if is_section => {
+                    let message = format!("expected a table, found {value}");
+                    return Err(OptionsError::Value { section: key.clone(), message }.into());
+                }
+                _ => top.insert(key.clone(), value.clone()),
+            };
+        }
+        let empty = Table::new();
+        let section = |name: &str| sections.get(name).and_then(Value::as_table).unwrap_or(&empty);
+        let TopLevel { seed, device, threads, plugins } = top_keys(&top)?;
+        let config = Self {
+            seed,
+            device,
+            threads,
+            plugins,
+            strategy: component("strategy", "plain", section("strategy"))?,
+            controller: component("controller", "uniform", section("controller"))?,
+            space: parse_options("space", section("space"))?,
+            data: parse_options("data", section("data"))?,
+            train: parse_options("train", section("train"))?,
+            eval: parse_options("eval", section("eval"))?,
+            probes: parse_options("probes", section("probes"))?,
+            search: parse_options("search", section("search"))?,
+            truth: parse_options("truth", section("truth"))?,
+        };
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Writes the configuration as the TOML document that [`from_table`](Self::from_table) reads.
+    ///
+    /// # Errors
+    /// A value that TOML cannot express.
+    pub fn to_table(&self) -> Result<Table, toml::ser::Error> {
+        let Self { seed, device, threads, plugins, .. } = self.clone();
+        let mut table = Table::try_from(TopLevel { seed, device, threads, plugins })?;
+        for (key, component) in [("strategy", &self.strategy), ("controller", &self.controller)] {
+            let mut section = Table::new();
+            section.insert("name".into(), Value::String(component.name.clone()));
+            section.extend(component.options.clone());
+            table.insert(key.into(), Value::Table(section));
+        }
+        table.insert("space".into(), Value::try_from(&self.space)?);
+        table.insert("data".into(), Value::try_from(&self.data)?);
+        table.insert("train".into(), Value::try_from(&self.train)?);
+        table.insert("eval".into(), Value::try_from(&self.eval)?);
+        table.insert("probes".into(), Value::try_from(&self.probes)?);
+        table.insert("search".into(), Value::try_from(&self.search)?);
+        table.insert("truth".into(), Value::try_from(&self.truth)?);
+        Ok(table)
+    }
+
+    /// Descriptions of all keys by their dotted names, without the options of strategies and controllers.
+    pub fn meanings() -> BTreeMap<String, String> {
+        let sections = [
+            ("", meanings::<TopLevel>()),
+            ("space.", meanings::<SpaceConfig>()),
+            ("data.", meanings::<DataOptions>()),
+            ("data.synthetic.", meanings::<SyntheticOptions>()),
+            ("train.", meanings::<TrainConfig>()),
+            ("eval.", meanings::<EvalConfig>()),
+            ("probes.", meanings::<ProbeConfig>()),
+            ("search.", meanings::<SearchConfig>()),
+            ("truth.", meanings::<TruthConfig>()),
+        ];
+        let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {
+            keys.into_iter().map(|(key, meaning)| (format!("{section}{key}"), meaning)).collect::<Vec<_>>()
+        };
+        sections.into_iter().flat_map(dotted).collect()
+    }
+
+    /// First epoch, from 0, after which the controller is trained.
+    pub fn controller_start(&self) -> usize {
+        usize::try_from(self.search.start).unwrap_or(self.train.epochs * 3 / 4)
+    }
+
+    /// Number of architectures that are compared with the truth table.
+    ///
+    /// # Errors
+    /// A value that is neither a number nor `all`.
+    pub fn truth_samples(&self) -> Result<TruthSamples, ConfigError> {
+        let wrong = |_| range("truth.samples", "a number or `all`", &self.truth.samples);
+        TruthSamples::parse(&self.truth.samples).map_err(wrong)
+    }
+}
+
+fn range(key: &'static str, expected: &str, found: impl ToString) -> ConfigError {
+    ConfigError::Range { key, expected: expected.into(), found: found.to_string() }
+}
+
+/// Reads the keys outside sections. Because an unknown key may be a misspelt section, the error lists sections too.
+fn top_keys(table: &Table) -> Result<TopLevel, OptionsError> {
+    parse_options("", table).map_err(|error| match error {
+        OptionsError::Unknown { key, known, .. } => {
+            let names = known.split(", ").chain(SECTIONS);
+            let hint = crate::options::did_you_mean(&key, names.clone());
+            OptionsError::Unknown { section: String::new(), key, hint, known: names.collect::<Vec<_>>().join(", ") }
+        }
+        other => other,
+    })
+}
+
+fn component(section: &str, default: &str, table: &Table) -> Result<ComponentConfig, OptionsError> {
+    let mut options = table.clone();
+    let name = match options.remove("name") {
+        None => default.into(),
+        Some(Value::String(name)) => name,
+        Some(other) => {
+            let message = format!("name = {other}: expected a string");
+            return Err(OptionsError::Value { section: section.into(), message });
+        }
+    };
+    Ok(ComponentConfig { name, options })
+}

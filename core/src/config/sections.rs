@@ -1,0 +1,159 @@
+//! The sections of the configuration with their defaults.
+
+use crate::optimizer::Schedule;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The keys outside sections.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TopLevel {
+    /// Seed of all random streams.
+    pub(super) seed: u64,
+    /// Device: `cpu` or `cuda:K`, the K-th GPU.
+    pub(super) device: String,
+    /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
+    pub(super) threads: usize,
+    /// Paths of shared libraries that provide further strategies.
+    pub(super) plugins: Vec<String>,
+}
+
+impl Default for TopLevel {
+    fn default() -> Self {
+        Self { seed: 0, device: "cpu".into(), threads: 0, plugins: Vec::new() }
+    }
+}
+
+/// `[space]`: the search space and its scale.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SpaceConfig {
+    /// Name of the search space; `nas-train list spaces` shows all.
+    pub name: String,
+    /// Number of channels after the stem; 0 means the default of the space.
+    pub width: usize,
+    /// Number of cells, per stage or in total as the space defines it; 0 means the default of the space.
+    pub cells: usize,
+}
+
+impl Default for SpaceConfig {
+    fn default() -> Self {
+        Self { name: "nasbench201".into(), width: 0, cells: 0 }
+    }
+}
+
+/// `[train]`: training of the shared weights by SGD.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TrainConfig {
+    /// Number of passes over the training images.
+    pub epochs: usize,
+    /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs.
+    pub max_steps: usize,
+    /// Number of images per step.
+    pub batch_size: usize,
+    /// Number of consecutive steps that train the same architectures.
+    pub steps_per_arch: usize,
+    /// Learning rate at the start.
+    pub lr: f64,
+    /// Learning rate at the end of the cosine schedule.
+    pub lr_min: f64,
+    /// Schedule of the learning rate.
+    pub lr_schedule: Schedule,
+    /// Momentum of SGD, at least 0 and below 1.
+    pub momentum: f64,
+    /// Whether to use Nesterov momentum.
+    pub nesterov: bool,
+    /// Weight decay: the factor of the weights that is added to their gradients (L2 penalty).
+    pub weight_decay: f64,
+    /// Largest 2-norm of all gradients of a step; larger gradients are scaled down to it.
+    pub clip: f64,
+}
+
+impl Default for TrainConfig {
+    /// Momentum, weight decay, batch size and clip are those of DARTS. The constant learning rate of 0.05 is this project's
+    /// choice for short runs.
+    fn default() -> Self {
+        Self {
+            epochs: 40,
+            max_steps: 0,
+            batch_size: 64,
+            steps_per_arch: 1,
+            lr: 0.05,
+            lr_min: 0.001,
+            lr_schedule: Schedule::Constant,
+            momentum: 0.9,
+            nesterov: false,
+            weight_decay: 3e-4,
+            clip: 5.0,
+        }
+    }
+}
+
+/// Batch-norm statistics with which an architecture is evaluated with shared weights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum BnMode {
+    /// Statistics of the evaluated batch.
+    Batch,
+    /// Averages over some training batches, measured again for each architecture.
+    Recalibrate,
+    /// Exponential moving averages over the training of all architectures.
+    Running,
+}
+
+/// `[eval]`: measurement of shared-weight accuracy.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvalConfig {
+    /// Batch-norm statistics during evaluation.
+    pub bn: BnMode,
+    /// Number of validation images on which an architecture is evaluated: always the first ones in a fixed order. If there
+    /// are fewer, all are used.
+    pub images: usize,
+    /// Largest number of images per batch; the result depends on it only with `bn = "batch"`.
+    pub batch_size: usize,
+    /// Number of training images that measure the statistics of `bn = "recalibrate"`.
+    pub recalibrate_images: usize,
+}
+
+impl Default for EvalConfig {
+    fn default() -> Self {
+        Self { bn: BnMode::Batch, images: 500, batch_size: 250, recalibrate_images: 512 }
+    }
+}
+
+/// `[probes]`: probe architectures, which are fixed random architectures evaluated after every epoch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ProbeConfig {
+    /// Number of probe architectures; 0 disables them. DINAS uses 64.
+    pub count: usize,
+    /// Number of epochs between the two accuracies whose difference is the performance disturbance. DINAS uses 13.
+    pub interval: usize,
+    /// Number of steps from one measurement of single-step disturbance to the next; 0 disables it.
+    pub single_step_every: usize,
+}
+
+impl Default for ProbeConfig {
+    fn default() -> Self {
+        Self { count: 64, interval: 13, single_step_every: 10 }
+    }
+}
+
+/// `[search]`: controller phase and final choice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchConfig {
+    /// First epoch, from 0, after which the controller is trained. Before, architectures are drawn uniformly. `-1` means
+    /// after three quarters of the run. DINAS starts at epoch 90; its paper does not report the total number of epochs.
+    pub start: i64,
+    /// Number of architectures that the controller proposes for the final choice.
+    pub proposals: usize,
+}
+
+impl Default for SearchConfig {
+    fn default() -> Self {
+        Self { start: -1, proposals: 10 }
+    }
+}
