@@ -1,18 +1,19 @@
-//! An architecture as the choices that make it.
+//! Architectures as lists of choices.
 
-/// An architecture of some search space: for each of the space's decisions, the index of the choice taken.
+/// An architecture of a search space: one choice for every decision.
 ///
-/// It knows nothing of its space; [`SearchSpace`](crate::space::SearchSpace) parses, prints and validates it.
+/// The type holds the indices of the choices only. [`SearchSpace`](crate::space::SearchSpace) parses, formats and validates
+/// architectures.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arch(Box<[usize]>);
 
 impl Arch {
-    /// The architecture with these choices, in the order of the space's decisions.
+    /// Creates an architecture from its choices, in the order of the space's decisions.
     pub fn new(choices: impl Into<Box<[usize]>>) -> Self {
         Self(choices.into())
     }
 
-    /// The choices, in the order of the space's decisions.
+    /// Indices of the choices, in the order of the space's decisions.
     pub fn choices(&self) -> &[usize] {
         &self.0
     }

@@ -1,4 +1,6 @@
-//! Search spaces, sharing strategies, controllers and the one training loop that compares them.
+//! Search spaces, sharing strategies, controllers, and the training loop that compares them.
+//!
+//! `docs/design.md` describes the parts and lists the imports between the modules.
 
 pub mod arch;
 pub mod config;

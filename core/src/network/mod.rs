@@ -1,4 +1,7 @@
-//! Networks as data, and their execution: a space wires layers into programs, a [`Network`] holds weights and runs them.
+//! Networks: their description as layers and programs, and their execution.
+//!
+//! A search space adds layers and operations through [`Wiring`]. The result is a [`NetworkSpec`] (layers and parameters) and
+//! a [`Program`] (operations of one architecture). A [`Network`] holds the weights and runs programs.
 
 mod exec;
 mod init;
@@ -22,5 +25,3 @@ pub use wiring::{ConvUnit, Value, WireError, Wiring};
 
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod tree_tests;

@@ -1,13 +1,13 @@
-//! Many programs as one: what several of them begin with runs once.
+//! Prefix trees: equal prefixes of several programs run once.
 
 use super::{Instr, LayerId, Program};
 
-/// Several programs merged into a tree by their equal beginnings, in the order of a depth-first walk.
+/// Several programs merged into a tree by their equal prefixes; its instructions are in depth-first order.
 ///
-/// Two programs that agree on their first instructions compute equal values there, so these values are computed once
-/// and kept only while the walk is below the instruction that made them: at most as many values live at once as on one
-/// path from the root to a leaf. For a chain of `L` layers with `m` choices each, all `m^L` architectures take
-/// `m + m^2 + ... + m^L` evaluations of a layer instead of `L m^L`; for eight layers of three, 9,840 instead of 52,488.
+/// Programs with equal first instructions compute equal values there, so these values are computed once. A value is kept
+/// only while the walk is below its instruction: at most the values on one path from the root to a leaf are alive at once.
+/// For a chain of `L` layers with `m` choices each, all `m^L` architectures need `m + m^2 + ... + m^L` evaluations of a
+/// layer instead of `L m^L`. For eight layers with three choices, that is 9,840 instead of 52,488.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixTree {
     steps: Vec<TreeStep>,
@@ -16,17 +16,17 @@ pub struct PrefixTree {
 /// One instruction of a tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TreeStep {
-    /// What to compute. Value 0 is the networks' input, value `i + 1` the result of step `i`.
+    /// Operation and inputs. Value 0 is the input of the network, value `i + 1` the result of step `i`.
     pub instr: Instr,
-    /// The weight set of the layer.
+    /// Weight set of the layer.
     pub set: usize,
-    /// The programs whose class scores this is.
+    /// Numbers of the programs whose class scores are the result.
     pub ends: Vec<usize>,
-    /// The values that no later step reads, among those this step reads or makes.
+    /// Values that can be freed after this step: no later step reads them.
     pub free: Vec<usize>,
 }
 
-/// A node while the tree grows; node 0 is the input.
+/// A node during construction; node 0 is the input.
 struct Node<'a> {
     instr: Option<&'a Instr>,
     set: usize,
@@ -36,17 +36,15 @@ struct Node<'a> {
 }
 
 impl PrefixTree {
-    /// Merges programs; `bind(program, layer)` is the weight set that a program uses at a layer. Instructions with
-    /// different weight sets are different.
-    ///
-    /// Programs without instructions have no end in the tree.
+    /// Merges programs. `bind(program, layer)` is the weight set that a program uses at a layer; instructions with
+    /// different weight sets are different. Programs without instructions do not appear in the tree.
     pub fn new(programs: &[Program], bind: &dyn Fn(usize, LayerId) -> usize) -> Self {
         let mut nodes = vec![Node { instr: None, set: 0, depth: 0, children: Vec::new(), ends: Vec::new() }];
         for (number, program) in programs.iter().enumerate() {
             let mut at = 0;
             for instr in &program.instrs {
                 let set = instr.op.layer().map_or(0, |layer| bind(number, layer));
-                // Below one node equal inputs are equal values, so the program's own numbers can be compared.
+                // Below the same node, equal input numbers mean equal values, so instructions can be compared directly.
                 let same = |child: &&usize| nodes[**child].instr == Some(instr) && nodes[**child].set == set;
                 at = nodes[at].children.iter().find(same).copied().unwrap_or_else(|| {
                     let (new, depth) = (nodes.len(), nodes[at].depth + 1);
@@ -60,23 +58,23 @@ impl PrefixTree {
         Self::walk(nodes)
     }
 
-    /// The instructions, in the order in which they run.
+    /// Steps in the order of execution.
     pub fn steps(&self) -> &[TreeStep] {
         &self.steps
     }
 
-    /// Depth first, children in the order of the first program that runs through them.
+    /// Lists the nodes in depth-first order; children are in the order of the programs.
     fn walk(mut nodes: Vec<Node<'_>>) -> Self {
         let mut steps: Vec<TreeStep> = Vec::with_capacity(nodes.len() - 1);
-        // The value of each node on the way from the root to the current one.
-        let mut way = vec![0];
+        // Values of the nodes on the path from the root to the current node.
+        let mut path = vec![0];
         let mut to_do: Vec<usize> = nodes[0].children.iter().rev().copied().collect();
         while let Some(at) = to_do.pop() {
             let node = &mut nodes[at];
             let Some(instr) = node.instr else { continue };
-            way.truncate(node.depth);
-            let inputs = instr.inputs.iter().map(|input| way[*input]).collect();
-            way.push(steps.len() + 1);
+            path.truncate(node.depth);
+            let inputs = instr.inputs.iter().map(|input| path[*input]).collect();
+            path.push(steps.len() + 1);
             let instr = Instr { op: instr.op.clone(), inputs };
             steps.push(TreeStep { instr, set: node.set, ends: std::mem::take(&mut node.ends), free: Vec::new() });
             to_do.extend(node.children.iter().rev());

@@ -1,4 +1,4 @@
-//! The program of an architecture: which operations run on which values.
+//! Programs: the operations of an architecture and the values on which they run.
 
 use super::LayerId;
 use nas_ops::PoolSpec;
@@ -6,24 +6,24 @@ use nas_ops::PoolSpec;
 /// One operation of a program.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Op {
-    /// A layer with parameters or statistics.
+    /// A layer of the network.
     Layer(LayerId),
-    /// A pool.
+    /// Average or maximum pooling.
     Pool(PoolSpec),
-    /// `max(x, 0)`.
+    /// ReLU, `max(x, 0)`.
     Relu,
-    /// Mean over height and width.
+    /// Global average pooling: the mean over height and width.
     GlobalAvgPool,
     /// Sum of all inputs.
     Sum,
     /// Concatenation of all inputs on channels.
     Concat,
-    /// Zeros of `[h, w, c]`, one image for each of the input's.
+    /// Zeros of shape `[h, w, c]` for each image of the input.
     Zeros([usize; 3]),
 }
 
 impl Op {
-    /// The layer, if it is one.
+    /// The layer of the operation; `None` for operations without layer.
     pub fn layer(&self) -> Option<LayerId> {
         match self {
             Self::Layer(layer) => Some(*layer),
@@ -32,32 +32,32 @@ impl Op {
     }
 }
 
-/// An operation and the values it reads. Value 0 is the network's input, value `i + 1` the result of instruction `i`.
+/// An operation and its inputs. Value 0 is the input of the network, value `i + 1` the result of instruction `i`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instr {
-    /// What to compute.
+    /// Operation.
     pub op: Op,
-    /// From which values.
+    /// Indices of the values that the operation reads.
     pub inputs: Vec<usize>,
 }
 
-/// What an architecture runs, without the branches that do not reach its output, and what it costs.
+/// The operations of an architecture and its costs. Branches that do not reach the output are removed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Program {
-    /// The instructions; the last one's result is the class scores.
+    /// Instructions in the order of execution. The result of the last one is the class scores.
     pub instrs: Vec<Instr>,
-    /// For each value, the last instruction that reads it.
+    /// For each value, the index of the last instruction that reads it.
     pub last_use: Vec<usize>,
-    /// The layers that run, ascending.
+    /// Layers of the instructions, ascending.
     pub layers: Vec<LayerId>,
-    /// Parameters of the architecture, those of dead branches included (as benchmark tables count them).
+    /// Number of parameters of the architecture. Removed branches count too, as in the benchmark tables.
     pub params: u64,
-    /// Multiply-adds of its convolutions and linear layers for one image, those of dead branches included.
+    /// Multiply-adds of convolutions and linear layers for one image. Removed branches count too.
     pub macs: u64,
 }
 
 impl Program {
-    /// Keeps what `output` depends on.
+    /// Keeps the instructions on which `output` depends and renumbers the values.
     pub(super) fn prune(instrs: Vec<Instr>, output: usize, params: u64, macs: u64) -> Self {
         let mut live = vec![false; instrs.len() + 1];
         live[output] = true;

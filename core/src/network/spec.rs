@@ -1,4 +1,4 @@
-//! Layers and their parameters as data.
+//! Layers and parameters of a network as data.
 
 use super::{Pick, Program, Wire, WireError, Wiring};
 use crate::arch::Arch;
@@ -10,51 +10,51 @@ pub type LayerId = usize;
 /// Index of a parameter in its [`NetworkSpec`].
 pub type ParamId = usize;
 
-/// Whose network it is; decides what batch normalisation learns.
+/// Kind of a network, which determines the parameters of batch normalisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// Shared weights: batch normalisation without parameters.
+    /// Supernet with shared weights: batch normalisation has no parameters.
     Supernet,
-    /// One architecture on its own: batch normalisation with scale and shift.
+    /// One architecture with weights of its own: batch normalisation has scale and shift.
     StandAlone,
 }
 
-/// What a layer computes.
+/// Computation of a layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LayerKind {
-    /// `norm(conv(relu(x)))`; ReLU and normalisation are optional, there is no bias.
+    /// `norm(conv(relu(x)))` without bias; ReLU and normalisation are optional.
     Conv {
-        /// Whether the input passes a ReLU first.
+        /// Whether a ReLU is applied to the input.
         relu: bool,
-        /// Window and groups.
+        /// Window and groups of the convolution.
         conv: ConvSpec,
-        /// Input channels.
+        /// Number of input channels.
         c_in: usize,
-        /// Output channels.
+        /// Number of output channels.
         c_out: usize,
-        /// `None`: no normalisation; `Some(affine)`: with or without scale and shift.
+        /// `None` for no batch normalisation, else whether it has scale and shift.
         norm: Option<bool>,
     },
-    /// Batch normalisation alone.
+    /// Batch normalisation.
     Norm {
-        /// Channels.
+        /// Number of channels.
         channels: usize,
-        /// With scale and shift.
+        /// Whether there are scale and shift.
         affine: bool,
     },
-    /// `x w + b`.
+    /// Linear layer `x w + b`.
     Linear {
-        /// Input features.
+        /// Number of input features.
         c_in: usize,
-        /// Output features.
+        /// Number of output features.
         c_out: usize,
     },
 }
 
-/// What a parameter is to its layer.
+/// Role of a parameter in its layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Role {
-    /// Convolution `[kh, kw, c_in / groups, c_out]` or linear `[1, 1, c_in, c_out]` weights.
+    /// Weights of a convolution, `[kh, kw, c_in / groups, c_out]`, or of a linear layer, `[1, 1, c_in, c_out]`.
     Weight,
     /// Bias of a linear layer, `[1, 1, 1, c_out]`.
     Bias,
@@ -64,16 +64,16 @@ pub enum Role {
     Shift,
 }
 
-/// A parameter tensor.
+/// Description of a parameter tensor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ParamSpec {
-    /// `<layer>.<role>`.
+    /// Name `LAYER.ROLE`, for example `stem.weight`.
     pub name: String,
-    /// Its layer.
+    /// Layer to which the parameter belongs.
     pub layer: LayerId,
-    /// Its role there.
+    /// Role of the parameter in its layer.
     pub role: Role,
-    /// Its shape.
+    /// Shape of the tensor; see [`Role`].
     pub shape: [usize; 4],
 }
 
@@ -83,25 +83,25 @@ impl ParamSpec {
         self.shape.iter().product()
     }
 
-    /// Whether it has no elements.
+    /// Whether the parameter has no elements.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A layer and where its parameters are.
+/// Description of a layer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LayerSpec {
-    /// Unique within its network.
+    /// Name, unique within the network.
     pub name: String,
-    /// What it computes.
+    /// Computation of the layer.
     pub kind: LayerKind,
-    /// Its parameters in the network's list.
+    /// Range of the layer's parameters in [`NetworkSpec::params`].
     pub params: std::ops::Range<ParamId>,
 }
 
 impl LayerSpec {
-    /// Whether the layer normalises.
+    /// Number of channels that the layer normalises; `None` without batch normalisation.
     pub fn norm_channels(&self) -> Option<usize> {
         match self.kind {
             LayerKind::Conv { norm: Some(_), c_out, .. } => Some(c_out),
@@ -111,14 +111,14 @@ impl LayerSpec {
     }
 }
 
-/// All layers of a network and their parameters: of the supernet, or of one stand-alone architecture.
+/// All layers and parameters of a supernet or of one stand-alone architecture.
 #[derive(Debug, Clone)]
 pub struct NetworkSpec {
-    /// Whose network it is.
+    /// Supernet or stand-alone architecture.
     pub form: Form,
-    /// The layers, in order of first use.
+    /// Layers in the order of their first use.
     pub layers: Vec<LayerSpec>,
-    /// The parameters, layer by layer.
+    /// Parameters, layer by layer.
     pub params: Vec<ParamSpec>,
     by_name: HashMap<String, LayerId>,
 }
@@ -128,7 +128,7 @@ impl NetworkSpec {
         Self { form, layers: Vec::new(), params: Vec::new(), by_name: HashMap::new() }
     }
 
-    /// The supernet of a space: every layer of every architecture.
+    /// Describes the supernet of a space: all layers of all architectures.
     ///
     /// # Errors
     /// A scale at which the space cannot be built.
@@ -138,35 +138,35 @@ impl NetworkSpec {
         Ok(spec)
     }
 
-    /// One architecture on its own, with its program.
+    /// Describes one architecture with weights of its own, and returns its program.
     ///
     /// # Errors
-    /// As [`supernet`](Self::supernet).
+    /// The same as [`supernet`](Self::supernet).
     pub fn stand_alone(space: &dyn Wire, arch: &Arch) -> Result<(Self, Program), WireError> {
         let mut spec = Self::new(Form::StandAlone);
         let program = Wiring::growing(&mut spec).finish(space, Pick::One(arch))?;
         Ok((spec, program))
     }
 
-    /// The program of one architecture on the layers of this network.
+    /// Builds the program of one architecture on the layers of this network.
     ///
     /// # Errors
-    /// As [`supernet`](Self::supernet), or a network of another space.
+    /// The same as [`supernet`](Self::supernet), and a network of another space or scale.
     pub fn program(&self, space: &dyn Wire, arch: &Arch) -> Result<Program, WireError> {
         Wiring::fixed(self).finish(space, Pick::One(arch))
     }
 
-    /// The layer of this name.
+    /// Index of the layer with this name.
     pub fn layer(&self, name: &str) -> Option<LayerId> {
         self.by_name.get(name).copied()
     }
 
-    /// The parameters of a layer.
+    /// Parameters of a layer.
     pub fn params_of(&self, layer: LayerId) -> &[ParamSpec] {
         &self.params[self.layers[layer].params.clone()]
     }
 
-    /// Number of weights in all layers.
+    /// Number of elements of all parameters.
     pub fn param_count(&self) -> usize {
         self.params.iter().map(ParamSpec::len).sum()
     }

@@ -1,39 +1,39 @@
-//! The builder with which a space wires its networks.
+//! The builder with which a search space describes its networks.
 
 use super::{Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Pick, Program, Wire};
 use nas_ops::{ConvSpec, OpError, PoolSpec, Window};
 
-/// A network that cannot be built.
+/// Errors of building a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
-    /// Sizes that do not fit, for instance an image that vanishes under the strides.
+    /// Sizes that do not fit, for example an image smaller than a window.
     #[error("layer {layer}: {source}")]
     Size {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
-        /// What does not fit.
+        /// The sizes that do not fit.
         source: OpError,
     },
-    /// A layer that the network at hand lacks, or has with other sizes.
+    /// A layer that the network does not have, or has with other sizes.
     #[error("layer {0} is not in this network: it was built from another space or at another scale")]
     Foreign(String),
-    /// Terms of a sum or a concatenation that differ in size.
+    /// Terms of a sum or parts of a concatenation that differ in size, or an empty list of them.
     #[error("cannot join values of sizes {0:?}")]
     Join(Vec<[usize; 3]>),
-    /// A choice count, width or number of cells that is zero, or channels that do not divide into groups.
+    /// Channels that are zero or do not divide into groups, or a linear layer on an input with height and width.
     #[error("layer {layer}: {problem}")]
     Layer {
-        /// The layer.
+        /// Name of the layer.
         layer: String,
-        /// What is wrong.
+        /// The problem, with the found sizes.
         problem: String,
     },
 }
 
-/// A value within a network: an activation of `[h, w, c]` for each image.
+/// A value within a network: an activation of shape `[h, w, c]` for each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value {
-    /// Which value of the program; `None` is zeros that nobody needs to compute.
+    /// Index of the value in the program; `None` for zeros, which are not computed.
     source: Option<usize>,
     /// Height, width and channels.
     pub size: [usize; 3],
@@ -46,33 +46,34 @@ impl Value {
     }
 }
 
-/// A convolution as a space asks for it; input channels come from its input, the kind of normalisation from the form.
+/// A convolution with optional ReLU and batch normalisation. The number of input channels follows from the input, and the
+/// parameters of batch normalisation from the kind of network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvUnit {
-    /// Whether the input passes a ReLU first.
+    /// Whether a ReLU is applied to the input.
     pub relu: bool,
     /// Kernel, stride, padding, dilation.
     pub window: Window,
-    /// Number of groups; `None` is depthwise: as many as input channels.
+    /// Number of groups; `None` for a depthwise convolution, with as many groups as input channels.
     pub groups: Option<usize>,
-    /// Output channels.
+    /// Number of output channels.
     pub c_out: usize,
     /// Whether batch normalisation follows.
     pub norm: bool,
 }
 
 impl ConvUnit {
-    /// ReLU, dense `k x k` convolution of this stride with padding `k / 2`, batch normalisation.
+    /// ReLU, dense `k x k` convolution with padding `k / 2`, batch normalisation.
     pub fn relu_conv_bn(k: usize, stride: usize, c_out: usize) -> Self {
         Self { relu: true, ..Self::conv_bn(k, stride, c_out) }
     }
 
-    /// The same without the ReLU.
+    /// Dense `k x k` convolution with padding `k / 2`, batch normalisation.
     pub fn conv_bn(k: usize, stride: usize, c_out: usize) -> Self {
         Self { norm: true, ..Self::plain(k, stride, c_out) }
     }
 
-    /// The convolution alone.
+    /// Dense `k x k` convolution with padding `k / 2`.
     pub fn plain(k: usize, stride: usize, c_out: usize) -> Self {
         Self { relu: false, window: Window::same(k, stride, 1), groups: Some(1), c_out, norm: false }
     }
@@ -92,7 +93,7 @@ impl Layers<'_> {
     }
 }
 
-/// Collects the layers and instructions of one network while a space wires it.
+/// Builder of one network. A search space calls its methods in [`Wire::wire`].
 pub struct Wiring<'a> {
     layers: Layers<'a>,
     instrs: Vec<Instr>,
@@ -115,17 +116,17 @@ impl<'a> Wiring<'a> {
         Ok(Program::prune(self.instrs, output, self.params, self.macs))
     }
 
-    /// The batch of images.
+    /// The input images of shape `[h, w, c]`.
     pub fn input(&self, size: [usize; 3]) -> Value {
         Value { source: Some(0), size }
     }
 
-    /// Zeros. They stay symbolic: sums skip them, and what is zero for zero input is not computed.
+    /// A value of zeros. It is not computed: sums skip it, and operations that map zeros to zeros return zeros.
     pub fn zeros(&self, size: [usize; 3]) -> Value {
         Value { source: None, size }
     }
 
-    /// A convolution with what comes before and after it.
+    /// Adds a convolution with its ReLU and batch normalisation.
     ///
     /// # Errors
     /// Sizes or groups that do not fit.
@@ -148,7 +149,7 @@ impl<'a> Wiring<'a> {
         self.layer(name, kind, x, [size[0], size[1], unit.c_out])
     }
 
-    /// Batch normalisation alone.
+    /// Adds batch normalisation.
     ///
     /// # Errors
     /// A network of another space.
@@ -157,10 +158,10 @@ impl<'a> Wiring<'a> {
         self.layer(name, kind, x, x.size)
     }
 
-    /// A linear layer with bias on `[1, 1, c]`, to `classes` scores.
+    /// Adds a linear layer with bias from `[1, 1, c]` to `classes` scores.
     ///
     /// # Errors
-    /// A network of another space, or an input that still has height and width.
+    /// A network of another space, or an input with height or width above 1.
     pub fn linear(&mut self, name: &str, x: Value, classes: usize) -> Result<Value, WireError> {
         if x.size[..2] != [1, 1] {
             return Err(WireError::Layer {
@@ -174,7 +175,7 @@ impl<'a> Wiring<'a> {
         self.layer(name, kind, x, [1, 1, classes])
     }
 
-    /// A pool.
+    /// Adds average or maximum pooling.
     ///
     /// # Errors
     /// An image smaller than the window.
@@ -184,23 +185,23 @@ impl<'a> Wiring<'a> {
         Ok(self.homogeneous(Op::Pool(pool), x, [size[0], size[1], c]))
     }
 
-    /// `max(x, 0)`.
+    /// Adds a ReLU, `max(x, 0)`.
     ///
     /// # Errors
-    /// None today; kept fallible like its neighbours.
+    /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
     pub fn relu(&mut self, x: Value) -> Result<Value, WireError> {
         Ok(self.homogeneous(Op::Relu, x, x.size))
     }
 
-    /// Mean over height and width.
+    /// Adds global average pooling: the mean over height and width.
     ///
     /// # Errors
-    /// None today; kept fallible like its neighbours.
+    /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
     pub fn global_avg_pool(&mut self, x: Value) -> Result<Value, WireError> {
         Ok(self.homogeneous(Op::GlobalAvgPool, x, [1, 1, x.channels()]))
     }
 
-    /// The sum of values of equal size; one term is itself.
+    /// Adds the sum of values of equal size. The sum of one value is the value itself.
     ///
     /// # Errors
     /// No terms, or unequal sizes.
@@ -217,7 +218,7 @@ impl<'a> Wiring<'a> {
         }
     }
 
-    /// Values of equal height and width, joined on channels.
+    /// Adds the concatenation of values on their channels.
     ///
     /// # Errors
     /// No parts, or unequal sizes.
@@ -242,7 +243,7 @@ impl<'a> Wiring<'a> {
             _ => return Err(WireError::Foreign(name.into())),
         };
         self.params += self.layers.spec().params_of(id).iter().map(|p| p.len() as u64).sum::<u64>();
-        // A shift or a bias makes something of nothing.
+        // A layer with shift or bias maps zeros to non-zeros, so its input must be computed.
         let zero_stays_zero = !matches!(
             kind,
             LayerKind::Conv { norm: Some(true), .. } | LayerKind::Norm { affine: true, .. } | LayerKind::Linear { .. }
@@ -254,7 +255,7 @@ impl<'a> Wiring<'a> {
         Ok(self.push(Op::Layer(id), vec![input], size))
     }
 
-    /// An operation that maps zeros to zeros.
+    /// Adds an operation that maps zeros to zeros; zeros as input give zeros without a computation.
     fn homogeneous(&mut self, op: Op, x: Value, size: [usize; 3]) -> Value {
         match x.source {
             Some(input) => self.push(op, vec![input], size),

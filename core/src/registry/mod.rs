@@ -1,5 +1,6 @@
-//! What there is to choose from: descriptors collected from every linked crate by `inventory`, and strategies that were
-//! added while the program runs.
+//! The registry of strategies, controllers and search spaces.
+//!
+//! `inventory` collects the descriptors of all linked crates. Plugins add strategies at run time.
 
 mod build_error;
 
@@ -12,14 +13,14 @@ use crate::options::did_you_mean;
 use nas_ops::Backend;
 use std::sync::{PoisonError, RwLock};
 
-/// Anything with a name.
+/// A descriptor that can be found by name.
 pub trait Named: 'static {
-    /// What it is, for messages.
+    /// Kind of the descriptor for messages: `strategy`, `controller` or `space`.
     const KIND: &'static str;
-    /// Its name on the command line.
+    /// Name on the command line.
     fn name(&self) -> &'static str;
 
-    /// Those that were added while the program runs.
+    /// Descriptors that were added at run time.
     fn added() -> Vec<&'static Self> {
         Vec::new()
     }
@@ -51,10 +52,10 @@ impl Named for StrategyDescriptor {
 
 static ADDED: RwLock<Vec<&'static StrategyDescriptor>> = RwLock::new(Vec::new());
 
-/// Adds strategies, all or none, for the rest of the process: those of a plugin.
+/// Adds the strategies of a plugin until the end of the process.
 ///
 /// # Errors
-/// A name that is taken.
+/// A name that another strategy has; no strategy is then added.
 pub fn add_strategies(new: Vec<StrategyDescriptor>) -> Result<(), BuildError> {
     let mut added = ADDED.write().unwrap_or_else(PoisonError::into_inner);
     let linked = inventory::iter::<StrategyDescriptor>.into_iter().map(|d| d.name);
@@ -69,10 +70,10 @@ pub fn add_strategies(new: Vec<StrategyDescriptor>) -> Result<(), BuildError> {
     Ok(())
 }
 
-/// All descriptors of one kind, sorted by name (`inventory` promises no order).
+/// All descriptors of one kind, sorted by name, because `inventory` returns them in any order.
 ///
 /// # Errors
-/// Two of the same name.
+/// Two descriptors with the same name.
 pub fn all<T: Named + inventory::Collect>() -> Result<Vec<&'static T>, BuildError> {
     let mut found: Vec<&'static T> = inventory::iter::<T>.into_iter().chain(T::added()).collect();
     found.sort_by_key(|d| d.name());
@@ -82,10 +83,10 @@ pub fn all<T: Named + inventory::Collect>() -> Result<Vec<&'static T>, BuildErro
     }
 }
 
-/// The descriptor of this name.
+/// Finds the descriptor with this name.
 ///
 /// # Errors
-/// No such name: the message holds the nearest one and all of them.
+/// An unknown name; the message suggests the nearest name and lists all.
 pub fn find<T: Named + inventory::Collect>(name: &str) -> Result<&'static T, BuildError> {
     let known = all::<T>()?;
     known.iter().find(|d| d.name() == name).copied().ok_or_else(|| BuildError::Unknown {
@@ -96,9 +97,9 @@ pub fn find<T: Named + inventory::Collect>(name: &str) -> Result<&'static T, Bui
     })
 }
 
-/// A device for which descriptors hold builders.
+/// A device for which strategy descriptors have a builder.
 pub trait Target: Backend {
-    /// The builder for this device.
+    /// The builder of the strategy for this device.
     fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self>;
 }
 

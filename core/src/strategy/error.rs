@@ -4,42 +4,42 @@ use crate::options::OptionsError;
 use crate::state::StateError;
 use nas_ops::OpError;
 
-/// A strategy that cannot go on.
+/// Errors of sharing strategies. They end the run.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum StrategyError {
     /// A table of options that cannot be read.
     #[error(transparent)]
     Options(#[from] OptionsError),
-    /// An option out of its range.
+    /// An option outside its range.
     #[error("strategy option {option}: expected {expected}, found {found}")]
     Option {
-        /// The option.
+        /// Dotted key of the option.
         option: String,
-        /// Its range.
+        /// Range of valid values.
         expected: String,
-        /// What was given.
+        /// Value that was given.
         found: String,
     },
-    /// A space that the strategy cannot train.
+    /// A search space that the strategy cannot train.
     #[error("strategy {strategy} cannot train space {space}: {problem}")]
     Space {
-        /// The strategy.
+        /// Name of the strategy.
         strategy: String,
-        /// The space.
+        /// Name of the search space.
         space: String,
-        /// Why not, and what to do.
+        /// Reason and remedy.
         problem: String,
     },
     /// A tensor operation failed.
     #[error(transparent)]
     Op(#[from] OpError),
-    /// Saved state of another run.
+    /// Saved state that does not fit the strategy.
     #[error(transparent)]
     State(#[from] StateError),
-    /// A plugin that broke its contract or failed, with its name and version.
+    /// A failure of a plugin, or a violation of the plugin contract. The message has the plugin's name and version.
     #[error("{0}")]
     Plugin(String),
-    /// Anything else, in the strategy's own words.
+    /// Any other failure, with the message of the strategy.
     #[error("{0}")]
     Other(String),
 }

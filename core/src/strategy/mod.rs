@@ -1,12 +1,14 @@
-//! Sharing strategies: how the architectures of one supernet are trained without spoiling each other.
+//! Sharing strategies: the rules by which the shared weights of a supernet are trained.
 //!
-//! The loop calls the hooks of a [`SharingStrategy`] in this order, once a step unless noted:
-//! [`plan`](SharingStrategy::plan) (once per `steps-per-arch` steps), forward and backward of every planned path with
-//! [`bind`](SharingStrategy::bind) and [`capture`](SharingStrategy::capture),
-//! [`after_backward`](SharingStrategy::after_backward), clipping and the optimizer's update,
-//! [`before_apply`](SharingStrategy::before_apply), the addition of the update to the weights,
-//! [`after_update`](SharingStrategy::after_update), [`end_arch`](SharingStrategy::end_arch) (after the last step of a
-//! plan) and [`end_epoch`](SharingStrategy::end_epoch).
+//! The training loop calls the hooks of a [`SharingStrategy`] in this order, once per step unless noted:
+//! 1. [`plan`](SharingStrategy::plan), once per `train.steps_per_arch` steps;
+//! 2. forward and backward pass of every planned path, with [`bind`](SharingStrategy::bind) and
+//!    [`capture`](SharingStrategy::capture);
+//! 3. [`after_backward`](SharingStrategy::after_backward), then clipping and the optimizer;
+//! 4. [`before_apply`](SharingStrategy::before_apply), then the update is added to the weights;
+//! 5. [`after_update`](SharingStrategy::after_update);
+//! 6. [`end_arch`](SharingStrategy::end_arch), after the last step of a plan;
+//! 7. [`end_epoch`](SharingStrategy::end_epoch), after the last step of an epoch.
 
 mod descriptor;
 mod error;
@@ -23,15 +25,15 @@ use nas_ops::{Backend, Tensor4};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
-/// Most paths that a plan may hold.
+/// Largest number of paths of a plan.
 pub const MAX_PATHS: usize = 1024;
 
-/// One architecture of a step, and the weight of its loss.
+/// One architecture of a step with the weight of its loss.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Path {
-    /// The architecture.
+    /// Architecture that the step trains.
     pub arch: Arch,
-    /// The factor of its cross-entropy; gradients of all paths of a step are summed.
+    /// Factor of the path's cross-entropy. The gradients of all paths of a step are summed.
     pub weight: f32,
 }
 
@@ -45,18 +47,18 @@ pub struct Sampler<'a> {
     pub rng: &'a mut ChaCha8Rng,
 }
 
-/// What a strategy knows about its run when it is built.
+/// The parts of a run that a strategy gets when it is built.
 #[derive(Clone)]
 pub struct StrategyContext<D: Backend> {
     /// The space.
     pub space: Arc<dyn SearchSpace>,
-    /// The supernet's layers and parameters.
+    /// Layers and parameters of the supernet.
     pub spec: Arc<NetworkSpec>,
-    /// Where the weights live.
+    /// Device of the weights.
     pub device: D,
-    /// Steps of the whole run, for schedules.
+    /// Number of steps of the whole run, for schedules.
     pub total_steps: u64,
-    /// Consecutive steps that one plan trains.
+    /// Number of consecutive steps of one plan.
     pub steps_per_arch: usize,
 }
 
@@ -65,55 +67,56 @@ pub struct StrategyContext<D: Backend> {
 pub struct LayerInput<D: Backend> {
     /// Index of the path in [`Step::paths`].
     pub path: usize,
-    /// The layer.
+    /// Layer to which the input belongs.
     pub layer: LayerId,
-    /// Its input `[n, h, w, c_in]`, before the layer's own ReLU.
+    /// Input `[n, h, w, c_in]`, before the ReLU of the layer.
     pub input: Tensor4<D>,
 }
 
-/// What the hooks of one step see and may edit.
+/// The data of one step, which hooks read and may change.
 #[derive(Debug)]
 pub struct Step<D: Backend> {
-    /// Steps before this one.
+    /// Number of earlier steps in the run.
     pub number: u64,
     /// Epoch, from 0.
     pub epoch: usize,
-    /// Learning rate.
+    /// Learning rate of the step.
     pub lr: f64,
-    /// The architectures trained in this step.
+    /// Architectures that the step trains.
     pub paths: Vec<Path>,
-    /// The cross-entropy of each path, before its weight.
+    /// Cross-entropy of each path, in nats, not multiplied by the weight of the path.
     pub losses: Vec<f64>,
-    /// The active parameters, ascending.
+    /// Active parameters, ascending by index.
     pub params: Vec<ParamStep<D>>,
-    /// The captured inputs, path by path.
+    /// Captured inputs of layers, path by path.
     pub inputs: Vec<LayerInput<D>>,
 }
 
-/// A way to share weights. It may hold tensors of its device, which for CUDA must stay on their thread.
+/// A sharing strategy. It may hold tensors of its device; on CUDA, these must stay on their thread.
 pub trait SharingStrategy<D: Backend> {
-    /// The architectures of the coming step, 1 to [`MAX_PATHS`].
+    /// Returns the architectures of the next step, 1 to [`MAX_PATHS`].
     ///
     /// # Errors
-    /// Whatever keeps the strategy from planning; ends the run. Likewise for the other hooks.
+    /// Any failure of the strategy. It ends the run, as does an error of the other hooks.
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError>;
 
-    /// Of how many images of a batch, at most, the inputs of a layer are needed: those of the first ones are kept.
+    /// Number of images of a batch whose inputs of `layer` are captured. The first images of the batch are taken; 0 captures
+    /// none.
     fn capture(&self, _layer: LayerId) -> usize {
         0
     }
 
-    /// How many weight sets the supernet holds.
+    /// Number of weight sets of the supernet.
     fn weight_sets(&self) -> usize {
         1
     }
 
-    /// Which weight set an architecture uses at a layer, below [`weight_sets`](Self::weight_sets).
+    /// Weight set that an architecture uses at a layer; below [`weight_sets`](Self::weight_sets).
     fn bind(&self, _arch: &Arch, _layer: LayerId) -> usize {
         0
     }
 
-    /// May edit the gradients, before clipping.
+    /// Runs after the backward passes. It may change the gradients, which are clipped afterwards.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -121,7 +124,7 @@ pub trait SharingStrategy<D: Backend> {
         Ok(())
     }
 
-    /// May edit the updates that are about to be added to the weights.
+    /// Runs before the updates are added to the weights. It may change the updates.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -129,7 +132,7 @@ pub trait SharingStrategy<D: Backend> {
         Ok(())
     }
 
-    /// Sees the weights after the update.
+    /// Runs after the weights have been updated.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -137,7 +140,7 @@ pub trait SharingStrategy<D: Backend> {
         Ok(())
     }
 
-    /// The planned architectures have had all their steps.
+    /// Runs after the last step of a plan.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -145,7 +148,7 @@ pub trait SharingStrategy<D: Backend> {
         Ok(())
     }
 
-    /// An epoch, from 0, has ended.
+    /// Runs at the end of an epoch; `epoch` counts from 0.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -153,22 +156,23 @@ pub trait SharingStrategy<D: Backend> {
         Ok(())
     }
 
-    /// Sentences for the log at the start of a run: costs, what is not covered.
+    /// Sentences for the log at the start of a run, for example about costs and limits of the strategy.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Further sentences for the log, asked for after each epoch and given once.
+    /// New sentences for the log since the last call. The run calls it after each epoch.
     fn remarks(&mut self) -> Vec<String> {
         Vec::new()
     }
 
-    /// Named numbers for the metrics, read once an epoch. Those named `time.*` may differ between two equal runs.
+    /// Named numbers for `metrics.csv`, read once per epoch. Only numbers named `time.*` may differ between equal runs; they
+    /// go to `timings.csv`.
     fn telemetry(&self) -> Vec<(String, f64)> {
         Vec::new()
     }
 
-    /// State to go on from later.
+    /// Saves the state of the strategy, from which [`load`](Self::load) continues.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
@@ -176,10 +180,10 @@ pub trait SharingStrategy<D: Backend> {
         Ok(State::default())
     }
 
-    /// Goes on from saved state.
+    /// Continues from saved state.
     ///
     /// # Errors
-    /// State that does not fit.
+    /// State that does not fit the strategy.
     fn load(&mut self, _state: &State) -> Result<(), StrategyError> {
         Ok(())
     }

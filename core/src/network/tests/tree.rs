@@ -1,7 +1,7 @@
-//! What a tree computes, against one program at a time.
+//! A prefix tree gives the same results as one program at a time.
 
-use super::{Network, NetworkSpec, Pass, PrefixTree, Program, RunningMoments, tensor};
 use crate::arch::Arch;
+use crate::network::{Network, NetworkSpec, Pass, PrefixTree, Program, RunningMoments, tensor};
 use crate::space::{NasBench201, NasBenchMacro, Scale, SearchSpace, Tiny};
 use crate::streams::Streams;
 use dfdx::tensor::Cpu;

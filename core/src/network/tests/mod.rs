@@ -1,4 +1,6 @@
-//! What a wired network must be, whatever its weights.
+//! Properties of wired networks that hold for all weights.
+
+mod tree;
 
 use super::{Form, Network, NetworkSpec, Op, ParamStep, Pass, Program, Role, program::common_beginning};
 use crate::arch::Arch;
