@@ -118,7 +118,7 @@ fn value(comparison: &Comparison, label: &str, figure: &Figure) -> Markup {
     }
 }
 
-/// A label that may break after `:` and `=`, so that long labels do not widen a table.
+/// A label that may break after `:`, `=` and `_`, so that long labels do not widen a table.
 fn breakable(label: &str) -> Markup {
-    html! { @for piece in label.split_inclusive([':', '=']) { (piece) wbr; } }
+    html! { @for piece in label.split_inclusive([':', '=', '_']) { (piece) wbr; } }
 }
