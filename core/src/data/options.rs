@@ -140,14 +140,14 @@ mod tests {
 
     #[test]
     fn unset_augmentation_options_take_the_defaults_of_the_data_set() {
-        let customary = Augment { padding: 4, flip: true, cutout: 0 };
+        let default = Augment { padding: 4, flip: true, cutout: 0 };
         let mut options = DataOptions::default();
-        assert_eq!(options.augment(&dataset(32, customary)).unwrap(), customary);
-        assert_eq!(options.augment(&dataset(16, customary)).unwrap().padding, 2);
+        assert_eq!(options.augment(&dataset(32, default)).unwrap(), default);
+        assert_eq!(options.augment(&dataset(16, default)).unwrap().padding, 2);
         options.crop_padding = Some(0);
         options.flip = Some(false);
         options.cutout = 16;
-        let asked = options.augment(&dataset(32, customary)).unwrap();
+        let asked = options.augment(&dataset(32, default)).unwrap();
         assert_eq!(asked, Augment { padding: 0, flip: false, cutout: 16 });
     }
 

@@ -74,9 +74,9 @@ fn malformed_architectures_say_what_is_wrong() {
         ("|none~0|+|none~0|none~1|", "expected 3 nodes"),
         ("none~0+|none~0|none~1|+|none~0|none~1|none~2|", "not enclosed"),
         ("|none~0|+|none~0|+|none~0|none~1|none~2|", "2 edges, found 1"),
-        ("|none|+|none~0|none~1|+|none~0|none~1|none~2|", "not `op~node`"),
-        ("|none~1|+|none~0|none~1|+|none~0|none~1|none~2|", "should come from node 0"),
-        ("|max_pool~0|+|none~0|none~1|+|none~0|none~1|none~2|", "`max_pool` is none of"),
+        ("|none|+|none~0|none~1|+|none~0|none~1|none~2|", "not of the form `operation~node`"),
+        ("|none~1|+|none~0|none~1|+|none~0|none~1|none~2|", "must come from node 0"),
+        ("|max_pool~0|+|none~0|none~1|+|none~0|none~1|none~2|", "unknown operation `max_pool`, expected one of"),
     ];
     for (text, problem) in problems {
         let error = space.parse(text).unwrap_err().to_string();
