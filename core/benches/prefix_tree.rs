@@ -1,8 +1,8 @@
-//! Class scores of all 6,561 architectures of `macro` for 1,000 images: as prefix trees of 256 architectures, the number
-//! that the trainer takes, against one by one.
+//! Time to evaluate all 6,561 architectures of `macro` on 1,000 images: in prefix trees of 256 architectures, the size that
+//! the trainer uses, and one architecture at a time.
 //!
-//! usage: `cargo bench -p nas-core --bench prefix_tree [-- WIDTH]`, width 8 by default. One by one only every 81st
-//! architecture is timed. `RAYON_NUM_THREADS` sets the number of threads.
+//! Usage: `cargo bench -p nas-core --bench prefix_tree [-- WIDTH]`, with width 8 by default. Of the single evaluations,
+//! only every 81st is timed. `RAYON_NUM_THREADS` sets the number of threads.
 
 use dfdx::tensor::{Cpu, SampleTensor};
 use nas_core::network::{Network, NetworkSpec, Pass, PrefixTree};

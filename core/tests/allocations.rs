@@ -1,6 +1,6 @@
-//! Once every buffer has been used, training asks for no more large memory: activations, their gradients and scratch come
-//! from a pool, and weights and velocities change where they are. In the passes no weight is large, for dfdx allocates
-//! the gradients of weights anew in each step.
+//! After a warm-up, training makes no large allocation. Activations, their gradients and scratch memory come from a pool,
+//! and weights and velocities are updated in place. The weights of the tested passes are small, because dfdx allocates the
+//! gradients of weights in every step.
 
 use dfdx::prelude::*;
 use nas_core::network::{Network, NetworkSpec, Pass};
@@ -14,16 +14,16 @@ use std::error::Error;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Bytes from which on an allocation counts.
+/// Smallest size in bytes of an allocation that is counted.
 const LARGE: usize = 64 * 1024;
 
 static COUNT: AtomicUsize = AtomicUsize::new(0);
 
-/// The system's allocator, with a count of large allocations.
+/// The system allocator with a counter of large allocations.
 struct Counting;
 
 #[expect(unsafe_code, reason = "allocators are unsafe to implement")]
-// SAFETY: all calls go to the system's allocator with the arguments that came; counting does not allocate.
+// SAFETY: all calls are forwarded to the system allocator with unchanged arguments, and counting does not allocate.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(usize::from(layout.size() > LARGE), Ordering::Relaxed);
@@ -41,7 +41,7 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
 
-/// Large allocations of the last of several passes through some architectures.
+/// Number of large allocations in the last of several passes over some architectures.
 fn large_allocations(space: &dyn SearchSpace) -> Result<usize, Box<dyn Error + Send + Sync>> {
     let device = Cpu::default();
     let spec = Arc::new(NetworkSpec::supernet(space)?);
@@ -58,7 +58,7 @@ fn large_allocations(space: &dyn SearchSpace) -> Result<usize, Box<dyn Error + S
             Ok::<_, OpError>(())
         })
     };
-    // With several threads, how many buffers are in use at once differs from pass to pass.
+    // With several threads, the number of buffers in use at the same time differs between passes.
     let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build()?;
     pool.install(|| {
         pass()?;
@@ -69,7 +69,7 @@ fn large_allocations(space: &dyn SearchSpace) -> Result<usize, Box<dyn Error + S
     })
 }
 
-/// Large weights, and large allocations of the last of several updates of all weights, of which each needs one.
+/// Number of large weights, and of large allocations in the last of several updates of all weights. Each weight needs one.
 fn large_weights(space: &dyn SearchSpace) -> Result<(usize, usize), Box<dyn Error + Send + Sync>> {
     let spec = Arc::new(NetworkSpec::supernet(space)?);
     let mut network = Network::new(spec.clone(), &Cpu::default(), 1, &Streams::new(0))?;
@@ -94,7 +94,7 @@ fn large_weights(space: &dyn SearchSpace) -> Result<(usize, usize), Box<dyn Erro
     })
 }
 
-// One test, because others would run at the same time and be counted.
+// A single test, because allocations of concurrent tests would be counted too.
 #[test]
 fn training_allocates_nothing_large_but_updates_of_large_weights() {
     let scale = |width| Scale { image: [32, 32, 3], classes: 10, width, cells: 1 };
