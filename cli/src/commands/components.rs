@@ -1,4 +1,4 @@
-//! All components, whatever their kind, as one list.
+//! One list of all components: strategies, controllers, search spaces and data sets.
 
 use crate::args::Kind;
 use anyhow::Result;
@@ -7,31 +7,31 @@ use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescript
 use nas_plugin_host::{Plugin, load, origin};
 use std::path::PathBuf;
 
-/// What every component tells of itself.
+/// The description of a component, for `list` and `describe`.
 #[derive(Debug, Clone, Copy)]
 pub struct ListedComponent {
-    /// Its kind.
+    /// Kind of the component.
     pub kind: Kind,
-    /// Its name on the command line.
+    /// Name on the command line.
     pub name: &'static str,
-    /// One line.
+    /// One line of description.
     pub summary: &'static str,
-    /// The paper it comes from; for data, how to get it.
+    /// The paper of a strategy, controller or search space; for a data set, how to get its files.
     pub reference: &'static str,
-    /// The plugin that it was loaded from, if it was.
+    /// The plugin that contains the component; `None` for built-in ones.
     pub origin: Option<&'static Plugin>,
 }
 
-/// Loads plugins, so that their strategies are listed too.
+/// Loads plugins, so that their strategies are listed.
 pub fn load_all(plugins: &[PathBuf]) -> Result<()> {
     plugins.iter().try_for_each(|file| load(file).map(|_| ()).map_err(Into::into))
 }
 
 impl Kind {
-    /// All kinds.
+    /// All kinds, in the order in which `list` prints them.
     pub const ALL: [Self; 4] = [Self::Strategies, Self::Controllers, Self::Spaces, Self::Data];
 
-    /// One component of this kind.
+    /// The name of one component of this kind.
     pub fn singular(self) -> &'static str {
         match self {
             Self::Strategies => "strategy",
@@ -41,7 +41,7 @@ impl Kind {
         }
     }
 
-    /// Its components, sorted by name.
+    /// The components of this kind, sorted by name.
     pub fn components(self) -> Result<Vec<ListedComponent>> {
         macro_rules! described {
             ($found:expr, $reference:ident) => {

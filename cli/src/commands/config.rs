@@ -1,4 +1,4 @@
-//! `nas-train config`
+//! `nas-train config`: prints or checks configurations.
 
 use crate::args::{ConfigArgs, ConfigCommand};
 use crate::device::Device;
@@ -17,7 +17,7 @@ use nas_core::streams::Streams;
 use nas_core::trainer::build_space;
 use std::sync::Arc;
 
-/// Shows, exemplifies or checks a configuration.
+/// Prints the resolved configuration or an example, or checks a file.
 pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
     match &args.command {
         ConfigCommand::Show(run) => print(&settings::show(&Settings::resolve(run)?)?)?,
@@ -25,14 +25,14 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
         ConfigCommand::Check { file } => {
             let settings = Settings::of_file(file)?;
             build(&settings.config).map_err(|error| settings.explain(error))?;
-            eprint_line(&format!("{}: keys, names and options are right (data is read by a run only)", file.display()));
+            eprint_line(&format!("{}: all keys, names and values are valid; the data was not read", file.display()));
         }
     }
     Ok(ExitStatus::Success)
 }
 
-/// Builds the components as a run would, so that they check their own options; images of CIFAR's size stand in for
-/// the data.
+/// Builds the components as a run does, so that they check their options. The images are assumed to be those of
+/// CIFAR-10: 32 x 32 pixels, 3 channels, 10 classes.
 fn build(config: &RunConfig) -> Result<()> {
     Device::parse(&config.device)?;
     data::find(&config.data.name)?;

@@ -1,4 +1,4 @@
-//! `nas-train describe`
+//! `nas-train describe`: the options and properties of a component.
 
 use super::components::{ListedComponent, load_all};
 use crate::args::{DescribeArgs, Kind};
@@ -11,7 +11,7 @@ use nas_core::space::{Decision, Scale};
 use nas_core::truth::EmbeddedTable;
 use nas_plugin_host::Plugin;
 
-/// Prints everything that goes by a name.
+/// Prints the description of all components with the given name.
 pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
     load_all(&args.plugin)?;
     let mut known = Vec::new();
@@ -21,15 +21,18 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
     let found: Vec<&ListedComponent> = known.iter().filter(|component| component.name == args.name).collect();
     if found.is_empty() {
         let hint = did_you_mean(&args.name, known.iter().map(|component| component.name));
-        let message = format!("nothing is called `{}`{hint}; `nas-train list` shows all names", args.name);
+        let message = format!(
+            "there is no strategy, controller, search space or data set `{}`{hint}; `nas-train list` prints all names",
+            args.name
+        );
         return Err(UsageError(message).into());
     }
-    let texts = found.into_iter().map(one).collect::<Result<Vec<_>>>()?;
+    let texts = found.into_iter().map(description).collect::<Result<Vec<_>>>()?;
     print(&texts.join("\n"))?;
     Ok(ExitStatus::Success)
 }
 
-fn one(component: &ListedComponent) -> Result<String> {
+fn description(component: &ListedComponent) -> Result<String> {
     let ListedComponent { kind, name, summary, reference, origin } = *component;
     let head = format!("{} {name}: {summary}\n", kind.singular());
     Ok(match kind {
@@ -56,12 +59,12 @@ fn loaded_from(plugin: &Plugin, name: &str) -> String {
     format!("Plugin: {}, version {version}\nSHA-256: {}\n", plugin.path.display(), plugin.sha256)
 }
 
-/// The section of a configuration that chooses a component, with its defaults.
+/// The section of a configuration that selects a component, with the defaults of its options.
 fn section(section: &str, name: &str, options: &str) -> String {
     format!("[{section}]\nname = \"{name}\"\n{options}")
 }
 
-/// How a space is described: the shape of its decisions does not depend on the images, so common ones will do.
+/// The size, decisions and truth table of a search space. They do not depend on the shape of the images.
 fn space(descriptor: &SpaceDescriptor) -> Result<String> {
     let SpaceDescriptor { width, cells, name, .. } = *descriptor;
     let space = (descriptor.build)(Scale { image: [32, 32, 3], classes: 10, width, cells })?;

@@ -1,4 +1,4 @@
-//! `nas-train export`
+//! `nas-train export`: the metrics of a run as TensorBoard event files.
 
 use crate::archive::Archived;
 use crate::args::ExportArgs;
@@ -7,15 +7,15 @@ use crate::tensorboard::EventFile;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
 
-/// Writes the metrics of a run as TensorBoard events.
+/// Writes the metrics of a finished run as TensorBoard event files.
 ///
 /// # Errors
-/// A directory without a finished run, files that cannot be written.
+/// The directory contains no finished run, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
     let run = match Archived::read(&args.run) {
         Ok(Archived::Run(run)) => run,
         Ok(Archived::Sequence(_)) => {
-            let problem = "holds a sequence, whose figures are no scalars over steps; see its matrix.csv";
+            let problem = "contains the result of `nas-train disturbance`, which has no metrics over steps; its matrix is in matrix.csv";
             return Err(UsageError(format!("{} {problem}", args.run.display())).into());
         }
         Err(error) => return Err(UsageError(format!("{}: {}", args.run.display(), chained(&error))).into()),
@@ -26,7 +26,7 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
         written.with_context(|| format!("cannot write into {}", args.tensorboard.display()))?;
     }
     eprint_line(&format!(
-        "{} scalars; see them with tensorboard --logdir {}",
+        "{} scalars written; view them with `tensorboard --logdir {}`",
         run.metrics.len(),
         args.tensorboard.display()
     ));

@@ -1,11 +1,11 @@
-//! `nas-train completions` and `nas-train man`
+//! `nas-train completions` and `nas-train man`: files for shells and for `man`.
 
 use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::ExitStatus;
 use crate::text::{eprint_line, print};
 use anyhow::{Context, Result};
 
-/// Prints the completion script of a shell.
+/// Prints the completion script for a shell.
 pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::definition(), "nas-train", &mut script);
@@ -13,7 +13,7 @@ pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Writes a manual page for the program and each of its subcommands.
+/// Writes a manual page for the program and for each of its subcommands.
 pub fn man(args: &ManArgs) -> Result<ExitStatus> {
     let dir = &args.dir;
     let failed = || format!("cannot write manual pages to {}", dir.display());

@@ -1,4 +1,4 @@
-//! `nas-train list`
+//! `nas-train list`: the names and summaries of all components.
 
 use super::components::{ListedComponent, load_all};
 use crate::args::{Kind, ListArgs};
@@ -7,7 +7,7 @@ use crate::text::{print, table};
 use anyhow::Result;
 use serde_json::json;
 
-/// Prints the components of one kind or all.
+/// Prints the components of one kind, or of all kinds.
 pub fn list(args: &ListArgs) -> Result<ExitStatus> {
     load_all(&args.plugin)?;
     let kinds: Vec<Kind> = args.kind.map_or(Kind::ALL.into(), |kind| vec![kind]);
@@ -25,7 +25,7 @@ fn shown(kind: Kind, components: &[ListedComponent]) -> String {
         Kind::Strategies => ("strategy", "reference"),
         Kind::Controllers => ("controller", "reference"),
         Kind::Spaces => ("space", "reference"),
-        // How to get the files is a paragraph; `describe` has room for it.
+        // The instructions to get the files fill a paragraph, which only `describe` prints.
         Kind::Data => {
             return table(["data", "summary"], components.iter().map(|c| [c.name.into(), c.summary.into()]));
         }

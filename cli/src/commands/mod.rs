@@ -1,4 +1,4 @@
-//! What the program does beside runs.
+//! The commands of the program, one module each.
 
 mod bench;
 mod compare;
@@ -30,10 +30,10 @@ pub use truth::truth;
 use anyhow::{Result, ensure};
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};
 
-/// Checks that components are registered, and each under a name of its own.
+/// Checks that components of every kind are registered, with unique names.
 ///
 /// # Errors
-/// A name given twice, or none at all: then the linker has dropped the crates that register them.
+/// A name occurs twice, or a kind has no component: the build does not link the crate that registers them.
 pub fn check_registry() -> Result<()> {
     let counts = [
         ("strategies", all::<StrategyDescriptor>()?.len()),
@@ -41,7 +41,7 @@ pub fn check_registry() -> Result<()> {
         ("spaces", all::<SpaceDescriptor>()?.len()),
     ];
     for (kind, count) in counts {
-        ensure!(count > 0, "no {kind} are registered: this build lacks the crate that holds them; please report this");
+        ensure!(count > 0, "no {kind} are registered, so this build of the program is incomplete; please report this");
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `nas-train plugins`
+//! `nas-train plugins`: checks a plugin, or creates the project of a new one.
 
 use crate::args::{Language, PluginsArgs, PluginsCommand};
 use crate::exit::{CheckFailed, ExitStatus, UsageError};
@@ -12,13 +12,13 @@ use std::process::{Child, Command, ExitStatus as Ended, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
-/// How long one case of a check may take.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Longest time for one test of a check.
+const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The last line of a check.
-const DONE: &str = "all cases passed";
+/// The last line of a successful check.
+const PASSED: &str = "all cases passed";
 
-/// Checks a plugin or begins one.
+/// Checks a plugin, or creates the project of a new one.
 pub fn plugins(args: &PluginsArgs) -> Result<ExitStatus> {
     match &args.command {
         PluginsCommand::Check { file, here: true } => check_here(file)?,
@@ -28,7 +28,7 @@ pub fn plugins(args: &PluginsArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Loads the plugin and tries out its strategies; each line tells what comes next.
+/// Loads the plugin and tests its strategies in this process. Prints the name of each test before it runs.
 fn check_here(file: &Path) -> Result<()> {
     print("loading")?;
     let plugin = load(file)?;
@@ -36,16 +36,17 @@ fn check_here(file: &Path) -> Result<()> {
     for strategy in &plugin.strategies {
         let name = strategy.name;
         print(&format!("strategy {name}, version {}", strategy.version))?;
-        let mut say = |case: &str| {
-            // A reader that has left is no reason to stop.
-            let _ = print(&format!("  {case}"));
+        let mut print_test = |test: &str| {
+            // The tests go on if nobody reads standard output.
+            let _ = print(&format!("  {test}"));
         };
-        conformance::check(name, &mut say).map_err(|problem| CheckFailed(format!("strategy {name}: {problem}")))?;
+        conformance::check(name, &mut print_test)
+            .map_err(|problem| CheckFailed(format!("strategy {name}: {problem}")))?;
     }
-    print(DONE)
+    print(PASSED)
 }
 
-/// Runs [`check_here`] in a child and tells how it ended, if by a crash where.
+/// Runs [`check_here`] in a child process. If that crashes, the error names the last test.
 fn check(file: &Path) -> Result<()> {
     let program = std::env::current_exe().context("cannot find this program to run it again")?;
     let mut command = Command::new(program);
@@ -55,18 +56,19 @@ fn check(file: &Path) -> Result<()> {
     let ended = child.wait().context("cannot wait for the check")?;
     let path = file.display();
     match ended.code() {
-        // The last line of a child that was not made to exit early by the plugin.
-        Some(0) if last == DONE => print(&format!("{path} works"))?,
-        // The child has told why.
+        // Without the last line, the plugin has ended the process early.
+        Some(0) if last == PASSED => print(&format!("{path} works"))?,
+        // The child has printed the reason.
         Some(code) if code == i32::from(ExitStatus::Plugin as u8) => {
-            return Err(CheckFailed(format!("{path} must not be used")).into());
+            return Err(CheckFailed(format!("{path} failed the check")).into());
         }
         _ => return Err(CheckFailed(format!("{path} {}, after `{}`", crash(ended), last.trim())).into()),
     }
     Ok(())
 }
 
-/// Passes on what the child says, until it ends or says nothing for too long; returns the last line.
+/// Prints the output of the child until it ends, and returns the last line. A child without output for
+/// [`TEST_TIMEOUT`] is killed.
 fn follow(child: &mut Child) -> Result<String> {
     let output = child.stdout.take().context("the check has no output")?;
     let (send, lines) = channel();
@@ -75,7 +77,7 @@ fn follow(child: &mut Child) -> Result<String> {
     });
     let mut last = String::from("start");
     loop {
-        match lines.recv_timeout(PATIENCE) {
+        match lines.recv_timeout(TEST_TIMEOUT) {
             Ok(line) => {
                 print(&line)?;
                 last = line;
@@ -83,13 +85,14 @@ fn follow(child: &mut Child) -> Result<String> {
             Err(RecvTimeoutError::Disconnected) => return Ok(last),
             Err(RecvTimeoutError::Timeout) => {
                 child.kill().context("cannot stop the check")?;
-                let seconds = PATIENCE.as_secs();
-                return Err(CheckFailed(format!("nothing happened for {seconds} s after `{}`", last.trim())).into());
+                let seconds = TEST_TIMEOUT.as_secs();
+                return Err(CheckFailed(format!("the test did not end within {seconds} s: `{}`", last.trim())).into());
             }
         }
     }
 }
 
+/// How a child process ended that did not return an exit code of the program.
 fn crash(ended: Ended) -> String {
     #[cfg(unix)]
     if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&ended) {
@@ -108,12 +111,14 @@ fn crash(ended: Ended) -> String {
 
 fn new(name: &str, language: Language) -> Result<()> {
     if !template::is_name(name) {
-        let message = format!("`{name}` cannot be a name: expected 1 to 64 of a-z, 0-9 and -, a letter first");
+        let message = format!(
+            "`{name}` is not a valid name; expected 1 to 64 characters of a-z, 0-9 and -, the first one a letter"
+        );
         return Err(UsageError(message).into());
     }
     let folder = Path::new(name);
     if folder.exists() {
-        return Err(UsageError(format!("{name} exists, and nothing is overwritten: choose another name")).into());
+        return Err(UsageError(format!("{name} exists already; choose another name, or remove it")).into());
     }
     let files = match language {
         Language::Rust => template::rust(name),
@@ -125,5 +130,5 @@ fn new(name: &str, language: Language) -> Result<()> {
         fs::create_dir_all(path.parent().unwrap_or(folder)).with_context(failed)?;
         fs::write(&path, text).with_context(failed)?;
     }
-    print(&format!("{name} is written; its README.md says how to build and use it"))
+    print(&format!("created {name}; {name}/README.md explains how to build and use it"))
 }

@@ -1,4 +1,4 @@
-//! A CSV file that grows row by row.
+//! A CSV file that is written row by row.
 
 use super::log::named;
 use anyhow::{Context, Result};
@@ -7,17 +7,17 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-/// A CSV file; every row is on its way to the disk before [`row`](Self::row) returns.
+/// A CSV file. [`row`](Self::row) passes each row to the operating system before it returns.
 pub struct CsvFile<W: Write = File> {
     path: PathBuf,
     writer: Writer<W>,
 }
 
 impl CsvFile {
-    /// A new file with this header.
+    /// Creates a file with this header.
     ///
     /// # Errors
-    /// A file that exists or cannot be written.
+    /// The file exists or cannot be written.
     pub fn create(path: PathBuf, header: &[&str]) -> Result<Self> {
         let failed = || format!("cannot write {}", path.display());
         let file = File::create_new(&path).with_context(failed)?;
@@ -29,7 +29,7 @@ impl CsvFile {
     /// Waits until all rows are on the disk.
     ///
     /// # Errors
-    /// A full disk for instance; the message names the file.
+    /// The file cannot be written; the message names it.
     pub fn sync(&self) -> io::Result<()> {
         self.writer.get_ref().sync_all().map_err(|error| named(&self.path, &error))
     }
@@ -40,10 +40,10 @@ impl<W: Write> CsvFile<W> {
         Self { path, writer: WriterBuilder::new().from_writer(writer) }
     }
 
-    /// Adds a row.
+    /// Appends a row.
     ///
     /// # Errors
-    /// A full disk for instance; the message names the file.
+    /// The file cannot be written; the message names it.
     pub fn row(&mut self, fields: &[&str]) -> io::Result<()> {
         let written = self.writer.write_record(fields).map_err(io::Error::from).and_then(|()| self.writer.flush());
         written.map_err(|error| named(&self.path, &error))
@@ -63,7 +63,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_full_disk_is_told_with_the_name_of_the_file() {
+    fn the_error_of_a_full_disk_names_the_file() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let error = CsvFile::on("runs/a/metrics.csv".into(), full).row(&["1"]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);

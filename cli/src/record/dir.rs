@@ -1,4 +1,4 @@
-//! Where a run writes.
+//! The choice and creation of a run directory.
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
@@ -8,35 +8,35 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-/// A directory that a run will make.
+/// The directory that a run will create.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OutDir {
-    /// The one that the user asked for.
+    /// The directory of `--out`.
     Given(PathBuf),
-    /// One of its own below `runs`, by this name.
-    Fresh(String),
+    /// A new directory of this name below `runs`.
+    New(String),
 }
 
 impl OutDir {
-    /// Decides on the directory, and touches nothing.
+    /// Chooses the directory without creating it.
     ///
     /// # Errors
-    /// The directory asked for exists and is not empty, or is a file.
+    /// The directory of `--out` is not empty, or it is a file.
     pub fn plan(given: Option<&Path>, config: &RunConfig) -> Result<Self> {
         match given {
             Some(path) => check_empty(path).map(|()| Self::Given(path.into())),
             None => {
                 let time = ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
                 let RunConfig { strategy, space, seed, .. } = config;
-                Ok(Self::Fresh(format!("{time}-{}-{}-s{seed}", strategy.name, space.name)))
+                Ok(Self::New(format!("{time}-{}-{}-s{seed}", strategy.name, space.name)))
             }
         }
     }
 
-    /// Makes the directory.
+    /// Creates the directory.
     ///
     /// # Errors
-    /// A directory that cannot be made, or that something was written to since [`plan`](Self::plan).
+    /// The directory cannot be created, or is no longer empty since [`plan`](Self::plan).
     pub fn create(self) -> Result<PathBuf> {
         match self {
             Self::Given(path) => {
@@ -44,20 +44,20 @@ impl OutDir {
                 check_empty(&path)?;
                 Ok(path)
             }
-            Self::Fresh(name) => fresh(Path::new("runs"), &name),
+            Self::New(name) => create_numbered(Path::new("runs"), &name),
         }
     }
 }
 
-/// A directory of this name that nobody else uses; runs that start in the same second get numbers.
-fn fresh(parent: &Path, name: &str) -> Result<PathBuf> {
+/// Creates a directory of this name; if it exists, one with a number. Runs of the same second need the numbers.
+fn create_numbered(parent: &Path, name: &str) -> Result<PathBuf> {
     make(parent)?;
     let mut path = parent.join(name);
     for number in 2.. {
         match fs::create_dir(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => path = parent.join(format!("{name}-{number}")),
             made => {
-                made.with_context(|| format!("cannot make the run directory {}", path.display()))?;
+                made.with_context(|| format!("cannot create the run directory {}", path.display()))?;
                 break;
             }
         }
@@ -66,8 +66,8 @@ fn fresh(parent: &Path, name: &str) -> Result<PathBuf> {
 }
 
 fn make(path: &Path) -> Result<()> {
-    let hint = "; choose a place that can be written with --out DIR";
-    fs::create_dir_all(path).with_context(|| format!("cannot make the run directory {}{hint}", path.display()))
+    let hint = "; choose another with --out DIR";
+    fs::create_dir_all(path).with_context(|| format!("cannot create the run directory {}{hint}", path.display()))
 }
 
 fn check_empty(path: &Path) -> Result<()> {
@@ -75,12 +75,12 @@ fn check_empty(path: &Path) -> Result<()> {
         Ok(true) => Ok(()),
         Ok(false) => Err(refused(path, "is not empty")),
         Err(error) if error.kind() == ErrorKind::NotADirectory && path.exists() => Err(refused(path, "is a file")),
-        // Missing is fine; what else is wrong shows when it is made.
+        // It does not exist yet. Other problems appear when it is created.
         Err(_) => Ok(()),
     }
 }
 
 fn refused(path: &Path, problem: &str) -> anyhow::Error {
-    let advice = "nothing is overwritten: choose another --out DIR or remove it";
+    let advice = "choose another --out DIR, or remove it";
     UsageError(format!("the run directory {} {problem}; {advice}", path.display())).into()
 }

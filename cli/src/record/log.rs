@@ -1,4 +1,4 @@
-//! Notes and warnings of a run, one JSON object a line.
+//! `log.jsonl`: the notes and warnings of a run, one JSON object per line.
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -13,19 +13,19 @@ pub struct Log {
 }
 
 impl Log {
-    /// A new, empty log.
+    /// Creates an empty log.
     ///
     /// # Errors
-    /// A file that exists or cannot be written.
+    /// The file exists or cannot be written.
     pub fn create(path: PathBuf) -> Result<Self> {
         let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self { path, file })
     }
 
-    /// Adds a line.
+    /// Appends a line; `level` is `note` or `warning`, `step` the number of finished steps.
     ///
     /// # Errors
-    /// A full disk for instance.
+    /// The file cannot be written; the message names it.
     pub fn line(&mut self, level: &str, step: u64, message: &str) -> io::Result<()> {
         let time = jiff::Timestamp::now().to_string();
         let line = json!({"time": time, "level": level, "step": step, "message": message}).to_string() + "\n";
@@ -33,7 +33,7 @@ impl Log {
     }
 }
 
-/// An error that says which file it is about.
+/// The error with the path of the file in its message.
 pub fn named(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

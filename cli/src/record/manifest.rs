@@ -1,4 +1,4 @@
-//! `manifest.json`: what a run was made with, and how it ended.
+//! `manifest.json`: the program, machine, plugins and command line of a run, and its status.
 
 use crate::files;
 use anyhow::{Context, Result};
@@ -12,17 +12,17 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// How a run is doing.
+/// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It has not ended, or was killed.
+    /// The run has not ended, or its process was killed.
     Running,
-    /// It came to its end.
+    /// The run is complete.
     Finished,
-    /// It was stopped in good order.
+    /// Ctrl-C or a termination signal ended the run after a step.
     Interrupted,
-    /// It ended with an error.
+    /// The run ended with an error.
     Failed,
 }
 
@@ -46,20 +46,20 @@ struct Content {
     error: Option<String>,
 }
 
-/// The commit that the program was built from.
+/// The commit from which the program was built.
 #[derive(Debug, Serialize)]
 struct Git {
     commit: &'static str,
-    /// Whether the sources differed from it.
+    /// Whether the sources differed from the commit.
     dirty: bool,
 }
 
-/// A plugin whose strategies were there to choose.
+/// A plugin that was loaded when the run started.
 #[derive(Debug, Serialize)]
 struct LoadedPlugin {
     path: String,
     sha256: &'static str,
-    /// Versions by name.
+    /// Version of each strategy, by name.
     strategies: BTreeMap<&'static str, &'static str>,
 }
 
@@ -79,7 +79,7 @@ struct Host {
     cores: Option<usize>,
 }
 
-/// The manifest of a run under way.
+/// The manifest of a running run.
 #[derive(Debug)]
 pub struct Manifest {
     path: PathBuf,
@@ -87,10 +87,10 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Writes the manifest of a run that starts.
+    /// Writes the manifest at the start of a run.
     ///
     /// # Errors
-    /// A file that exists, because another run is faster, or that cannot be written.
+    /// The file exists, because another run writes to the directory, or it cannot be written.
     pub fn start(dir: &Path, config: &RunConfig) -> Result<Self> {
         let content = Content {
             schema: SCHEMA,
@@ -117,10 +117,10 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Writes how the run ended, beside and renamed, so that there is always a whole manifest.
+    /// Replaces the manifest by one with the final status.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// The file cannot be written.
     pub fn end(mut self, status: Status, error: Option<String>) -> Result<()> {
         self.content.status = status;
         self.content.error = error;
@@ -149,7 +149,7 @@ impl Host {
     }
 }
 
-/// Local time with its offset, to the second.
+/// The local time with its UTC offset, in seconds: `2026-11-28T18:00:00+01:00`.
 fn now() -> String {
     ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
 }

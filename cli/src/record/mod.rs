@@ -1,4 +1,4 @@
-//! The run directory: everything that a run leaves behind, written as it arises.
+//! The run directory: files with the configuration, metrics, log and result of a run.
 
 mod csv_file;
 mod dir;
@@ -24,8 +24,8 @@ use std::path::{Path, PathBuf};
 
 /// Writes the events of a run into its directory.
 ///
-/// `metrics.csv` and `archs.csv` hold no times: equal runs write equal bytes, whatever the number of threads. A row is
-/// flushed before the next event, so that a kill loses at most one.
+/// `metrics.csv` and `archs.csv` contain no times: equal runs write equal bytes for any number of threads. Each row is
+/// flushed before the next event, so that a killed run loses at most one row.
 pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,
@@ -37,21 +37,21 @@ pub struct Recorder {
     at: TrainingPosition,
 }
 
-/// How far the run is.
+/// The position of training, which every row of `metrics.csv` and `archs.csv` states.
 #[derive(Debug, Clone, Copy, Default)]
 struct TrainingPosition {
-    /// Steps done.
+    /// Number of finished steps.
     step: u64,
     epoch: usize,
-    /// Images of the epoch so far, once for each architecture that saw them.
+    /// Training images of the epoch so far; an image counts once for each path that saw it.
     images: usize,
 }
 
 impl Recorder {
-    /// Makes the directory and its files, and a TensorBoard event file in a directory of its own if one is given.
+    /// Creates the run directory and its files, and a TensorBoard event file in the directory `tensorboard`.
     ///
     /// # Errors
-    /// A directory or file that cannot be written.
+    /// A directory or file cannot be written.
     pub fn create(out: OutDir, settings: &Settings, tensorboard: Option<&Path>) -> Result<Self> {
         let events = tensorboard.map(EventFile::create).transpose()?;
         let dir = out.create()?;
@@ -74,15 +74,15 @@ impl Recorder {
         })
     }
 
-    /// Where everything is.
+    /// The run directory.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// Writes the result, and into the manifest how the run ended.
+    /// Writes the result, and then the final status into the manifest.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// A file cannot be written.
     pub fn finish(self, result: &impl Outcome) -> Result<()> {
         if let Err(error) = self.write(result) {
             self.manifest.end(Status::Failed, Some(chained(&error)))?;
@@ -98,11 +98,11 @@ impl Recorder {
         for (name, text) in files {
             files::write(&self.dir.join(name), &text)?;
         }
-        // The manifest says next that all is there.
+        // The manifest's status `finished` follows, so all rows must be on the disk before.
         [&self.metrics, &self.archs, &self.timings].into_iter().try_for_each(|csv| Ok(csv.sync()?))
     }
 
-    /// Notes in the manifest that the run failed, and why; says so if that cannot be written either.
+    /// Writes the status `failed` and the error into the manifest. Prints a warning if that fails too.
     pub fn fail(self, error: &anyhow::Error) {
         if let Err(second) = self.manifest.end(Status::Failed, Some(chained(error))) {
             eprint_line(&format!("warning: {}", chained(&second)));
@@ -121,7 +121,7 @@ impl Recorder {
         figures.iter().try_for_each(|(name, value)| self.metric(split, name, *value))
     }
 
-    /// What differs between two equal runs.
+    /// Adds a row to `timings.csv`, which holds the values that differ between equal runs.
     fn time(&mut self, name: &str, value: f64) -> io::Result<()> {
         self.timings.row(&[&self.at.epoch.to_string(), name, &value.to_string()])
     }

@@ -4,6 +4,7 @@ mod difference;
 mod layer;
 mod origin;
 mod show;
+mod unknown;
 
 pub use difference::first_difference;
 pub use origin::Origin;
@@ -85,7 +86,7 @@ impl Settings {
         };
         match complete() {
             Ok(config) => Ok(Self { config, origins }),
-            Err(error) => Err(origins.explain(error)),
+            Err(error) => Err(with_origin(error, &origins, None)),
         }
     }
 
@@ -103,10 +104,15 @@ impl Settings {
         self.origins.of(key)
     }
 
-    /// Adds the origin of the offending value (file, `--set` or option) to an error, unless the value is a default.
+    /// Adds the origin of the offending value (file, `--set` or option) to an error, unless the value is a default. An
+    /// unknown option gets a hint.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        self.origins.explain(error)
+        with_origin(error, &self.origins, Some(&self.config))
     }
+}
+
+fn with_origin(error: anyhow::Error, origins: &Origins, config: Option<&RunConfig>) -> anyhow::Error {
+    origins.explain(unknown::with_hint(error, config))
 }
 
 /// Loads the plugins, so that their strategies are registered. Their paths become absolute: the configuration then names

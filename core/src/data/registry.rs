@@ -80,7 +80,12 @@ pub fn load(name: &str, options: &DataOptions) -> Result<Dataset, DataError> {
 
 /// The registered name that is most similar to `name`, if one is similar.
 fn nearest(name: &str) -> Option<&'static str> {
-    let similarity = |known: &str| strsim::jaro_winkler(known, &name.to_lowercase());
+    let name = name.to_lowercase();
+    // MNIST, Fashion-MNIST, KMNIST and EMNIST are distributed as idx files.
+    if name.contains("mnist") {
+        return Some("idx");
+    }
+    let similarity = |known: &str| strsim::jaro_winkler(known, &name);
     let scored = DESCRIPTORS.iter().map(|descriptor| (similarity(descriptor.name), descriptor.name));
     scored.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
 }
@@ -121,6 +126,7 @@ mod tests {
         let all = "known are cifar10, cifar100, digits, folder, idx, synthetic";
         assert_eq!(message("digts"), format!("unknown data set `digts`, did you mean `digits`?; {all}"));
         assert!(message("CIFAR-10").contains("did you mean `cifar10`?"));
+        assert!(message("Fashion-MNIST").contains("did you mean `idx`?"));
         assert_eq!(message("zzz"), format!("unknown data set `zzz`; {all}"));
     }
 

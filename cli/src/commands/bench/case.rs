@@ -1,11 +1,11 @@
-//! What is timed: one combination of space, strategy, batch size and threads.
+//! A case of the benchmark: one combination of search space, strategy, batch size and number of threads.
 
 use crate::args::{BenchArgs, RunArgs};
 use crate::settings::Settings;
 use anyhow::Result;
 use std::fmt;
 
-/// One combination.
+/// One combination of the lists of `bench`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Case {
     space: String,
@@ -23,10 +23,10 @@ impl fmt::Display for Case {
 }
 
 impl Case {
-    /// All combinations, in the order of the lists, the last list fastest.
+    /// All combinations, in the order of the lists; the last list varies fastest.
     ///
     /// # Errors
-    /// Options of the run that do not resolve.
+    /// The options of the run are invalid.
     pub fn all(args: &BenchArgs) -> Result<Vec<Self>> {
         let config = Settings::resolve(&args.run)?.config;
         let spaces = args.spaces.as_ref().map_or(vec![config.space.name], |list| list.0.clone());
@@ -46,7 +46,7 @@ impl Case {
         Ok(cases)
     }
 
-    /// The options of a run for this case.
+    /// The options of `args` with the values of this case.
     pub fn run(&self, args: &RunArgs) -> RunArgs {
         RunArgs {
             space: Some(self.space.clone()),
@@ -57,7 +57,7 @@ impl Case {
         }
     }
 
-    /// The arguments that ask for this case alone, whatever was asked for before them.
+    /// The arguments that select this case only, when they follow other arguments.
     pub fn arguments(&self) -> [String; 4] {
         [
             format!("--spaces={}", self.space),
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_combined_and_default_to_the_options_of_a_run() {
+    fn cases_are_all_combinations_of_the_lists_and_run_options() {
         let names: Vec<String> =
             cases("--strategies plain,ogd --thread-counts 1,2").iter().map(Case::to_string).collect();
         let all = ["plain", "ogd"].map(|s| [1, 2].map(|t| format!("{s} on nasbench201, batch 64, {t} threads")));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_arguments_of_a_case_override_the_lists() {
+    fn the_arguments_of_a_case_select_it_alone() {
         let line = "--spaces tiny,macro --strategies plain,ogd --batch-sizes 8,16 --thread-counts 1,2";
         for case in cases(line) {
             assert_eq!(cases(&format!("{line} {}", case.arguments().join(" "))), [case]);

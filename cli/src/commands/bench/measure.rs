@@ -1,4 +1,4 @@
-//! One case, timed in this process, and the median of several.
+//! Measurement of one case in this process, and the median of several rounds.
 
 use super::case::Case;
 use crate::args::BenchArgs;
@@ -13,10 +13,10 @@ use nas_core::trainer::{Session, Timing, peak_rss_mb};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 
-/// The line of a case.
+/// The measured times of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Measured {
-    /// `bench`
+    /// Always `bench`, for readers of the JSON lines.
     r#type: String,
     space: String,
     strategy: String,
@@ -25,23 +25,23 @@ pub struct Measured {
     batch: usize,
     threads: usize,
     device: String,
-    /// Timed steps of a round.
+    /// Number of timed steps in a round.
     steps: u64,
     rounds: usize,
-    /// Median of the rounds, and their range.
+    /// Median of the rounds, in milliseconds; `ms_min` and `ms_max` are the fastest and slowest round.
     ms_per_subnet_pass: f64,
     ms_min: f64,
     ms_max: f64,
     images_per_s: f64,
     peak_rss_mb: Option<f64>,
-    /// The architecture of each pass, the same in every round.
+    /// The architecture of each sub-net pass, the same in every round.
     architectures: Vec<String>,
 }
 
-/// Times a case; nothing if it was interrupted.
+/// Measures a case; `None` if it was interrupted.
 ///
 /// # Errors
-/// Options out of range, data that cannot be read, a step that fails.
+/// An option is out of range, the data cannot be read, or a step fails.
 pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     let mut settings = Settings::resolve(&case.run(&args.run))?;
     let (steps, warm_up) = (usize::try_from(args.steps)?, usize::try_from(args.warm_up)?);
@@ -53,7 +53,7 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
 }
 
-/// Leaves of a run nothing but `steps` steps on one batch.
+/// Changes the configuration to `steps` steps on one batch, without probes and truth. `random` selects random images.
 fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
     let batch = config.train.batch_size;
     if random {
@@ -96,7 +96,7 @@ fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) 
 }
 
 impl Measured {
-    /// The middle of several rounds of one case, the later one if there are two.
+    /// The median round by time; of an even number of rounds, the slower of the two in the middle.
     pub fn median(mut rounds: Vec<Self>) -> Option<Self> {
         rounds.sort_by(|a, b| a.ms_per_subnet_pass.total_cmp(&b.ms_per_subnet_pass));
         let (first, last) = (rounds.first()?.ms_min, rounds.last()?.ms_max);
@@ -104,7 +104,7 @@ impl Measured {
         Some(Self { rounds: count, ms_min: first, ms_max: last, ..rounds.swap_remove(count / 2) })
     }
 
-    /// As a row of the table.
+    /// The row of the table.
     pub fn row(&self) -> [String; 10] {
         [
             self.space.clone(),

@@ -1,4 +1,8 @@
-//! `bench`: times training steps, every case in a process of its own.
+//! `nas-train bench`: the time of a training step.
+//!
+//! Every combination of the lists of spaces, strategies, batch sizes and thread counts is a case. Each case runs in a
+//! process of its own, so that the peak memory is that of the case. Every round runs all cases once, so that changes in
+//! the machine's load affect all cases alike. The table shows the median of the rounds.
 
 mod case;
 mod measure;
@@ -14,10 +18,10 @@ use measure::Measured;
 use std::process::{Command, Stdio};
 use std::sync::atomic::Ordering;
 
-/// Times the cases that the arguments ask for.
+/// Measures all cases and prints their medians.
 ///
 /// # Errors
-/// Unknown names, options out of range, a case that fails.
+/// A name is unknown, an option is out of range, or a case fails.
 pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
     let cases = Case::all(args)?;
     if let ([case], 1) = (&cases[..], args.rounds) {
@@ -26,14 +30,14 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
             None => Ok(ExitStatus::Interrupted),
         };
     }
-    // A name that is wrong shows before the first case has taken its time.
+    // Checks all cases before the first one runs.
     cases.iter().try_for_each(|case| Settings::resolve(&case.run(&args.run)).map(|_| ()))?;
     let cancel = cancel()?;
     let mut rounds: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for round in 0..args.rounds {
         for (case, measured) in cases.iter().zip(&mut rounds) {
             eprint_line(&format!("round {} of {}: {case}", round + 1, args.rounds));
-            let outcome = child(case)?;
+            let outcome = measure_in_child(case)?;
             if cancel.load(Ordering::Relaxed) {
                 return Ok(ExitStatus::Interrupted);
             }
@@ -45,25 +49,26 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Runs this program again with the same arguments, but for one round of one case.
-fn child(case: &Case) -> Result<Measured> {
-    let program = std::env::current_exe().context("cannot find this program to start it again")?;
+/// Measures one round of one case in a child process: this program with the same arguments and that case.
+fn measure_in_child(case: &Case) -> Result<Measured> {
+    let program = std::env::current_exe().context("cannot find the executable of this program")?;
     let output = Command::new(program)
         .args(std::env::args_os().skip(1))
         .args(case.arguments())
         .args(["--rounds=1", "--json"])
         .stderr(Stdio::piped())
         .output()
-        .context("cannot start this program again")?;
+        .context("cannot start this program as a child process")?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        let error = said.trim().strip_prefix("error: ").unwrap_or("").to_string();
+        let message = String::from_utf8_lossy(&output.stderr);
+        let error = message.trim().strip_prefix("error: ").unwrap_or("").to_string();
         match output.status.code() {
             Some(2) => return Err(UsageError(format!("{case}: {error}")).into()),
             _ => bail!("{case}: {error} ({})", output.status),
         }
     }
-    serde_json::from_slice(&output.stdout).with_context(|| format!("{case}: the result is no JSON line"))
+    serde_json::from_slice(&output.stdout)
+        .with_context(|| format!("{case}: the output of the child process is not a line of JSON"))
 }
 
 fn show(results: &[Measured], json: bool) -> Result<()> {

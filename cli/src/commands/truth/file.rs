@@ -1,4 +1,4 @@
-//! The CSV file of stand-alone accuracies, and the recipe beside it.
+//! The CSV file of a truth table, and the TOML file beside it with the settings of its trainings (the recipe).
 
 use crate::exit::UsageError;
 use crate::files;
@@ -15,7 +15,7 @@ use toml::{Table, Value};
 
 const HEADER: &str = "arch,seed,accuracy,train_loss,params,macs\n";
 
-/// A table that grows row by row.
+/// A truth table that grows row by row.
 pub struct TruthFile {
     path: PathBuf,
     file: File,
@@ -24,21 +24,22 @@ pub struct TruthFile {
 }
 
 impl TruthFile {
-    /// Opens a table to go on with, or makes a new one with `recipe` beside it. A row that a kill has torn is dropped.
+    /// Opens an existing table to resume it, or creates a table and its recipe. An incomplete last row is removed.
     ///
     /// # Errors
-    /// A table that was made by another recipe or not by this program; a file that cannot be read or written.
+    /// The table has another recipe or another format, or a file cannot be read or written.
     pub fn open(path: &Path, recipe: &Table) -> Result<Self> {
         let beside = path.with_extension("toml");
         let exists = path.try_exists().with_context(|| format!("cannot read {}", path.display()))?;
         let rows = if exists {
             check_recipe(path, &beside, recipe)?;
-            whole_rows(path)?
+            read_rows(path)?
         } else {
             if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).with_context(|| format!("cannot make {}", parent.display()))?;
+                fs::create_dir_all(parent)
+                    .with_context(|| format!("cannot create the directory {}", parent.display()))?;
             }
-            note_recipe(path, &beside, recipe)?;
+            write_recipe(path, &beside, recipe)?;
             fs::write(path, HEADER).with_context(|| format!("cannot write {}", path.display()))?;
             BTreeMap::new()
         };
@@ -48,18 +49,18 @@ impl TruthFile {
         Ok(Self { path: path.into(), file, rows })
     }
 
-    /// Whether an architecture has been trained with a seed.
+    /// Whether the table contains an architecture with a seed.
     pub fn holds(&self, arch: &str, seed: u64) -> bool {
         self.rows.contains_key(&(arch.into(), seed))
     }
 
-    /// Adds a row.
+    /// Appends a row.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// The file cannot be written.
     pub fn add(&mut self, arch: &str, seed: u64, result: &AloneResult) -> Result<()> {
         let AloneResult { accuracy, train_loss, params, macs } = result;
-        // Four decimals: more than any number of images can tell apart, and texts that do not tire.
+        // Four decimals resolve a single image out of a million.
         let row = format!("{arch},{seed},{accuracy:.4},{train_loss:.4},{params},{macs}\n");
         self.file.write_all(row.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))?;
         self.rows.insert((arch.into(), seed), *accuracy);
@@ -72,10 +73,10 @@ impl TruthFile {
     }
 }
 
-/// What decides the accuracies of a table: the seed of the sample, space, data and training.
+/// The settings on which the accuracies of a table depend: `seed` and the sections `[space]`, `[data]` and `[train]`.
 ///
 /// # Errors
-/// A value that TOML cannot hold.
+/// A value cannot be written as TOML.
 pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
     let mut config = config.clone();
     (config.space.width, config.space.cells) = (scale.width, scale.cells);
@@ -90,8 +91,8 @@ pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
     Ok(table)
 }
 
-/// Writes the recipe of a new table. A file that is there already may be somebody's configuration.
-fn note_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
+/// Writes the recipe of a new table. An existing file is not overwritten: it may be a configuration of the user.
+fn write_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
     match File::create_new(beside) {
         Ok(mut file) => file.write_all(format!("# {}\n\n{recipe}", command_line()).as_bytes()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return check_recipe(path, beside, recipe),
@@ -103,21 +104,25 @@ fn note_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
 fn check_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
     let text = fs::read_to_string(beside).with_context(|| {
         let (path, beside) = (path.display(), beside.display());
-        format!("{path} exists without its recipe {beside}, so it cannot be continued: choose another --out")
+        format!("{path} cannot be resumed without its recipe {beside}; choose another --out")
     })?;
     let old: Table = text.parse().with_context(|| format!("{} is not TOML", beside.display()))?;
     match first_difference(&old, recipe) {
         None => Ok(()),
         Some(difference) => {
-            let problem = format!("{} is not the recipe of these settings: {difference}", beside.display());
-            Err(UsageError(format!("{problem}; use the same, or another --out than {}", path.display())).into())
+            let problem = format!("{} has other settings: {difference}", beside.display());
+            Err(UsageError(format!(
+                "{problem}; use the same settings to resume {}, or choose another --out",
+                path.display()
+            ))
+            .into())
         }
     }
 }
 
-/// The rows of a table; one without an end is cut off.
-fn whole_rows(path: &Path) -> Result<BTreeMap<(String, u64), f64>> {
-    let failed = || format!("cannot continue {}", path.display());
+/// Reads the rows of a table. An incomplete last row, which a killed process leaves, is cut off the file.
+fn read_rows(path: &Path) -> Result<BTreeMap<(String, u64), f64>> {
+    let failed = || format!("cannot resume {}", path.display());
     let text = fs::read_to_string(path).with_context(failed)?;
     let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
     let body = whole.strip_prefix(HEADER).ok_or_else(|| {
@@ -142,7 +147,7 @@ fn whole_rows(path: &Path) -> Result<BTreeMap<(String, u64), f64>> {
     Ok(rows)
 }
 
-/// The command line, words quoted where a shell needs it.
+/// The command line of this process, quoted for a shell.
 pub fn command_line() -> String {
     let quote = |word: String| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);

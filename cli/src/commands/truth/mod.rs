@@ -1,4 +1,4 @@
-//! `nas-train truth`: architectures trained alone.
+//! `nas-train truth`: a table of stand-alone accuracies.
 
 mod file;
 mod summary;
@@ -22,21 +22,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-/// Trains architectures from scratch, each with several seeds, and appends their accuracies to a CSV file.
+/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file.
 ///
 /// # Errors
-/// Settings that cannot be run, a file of another recipe, diverged training.
+/// Invalid options, a table that was made with other settings, or diverged training.
 pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
     let settings = Settings::resolve(&args.run)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
-    let path = path.ok_or_else(|| UsageError("truth needs --out FILE.csv, the table to make or continue".into()))?;
+    let path =
+        path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
     let dataset = settings.dataset()?;
-    let job = Job { args, path, dataset, config: &settings.config, cancel: cancel()? };
+    let job = TableJob { args, path, dataset, config: &settings.config, cancel: cancel()? };
     let done = on_device!(Device::parse(&settings.config.device)?, |make| job.on(make));
     done.map_err(|error| settings.explain(error))
 }
 
-struct Job<'a> {
+/// The trainings of one truth table.
+struct TableJob<'a> {
     args: &'a TruthArgs,
     path: &'a Path,
     dataset: Arc<Dataset>,
@@ -44,7 +46,7 @@ struct Job<'a> {
     cancel: &'static AtomicBool,
 }
 
-impl Job<'_> {
+impl TableJob<'_> {
     fn on<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
         let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
         let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
@@ -62,7 +64,7 @@ impl Job<'_> {
         let total = archs.len() * usize::from(self.args.seeds);
         let known = total - items.len();
         progress.print_line(&format!(
-            "{total} trainings, {known} of them done, {} at once; {}",
+            "{total} trainings, {known} of them done before, {} in parallel; writing to {}",
             threads.jobs,
             self.path.display()
         ));
@@ -78,10 +80,16 @@ impl Job<'_> {
                     file.add(text, *seed, &result)?;
                     count += 1;
                     let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
-                    progress.count("trainings", known + count, total, &format!("{:.1} %", result.accuracy), left);
+                    progress.count(
+                        "training",
+                        known + count,
+                        total,
+                        &format!("accuracy {:.1} %", result.accuracy),
+                        left,
+                    );
                 }
                 Ok(None) => {}
-                // One architecture that diverges keeps no other from being trained.
+                // A failed training is reported at the end; the remaining trainings continue.
                 Err(error) => failed.push(Error::from(error).context(format!("{text} with seed {seed}"))),
             }
             Ok(())

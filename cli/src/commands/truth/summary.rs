@@ -1,4 +1,4 @@
-//! What a table of stand-alone accuracies says.
+//! The summary that `nas-train truth` prints for its table.
 
 use super::file::TruthFile;
 use crate::text::pairs;
@@ -9,7 +9,7 @@ use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// A table in short, as `--json` prints it. Accuracies in percent.
+/// The figures of a truth table, as `--json` prints them. Accuracies are in percent.
 #[derive(Debug, Serialize)]
 pub struct Summary {
     r#type: &'static str,
@@ -19,21 +19,21 @@ pub struct Summary {
     scale: Scale,
     data: String,
     interrupted: bool,
-    /// Architectures.
+    /// Number of architectures.
     n: usize,
-    /// Trainings.
+    /// Number of trainings.
     trainings: usize,
     mean: Option<f64>,
     min: Option<f64>,
     max: Option<f64>,
-    /// Architecture with the highest mean.
+    /// Architecture with the highest mean accuracy over its seeds.
     best: Option<String>,
-    /// Mean Kendall tau between the rankings of two seeds: how much of a ranking is chance.
+    /// Mean Kendall tau between the accuracies of two seeds. It bounds the GT-tau that any ranking can reach.
     tau_between_seeds: Option<f64>,
 }
 
 impl Summary {
-    /// Of a whole file.
+    /// Computes the summary of all rows of a file.
     pub fn of(file: &TruthFile, config: &RunConfig, space: &dyn SearchSpace, interrupted: bool) -> Self {
         let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
         for ((arch, _), accuracy) in file.rows() {
@@ -60,7 +60,7 @@ impl Summary {
         }
     }
 
-    /// For people.
+    /// The summary as text, with the options that use the table.
     pub fn table(&self, path: &Path) -> String {
         let percent = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2} %"));
         let rows = [
@@ -71,10 +71,10 @@ impl Summary {
             ("Kendall tau between two seeds", self.tau_between_seeds.map_or("-".into(), |tau| format!("{tau:.3}"))),
         ];
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
-        let stopped = if self.interrupted { ", interrupted: the same command goes on" } else { "" };
+        let stopped = if self.interrupted { " (interrupted; repeat the command to resume)" } else { "" };
         let Scale { width, cells, .. } = self.scale;
         let use_it = format!(
-            "Use it with --space {} --width {width} --cells {cells} --data {} --truth {} --truth-samples all",
+            "To use the table, add --space {} --width {width} --cells {cells} --data {} --truth {} --truth-samples all",
             self.space,
             self.data,
             path.display()
@@ -83,7 +83,7 @@ impl Summary {
     }
 }
 
-/// Mean over all pairs of seeds, on the architectures that both have.
+/// Mean Kendall tau over all pairs of seeds, on the architectures that both seeds have.
 fn between_seeds(rows: &BTreeMap<(String, u64), f64>) -> Option<f64> {
     let seeds: Vec<u64> = rows.keys().map(|(_, seed)| *seed).collect::<BTreeSet<_>>().into_iter().collect();
     let mut taus = Vec::new();
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seeds_are_compared_on_what_both_have() {
+    fn two_seeds_are_compared_on_their_common_architectures() {
         let row = |arch: &str, seed, accuracy| ((arch.to_owned(), seed), accuracy);
         let rows = [row("a", 0, 1.0), row("b", 0, 2.0), row("c", 0, 3.0), row("a", 1, 5.0), row("b", 1, 4.0)];
         assert_eq!(between_seeds(&rows.into()), Some(-1.0));

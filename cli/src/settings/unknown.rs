@@ -1,0 +1,88 @@
+//! Hints for unknown options: the new name of a renamed key, or the component that has the option.
+
+use anyhow::Error;
+use nas_core::config::{ConfigError, RunConfig};
+use nas_core::controller::ControllerError;
+use nas_core::options::OptionsError;
+use nas_core::registry::{BuildError, ControllerDescriptor, StrategyDescriptor, all};
+use nas_core::strategy::StrategyError;
+use nas_core::trainer::RunError;
+use toml::Table;
+
+/// Keys with a new name in schema 2: section, old key, new key.
+const RENAMED: [(&str, &str, &str); 1] = [("probes", "immediate_every", "single_step_every")];
+
+/// Adds a hint to an error about an unknown option, if one is found. Other errors stay as they are.
+///
+/// `config` is the configuration in which strategy and controller are named, if it could be read.
+pub fn with_hint(error: Error, config: Option<&RunConfig>) -> Error {
+    let found = error.chain().find_map(options_error).cloned();
+    let Some(OptionsError::Unknown { section, key, known, .. }) = found else { return error };
+    match new_name(&section, &key, &known).or_else(|| owner(&section, &key, config?)) {
+        Some(hint) => OptionsError::Unknown { section, key, hint, known }.into(),
+        None => error,
+    }
+}
+
+/// The error about options that an error of a configuration, component or run contains.
+fn options_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a OptionsError> {
+    match cause.downcast_ref() {
+        Some(RunError::Config(ConfigError::Options(error))) => return Some(error),
+        Some(RunError::Build(error)) => return of_build(error),
+        _ => {}
+    }
+    match cause.downcast_ref() {
+        Some(ConfigError::Options(error)) => Some(error),
+        _ => cause.downcast_ref().and_then(of_build).or_else(|| cause.downcast_ref()),
+    }
+}
+
+fn of_build(error: &BuildError) -> Option<&OptionsError> {
+    match error {
+        BuildError::Strategy(StrategyError::Options(error))
+        | BuildError::Controller(ControllerError::Options(error)) => Some(error),
+        _ => None,
+    }
+}
+
+/// The new name of a key, if it was renamed or has hyphens in place of underscores.
+fn new_name(section: &str, key: &str, known: &str) -> Option<String> {
+    let renamed =
+        RENAMED.iter().find(|(of, old, _)| (*of, *old) == (section, key)).map(|(_, _, new)| (*new).to_owned());
+    let snake_case = || {
+        let snake_case = key.replace('-', "_");
+        let is_known = snake_case != key && known.split(", ").any(|known| known == snake_case);
+        is_known.then_some(snake_case)
+    };
+    renamed.or_else(snake_case).map(|name| format!("; its name is `{name}`"))
+}
+
+/// The strategy or controller that has the option of this name.
+fn owner(section: &str, key: &str, config: &RunConfig) -> Option<String> {
+    let (used, names) = match section {
+        "strategy" => (&config.strategy.name, strategies_with(key)),
+        "controller" => (&config.controller.name, controllers_with(key)),
+        _ => return None,
+    };
+    let owners: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    (!owners.is_empty()).then(|| format!(" of {section} `{used}`; it is an option of {}", owners.join(" and ")))
+}
+
+fn strategies_with(key: &str) -> Vec<&'static str> {
+    let strategies = all::<StrategyDescriptor>().unwrap_or_default();
+    strategies.iter().filter(|strategy| has(&(strategy.options)(), key)).map(|strategy| strategy.name).collect()
+}
+
+fn controllers_with(key: &str) -> Vec<&'static str> {
+    let controllers = all::<ControllerDescriptor>().unwrap_or_default();
+    controllers
+        .iter()
+        .filter(|controller| has(&(controller.options)(), key))
+        .map(|controller| controller.name)
+        .collect()
+}
+
+/// Whether options, written as TOML, contain a key.
+fn has(options: &str, key: &str) -> bool {
+    options.parse::<Table>().is_ok_and(|options| options.contains_key(key))
+}
