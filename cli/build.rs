@@ -1,4 +1,4 @@
-//! Notes what the program is built from: the commit, whether its sources differ from it, and the compiler.
+//! Passes the commit, the state of the sources and the compiler version to the program, for `manifest.json`.
 
 use std::process::Command;
 
@@ -9,7 +9,7 @@ fn main() {
     let changes = output("git", &["status", "--porcelain", "--untracked-files=no"]);
     set("NAS_GIT_DIRTY", changes.map(|changes| (!changes.is_empty()).to_string()));
     if commit.is_some() {
-        // The log of HEAD grows with every commit; the folders tell of edits.
+        // The log of HEAD changes with every commit, the folders with every edit.
         let log = output("git", &["rev-parse", "--path-format=absolute", "--git-path", "logs/HEAD"]);
         for path in log.iter().map(String::as_str).chain(["../core", "../strategies", "../plugins", "src"]) {
             println!("cargo::rerun-if-changed={path}");
@@ -24,7 +24,7 @@ fn set(name: &str, value: Option<String>) {
     }
 }
 
-/// What a program prints, if it succeeds.
+/// The standard output of a program without surrounding spaces; `None` if it fails.
 fn output(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program).args(arguments).output().ok()?;
     let text = output.status.success().then(|| String::from_utf8(output.stdout).ok())??;

@@ -1,7 +1,7 @@
-//! The program `nas-train` as a library: arguments -> configuration -> core, and what a run shows and writes.
+//! The program `nas-train` as a library: command line, configuration, progress, run directories and reports.
 //!
-//! A crate with strategies, controllers or spaces of its own becomes the same program with them added: link the
-//! components (`use my_strategies as _;`) and call [`main`] from its own `main`.
+//! A crate can build the program with additional strategies, controllers or search spaces: it links their crate
+//! (`use my_strategies as _;`) and calls [`main`] from its own `main`.
 //!
 //! ```no_run
 //! fn main() -> std::process::ExitCode {
@@ -33,17 +33,17 @@ pub use args::Cli;
 pub use exit::ExitStatus;
 
 use args::Command;
-// Links the built-in strategies, which register themselves.
+// Links the built-in strategies, so that they are registered.
 use nas_strategies as _;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-/// Runs the program with these arguments, the program's name first.
+/// Runs the program with these arguments; the first one is the name of the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = match Cli::read(arguments) {
         Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::print_error(&error)),
         Err(error) => {
-            // Help and version are errors for clap, too. A closed pipe leaves nobody to tell.
+            // clap returns `--help` and `--version` as errors too. A closed pipe is ignored.
             let _ = error.print();
             if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
         }

@@ -1,1 +1,1 @@
-//! Tests that cross crates live in `tests/tests`; this library is empty.
+//! This library is empty. The tests of the whole program are in `tests/tests`.

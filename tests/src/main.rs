@@ -1,5 +1,4 @@
-//! `nas-train` with one more controller, as a crate that depends on nas-cli would build it. The tests run this program:
-//! it is the same in everything else.
+//! `nas-train` with an additional controller, built as a crate that depends on `nas-cli`. The tests run this program.
 
 use nas_core::arch::Arch;
 use nas_core::controller::{Controller, ControllerError};
@@ -9,13 +8,13 @@ use rand_chacha::ChaCha8Rng;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// Believes in the last architecture of the space, asks for two rewards an epoch and remembers the latest.
-struct Last {
+/// A controller that always proposes the last architecture of the space. It takes two rewards per epoch.
+struct LastArchitecture {
     space: Arc<dyn SearchSpace>,
     reward: f64,
 }
 
-impl Controller for Last {
+impl Controller for LastArchitecture {
     fn samples_per_epoch(&self) -> usize {
         2
     }
@@ -44,7 +43,7 @@ inventory::submit! {
         summary: "always the last architecture",
         reference: "these tests",
         options: String::new,
-        build: |_, context| Ok(Box::new(Last { space: context.space, reward: 0.0 })),
+        build: |_, context| Ok(Box::new(LastArchitecture { space: context.space, reward: 0.0 })),
     }
 }
 

@@ -9,9 +9,9 @@ use clap::{Args, ValueEnum};
 pub enum Budget {
     /// Equal numbers of sub-net passes (forward and backward pass of one architecture on one batch)
     Passes,
-    /// Updates of the weights
-    Updates,
-    /// Training time, by a measurement before the runs
+    /// Equal numbers of steps (optimizer updates)
+    Steps,
+    /// Equal training times, estimated from step times that are measured before the runs
     Time,
 }
 

@@ -31,8 +31,12 @@ pub fn count(text: &str) -> Result<i64, String> {
 }
 
 fn whole(text: &str, least: i64) -> Result<i64, String> {
-    let number = text.parse().ok().filter(|number| *number >= least);
-    number.ok_or_else(|| format!("expected a whole number of at least {least}"))
+    let is_large = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if number >= least => Ok(number),
+        Err(_) if is_large => Err(format!("expected a whole number of at most {}", i64::MAX)),
+        _ => Err(format!("expected a whole number of at least {least}")),
+    }
 }
 
 /// Parses a finite number above 0.

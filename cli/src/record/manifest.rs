@@ -79,7 +79,7 @@ struct Host {
     cores: Option<usize>,
 }
 
-/// The manifest of a running run.
+/// The manifest of a run in progress.
 #[derive(Debug)]
 pub struct Manifest {
     path: PathBuf,

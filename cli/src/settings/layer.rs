@@ -67,7 +67,7 @@ impl ConfigLayer {
     }
 }
 
-/// Whether a text has the form of a decimal integer, whatever its size.
+/// Whether a text has the form of a decimal integer of any size.
 fn is_integer(text: &str) -> bool {
     let digits = text.trim_start_matches(['+', '-']);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())

@@ -37,7 +37,7 @@ impl fmt::Display for Origin {
     }
 }
 
-/// The origins of all keys without a default value.
+/// The origins of all keys that a file, a `--set` or an option sets.
 #[derive(Debug, Clone, Default)]
 pub struct Origins(BTreeMap<String, Origin>);
 

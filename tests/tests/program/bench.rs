@@ -1,4 +1,4 @@
-//! `bench` times steps, every case in a process of its own.
+//! `bench`: step times of cases.
 
 use super::helper::{names, refuses, setup, stderr, stdout};
 use serde_json::Value;
@@ -6,7 +6,7 @@ use serde_json::Value;
 const SHORT: &[&str] = &["bench", "--steps=2", "--warm-up=1", "--rounds=2", "--width=4"];
 
 #[test]
-fn every_case_has_a_line_with_its_figures() {
+fn each_case_prints_a_line_with_its_times() {
     let (_dir, mut command) = setup("bench");
     let lists = ["--spaces=tiny", "--strategies=plain,fairnas", "--batch-sizes=4,8", "--thread-counts=1", "--json"];
     let output = command.args(SHORT).args(lists).output().unwrap();
@@ -25,7 +25,7 @@ fn every_case_has_a_line_with_its_figures() {
 }
 
 #[test]
-fn one_round_of_one_case_prints_a_table_and_leaves_no_files() {
+fn one_round_of_one_case_prints_a_table_and_writes_no_files() {
     let (dir, mut command) = setup("bench-table");
     let output = command.args(SHORT).args(["--space=tiny", "--rounds=1"]).output().unwrap();
     let table = stdout(&output);
@@ -34,7 +34,7 @@ fn one_round_of_one_case_prints_a_table_and_leaves_no_files() {
 }
 
 #[test]
-fn bad_cases_are_refused_before_any_is_timed() {
+fn invalid_cases_are_rejected_before_the_first_measurement() {
     let (dir, _) = setup("bench-bad");
     let refuse = |options: &[&str], words: &[&str]| refuses(dir.path(), &[SHORT, options].concat(), 2, words);
     refuse(&["--strategies=plain,ogt"], &["ogt", "did you mean `ogd`?"]);

@@ -1,13 +1,13 @@
-//! Data that is missing or damaged: exit code 4, and nothing written.
+//! Missing or damaged data: exit code 4, and no new files.
 
 use super::helper::{refuses, setup};
 use std::fs::{self, File};
 use std::path::Path;
 
-/// Bytes of an official CIFAR-10 batch: 10,000 labels and images.
+/// Size in bytes of an official CIFAR-10 batch: 10,000 labels and images.
 const BATCH: u64 = 10_000 * 3073;
 
-/// A file of this size, zero but for `bytes` at its start, below `dir`.
+/// Writes a file of `size` bytes below `dir`: `bytes`, then zeros.
 fn sparse(dir: &Path, file: &str, size: u64, bytes: &[u8]) {
     let path = dir.join(file);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -20,7 +20,7 @@ fn cifar(dir: &Path, words: &[&str]) {
 }
 
 #[test]
-fn missing_files_say_how_to_get_them() {
+fn the_error_for_missing_files_explains_how_to_get_them() {
     let (dir, _) = setup("missing");
     refuses(dir.path(), &["--data=cifar10"], 2, &["needs a folder (--data-dir DIR): download https://"]);
     cifar(dir.path(), &["cannot find data: download https://"]);
@@ -31,13 +31,13 @@ fn missing_files_say_how_to_get_them() {
 }
 
 #[test]
-fn a_folder_that_would_not_be_read_is_refused() {
+fn a_folder_for_a_data_set_without_files_is_rejected() {
     let (dir, _) = setup("unread");
     refuses(dir.path(), &["--data-dir=mine"], 2, &["data.dir is mine", "`digits` reads no files", "--data"]);
 }
 
 #[test]
-fn damaged_cifar_files_are_told() {
+fn damaged_cifar_files_are_reported() {
     let (dir, _) = setup("cifar");
     let batch = "data/cifar-10-batches-bin/data_batch_1.bin";
     let classes: String = (0..10).map(|class| format!("class{class}\n")).collect();
@@ -51,7 +51,7 @@ fn damaged_cifar_files_are_told() {
 }
 
 #[test]
-fn a_pickle_of_something_else_is_told() {
+fn a_pickle_with_other_content_is_reported() {
     let (dir, _) = setup("pickle");
     let folder = dir.path().join("data/cifar-10-batches-py");
     fs::create_dir_all(&folder).unwrap();
@@ -67,7 +67,7 @@ fn a_pickle_of_something_else_is_told() {
 }
 
 #[test]
-fn images_that_do_not_decode_are_told() {
+fn images_that_cannot_be_decoded_are_reported() {
     let (dir, _) = setup("decode");
     for class in ["cat", "dog"] {
         fs::create_dir_all(dir.path().join("data").join(class)).unwrap();
@@ -77,7 +77,7 @@ fn images_that_do_not_decode_are_told() {
 }
 
 #[test]
-fn one_class_is_nothing_to_tell_apart() {
+fn data_with_a_single_class_is_rejected() {
     let (dir, _) = setup("class");
     fs::create_dir_all(dir.path().join("data/cat")).unwrap();
     refuses(dir.path(), &["--data=folder", "--data-dir=data"], 4, &["1 class(es), expected at least 2"]);

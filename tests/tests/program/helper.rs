@@ -1,4 +1,4 @@
-//! A fresh directory for each test, and runs that take milliseconds.
+//! Helpers of the tests: a directory for each test, runs that take milliseconds, expected errors.
 
 use assert_cmd::Command;
 use std::fs;
@@ -6,14 +6,14 @@ use std::path::Path;
 use std::process::Output;
 use tempfile::TempDir;
 
-/// An empty directory and the program, to be run in it.
+/// An empty directory, and a command that runs the program in it.
 pub fn setup(name: &str) -> (TempDir, Command) {
     let dir = tempfile::Builder::new().prefix(name).tempdir().unwrap();
     let command = program(dir.path());
     (dir, command)
 }
 
-/// The program, to be run in `dir`.
+/// A command that runs the program in `dir`, for at most a minute.
 pub fn program(dir: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
     command.current_dir(dir).timeout(std::time::Duration::from_secs(60));
@@ -42,22 +42,22 @@ pub fn tiny(dir: &Path, out: &str, options: &[&str]) -> Output {
     output
 }
 
-/// What a program said on stderr.
+/// The standard error of a finished program.
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
-/// What a program said on stdout.
+/// The standard output of a finished program.
 pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
-/// A file below `dir`.
+/// The content of a file below `dir`.
 pub fn read(dir: &Path, file: &str) -> String {
     fs::read_to_string(dir.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
-/// The names in a directory, sorted.
+/// The sorted names of the files and directories in a directory.
 pub fn names(dir: &Path) -> Vec<String> {
     let name = |entry: std::io::Result<fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
     let mut names: Vec<String> = fs::read_dir(dir).unwrap().map(name).collect();
@@ -65,17 +65,18 @@ pub fn names(dir: &Path) -> Vec<String> {
     names
 }
 
-/// Expects that the program refuses: this exit code, these words after `error:`, nothing on stdout, nothing written.
+/// Expects that the program rejects its arguments: it exits with `code`, prints all `words` after `error:`, and writes
+/// neither to standard output nor to `dir`.
 pub fn refuses(dir: &Path, arguments: &[&str], code: i32, words: &[&str]) {
     let before = names(dir);
     let output = program(dir).args(arguments).output().unwrap();
-    let said = stderr(&output);
-    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-    let error = said.find("error: ").unwrap_or_else(|| panic!("{arguments:?}: no error in {said}"));
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}: {message}");
+    let error = message.find("error: ").unwrap_or_else(|| panic!("{arguments:?}: no error in {message}"));
     for word in words {
-        assert!(said[error..].contains(word), "{arguments:?}: no `{word}` in {said}");
+        assert!(message[error..].contains(word), "{arguments:?}: no `{word}` in {message}");
     }
-    assert!(!said.contains("panicked"), "{said}");
+    assert!(!message.contains("panicked"), "{message}");
     assert_eq!(stdout(&output), "", "{arguments:?}");
-    assert_eq!(names(dir), before, "{arguments:?} has left something");
+    assert_eq!(names(dir), before, "{arguments:?} has written files");
 }

@@ -1,10 +1,10 @@
-//! What the program tells of itself.
+//! Commands about the program itself: `list`, `describe`, `config example`, help, completions and manual pages.
 
 use super::helper::{names, program, refuses, setup, stdout};
 use serde_json::Value;
 
 #[test]
-fn list_shows_every_kind() {
+fn list_prints_every_kind_of_component() {
     let (dir, mut command) = setup("list");
     let all = stdout(&command.arg("list").output().unwrap());
     for name in ["plain", "uniform", "last", "nasbench201", "tiny", "digits", "synthetic"] {
@@ -17,7 +17,7 @@ fn list_shows_every_kind() {
 }
 
 #[test]
-fn describe_knows_every_name_of_the_list() {
+fn describe_accepts_every_name_of_list() {
     let (dir, mut command) = setup("describe");
     let list = stdout(&command.args(["list", "--json"]).output().unwrap());
     for line in list.lines() {
@@ -45,7 +45,7 @@ fn the_example_is_the_default_configuration() {
 }
 
 #[test]
-fn help_tells_the_exit_codes_and_completions_and_manuals_are_made() {
+fn help_lists_the_exit_codes_and_completions_and_manual_pages_are_written() {
     let (dir, mut command) = setup("help");
     let help = stdout(&command.arg("--help").output().unwrap());
     for code in ["0  success", "2  invalid arguments", "4  data is missing", "5  training diverged", "130  interrupted"]

@@ -1,10 +1,10 @@
-//! Which layer of the configuration wins.
+//! Configurations: the priority of their layers, and errors in files.
 
 use super::helper::{refuses, setup, stdout};
 use std::fs;
 
 #[test]
-fn show_tells_values_and_where_they_come_from() {
+fn config_show_prints_each_value_with_its_origin() {
     let (dir, mut command) = setup("layers");
     fs::write(dir.path().join("run.toml"), "seed = 1\n[train]\nepochs = 3\nlr = 0.3\nbatch_size = 9\n").unwrap();
     let options = "config show --config run.toml --set train.epochs=4 --set train.lr=0.4 --lr 0.5";
@@ -41,12 +41,12 @@ fn errors_in_a_file_name_the_file() {
 }
 
 #[test]
-fn a_sound_file_passes_the_check() {
+fn a_valid_file_passes_the_check() {
     let (dir, mut command) = setup("check");
     fs::write(dir.path().join("run.toml"), "[truth]\nsamples = 5\n[strategy]\npaths = 3\n").unwrap();
     command
         .args(["config", "check", "run.toml"])
         .assert()
         .success()
-        .stderr("run.toml: keys, names and options are right (data is read by a run only)\n");
+        .stderr("run.toml: all keys, names and values are valid; the data was not read\n");
 }

@@ -1,4 +1,4 @@
-//! The program as a user runs it.
+//! Tests of the program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "clippy takes only functions marked as tests for tests, not their helpers")]
 
 mod bench;

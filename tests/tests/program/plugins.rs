@@ -1,4 +1,4 @@
-//! Strategies from shared libraries, as a user meets them.
+//! Plugins: strategies from shared libraries.
 
 use super::helper::{TINY, program, read, refuses, setup, stderr, stdout, tiny};
 use serde_json::Value;
@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The library of the example `rust-clip`, which building these tests builds beside them.
+/// Path of the library of the example plugin `rust-clip`, which is a dependency of these tests.
 fn clip() -> String {
     let file = format!("{}nas_example_clip{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
     std::env::current_exe().unwrap().with_file_name(file).to_str().unwrap().into()
 }
 
-/// Writes the project of a C plugin with `plugins new` and builds it, some of its text replaced.
+/// Creates the project of a C plugin with `plugins new`, replaces `from` by `to` in its source, and builds it.
 fn c_plugin(dir: &Path, name: &str, from: &str, to: &str) -> PathBuf {
     program(dir).args(["plugins", "new", name, "--lang", "c"]).assert().success();
     let source = dir.join(name).join("plugin.c");
@@ -24,7 +24,7 @@ fn c_plugin(dir: &Path, name: &str, from: &str, to: &str) -> PathBuf {
 }
 
 #[test]
-fn loaded_strategies_are_listed_and_described_with_their_origin() {
+fn plugin_strategies_are_listed_and_described_with_their_origin() {
     let (dir, mut command) = setup("list");
     let clip = clip();
     let listed = stdout(&command.args(["list", "strategies", "--json", "--plugin", &clip]).output().unwrap());
@@ -42,7 +42,7 @@ fn loaded_strategies_are_listed_and_described_with_their_origin() {
 }
 
 #[test]
-fn a_run_with_a_plugin_is_recorded_and_repeats_from_its_configuration() {
+fn a_run_with_a_plugin_is_recorded_and_its_configuration_repeats_it() {
     let (dir, _) = setup("run");
     let clip = clip();
     let options = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_norm=0.1"];
@@ -59,7 +59,7 @@ fn a_run_with_a_plugin_is_recorded_and_repeats_from_its_configuration() {
 }
 
 #[test]
-fn configurations_name_plugins_and_options_add_to_them() {
+fn plugins_of_the_configuration_and_of_options_are_combined() {
     let (dir, _) = setup("config");
     let clip = clip();
     fs::write(dir.path().join("run.toml"), format!("plugins = ['{clip}']\n[strategy]\nname = \"clip-shared\"\n"))
@@ -74,7 +74,7 @@ fn configurations_name_plugins_and_options_add_to_them() {
 }
 
 #[test]
-fn plugins_that_cannot_be_loaded_end_with_code_3() {
+fn a_plugin_that_cannot_be_loaded_exits_with_code_3() {
     let (dir, _) = setup("bad");
     fs::write(dir.path().join("garbage.so"), "garbage").unwrap();
     for arguments in
@@ -93,14 +93,14 @@ fn plugins_that_cannot_be_loaded_end_with_code_3() {
 }
 
 #[test]
-fn a_check_tells_each_case_and_the_verdict() {
+fn a_check_prints_each_test_and_the_outcome() {
     let (dir, mut command) = setup("check");
     let clip = clip();
     let output = command.args(["plugins", "check", &clip]).output().unwrap();
-    let said = stdout(&output);
-    assert!(output.status.success(), "{said}{}", stderr(&output));
+    let message = stdout(&output);
+    assert!(output.status.success(), "{message}{}", stderr(&output));
     for line in ["strategy clip-shared, version 0.1.0", "  tiny model: two equal runs", &format!("{clip} works")] {
-        assert!(said.lines().any(|l| l == line), "{line} in {said}");
+        assert!(message.lines().any(|l| l == line), "{line} in {message}");
     }
     let output = program(dir.path()).args(["plugins", "check", "none.so"]).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
@@ -109,20 +109,20 @@ fn a_check_tells_each_case_and_the_verdict() {
 
 #[test]
 #[cfg(unix)]
-fn new_projects_in_c_build_and_pass_and_a_crash_is_told_with_its_place() {
+fn a_new_c_project_passes_the_check_and_a_crash_is_reported_with_its_test() {
     let (dir, _) = setup("new");
     let dir = dir.path();
     let whole = c_plugin(dir, "mine", "mine", "mine");
     program(dir).args(["plugins", "check"]).arg(&whole).assert().success();
-    refuses(dir, &["plugins", "new", "mine"], 2, &["mine exists, and nothing is overwritten"]);
-    refuses(dir, &["plugins", "new", "../x"], 2, &["`../x` cannot be a name"]);
+    refuses(dir, &["plugins", "new", "mine"], 2, &["mine exists already"]);
+    refuses(dir, &["plugins", "new", "../x"], 2, &["`../x` is not a valid name"]);
 
     let crashes = c_plugin(dir, "crashes", "double squares = 0;", "double squares = *(volatile double *)8;");
     let output = program(dir).args(["plugins", "check"]).arg(&crashes).output().unwrap();
     assert_eq!(output.status.code(), Some(3));
-    let said = stderr(&output);
+    let message = stderr(&output);
     let place = "after `synthetic steps: random and zero gradients`";
-    assert!(said.contains("crashed with signal 11 (segmentation fault)") && said.contains(place), "{said}");
+    assert!(message.contains("crashed with signal 11 (segmentation fault)") && message.contains(place), "{message}");
 
     let leaves = c_plugin(dir, "leaves", "double squares = 0;", "double squares = 0; exit(0);");
     let output = program(dir).args(["plugins", "check"]).arg(&leaves).output().unwrap();
@@ -139,7 +139,7 @@ fn new_projects_in_c_build_and_pass_and_a_crash_is_told_with_its_place() {
 }
 
 #[test]
-fn new_projects_in_rust_hold_all_that_they_need() {
+fn a_new_rust_project_contains_all_its_files() {
     let (dir, mut command) = setup("rust");
     command.args(["plugins", "new", "my-way"]).assert().success();
     let text = read(dir.path(), "my-way/src/lib.rs");

@@ -1,15 +1,15 @@
-//! Equal runs write equal bytes.
+//! Reproducibility: equal runs write equal files.
 
 use super::helper::{program, read, setup, stderr, tiny};
 use std::path::Path;
 
-/// The two files that hold no times.
+/// The contents of the two files without times.
 fn bytes(dir: &Path, out: &str) -> [String; 2] {
     ["metrics.csv", "archs.csv"].map(|file| read(&dir.join(out), file))
 }
 
 #[test]
-fn the_seed_decides_and_the_threads_do_not() {
+fn results_depend_on_the_seed_and_not_on_the_threads() {
     let (dir, _) = setup("repeat");
     let dir = dir.path();
     tiny(dir, "one", &["--seed=3", "--threads=1"]);
@@ -22,7 +22,7 @@ fn the_seed_decides_and_the_threads_do_not() {
 }
 
 #[test]
-fn no_number_of_threads_changes_a_run_of_nasbench201() {
+fn a_run_of_nasbench201_is_equal_for_any_number_of_threads() {
     let (dir, _) = setup("threads");
     let run = |threads: u32| {
         let out = format!("t{threads}");
@@ -41,7 +41,7 @@ fn no_number_of_threads_changes_a_run_of_nasbench201() {
 }
 
 #[test]
-fn probes_and_progress_leave_training_alone() {
+fn probes_and_progress_do_not_change_training() {
     let (dir, _) = setup("probes");
     let training = |out: &str| -> Vec<String> {
         let text = read(&dir.path().join(out), "metrics.csv");
@@ -54,7 +54,7 @@ fn probes_and_progress_leave_training_alone() {
 }
 
 #[test]
-fn the_written_configuration_makes_the_same_run() {
+fn the_written_configuration_repeats_the_run() {
     let (dir, _) = setup("rerun");
     tiny(dir.path(), "first", &["--seed=5", "--set=strategy.paths=2", "--lr=0.1"]);
     let again = program(dir.path()).args(["--config=first/config.toml", "--out=second"]).output().unwrap();

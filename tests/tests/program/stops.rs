@@ -1,4 +1,4 @@
-//! Runs that end before their end.
+//! Runs that stop early: divergence, signals, closed pipes, full disks.
 
 use super::helper::{TINY, program, read, setup, stderr, stdout};
 use serde_json::Value;
@@ -11,7 +11,7 @@ fn manifest(out: &Path) -> Value {
     serde_json::from_str(&read(out, "manifest.json")).unwrap()
 }
 
-/// Rows of a file that is whole: every line has its end.
+/// Number of rows of a CSV file, whose last line must be complete.
 fn rows(out: &Path, file: &str) -> usize {
     let text = read(out, file);
     assert!(text.ends_with('\n'), "{file}: {text}");
@@ -19,13 +19,13 @@ fn rows(out: &Path, file: &str) -> usize {
 }
 
 #[test]
-fn a_diverged_run_says_where_and_keeps_what_was_measured() {
+fn a_diverged_run_reports_the_step_and_keeps_its_measurements() {
     let (dir, mut command) = setup("diverged");
     let output = command.args(TINY).args(["--lr=1e30", "--json", "--out=out"]).output().unwrap();
-    let said = stderr(&output);
-    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(5), ""), "{said}");
+    let message = stderr(&output);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(5), ""), "{message}");
     for words in ["error: training diverged", "in step ", "architecture ", "lower learning rate (--lr"] {
-        assert!(said.contains(words), "{words} in {said}");
+        assert!(message.contains(words), "{words} in {message}");
     }
     let out = dir.path().join("out");
     assert!(rows(&out, "metrics.csv") >= 1);
@@ -35,9 +35,9 @@ fn a_diverged_run_says_where_and_keeps_what_was_measured() {
     assert!(!out.join("result.json").exists());
 }
 
-/// The loss of a step is computed before its update, so nothing but an evaluation sees what the last one did.
+/// The loss of a step is computed before its update, so only an evaluation detects non-finite weights after the last step.
 #[test]
-fn a_run_that_diverges_in_its_last_step_is_no_success() {
+fn a_run_that_diverges_in_its_last_step_fails() {
     let (dir, mut command) = setup("last");
     let options = ["--epochs=1", "--limit-train=16", "--set=train.weight_decay=1e300", "--json", "--out=out"];
     let output = command.args(TINY).args(options).output().unwrap();
@@ -46,15 +46,15 @@ fn a_run_that_diverges_in_its_last_step_is_no_success() {
     assert_eq!(manifest(&dir.path().join("out"))["status"], "failed");
 }
 
-/// A run that would go on for hours, under way.
-fn endless(dir: &Path) -> Child {
+/// Starts a run that takes hours, and waits for its first metrics.
+fn start_long_run(dir: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
     command.current_dir(dir).args(TINY).args(["--epochs=1000000", "--json", "--out=out"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let metrics = dir.join("out/metrics.csv");
     let start = Instant::now();
     while std::fs::read_to_string(&metrics).unwrap_or_default().lines().count() < 20 {
-        assert!(start.elapsed() < Duration::from_secs(30), "the run does not start");
+        assert!(start.elapsed() < Duration::from_secs(30), "the run has not started");
         std::thread::sleep(Duration::from_millis(10));
     }
     child
@@ -62,10 +62,10 @@ fn endless(dir: &Path) -> Child {
 
 #[test]
 #[cfg(unix)]
-fn an_interrupt_ends_the_run_in_good_order() {
+fn a_signal_ends_the_run_with_a_result() {
     for signal in ["-INT", "-TERM"] {
         let (dir, _) = setup("interrupt");
-        let child = endless(dir.path());
+        let child = start_long_run(dir.path());
         assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
@@ -83,9 +83,9 @@ fn an_interrupt_ends_the_run_in_good_order() {
 
 #[test]
 #[cfg(unix)]
-fn a_killed_run_leaves_whole_rows() {
+fn a_killed_run_leaves_complete_rows() {
     let (dir, _) = setup("kill");
-    let mut child = endless(dir.path());
+    let mut child = start_long_run(dir.path());
     child.kill().unwrap();
     child.wait().unwrap();
     let out = dir.path().join("out");
@@ -94,7 +94,7 @@ fn a_killed_run_leaves_whole_rows() {
 }
 
 #[test]
-fn a_closed_pipe_is_no_failure() {
+fn a_closed_pipe_is_not_an_error() {
     let (dir, _) = setup("pipe");
     for arguments in [&["list"][..], &["--help"], &["config", "example"]] {
         let mut child = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"))
@@ -112,7 +112,7 @@ fn a_closed_pipe_is_no_failure() {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn results_that_cannot_be_written_are_told() {
+fn results_that_cannot_be_written_are_reported() {
     let (dir, _) = setup("full");
     let full = File::options().write(true).open("/dev/full").unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
@@ -120,21 +120,21 @@ fn results_that_cannot_be_written_are_told() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stderr(&output).starts_with("error: cannot write to standard output: No space"), "{}", stderr(&output));
 
-    // A limit on the size of files, in blocks of 512 or 1024 bytes, stands for a disk that becomes full.
+    // A limit on file sizes, in blocks of 512 or 1024 bytes, simulates a full disk.
     let script = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_nas-train-extended")]).args(TINY);
     let output = command.args(["--epochs=1000", "--out=out"]).current_dir(dir.path()).output().unwrap();
-    let said = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(said.contains("error: cannot record results: out/") && said.contains("File too large"), "{said}");
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("error: cannot record results: out/") && message.contains("File too large"), "{message}");
     let out = dir.path().join("out");
     assert!(read(&out, "metrics.csv").lines().count() > 30);
     assert_eq!(manifest(&out)["status"], "failed");
 }
 
 #[test]
-fn a_program_that_cannot_say_anything_does_not_panic() {
+fn a_closed_standard_error_does_not_cause_a_panic() {
     let (dir, _) = setup("mute");
     let mut child = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"))
         .args(TINY)

@@ -1,34 +1,34 @@
-//! Stand-alone training: a table that grows, is continued, and is read as the truth of a run.
+//! `truth`: making a table, resuming it, and comparing a run with it.
 
 use super::helper::{program, read, refuses, setup, stderr, stdout, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
-/// Options of a table of `tiny`: every training takes milliseconds.
-const TABLE: &str = "truth --space=tiny --data=synthetic --set=data.synthetic.samples=200 --set=data.synthetic.size=8 \
+/// Arguments for a table of the space `tiny`, in which a training takes milliseconds.
+const TRUTH: &str = "truth --space=tiny --data=synthetic --set=data.synthetic.samples=200 --set=data.synthetic.size=8 \
                      --limit-train=64 --batch-size=16 --epochs=2 --out=t/truth.csv";
 
 fn truth(dir: &Path, options: &str) -> String {
-    let arguments = TABLE.split_whitespace().chain(options.split_whitespace());
+    let arguments = TRUTH.split_whitespace().chain(options.split_whitespace());
     let output = program(dir).args(arguments).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     stdout(&output)
 }
 
 fn refused(dir: &Path, options: &str, words: &[&str]) {
-    let arguments: Vec<&str> = TABLE.split_whitespace().chain(options.split_whitespace()).collect();
+    let arguments: Vec<&str> = TRUTH.split_whitespace().chain(options.split_whitespace()).collect();
     refuses(dir, &arguments, 2, words);
 }
 
 #[test]
-fn a_table_is_continued_to_the_bytes_of_one_made_at_once() {
+fn a_resumed_table_has_the_rows_of_a_table_made_at_once() {
     let (dir, _) = setup("truth");
     let dir = dir.path();
     truth(dir, "--samples=3 --seeds=1 --jobs=2");
     let some = read(dir, "t/truth.csv");
     assert_eq!(some.lines().count(), 1 + 3);
-    // A row that a kill has torn is made again, and so are the seeds that are missing.
+    // Resuming makes the incomplete last row and the missing seeds.
     fs::write(dir.join("t/truth.csv"), &some[..some.len() - 4]).unwrap();
     assert!(truth(dir, "--samples=3 --seeds=1").contains(" 3, 3\n"));
     assert_eq!(read(dir, "t/truth.csv"), some);
@@ -47,7 +47,7 @@ fn a_table_is_continued_to_the_bytes_of_one_made_at_once() {
 }
 
 #[test]
-fn a_run_compares_itself_with_the_table() {
+fn a_run_is_compared_with_the_table() {
     let (dir, _) = setup("compared");
     truth(dir.path(), "--samples=all --seeds=2");
     let options = ["--truth=t/truth.csv", "--truth-samples=all", "--json"];
@@ -59,12 +59,12 @@ fn a_run_compares_itself_with_the_table() {
 }
 
 #[test]
-fn tables_that_do_not_fit_are_refused() {
+fn invalid_options_and_tables_are_rejected() {
     let (dir, _) = setup("misfit");
     refused(dir.path(), "--samples=10", &["--samples: expected `all` or 1 to 9, the architectures of space tiny"]);
     refused(dir.path(), "--seeds=0", &["--seeds"]);
     refused(dir.path(), "--samples=some", &["expected a number or `all`"]);
-    refuses(dir.path(), &["truth", "--space=tiny"], 2, &["truth needs --out FILE.csv"]);
+    refuses(dir.path(), &["truth", "--space=tiny"], 2, &["`truth` requires --out FILE.csv"]);
 
     truth(dir.path(), "--samples=1");
     refused(dir.path(), "--samples=1 --lr=0.2", &["train.lr (0.05, now 0.2)", "another --out"]);
@@ -92,14 +92,14 @@ fn a_configuration_beside_a_new_table_is_not_overwritten() {
     fs::create_dir(dir.join("t")).unwrap();
     let mine = "seed = 0\n[train]\nlr = 0.3\n";
     fs::write(dir.join("t/truth.toml"), mine).unwrap();
-    refused(dir, "--samples=1", &["t/truth.toml is not the recipe of these settings", "another --out"]);
+    refused(dir, "--samples=1", &["t/truth.toml has other settings", "another --out"]);
     assert_eq!(read(dir, "t/truth.toml"), mine);
 }
 
 #[test]
 fn diverged_training_keeps_the_rows_before() {
     let (dir, _) = setup("diverged");
-    let arguments: Vec<&str> = TABLE.split_whitespace().chain(["--samples=2", "--lr=1e30"]).collect();
+    let arguments: Vec<&str> = TRUTH.split_whitespace().chain(["--samples=2", "--lr=1e30"]).collect();
     let output = program(dir.path()).args(arguments).output().unwrap();
     assert_eq!(output.status.code(), Some(5), "{}", stderr(&output));
     assert!(stderr(&output).contains("training diverged"));

@@ -1,16 +1,17 @@
-//! Arguments that cannot be obeyed: exit code 2, a message that says what would do, and nothing written.
+//! Invalid arguments: exit code 2, a message with the remedy, and no new files.
 
 use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout};
 use std::fs;
 
 #[test]
-fn unknown_names_are_answered_by_the_nearest() {
+fn an_unknown_name_is_reported_with_the_nearest_name() {
     let (dir, _) = setup("names");
     for (arguments, words) in [
         (&["--strategy=plan"][..], "--strategy: unknown strategy `plan`, did you mean `plain`?"),
         (&["--controller=unifrom"], "--controller: unknown controller `unifrom`, did you mean `uniform`?"),
         (&["--space=nasbench"], "--space: unknown space `nasbench`, did you mean `nasbench201`?"),
         (&["--data=digit"], "--data: unknown data set `digit`, did you mean `digits`?"),
+        (&["--data=mnist"], "--data: unknown data set `mnist`, did you mean `idx`?"),
         (&["--set=train.epoch=3"], "--set train.epoch=3: unknown option `train.epoch`, did you mean `epochs`?"),
         (&["--set=trian.epochs=3"], "did you mean `train`?"),
         (&["--set=strategy.path=3"], "--set strategy.path=3: unknown option `strategy.path`, did you mean `paths`?"),
@@ -25,7 +26,31 @@ fn unknown_names_are_answered_by_the_nearest() {
 }
 
 #[test]
-fn numbers_out_of_range_are_refused() {
+fn an_option_of_another_strategy_is_reported_with_that_strategy() {
+    let (dir, _) = setup("owner");
+    let words =
+        "--set strategy.alpha=0.3: unknown option `strategy.alpha` of strategy `plain`; it is an option of `ogd`";
+    refuses(dir.path(), &["--set=strategy.alpha=0.3"], 2, &[words]);
+    let words = "unknown option `controller.population` of controller `uniform`; it is an option of `evolution`";
+    refuses(dir.path(), &["--set=controller.population=4"], 2, &[words]);
+}
+
+#[test]
+fn a_renamed_key_is_reported_with_its_new_name() {
+    let (dir, _) = setup("renamed");
+    let words =
+        "--set strategy.alpha-schedule=step: unknown option `strategy.alpha-schedule`; its name is `alpha_schedule`";
+    refuses(dir.path(), &["--strategy=ogd", "--set=strategy.alpha-schedule=step"], 2, &[words]);
+    fs::write(dir.path().join("old.toml"), "[probes]\nimmediate_every = 5\n").unwrap();
+    let words = "old.toml: unknown option `probes.immediate_every`; its name is `single_step_every`";
+    refuses(dir.path(), &["--config=old.toml"], 2, &[words]);
+    refuses(dir.path(), &["config", "check", "old.toml"], 2, &[words]);
+    fs::write(dir.path().join("old.toml"), "[strategy]\nname = \"ogd\"\nalpha-schedule = \"step\"\n").unwrap();
+    refuses(dir.path(), &["config", "check", "old.toml"], 2, &["its name is `alpha_schedule`"]);
+}
+
+#[test]
+fn values_out_of_range_are_rejected() {
     let (dir, _) = setup("numbers");
     let whole = "expected a whole number of at least 1";
     for (arguments, words) in [
@@ -50,6 +75,8 @@ fn numbers_out_of_range_are_refused() {
         (&["--set=train.epochs=-1"], "--set train.epochs=-1: section `train`: epochs = -1"),
         (&["--set=train.momentum=1.0"], "train.momentum: expected a number of at least 0 and below 1, found 1"),
         (&["--set=train"], "expected section.key=value"),
+        (&["--set=seed=99999999999999999999"], "--set seed=99999999999999999999: 99999999999999999999 is out of range"),
+        (&["--seed=99999999999999999999"], "expected a whole number of at most 9223372036854775807"),
         (&["--set=data.limit_train=0"], "data.limit_train is 0, expected 1 to"),
         (
             &["--set=data.train_fraction=1.5"],
@@ -76,20 +103,20 @@ fn numbers_out_of_range_are_refused() {
 }
 
 #[test]
-fn images_too_small_for_the_space_are_refused() {
+fn images_too_small_for_the_space_are_rejected() {
     let (dir, _) = setup("small");
     let arguments = ["--data=synthetic", "--set=data.synthetic.size=2"];
     refuses(dir.path(), &arguments, 2, &["space nasbench201", "[2, 2, 3] images"]);
 }
 
 #[test]
-fn a_build_without_cuda_says_how_to_get_it() {
+fn a_build_without_cuda_explains_how_to_build_with_it() {
     let (dir, _) = setup("cuda");
     refuses(dir.path(), &["--device=cuda:0"], 2, &["built without CUDA", "--features cuda"]);
 }
 
 #[test]
-fn nothing_is_overwritten() {
+fn a_directory_with_files_is_not_overwritten() {
     let (dir, _) = setup("out");
     let out = dir.path().join("out");
     fs::create_dir(&out).unwrap();
@@ -102,12 +129,13 @@ fn nothing_is_overwritten() {
 }
 
 #[test]
-fn a_run_directory_that_cannot_be_made_is_told() {
+fn a_run_directory_that_cannot_be_created_is_reported() {
     let (dir, mut command) = setup("file");
     fs::write(dir.path().join("file"), "").unwrap();
     refuses(dir.path(), &["--out=file"], 2, &["the run directory file is a file"]);
     let output = command.args(TINY).args(["--json", "--out=file/below"]).output().unwrap();
     assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(1), ""));
-    let said = stderr(&output);
-    assert!(said.contains("error: cannot make the run directory file/below") && said.contains("--out DIR"), "{said}");
+    let message = stderr(&output);
+    assert!(message.contains("error: cannot create the run directory file/below"), "{message}");
+    assert!(message.contains("--out DIR"), "{message}");
 }

@@ -18,7 +18,7 @@ pub fn lengths(budget: Budget, first: &RunConfig, costs: &[StepCost], seconds_pe
     let length = |(number, cost): (usize, &StepCost)| {
         let steps = match budget {
             Budget::Passes => (passes as f64 / cost.paths as f64).round(),
-            Budget::Updates => steps as f64,
+            Budget::Steps => steps as f64,
             Budget::Time => (steps as f64 * seconds_per_step[0] / seconds_per_step[number]).round(),
         };
         let steps = (steps as u64).max(1);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn budgets_of_steps_and_time_set_the_steps() {
-        let found = lengths(Budget::Updates, &config(40), &[cost(1), cost(5)], &[]);
+        let found = lengths(Budget::Steps, &config(40), &[cost(1), cost(5)], &[]);
         assert_eq!((found[1].steps, found[1].interval), (440, 13));
         let found = lengths(Budget::Time, &config(40), &[cost(1), cost(1)], &[0.01, 0.02]);
         assert_eq!((found[1].steps, found[1].epochs), (220, 20));

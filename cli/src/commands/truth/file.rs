@@ -120,7 +120,7 @@ fn check_recipe(path: &Path, beside: &Path, recipe: &Table) -> Result<()> {
     }
 }
 
-/// Reads the rows of a table. An incomplete last row, which a killed process leaves, is cut off the file.
+/// Reads the rows of a table. An incomplete last row, which a killed process leaves, is removed from the file.
 fn read_rows(path: &Path) -> Result<BTreeMap<(String, u64), f64>> {
     let failed = || format!("cannot resume {}", path.display());
     let text = fs::read_to_string(path).with_context(failed)?;

@@ -28,7 +28,7 @@ pub struct Summary {
     max: Option<f64>,
     /// Architecture with the highest mean accuracy over its seeds.
     best: Option<String>,
-    /// Mean Kendall tau between the accuracies of two seeds. It bounds the GT-tau that any ranking can reach.
+    /// Mean Kendall tau between the accuracies of two seeds; it measures how well the ranking is reproduced.
     tau_between_seeds: Option<f64>,
 }
 
