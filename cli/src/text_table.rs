@@ -185,7 +185,7 @@ mod tests {
         let transposed = comparison(2).render(80, false);
         assert!(transposed.lines().any(|line| line.starts_with("sub-net passes")), "{transposed}");
         let split = comparison(8).render(80, false);
-        assert!(split.matches("sub-net").count() > 1 && split.contains("\n\n"), "{split}");
+        assert!(split.matches("variant:0=0.5").count() > 1 && split.contains("\n\n"), "{split}");
     }
 
     #[test]
