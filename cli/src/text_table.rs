@@ -93,7 +93,7 @@ impl TextTable {
         let (mut parts, mut used) = (vec![vec![0]], labels);
         for column in 1..self.columns() {
             let own = self.narrowest(column) + PADDING;
-            if used + own > width + PADDING && parts.last().is_some_and(|part| part.len() > 1) {
+            if used + own > width.saturating_add(PADDING) && parts.last().is_some_and(|part| part.len() > 1) {
                 parts.push(vec![0]);
                 used = labels;
             }

@@ -83,8 +83,7 @@ fn errors_name_the_layer_and_the_nearest_name() {
 #[test]
 fn the_example_holds_every_key() {
     let text = example().unwrap();
-    for line in ["# epochs = 40  # --epochs", "# momentum = 0.9", "[data.synthetic]", "# Learning rate, at the start."]
-    {
+    for line in ["# epochs = 40  # --epochs", "# momentum = 0.9", "[data.synthetic]", "# Learning rate at the start."] {
         assert!(text.lines().any(|l| l == line), "{line} in {text}");
     }
     assert_eq!(RunConfig::from_table(&text.parse().unwrap()), RunConfig::from_table(&Table::new()));

@@ -19,7 +19,7 @@ pub fn with_hint(error: Error, config: Option<&RunConfig>) -> Error {
     let found = error.chain().find_map(options_error).cloned();
     let Some(OptionsError::Unknown { section, key, known, .. }) = found else { return error };
     match new_name(&section, &key, &known).or_else(|| owner(&section, &key, config?)) {
-        Some(hint) => OptionsError::Unknown { section, key, hint, known }.into(),
+        Some(hint) => ConfigError::Options(OptionsError::Unknown { section, key, hint, known }).into(),
         None => error,
     }
 }

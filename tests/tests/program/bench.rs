@@ -39,6 +39,6 @@ fn invalid_cases_are_rejected_before_the_first_measurement() {
     let refuse = |options: &[&str], words: &[&str]| refuses(dir.path(), &[SHORT, options].concat(), 2, words);
     refuse(&["--strategies=plain,ogt"], &["ogt", "did you mean `ogd`?"]);
     refuse(&["--batch-sizes=64,0"], &["batch_size"]);
-    refuse(&["--spaces="], &["values with commas"]);
+    refuse(&["--spaces="], &["values separated by commas"]);
     refuse(&["--steps=0"], &["at least 1"]);
 }

@@ -86,7 +86,7 @@ fn a_plugin_that_cannot_be_loaded_exits_with_code_3() {
     refuses(dir.path(), &["--set=plugins=['none.so']"], 3, &["plugin none.so: "]);
     let clip = clip();
     let arguments = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_norm=-1.0"];
-    refuses(dir.path(), &arguments, 2, &["strategy.max_norm: expected a number above 0, found -1"]);
+    refuses(dir.path(), &arguments, 2, &["strategy.max_norm: expected a finite number above 0, found -1"]);
     let arguments = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_nrom=1.0"];
     refuses(dir.path(), &arguments, 2, &["did you mean `max_norm`?"]);
     refuses(dir.path(), &["--strategy=clip-shraed", "--plugin", &clip], 2, &["did you mean `clip-shared`?"]);
@@ -99,7 +99,7 @@ fn a_check_prints_each_test_and_the_outcome() {
     let output = command.args(["plugins", "check", &clip]).output().unwrap();
     let message = stdout(&output);
     assert!(output.status.success(), "{message}{}", stderr(&output));
-    for line in ["strategy clip-shared, version 0.1.0", "  tiny model: two equal runs", &format!("{clip} works")] {
+    for line in ["strategy clip-shared, version 0.1.0", "  space tiny: two equal runs", &format!("{clip} works")] {
         assert!(message.lines().any(|l| l == line), "{line} in {message}");
     }
     let output = program(dir.path()).args(["plugins", "check", "none.so"]).output().unwrap();

@@ -164,7 +164,7 @@ fn the_summary_shows_the_figures_and_the_run_directory() {
 fn progress_goes_to_stderr_unless_turned_off() {
     let (dir, _) = setup("progress");
     let plain = stderr(&tiny(dir.path(), "plain", &[]));
-    assert!(plain.contains("9 architectures") && plain.contains("epoch 3/3, 12/12: loss"), "{plain}");
+    assert!(plain.contains("9 architectures") && plain.contains("epoch 3/3, step 12/12: loss"), "{plain}");
     assert!(!plain.contains('\u{1b}'), "{plain}");
     assert_eq!(stderr(&tiny(dir.path(), "none", &["--progress=none"])), "");
 }
