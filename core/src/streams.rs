@@ -1,23 +1,25 @@
-//! Randomness: one seed, split into named, counted streams.
+//! Random numbers: one seed, split into independent named streams.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-/// Hands out independent random streams by name and index, so that no part of a run moves the numbers of another:
-/// with or without probes, and for any number of threads, the same seed gives the same weights and the same order.
+/// The random streams of one seed. A stream has a name and an index, for instance the number of an epoch.
+///
+/// Each part of a run draws from a stream of its own, so that no part shifts the numbers of another. With or without
+/// probe architectures, and for any number of threads, one seed gives the same weights and the same order of images.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Streams {
     seed: u64,
 }
 
 impl Streams {
-    /// All streams of `seed`.
+    /// The streams of `seed`.
     pub fn new(seed: u64) -> Self {
         Self { seed }
     }
 
-    /// The stream `name`, number `index` (an epoch, say): ChaCha with 8 rounds, keyed by the seed and the index, on the
-    /// stream number that FNV-1a makes of the name.
+    /// The start of the stream `name` with this index: ChaCha with 8 rounds. The key consists of seed and index; the
+    /// stream number is the 64-bit FNV-1a hash of the name.
     pub fn rng(&self, name: &str, index: u64) -> ChaCha8Rng {
         let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         let mut key = [0; 32];
