@@ -1,4 +1,4 @@
-//! Truth tables from CSV files: header `arch,accuracy` or `arch,seed,accuracy`, in any order, further columns ignored.
+//! Truth tables from CSV files.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,23 +9,26 @@ use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 use super::error::TruthError;
 use super::table::{TruthEntry, TruthTable, sha256};
 
-/// Where the columns are.
+/// Positions of the columns.
 struct Header {
     arch: usize,
     accuracy: usize,
     seed: Option<usize>,
 }
 
-/// The rows of one architecture.
+/// The training runs of one architecture.
 #[derive(Default)]
 struct Runs {
-    /// Line by seed; one key `None` in a table without seeds.
+    /// The line of each seed. The only key is `None` in a table without seeds.
     lines: BTreeMap<Option<u64>, u64>,
     sum: f64,
 }
 
 impl TruthTable {
     /// Reads a CSV file; see [`TruthTable::from_csv`].
+    ///
+    /// # Errors
+    /// A file that cannot be read, or the errors of [`TruthTable::from_csv`].
     pub fn load<E: ToString>(
         path: &Path,
         space: &str,
@@ -36,10 +39,14 @@ impl TruthTable {
             .map_err(|source| TruthError::File { path: path.to_owned(), source: Box::new(source) })
     }
 
-    /// Reads CSV with the header `arch,accuracy` or `arch,seed,accuracy` (any order, further columns ignored).
+    /// Reads CSV with the header `arch,accuracy` or `arch,seed,accuracy`, in any order. Further columns are ignored.
     ///
-    /// Accuracies are in percent; rows of one architecture with different seeds are averaged. `normalise` turns the text
-    /// of an architecture into the space's own printing, or says why it is not one of the space.
+    /// Accuracies are in percent. The accuracy of an architecture is the mean over its seeds. `normalise` converts the
+    /// text of an architecture to the form in which the space prints it, or returns the reason why the text is none.
+    ///
+    /// # Errors
+    /// A table without rows, a missing or repeated column, a field that is not of its type, an architecture of another
+    /// space, or two rows of one architecture and seed.
     pub fn from_csv<E: ToString>(
         bytes: &[u8],
         space: &str,
@@ -127,9 +134,10 @@ fn accuracy_of(field: &str, line: u64) -> Result<f64, TruthError> {
     Ok(accuracy)
 }
 
-/// Line numbers of records, counted forwards.
+/// Line numbers of records.
 ///
-/// The reader's own count is that of the end of the record before: it falls behind at blank lines and at `\r\n`.
+/// The line numbers of the CSV reader are those of the end of the previous record. They are too small after blank lines
+/// and `\r\n`.
 struct Lines<'a> {
     bytes: &'a [u8],
     counted: usize,
@@ -141,7 +149,7 @@ impl<'a> Lines<'a> {
         Self { bytes, counted: 0, line: 1 }
     }
 
-    /// The line of the first byte of a record, which is not before the last one asked for; from 1.
+    /// The line of the first byte of a record, from 1. Positions must not decrease from call to call.
     fn at(&mut self, position: Option<&Position>) -> u64 {
         let start = position.map_or(self.counted, |position| position.byte() as usize);
         while let Some(&byte) = self.bytes.get(self.counted)
@@ -155,7 +163,7 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// The reader's errors with their line in our words.
+/// An error of the CSV reader, with its line.
 fn located(error: csv::Error, lines: &mut Lines) -> TruthError {
     match error.kind() {
         ErrorKind::UnequalLengths { pos: Some(pos), expected_len, len } => {
@@ -211,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_is_wrong_and_where() {
+    fn errors_name_the_problem_and_the_line() {
         for (text, expected) in [
             ("", "the table is empty: expected a header"),
             ("\n\n", "the table is empty: expected a header"),

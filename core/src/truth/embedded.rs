@@ -1,4 +1,4 @@
-//! The benchmark tables that are part of the program.
+//! Published benchmarks that are part of the program.
 
 use std::sync::OnceLock;
 
@@ -7,20 +7,20 @@ use super::format::{Column, Unit, decode};
 use super::table::{TruthEntry, TruthTable, sha256};
 use super::text;
 
-/// A published benchmark: several measured columns for every architecture of a space, in the order of its index.
+/// A published benchmark: several measured columns for all architectures of a space, in the order of their index.
 ///
-/// Unpacked on first use, then kept.
+/// The columns are unpacked on first use and stay in memory.
 #[derive(Debug)]
 pub struct EmbeddedTable {
     /// The name of the benchmark.
     pub name: &'static str,
     /// The search space whose architectures it measures.
     pub space: &'static str,
-    /// The column that is the truth unless another one is asked for.
+    /// The column of accuracies for `truth.table = "auto"`.
     pub default_column: &'static str,
-    /// Where the values come from.
+    /// Authors, licence and measurement of the values.
     pub source: &'static str,
-    /// Training runs behind each accuracy of a column, where the table says.
+    /// Number of training runs behind each accuracy of a column; `None` if the benchmark does not publish it.
     seeds: fn(&str) -> Option<usize>,
     text: fn(usize) -> String,
     packed: &'static [u8],
@@ -79,6 +79,9 @@ impl EmbeddedTable {
     }
 
     /// The column of this name.
+    ///
+    /// # Errors
+    /// No such column.
     pub fn column(&self, name: &str) -> Result<&Column, TruthError> {
         let columns = self.columns();
         columns.iter().find(|column| column.name == name).ok_or_else(|| TruthError::UnknownColumn {
@@ -95,6 +98,9 @@ impl EmbeddedTable {
     }
 
     /// The value of a column for the architecture with this index.
+    ///
+    /// # Errors
+    /// No such column or index.
     pub fn value(&self, column: &str, index: usize) -> Result<f64, TruthError> {
         let rows = self.rows();
         let value = self.column(column)?.values.get(index).copied();
@@ -102,13 +108,19 @@ impl EmbeddedTable {
     }
 
     /// The text of the architecture with this index.
+    ///
+    /// # Errors
+    /// No such index.
     pub fn arch_text(&self, index: usize) -> Result<String, TruthError> {
         let rows = self.rows();
         let text = (index < rows).then(|| (self.text)(index));
         text.ok_or(TruthError::UnknownIndex { table: self.name, rows, index })
     }
 
-    /// One column of accuracies as a truth table named `table/column`.
+    /// A column of accuracies as a truth table named `table/column`.
+    ///
+    /// # Errors
+    /// No such column, or a column of other values than accuracies.
     pub fn truth(&self, column: &str) -> Result<TruthTable, TruthError> {
         let accuracies = self.column(column)?;
         if accuracies.unit != Unit::Percent {
@@ -139,7 +151,7 @@ impl EmbeddedTable {
 mod tests {
     use super::*;
 
-    /// The source CSV, printed from the embedded table; `trim` drops trailing zeros but one decimal, as Python does.
+    /// The CSV file behind an embedded table. `trim` removes trailing zeros down to one decimal, as Python prints.
     fn csv(table: &EmbeddedTable, trim: bool) -> String {
         let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
         let mut text = format!("arch,{}\n", names.join(","));
@@ -158,7 +170,7 @@ mod tests {
         text
     }
 
-    /// `sha256sum` of the CSV files that `core/data/regenerate.py` has packed: every architecture and every digit is back.
+    /// The hashes are the `sha256sum` of the CSV files that `core/data/regenerate.py` packed.
     #[test]
     fn tables_are_lossless() {
         assert_eq!(
@@ -199,7 +211,7 @@ mod tests {
         assert_eq!((truth.len(), truth.sha256.len()), (15_625, 64));
         let (best, entry) = truth.best().unwrap();
         assert_eq!(entry, TruthEntry { accuracy: 94.37, seeds: None });
-        // Two architectures reach it; the text breaks the tie.
+        // Two architectures have this accuracy. The first by text is the best.
         assert_eq!(best, NASBENCH201.arch_text(11_663).unwrap());
         assert_eq!(NASBENCH201.value("cifar10_test", 11_667).unwrap(), 94.37);
         let truth = NASBENCH_MACRO.truth("mean_acc").unwrap();

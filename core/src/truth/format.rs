@@ -1,10 +1,10 @@
-//! The format of the embedded tables, which `core/data/regenerate.py` describes and writes.
+//! The file format of the embedded tables. `core/data/regenerate.py` describes and writes it.
 
 use std::io::Read;
 
 use flate2::read::GzDecoder;
 
-/// What the values of a column mean.
+/// The unit of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unit {
     /// An accuracy in percent.
@@ -24,13 +24,13 @@ pub struct Column {
     pub name: String,
     /// The number of decimals that the source table gives.
     pub decimals: u32,
-    /// What the values mean.
+    /// The unit of the values.
     pub unit: Unit,
-    /// The values, by index of the architecture: the doubles nearest to the printed decimals.
+    /// The value of each architecture by its index: the double nearest to the decimal number of the source table.
     pub values: Vec<f64>,
 }
 
-/// The columns of a table file; `None` if it is not one.
+/// The columns of a packed table; `None` if the bytes are no such table.
 pub(crate) fn decode(packed: &[u8]) -> Option<Vec<Column>> {
     let mut body = Vec::new();
     GzDecoder::new(packed).read_to_end(&mut body).ok()?;
@@ -56,7 +56,7 @@ fn column(header: &str, planes: &[u8]) -> Option<Column> {
         _ => return None,
     };
     let decimals = decimals.parse().ok()?;
-    // Both operands are exact, so the quotient is the double nearest to the decimal number.
+    // The quotient of two exact operands is the double nearest to the decimal number.
     let scale = 10_u64.checked_pow(decimals)? as f64;
     let rows = planes.len() / 4;
     let mut value = 0_i64;
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_not_a_table() {
+    fn other_bytes_are_not_a_table() {
         let body = b"nas-truth 1 1 x:0:count\n\0\0\0\0";
         assert!(decode(&pack(body)).is_some());
         let packed = pack(body);

@@ -1,15 +1,21 @@
-//! Ground truth: the accuracy of architectures trained alone, against which a shared-weight ranking is judged.
+//! Truth tables: stand-alone accuracies of architectures, with which rankings by shared weights are compared.
 //!
-//! Two published benchmarks are embedded ([`NASBENCH201`], [`NASBENCH_MACRO`]; licences in
-//! `core/data/NOTICE-nasbench.txt`), and what `nas-train truth` measured ([`StandAlone`]); any other table is read from CSV ([`TruthTable::load`]). Accuracies are in percent.
+//! | source | type |
+//! |---|---|
+//! | published benchmarks, part of the program (licences in `core/data/NOTICE-nasbench.txt`) | [`NASBENCH201`], [`NASBENCH_MACRO`] |
+//! | tables made by `nas-train truth`, part of the program | [`StandAlone`] |
+//! | CSV files | [`TruthTable::load`] |
+//!
+//! All accuracies are in percent.
 
-mod baseline;
 mod csv_file;
 mod embedded;
 mod error;
 mod format;
 mod stand_alone;
 mod table;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use embedded::{EmbeddedTable, NASBENCH_MACRO, NASBENCH201};

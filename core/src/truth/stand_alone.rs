@@ -1,4 +1,4 @@
-//! Tables made by `nas-train truth` that are part of the program.
+//! Truth tables made by `nas-train truth` that are part of the program.
 
 use super::error::TruthError;
 use super::table::TruthTable;
@@ -10,11 +10,11 @@ pub struct StandAlone {
     pub space: &'static str,
     /// The data set.
     pub data: &'static str,
-    /// Its name as a column of the space's truth.
+    /// The name for `truth.table`, as if the table were a column of the space's embedded benchmark.
     pub column: &'static str,
-    /// Where the values come from.
+    /// The command that measured the values.
     pub source: &'static str,
-    /// The rows, as the command wrote them; the recipe is in the TOML file beside them.
+    /// The CSV file that the command wrote. The configuration is in the TOML file beside it.
     csv: &'static str,
 }
 
@@ -38,10 +38,10 @@ impl StandAlone {
         TABLES.iter().find(|table| table.space == space && table.column == column)
     }
 
-    /// The accuracies, averaged over seeds; `normalise` as in [`TruthTable::from_csv`].
+    /// The mean accuracies over seeds. For `normalise` see [`TruthTable::from_csv`].
     ///
     /// # Errors
-    /// A damaged build.
+    /// The errors of `normalise`; the table itself is tested.
     pub fn truth<E: ToString>(&self, normalise: impl Fn(&str) -> Result<String, E>) -> Result<TruthTable, TruthError> {
         let name = format!("{}/{}", self.space, self.column);
         let table = TruthTable::from_csv(self.csv.as_bytes(), self.space, &name, normalise)?;
@@ -55,7 +55,7 @@ mod tests {
 
     /// `sha256sum core/data/digits_nasbench201.csv`
     #[test]
-    fn the_digits_table_is_the_one_that_the_command_wrote() {
+    fn the_digits_table_is_unchanged() {
         let table = StandAlone::find("nasbench201", "digits").unwrap();
         let truth = table.truth(|text| Ok::<_, String>(text.to_owned())).unwrap();
         assert_eq!(truth.len(), 250);

@@ -1,15 +1,15 @@
-//! A truth table: architectures and the accuracy of each.
+//! The truth table of a search space in memory.
 
 use std::collections::BTreeMap;
 
 use sha2::{Digest, Sha256};
 
-/// What is known of one architecture.
+/// The stand-alone accuracy of one architecture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TruthEntry {
-    /// Its accuracy in percent, averaged over seeds.
+    /// Mean over seeds, in percent.
     pub accuracy: f64,
-    /// The number of training runs behind it; `None` where the source does not say.
+    /// Number of seeds; `None` if the source does not publish it.
     pub seeds: Option<usize>,
 }
 
@@ -20,16 +20,16 @@ pub struct TruthTable {
     pub space: String,
     /// `benchmark/column` of an embedded table, or the path of a file.
     pub name: String,
-    /// By architecture text, in the space's own printing.
+    /// By the text of the architecture, as the space prints it.
     pub(crate) entries: BTreeMap<String, TruthEntry>,
     /// SHA-256 of the embedded or loaded bytes, in hexadecimal.
     pub sha256: String,
-    /// Where the values come from, for people.
+    /// Origin of the values, for reports.
     pub source: String,
 }
 
 impl TruthTable {
-    /// What is known of an architecture, given as the space prints it.
+    /// The accuracy of an architecture, given as the space prints it.
     pub fn get(&self, arch: &str) -> Option<TruthEntry> {
         self.entries.get(arch).copied()
     }
@@ -39,7 +39,7 @@ impl TruthTable {
         self.entries.len()
     }
 
-    /// Whether there is none; tables read from files have at least one.
+    /// Whether the table has no architectures. Tables from files have at least one.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

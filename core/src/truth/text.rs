@@ -1,4 +1,4 @@
-//! The text of the architectures of the embedded tables, whose rows are in the order of the architecture's index.
+//! Text of architectures by their row in the embedded tables. A row is the index of an architecture in its space.
 
 /// Operations of NAS-Bench-201 in index order.
 const OPS: [&str; 5] = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"];
