@@ -1,29 +1,29 @@
-//! What the loop tells while it runs. Progress bars, files and reports are observers of these events.
+//! Events of a run. Progress bars, result files and reports are observers of these events.
 
 use crate::arch::Arch;
 
-/// One thing that happened.
+/// An event of a run.
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
-    /// The run is about to start.
+    /// The run starts, or continues after an interrupt.
     Start(Start),
-    /// A sentence for the log that nobody has to act on.
+    /// Information for the log.
     Note(String),
-    /// A sentence for the log that the user should know.
+    /// A probable mistake in the configuration, for the log.
     Warning(String),
-    /// One step of the shared weights is done.
+    /// A step of the shared weights is complete.
     Step(StepDone),
-    /// One of several evaluations between two epochs is done.
+    /// One of several evaluations after an epoch is complete.
     Evaluating(Evaluating),
-    /// One epoch of the shared weights is done.
+    /// An epoch of the shared weights is complete.
     Epoch(EpochDone),
-    /// The probes were evaluated.
+    /// The probe architectures have been evaluated.
     Probes(ProbesDone<'a>),
-    /// The controller was trained for one epoch.
+    /// An epoch of controller training is complete.
     Controller(ControllerDone),
-    /// One architecture of a sequence was trained.
+    /// An architecture of a sequence has been trained.
     Trained(Trained<'a>),
-    /// An architecture was evaluated with shared weights, outside the probes.
+    /// A proposal, or an architecture of the truth comparison, has been evaluated with shared weights.
     Evaluated(Evaluated<'a>),
 }
 
@@ -32,155 +32,157 @@ pub enum Event<'a> {
 pub struct Start {
     /// Epochs of the run.
     pub epochs: usize,
-    /// Steps of one epoch.
+    /// Steps of a whole epoch.
     pub steps_per_epoch: usize,
-    /// Steps of the run, whose last epoch may be cut short.
+    /// Steps of the run. The last epoch may be shorter than the others.
     pub steps: u64,
-    /// Training images.
+    /// Number of training images.
     pub train_images: usize,
-    /// Validation images for evaluation.
+    /// Number of validation images on which architectures are evaluated.
     pub eval_images: usize,
-    /// Parameters of the supernet.
+    /// Parameters of the supernet, over all its weight sets.
     pub params: usize,
-    /// Architectures in the space.
+    /// Number of architectures in the search space.
     pub archs: u64,
 }
 
-/// One step.
+/// A training step.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepDone {
-    /// Steps before this one.
+    /// Number of the step, from 0.
     pub step: u64,
-    /// Epoch, from 0.
+    /// Epoch of the step, from 0.
     pub epoch: usize,
-    /// Mean cross-entropy of the paths.
+    /// Mean cross-entropy of the paths, in nats.
     pub loss: f64,
     /// Images in the batch.
     pub images: usize,
-    /// Architectures that the step trained.
+    /// Paths of the step.
     pub paths: usize,
 }
 
-/// What evaluations between two epochs are for.
+/// The purpose of evaluations after an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The accuracies of the probes.
+    /// Accuracies of the probe architectures.
     Probes,
-    /// The rewards of the controller.
+    /// Rewards of the controller.
     Controller,
 }
 
-/// Progress of a phase of evaluations.
+/// Progress of the evaluations after an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Evaluating {
-    /// What for.
+    /// Purpose of the evaluations.
     pub phase: Phase,
-    /// Epoch, from 0.
+    /// The epoch, from 0.
     pub epoch: usize,
-    /// Evaluations done.
+    /// Number of complete evaluations, at least 1.
     pub done: usize,
-    /// How many there are in this phase.
+    /// Number of evaluations in this phase.
     pub total: usize,
 }
 
-/// One epoch of shared weights.
+/// Figures of an epoch of the shared weights.
 #[derive(Debug, Clone, PartialEq)]
 pub struct EpochDone {
-    /// Steps so far.
+    /// Steps since the start of the run.
     pub steps: u64,
-    /// Epoch, from 0.
+    /// The epoch, from 0.
     pub epoch: usize,
-    /// Mean training loss over the epoch.
+    /// Mean training loss of the epoch's steps, in nats.
     pub train_loss: f64,
     /// Learning rate of the last step.
     pub lr: f64,
-    /// Mean norm of the gradients before clipping.
+    /// Mean 2-norm of the gradients before clipping.
     pub gradient_norm: f64,
-    /// Smallest and largest number of updates of any choice of any decision so far.
+    /// Smallest and largest number of updates of any choice, since the start of the run. Decisions with a single choice
+    /// do not count.
     pub fairness: (u64, u64),
-    /// Named numbers of the strategy.
+    /// Named figures of the strategy.
     pub telemetry: Vec<(String, f64)>,
-    /// Seconds of the epoch's training; the only figure here that differs between two equal runs.
+    /// Duration of the epoch's training in seconds. All other figures are equal in two runs of one configuration.
     pub seconds: f64,
 }
 
-/// The probes after one epoch.
+/// Accuracies and figures of the probe architectures after an epoch.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProbesDone<'a> {
-    /// Steps so far.
+    /// Steps since the start of the run.
     pub steps: u64,
-    /// Epoch, from 0.
+    /// The epoch, from 0.
     pub epoch: usize,
-    /// The probes' texts.
+    /// The probe architectures as text.
     pub archs: &'a [String],
-    /// Their accuracies in percent.
+    /// Accuracy of each probe architecture in percent.
     pub accuracies: &'a [f64],
-    /// Figures of the epoch by name: mean accuracy, disturbance, tau, immediate disturbance.
+    /// Figures under their names in `metrics.csv`: mean accuracy, performance disturbance, rank stability, single-step
+    /// disturbance and forgetting.
     pub figures: Vec<(String, f64)>,
 }
 
-/// One epoch of controller training.
+/// Figures of an epoch of controller training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ControllerDone {
-    /// Steps so far.
+    /// Steps of the shared weights since the start of the run.
     pub steps: u64,
-    /// Epoch, from 0.
+    /// The epoch, from 0.
     pub epoch: usize,
-    /// Mean reward: accuracy in `[0, 1]`.
+    /// Mean reward, an accuracy in `[0, 1]`.
     pub reward: f64,
-    /// Named numbers of the controller.
+    /// Named figures of the controller.
     pub telemetry: Vec<(String, f64)>,
 }
 
-/// One architecture of a sequence.
+/// The latest trained architecture of a sequence.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Trained<'a> {
-    /// Which of `total`, from 0.
+    /// Position in the sequence, from 0.
     pub number: usize,
-    /// How many there are to train.
+    /// Length of the sequence.
     pub total: usize,
-    /// The texts of all architectures trained so far, its own last.
+    /// All architectures trained so far as text, the latest one last.
     pub archs: &'a [String],
-    /// Their accuracies in percent.
+    /// Accuracy of each of them in percent.
     pub accuracies: &'a [f64],
 }
 
-/// Why an architecture was evaluated.
+/// The purpose of an evaluation at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
-    /// A proposal of the controller for the final choice.
+    /// The architecture is a proposal of the controller, among which one is selected.
     Proposal,
-    /// Comparison with the truth.
+    /// The architecture belongs to the comparison with the truth table.
     Truth,
 }
 
-/// An architecture evaluated with shared weights.
+/// An architecture evaluated with shared weights at the end of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Evaluated<'a> {
-    /// What for.
+    /// Purpose of the evaluation.
     pub purpose: Purpose,
-    /// Which of `total`, from 0.
+    /// Position among the architectures of this purpose, from 0.
     pub number: usize,
-    /// How many there are to evaluate.
+    /// Number of architectures of this purpose.
     pub total: usize,
     /// The architecture.
     pub arch: &'a Arch,
-    /// Its text.
+    /// The architecture as text.
     pub text: &'a str,
-    /// Accuracy in percent.
+    /// Accuracy with shared weights in percent.
     pub accuracy: f64,
-    /// Accuracy by the truth table in percent, where known.
+    /// Stand-alone accuracy in percent, if the truth table has one.
     pub truth: Option<f64>,
-    /// Stand-alone parameters.
+    /// Parameters of the stand-alone network.
     pub params: u64,
 }
 
 /// Receives the events of a run.
 pub trait Observer {
-    /// Takes one event.
+    /// Receives one event.
     ///
     /// # Errors
-    /// A failure to record it, which ends the run: a full disk must not lose results silently.
+    /// A failure to record the event. It ends the run, so that no result is lost unnoticed.
     fn observe(&mut self, event: &Event<'_>) -> std::io::Result<()>;
 }
 
