@@ -103,10 +103,12 @@ impl ExitStatus {
             | RunError::OwnPlans { .. } => Self::Usage,
             RunError::Data(error) => Self::of_data(error),
             RunError::Truth(error) => Self::of_truth(error),
-            RunError::Diverged { .. } | RunError::Controller(ControllerError::Diverged(_)) => Self::Diverged,
+            RunError::Diverged { .. } => Self::Diverged,
+            RunError::Controller { source, .. } if matches!(**source, ControllerError::Diverged(_)) => Self::Diverged,
             RunError::Plan { .. }
             | RunError::Strategy { .. }
-            | RunError::Controller(_)
+            | RunError::Controller { .. }
+            | RunError::State(_)
             | RunError::Op(_)
             | RunError::Metric(_)
             | RunError::Record(_) => Self::Failure,

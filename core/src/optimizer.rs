@@ -1,22 +1,22 @@
-//! Stochastic gradient descent over the active parameters of a step.
+//! Stochastic gradient descent over the parameters of a step, and the learning-rate schedule.
 
 use crate::network::ParamStep;
 use nas_ops::{Backend, OpError, SgdParam, SgdSpec, Tensor4};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate moves over a run of `n` steps.
+/// Learning-rate schedule over a run of `n` steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Schedule {
-    /// Always `lr`.
+    /// `lr` in every step.
     Constant,
     /// From `lr` to `lr_min` on half a cosine: `lr_min + (lr - lr_min) (1 + cos(pi t / n)) / 2`.
     Cosine,
 }
 
 impl Schedule {
-    /// The learning rate of step `step` of `total`.
+    /// The learning rate of step number `step`, from 0, of `total` steps.
     pub fn lr(self, lr: f64, lr_min: f64, step: u64, total: u64) -> f64 {
         match self {
             Self::Constant => lr,
@@ -28,31 +28,33 @@ impl Schedule {
     }
 }
 
-/// SGD, see [`SgdSpec`], over the parameters that a step touches.
+/// SGD with momentum, weight decay and clipping (see [`SgdSpec`]) over the parameters that a step runs through.
 ///
-/// A parameter that a step does not touch keeps its velocity unchanged until it is touched again: the velocity averages
-/// the parameter's own last gradients, however long ago they were, and an inactive parameter costs nothing.
+/// A parameter outside a step's paths keeps its velocity unchanged and costs nothing. Its velocity is therefore an
+/// average of the gradients of its own steps, even if many steps of other paths lie between them.
 #[derive(Debug)]
 pub struct Sgd<D: Backend> {
-    /// Factor of the old velocity.
+    /// Factor of the velocity of the previous step, in `[0, 1)`.
     pub momentum: f64,
-    /// Whether to look ahead.
+    /// Whether to use Nesterov momentum.
     pub nesterov: bool,
-    /// L2 penalty on weights of convolutions and linear layers, biases and affine parameters included.
+    /// Factor of the L2 penalty on all parameters, including biases, scales and shifts.
     pub decay: f64,
-    /// Largest 2-norm of all gradients of a step together.
+    /// Largest 2-norm of all gradients of a step together; larger gradients are scaled down to it.
     pub clip: f64,
+    /// By parameter; `None` before its first step.
     velocities: Vec<Option<Tensor4<D>>>,
 }
 
 impl<D: Backend> Sgd<D> {
-    /// An optimizer for `slots` parameters at rest.
+    /// An optimizer for `slots` parameters without velocities.
     pub fn new(momentum: f64, nesterov: bool, decay: f64, clip: f64, slots: usize) -> Self {
         Self { momentum, nesterov, decay, clip, velocities: vec![None; slots] }
     }
 
-    /// Turns gradients into updates, `slot` telling the velocity of each parameter. Returns the norm of the gradients
-    /// before clipping; where that is not finite, there are no updates.
+    /// Computes the updates of `params` from their gradients. `slot` gives the position of a parameter among all
+    /// parameters. Returns the 2-norm of the gradients before clipping; where it is not finite, no update is set and no
+    /// velocity changes.
     ///
     /// # Errors
     /// Gradients of other shapes than their weights, or a failing device.
@@ -72,6 +74,16 @@ impl<D: Backend> Sgd<D> {
         let norm = D::sgd(&mut given, SgdSpec { lr, momentum, nesterov, decay, clip });
         given.into_iter().zip(slots).for_each(|(param, slot)| self.velocities[slot] = param.velocity);
         norm
+    }
+
+    /// The velocity of each parameter; `None` before its first step.
+    pub fn velocities(&self) -> &[Option<Tensor4<D>>] {
+        &self.velocities
+    }
+
+    /// Replaces the velocities, one entry for each parameter.
+    pub fn set_velocities(&mut self, velocities: Vec<Option<Tensor4<D>>>) {
+        self.velocities = velocities;
     }
 }
 
@@ -130,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gradient_that_is_no_number_makes_no_update_and_leaves_no_trace() {
+    fn a_nan_gradient_makes_no_update_and_keeps_the_velocities() {
         let updates = |gradients: &[f32]| {
             let mut sgd = Sgd::new(0.9, false, 0.0, 5.0, 1);
             let step = |gradient: &f32| {
@@ -140,8 +152,8 @@ mod tests {
             };
             gradients.iter().map(step).collect::<Vec<_>>()
         };
-        let (clean, spoilt) = (updates(&[2.0, 1.0]), updates(&[2.0, f32::NAN, 1.0]));
-        assert_eq!(spoilt, [clean[0], None, clean[1]]);
+        let (clean, with_nan) = (updates(&[2.0, 1.0]), updates(&[2.0, f32::NAN, 1.0]));
+        assert_eq!(with_nan, [clean[0], None, clean[1]]);
     }
 
     #[test]

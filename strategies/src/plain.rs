@@ -35,7 +35,7 @@ struct Plain {
 
 impl<D: Backend> SharingStrategy<D> for Plain {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
-        let draw = |_| (sampler.draw)().map(|arch| Path { arch, weight: self.weight }).map_err(StrategyError::Other);
+        let draw = |_| Ok(Path { arch: (sampler.draw)()?, weight: self.weight });
         (0..self.paths).map(draw).collect()
     }
 }

@@ -18,7 +18,10 @@ pub fn run(args: &RunArgs) -> Result<ExitStatus> {
     in_thread_pool(run.threads(), || {
         on_device!(device, |make| {
             let device = make()?;
-            run.execute(|config, data| Session::new(config, data, &device), Session::run)
+            run.execute(
+                |config, data| Session::new(config, data, &device),
+                |mut session, observer, cancel| session.run(observer, cancel),
+            )
         })
     })
 }

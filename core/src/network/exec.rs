@@ -40,10 +40,12 @@ impl<D: Backend> Pass<'_, D> {
     }
 }
 
-/// What several programs begin with, run once.
+/// The results of the instructions that several programs begin with.
+///
+/// [`Network::run_prefix`] computes them once; [`Network::run_suffix`] continues each program from a clone.
 #[derive(Clone)]
-pub struct Beginning<D: Backend> {
-    /// The layers that have run.
+pub struct SharedPrefix<D: Backend> {
+    /// The layers of these instructions.
     pub layers: Vec<LayerId>,
     values: Vec<Option<D::Activation>>,
     captured: Vec<Captured<D>>,
@@ -151,24 +153,26 @@ impl<D: Backend> Network<D> {
     ) -> Result<Forward<D>, OpError> {
         let values = vec![Some(D::Activation::constant(&images)?)];
         drop(images);
-        let start = Beginning { layers: Vec::new(), values, captured: Vec::new(), moments: Vec::new() };
-        self.finish(start, program, pass, tape)
+        let prefix = SharedPrefix { layers: Vec::new(), values, captured: Vec::new(), moments: Vec::new() };
+        self.run_suffix(prefix, program, pass, tape)
     }
 
-    /// Runs what several programs begin with. `bind(program, layer)` is the weight set that a program uses at a layer.
+    /// Runs the instructions that several programs begin with, once for all of them. `bind(program, layer)` is the
+    /// weight set that a program uses at a layer.
     ///
-    /// Of devices on which several tapes cannot add to the gradient of one value, this is nothing but the images.
+    /// Devices on which several tapes cannot add to the gradient of one value run nothing here: the prefix consists of
+    /// the images.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn begin<T: Tape<f32, D>>(
+    pub fn run_prefix<T: Tape<f32, D>>(
         &self,
         images: &Tensor4<D>,
-        programs: &[Program],
+        programs: &[&Program],
         bind: &dyn Fn(usize, LayerId) -> usize,
         pass: &Pass<'_, D>,
         tape: &mut T,
-    ) -> Result<Beginning<D>, OpError> {
+    ) -> Result<SharedPrefix<D>, OpError> {
         let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
         let mut values = vec![Some(D::Activation::constant(images)?)];
         let mut layers = Vec::new();
@@ -178,21 +182,21 @@ impl<D: Backend> Network<D> {
             values.push(Some(y));
             layers.extend(instr.op.layer());
         }
-        Ok(Beginning { values, layers, captured: run.captured, moments: run.moments })
+        Ok(SharedPrefix { values, layers, captured: run.captured, moments: run.moments })
     }
 
-    /// Runs the rest of a program.
+    /// Runs the remaining instructions of a program.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
-    pub fn finish<T: Tape<f32, D>>(
+    pub fn run_suffix<T: Tape<f32, D>>(
         &self,
-        start: Beginning<D>,
+        prefix: SharedPrefix<D>,
         program: &Program,
         pass: &Pass<'_, D>,
         tape: &mut T,
     ) -> Result<Forward<D>, OpError> {
-        let Beginning { mut values, captured, moments, .. } = start;
+        let SharedPrefix { mut values, captured, moments, .. } = prefix;
         let mut run = Run { network: self, pass, captured, moments };
         for (i, instr) in program.instrs.iter().enumerate().skip(values.len() - 1) {
             let y = run.step(instr, pass.set(instr), &values, tape)?;

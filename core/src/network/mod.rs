@@ -14,7 +14,7 @@ mod wire;
 mod wiring;
 
 pub(crate) use exec::tensor;
-pub use exec::{Beginning, Captured, Forward, Network, Pass};
+pub use exec::{Captured, Forward, Network, Pass, SharedPrefix};
 pub use param_step::ParamStep;
 pub use prefix_tree::{PrefixTree, TreeStep};
 pub use program::{Instr, Op, Program};

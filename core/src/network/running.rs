@@ -1,6 +1,7 @@
 //! Batch-norm statistics that outlive a batch.
 
 use super::{LayerId, NetworkSpec};
+use crate::state::{HostTensor, State, StateError};
 use nas_ops::{Backend, Moments, OpError, Tensor4};
 
 /// Fixed statistics for each normalising layer; a layer without an entry uses those of the batch.
@@ -49,6 +50,43 @@ impl RunningMoments {
         for (old, new) in average.variance.iter_mut().zip(&variance) {
             *old += newest * (new * unbiased - *old);
         }
+    }
+
+    /// Adds the averages to a state, under PyTorch's names: tensors `<layer>.running_mean` and `.running_var`, and the
+    /// count `<layer>.num_batches_tracked`. A layer without batches has the count 0 and no tensors.
+    ///
+    /// # Errors
+    /// See [`State::put`].
+    pub fn save(&self, spec: &NetworkSpec, state: &mut State) -> Result<(), StateError> {
+        for (layer, average) in spec.layers.iter().zip(&self.layers) {
+            if layer.norm_channels().is_none() {
+                continue;
+            }
+            let batches = average.as_ref().map_or(0, |average| average.batches);
+            state.put(&format!("{}.num_batches_tracked", layer.name), &batches)?;
+            let Some(Average { mean, variance, .. }) = average else { continue };
+            for (name, values) in [("running_mean", mean), ("running_var", variance)] {
+                let tensor = HostTensor { shape: vec![values.len()], values: values.clone() };
+                state.tensors.insert(format!("{}.{name}", layer.name), tensor);
+            }
+        }
+        Ok(())
+    }
+
+    /// Replaces the averages by those that [`save`](Self::save) stored.
+    ///
+    /// # Errors
+    /// A layer without a count, or with batches but without tensors of its size.
+    pub fn load(&mut self, spec: &NetworkSpec, state: &State) -> Result<(), StateError> {
+        for (layer, average) in spec.layers.iter().zip(&mut self.layers) {
+            let Some(channels) = layer.norm_channels() else { continue };
+            let tensor = |name: &str| Ok(state.tensor(&format!("{}.{name}", layer.name), &[channels])?.values.clone());
+            *average = match state.count(&format!("{}.num_batches_tracked", layer.name))? {
+                0 => None,
+                batches => Some(Average { mean: tensor("running_mean")?, variance: tensor("running_var")?, batches }),
+            };
+        }
+        Ok(())
     }
 
     /// The averages as fixed statistics on a device.

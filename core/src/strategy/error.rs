@@ -1,5 +1,6 @@
 //! Errors of sharing strategies.
 
+use crate::controller::ControllerError;
 use crate::options::OptionsError;
 use crate::state::StateError;
 use nas_ops::OpError;
@@ -36,10 +37,19 @@ pub enum StrategyError {
     /// Saved state that does not fit the strategy.
     #[error(transparent)]
     State(#[from] StateError),
+    /// The controller failed to draw an architecture.
+    #[error(transparent)]
+    Draw(Box<ControllerError>),
     /// A failure of a plugin, or a violation of the plugin contract. The message has the plugin's name and version.
     #[error("{0}")]
     Plugin(String),
     /// Any other failure, with the message of the strategy.
     #[error("{0}")]
     Other(String),
+}
+
+impl From<ControllerError> for StrategyError {
+    fn from(error: ControllerError) -> Self {
+        Self::Draw(Box::new(error))
+    }
 }

@@ -18,6 +18,7 @@ pub use descriptor::{StrategyBuilder, StrategyDescriptor};
 pub use error::StrategyError;
 
 use crate::arch::Arch;
+use crate::controller::ControllerError;
 use crate::network::{LayerId, NetworkSpec};
 use crate::space::SearchSpace;
 use crate::state::State;
@@ -41,8 +42,9 @@ pub struct Path {
 pub struct Sampler<'a> {
     /// The space.
     pub space: &'a dyn SearchSpace,
-    /// Draws one architecture: uniformly, or from the controller once that is trained.
-    pub draw: &'a mut dyn FnMut() -> Result<Arch, String>,
+    /// Draws one architecture: uniformly, or from the controller after its first epoch of training. A failed draw ends
+    /// the run with the error of the controller, even if the strategy plans without it.
+    pub draw: &'a mut dyn FnMut() -> Result<Arch, ControllerError>,
     /// The stream of random numbers for choices of the strategy's own.
     pub rng: &'a mut ChaCha8Rng,
 }

@@ -1,4 +1,4 @@
-//! Why a run stopped.
+//! Errors of runs and of stand-alone trainings.
 
 use crate::config::ConfigError;
 use crate::controller::ControllerError;
@@ -7,91 +7,62 @@ use crate::metrics::MetricError;
 use crate::network::WireError;
 use crate::registry::BuildError;
 use crate::space::ArchError;
+use crate::state::StateError;
 use crate::strategy::StrategyError;
 use crate::truth::TruthError;
 use nas_ops::OpError;
 
-/// Why a run could not start or had to stop.
+/// An error that keeps a run from starting or ends it.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs)]
 pub enum RunError {
-    /// A value of the configuration out of its range.
+    /// A value of the configuration is out of its range.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// An unknown component, or options that it refuses.
+    /// A component does not exist, or rejects its options.
     #[error(transparent)]
     Build(#[from] BuildError),
-    /// The data.
+    /// The data set is missing, damaged or too small.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// A network that cannot be built at the configured scale.
+    /// The space has no network at the configured scale. `image` is `[height, width, channels]`.
     #[error("space {space} at width {width} with {cells} cells on {image:?} images: {source}")]
-    Wire {
-        /// The space.
-        space: String,
-        /// Channels after the stem.
-        width: usize,
-        /// Cells.
-        cells: usize,
-        /// Height, width and channels.
-        image: [usize; 3],
-        /// What does not fit.
-        source: Box<WireError>,
-    },
-    /// A truth table.
+    Wire { space: String, width: usize, cells: usize, image: [usize; 3], source: Box<WireError> },
+    /// The truth table cannot be read.
     #[error(transparent)]
     Truth(#[from] TruthError),
-    /// An architecture outside the space.
+    /// An architecture does not belong to the space.
     #[error(transparent)]
     Arch(#[from] ArchError),
-    /// A strategy planned what cannot be trained.
+    /// A strategy planned paths that cannot be trained.
     #[error("strategy {strategy} planned {problem}")]
-    Plan {
-        /// The strategy.
-        strategy: String,
-        /// What is wrong with the plan.
-        problem: String,
-    },
-    /// A strategy that cannot train architectures one after another.
+    Plan { strategy: String, problem: String },
+    /// A strategy trains other architectures than it draws, which a sequence does not allow.
     #[error(
-        "strategy {strategy} plans architectures of its own: training one after another takes one that trains what is \
-         drawn, such as plain or ogd (--strategy)"
+        "strategy {strategy} plans architectures of its own, but a sequence trains given ones: use a strategy that \
+         trains the architectures it draws, such as plain or ogd (--strategy)"
     )]
-    OwnPlans {
-        /// The strategy.
-        strategy: String,
-    },
-    /// A strategy gave up.
+    OwnPlans { strategy: String },
+    /// A strategy failed.
     #[error("strategy {strategy}: {source}")]
-    Strategy {
-        /// The strategy.
-        strategy: String,
-        /// Why.
-        source: StrategyError,
-    },
-    /// A controller gave up.
+    Strategy { strategy: String, source: StrategyError },
+    /// A controller failed to draw, learn, propose, save or load.
+    #[error("controller {controller}: {source}")]
+    Controller { controller: String, source: Box<ControllerError> },
+    /// Saved state does not fit the run.
     #[error(transparent)]
-    Controller(#[from] ControllerError),
-    /// Loss, gradients or weights are no longer numbers.
+    State(#[from] StateError),
+    /// A loss or gradient is infinite or NaN. `what` names it, `step` and `epoch` count from 0, `arch` is the
+    /// architecture or the first of several, and `lr` is the learning rate of the step.
     #[error(
         "training diverged in step {step} (epoch {epoch}): {what} is not finite, architecture {arch}; \
          try a lower learning rate (--lr, now {lr}) or a smaller train.clip"
     )]
-    Diverged {
-        /// Loss, gradient norm or weights.
-        what: &'static str,
-        /// Number of the step, from 0.
-        step: u64,
-        /// Its epoch, from 0.
-        epoch: usize,
-        /// The architecture, or the first of several.
-        arch: String,
-        /// Learning rate of the step.
-        lr: f64,
-    },
-    /// A tensor operation.
+    Diverged { what: &'static str, step: u64, epoch: usize, arch: String, lr: f64 },
+    /// A tensor operation failed.
     #[error(transparent)]
     Op(#[from] OpError),
-    /// A figure that could not be computed.
+    /// A figure is undefined for the measured values.
     #[error(transparent)]
     Metric(#[from] MetricError),
     /// An observer could not record an event.

@@ -1,6 +1,6 @@
-//! Memory of this process.
+//! Peak memory of this process.
 
-/// The largest resident set of this process so far in MiB, where the system tells (Linux).
+/// Largest resident set of this process so far in MiB; `None` on systems without `/proc` (all but Linux).
 pub fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
@@ -8,8 +8,8 @@ pub fn peak_rss_mb() -> Option<f64> {
     Some(kib / 1024.0)
 }
 
-/// Makes the largest resident set start anew at what is resident now, so that several runs in one process each have
-/// their own; false where the system cannot (only Linux can).
+/// Resets the largest resident set to the memory that is resident now, so that consecutive runs of one process each
+/// report their own peak. Returns false on systems that cannot (all but Linux).
 pub fn reset_peak_rss() -> bool {
     std::fs::write("/proc/self/clear_refs", "5").is_ok()
 }

@@ -1,44 +1,46 @@
-//! The one training loop, which every strategy, controller and space goes through.
+//! Training of supernets and of stand-alone networks.
+//!
+//! | part | job |
+//! |---|---|
+//! | `training` | weights, optimizer, counters: the one training step |
+//! | `planner` | the strategy's plan of the coming steps, and the source of drawn architectures |
+//! | `supernet` | training, strategy and evaluator together: evaluation with shared weights |
+//! | `monitor` | measurements of a run, without influence on training |
+//! | [`Session`] | a run of a configuration, composed of these parts |
+//! | [`Sequence`] | architectures trained one after another in a session |
+//! | [`StandAloneTrainer`] | one architecture with weights of its own, trained by the same step |
 
-mod alone;
-mod bench;
-mod diverged;
-mod epoch;
+mod accuracy;
 mod error;
-mod evaluate;
-mod evaluate_all;
-mod images;
+mod evaluator;
 mod memory;
-mod probes;
-mod run;
-mod search;
+mod monitor;
+mod planner;
+mod search_space;
 mod sequence;
 mod session;
-mod step;
-mod trial;
-mod truth;
-mod watch;
-
+mod stand_alone;
+mod supernet;
 #[cfg(test)]
-mod evaluate_all_tests;
-#[cfg(test)]
-mod tests;
+mod test_support;
+mod timing;
+mod training;
+mod training_data;
 
-pub use alone::{Alone, AloneResult};
-pub use bench::Timing;
 pub use error::RunError;
-pub use evaluate::{Evaluator, Weights};
 pub use memory::{peak_rss_mb, reset_peak_rss};
-pub use probes::Probes;
+pub use search_space::build_space;
 pub use sequence::Sequence;
-pub use session::{Session, build_space};
-pub use trial::StepCost;
+pub use session::Session;
+pub use stand_alone::{StandAloneResult, StandAloneTrainer};
+pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
-use crate::arch::Arch;
-use crate::truth::TruthTable;
+use evaluator::{Evaluator, Weights};
+use search_space::{stand_alone_cost, wire_error};
+use std::collections::BTreeMap;
+use supernet::Supernet;
 
-/// The architectures that a run compares with the truth.
-pub struct TruthPlan {
-    table: TruthTable,
-    archs: Vec<Arch>,
+/// Named figures without those that are not finite, which JSON cannot hold.
+fn finite_figures(figures: impl IntoIterator<Item = (String, f64)>) -> BTreeMap<String, f64> {
+    figures.into_iter().filter(|(_, value)| value.is_finite()).collect()
 }

@@ -30,7 +30,7 @@ fn step_times(strategy: &str) -> Vec<f64> {
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
     let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
-    let session = Session::new(&config, dataset, &Cpu::default()).unwrap();
+    let mut session = Session::new(&config, dataset, &Cpu::default()).unwrap();
     let (mut times, mut last) = (Vec::new(), Instant::now());
     let mut observer = |event: &Event<'_>| {
         if let Event::Step(_) = event {

@@ -240,7 +240,7 @@ fn run(descriptor: &StrategyDescriptor) -> Result<RunTrace, String> {
     );
     let config = RunConfig::from_table(&config.parse().map_err(to_text)?).map_err(to_text)?;
     let dataset = Arc::new(data::load(&config.data.name, &config.data).map_err(to_text)?);
-    let session = Session::new(&config, dataset, &Cpu::default()).map_err(to_text)?;
+    let mut session = Session::new(&config, dataset, &Cpu::default()).map_err(to_text)?;
     let mut losses = Vec::new();
     let mut observer = |event: &Event<'_>| {
         if let Event::Step(done) = event {

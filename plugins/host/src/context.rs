@@ -260,7 +260,7 @@ unsafe extern "C" fn draw(ctx: *mut c_void, arch: *mut u32, len: usize) -> i32 {
                 if arch.is_null() || !arch.is_aligned() || len != expected {
                     return Err(format!("draw was called for {len} choices, expected {expected}"));
                 }
-                let drawn = (sampler.draw)()?;
+                let drawn = (sampler.draw)().map_err(|error| error.to_string())?;
                 for (i, choice) in drawn.choices().iter().enumerate() {
                     arch.add(i).write(*choice as u32);
                 }

@@ -178,7 +178,7 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
         let Some(plan) = self.table.raw.plan else {
             self.check("plan", NAS_OK)?;
-            let arch = (sampler.draw)().map_err(StrategyError::Other)?;
+            let arch = (sampler.draw)()?;
             return Ok(vec![Path { arch, weight: 1.0 }]);
         };
         self.host.take_refusal();

@@ -3,6 +3,7 @@
 use super::*;
 use dfdx::tensor::Cpu;
 use nas_core::config::RunConfig;
+use nas_core::controller::ControllerError;
 use nas_core::data;
 use nas_core::event::Event;
 use nas_core::metrics::FairnessAudit;
@@ -21,7 +22,7 @@ use std::sync::atomic::AtomicBool;
 const SCALE: Scale = Scale { image: [8, 8, 1], classes: 10, width: 2, cells: 1 };
 
 fn plan(strategy: &mut FairNas, space: &dyn SearchSpace, rng: &mut ChaCha8Rng) -> Vec<Path> {
-    let mut draw = || Err("fairnas draws no architectures from the sampler".into());
+    let mut draw = || Err(ControllerError::Other("fairnas draws no architectures from the sampler".into()));
     SharingStrategy::<Cpu>::plan(strategy, &mut Sampler { space, draw: &mut draw, rng }).unwrap()
 }
 
@@ -220,7 +221,7 @@ fn run(strategy: &str, batch_size: usize, probes: usize) -> Vec<(u64, u64)> {
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
     let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
-    let session = Session::new(&config, dataset, &Cpu::default()).unwrap();
+    let mut session = Session::new(&config, dataset, &Cpu::default()).unwrap();
     let mut counts = Vec::new();
     let mut observer = |event: &Event<'_>| {
         if let Event::Epoch(epoch) = event {

@@ -246,7 +246,7 @@ fn scaled<D: Backend>((weight, bias): WeightAndBias<D>, factor: f64) -> Result<W
 
 impl<D: Backend> SharingStrategy<D> for Ogd<D> {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
-        let arch = (sampler.draw)().map_err(StrategyError::Other)?;
+        let arch = (sampler.draw)()?;
         Ok(vec![Path { arch, weight: 1.0 }])
     }
 

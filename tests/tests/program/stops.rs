@@ -46,6 +46,22 @@ fn a_run_that_diverges_in_its_last_step_fails() {
     assert_eq!(manifest(&dir.path().join("out"))["status"], "failed");
 }
 
+/// The first draw after the update with a huge learning rate fails, in the plan of the strategy.
+#[test]
+fn a_controller_that_diverges_ends_the_run_like_a_diverged_training() {
+    let (dir, mut command) = setup("controller");
+    let controller = ["--controller=reinforce", "--controller-start=0", "--set=controller.samples=1"];
+    let options = ["--set=controller.lr=1e300", "--json", "--out=out"];
+    let output = command.args(TINY).args(controller).args(options).output().unwrap();
+    let error = stderr(&output);
+    assert_eq!((output.status.code(), stdout(&output).as_str()), (Some(5), ""), "{error}");
+    for words in ["error: controller reinforce: ", "diverged", "lower controller.lr"] {
+        assert!(error.contains(words), "{words} in {error}");
+    }
+    assert!(!error.contains("strategy"), "{error}");
+    assert_eq!(manifest(&dir.path().join("out"))["status"], "failed");
+}
+
 /// Starts a run that takes hours, and waits for its first metrics.
 fn start_long_run(dir: &Path) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));

@@ -9,7 +9,7 @@ use crate::signal::cancel;
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::registry::Target;
-use nas_core::trainer::{Session, Timing, peak_rss_mb};
+use nas_core::trainer::{Session, Timing, peak_rss_mb, time_steps};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::Ordering;
 
@@ -73,7 +73,7 @@ fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) 
     let config = &settings.config;
     let session = Session::new(config, settings.dataset()?, device).map_err(|error| settings.explain(error.into()))?;
     let space = session.space().clone();
-    let Timing { steps, subnet_passes, images, seconds, archs } = session.bench(warm_up, steps, cancel()?)?;
+    let Timing { steps, subnet_passes, images, seconds, archs } = time_steps(session, warm_up, steps, cancel()?)?;
     let ms = seconds * 1e3 / subnet_passes.max(1) as f64;
     Ok(Measured {
         r#type: "bench".into(),

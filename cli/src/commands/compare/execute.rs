@@ -31,7 +31,7 @@ impl ComparisonJob<'_> {
                 return Ok(false);
             }
             let measures_memory = share.jobs == 1 && reset_peak_rss();
-            let session = Session::new(&planned.settings.config, self.dataset.clone(), &device()?)?;
+            let mut session = Session::new(&planned.settings.config, self.dataset.clone(), &device()?)?;
             planned.make(&self.bars, self.args.run.progress, |observer| {
                 let mut result = session.run(observer, self.cancel)?;
                 // The peak memory is that of the process, so it is a run's own only if no other run was in progress.

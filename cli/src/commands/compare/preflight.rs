@@ -7,7 +7,7 @@ use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::registry::Target;
-use nas_core::trainer::{RunError, Sequence, Session, StepCost};
+use nas_core::trainer::{RunError, Sequence, Session, StepCost, seconds_per_step, step_cost};
 use std::time::Duration;
 
 /// How long the steps of a variant are timed for a budget of time.
@@ -34,7 +34,7 @@ impl ComparisonJob<'_> {
     fn preflight_of<D: Target>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
         let session = Session::new(&settings.config, self.dataset.clone(), &device()?)?;
         let truth = session.truth_sha256().map(Into::into);
-        let preflight = Preflight { cost: session.step_cost()?, truth };
+        let preflight = Preflight { cost: step_cost(session)?, truth };
         if self.args.sequence > 0 {
             match Sequence::new(&settings.config, self.dataset.clone(), &device()?, self.args.sequence) {
                 Ok(_) | Err(RunError::OwnPlans { .. }) => {}
@@ -56,7 +56,7 @@ impl ComparisonJob<'_> {
             }
             let measured = in_thread_pool(share.threads, || {
                 let session = Session::new(config, self.dataset.clone(), &device()?)?;
-                Ok(session.seconds_per_step(TIMED)?)
+                Ok(seconds_per_step(session, TIMED)?)
             })?;
             times.add(label, config, share.threads, measured)?;
             seconds.push(measured);

@@ -6,7 +6,7 @@ use crate::settings::first_difference;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::space::Scale;
-use nas_core::trainer::AloneResult;
+use nas_core::trainer::StandAloneResult;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
@@ -58,8 +58,8 @@ impl TruthFile {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn add(&mut self, arch: &str, seed: u64, result: &AloneResult) -> Result<()> {
-        let AloneResult { accuracy, train_loss, params, macs } = result;
+    pub fn add(&mut self, arch: &str, seed: u64, result: &StandAloneResult) -> Result<()> {
+        let StandAloneResult { accuracy, train_loss, params, macs } = result;
         // Four decimals resolve a single image out of a million.
         let row = format!("{arch},{seed},{accuracy:.4},{train_loss:.4},{params},{macs}\n");
         self.file.write_all(row.as_bytes()).with_context(|| format!("cannot write {}", self.path.display()))?;

@@ -16,7 +16,7 @@ use file::TruthFile;
 use nas_core::config::{RunConfig, TruthSamples};
 use nas_core::data::Dataset;
 use nas_core::registry::Target;
-use nas_core::trainer::Alone;
+use nas_core::trainer::StandAloneTrainer;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,14 +48,14 @@ struct TableJob<'a> {
 
 impl TableJob<'_> {
     fn on<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
-        let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
+        let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
         let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
-        let archs = alone.sample(samples)?;
-        let mut file = TruthFile::open(self.path, &file::recipe(self.config, alone.space().scale())?)?;
+        let archs = trainer.sample(samples)?;
+        let mut file = TruthFile::open(self.path, &file::recipe(self.config, trainer.space().scale())?)?;
         let first = self.config.seed;
         let mut items = Vec::new();
         for arch in &archs {
-            let text = alone.space().format(arch);
+            let text = trainer.space().format(arch);
             let missing = (first..first + u64::from(self.args.seeds)).filter(|seed| !file.holds(&text, *seed));
             items.extend(missing.map(|seed| (arch.clone(), text.clone(), seed)));
         }
@@ -70,8 +70,8 @@ impl TableJob<'_> {
         ));
         let (started, mut count) = (Instant::now(), 0);
         let work = |(arch, _, seed): &(_, String, u64)| {
-            let alone = Alone::new(self.config, self.dataset.clone(), &device()?)?;
-            anyhow::Ok(alone.train(arch, *seed, self.cancel))
+            let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
+            anyhow::Ok(trainer.train(arch, *seed, self.cancel))
         };
         let mut failed = Vec::new();
         ordered_parallel_map(threads, &items, work, |(_, text, seed), result| {
@@ -96,7 +96,7 @@ impl TableJob<'_> {
         })?;
         drop(progress);
         let interrupted = self.cancel.load(Ordering::Relaxed) && count + failed.len() < items.len();
-        let summary = summary::Summary::of(&file, self.config, &**alone.space(), interrupted);
+        let summary = summary::Summary::of(&file, self.config, &**trainer.space(), interrupted);
         print(&if self.args.run.json { serde_json::to_string(&summary)? } else { summary.table(self.path) })?;
         let lost = failed.len();
         match failed.into_iter().next() {

@@ -58,6 +58,16 @@ impl ProbeHistory {
         Ok(())
     }
 
+    /// The number of probe architectures.
+    pub fn probes(&self) -> usize {
+        self.probes
+    }
+
+    /// Accuracies in percent: one row for each epoch so far, one entry for each probe architecture.
+    pub fn accuracies(&self) -> &[Vec<f64>] {
+        &self.epochs
+    }
+
     /// Number of epochs so far.
     pub fn epochs(&self) -> usize {
         self.epochs.len()

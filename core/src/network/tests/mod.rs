@@ -176,9 +176,9 @@ fn updates_of_a_wrong_shape_change_no_weight() {
 fn three_programs(network: &Network<Cpu>, programs: &[Program], together: bool) -> (Vec<Vec<f32>>, Vec<Vec<f32>>) {
     let images = super::tensor(&Cpu::default(), (0..1536).map(|i| (i as f32).sin()).collect(), [8, 8, 8, 3]).unwrap();
     let mut stem = OwnedTape::default();
-    let begun = if together { programs } else { &programs[..1] };
-    let beginning = network.begin(&images, begun, &|_, _| 0, &Pass::PLAIN, &mut stem).unwrap();
-    assert_eq!(beginning.layers.is_empty(), !together);
+    let sharing: Vec<&Program> = programs.iter().take(if together { programs.len() } else { 1 }).collect();
+    let prefix = network.run_prefix(&images, &sharing, &|_, _| 0, &Pass::PLAIN, &mut stem).unwrap();
+    assert_eq!(prefix.layers.is_empty(), !together);
     let mut scores = Vec::new();
     let mut totals = network.params().iter().map(|p| vec![0.0; p.shape().num_elements()]).collect::<Vec<_>>();
     let mut add = |mut gradients: Gradients<f32, Cpu>| {
@@ -189,7 +189,7 @@ fn three_programs(network: &Network<Cpu>, programs: &[Program], together: bool) 
     };
     for program in programs {
         let mut tape = OwnedTape::default();
-        let y = network.finish(beginning.clone(), program, &Pass::PLAIN, &mut tape).unwrap().scores;
+        let y = network.run_suffix(prefix.clone(), program, &Pass::PLAIN, &mut tape).unwrap().scores;
         scores.push(y.as_vec());
         add(y.put_tape(tape).square().sum::<(), _>().backward());
     }
@@ -215,7 +215,8 @@ fn what_programs_begin_with_runs_once_with_the_same_scores_and_gradients() {
 fn programs_with_other_weights_share_nothing() {
     let space = Tiny::new(scale(8, 4, 1));
     let spec = NetworkSpec::supernet(&space).unwrap();
-    let programs = [1, 1].map(|index| spec.program(&space, &space.nth(index)).unwrap());
+    let program = spec.program(&space, &space.nth(1)).unwrap();
+    let programs = [&program, &program];
     assert_eq!(common_beginning(&programs, &|_, _| 0), programs[0].instrs.len() - 1);
     assert_eq!(common_beginning(&programs, &|program, _| program), 0);
     assert_eq!(common_beginning(&programs[..1], &|_, _| 0), 0);

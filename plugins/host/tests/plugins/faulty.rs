@@ -1,6 +1,8 @@
 //! Strategies that load correctly and fail during a run: the run ends with a message.
 
 use super::helper::run;
+use nas_core::controller::ControllerError;
+use nas_core::trainer::RunError;
 use nas_plugin_abi::ffi::{NasHost, NasStrategy};
 use nas_plugin_abi::{Context, Error, Host, Needs, Planner, Result, Step, Strategy, StrategyTables, strategy_table};
 use nas_plugin_host::adopt;
@@ -92,13 +94,18 @@ unsafe extern "C" fn entry(_: *const NasHost, count: *mut usize) -> *const *cons
     TABLES.0.as_ptr()
 }
 
-/// The error message of a run with this fault, without the origin.
-fn run_error(mode: &str) -> String {
+/// Registers the strategy once for all tests.
+fn load() {
     static LOAD: Once = Once::new();
     LOAD.call_once(|| {
         // SAFETY: the safe layer implements all functions of the table.
         unsafe { adopt("faulty.so", Some(entry)) }.unwrap();
     });
+}
+
+/// The error message of a run with this fault, without the origin.
+fn run_error(mode: &str) -> String {
+    load();
     let error = run(&format!("name = \"faulty\"\nmode = \"{mode}\""), "").map(|_| ()).unwrap_err().to_string();
     let error = error.strip_prefix("strategy faulty: ").unwrap_or(&error);
     error.strip_prefix("plugin strategy `faulty` 0.3.1: ").unwrap_or(error).to_string()
@@ -167,4 +174,15 @@ fn options_are_checked_before_create() {
     let error = |options: &str| run(&format!("name = \"faulty\"\n{options}"), "").unwrap_err().to_string();
     assert_eq!(error("moed = \"a\""), "unknown option `strategy.moed`, did you mean `mode`?; known: mode");
     assert_eq!(error("mode = 3"), "section `strategy`: mode = 3: expected a text");
+}
+
+/// The plugin receives an error code from `draw` and fails in turn. The error of the run is that of the controller.
+#[test]
+fn a_controller_that_diverges_is_the_error_of_the_run() {
+    load();
+    let options = "mode = \"none\"\n[controller]\nname = \"reinforce\"\nsamples = 1\nlr = 1e300";
+    let error = run(&format!("name = \"faulty\"\n{options}"), "").map(|_| ()).unwrap_err();
+    let RunError::Controller { controller, source } = &error else { panic!("{error}") };
+    assert_eq!(controller, "reinforce");
+    assert!(matches!(**source, ControllerError::Diverged(_)), "{error}");
 }

@@ -45,11 +45,11 @@ pub fn run(strategy: &str, train: &str) -> Result<(RunResult, Vec<u64>), RunErro
         "[strategy]\n{strategy}\n[space]\nname = \"tiny\"\nwidth = 4\n\
          [data]\nname = \"synthetic\"\nlimit_train = 64\nlimit_valid = 40\n[data.synthetic]\nsamples = 200\nsize = 8\n\
          [train]\nepochs = 3\nbatch_size = 16\n{train}\n[eval]\nimages = 40\nbatch_size = 20\n\
-         [probes]\ncount = 4\ninterval = 1\nsingle_step_every = 3\n[search]\nproposals = 1\n[truth]\nsamples = \"0\"\n"
+         [probes]\ncount = 4\ninterval = 1\nsingle_step_every = 3\n[search]\nstart = 1\nproposals = 1\n[truth]\nsamples = \"0\"\n"
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
     let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
-    let session = Session::new(&config, dataset, &Cpu::default())?;
+    let mut session = Session::new(&config, dataset, &Cpu::default())?;
     let mut losses = Vec::new();
     let mut observer = |event: &Event<'_>| {
         if let Event::Step(done) = event {

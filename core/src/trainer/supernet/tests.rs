@@ -1,25 +1,23 @@
-//! Many architectures at once through a session, against one at a time.
+//! Evaluation of many architectures at once, compared with one at a time.
 
-use super::{RunError, Session};
 use crate::arch::Arch;
 use crate::config::RunConfig;
-use crate::data;
 use crate::event::{Event, Purpose};
+use crate::trainer::test_support::dataset;
+use crate::trainer::{RunError, Session};
 use dfdx::tensor::Cpu;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn session(space: &str, bn: &str, truth: &str) -> Session<Cpu> {
     let text = format!(
-        "[strategy]\nname = \"scripted\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
+        "[strategy]\nname = \"test\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
          [data]\nlimit_train = 16\nlimit_valid = 12\n\
          [train]\nepochs = 1\nbatch_size = 4\nsteps_per_arch = 2\n\
          [eval]\nbn = \"{bn}\"\nimages = 10\nbatch_size = 4\nrecalibrate_images = 4\n\
          [probes]\ncount = 3\n[search]\nproposals = 2\n[truth]\nsamples = \"{truth}\"\n"
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
-    let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
-    Session::new(&config, dataset, &Cpu::default()).unwrap()
+    Session::new(&config, dataset(&config), &Cpu::default()).unwrap()
 }
 
 fn archs(session: &Session<Cpu>, n: u64) -> Vec<Arch> {
@@ -33,36 +31,51 @@ fn accuracies_have_the_bits_of_one_at_a_time_and_come_in_order() {
         for bn in ["batch", "recalibrate", "running"] {
             let session = session(space, bn, "0");
             let archs = archs(&session, 9);
-            let mut told = Vec::new();
+            let mut reported = Vec::new();
             let mut each = |number, accuracy: f64| {
-                told.push((number, accuracy.to_bits()));
+                reported.push((number, accuracy.to_bits()));
                 Ok(())
             };
-            let found = session.evaluate_all(&archs, &AtomicBool::new(false), &mut each).unwrap().unwrap();
+            let never = AtomicBool::new(false);
+            let found = session.supernet().evaluate_all(&archs, &never, &mut each).unwrap().unwrap();
             let bits: Vec<u64> = found.iter().map(|accuracy| accuracy.to_bits()).collect();
             let expected: Vec<u64> = archs.iter().map(|arch| session.evaluate(arch).unwrap().to_bits()).collect();
             assert_eq!(bits, expected, "{space}, {bn}");
-            assert_eq!(told, bits.into_iter().enumerate().collect::<Vec<_>>());
+            assert_eq!(reported, bits.into_iter().enumerate().collect::<Vec<_>>());
         }
     }
 }
 
 #[test]
-fn it_stops_when_cancelled_and_passes_errors_on() {
+fn it_stops_when_cancelled_and_returns_errors() {
     for bn in ["batch", "recalibrate"] {
         let session = session("tiny", bn, "0");
-        let archs = archs(&session, 9);
-        let none = session.evaluate_all(&archs, &AtomicBool::new(true), &mut |_, _| Ok(())).unwrap();
+        let (supernet, archs) = (session.supernet(), archs(&session, 9));
+        let none = supernet.evaluate_all(&archs, &AtomicBool::new(true), &mut |_, _| Ok(())).unwrap();
         assert_eq!(none, None);
+        let never = AtomicBool::new(false);
         let mut fail = |_, _| Err(RunError::Record(std::io::Error::other("full")));
-        assert!(session.evaluate_all(&archs, &AtomicBool::new(false), &mut fail).is_err());
+        assert!(supernet.evaluate_all(&archs, &never, &mut fail).is_err());
         let foreign = [Arch::new([9, 9])];
-        assert!(session.evaluate_all(&foreign, &AtomicBool::new(false), &mut |_, _| Ok(())).is_err());
-        assert_eq!(session.evaluate_all(&[], &AtomicBool::new(false), &mut |_, _| Ok(())).unwrap(), Some(vec![]));
+        assert!(supernet.evaluate_all(&foreign, &never, &mut |_, _| Ok(())).is_err());
+        assert_eq!(supernet.evaluate_all(&[], &never, &mut |_, _| Ok(())).unwrap(), Some(vec![]));
     }
 }
 
-/// Events of one run, as (number, total, text), and whether the result holds the comparison.
+#[test]
+fn shared_layers_do_not_count_the_layers_of_every_architecture() {
+    let session = session("tiny", "batch", "0");
+    let shared = |a: [usize; 2], others: &[[usize; 2]]| {
+        let others: Vec<Arch> = others.iter().map(|other| Arch::new(*other)).collect();
+        session.supernet().shared_layers(&Arch::new(a), &others).unwrap()
+    };
+    assert_eq!(shared([1, 2], &[[1, 2]]), 2);
+    assert_eq!(shared([1, 2], &[[1, 1]]), 1);
+    assert_eq!(shared([0, 0], &[[0, 0]]), 0);
+    assert_eq!(shared([1, 2], &[[1, 1], [0, 2]]), 2);
+}
+
+/// Truth events of one run as (number, total, text), and whether the result has the comparison.
 fn truth_events(cancel_after: usize) -> (Vec<(usize, usize, String)>, bool) {
     let cancel = AtomicBool::new(false);
     let mut events = Vec::new();
@@ -79,9 +92,9 @@ fn truth_events(cancel_after: usize) -> (Vec<(usize, usize, String)>, bool) {
     (events, result.truth.is_some())
 }
 
-/// 300 architectures are more than are evaluated at once.
+/// 300 architectures are more than one chunk of 256.
 #[test]
-fn the_truth_is_told_in_its_order_until_cancelled() {
+fn the_comparison_with_the_truth_reports_in_order_until_cancelled() {
     let (events, compared) = truth_events(usize::MAX);
     assert!(compared);
     assert!(events.iter().enumerate().all(|(i, (number, total, _))| *number == i && *total == 300));
@@ -89,5 +102,5 @@ fn the_truth_is_told_in_its_order_until_cancelled() {
 
     let (cut, compared) = truth_events(200);
     assert!(!compared);
-    assert_eq!(cut, events[..256], "the first of them, with nothing lost of what was evaluated at once");
+    assert_eq!(cut, events[..256], "the whole chunk in which the interrupt came");
 }

@@ -1,6 +1,7 @@
-//! Comparison of the ranking by shared weights with stand-alone training.
+//! Comparison of the ranking by shared weights with stand-alone accuracies.
 
-use super::{RunError, Session, TruthPlan};
+use super::find_table::find_table;
+use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
 use crate::data::Dataset;
 use crate::event::{Evaluated, Event, Observer, Purpose};
@@ -9,20 +10,28 @@ use crate::registry::Target;
 use crate::result::{Baselines, Truth};
 use crate::space::SearchSpace;
 use crate::streams::Streams;
-use crate::truth::{EmbeddedTable, StandAlone, TruthTable};
-use std::path::Path;
+use crate::trainer::{RunError, Supernet, stand_alone_cost};
+use crate::truth::TruthTable;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Architectures from which on an interval, or a correlation among the best, says something.
-const ENOUGH: usize = 10;
+/// Smallest number of architectures for which a confidence interval, or a tau among the best, is reported. Bootstrap
+/// samples of fewer architectures consist mostly of repetitions.
+const MIN_ARCHS: usize = 10;
 
-impl TruthPlan {
-    /// Finds the table and draws the architectures from a stream of their own, in the table's order; `None` if there
-    /// are to be none, or if no table is known and none was asked for.
+/// A truth table, and the architectures that a run compares with it.
+pub struct TruthComparison {
+    table: TruthTable,
+    archs: Vec<Arch>,
+    streams: Streams,
+}
+
+impl TruthComparison {
+    /// Finds the table, and draws the architectures from the random stream `truth`, in the order of the table. `None` if
+    /// the configuration compares none, or if it names no table and none is known for the space.
     ///
     /// # Errors
-    /// A table that cannot be had, or fewer architectures in it than asked for.
+    /// A table that cannot be read, or fewer architectures in it than the configuration compares.
     pub fn new(
         config: &RunConfig,
         space: &Arc<dyn SearchSpace>,
@@ -47,60 +56,40 @@ impl TruthPlan {
                 return Err(ConfigError::Range { key: "truth.samples", expected, found: n.to_string() }.into());
             }
         };
-        // Neighbours in the table share the beginnings of their programs, so results come in the order in which they
-        // are evaluated.
+        // Architectures with a common prefix are evaluated together. They are neighbours in the table, so the table's
+        // order is the one in which results arrive.
         chosen.sort_unstable();
         let archs = chosen.into_iter().map(|i| space.parse(known[i])).collect::<Result<_, _>>()?;
-        Ok(Some(Self { table, archs }))
+        Ok(Some(Self { table, archs, streams: *streams }))
     }
-}
 
-fn find_table(name: &str, space: &Arc<dyn SearchSpace>, dataset: &Dataset) -> Result<Option<TruthTable>, RunError> {
-    let path = Path::new(name);
-    let normalise = |text: &str| space.parse(text).map(|arch| space.format(&arch));
-    let alone = match name {
-        "auto" => StandAlone::find(space.name(), dataset.name),
-        _ => StandAlone::column(space.name(), name),
-    };
-    if let Some(table) = alone {
-        return Ok(Some(table.truth(normalise)?));
+    /// SHA-256 of the table.
+    pub fn sha256(&self) -> &str {
+        &self.table.sha256
     }
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-        return Ok(Some(TruthTable::load(path, space.name(), normalise)?));
-    }
-    let Some(embedded) = EmbeddedTable::for_space(space.name()) else {
-        return match name {
-            "auto" => Ok(None),
-            _ => {
-                let expected = format!("`auto` or a CSV file (space {} has no embedded table)", space.name());
-                Err(ConfigError::Range { key: "truth.table", expected, found: name.into() }.into())
-            }
-        };
-    };
-    let of_data = format!("{}_test", dataset.name);
-    let column = match name {
-        "auto" if embedded.column(&of_data).is_ok() => &of_data,
-        "auto" => embedded.default_column,
-        _ => name,
-    };
-    Ok(Some(embedded.truth(column)?))
-}
 
-impl<D: Target> Session<D> {
-    /// Evaluates the sampled architectures and compares them with the table. `None` without a table or if `cancel`
-    /// came first.
-    pub(super) fn compare_with_truth(
+    /// Stand-alone accuracy of an architecture in percent, where the table has it.
+    pub fn accuracy(&self, text: &str) -> Option<f64> {
+        self.table.get(text).map(|entry| entry.accuracy)
+    }
+
+    /// Evaluates the architectures with shared weights and compares them with the table. `None` if `cancel` became true
+    /// first.
+    ///
+    /// # Errors
+    /// An evaluation or an observer that fails.
+    pub fn compare<D: Target>(
         &self,
+        supernet: &Supernet<D>,
         observer: &mut dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<Option<Truth>, RunError> {
-        let Some(plan) = &self.truth else { return Ok(None) };
         let mut series = Series::default();
         let mut each = |number: usize, accuracy: f64| {
-            let arch = &plan.archs[number];
-            let text = self.space.format(arch);
-            let Some(entry) = plan.table.get(&text) else { return Ok(()) };
-            let (params, macs) = self.cost(arch)?;
+            let arch = &self.archs[number];
+            let text = supernet.space().format(arch);
+            let Some(entry) = self.table.get(&text) else { return Ok(()) };
+            let (params, macs) = stand_alone_cost(&**supernet.space(), arch)?;
             series.predicted.push(accuracy);
             series.truth.push(entry.accuracy);
             series.params.push(params as f64);
@@ -108,7 +97,7 @@ impl<D: Target> Session<D> {
             observer.observe(&Event::Evaluated(Evaluated {
                 purpose: Purpose::Truth,
                 number,
-                total: plan.archs.len(),
+                total: self.archs.len(),
                 arch,
                 text: &text,
                 accuracy,
@@ -117,25 +106,22 @@ impl<D: Target> Session<D> {
             }))?;
             Ok(())
         };
-        if self.evaluate_all(&plan.archs, cancel, &mut each)?.is_none() {
-            return Ok(None);
-        }
-        self.rank(&series, &plan.table).map(Some)
+        let compared = supernet.evaluate_all(&self.archs, cancel, &mut each)?;
+        Ok(compared.map(|_| self.figures(&series)))
     }
 
-    fn rank(&self, series: &Series, table: &TruthTable) -> Result<Truth, RunError> {
-        let options =
-            RankingOptions { space_best: table.best().map(|(_, entry)| entry.accuracy), ..RankingOptions::default() };
+    fn figures(&self, series: &Series) -> Truth {
+        let space_best = self.table.best().map(|(_, entry)| entry.accuracy);
+        let options = RankingOptions { space_best, ..RankingOptions::default() };
         let mut rng = self.streams.rng("truth bootstrap", 0);
         let report: Option<RankingReport> = rank_quality(&series.predicted, &series.truth, &options, &mut rng).ok();
         let tau = report.and_then(|r| r.tau);
-        // Of so few, resampling mostly repeats what it has.
-        let enough = |n: usize| n >= ENOUGH;
+        let enough = |n: usize| n >= MIN_ARCHS;
         let interval = tau.filter(|t| enough(t.n)).and_then(|t| t.interval);
         let (best10, best50) = (report.and_then(|r| r.tau_top10), report.and_then(|r| r.tau_top50));
-        Ok(Truth {
-            table: table.name.clone(),
-            sha256: table.sha256.clone(),
+        Truth {
+            table: self.table.name.clone(),
+            sha256: self.table.sha256.clone(),
             n: series.truth.len(),
             gt_tau: tau.map(|t| t.tau),
             gt_tau_lo: interval.map(|i| i.lo),
@@ -152,14 +138,16 @@ impl<D: Target> Session<D> {
                 params: kendall_tau(&series.params, &series.truth).ok(),
                 macs: kendall_tau(&series.macs, &series.truth).ok(),
             },
-        })
+        }
     }
 }
 
 /// One value for each compared architecture.
 #[derive(Default)]
 struct Series {
+    /// Accuracy with shared weights, in percent.
     predicted: Vec<f64>,
+    /// Stand-alone accuracy, in percent.
     truth: Vec<f64>,
     params: Vec<f64>,
     macs: Vec<f64>,

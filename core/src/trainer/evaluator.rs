@@ -1,0 +1,303 @@
+//! The images on which a run evaluates architectures, and the batch-norm statistics of evaluations.
+
+use super::RunError;
+use super::accuracy::AccuracyCounter;
+use crate::config::{BnMode, EvalConfig};
+use crate::data::{Batch, Dataset, EvalBatches, Normalise, Split};
+use crate::metrics::disturbance::Observation;
+use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments, tensor};
+use nas_ops::{Backend, OpError, Tensor4};
+
+/// A batch of images on the device, with the class of each image.
+#[derive(Debug, Clone)]
+struct Labelled<D: Backend> {
+    images: Tensor4<D>,
+    labels: Vec<usize>,
+}
+
+/// The evaluation images of a run on its device. They are the same in every evaluation.
+#[derive(Debug)]
+pub struct Evaluator<D: Backend> {
+    bn: BnMode,
+    valid: Vec<Labelled<D>>,
+    /// Training images that batch-norm statistics are measured on; empty in the other modes.
+    recalibration: Vec<Tensor4<D>>,
+}
+
+/// The weights and statistics of an evaluation.
+pub struct Weights<'a, D: Backend> {
+    /// The supernet.
+    pub network: &'a Network<D>,
+    /// Running batch-norm statistics, for `eval.bn = "running"`.
+    pub running: Option<&'a RunningMoments>,
+    /// The weight set of each layer.
+    pub bind: &'a dyn Fn(usize) -> usize,
+}
+
+impl<D: Backend> Evaluator<D> {
+    /// Copies the first `eval.images` validation images to the device, and the first `eval.recalibrate_images` training
+    /// images if the configuration recalibrates statistics.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn new(
+        config: &EvalConfig,
+        dataset: &Dataset,
+        split: &Split,
+        normalise: &Normalise,
+        device: &D,
+    ) -> Result<Self, RunError> {
+        let load = |indices: &[usize]| -> Result<Vec<Labelled<D>>, RunError> {
+            let batches = EvalBatches::new(&dataset.train, indices, normalise, config.batch_size)?;
+            batches.map(|batch| Ok(labelled(device, batch)?)).collect()
+        };
+        let recalibration = match config.bn {
+            BnMode::Recalibrate => load(&split.train[..config.recalibrate_images.min(split.train.len())])?,
+            _ => Vec::new(),
+        };
+        Ok(Self {
+            bn: config.bn,
+            valid: load(&split.valid[..config.images.min(split.valid.len())])?,
+            recalibration: recalibration.into_iter().map(|batch| batch.images).collect(),
+        })
+    }
+
+    /// Number of evaluation images.
+    pub fn images(&self) -> usize {
+        self.valid.iter().map(|batch| batch.labels.len()).sum()
+    }
+
+    /// Loss and accuracy on all evaluation images.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn observe(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, OpError> {
+        self.observe_batches(program, weights, &self.valid)
+    }
+
+    /// Loss and accuracy on the first batch of evaluation images.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn observe_first(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, OpError> {
+        self.observe_batches(program, weights, &self.valid[..1])
+    }
+
+    fn observe_batches(
+        &self,
+        program: &Program,
+        weights: &Weights<'_, D>,
+        batches: &[Labelled<D>],
+    ) -> Result<Observation, OpError> {
+        let norms = self.norms(program, weights)?;
+        let pass = Pass { norms: norms.as_ref(), bind: Some(weights.bind), ..Pass::PLAIN };
+        let mut counter = AccuracyCounter::default();
+        for batch in batches {
+            let forward = weights.network.infer(batch.images.clone(), program, &pass)?;
+            counter.add::<D>(&forward.scores, &batch.labels);
+        }
+        Ok(counter.means())
+    }
+
+    /// Whether every architecture is evaluated with batch-norm statistics of its own. Such architectures share no
+    /// activations, so they are evaluated one by one.
+    pub fn has_statistics_per_arch(&self) -> bool {
+        self.bn == BnMode::Recalibrate
+    }
+
+    /// Loss and accuracy on all evaluation images of the `count` programs of a tree, with the bits of
+    /// [`observe`](Self::observe). Calls `cancelled` after every program on every batch, and returns `None` once it is
+    /// true.
+    ///
+    /// Normalises by batch statistics or by `running`; for other modes see
+    /// [`has_statistics_per_arch`](Self::has_statistics_per_arch).
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn observe_tree(
+        &self,
+        tree: &PrefixTree,
+        count: usize,
+        network: &Network<D>,
+        running: Option<&RunningMoments>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Option<Vec<Observation>>, OpError> {
+        let norms = running.map(|running| running.table(network.device())).transpose()?;
+        let mut counters = vec![AccuracyCounter::default(); count];
+        for batch in &self.valid {
+            let add = |program: usize, scores: &Tensor4<D>| {
+                counters[program].add::<D>(scores, &batch.labels);
+                Ok::<_, OpError>(!cancelled())
+            };
+            network.infer_tree(batch.images.clone(), tree, norms.as_ref(), add)?;
+            if cancelled() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(counters.iter().map(AccuracyCounter::means).collect()))
+    }
+
+    /// The fixed batch-norm statistics of a program; `None` to normalise by batch statistics.
+    fn norms(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Option<NormTable<D>>, OpError> {
+        let network = weights.network;
+        match (self.bn, weights.running) {
+            (BnMode::Recalibrate, _) => {
+                let mut moments = RunningMoments::cumulative(network.spec());
+                let pass = Pass { moments: true, bind: Some(weights.bind), ..Pass::PLAIN };
+                for images in &self.recalibration {
+                    for (layer, m, count) in network.infer(images.clone(), program, &pass)?.moments {
+                        moments.observe(layer, &m, count);
+                    }
+                }
+                moments.table(network.device()).map(Some)
+            }
+            (BnMode::Running, Some(running)) => running.table(network.device()).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+fn labelled<D: Backend>(device: &D, batch: Batch) -> Result<Labelled<D>, OpError> {
+    Ok(Labelled { images: tensor(device, batch.images, batch.shape)?, labels: batch.labels })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::RunConfig;
+    use crate::network::NetworkSpec;
+    use crate::streams::Streams;
+    use crate::trainer::build_space;
+    use crate::trainer::test_support::{config, dataset};
+    use crate::trainer::training_data::TrainingData;
+    use dfdx::prelude::Cpu;
+    use nas_ops::Moments;
+    use std::sync::Arc;
+
+    /// An evaluator of 60 images in batches of 25, an untrained network, and the program of architecture 12.
+    struct Fixture {
+        evaluator: Evaluator<Cpu>,
+        network: Network<Cpu>,
+        program: Program,
+        /// Evaluation and recalibration images, in the batches of the evaluator.
+        valid: Vec<Batch>,
+        recalibration: Vec<Batch>,
+    }
+
+    impl Fixture {
+        fn new(bn: BnMode) -> Self {
+            let config: RunConfig = config("", |c| {
+                c.eval.bn = bn;
+                c.eval.batch_size = 25;
+                c.eval.recalibrate_images = 40;
+            });
+            let (dataset, device, streams) = (dataset(&config), Cpu::default(), Streams::new(0));
+            let space = build_space(&config, [8, 8, 3], 3).unwrap();
+            let spec = Arc::new(NetworkSpec::supernet(&*space).unwrap());
+            let TrainingData { split, normalise, .. } = TrainingData::new(&config, &dataset, streams).unwrap();
+            let batches =
+                |images: &[usize]| EvalBatches::new(&dataset.train, images, &normalise, 25).unwrap().collect();
+            Self {
+                evaluator: Evaluator::new(&config.eval, &dataset, &split, &normalise, &device).unwrap(),
+                network: Network::new(spec.clone(), &device, 1, &streams).unwrap(),
+                program: spec.program(&*space, &space.parse("12").unwrap()).unwrap(),
+                valid: batches(&split.valid[..60]),
+                recalibration: batches(&split.train[..40]),
+            }
+        }
+
+        fn images(batch: &Batch) -> Tensor4<Cpu> {
+            tensor(&Cpu::default(), batch.images.clone(), batch.shape).unwrap()
+        }
+
+        fn observe(&self, running: Option<&RunningMoments>) -> Observation {
+            let weights = Weights { network: &self.network, running, bind: &|_| 0 };
+            self.evaluator.observe(&self.program, &weights).unwrap()
+        }
+
+        /// Mean and unbiased variance of each layer on each batch.
+        fn moments(&self, batches: &[Batch]) -> Vec<Vec<[Vec<f64>; 2]>> {
+            let pass = Pass { moments: true, ..Pass::PLAIN };
+            let of_batch = |batch: &Batch| {
+                let forward = self.network.infer(Self::images(batch), &self.program, &pass).unwrap();
+                let layer = |(layer, m, count): &(usize, Moments<Cpu>, usize)| {
+                    let unbiased = *count as f64 / (*count as f64 - 1.0);
+                    let [mean, variance] = [(&m.mean, 1.0), (&m.variance, unbiased)]
+                        .map(|(x, factor)| x.as_vec().iter().map(|x| f64::from(*x) * factor).collect::<Vec<_>>());
+                    (*layer, [mean, variance])
+                };
+                let mut layers = vec![[Vec::new(), Vec::new()]; self.network.spec().layers.len()];
+                forward.moments.iter().map(layer).for_each(|(layer, moments)| layers[layer] = moments);
+                layers
+            };
+            batches.iter().map(of_batch).collect()
+        }
+
+        /// Loss and accuracy by the definitions, with fixed statistics `start + sum of weight * moments`.
+        fn expected(&self, statistics: Option<([f64; 2], Vec<f64>)>) -> Observation {
+            let norms: Option<NormTable<Cpu>> = statistics.map(|(start, weights)| {
+                let moments = self.moments(&self.recalibration);
+                let layer = |layer: usize| {
+                    let of = |kind: usize| {
+                        let mut sum = vec![start[kind]; moments[0][layer][kind].len()];
+                        for (batch, weight) in moments.iter().zip(&weights) {
+                            sum.iter_mut().zip(&batch[layer][kind]).for_each(|(sum, x)| *sum += weight * x);
+                        }
+                        let values: Vec<f32> = sum.iter().map(|x| *x as f32).collect();
+                        let channels = values.len();
+                        tensor(&Cpu::default(), values, [1, 1, 1, channels]).unwrap()
+                    };
+                    (!moments[0][layer][0].is_empty()).then(|| Moments { mean: of(0), variance: of(1) })
+                };
+                (0..moments[0].len()).map(layer).collect()
+            });
+            let pass = Pass { norms: norms.as_ref(), ..Pass::PLAIN };
+            let (mut loss, mut correct) = (0.0, 0);
+            for batch in &self.valid {
+                let scores = self.network.infer(Self::images(batch), &self.program, &pass).unwrap().scores.as_vec();
+                for (row, label) in scores.chunks(3).zip(&batch.labels) {
+                    let row: Vec<f64> = row.iter().map(|s| f64::from(*s)).collect();
+                    loss -= (row[*label].exp() / row.iter().map(|s| s.exp()).sum::<f64>()).ln();
+                    correct += usize::from((0..3).all(|other| row[*label] >= row[other]));
+                }
+            }
+            Observation { loss: loss / 60.0, accuracy: correct as f64 / 0.6 }
+        }
+    }
+
+    fn assert_close(found: Observation, expected: Observation) {
+        assert!((found.loss - expected.loss).abs() < 1e-5, "{found:?}, expected {expected:?}");
+        assert!((found.accuracy - expected.accuracy).abs() < 1e-9, "{found:?}, expected {expected:?}");
+    }
+
+    #[test]
+    fn batch_mode_normalises_by_each_batch() {
+        let fixture = Fixture::new(BnMode::Batch);
+        assert_eq!(fixture.evaluator.images(), 60);
+        assert_close(fixture.observe(None), fixture.expected(None));
+    }
+
+    /// Two batches of 25 and 15 images with equal weights.
+    #[test]
+    fn recalibrate_mode_normalises_by_the_mean_over_training_batches() {
+        let fixture = Fixture::new(BnMode::Recalibrate);
+        let expected = fixture.expected(Some(([0.0, 0.0], vec![0.5, 0.5])));
+        assert_close(fixture.observe(None), expected);
+        assert!((expected.loss - fixture.expected(None).loss).abs() > 1e-4);
+    }
+
+    /// PyTorch's momentum of 0.1 from mean 0 and variance 1: after two batches, the weights are 0.81, 0.09 and 0.1.
+    #[test]
+    fn running_mode_normalises_by_exponential_averages() {
+        let fixture = Fixture::new(BnMode::Running);
+        let mut running = RunningMoments::exponential(fixture.network.spec());
+        for batch in &fixture.recalibration {
+            let pass = Pass { moments: true, ..Pass::PLAIN };
+            let forward = fixture.network.infer(Fixture::images(batch), &fixture.program, &pass).unwrap();
+            forward.moments.iter().for_each(|(layer, m, count)| running.observe(*layer, m, *count));
+        }
+        let expected = fixture.expected(Some(([0.0, 0.81], vec![0.09, 0.1])));
+        assert_close(fixture.observe(Some(&running)), expected);
+        assert!((expected.loss - fixture.expected(None).loss).abs() > 1e-4);
+    }
+}

@@ -1,0 +1,48 @@
+//! The truth table of a configuration.
+
+use crate::config::ConfigError;
+use crate::data::Dataset;
+use crate::space::SearchSpace;
+use crate::trainer::RunError;
+use crate::truth::{EmbeddedTable, StandAlone, TruthTable};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Finds the table `name`: a CSV file, a column of the space's embedded tables, or `auto`. `None` for `auto` and a space
+/// without an embedded table.
+///
+/// `auto` prefers stand-alone accuracies on the data set of the run, then the embedded test accuracy on that data set,
+/// then the default column of the space's table.
+///
+/// # Errors
+/// An unknown column, or a file that cannot be read.
+pub fn find_table(name: &str, space: &Arc<dyn SearchSpace>, dataset: &Dataset) -> Result<Option<TruthTable>, RunError> {
+    let path = Path::new(name);
+    let normalise = |text: &str| space.parse(text).map(|arch| space.format(&arch));
+    let stand_alone = match name {
+        "auto" => StandAlone::find(space.name(), dataset.name),
+        _ => StandAlone::column(space.name(), name),
+    };
+    if let Some(table) = stand_alone {
+        return Ok(Some(table.truth(normalise)?));
+    }
+    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+        return Ok(Some(TruthTable::load(path, space.name(), normalise)?));
+    }
+    let Some(embedded) = EmbeddedTable::for_space(space.name()) else {
+        return match name {
+            "auto" => Ok(None),
+            _ => {
+                let expected = format!("`auto` or a CSV file (space {} has no embedded table)", space.name());
+                Err(ConfigError::Range { key: "truth.table", expected, found: name.into() }.into())
+            }
+        };
+    };
+    let of_data = format!("{}_test", dataset.name);
+    let column = match name {
+        "auto" if embedded.column(&of_data).is_ok() => &of_data,
+        "auto" => embedded.default_column,
+        _ => name,
+    };
+    Ok(Some(embedded.truth(column)?))
+}

@@ -1,0 +1,88 @@
+//! One step and one epoch of a run.
+
+use super::Session;
+use super::progress::EpochSums;
+use crate::data::Batch;
+use crate::event::{EpochDone, Event, Observer};
+use crate::registry::Target;
+use crate::trainer::RunError;
+use crate::trainer::training::StepOutcome;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+impl<D: Target> Session<D> {
+    /// Plans if necessary, trains one batch and takes the measurements around the step.
+    pub(in crate::trainer) fn step(&mut self, batch: Batch) -> Result<StepOutcome, RunError> {
+        let previous = self.planner.prepare_step(&mut self.supernet)?;
+        let pending = self.monitor.before_step(previous, self.planner.paths(), &self.supernet)?;
+        let outcome = self.supernet.step(batch, self.planner.paths())?;
+        let ended = self.planner.finish_step();
+        if let Some(paths) = &ended {
+            self.supernet.strategy_mut().end_arch(paths)?;
+        }
+        self.monitor.after_step(pending, self.planner.paths(), ended.is_some(), &self.supernet)?;
+        Ok(outcome)
+    }
+
+    /// Trains the remaining batches of the current epoch, or as many as the run still has. Returns whether the epoch is
+    /// complete; if `cancel` becomes true, it stops after the current step.
+    pub(in crate::trainer) fn train_epoch(
+        &mut self,
+        observer: &mut dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<bool, RunError> {
+        let started = Instant::now();
+        let epoch = self.progress.epoch;
+        let mut complete = true;
+        for batch in self.loader.epoch(epoch as u64, self.progress.sums.steps)? {
+            let training = self.supernet.training();
+            if training.counters().steps == training.total_steps() {
+                break;
+            }
+            if cancel.load(Ordering::Relaxed) {
+                complete = false;
+                break;
+            }
+            let outcome = self.step(batch?)?;
+            let sums = &mut self.progress.sums;
+            sums.loss += outcome.done.loss;
+            sums.gradient_norm += outcome.gradient_norm;
+            sums.lr = outcome.lr;
+            sums.steps += 1;
+            observer.observe(&Event::Step(outcome.done))?;
+        }
+        if complete {
+            self.supernet.strategy_mut().end_epoch(epoch)?;
+            self.monitor.end_epoch(&self.supernet)?;
+        }
+        let seconds = started.elapsed().as_secs_f64();
+        self.progress.train_s += seconds;
+        self.progress.sums.seconds += seconds;
+        for remark in self.supernet.strategy_mut().remarks() {
+            observer.observe(&Event::Note(remark))?;
+        }
+        if complete {
+            self.complete_epoch(observer)?;
+        }
+        Ok(complete)
+    }
+
+    /// Reports the figures of the current epoch and clears its sums.
+    fn complete_epoch(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let EpochSums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
+        let steps = steps.max(1) as f64;
+        self.progress.trained_epochs = self.progress.epoch + 1;
+        self.progress.train_loss = Some(loss / steps);
+        observer.observe(&Event::Epoch(EpochDone {
+            steps: self.supernet.training().counters().steps,
+            epoch: self.progress.epoch,
+            train_loss: loss / steps,
+            lr,
+            gradient_norm: gradient_norm / steps,
+            fairness: self.monitor.fairness_range(),
+            telemetry: self.supernet.strategy().telemetry(),
+            seconds,
+        }))?;
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! The position of a run, and the sums that its result reports.
+
+use serde::{Deserialize, Serialize};
+
+/// Position and sums. Together with the parts of a session, it determines how a run continues.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Progress {
+    /// The current epoch, from 0.
+    pub epoch: usize,
+    /// The phase of the current epoch.
+    pub phase: EpochPhase,
+    /// Sums over the steps of the current epoch.
+    pub sums: EpochSums,
+    /// Epochs whose training is complete.
+    pub trained_epochs: usize,
+    /// Mean training loss of the latest of them.
+    pub train_loss: Option<f64>,
+    /// Seconds of training.
+    pub train_s: f64,
+    /// Seconds of the run, without the current call of `run`.
+    pub wall_s: f64,
+}
+
+/// The phases of an epoch, in order.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EpochPhase {
+    /// Training of the shared weights.
+    #[default]
+    Training,
+    /// Evaluation of the probe architectures.
+    Probes,
+    /// Training of the controller.
+    Controller(ControllerProgress),
+}
+
+/// Position within one epoch of controller training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ControllerProgress {
+    /// Rewarded samples.
+    pub samples: usize,
+    /// Sum of their rewards.
+    pub rewards: f64,
+}
+
+/// Sums over the steps of an epoch.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpochSums {
+    /// Steps of the epoch so far.
+    pub steps: usize,
+    /// Sum of their losses.
+    pub loss: f64,
+    /// Sum of their gradient norms before clipping.
+    pub gradient_norm: f64,
+    /// Learning rate of the latest step.
+    pub lr: f64,
+    /// Seconds of the epoch's training.
+    pub seconds: f64,
+}

@@ -1,0 +1,96 @@
+//! Saved state of a run. A session that is restored from it continues with the same bits as one that never stopped.
+//!
+//! | section | part | entries |
+//! |---|---|---|
+//! | `training` | weights, velocities, running batch-norm statistics, counters | see `training::state` |
+//! | `strategy` | the sharing strategy | chosen by the strategy |
+//! | `planner` | current plan, steps left of it, positions of the random streams | `paths`, `steps_left`, `strategy_rng`, `uniform_rng`, `controller_rng`, `controller_draws`, `forced_arch` |
+//! | `planner/controller` | the controller | chosen by the controller |
+//! | `monitor` | histories and sums of all measurements | `probes`, `fairness`, `single_step`, `by_shared_layers`, `forgetting`, `evaluate_at_end_of_plan`, `trained` |
+//! | (none) | position of the run, sums of the current epoch | `progress` |
+//! | (none) | the configuration that the state belongs to | `config` |
+//!
+//! State is everything that a step, an evaluation or a draw changes. The rest follows from the configuration and the
+//! data set, and a new session computes it again: the search space, the split and order of the images (a function of
+//! seed and epoch), the probe architectures, the architectures of the truth comparison, and the learning rate (a
+//! function of the step).
+
+use super::Session;
+use crate::config::RunConfig;
+use crate::registry::Target;
+use crate::state::{State, StateError};
+use crate::trainer::RunError;
+use serde_json::{Map, Value};
+
+/// Keys that may differ between the session that saves and the one that continues. Threads and plugin paths change no
+/// result; another device changes results by rounding only.
+const FREE_KEYS: [&str; 3] = ["device", "threads", "plugins"];
+
+impl<D: Target> Session<D> {
+    /// The state between two steps or two phases.
+    ///
+    /// # Errors
+    /// A strategy or controller that cannot save its state.
+    pub fn save(&self) -> Result<State, RunError> {
+        let mut state = State::default();
+        state.put("config", &comparable(&self.config)?)?;
+        state.put("progress", &self.progress)?;
+        state.put_section("training", self.supernet.training().save()?);
+        state.put_section("strategy", self.supernet.strategy().save()?);
+        state.put_section("planner", self.planner.save(&self.supernet)?);
+        state.put_section("monitor", self.monitor.save(&self.supernet)?);
+        Ok(state)
+    }
+
+    /// This session, not yet run, with the state of another session of the same configuration.
+    ///
+    /// # Errors
+    /// State of another configuration, and missing or misfitting entries.
+    pub fn restore(mut self, state: &State) -> Result<Self, RunError> {
+        check_config(&state.get("config")?, &comparable(&self.config)?)?;
+        self.progress = state.get("progress")?;
+        self.supernet.training_mut().load(&state.section("training"))?;
+        self.supernet.strategy_mut().load(&state.section("strategy"))?;
+        self.planner.load(&state.section("planner"), &self.supernet)?;
+        self.monitor.load(&state.section("monitor"), &self.supernet)?;
+        Ok(self)
+    }
+}
+
+/// The configuration without the keys that may differ, by dotted key.
+fn comparable(config: &RunConfig) -> Result<Map<String, Value>, StateError> {
+    let fail = |error: String| StateError { expected: "a configuration that JSON can hold".into(), found: error };
+    let table = config.to_table().map_err(|error| fail(error.to_string()))?;
+    let value = serde_json::to_value(table).map_err(|error| fail(error.to_string()))?;
+    let mut flat = Map::new();
+    flatten("", value, &mut flat);
+    flat.retain(|key, _| !FREE_KEYS.contains(&key.as_str()));
+    Ok(flat)
+}
+
+fn flatten(key: &str, value: Value, flat: &mut Map<String, Value>) {
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                flatten(&key, value, flat);
+            }
+        }
+        value => {
+            flat.insert(key.into(), value);
+        }
+    }
+}
+
+/// Fails at the first key of which the saved and the present value differ.
+fn check_config(saved: &Map<String, Value>, present: &Map<String, Value>) -> Result<(), StateError> {
+    let text = |value: Option<&Value>| value.map_or("none".into(), Value::to_string);
+    let mut keys = present.keys().chain(saved.keys());
+    match keys.find(|key| saved.get(*key) != present.get(*key)) {
+        None => Ok(()),
+        Some(key) => {
+            let (present, saved) = (text(present.get(key)), text(saved.get(key)));
+            Err(StateError { expected: format!("state of a run with {key} = {present}"), found: saved })
+        }
+    }
+}

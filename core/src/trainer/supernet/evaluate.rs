@@ -1,0 +1,107 @@
+//! Loss and accuracy of architectures with shared weights.
+
+use super::Supernet;
+use crate::arch::Arch;
+use crate::metrics::disturbance::Observation;
+use crate::network::{PrefixTree, Program};
+use crate::registry::Target;
+use crate::trainer::training::Hooks;
+use crate::trainer::{RunError, Weights};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Architectures that one prefix tree evaluates. Larger chunks share more work, because the first path of every chunk
+/// runs in full. Smaller chunks report their results earlier.
+const CHUNK: usize = 256;
+
+impl<D: Target> Supernet<D> {
+    /// Accuracy of an architecture on the evaluation images, in percent.
+    ///
+    /// # Errors
+    /// An architecture of another space, a loss that is not finite, or a failing device.
+    pub fn evaluate(&self, arch: &Arch) -> Result<f64, RunError> {
+        let program = self.program(arch)?;
+        let observation = self.with_weights(arch, |weights| self.evaluator.observe(&program, weights))?;
+        Ok(self.finite(observation, arch)?.accuracy)
+    }
+
+    /// Loss and accuracy of an architecture on the first batch of evaluation images.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate).
+    pub fn observe_first(&self, arch: &Arch) -> Result<Observation, RunError> {
+        let program = self.program(arch)?;
+        let observation = self.with_weights(arch, |weights| self.evaluator.observe_first(&program, weights))?;
+        self.finite(observation, arch)
+    }
+
+    /// Accuracies of architectures on the evaluation images, in percent. Instructions that several programs begin with
+    /// run once; each accuracy has the bits that [`evaluate`](Self::evaluate) gives. `None` if `cancel` became true
+    /// first.
+    ///
+    /// `each` receives the position and accuracy of every architecture in the given order, as early as that order
+    /// allows.
+    ///
+    /// # Errors
+    /// As [`evaluate`](Self::evaluate), and the errors of `each`.
+    pub fn evaluate_all(
+        &self,
+        archs: &[Arch],
+        cancel: &AtomicBool,
+        each: &mut dyn FnMut(usize, f64) -> Result<(), RunError>,
+    ) -> Result<Option<Vec<f64>>, RunError> {
+        // Sorted, so that architectures with a common prefix are neighbours.
+        let mut order: Vec<usize> = (0..archs.len()).collect();
+        order.sort_by_key(|position| &archs[*position]);
+        let mut found = vec![None; archs.len()];
+        let mut reported = 0;
+        for chunk in order.chunks(CHUNK) {
+            let members: Vec<&Arch> = chunk.iter().map(|position| &archs[*position]).collect();
+            let accuracies = match self.evaluator.has_statistics_per_arch() {
+                true => self.evaluate_one_by_one(&members, cancel)?,
+                false => self.evaluate_tree(&members, cancel)?,
+            };
+            let Some(accuracies) = accuracies else { return Ok(None) };
+            chunk.iter().zip(accuracies).for_each(|(position, accuracy)| found[*position] = Some(accuracy));
+            while let Some(Some(accuracy)) = found.get(reported) {
+                each(reported, *accuracy)?;
+                reported += 1;
+            }
+        }
+        Ok(Some(found.into_iter().flatten().collect()))
+    }
+
+    fn evaluate_one_by_one(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<f64>>, RunError> {
+        let mut accuracies = Vec::with_capacity(archs.len());
+        for arch in archs {
+            if cancel.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            accuracies.push(self.evaluate(arch)?);
+        }
+        Ok(Some(accuracies))
+    }
+
+    fn evaluate_tree(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<f64>>, RunError> {
+        let programs = archs.iter().map(|arch| self.program(arch)).collect::<Result<Vec<Program>, _>>()?;
+        let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
+        let cancelled = || cancel.load(Ordering::Relaxed);
+        let (network, running) = (self.training.network(), self.training.running());
+        let observations = self.evaluator.observe_tree(&tree, programs.len(), network, running, &cancelled)?;
+        let accuracy = |(arch, seen): (&&Arch, Observation)| Ok(self.finite(seen, arch)?.accuracy);
+        observations.map(|seen| archs.iter().zip(seen).map(accuracy).collect()).transpose()
+    }
+
+    /// Calls `f` with the weights that an architecture uses.
+    fn with_weights<R>(&self, arch: &Arch, f: impl FnOnce(&Weights<'_, D>) -> R) -> R {
+        let bind = |layer| self.strategy.bind(arch, layer);
+        f(&Weights { network: self.training.network(), running: self.training.running(), bind: &bind })
+    }
+
+    /// Fails if the loss is not finite.
+    fn finite(&self, observation: Observation, arch: &Arch) -> Result<Observation, RunError> {
+        match observation.loss.is_finite() {
+            true => Ok(observation),
+            false => Err(self.training.evaluation_diverged(arch)),
+        }
+    }
+}

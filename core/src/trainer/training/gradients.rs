@@ -1,0 +1,108 @@
+//! Forward and backward passes of all paths of a step, and the sum of their gradients.
+
+use super::loss::{loss, one_hot};
+use super::{Hooks, TrainPath, Training};
+use crate::network::{Captured, LayerId, Network, ParamStep, Pass, Program};
+use crate::registry::Target;
+use crate::strategy::{LayerInput, Step};
+use crate::trainer::RunError;
+use dfdx::prelude::{Backward, Gradients, OwnedTape, PutTape, Tensor, TryMul};
+use nas_ops::{Backend, OpError, Tensor4};
+use std::collections::BTreeMap;
+
+impl<D: Target> Training<D> {
+    /// Runs all paths and fills in the losses, captured inputs, parameters and gradients of `step`. Returns the mean
+    /// loss.
+    ///
+    /// The instructions that all paths begin with run once. Each path's backward pass adds to the gradients of their
+    /// results, and their own backward pass follows once, after all paths.
+    pub(super) fn sum_gradients(
+        &mut self,
+        images: &Tensor4<D>,
+        labels: &[usize],
+        paths: &[TrainPath],
+        hooks: &dyn Hooks<D>,
+        step: &mut Step<D>,
+    ) -> Result<f64, RunError> {
+        let network = &self.network;
+        let targets = one_hot::<D>(network.device(), labels, self.space.scale().classes)?;
+        let programs: Vec<&Program> = paths.iter().map(|path| &path.program).collect();
+        let bind = |number: usize, layer| hooks.bind(&paths[number].path.arch, layer);
+        let capture = |layer| hooks.capture(layer);
+        let bind_first = |layer| bind(0, layer);
+        let moments = self.running.is_some();
+        let pass = Pass { norms: None, capture: Some(&capture), bind: Some(&bind_first), moments };
+        let failed = OpError::device("loss");
+        let mut sum = GradientSum { network, params: BTreeMap::new() };
+        let mut total_loss = 0.0;
+        let mut observed = Vec::new();
+
+        let mut prefix_tape = OwnedTape::default();
+        let prefix = network.run_prefix(images, &programs, &bind, &pass, &mut prefix_tape)?;
+        for (number, TrainPath { path, program }) in paths.iter().enumerate() {
+            let bind = |layer| bind(number, layer);
+            let pass = Pass { bind: Some(&bind), ..pass };
+            let mut tape = OwnedTape::default();
+            let forward = network.run_suffix(prefix.clone(), program, &pass, &mut tape)?;
+            let (loss, value) = loss(forward.scores, tape, targets.clone())?;
+            if !value.is_finite() {
+                return Err(self.diverged(step.number, "the loss", &path.arch));
+            }
+            total_loss += value;
+            step.losses.push(value);
+            let gradients = loss.try_mul(path.weight).and_then(Backward::try_backward).map_err(&failed)?;
+            sum.add(gradients, program.layers.iter().map(|layer| (*layer, bind(*layer))))?;
+            let input = |c: Captured<D>| LayerInput { path: number, layer: c.layer, input: c.input };
+            step.inputs.extend(forward.captured.into_iter().map(input));
+            observed.extend(forward.moments);
+        }
+        if !prefix.layers.is_empty() {
+            // The gradients of the prefix's results already hold the sum over the paths. A constant with the tape
+            // starts the backward pass.
+            let start: Tensor<(), f32, D> = network.device().try_zeros().map_err(&failed)?;
+            let gradients = start.put_tape(prefix_tape).try_backward().map_err(&failed)?;
+            sum.add(gradients, prefix.layers.iter().map(|layer| (*layer, bind(0, *layer))))?;
+        }
+        step.params = sum.params.into_values().collect();
+        if let Some(running) = &mut self.running {
+            observed.iter().for_each(|(layer, moments, count)| running.observe(*layer, moments, *count));
+        }
+        Ok(total_loss / paths.len() as f64)
+    }
+}
+
+/// Gradients of the parameters that a step runs through, summed over its paths.
+struct GradientSum<'a, D: Backend> {
+    network: &'a Network<D>,
+    /// By the position of the parameter in [`Network::params`].
+    params: BTreeMap<usize, ParamStep<D>>,
+}
+
+impl<D: Backend> GradientSum<'_, D> {
+    /// Adds the gradients of the parameters of some layers, each with its weight set.
+    fn add(
+        &mut self,
+        mut gradients: Gradients<f32, D>,
+        layers: impl Iterator<Item = (LayerId, usize)>,
+    ) -> Result<(), OpError> {
+        let network = self.network;
+        for (layer, set) in layers {
+            for param in network.spec().layers[layer].params.clone() {
+                let slot = network.slot(set, param);
+                let weight = &network.params()[slot];
+                gradients.try_alloc_for(weight).map_err(OpError::device("loss"))?;
+                let gradient = gradients.get(weight);
+                match self.params.get_mut(&slot) {
+                    Some(sum) => D::add_to(&mut [(&mut sum.gradient, &gradient)])?,
+                    None => {
+                        let role = network.spec().params[param].role;
+                        let weight = weight.clone();
+                        let new = ParamStep { param, set, layer, role, weight, gradient, update: None };
+                        self.params.insert(slot, new);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}

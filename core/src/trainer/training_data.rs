@@ -1,0 +1,32 @@
+//! Training and validation images of a configuration.
+
+use super::RunError;
+use crate::config::RunConfig;
+use crate::data::{Dataset, Loader, Normalise, Split};
+use crate::streams::Streams;
+use std::sync::Arc;
+
+/// The split of a data set's images, their normalisation, and the batches of the training images.
+pub struct TrainingData {
+    /// Positions of the training and validation images in the data set.
+    pub split: Split,
+    /// Means and deviations of the training images.
+    pub normalise: Normalise,
+    /// The training images in batches.
+    pub loader: Loader,
+}
+
+impl TrainingData {
+    /// Splits the images with the random stream `split`.
+    ///
+    /// # Errors
+    /// Too few images, or options of the data set that are out of range.
+    pub fn new(config: &RunConfig, dataset: &Arc<Dataset>, streams: Streams) -> Result<Self, RunError> {
+        let split = Split::new(dataset.train.labels(), &config.data, &mut streams.rng("split", 0))?;
+        let normalise = Normalise::fit(&dataset.train, &split.train);
+        let augment = config.data.augment(dataset)?;
+        let batch_size = config.train.batch_size;
+        let loader = Loader::new(dataset.clone(), &split.train, normalise.clone(), augment, batch_size, streams)?;
+        Ok(Self { split, normalise, loader })
+    }
+}
