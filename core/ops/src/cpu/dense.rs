@@ -32,17 +32,18 @@ impl<S: Store> Kernel for Correlate<'_, S> {
     fn run<I: Isa>(self) {
         let Self { plan, weights, frame, mut store } = self;
         let distance = plan.distance().unwrap_or(0);
+        let scratch = &mut [[0.0; LANES]; SCRATCH_REGISTERS];
         for panel in weights.layout.panels() {
             let (rows, start) = (weights.rows(&panel), &weights.start[panel.first / LANES..]);
             let work = PanelWork { plan, panel, rows, start, frame, distance };
             match panel.vectors {
-                1 => work.all::<I, 1, 8, true>(&mut store),
+                1 => work.all::<I, 1, 8, true>(scratch, &mut store),
                 2 if I::WIDE && plan.columns.is_multiple_of(16) && has_constant(distance) => {
-                    work.all::<I, 2, 16, true>(&mut store);
+                    work.all::<I, 2, 16, true>(scratch, &mut store);
                 }
-                2 if I::WIDE => work.all::<I, 2, 8, false>(&mut store),
-                2 => work.all::<I, 2, 6, true>(&mut store),
-                _ if I::WIDE => work.all::<I, 4, 8, true>(&mut store),
+                2 if I::WIDE => work.all::<I, 2, 8, false>(scratch, &mut store),
+                2 => work.all::<I, 2, 6, true>(scratch, &mut store),
+                _ if I::WIDE => work.all::<I, 4, 8, true>(scratch, &mut store),
                 _ => unreachable!("only wide registers have panels of four"),
             }
         }
@@ -63,49 +64,67 @@ struct PanelWork<'a> {
 impl PanelWork<'_> {
     /// Computes all outputs in blocks of `P`, then four, then one. `SPACED` as in [`accumulate`].
     #[inline(always)]
-    fn all<I: Isa, const V: usize, const P: usize, const SPACED: bool>(&self, store: &mut impl Store) {
+    fn all<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
+        &self,
+        scratch: &mut Scratch,
+        store: &mut impl Store,
+    ) {
         let (sources, last_sources) = self.plan.sources.as_chunks::<P>();
         let (targets, last_targets) = self.plan.targets.as_chunks::<P>();
-        self.blocks::<I, V, P, SPACED>(sources, targets, store);
+        self.blocks::<I, V, P, SPACED>(sources, targets, scratch, store);
         let (sources, last_sources) = last_sources.as_chunks::<4>();
         let (targets, last_targets) = last_targets.as_chunks::<4>();
-        self.blocks::<I, V, 4, false>(sources, targets, store);
-        self.blocks::<I, V, 1, false>(last_sources.as_chunks().0, last_targets.as_chunks().0, store);
+        self.blocks::<I, V, 4, false>(sources, targets, scratch, store);
+        self.blocks::<I, V, 1, false>(last_sources.as_chunks().0, last_targets.as_chunks().0, scratch, store);
     }
 
+    /// Computes as many blocks as `scratch` holds, stores them, and so on.
     #[inline(always)]
     fn blocks<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
         &self,
         sources: &[[usize; P]],
         targets: &[[usize; P]],
+        scratch: &mut Scratch,
         store: &mut impl Store,
     ) {
-        for (sources, targets) in sources.iter().zip(targets) {
-            let sums = I::call(BlockSums::<V, P, SPACED> { work: self, sources });
-            if I::WIDE && V.is_multiple_of(2) {
-                store_block::<{ 2 * LANES }, V, P>(&self.panel, targets, &sums, store);
-            } else {
-                store_block::<LANES, V, P>(&self.panel, targets, &sums, store);
+        let sums = scratch.as_chunks_mut::<V>().0.as_chunks_mut::<P>().0;
+        for (sources, targets) in sources.chunks(sums.len()).zip(targets.chunks(sums.len())) {
+            I::call(BlockSums::<V, P, SPACED> { work: self, sources, sums });
+            for (sums, targets) in sums.iter().zip(targets) {
+                if I::WIDE && V.is_multiple_of(2) {
+                    store_block::<{ 2 * LANES }, V, P>(&self.panel, targets, sums, store);
+                } else {
+                    store_block::<LANES, V, P>(&self.panel, targets, sums, store);
+                }
             }
         }
     }
 }
 
-/// Computes the sums of one block of `P` outputs. It is a kernel of its own because it does not depend on the store.
+/// Registers of sums that one call of [`BlockSums`] computes: enough to make the cost of the call negligible.
+const SCRATCH_REGISTERS: usize = 128;
+
+/// Memory for the sums of some blocks.
+type Scratch = [F32x8; SCRATCH_REGISTERS];
+
+/// Computes the sums of blocks of `P` outputs. It is a kernel of its own because it does not depend on the store.
 struct BlockSums<'a, const V: usize, const P: usize, const SPACED: bool> {
     work: &'a PanelWork<'a>,
-    sources: &'a [usize; P],
+    sources: &'a [[usize; P]],
+    sums: &'a mut [[[F32x8; V]; P]],
 }
 
 impl<const V: usize, const P: usize, const SPACED: bool> Kernel for BlockSums<'_, V, P, SPACED> {
-    type Output = [[F32x8; V]; P];
+    type Output = ();
     #[inline(always)]
-    fn run<I: Isa>(self) -> Self::Output {
-        let PanelWork { plan, rows, start, frame, distance, .. } = self.work;
+    fn run<I: Isa>(self) {
+        let Self { work: PanelWork { plan, rows, start, frame, distance, .. }, sources, sums } = self;
         let Some(start) = start.first_chunk::<V>() else { unreachable!("whole registers") };
         let rows = rows.as_chunks::<V>().0;
-        let inputs = BlockInputs { runs: &plan.runs, run: plan.run, frame, sources: self.sources, distance: *distance };
-        accumulate::<I, V, P, SPACED>(start, rows, inputs)
+        for (sources, sums) in sources.iter().zip(sums) {
+            let inputs = BlockInputs { runs: &plan.runs, run: plan.run, frame, sources, distance: *distance };
+            *sums = accumulate::<I, V, P, SPACED>(start, rows, inputs);
+        }
     }
 }
 

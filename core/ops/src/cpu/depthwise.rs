@@ -28,14 +28,19 @@ impl<S: Store> Kernel for Correlate<'_, S> {
         let Self { plan, weights, frame, mut store } = self;
         let Some(panel) = weights.layout.panels().next() else { return };
         let work = Work { plan, taps: weights.rows(&panel), frame: frame.as_chunks().0, count: panel.count };
-        match plan.regular(LANES) {
-            Some((1, 1)) => work.rows::<I, 1, 1>(&mut store),
-            Some((2, 1)) => work.rows::<I, 2, 1>(&mut store),
-            Some((3, 1)) => work.rows::<I, 3, 1>(&mut store),
-            Some((5, 1)) => work.rows::<I, 5, 1>(&mut store),
-            Some((3, 2)) => work.rows::<I, 3, 2>(&mut store),
-            Some((5, 2)) => work.rows::<I, 5, 2>(&mut store),
-            _ => work.pixels::<I>(&mut store),
+        if I::FUSED {
+            match plan.regular(LANES) {
+                Some((1, 1)) => work.rows::<I, 1, 1>(&mut store),
+                Some((2, 1)) => work.rows::<I, 2, 1>(&mut store),
+                Some((3, 1)) => work.rows::<I, 3, 1>(&mut store),
+                Some((5, 1)) => work.rows::<I, 5, 1>(&mut store),
+                Some((3, 2)) => work.rows::<I, 3, 2>(&mut store),
+                Some((5, 2)) => work.rows::<I, 5, 2>(&mut store),
+                _ => work.pixels::<I>(&mut store),
+            }
+        } else {
+            // Processors without fused multiply-add are too rare to compile all loops for them. The sums are equal.
+            work.pixels::<I>(&mut store);
         }
     }
 }

@@ -85,7 +85,7 @@ trait Transform: Sized {
                 128 => self.registers::<16, 8>(),
                 _ => self.any::<I>(),
             }
-        } else {
+        } else if I::FUSED {
             match channels {
                 8 => self.registers::<8, 1>(),
                 16 => self.registers::<8, 2>(),
@@ -94,6 +94,9 @@ trait Transform: Sized {
                 128 => self.registers::<8, 16>(),
                 _ => self.any::<I>(),
             }
+        } else {
+            // Processors without fused multiply-add are too rare to compile all loops for them. The sums are equal.
+            self.any::<I>();
         }
     }
 }
