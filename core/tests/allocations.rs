@@ -27,13 +27,16 @@ struct Counting;
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(usize::from(layout.size() > LARGE), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of the same function of the system allocator.
         unsafe { System.alloc(layout) }
     }
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         COUNT.fetch_add(usize::from(layout.size() > LARGE), Ordering::Relaxed);
+        // SAFETY: the caller keeps the contract of the same function of the system allocator.
         unsafe { System.alloc_zeroed(layout) }
     }
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of the same function of the system allocator.
         unsafe { System.dealloc(pointer, layout) }
     }
 }
