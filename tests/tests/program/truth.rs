@@ -79,7 +79,7 @@ fn invalid_options_and_tables_are_rejected() {
         refuses(dir.path(), &arguments, 4, words);
     };
     run("twice.csv", &format!("{table}{row}\n"), &["twice.csv", "line 3", "is already in line 2"]);
-    run("archs.csv", "epoch,purpose,arch,accuracy\n0,probe,0,50\n", &["evaluations with shared weights"]);
+    run("archs.csv", "epoch,purpose,arch,accuracy\n0,probe,0,50\n", &["accuracies with shared weights"]);
     run("other.csv", "arch,accuracy\n|none~0|,50\n", &["'|none~0|' is not an architecture of space tiny"]);
     run("unknown.csv", "arch,accuracy\n99,50\n", &["line 2: '99' is not an architecture of space tiny"]);
     refuses(dir.path(), &["--truth=missing.csv"], 4, &["cannot read the truth table missing.csv"]);

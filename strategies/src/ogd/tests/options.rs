@@ -38,7 +38,7 @@ fn options_accept_words_and_numbers() {
 #[test]
 fn alpha_follows_its_schedule() {
     let at = |schedule: &str, step| {
-        let text = format!("alpha = 1.0\nalpha-end = 0.01\nalpha-schedule = \"{schedule}\"");
+        let text = format!("alpha = 1.0\nalpha_end = 0.01\nalpha_schedule = \"{schedule}\"");
         settings(&text, 1).unwrap().alpha_at(step)
     };
     assert_eq!([0, 50, 100].map(|step| at("constant", step)), [1.0; 3]);

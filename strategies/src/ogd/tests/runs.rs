@@ -47,11 +47,11 @@ fn reproducible_part(result: &RunResult) -> String {
 fn runs_with_every_option_are_reproducible() {
     for options in [
         "",
-        "rule = \"accumulated\"\nalpha-unit = \"absolute\"",
-        "samples = \"batch-mean\"\nmemory = \"all\"\nalpha-schedule = \"exponential\"",
-        "samples = \"all\"\nmemory = 0.9\nown-inputs = \"during\"\norder = \"update-then-project\"",
-        "project = \"gradient\"\nrefresh = 5\nwarm-up = 3\nclassifier = false",
-        "shrink_only = true\nlocation-stride = 1",
+        "rule = \"accumulated\"\nalpha_unit = \"absolute\"",
+        "samples = \"batch-mean\"\nmemory = \"all\"\nalpha_schedule = \"exponential\"",
+        "samples = \"all\"\nmemory = 0.9\nown_inputs = \"during\"\norder = \"update-then-project\"",
+        "project = \"gradient\"\nrefresh = 5\nwarm_up = 3\nclassifier = false",
+        "shrink_only = true\nlocation_stride = 1",
         "rule = \"accumulated\"\nalpha = 1e-80",
     ] {
         let strategy = format!("[strategy]\nname = \"ogd\"\n{options}");

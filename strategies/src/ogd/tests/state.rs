@@ -34,9 +34,9 @@ fn loading_saved_state_does_not_change_the_training() {
     for options in [
         "",
         "memory = \"all\"\nrefresh = 3",
-        "memory = 0.7\nalpha-schedule = \"linear\"",
-        "rule = \"accumulated\"\nown-inputs = \"during\"",
-        "samples = \"all\"\nlocation-stride = 1\nalpha = 1e-200",
+        "memory = 0.7\nalpha_schedule = \"linear\"",
+        "rule = \"accumulated\"\nown_inputs = \"during\"",
+        "samples = \"all\"\nlocation_stride = 1\nalpha = 1e-200",
     ] {
         let uninterrupted = train(options, None);
         for stop in [0, 3, 5, 6] {

@@ -8,7 +8,7 @@ use dfdx::prelude::TensorFromVec;
 use nas_core::network::Role;
 
 /// Records all inputs of the previous architecture, with an alpha close to a hard projection.
-const EXACT: &str = "alpha = 1e-7\nsamples = \"all\"\nlocation-stride = 1\nmemory = \"previous\"";
+const EXACT: &str = "alpha = 1e-7\nsamples = \"all\"\nlocation_stride = 1\nmemory = \"previous\"";
 
 /// Records architecture A with learning rate 0, then trains architecture B. Returns how far the scores of A and B move.
 fn score_changes(options: Option<&str>, steps: u64) -> (f64, f64) {
@@ -109,7 +109,7 @@ fn the_first_architecture_trains_as_in_plain() {
         harness.weights()
     };
     assert_eq!(train(Some("alpha = 0.001")), train(None));
-    assert_ne!(train(Some("alpha = 0.001\nown-inputs = \"during\"")), train(None));
+    assert_ne!(train(Some("alpha = 0.001\nown_inputs = \"during\"")), train(None));
 }
 
 #[test]
@@ -159,7 +159,7 @@ fn shrink_only_keeps_the_direction_and_takes_the_projected_length() {
         harness.step("22", &harness.batch(8, 2), 0.05)
     };
     let (projected, free) = second(options);
-    let (shrunk, _) = second(&format!("{options}\nshrink-only = true"));
+    let (shrunk, _) = second(&format!("{options}\nshrink_only = true"));
     let update = |step: &nas_core::strategy::Step<dfdx::tensor::Cpu>, i: usize| {
         f64s(&step.params[i].update.as_ref().unwrap().as_vec())
     };
@@ -215,7 +215,7 @@ fn the_classifier_can_be_excluded() {
 
 #[test]
 fn a_tiny_alpha_is_increased_and_counted() {
-    let options = "alpha = 1e-300\nsamples = \"all\"\nlocation-stride = 1\nmemory = \"all\"";
+    let options = "alpha = 1e-300\nsamples = \"all\"\nlocation_stride = 1\nmemory = \"all\"";
     let mut harness = Harness::new(Some(options));
     // In images of a single value, the stem has four different patches of nine elements. Their Gram matrix is singular.
     let (_, labels) = harness.batch(8, 1);
