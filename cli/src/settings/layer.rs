@@ -35,7 +35,7 @@ impl ConfigLayer {
         let text = text.trim();
         let value = match text.parse() {
             Ok(value) => value,
-            Err(_) if is_integer(text) => {
+            Err(_) if is_out_of_range(text) => {
                 let limits = format!("expected a whole number from {} to {}", i64::MIN, i64::MAX);
                 return Err(UsageError(format!("--set {assignment}: {text} is out of range; {limits}")).into());
             }
@@ -67,10 +67,10 @@ impl ConfigLayer {
     }
 }
 
-/// Whether a text has the form of a decimal integer of any size.
-fn is_integer(text: &str) -> bool {
-    let digits = text.trim_start_matches(['+', '-']);
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
+/// Whether a text is a decimal integer that does not fit into 64 bits. `007` fits: it is not TOML, so it is a string.
+fn is_out_of_range(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err()
 }
 
 /// Inserts a value at a dotted key and creates the sections on the way.

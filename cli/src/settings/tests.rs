@@ -25,6 +25,12 @@ fn message(file: Option<&str>, arguments: &[&str]) -> String {
 }
 
 #[test]
+fn a_number_with_leading_zeros_is_a_string() {
+    let layer = ConfigLayer::set("data.dir=007").unwrap();
+    assert_eq!(layer.table["data"]["dir"].as_str(), Some("007"));
+}
+
+#[test]
 fn later_layers_win() {
     let file = Some("[train]\nepochs = 3\nlr = 0.3\nbatch_size = 9");
     let settings = resolve(file, &["--set", "train.epochs=4", "--set", "train.lr=0.4", "--lr", "0.5"]).unwrap();
