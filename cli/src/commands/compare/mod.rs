@@ -97,9 +97,11 @@ impl ComparisonJob<'_> {
             Some(_) => "a run failed; the comparison shows the finished ones",
             None => "no run of the first variant finished, so there is nothing to compare with",
         };
+        let compared = comparison.is_some();
         comparison.map_or(Ok(()), |comparison| self.write(comparison))?;
         match failed.into_iter().next() {
-            None => Ok(ExitStatus::Success),
+            None if compared => Ok(ExitStatus::Success),
+            None => Err(anyhow::anyhow!(consequence)),
             Some(error) => Err(error.context(consequence)),
         }
     }

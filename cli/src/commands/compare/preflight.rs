@@ -22,7 +22,8 @@ pub struct Preflight {
 }
 
 impl ComparisonJob<'_> {
-    /// Builds every variant in the way that its runs will.
+    /// Builds every variant as its runs will, so that errors appear before the first run. Returns the sizes that the plan
+    /// of the comparison needs.
     pub fn preflight<D: Target>(&self, device: MakeDevice<'_, D>) -> Result<Vec<Preflight>> {
         let explained = |(variant, settings): (&Variant, &Settings)| {
             let preflight = self.preflight_of(settings, device).map_err(|error| settings.explain(error));

@@ -6,11 +6,11 @@ mod labels;
 use crate::args::ReportArgs;
 use crate::comparison::Comparison;
 use crate::exit::{ExitStatus, UsageError};
+use crate::files;
 use crate::html::HtmlReport;
 use crate::text::print;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use collect::CollectedRuns;
-use std::fs;
 use std::path::PathBuf;
 
 /// Writes the report of the given directories. A directory that cannot be read is reported and left out.
@@ -32,7 +32,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         (None, [only]) => only.clone(),
         (None, _) => PathBuf::from("report"),
     };
-    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    files::make_dir(&out)?;
     HtmlReport { comparison: &comparison, sequences: collected.sequences, problems: collected.problems }.write(&out)?;
     print(&format!("{}", out.join("report.html").display()))?;
     Ok(ExitStatus::Success)
