@@ -38,7 +38,7 @@ impl EventFile {
                 "has event files of another run, which TensorBoard would mix with this one: choose another directory";
             return Err(UsageError(format!("{} {problem}", dir.display())).into());
         }
-        fs::create_dir_all(dir).with_context(|| format!("cannot make the directory {}", dir.display()))?;
+        fs::create_dir_all(dir).with_context(|| format!("cannot create the directory {}", dir.display()))?;
         let path = dir.join(format!("{PREFIX}{:010}.nas-train.{}", now() as u64, std::process::id()));
         let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self::start(file)?)

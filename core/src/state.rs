@@ -97,7 +97,7 @@ impl State {
     /// Moves a random stream to the position that [`put_stream`](Self::put_stream) stored.
     ///
     /// # Errors
-    /// No such position.
+    /// No position of this name, or one that is not a number.
     pub fn seek_stream(&self, name: &str, rng: &mut ChaCha8Rng) -> Result<(), StateError> {
         let text: String = self.get(name)?;
         let fail = |_| StateError { expected: format!("position {name} of a random stream"), found: text.clone() };

@@ -117,7 +117,7 @@ fn cost_rows(result: &RunResult) -> Vec<(String, String)> {
     let mut rows = vec![
         row("steps", result.steps),
         row("sub-net passes", result.subnet_passes),
-        row("images for evaluations", result.eval_images),
+        row("images of each evaluation", result.eval_images),
         row("device, threads", format!("{}, {}", result.device, result.threads)),
     ];
     rows.extend(result.images_per_s.map(|rate| row("training speed", format!("{rate:.0} images/s"))));

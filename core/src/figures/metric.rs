@@ -15,7 +15,12 @@ pub static METRICS: &[Metric] = &[
     metric("train", "fairness_min", "", "Smallest number of sub-net passes that contained a choice so far."),
     metric("train", "fairness_max", "", "Largest number of sub-net passes that contained a choice so far."),
     metric("probe", "mean_accuracy", "%", "Mean shared-weight accuracy of the probe architectures."),
-    metric("probe", "disturbance_K", "points", "Mean absolute change of the probes' accuracies over K epochs."),
+    metric(
+        "probe",
+        "disturbance_K",
+        "points",
+        "Mean absolute change of the probes' accuracies between now and K epochs ago.",
+    ),
     metric("probe", "rank_stability_K", "", "Kendall tau-b between the probes' accuracies now and K epochs ago."),
     metric("probe", "single_step_disturbance_loss", "nats", "Mean change of loss across a step, over the run so far."),
     metric(
@@ -45,7 +50,7 @@ pub static METRICS: &[Metric] = &[
         "strategy",
         "update_norm_ratio",
         "",
-        "`ogd`: norm of the projected by the unprojected update, mean of steps.",
+        "`ogd`: norm of the projected update divided by that of the unprojected one, mean over steps.",
     ),
     metric("strategy", "jitter_events", "", "`ogd`: how often alpha was raised for numerical stability so far."),
 ];

@@ -221,8 +221,8 @@ impl<D: Backend> Network<D> {
         self.forward(images, program, pass, &mut NoneTape)
     }
 
-    /// Runs the programs of a tree without recording anything, each shared instruction once. Hands `each` the number of
-    /// every program with its class scores, in the order of the tree; stops early where that returns false.
+    /// Runs all programs of a tree without recording. An instruction that several programs share runs once. Calls `each`
+    /// with the number and the class scores of each program, in the order of the tree, until it returns false.
     ///
     /// The scores have the same bits as those of [`infer`](Self::infer). `norms` are fixed statistics as in [`Pass`].
     ///

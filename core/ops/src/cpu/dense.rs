@@ -128,13 +128,14 @@ impl<const V: usize, const P: usize, const SPACED: bool> Kernel for BlockSums<'_
     }
 }
 
-/// The inputs of a block of `P` outputs.
+/// The values that the sums of a block of `P` outputs read.
 #[derive(Clone, Copy)]
 pub struct BlockInputs<'a, const P: usize> {
     /// Offsets of the runs from a source.
     pub runs: &'a [usize],
     /// Length of each run.
     pub run: usize,
+    /// The padded image.
     pub frame: &'a [f32],
     /// Offset of each output's first input in the frame.
     pub sources: &'a [usize; P],

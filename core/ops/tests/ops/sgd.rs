@@ -1,4 +1,4 @@
-//! The optimizer of the CPU compared with the plain implementation. A test of `nas-core` compares the latter with
+//! Compares the optimizer of the CPU with the reference operations. A test of `nas-core` compares the reference with
 //! PyTorch.
 
 use dfdx::prelude::*;

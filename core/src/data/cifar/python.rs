@@ -90,7 +90,7 @@ fn dictionary(path: &Path, limit: u64) -> Result<BTreeMap<String, Value>, DataEr
     }
 }
 
-/// Text of a string. Python 2 pickles strings as bytes.
+/// Text of a pickled string, which Python 2 stores as bytes. `None` for other values and for invalid UTF-8.
 fn text(value: Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text),
