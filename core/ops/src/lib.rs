@@ -8,9 +8,9 @@
 //! operations and generic over the device. Tests compare kernels with it, and devices without kernels use it.
 //! [`Backend`] selects the implementation of a device.
 
-mod activation;
 mod backend;
 mod cpu;
+mod device;
 mod error;
 mod norm;
 mod patches;
@@ -20,9 +20,9 @@ mod spec;
 
 pub mod reference;
 
-pub use activation::Activation;
-pub use backend::Backend;
+pub use backend::{Activation, Backend};
 pub use cpu::CpuActivation;
+pub use device::Device;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};
 pub use patches::patches;

@@ -1,6 +1,6 @@
 //! Arguments of stochastic gradient descent.
 
-use crate::{Backend, OpError, Tensor4, shape::check_like};
+use crate::{Device, OpError, Tensor4, shape::check_like};
 use dfdx::shapes::HasShape;
 
 /// Hyper-parameters of one step of SGD, as PyTorch defines it.
@@ -31,7 +31,7 @@ impl SgdSpec {
 
 /// One parameter of a step of SGD. Symbols as in [`SgdSpec`].
 #[derive(Debug)]
-pub struct SgdParam<'a, D: Backend> {
+pub struct SgdParam<'a, D: Device> {
     /// `w`; unchanged by the step.
     pub weight: &'a Tensor4<D>,
     /// `g`, before clipping.
@@ -42,7 +42,7 @@ pub struct SgdParam<'a, D: Backend> {
     pub update: &'a mut Option<Tensor4<D>>,
 }
 
-impl<D: Backend> SgdParam<'_, D> {
+impl<D: Device> SgdParam<'_, D> {
     /// Checks that gradient and velocity have the shape of the weight.
     pub(crate) fn check(&self) -> Result<(), OpError> {
         let others = std::iter::once(self.gradient).chain(&self.velocity);
@@ -51,6 +51,6 @@ impl<D: Backend> SgdParam<'_, D> {
 }
 
 /// Checks that both tensors of each pair have the same shape.
-pub(crate) fn check_pairs<D: Backend>(pairs: &[(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
+pub(crate) fn check_pairs<D: Device>(pairs: &[(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
     pairs.iter().try_for_each(|(x, y)| check_like(*x.shape(), *y.shape()))
 }

@@ -1,6 +1,6 @@
 //! Implementation of the functions that an instance may call (`NasHost`).
 
-use crate::handshake::FEATURES;
+use crate::features::FEATURES;
 use crate::options::to_nas_value;
 use nas_core::arch::Arch;
 use nas_core::strategy::{MAX_PATHS, Path, Sampler};

@@ -1,21 +1,11 @@
 //! Checks of the tables that a plugin returns. Nothing of a table is used before its check.
 
 use crate::context::InstanceHost;
+use crate::features::FEATURES;
 use crate::options::parse_declaration;
-use nas_plugin_abi::ffi::{
-    NAS_ABI_MAJOR, NAS_ABI_MINOR, NAS_NEEDS_GRADIENT, NAS_NEEDS_INPUT, NAS_NEEDS_UPDATE, NAS_NEEDS_WEIGHT,
-    NAS_WRITES_GRADIENT, NAS_WRITES_UPDATE, NasPluginEntry, NasStr, NasStrategy,
-};
+use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NAS_ABI_MINOR, NasPluginEntry, NasStr, NasStrategy};
 use std::mem::MaybeUninit;
 use std::ptr;
-
-/// Bits of `NasStrategy.needs` that this host supports.
-pub const FEATURES: u64 = NAS_NEEDS_WEIGHT
-    | NAS_NEEDS_GRADIENT
-    | NAS_NEEDS_UPDATE
-    | NAS_NEEDS_INPUT
-    | NAS_WRITES_GRADIENT
-    | NAS_WRITES_UPDATE;
 
 /// Size of `NasStrategy` in version 1.0 on 64-bit machines, the lower bound for `struct_size` of every plugin.
 const STRATEGY_1_0_SIZE: usize = 216;

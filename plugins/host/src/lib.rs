@@ -9,6 +9,7 @@
 pub mod conformance;
 mod context;
 mod error;
+mod features;
 mod handshake;
 mod library;
 mod model;

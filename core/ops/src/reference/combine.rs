@@ -2,7 +2,7 @@
 
 use super::{renamed, taped};
 use crate::{
-    Backend, OpError, Tensor4,
+    Device, OpError, Tensor4,
     shape::{check_linear, check_parts, check_terms, not_empty},
 };
 use dfdx::prelude::*;
@@ -11,7 +11,7 @@ use dfdx::prelude::*;
 ///
 /// # Errors
 /// No tensor, unequal shapes or a device failure.
-pub fn sum<D: Backend, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
+pub fn sum<D: Device, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
     check_terms(terms.iter().map(|term| *term.shape()))?;
     taped("sum", terms[0], tape, |first| {
         terms[1..].iter().try_fold(first, |total, term| total.try_add(renamed(term.retaped::<T>())?))
@@ -22,7 +22,7 @@ pub fn sum<D: Backend, T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> 
 ///
 /// # Errors
 /// No tensor, unequal sizes or a device failure.
-pub fn concat<D: Backend, T: Tape<f32, D>>(parts: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
+pub fn concat<D: Device, T: Tape<f32, D>>(parts: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>, OpError> {
     check_parts(parts.iter().map(|part| *part.shape()))?;
     taped("concat", parts[0], tape, |first| {
         parts[1..]
@@ -35,7 +35,7 @@ pub fn concat<D: Backend, T: Tape<f32, D>>(parts: &[&Tensor4<D>], tape: &mut T) 
 ///
 /// # Errors
 /// An empty tensor or a device failure.
-pub fn global_avg_pool<D: Backend, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
+pub fn global_avg_pool<D: Device, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
     let (n, _, _, c) = not_empty("global_avg_pool", *x.shape())?;
     taped("global_avg_pool", x, tape, |x| x.try_mean::<(usize, usize), Axes2<1, 2>>()?.try_reshape_like(&(n, 1, 1, c)))
 }
@@ -44,7 +44,7 @@ pub fn global_avg_pool<D: Backend, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T
 ///
 /// # Errors
 /// Channels that do not match the weights, or a device failure.
-pub fn linear<D: Backend, T: Tape<f32, D>>(
+pub fn linear<D: Device, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     weight: &Tensor4<D>,
     bias: Option<&Tensor4<D>>,

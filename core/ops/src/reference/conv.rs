@@ -2,7 +2,7 @@
 
 use super::{Traced, taped};
 use crate::{
-    Backend, ConvSpec, OpError, Tensor4,
+    ConvSpec, Device, OpError, Tensor4,
     shape::{ConvShape, Dims, taps},
 };
 use dfdx::prelude::*;
@@ -13,7 +13,7 @@ use dfdx::prelude::*;
 ///
 /// # Errors
 /// Channels or groups that do not match the weights, an image smaller than the window, or a device failure.
-pub fn conv2d<D: Backend, T: Tape<f32, D>>(
+pub fn conv2d<D: Device, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     weight: &Tensor4<D>,
     spec: ConvSpec,
@@ -37,7 +37,7 @@ pub fn conv2d<D: Backend, T: Tape<f32, D>>(
 ///
 /// # Errors
 /// As [`conv2d`].
-pub fn patches<D: Backend>(x: &Tensor4<D>, spec: ConvSpec) -> Result<Tensor4<D>, OpError> {
+pub fn patches<D: Device>(x: &Tensor4<D>, spec: ConvSpec) -> Result<Tensor4<D>, OpError> {
     let shape = ConvShape::of_input("patches", *x.shape(), spec)?;
     taped("patches", x, &mut NoneTape, |x| {
         let rows = unfold(x, &shape)?;
@@ -48,7 +48,7 @@ pub fn patches<D: Backend>(x: &Tensor4<D>, spec: ConvSpec) -> Result<Tensor4<D>,
 
 /// The patches `[groups, n h' w', kh kw c_in / groups]`, gathered from the pixels of `x` and one additional pixel of
 /// zeros for the padding.
-fn unfold<D: Backend, T: Tape<f32, D>>(
+fn unfold<D: Device, T: Tape<f32, D>>(
     x: Tensor<Dims, f32, D, T>,
     shape: &ConvShape,
 ) -> Traced<(usize, usize, usize), D, T> {

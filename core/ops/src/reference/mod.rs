@@ -16,14 +16,14 @@ pub use pool::pool2d;
 pub use relu::relu;
 pub use sgd::{add_to, sgd, sum_of_squares};
 
-use crate::{Backend, OpError};
+use crate::{Device, OpError};
 use dfdx::prelude::*;
 
 /// The result of a composition of dfdx operations: a tensor that carries the tape.
 type Traced<S, D, T> = Result<Tensor<S, f32, D, T>, <D as HasErr>::Err>;
 
 /// Calls `compose` with `x` carrying the tape, and moves the tape back afterwards.
-pub(crate) fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
+pub(crate) fn taped<S: Shape, O: Shape, D: Device, T: Tape<f32, D>>(
     op: &'static str,
     x: &Tensor<S, f32, D>,
     tape: &mut T,
@@ -36,6 +36,6 @@ pub(crate) fn taped<S: Shape, O: Shape, D: Backend, T: Tape<f32, D>>(
 }
 
 /// A copy with a new tensor id, because dfdx operations do not accept the same tensor twice.
-fn renamed<S: Shape, D: Backend, T: Tape<f32, D>>(x: Tensor<S, f32, D, T>) -> Traced<S, D, T> {
+fn renamed<S: Shape, D: Device, T: Tape<f32, D>>(x: Tensor<S, f32, D, T>) -> Traced<S, D, T> {
     x.try_mul(1.0)
 }

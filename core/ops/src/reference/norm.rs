@@ -2,7 +2,7 @@
 
 use super::{Traced, conv2d, relu, renamed, taped};
 use crate::{
-    Backend, EPS, Moments, NormArgs, OpError, Tensor4, UnitSpec,
+    Device, EPS, Moments, NormArgs, OpError, Tensor4, UnitSpec,
     shape::{Dims, check_norm, not_empty},
 };
 use dfdx::prelude::*;
@@ -13,7 +13,7 @@ use dfdx::prelude::*;
 ///
 /// # Errors
 /// Vectors that are not `[1, 1, 1, c]`, or a device failure.
-pub fn batch_norm<D: Backend, T: Tape<f32, D>>(
+pub fn batch_norm<D: Device, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     norm: NormArgs<'_, D>,
     tape: &mut T,
@@ -58,7 +58,7 @@ pub fn batch_norm<D: Backend, T: Tape<f32, D>>(
 ///
 /// # Errors
 /// As [`conv2d`] and [`batch_norm`].
-pub fn unit<D: Backend, T: Tape<f32, D>>(
+pub fn unit<D: Device, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     weight: &Tensor4<D>,
     spec: UnitSpec,
@@ -72,6 +72,6 @@ pub fn unit<D: Backend, T: Tape<f32, D>>(
 }
 
 /// Mean over batch, height and width. Each image is averaged first, which reduces rounding errors.
-fn mean_of_channels<D: Backend, T: Tape<f32, D>>(x: Tensor<Dims, f32, D, T>) -> Traced<(usize,), D, T> {
+fn mean_of_channels<D: Device, T: Tape<f32, D>>(x: Tensor<Dims, f32, D, T>) -> Traced<(usize,), D, T> {
     x.try_mean::<(usize, usize), Axes2<1, 2>>()?.try_mean::<(usize,), Axis<0>>()
 }

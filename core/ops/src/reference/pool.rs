@@ -2,7 +2,7 @@
 
 use super::{Traced, taped};
 use crate::{
-    Backend, OpError, PoolKind, PoolSpec, Tensor4,
+    Device, OpError, PoolKind, PoolSpec, Tensor4,
     shape::{PoolShape, taps},
 };
 use dfdx::prelude::*;
@@ -15,11 +15,7 @@ type Pixels<D, T> = Tensor<(usize, usize), f32, D, T>;
 ///
 /// # Errors
 /// An image smaller than the window, a window that covers only padding, or a device failure.
-pub fn pool2d<D: Backend, T: Tape<f32, D>>(
-    x: &Tensor4<D>,
-    spec: PoolSpec,
-    tape: &mut T,
-) -> Result<Tensor4<D>, OpError> {
+pub fn pool2d<D: Device, T: Tape<f32, D>>(x: &Tensor4<D>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<D>, OpError> {
     let shape = PoolShape::new(*x.shape(), spec)?;
     let PoolShape { n, size: [h, w], out, c, .. } = shape;
     taped("pool2d", x, tape, |x| {
@@ -33,7 +29,7 @@ pub fn pool2d<D: Backend, T: Tape<f32, D>>(
 }
 
 /// Processes one tap after the other and keeps the larger value, or a NaN. Of equal values the first stays.
-fn maximum<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
+fn maximum<D: Device, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
     let device = x.device().clone();
     let windows = windows(shape);
     let most = windows.iter().map(Vec::len).max().unwrap_or(1);
@@ -55,7 +51,7 @@ fn maximum<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> T
 }
 
 /// Sums the taps one after the other and divides by the number of pixels that each window covers.
-fn average<D: Backend, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
+fn average<D: Device, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Traced<(usize, usize), D, T> {
     let device = x.device().clone();
     let windows = windows(shape);
     let (outside, outputs) = (shape.n * shape.size[0] * shape.size[1], windows.len());

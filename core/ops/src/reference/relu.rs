@@ -1,7 +1,7 @@
 //! Rectified linear unit.
 
 use super::taped;
-use crate::{Backend, OpError, Tensor4};
+use crate::{Device, OpError, Tensor4};
 use dfdx::prelude::*;
 
 /// `max(x, 0)`, where a NaN stays a NaN. The gradient at 0 is 0. PyTorch: `relu`.
@@ -10,7 +10,7 @@ use dfdx::prelude::*;
 ///
 /// # Errors
 /// A device failure.
-pub fn relu<D: Backend, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
+pub fn relu<D: Device, T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>, OpError> {
     taped("relu", x, tape, |x| {
         let inactive = x.try_le(0.0)?;
         let zeros = x.device().try_zeros_like(x.shape())?.put_tape(T::default());

@@ -1,6 +1,6 @@
 //! Stochastic gradient descent.
 
-use crate::{Backend, OpError, SgdParam, SgdSpec, Tensor4, sgd::check_pairs};
+use crate::{Device, OpError, SgdParam, SgdSpec, Tensor4, device::to_host, sgd::check_pairs};
 use dfdx::prelude::{TryAdd, TryMul};
 
 /// One step of [`SgdSpec`]. Returns the norm of the gradients before clipping. If the norm is not finite, there are no
@@ -8,9 +8,9 @@ use dfdx::prelude::{TryAdd, TryMul};
 ///
 /// # Errors
 /// Shapes that differ within a parameter, or a device failure.
-pub fn sgd<D: Backend>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<f64, OpError> {
+pub fn sgd<D: Device>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<f64, OpError> {
     params.iter().try_for_each(SgdParam::check)?;
-    let norm = params.iter().map(|p| sum_of_squares(&D::to_host(p.gradient))).sum::<f64>().sqrt();
+    let norm = params.iter().map(|p| sum_of_squares(&to_host(p.gradient))).sum::<f64>().sqrt();
     if !norm.is_finite() {
         return Ok(norm);
     }
@@ -30,7 +30,7 @@ pub fn sgd<D: Backend>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<
 ///
 /// # Errors
 /// Shapes that differ within a pair (no `x` changes then), or a device failure.
-pub fn add_to<D: Backend>(pairs: &mut [(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
+pub fn add_to<D: Device>(pairs: &mut [(&mut Tensor4<D>, &Tensor4<D>)]) -> Result<(), OpError> {
     check_pairs(pairs)?;
     for (x, y) in pairs {
         **x = x.clone().try_add((*y).clone()).map_err(OpError::device("update"))?;
@@ -44,7 +44,7 @@ pub fn sum_of_squares(values: &[f32]) -> f64 {
 }
 
 /// `a x + b y`.
-fn axpby<D: Backend>(x: &Tensor4<D>, a: f32, y: Option<(&Tensor4<D>, f32)>) -> Result<Tensor4<D>, OpError> {
+fn axpby<D: Device>(x: &Tensor4<D>, a: f32, y: Option<(&Tensor4<D>, f32)>) -> Result<Tensor4<D>, OpError> {
     let scaled = |t: &Tensor4<D>, factor: f32| match factor {
         1.0 => Ok(t.clone()),
         _ => t.clone().try_mul(factor).map_err(OpError::device("update")),

@@ -1,13 +1,14 @@
 //! The devices and the implementation that each of them uses.
 
-use crate::{Activation, OpError, SgdParam, SgdSpec, Tensor4, reference};
-use dfdx::{
-    shapes::{HasShape, Shape},
-    tensor::{Cache, Synchronize},
-};
+mod activation;
+
+pub use activation::Activation;
+
+use crate::device::to_host;
+use crate::{Device, OpError, SgdParam, SgdSpec, Tensor4, reference};
 
 /// A device that runs the image operations (on its [`Activation`]s) and the optimizer.
-pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
+pub trait Backend: Device {
     /// The value that flows between the operations of a network. A device without kernels uses [`Tensor4`], whose
     /// operations are those of [`mod@crate::reference`].
     type Activation: Activation<Self>;
@@ -31,9 +32,7 @@ pub trait Backend: dfdx::tensor_ops::Device<f32> + Cache + Synchronize {
 
     /// Copies a contiguous tensor to the host, in row-major order.
     fn to_host(x: &Tensor4<Self>) -> Vec<f32> {
-        let mut host = vec![0.0; x.shape().num_elements()];
-        x.copy_into(&mut host);
-        host
+        to_host(x)
     }
 }
 
