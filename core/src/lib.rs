@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod network;
 pub mod optimizer;
 pub mod options;
+pub mod read_file;
 pub mod registry;
 pub mod result;
 pub mod space;
