@@ -7,7 +7,7 @@ mod truth;
 pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
 pub use truth::{TruthConfig, TruthSamples};
 
-use crate::data::{DataOptions, SyntheticOptions};
+use crate::data::{DataOptions, IdxOptions, SyntheticOptions};
 use crate::options::{OptionsError, meanings, parse_options};
 use sections::TopLevel;
 use std::collections::BTreeMap;
@@ -145,6 +145,7 @@ impl RunConfig {
             ("", meanings::<TopLevel>()),
             ("space.", meanings::<SpaceConfig>()),
             ("data.", meanings::<DataOptions>()),
+            ("data.idx.", meanings::<IdxOptions>()),
             ("data.synthetic.", meanings::<SyntheticOptions>()),
             ("train.", meanings::<TrainConfig>()),
             ("eval.", meanings::<EvalConfig>()),

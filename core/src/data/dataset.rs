@@ -57,6 +57,11 @@ impl Images {
         &self.labels
     }
 
+    /// Values `[n, h, w, c]` of all images.
+    pub fn all_pixels(&self) -> &[u8] {
+        &self.pixels
+    }
+
     /// Values `[h, w, c]` of one image.
     ///
     /// # Panics
@@ -76,10 +81,15 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// Images that a run splits into training and validation.
     pub train: Images,
+    /// Number of images at the end of `train` that are the validation part of the data set itself. 0 if the data set has
+    /// none; a run then draws its validation images from all of `train`.
+    pub valid: usize,
     /// Images for the final evaluation, which a search does not use; `None` if the data set has no test part.
     pub test: Option<Images>,
     /// Default augmentation for these images.
     pub augment: Augment,
+    /// Files that were not read, with the reason, as sentences for the user.
+    pub notes: Vec<String>,
 }
 
 impl Dataset {
@@ -87,6 +97,32 @@ impl Dataset {
     pub fn shape(&self) -> ImageShape {
         self.train.shape()
     }
+
+    /// Numbers of images and classes in one line: `3,000 images of 32 x 32 in 10 classes, 300 of them for validation, no
+    /// test part`.
+    pub fn summary(&self) -> String {
+        let ImageShape { height, width, .. } = self.shape();
+        let images = grouped(self.train.len() as u64);
+        let valid = match self.valid {
+            0 => String::new(),
+            valid => format!(", {} of them for validation", grouped(valid as u64)),
+        };
+        let test = match &self.test {
+            None => "no test part".into(),
+            Some(test) => format!("{} test images", grouped(test.len() as u64)),
+        };
+        format!("{images} images of {height} x {width} in {} classes{valid}, {test}", self.classes.len())
+    }
+}
+
+/// A count with commas between groups of three digits.
+pub(crate) fn grouped(count: u64) -> String {
+    let digits = count.to_string();
+    let group = |(place, digit): (usize, char)| {
+        let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
+        comma.then_some(',').into_iter().chain([digit])
+    };
+    digits.chars().enumerate().flat_map(group).collect()
 }
 
 /// Allocates `images * shape.values()` zero bytes, or returns an error if memory does not suffice.
@@ -98,4 +134,27 @@ pub(crate) fn zeroed(images: usize, shape: ImageShape) -> Result<Vec<u8>, DataEr
     pixels.try_reserve_exact(total).map_err(|_| memory())?;
     pixels.resize(total, 0);
     Ok(pixels)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_grouped() {
+        let counts = [0, 999, 1000, 60_000, 1_234_567].map(grouped);
+        assert_eq!(counts, ["0", "999", "1,000", "60,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn the_summary_names_all_parts() {
+        let shape = ImageShape { height: 2, width: 3, channels: 1 };
+        let images = |n: usize| Images::new(shape, vec![0; n * 6], vec![0; n]);
+        let (classes, train) = (vec!["a".into(), "b".into()], images(1200));
+        let mut data =
+            Dataset { name: "folder", classes, train, valid: 0, test: None, augment: Augment::NONE, notes: Vec::new() };
+        assert_eq!(data.summary(), "1,200 images of 2 x 3 in 2 classes, no test part");
+        (data.valid, data.test) = (200, Some(images(5)));
+        assert_eq!(data.summary(), "1,200 images of 2 x 3 in 2 classes, 200 of them for validation, 5 test images");
+    }
 }

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use flate2::read::GzDecoder;
 
+use super::registry::Cancel;
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
 
 /// One row per image: 64 pixel values, row by row, then the label. There is no header.
@@ -15,7 +16,7 @@ static CSV_GZ: &[u8] = include_bytes!("../../data/digits.csv.gz");
 
 const SHAPE: ImageShape = ImageShape { height: 8, width: 8, channels: 1 };
 
-pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
+pub(super) fn load(options: &DataOptions, _: &Cancel) -> Result<Dataset, DataError> {
     options.no_folder("digits")?;
     let content = |found: String| DataError::Content {
         path: PathBuf::from("digits.csv.gz (embedded in the program)"),
@@ -39,8 +40,10 @@ pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
         name: "digits",
         classes: (0..10).map(|digit| digit.to_string()).collect(),
         train: Images::new(SHAPE, pixels, labels),
+        valid: 0,
         test: None,
         augment: Augment::NONE,
+        notes: Vec::new(),
     })
 }
 
@@ -50,7 +53,7 @@ mod tests {
 
     #[test]
     fn all_1797_digits_are_there() {
-        let digits = load(&DataOptions::default()).unwrap();
+        let digits = crate::data::load("digits", &DataOptions::default()).unwrap();
         assert_eq!((digits.train.len(), digits.shape(), digits.classes.len()), (1797, SHAPE, 10));
         assert!((0..1797).all(|i| digits.train.pixels(i).iter().all(|&value| value <= 16)));
         // The first two rows of the first image, and the class sizes, of sklearn.datasets.load_digits().

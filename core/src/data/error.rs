@@ -80,6 +80,22 @@ pub enum DataError {
         /// Remedy.
         fix: &'static str,
     },
+    /// Data with another fingerprint than the configuration requires.
+    #[error(
+        "data set `{name}` has the fingerprint {found}, expected {expected} (data.fingerprint): use the original files, or \
+         leave data.fingerprint out to use other data"
+    )]
+    Fingerprint {
+        /// Name of the data set.
+        name: &'static str,
+        /// Fingerprint of the configuration.
+        expected: String,
+        /// Fingerprint of the data.
+        found: String,
+    },
+    /// A request to stop while data were read.
+    #[error("stopped while the data set was read")]
+    Cancelled,
     /// A file that is not a pickle of plain values and arrays.
     #[error("{} is not a complete pickle of the official archive: download the archive again", path.display())]
     Pickle {
@@ -89,12 +105,12 @@ pub enum DataError {
         source: serde_pickle::Error,
     },
     /// An image file that cannot be decoded.
-    #[error("cannot decode {} as a jpg or png image: replace or remove it", path.display())]
+    #[error("cannot decode {}: replace or remove it", path.display())]
     Decode {
         /// Path of the file.
         path: PathBuf,
         /// Error of the decoder.
-        source: image::ImageError,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Training images of fewer than two classes.
     #[error("the training images show {found} class(es), expected at least 2: {fix}")]

@@ -12,7 +12,7 @@
 //! let options = DataOptions { limit_train: Some(128), ..DataOptions::default() };
 //! let streams = Streams::new(0);
 //! let dataset = Arc::new(load(&options.name, &options)?);
-//! let split = Split::new(dataset.train.labels(), &options, &mut streams.rng("split", 0))?;
+//! let split = Split::new(&dataset, &options, &mut streams.rng("split", 0))?;
 //! let normalise = Normalise::fit(&dataset.train, &split.train);
 //! let augment = options.augment(&dataset)?;
 //!
@@ -31,6 +31,7 @@ mod cifar;
 mod dataset;
 mod digits;
 mod error;
+mod fingerprint;
 mod folder;
 mod idx;
 mod loader;
@@ -46,6 +47,6 @@ pub use dataset::{Dataset, ImageShape, Images};
 pub use error::DataError;
 pub use loader::{Epoch, Loader};
 pub use normalise::Normalise;
-pub use options::{DataOptions, SyntheticOptions};
-pub use registry::{DatasetDescriptor, descriptors, find, load};
+pub use options::{DataOptions, IdxLayout, IdxOptions, SyntheticOptions};
+pub use registry::{DatasetDescriptor, descriptors, find, load, load_until};
 pub use split::Split;

@@ -15,8 +15,12 @@ pub struct DataOptions {
     pub name: String,
     /// Folder with the files, for data sets that are read from files. It is an error for the other data sets.
     pub dir: Option<PathBuf>,
+    /// SHA-256 that the data set must have, as `data.fingerprint` of a run's `manifest.json`; other data are refused. Unset
+    /// accepts any data.
+    pub fingerprint: Option<String>,
     /// Fraction of the images that trains the weights, above 0 and below 1; the other images validate architectures. The
-    /// default 0.4 is that of DINAS (40% of the images train the shared weights, 60% the controller).
+    /// default 0.4 is that of DINAS (40% of the images train the shared weights, 60% the controller). A data set with a
+    /// validation part of its own (`val/` of `folder`) is split by that part instead.
     pub train_fraction: f64,
     /// Largest number of training images; unset means all.
     pub limit_train: Option<usize>,
@@ -33,6 +37,8 @@ pub struct DataOptions {
     pub cutout: usize,
     /// Side to which the images of `folder` are resized, in pixels, 1 to 1024.
     pub image_size: usize,
+    /// Options of the data set `idx`.
+    pub idx: IdxOptions,
     /// Options of the data set `synthetic`.
     pub synthetic: SyntheticOptions,
 }
@@ -42,6 +48,7 @@ impl Default for DataOptions {
         Self {
             name: "digits".into(),
             dir: None,
+            fingerprint: None,
             train_fraction: 0.4,
             limit_train: None,
             limit_valid: None,
@@ -49,6 +56,7 @@ impl Default for DataOptions {
             flip: None,
             cutout: 0,
             image_size: 32,
+            idx: IdxOptions::default(),
             synthetic: SyntheticOptions::default(),
         }
     }
@@ -89,6 +97,25 @@ impl DataOptions {
     }
 }
 
+/// `[data.idx]`: options of the data set `idx`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct IdxOptions {
+    /// Order of the pixels in the files.
+    pub layout: IdxLayout,
+}
+
+/// Order of the pixels of an image in an idx file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum IdxLayout {
+    /// Row by row, as in MNIST, Fashion-MNIST and Kuzushiji-MNIST.
+    #[default]
+    Mnist,
+    /// Column by column, as in EMNIST. The images are transposed when they are read.
+    Emnist,
+}
+
 /// `[data.synthetic]`: options of the data set `synthetic`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
@@ -120,7 +147,15 @@ mod tests {
 
     fn dataset(side: usize, augment: Augment) -> Dataset {
         let shape = ImageShape { height: side, width: side, channels: 1 };
-        Dataset { name: "digits", classes: vec![], train: Images::new(shape, vec![], vec![]), test: None, augment }
+        Dataset {
+            name: "digits",
+            classes: vec![],
+            train: Images::new(shape, vec![], vec![]),
+            valid: 0,
+            test: None,
+            augment,
+            notes: vec![],
+        }
     }
 
     #[test]

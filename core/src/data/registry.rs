@@ -1,5 +1,7 @@
 //! The registry of data sets.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::{DataError, DataOptions, Dataset, cifar, digits, folder, idx, synthetic};
 
 /// A data set that can be selected by name.
@@ -11,7 +13,17 @@ pub struct DatasetDescriptor {
     pub summary: &'static str,
     /// Instructions to get the files, with their names.
     pub source: &'static str,
-    load: fn(&DataOptions) -> Result<Dataset, DataError>,
+    load: fn(&DataOptions, &Cancel) -> Result<Dataset, DataError>,
+}
+
+/// A request to stop reading, which a signal handler may make.
+pub(super) struct Cancel<'a>(pub(super) &'a AtomicBool);
+
+impl Cancel<'_> {
+    /// Returns [`DataError::Cancelled`] once the request was made. Readers call it at least every tenth of a second.
+    pub(super) fn check(&self) -> Result<(), DataError> {
+        if self.0.load(Ordering::Relaxed) { Err(DataError::Cancelled) } else { Ok(()) }
+    }
 }
 
 static DESCRIPTORS: [DatasetDescriptor; 6] = [
@@ -35,7 +47,7 @@ static DESCRIPTORS: [DatasetDescriptor; 6] = [
     },
     DatasetDescriptor {
         name: "folder",
-        summary: "your own jpg and png images, one folder per class, resized to data.image_size (RGB)",
+        summary: "your own images (jpg, png, webp, tiff and others), one folder per class, resized to data.image_size (RGB)",
         source: folder::HOW,
         load: folder::load,
     },
@@ -73,9 +85,27 @@ pub fn find(name: &str) -> Result<&'static DatasetDescriptor, DataError> {
 /// Reads the data set `name` into memory.
 ///
 /// # Errors
-/// An unknown name, invalid options, or files that are missing or damaged.
+/// An unknown name, invalid options, files that are missing or damaged, or content with another fingerprint than
+/// [`DataOptions::fingerprint`].
 pub fn load(name: &str, options: &DataOptions) -> Result<Dataset, DataError> {
-    (find(name)?.load)(options)
+    load_until(name, options, &AtomicBool::new(false))
+}
+
+/// Reads the data set `name` into memory, and stops once `cancel` is true.
+///
+/// # Errors
+/// Those of [`load`], and [`DataError::Cancelled`].
+pub fn load_until(name: &str, options: &DataOptions, cancel: &AtomicBool) -> Result<Dataset, DataError> {
+    let cancel = Cancel(cancel);
+    let dataset = (find(name)?.load)(options, &cancel)?;
+    cancel.check()?;
+    if let Some(expected) = &options.fingerprint {
+        let found = dataset.fingerprint();
+        if found != *expected {
+            return Err(DataError::Fingerprint { name: dataset.name, expected: expected.clone(), found });
+        }
+    }
+    Ok(dataset)
 }
 
 /// The registered name that is most similar to `name`, if one is similar.

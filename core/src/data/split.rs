@@ -3,7 +3,7 @@
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::{DataError, DataOptions};
+use super::{DataError, DataOptions, Dataset};
 
 /// A stratified split of the images into two disjoint parts in random order.
 ///
@@ -17,40 +17,38 @@ pub struct Split {
     pub valid: Vec<usize>,
 }
 
+/// Positions of images by class, in label order.
+type Classes = Vec<Vec<usize>>;
+
 impl Split {
-    /// Splits images with these labels by [`DataOptions::train_fraction`], then keeps at most
-    /// [`limit_train`](DataOptions::limit_train) and [`limit_valid`](DataOptions::limit_valid) images of the parts.
+    /// Splits the images of a data set by [`DataOptions::train_fraction`], or into the parts that the data set has itself
+    /// ([`Dataset::valid`]). Then keeps at most [`limit_train`](DataOptions::limit_train) and
+    /// [`limit_valid`](DataOptions::limit_valid) images of the parts.
     ///
     /// The limits do not move images between the parts. The same labels, options and state of `rng` give the same split.
     ///
     /// # Errors
-    /// A fraction or limit out of range, or images of fewer than two classes.
-    pub fn new(labels: &[u16], options: &DataOptions, rng: &mut impl Rng) -> Result<Self, DataError> {
+    /// A fraction or limit out of range, or training images of fewer than two classes.
+    pub fn new(dataset: &Dataset, options: &DataOptions, rng: &mut impl Rng) -> Result<Self, DataError> {
         let fraction = options.train_fraction;
         if !(fraction > 0.0 && fraction < 1.0) {
             return Err(DataError::option("data.train_fraction", fraction, "a number between 0 and 1, both excluded"));
         }
-        let mut classes = by_class(labels);
-        if classes.len() < 2 {
-            return Err(DataError::Classes { found: classes.len(), fix: "use data with more classes" });
-        }
-        classes.iter_mut().for_each(|class| class.shuffle(rng));
-        // Two classes have at least two images, so each part can have one.
-        let count = ((fraction * labels.len() as f64).round() as usize).clamp(1, labels.len() - 1);
-        let mut train = take(&mut classes, count, rng);
-        let mut valid = classes;
-        let available = labels.len() - count;
-        let mut limited = |part: &mut Vec<Vec<usize>>, key, limit: Option<usize>, available| match limit {
-            None => Ok(part.concat()),
-            Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
-            Some(limit) => {
-                let expected = format!("1 to {available}, the number of images in this part of the split");
-                Err(DataError::option(key, limit, expected))
+        let (mut train, mut valid) = parts(dataset.train.labels(), dataset.valid, fraction, rng)?;
+        let mut limited = |part: &mut Classes, key, limit: Option<usize>| {
+            let available = part.iter().map(Vec::len).sum();
+            match limit {
+                None => Ok(part.concat()),
+                Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
+                Some(limit) => {
+                    let expected = format!("1 to {available}, the number of images in this part of the split");
+                    Err(DataError::option(key, limit, expected))
+                }
             }
         };
         let mut split = Self {
-            train: limited(&mut train, "data.limit_train", options.limit_train, count)?,
-            valid: limited(&mut valid, "data.limit_valid", options.limit_valid, available)?,
+            train: limited(&mut train, "data.limit_train", options.limit_train)?,
+            valid: limited(&mut valid, "data.limit_valid", options.limit_valid)?,
         };
         split.train.shuffle(rng);
         split.valid.shuffle(rng);
@@ -58,8 +56,29 @@ impl Split {
     }
 }
 
+/// Training and validation images, each class in random order. The last `valid` images are the validation images; with 0,
+/// the training images are this fraction of each class.
+fn parts(labels: &[u16], valid: usize, fraction: f64, rng: &mut impl Rng) -> Result<(Classes, Classes), DataError> {
+    let own_train = labels.len() - valid;
+    let mut classes = by_class(&labels[..own_train]);
+    if classes.len() < 2 {
+        return Err(DataError::Classes { found: classes.len(), fix: "use data with more classes" });
+    }
+    classes.iter_mut().for_each(|class| class.shuffle(rng));
+    if valid > 0 {
+        let mut held_out = by_class(&labels[own_train..]);
+        held_out.iter_mut().flatten().for_each(|position| *position += own_train);
+        held_out.iter_mut().for_each(|class| class.shuffle(rng));
+        return Ok((classes, held_out));
+    }
+    // Two classes have at least two images, so each part can have one.
+    let count = ((fraction * labels.len() as f64).round() as usize).clamp(1, labels.len() - 1);
+    let train = take(&mut classes, count, rng);
+    Ok((train, classes))
+}
+
 /// Positions of the images of each class, in label order, without empty classes.
-fn by_class(labels: &[u16]) -> Vec<Vec<usize>> {
+fn by_class(labels: &[u16]) -> Classes {
     let mut classes = vec![Vec::new(); labels.iter().max().map_or(0, |&max| usize::from(max) + 1)];
     for (position, &label) in labels.iter().enumerate() {
         classes[usize::from(label)].push(position);
@@ -70,7 +89,7 @@ fn by_class(labels: &[u16]) -> Vec<Vec<usize>> {
 
 /// Removes `count` images from the classes in proportion to their sizes. Each class gives its exact share rounded down; the
 /// classes with the largest remainders give one more. Equal remainders are ordered at random.
-fn take(classes: &mut [Vec<usize>], count: usize, rng: &mut impl Rng) -> Vec<Vec<usize>> {
+fn take(classes: &mut [Vec<usize>], count: usize, rng: &mut impl Rng) -> Classes {
     let total: usize = classes.iter().map(Vec::len).sum();
     let mut order: Vec<usize> = (0..classes.len()).collect();
     order.shuffle(rng);
@@ -89,12 +108,20 @@ fn take(classes: &mut [Vec<usize>], count: usize, rng: &mut impl Rng) -> Vec<Vec
 
 #[cfg(test)]
 mod tests {
+    use super::super::{Augment, ImageShape, Images};
     use super::*;
     use crate::streams::Streams;
     use proptest::prelude::*;
 
+    /// Images of one pixel with these labels.
+    fn dataset(labels: &[u16], valid: usize) -> Dataset {
+        let shape = ImageShape { height: 1, width: 1, channels: 1 };
+        let train = Images::new(shape, vec![0; labels.len()], labels.to_vec());
+        Dataset { name: "idx", classes: vec![], train, valid, test: None, augment: Augment::NONE, notes: vec![] }
+    }
+
     fn split(labels: &[u16], options: &DataOptions, seed: u64) -> Result<Split, DataError> {
-        Split::new(labels, options, &mut Streams::new(seed).rng("split", 0))
+        Split::new(&dataset(labels, 0), options, &mut Streams::new(seed).rng("split", 0))
     }
 
     fn options(train_fraction: f64, limit_train: Option<usize>, limit_valid: Option<usize>) -> DataOptions {
@@ -156,6 +183,25 @@ mod tests {
             assert_eq!(parts.train.iter().filter(|&&i| labels[i] == class).count(), 1);
             assert_eq!(parts.valid.iter().filter(|&&i| labels[i] == class).count(), 2);
         }
+    }
+
+    #[test]
+    fn the_validation_part_of_the_data_set_is_kept() {
+        let labels: Vec<u16> = (0..30).map(|i| i % 3).collect();
+        let mut rng = Streams::new(0).rng("split", 0);
+        let parts = Split::new(&dataset(&labels, 6), &options(0.4, None, Some(3)), &mut rng).unwrap();
+        let mut train = parts.train.clone();
+        train.sort_unstable();
+        assert_eq!(train, (0..24).collect::<Vec<_>>());
+        assert!(parts.train != train, "the training images are in order");
+        assert!(parts.valid.iter().all(|position| (24..30).contains(position)));
+        let mut classes: Vec<u16> = parts.valid.iter().map(|&position| labels[position]).collect();
+        classes.sort_unstable();
+        assert_eq!(classes, [0, 1, 2]);
+        // Validation images need not show every class, training images do need two.
+        let error = |labels: &[u16]| Split::new(&dataset(labels, 2), &options(0.4, None, None), &mut rng.clone()).err();
+        assert!(error(&[0, 1, 1, 1]).is_none());
+        assert!(matches!(error(&[0, 0, 1, 1]), Some(DataError::Classes { found: 1, .. })));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 
 use super::dataset::zeroed;
+use super::registry::Cancel;
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images, SyntheticOptions};
 use crate::streams::Streams;
 
@@ -20,7 +21,7 @@ const WAVES: usize = 3;
 /// Pixel values per standard deviation of a pattern.
 const CONTRAST: f64 = 32.0;
 
-pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
+pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
     options.no_folder("synthetic")?;
     let options = &options.synthetic;
     check(options)?;
@@ -33,6 +34,7 @@ pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
     labels.shuffle(&mut streams.rng("synthetic labels", 0));
     let mut pixels = zeroed(samples, shape)?;
     for (sample, image) in pixels.chunks_exact_mut(shape.values()).enumerate() {
+        cancel.check()?;
         let pattern = &patterns[usize::from(labels[sample])];
         draw(pattern, shape, options.noise, &mut streams.rng("synthetic image", sample as u64), image);
     }
@@ -40,8 +42,10 @@ pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
         name: "synthetic",
         classes: (0..classes).map(|class| format!("pattern {class}")).collect(),
         train: Images::new(shape, pixels, labels),
+        valid: 0,
         test: None,
         augment: Augment::NONE,
+        notes: Vec::new(),
     })
 }
 
@@ -111,7 +115,7 @@ mod tests {
     use super::*;
 
     fn make(synthetic: SyntheticOptions) -> Result<Dataset, DataError> {
-        load(&DataOptions { synthetic, ..DataOptions::default() })
+        crate::data::load("synthetic", &DataOptions { synthetic, ..DataOptions::default() })
     }
 
     #[test]

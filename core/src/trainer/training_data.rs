@@ -22,7 +22,7 @@ impl TrainingData {
     /// # Errors
     /// Too few images, or options of the data set that are out of range.
     pub fn new(config: &RunConfig, dataset: &Arc<Dataset>, streams: Streams) -> Result<Self, RunError> {
-        let split = Split::new(dataset.train.labels(), &config.data, &mut streams.rng("split", 0))?;
+        let split = Split::new(dataset, &config.data, &mut streams.rng("split", 0))?;
         let normalise = Normalise::fit(&dataset.train, &split.train);
         let augment = config.data.augment(dataset)?;
         let batch_size = config.train.batch_size;

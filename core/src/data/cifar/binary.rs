@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::{ArchiveLayout, DOWNLOAD_AGAIN, DataError, PLANE, PartialImages};
+use super::{ArchiveLayout, DOWNLOAD_AGAIN, DataError, MAX_NAMES, PLANE, PartialImages};
+use crate::read_file;
 
 pub(super) fn read(
     layout: &ArchiveLayout,
@@ -13,15 +14,13 @@ pub(super) fn read(
 ) -> Result<(), DataError> {
     let record = layout.label_bytes + 3 * PLANE;
     let io = |source| DataError::Read { path: path.into(), source };
-    let check = |found: u64| {
-        let expected = (records * record) as u64;
-        let size = || DataError::Size { path: path.into(), expected, found, fix: DOWNLOAD_AGAIN };
-        if found == expected { Ok(()) } else { Err(size()) }
-    };
+    let expected = (records * record) as u64;
     // The size is checked before the file is read, so a huge file costs no memory.
-    check(fs::metadata(path).map_err(io)?.len())?;
-    let bytes = fs::read(path).map_err(io)?;
-    check(bytes.len() as u64)?;
+    let found = fs::metadata(path).map_err(io)?.len();
+    if found != expected {
+        return Err(DataError::Size { path: path.into(), expected, found, fix: DOWNLOAD_AGAIN });
+    }
+    let bytes = read_file::bytes(path, expected).map_err(io)?;
     for (index, record) in bytes.chunks_exact(record).enumerate() {
         let (labels, planes) = record.split_at(layout.label_bytes);
         let label = labels.last().copied().unwrap_or_default();
@@ -32,7 +31,7 @@ pub(super) fn read(
 
 /// Reads the class names, one per line.
 pub(super) fn names(_: &ArchiveLayout, path: &Path) -> Result<Vec<String>, DataError> {
-    let bytes = fs::read(path).map_err(|source| DataError::Read { path: path.into(), source })?;
+    let bytes = read_file::bytes(path, MAX_NAMES).map_err(|source| DataError::Read { path: path.into(), source })?;
     let text = String::from_utf8_lossy(&bytes);
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(String::from).collect())
 }

@@ -4,15 +4,18 @@
 //! 32 x 32: red, green, blue.
 
 mod binary;
-mod nesting;
+mod cost;
 mod python;
 
 use std::path::{Path, PathBuf};
 
+use super::registry::Cancel;
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
 
 const SHAPE: ImageShape = ImageShape { height: 32, width: 32, channels: 3 };
 const PLANE: usize = SHAPE.height * SHAPE.width;
+/// Largest size of the file with the class names, in bytes.
+const MAX_NAMES: u64 = 1 << 20;
 const DOWNLOAD_AGAIN: &str = "download the official archive again";
 
 /// Files and format of an official archive.
@@ -83,15 +86,15 @@ pub(super) const CIFAR100: ArchiveLayout = ArchiveLayout {
     names_key: "fine_label_names",
 };
 
-pub(super) fn load10(options: &DataOptions) -> Result<Dataset, DataError> {
-    load(&CIFAR10, options)
+pub(super) fn load10(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
+    load(&CIFAR10, options, cancel)
 }
 
-pub(super) fn load100(options: &DataOptions) -> Result<Dataset, DataError> {
-    load(&CIFAR100, options)
+pub(super) fn load100(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
+    load(&CIFAR100, options, cancel)
 }
 
-fn load(layout: &ArchiveLayout, options: &DataOptions) -> Result<Dataset, DataError> {
+fn load(layout: &ArchiveLayout, options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
     let dir = options.folder(layout.name, layout.how)?;
     let (version, folder) = find(layout, dir)?;
     let (files, read, names): (_, Read, fn(&ArchiveLayout, &Path) -> _) = match version {
@@ -110,6 +113,7 @@ fn load(layout: &ArchiveLayout, options: &DataOptions) -> Result<Dataset, DataEr
     }
     let mut train = PartialImages::default();
     for file in files.train {
+        cancel.check()?;
         read(layout, &path(file)?, layout.records.0, &mut train)?;
     }
     let mut test = PartialImages::default();
@@ -118,8 +122,10 @@ fn load(layout: &ArchiveLayout, options: &DataOptions) -> Result<Dataset, DataEr
         name: layout.name,
         classes,
         train: Images::new(SHAPE, train.pixels, train.labels),
+        valid: 0,
         test: Some(Images::new(SHAPE, test.pixels, test.labels)),
         augment: Augment { padding: 4, flip: true, cutout: 0 },
+        notes: Vec::new(),
     })
 }
 

@@ -4,13 +4,13 @@
 //! pickle is decoded as data, and none of its callables is executed.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use serde_pickle::{DeOptions, Value, value_from_reader};
 
-use super::nesting::is_shallow;
-use super::{ArchiveLayout, DOWNLOAD_AGAIN, DataError, PLANE, PartialImages};
+use super::cost::check_cost;
+use super::{ArchiveLayout, DOWNLOAD_AGAIN, DataError, MAX_NAMES, PLANE, PartialImages};
+use crate::read_file;
 
 pub(super) fn read(
     layout: &ArchiveLayout,
@@ -51,7 +51,7 @@ pub(super) fn read(
 
 /// Reads the class names from the pickle of names.
 pub(super) fn names(layout: &ArchiveLayout, path: &Path) -> Result<Vec<String>, DataError> {
-    match dictionary(path, 1 << 20)?.remove(layout.names_key) {
+    match dictionary(path, MAX_NAMES)?.remove(layout.names_key) {
         Some(Value::List(names)) => Ok(names.into_iter().filter_map(text).collect()),
         _ => Err(DataError::Content {
             path: path.into(),
@@ -69,13 +69,9 @@ fn dictionary(path: &Path, limit: u64) -> Result<BTreeMap<String, Value>, DataEr
         let path = path.into();
         DataError::Content { path, expected, found, fix: DOWNLOAD_AGAIN }
     };
-    let size = fs::metadata(path).map_err(io)?.len();
-    if size > limit {
-        return Err(content(format!("at most {limit} bytes"), size.to_string()));
-    }
-    let pickle = fs::read(path).map_err(io)?;
-    if !is_shallow(&pickle) {
-        return Err(content("a dictionary of plain lists and an array".into(), "deeply nested values".into()));
+    let pickle = read_file::bytes(path, limit).map_err(io)?;
+    if let Err(excess) = check_cost(&pickle) {
+        return Err(content("a dictionary of plain lists and an array".into(), excess.to_string()));
     }
     // Keeps the arguments of constructors, which contain the bytes of arrays.
     let options = DeOptions::new().keep_restore_state();

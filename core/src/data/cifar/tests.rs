@@ -4,6 +4,8 @@ use proptest::prelude::*;
 use serde_pickle::{HashableValue, Value};
 use tempfile::TempDir;
 
+use std::sync::atomic::AtomicBool;
+
 use super::*;
 
 /// The official layouts with two images a file.
@@ -56,7 +58,8 @@ fn binary10() -> TempDir {
 }
 
 fn load_from(layout: &ArchiveLayout, dir: &Path) -> Result<Dataset, DataError> {
-    load(layout, &DataOptions { dir: Some(dir.into()), ..DataOptions::default() })
+    let cancel = AtomicBool::new(false);
+    load(layout, &DataOptions { dir: Some(dir.into()), ..DataOptions::default() }, &Cancel(&cancel))
 }
 
 fn message(layout: &ArchiveLayout, dir: &TempDir) -> String {
@@ -147,8 +150,9 @@ fn truncated_and_oversized_files_are_refused() {
         let message = message(&SMALL10, &folder(SMALL10.python, bytes, META10));
         assert!(message.contains("data_batch_1 is not a complete pickle"), "{message}");
     }
-    let message = message(&SMALL10, &folder(SMALL10.python, &vec![b'N'; 200_000], META10));
-    assert!(message.contains("expected at most"), "{message}");
+    let error = load_from(&SMALL10, &folder(SMALL10.python, &vec![b'N'; 200_000], META10).path()).unwrap_err();
+    let DataError::Read { source, .. } = error else { panic!("{error}") };
+    assert!(source.to_string().contains("expected at most"), "{source}");
 }
 
 #[test]
@@ -196,12 +200,33 @@ fn deeply_nested_pickles_are_refused_before_they_exhaust_the_stack() {
     // behind arguments of every length, which a wrong count would mistake for the end
     let behind =
         [&b"\x80\x02K.M..J....G........U\x01.T\x02\0\0\0..\x8e\x01\0\0\0\0\0\0\0.I1.\nca.\nb.\n"[..], &lists].concat();
-    // a list that is doubled into itself
-    let doubled = [&b"]"[..], &b"2a".repeat(30), b"."].concat();
-    for pickle in [lists.clone(), tuples, behind, doubled] {
-        let message = message(&SMALL10, &folder(SMALL10.python, &pickle, META10));
-        assert!(message.contains("data_batch_1: expected a dictionary of plain lists"), "{message}");
+    for pickle in [lists.clone(), tuples, behind] {
+        assert!(python_message(&pickle).ends_with("found deeply nested values; download the official archive again"));
     }
+}
+
+#[test]
+fn pickles_that_grow_when_they_are_decoded_are_refused() {
+    // A list that is doubled into itself, by DUP and by references.
+    assert!(python_message(&[&b"]"[..], &b"2a".repeat(30), b"."].concat()).contains("found a copy of a value"));
+    let doubled: Vec<u8> = (0..30).flat_map(|n| [b'(', b'h', n, b'h', n, b'l', b'q', n + 1]).collect();
+    assert!(python_message(&[&b"]q\0"[..], &doubled, b"."].concat()).contains("found too many copies of a value"));
+    // A string of 60,000 bytes with 400 references.
+    let string = [&b"]T\x60\xea\0\0"[..], &[b'a'; 60_000], b"q\0", &b"h\0a".repeat(400), b"."].concat();
+    assert!(python_message(&string).contains("found too many copies of a value"));
+    // Numbers with many digits, as text and as bytes.
+    for digits in
+        [[&b"L"[..], &[b'9'; 50_000], b"L\n."].concat(), [&b"\x8b\x50\xc3\0\0"[..], &[7; 50_000], b"."].concat()]
+    {
+        assert!(python_message(&digits).contains("found a number with too many digits"));
+    }
+}
+
+/// The error message for a python archive whose first batch is this pickle.
+fn python_message(pickle: &[u8]) -> String {
+    let message = message(&SMALL10, &folder(SMALL10.python, pickle, META10));
+    assert!(message.contains("data_batch_1: expected a dictionary of plain lists and an array, found "), "{message}");
+    message
 }
 
 #[test]

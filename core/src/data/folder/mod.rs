@@ -1,122 +1,99 @@
-//! The data set `folder`: jpg and png images on disk, one folder per class.
+//! The data set `folder`: images on disk, one folder per class.
 //!
-//! The layout is `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` with an optional test part `DIR/test/CLASS/IMAGE`. Classes
-//! and images are sorted by name, so the same folder gives the same data on every machine. Images are converted to RGB
-//! and resized to a square; their aspect ratio is not kept. Hidden files and files with other endings are skipped.
+//! The layout is `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` with an optional validation part in `DIR/val` (or
+//! `DIR/valid`) and an optional test part in `DIR/test`. Classes and images are sorted by name, so the same folder gives
+//! the same data on every machine.
+//!
+//! The files are those that torchvision's `ImageFolder` reads: images in folders of any depth below the folder of their
+//! class, with the endings in [`files::ENDINGS`]. Hidden files are not read. Images are converted to RGB and resized to a
+//! square; their aspect ratio is not kept.
 
-use std::fs;
+mod decode;
+mod files;
+mod jpeg_marker;
+
 use std::path::{Path, PathBuf};
 
-use image::imageops::FilterType;
 use rayon::prelude::*;
 
 use super::dataset::zeroed;
+use super::registry::Cancel;
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
+use files::{ImageFiles, SkippedFiles};
 
-pub(super) const HOW: &str = "put the jpg and png images of each class into a folder of their own, \
-    DIR/CLASS/IMAGE.jpg, or DIR/train/CLASS/IMAGE.jpg and DIR/test/CLASS/IMAGE.jpg, and give DIR";
+pub(super) const HOW: &str = "put the images of each class (jpg, jpeg, png, ppm, pgm, bmp, tif, tiff or webp) into a folder \
+    of their own, DIR/CLASS/IMAGE.jpg, or DIR/train/CLASS/IMAGE.jpg with DIR/val and DIR/test beside train, and give DIR";
 
-/// Largest number of classes: labels are 16-bit numbers.
-const MAX_CLASSES: usize = 65_536;
+/// Names of the folder with the validation part.
+const VALIDATION: [&str; 2] = ["val", "valid"];
 
-pub(super) fn load(options: &DataOptions) -> Result<Dataset, DataError> {
+pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
     let size = options.image_size;
     if !(1..=1024).contains(&size) {
         return Err(DataError::option("data.image_size", size, "1 to 1024"));
     }
     let dir = options.folder("folder", HOW)?;
-    let (train_dir, test_dir) = (dir.join("train"), dir.join("test"));
-    let train_dir = if train_dir.is_dir() { train_dir } else { dir.into() };
-    let classes = class_names(&train_dir)?;
-    let train = read(&train_dir, &classes, size)?;
-    let test = if train_dir != dir && test_dir.is_dir() {
-        if let Some(other) = class_names(&test_dir)?.into_iter().find(|class| !classes.contains(class)) {
-            return Err(DataError::Content {
-                path: test_dir,
-                expected: "the classes of the training images".into(),
-                found: format!("another class, `{other}`"),
-                fix: "use the same class names in train and test",
-            });
-        }
-        Some(read(&test_dir, &classes, size)?)
-    } else {
-        None
-    };
-    Ok(Dataset { name: "folder", classes, train, test, augment: Augment { padding: 4, flip: true, cutout: 0 } })
+    let parts = Parts::of(dir)?;
+    let classes = files::classes(&parts.train)?;
+    let mut skipped = SkippedFiles::default();
+    if parts.train != dir {
+        skipped.beside(dir, &parts)?;
+    }
+    let mut list = |part: &Path| files::list(part, &classes, &mut skipped, cancel);
+    let mut train = list(&parts.train)?;
+    train.require_every_class(&parts.train, &classes)?;
+    let valid = parts.valid.as_deref().map(&mut list).transpose()?;
+    let test = parts.test.as_deref().map(&mut list).transpose()?;
+    let own_valid = valid.as_ref().map_or(0, ImageFiles::len);
+    train.extend(valid);
+    Ok(Dataset {
+        name: "folder",
+        classes: classes.iter().map(|class| files::display(class)).collect(),
+        train: read(&train, size, cancel)?,
+        valid: own_valid,
+        test: test.map(|test| read(&test, size, cancel)).transpose()?,
+        augment: Augment { padding: 4, flip: true, cutout: 0 },
+        notes: skipped.notes(),
+    })
 }
 
-/// Names of the folders in `dir`, of which there must be at least two.
-fn class_names(dir: &Path) -> Result<Vec<String>, DataError> {
-    let folders = entries(dir)?.into_iter().filter(|path| path.is_dir());
-    let names: Vec<String> = folders.filter_map(|path| Some(path.file_name()?.to_string_lossy().into())).collect();
-    match names.len() {
-        0 => Err(DataError::Missing { path: dir.join("CLASS"), how: HOW }),
-        1 => Err(DataError::Classes { found: 1, fix: HOW }),
-        2..=MAX_CLASSES => Ok(names),
-        found => Err(DataError::Content {
-            path: dir.into(),
-            expected: format!("at most {MAX_CLASSES} classes"),
-            found: found.to_string(),
-            fix: HOW,
-        }),
+/// The folders with the parts of the data set.
+struct Parts {
+    train: PathBuf,
+    valid: Option<PathBuf>,
+    test: Option<PathBuf>,
+}
+
+impl Parts {
+    /// Finds the parts. Without a folder `train`, all folders of `dir` are classes.
+    fn of(dir: &Path) -> Result<Self, DataError> {
+        let folder = |name: &str| Some(dir.join(name)).filter(|path| path.is_dir());
+        let Some(train) = folder("train") else { return Ok(Self { train: dir.into(), valid: None, test: None }) };
+        match VALIDATION.map(folder) {
+            [Some(_), Some(second)] => Err(DataError::Content {
+                path: second,
+                expected: "one folder with validation images".into(),
+                found: "`val` and `valid`".into(),
+                fix: "remove or rename one of them",
+            }),
+            [first, second] => Ok(Self { train, valid: first.or(second), test: folder("test") }),
+        }
     }
 }
 
-/// Paths in `dir` without hidden ones, sorted by name.
-fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
-    let io = |source| DataError::Read { path: dir.into(), source };
-    let mut paths = Vec::new();
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
-            paths.push(entry.path());
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-/// Reads all images below `dir`, class by class. Every class with a folder must have an image.
-fn read(dir: &Path, classes: &[String], size: usize) -> Result<Images, DataError> {
-    let mut files = Vec::new();
-    for (label, class) in classes.iter().enumerate() {
-        let folder = dir.join(class);
-        if !folder.is_dir() {
-            continue; // The test part may lack classes.
-        }
-        let before = files.len();
-        let images = entries(&folder)?.into_iter().filter(|path| is_image(path));
-        files.extend(images.map(|path| (path, label as u16)));
-        if files.len() == before {
-            return Err(DataError::Missing { path: folder.join("IMAGE.jpg"), how: HOW });
-        }
-    }
+/// Reads images in parallel, resized to `[size, size, 3]`.
+fn read(files: &ImageFiles, size: usize, cancel: &Cancel) -> Result<Images, DataError> {
     let shape = ImageShape { height: size, width: size, channels: 3 };
     let mut pixels = zeroed(files.len(), shape)?;
-    let places = pixels.par_chunks_exact_mut(shape.values()).zip(&files);
+    let places = pixels.par_chunks_exact_mut(shape.values()).zip(&files.paths);
+    let decode = |(place, path): (&mut [u8], &PathBuf)| {
+        cancel.check().and_then(|()| decode::decode(path, size as u32, place)).err()
+    };
     // The first error in the order of files, so that the message does not depend on threads.
-    match places.find_map_first(|(place, (path, _))| decode(path, size as u32, place).err()) {
+    match places.find_map_first(decode) {
         Some(error) => Err(error),
-        None => Ok(Images::new(shape, pixels, files.into_iter().map(|(_, label)| label).collect())),
+        None => Ok(Images::new(shape, pixels, files.labels.clone())),
     }
-}
-
-fn is_image(path: &Path) -> bool {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
-    extension.is_some_and(|extension| ["jpg", "jpeg", "png"].iter().any(|known| extension == *known)) && !path.is_dir()
-}
-
-/// Decodes one image into `place`, `[size, size, 3]`. The format is recognised by the content, not by the file name.
-fn decode(path: &Path, size: u32, place: &mut [u8]) -> Result<(), DataError> {
-    let io = |source| DataError::Read { path: path.into(), source };
-    let reader = image::ImageReader::open(path).map_err(io)?.with_guessed_format().map_err(io)?;
-    let image = reader.decode().map_err(|source| DataError::Decode { path: path.into(), source })?.into_rgb8();
-    if image.dimensions() == (size, size) {
-        place.copy_from_slice(&image);
-    } else {
-        place.copy_from_slice(&image::imageops::resize(&image, size, size, FilterType::Triangle));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

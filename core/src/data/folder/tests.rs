@@ -1,6 +1,9 @@
+use std::fs;
+
 use image::{GrayImage, Rgb, RgbImage};
 use tempfile::TempDir;
 
+use super::files::ENDINGS;
 use super::*;
 
 /// Writes a plain image, with the folders above it.
@@ -11,7 +14,7 @@ fn put(dir: &TempDir, file: &str, colour: [u8; 3], side: u32) {
 }
 
 fn load_from(dir: &TempDir, image_size: usize) -> Result<Dataset, DataError> {
-    load(&DataOptions { dir: Some(dir.path().into()), image_size, ..DataOptions::default() })
+    crate::data::load("folder", &DataOptions { dir: Some(dir.path().into()), image_size, ..DataOptions::default() })
 }
 
 fn message(dir: &TempDir) -> String {
@@ -81,18 +84,140 @@ fn an_image_that_does_not_decode_is_named() {
         let dir = flat();
         fs::write(dir.path().join("b/1.png"), bytes).unwrap();
         let message = message(&dir);
-        assert!(message.contains("b/1.png as a jpg or png image: replace or remove it"), "{message}");
+        assert!(message.contains("b/1.png: replace or remove it"), "{message}");
     }
+}
+
+/// An image with structure in every block, so that a missing part of its file matters.
+fn picture() -> RgbImage {
+    RgbImage::from_fn(40, 30, |x, y| Rgb([(x * 6) as u8, (y * 8) as u8, (x * y * 7) as u8]))
+}
+
+#[test]
+fn images_of_all_formats_are_read_and_refused_when_cut() {
+    for ending in ENDINGS {
+        let dir = flat();
+        let path = dir.path().join(format!("b/picture.{ending}"));
+        match ending {
+            "pgm" => image::DynamicImage::from(picture()).into_luma8().save(&path).unwrap(),
+            _ => picture().save(&path).unwrap(),
+        }
+        assert_eq!(load_from(&dir, 4).unwrap().train.len(), 4, "{ending}");
+        let bytes = fs::read(&path).unwrap();
+        for tenths in 0..10 {
+            let length = (bytes.len() - 16) * tenths / 9;
+            fs::write(&path, &bytes[..length]).unwrap();
+            let message =
+                load_from(&dir, 4).map(|_| format!("{ending} with {length} of {} bytes was read", bytes.len()));
+            assert!(message.unwrap_err().to_string().contains(&format!("cannot decode {}", path.display())));
+        }
+    }
+}
+
+#[test]
+fn names_that_are_not_utf_8_are_classes_of_their_own() {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = TempDir::new().unwrap();
+        for part in ["train", "test"] {
+            for (shade, class) in [&b"caf\xe9"[..], "caf\u{fffd}".as_bytes(), b"tea"].into_iter().enumerate() {
+                let folder = dir.path().join(part).join(std::ffi::OsStr::from_bytes(class));
+                fs::create_dir_all(&folder).unwrap();
+                RgbImage::from_pixel(4, 4, Rgb([shade as u8; 3])).save(folder.join("1.png")).unwrap();
+            }
+        }
+        let data = load_from(&dir, 4).unwrap();
+        assert_eq!(data.classes, ["caf\\xe9", "caf\u{fffd}", "tea"].map(String::from).to_vec());
+        assert_eq!(data.train.labels(), [0, 1, 2]);
+        assert_eq!([0, 1, 2].map(|i| data.train.pixels(i)[0]), [0, 1, 2]);
+        assert_eq!(data.test.unwrap(), data.train);
+    }
+}
+
+#[test]
+fn folders_below_a_class_belong_to_it() {
+    let dir = flat();
+    put(&dir, "a/more/deep/1.png", [5, 5, 5], 4);
+    put(&dir, "b/more.png/1.webp", [6, 6, 6], 4);
+    assert_eq!(load_from(&dir, 4).unwrap().train.labels(), [0, 0, 1, 1, 1]);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("a/again")).unwrap();
+        assert!(message(&dir).contains("remove the link to a folder above itself"));
+    }
+}
+
+#[test]
+fn a_validation_folder_is_the_validation_part() {
+    let dir = TempDir::new().unwrap();
+    for file in ["train/a/1.png", "train/b/1.png", "val/b/1.png", "val/b/2.png", "test/a/1.png"] {
+        put(&dir, file, [1, 1, 1], 4);
+    }
+    let data = load_from(&dir, 4).unwrap();
+    assert_eq!((data.train.labels(), data.valid), (&[0, 1, 1, 1][..], 2));
+    assert_eq!(data.test.unwrap().labels(), [0]);
+    fs::create_dir(dir.path().join("valid")).unwrap();
+    assert!(message(&dir).contains("valid: expected one folder with validation images, found `val` and `valid`"));
+    fs::remove_dir(dir.path().join("valid")).unwrap();
+    fs::remove_dir_all(dir.path().join("test/a")).unwrap();
+    assert!(message(&dir).contains("test: expected at least one image, found none"));
+}
+
+#[test]
+fn files_that_are_not_read_are_counted() {
+    let dir = TempDir::new().unwrap();
+    for file in ["train/a/1.png", "train/b/1.png", "validation/a/1.png"] {
+        put(&dir, file, [1, 1, 1], 4);
+    }
+    assert_eq!(load_from(&dir, 4).unwrap().notes.len(), 1);
+    for file in
+        ["train/a/1.gif", "train/a/2.gif", "train/b/list", "train/a/.1.png", "train/.DS_Store", "train/notes.txt"]
+    {
+        fs::write(dir.path().join(file), "").unwrap();
+    }
+    let expected = [
+        "3 files are not read, because they have no ending of an image: 2 with .gif, 1 with no ending",
+        "1 images are not read, because their names begin with a dot",
+        "1 files are not read, because they are in no class folder",
+        "not read, because only train, val, valid and test are parts of the data: validation",
+    ];
+    assert_eq!(load_from(&dir, 4).unwrap().notes, expected);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_pipe_is_refused() {
+    let dir = flat();
+    let pipe = dir.path().join("a/y.png");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let error = load_from(&dir, 4).unwrap_err();
+    assert!(matches!(&error, DataError::Read { path, .. } if *path == pipe), "{error}");
+}
+
+#[test]
+fn an_image_with_too_many_pixels_is_refused_before_it_is_decoded() {
+    let dir = flat();
+    // The header of a grey image of 22,000 x 22,000 pixels, whose content need not be there.
+    let path = dir.path().join("a/y.png");
+    let mut small = Vec::new();
+    GrayImage::new(1, 1).write_to(&mut std::io::Cursor::new(&mut small), image::ImageFormat::Png).unwrap();
+    small.splice(16..24, [22_000u32.to_be_bytes(), 22_000u32.to_be_bytes()].concat());
+    let mut checksum = flate2::Crc::new();
+    checksum.update(&small[12..29]);
+    small.splice(29..33, checksum.sum().to_be_bytes());
+    fs::write(path, small).unwrap();
+    assert!(message(&dir).contains("expected an image of at most 89478485 pixels, found 22000 x 22000"));
 }
 
 #[test]
 fn folders_without_two_classes_of_images_say_how_to_lay_them_out() {
     let dir = TempDir::new().unwrap();
-    assert!(message(&dir).contains("CLASS: put the jpg and png images of each class"));
+    assert!(message(&dir).contains("CLASS: put the images of each class"));
     put(&dir, "a/x.png", [0; 3], 4);
-    assert!(message(&dir).contains("show 1 class(es), expected at least 2: put the jpg"));
+    assert!(message(&dir).contains("show 1 class(es), expected at least 2: put the images"));
     fs::create_dir(dir.path().join("b")).unwrap();
-    assert!(message(&dir).contains("b/IMAGE.jpg: put the jpg"));
+    assert!(message(&dir).contains("b: expected at least one image, found none; put the images"));
 }
 
 #[test]

@@ -10,7 +10,7 @@ fn dataset(count: usize) -> Arc<Dataset> {
     let shape = ImageShape { height: 3, width: 3, channels: 1 };
     let pixels = (0..count).flat_map(|index| vec![index as u8; 9]).collect();
     let train = Images::new(shape, pixels, (0..count as u16).collect());
-    Arc::new(Dataset { name: "digits", classes: vec![], train, test: None, augment: ALL })
+    Arc::new(Dataset { name: "digits", classes: vec![], train, valid: 0, test: None, augment: ALL, notes: vec![] })
 }
 
 fn loader(count: usize, augment: Augment, batch_size: usize, seed: u64) -> Loader {
