@@ -118,6 +118,7 @@ impl ExitStatus {
     fn of_data(error: &DataError) -> Self {
         match error {
             DataError::Unknown { .. } | DataError::NoFolder { .. } | DataError::Option { .. } => Self::Usage,
+            DataError::Cancelled => Self::Interrupted,
             DataError::Thread { .. } | DataError::Stopped { .. } => Self::Failure,
             _ => Self::Data,
         }

@@ -14,6 +14,7 @@ mod args;
 mod commands;
 mod comparison;
 mod csv_text;
+mod data;
 mod device;
 mod exit;
 mod files;

@@ -1,6 +1,7 @@
 //! One run or sequence from its options to its printed result.
 
 use crate::args::RunArgs;
+use crate::data::LoadedData;
 use crate::device::Device;
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
@@ -69,12 +70,12 @@ impl SingleRun {
     ) -> Result<ExitStatus> {
         let config = &self.settings.config;
         self.progress.print_line(&format!("reading data set {}", config.data.name));
-        let dataset = self.settings.dataset()?;
-        let session = prepare(config, dataset).map_err(|error| self.settings.explain(error.into()))?;
+        let data = LoadedData::read(&self.settings, self.cancel, |line| self.progress.print_line(line))?;
+        let session = prepare(config, data.dataset.clone()).map_err(|error| self.settings.explain(error.into()))?;
         if self.cancel.load(Ordering::Relaxed) {
             return Ok(ExitStatus::Interrupted);
         }
-        let mut recorder = Recorder::create(self.out, &self.settings, self.tensorboard.as_deref())?;
+        let mut recorder = Recorder::create(self.out, &self.settings, &data.identity, self.tensorboard.as_deref())?;
         self.progress.print_line(&format!("writing to {}", recorder.dir().display()));
         let outcome = work(session, &mut record_then_show(&mut recorder, &mut self.progress), self.cancel);
         drop(self.progress);

@@ -1,5 +1,6 @@
 //! `manifest.json`: the program, machine, plugins and command line of a run, and its status.
 
+use crate::data::DataIdentity;
 use crate::files;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
@@ -40,6 +41,7 @@ struct Content {
     threads: usize,
     plugins: Vec<LoadedPlugin>,
     seed: u64,
+    data: DataIdentity,
     started: String,
     ended: Option<String>,
     status: Status,
@@ -91,7 +93,7 @@ impl Manifest {
     ///
     /// # Errors
     /// The file exists, because another run writes to the directory, or it cannot be written.
-    pub fn start(dir: &Path, config: &RunConfig) -> Result<Self> {
+    pub fn start(dir: &Path, config: &RunConfig, data: &DataIdentity) -> Result<Self> {
         let content = Content {
             schema: SCHEMA,
             program: "nas-train",
@@ -106,6 +108,7 @@ impl Manifest {
             threads: rayon::current_num_threads(),
             plugins: nas_plugin_host::loaded().into_iter().map(LoadedPlugin::of).collect(),
             seed: config.seed,
+            data: data.clone(),
             started: now(),
             ended: None,
             status: Status::Running,

@@ -7,6 +7,7 @@ mod manifest;
 
 pub use dir::OutDir;
 
+use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
 use crate::settings::Settings;
@@ -52,11 +53,11 @@ impl Recorder {
     ///
     /// # Errors
     /// A directory or file cannot be written.
-    pub fn create(out: OutDir, settings: &Settings, tensorboard: Option<&Path>) -> Result<Self> {
+    pub fn create(out: OutDir, settings: &Settings, data: &DataIdentity, tensorboard: Option<&Path>) -> Result<Self> {
         let events = tensorboard.map(EventFile::create).transpose()?;
         let dir = out.create()?;
-        let manifest = Manifest::start(&dir, &settings.config)?;
-        let config = toml::to_string(&settings.config.to_table()?)?;
+        let manifest = Manifest::start(&dir, &settings.config, data)?;
+        let config = stored_config(settings)?;
         let path = dir.join("config.toml");
         fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
         Ok(Self {
@@ -151,6 +152,15 @@ impl Recorder {
         let truth = done.truth.map(|truth| truth.to_string()).unwrap_or_default();
         self.arch(purpose, done.text, done.accuracy, &truth, &done.params.to_string())
     }
+}
+
+/// The configuration as TOML. The directory of the data is absolute, so that the file can be used in any directory.
+fn stored_config(settings: &Settings) -> Result<String> {
+    let mut config = settings.config.clone();
+    if let Some(dir) = &mut config.data.dir {
+        *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
+    }
+    Ok(toml::to_string(&config.to_table()?)?)
 }
 
 impl Observer for Recorder {

@@ -14,12 +14,10 @@ use crate::args::RunArgs;
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
 use nas_core::config::{ComponentConfig, RunConfig};
-use nas_core::data::{self, Dataset};
 use nas_core::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
 use nas_core::trainer::build_space;
 use origin::Origins;
 use std::path::Path;
-use std::sync::Arc;
 use toml::Table;
 
 /// A configuration with the origin of each value.
@@ -88,15 +86,6 @@ impl Settings {
             Ok(config) => Ok(Self { config, origins }),
             Err(error) => Err(with_origin(error, &origins, None)),
         }
-    }
-
-    /// Reads the data set of the configuration.
-    ///
-    /// # Errors
-    /// The data set is unknown, missing or damaged.
-    pub fn dataset(&self) -> Result<Arc<Dataset>> {
-        let dataset = data::load(&self.config.data.name, &self.config.data);
-        dataset.map(Arc::new).map_err(|error| self.explain(error.into()))
     }
 
     /// The origin of the value of a key.

@@ -102,21 +102,23 @@ impl Dataset {
     /// test part`.
     pub fn summary(&self) -> String {
         let ImageShape { height, width, .. } = self.shape();
-        let images = grouped(self.train.len() as u64);
+        let images = counted(self.train.len(), "image");
         let valid = match self.valid {
             0 => String::new(),
-            valid => format!(", {} of them for validation", grouped(valid as u64)),
+            valid => format!(", {} of them for validation", grouped(valid)),
         };
-        let test = match &self.test {
-            None => "no test part".into(),
-            Some(test) => format!("{} test images", grouped(test.len() as u64)),
-        };
-        format!("{images} images of {height} x {width} in {} classes{valid}, {test}", self.classes.len())
+        let test = self.test.as_ref().map_or("no test part".into(), |test| counted(test.len(), "test image"));
+        format!("{images} of {height} x {width} in {} classes{valid}, {test}", self.classes.len())
     }
 }
 
+/// A count with its noun: `1 image`, `2,000 images`.
+pub(super) fn counted(count: usize, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
+}
+
 /// A count with commas between groups of three digits.
-pub(crate) fn grouped(count: u64) -> String {
+fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let group = |(place, digit): (usize, char)| {
         let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
@@ -130,10 +132,10 @@ pub(crate) fn zeroed(images: usize, shape: ImageShape) -> Result<Vec<u8>, DataEr
     let bytes = shape.values();
     let memory = || DataError::Memory { images, bytes };
     let total = images.checked_mul(bytes).ok_or_else(memory)?;
-    let mut pixels = Vec::new();
-    pixels.try_reserve_exact(total).map_err(|_| memory())?;
-    pixels.resize(total, 0);
-    Ok(pixels)
+    // `vec!` ends the program without memory, so the size is tried first. It takes pages of zeros from the operating system
+    // and does not touch them, so that generating many images can be interrupted at once.
+    Vec::<u8>::new().try_reserve_exact(total).map_err(|_| memory())?;
+    Ok(vec![0; total])
 }
 
 #[cfg(test)]
@@ -143,6 +145,7 @@ mod tests {
     #[test]
     fn counts_are_grouped() {
         let counts = [0, 999, 1000, 60_000, 1_234_567].map(grouped);
+        assert_eq!([0, 1, 2].map(|count| counted(count, "image")), ["0 images", "1 image", "2 images"]);
         assert_eq!(counts, ["0", "999", "1,000", "60,000", "1,234,567"]);
     }
 

@@ -4,6 +4,7 @@
 mod bench;
 mod compare;
 mod data_errors;
+mod data_files;
 mod helper;
 mod inspect;
 mod layers;

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use crate::args::BenchArgs;
+use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::parallel::in_thread_pool;
 use crate::settings::{Origin, Settings};
@@ -71,7 +72,8 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
 
 fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) -> Result<Measured> {
     let config = &settings.config;
-    let session = Session::new(config, settings.dataset()?, device).map_err(|error| settings.explain(error.into()))?;
+    let data = LoadedData::read(settings, cancel()?, |_| ())?;
+    let session = Session::new(config, data.dataset, device).map_err(|error| settings.explain(error.into()))?;
     let space = session.space().clone();
     let Timing { steps, subnet_passes, images, seconds, archs } = time_steps(session, warm_up, steps, cancel()?)?;
     let ms = seconds * 1e3 / subnet_passes.max(1) as f64;

@@ -31,7 +31,7 @@ impl ComparisonJob<'_> {
                 return Ok(false);
             }
             let measures_memory = share.jobs == 1 && reset_peak_rss();
-            let mut session = Session::new(&planned.settings.config, self.dataset.clone(), &device()?)?;
+            let mut session = Session::new(&planned.settings.config, self.data.dataset.clone(), &device()?)?;
             planned.make(&self.bars, self.args.run.progress, |observer| {
                 let mut result = session.run(observer, self.cancel)?;
                 // The peak memory is that of the process, so it is a run's own only if no other run was in progress.
@@ -67,7 +67,7 @@ impl ComparisonJob<'_> {
                 return Ok((false, None));
             }
             let config = &planned.settings.config;
-            let sequence = match Sequence::new(config, self.dataset.clone(), &device()?, self.args.sequence) {
+            let sequence = match Sequence::new(config, self.data.dataset.clone(), &device()?, self.args.sequence) {
                 Err(RunError::OwnPlans { .. }) => {
                     let reason = "the strategy chooses the architectures of each step itself";
                     return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));

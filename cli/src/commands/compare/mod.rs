@@ -13,6 +13,7 @@ mod times;
 mod variant;
 
 use crate::args::{Budget, CompareArgs};
+use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
 use crate::files;
@@ -22,12 +23,10 @@ use crate::settings::Settings;
 use crate::signal::cancel;
 use anyhow::{Context, Result};
 use budget::lengths;
-use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::StepCost;
 use std::fs::File;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use variant::Variant;
 
@@ -46,9 +45,9 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     if out.join("manifest.json").exists() {
         return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());
     }
-    let dataset = settings[0].dataset()?;
-    let job =
-        ComparisonJob { args, variants, settings, dataset, out, cancel: cancel()?, bars: ProgressBars::default() };
+    let (cancel, bars) = (cancel()?, ProgressBars::default());
+    let data = LoadedData::read(&settings[0], cancel, |line| bars.print_line(line))?;
+    let job = ComparisonJob { args, variants, settings, data, out, cancel, bars };
     on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
 }
 
@@ -58,7 +57,7 @@ struct ComparisonJob<'a> {
     variants: Vec<Variant>,
     /// One per variant, with the first seed.
     settings: Vec<Settings>,
-    dataset: Arc<Dataset>,
+    data: LoadedData,
     out: PathBuf,
     /// Set by an interrupt signal.
     cancel: &'static AtomicBool,

@@ -21,7 +21,8 @@ impl ComparisonJob<'_> {
                 let dir = self.out.join("runs").join(&name);
                 let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
                 let (label, truth) = (variant.label.clone(), preflight.truth.clone());
-                planned.push(PlannedRun { label, seed, settings, dir, tensorboard, truth, sequence: None });
+                let data = self.data.identity.clone();
+                planned.push(PlannedRun { label, seed, settings, dir, tensorboard, data, truth, sequence: None });
             }
         }
         Ok(planned)
@@ -35,7 +36,8 @@ impl ComparisonJob<'_> {
             settings.config.train.max_steps = 0;
             let (seed, dir) = (settings.config.seed, self.out.join("sequences").join(variant.slug()));
             let sequence = Some(self.args.sequence);
-            PlannedRun { label, seed, settings, dir, tensorboard: None, truth: None, sequence }
+            let data = self.data.identity.clone();
+            PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth: None, sequence }
         };
         self.variants.iter().zip(&self.settings).filter(|_| self.args.sequence > 0).map(plan).collect()
     }

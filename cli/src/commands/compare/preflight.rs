@@ -33,11 +33,11 @@ impl ComparisonJob<'_> {
     }
 
     fn preflight_of<D: Target>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
-        let session = Session::new(&settings.config, self.dataset.clone(), &device()?)?;
+        let session = Session::new(&settings.config, self.data.dataset.clone(), &device()?)?;
         let truth = session.truth_sha256().map(Into::into);
         let preflight = Preflight { cost: step_cost(session)?, truth };
         if self.args.sequence > 0 {
-            match Sequence::new(&settings.config, self.dataset.clone(), &device()?, self.args.sequence) {
+            match Sequence::new(&settings.config, self.data.dataset.clone(), &device()?, self.args.sequence) {
                 Ok(_) | Err(RunError::OwnPlans { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
@@ -56,7 +56,7 @@ impl ComparisonJob<'_> {
                 continue;
             }
             let measured = in_thread_pool(share.threads, || {
-                let session = Session::new(config, self.dataset.clone(), &device()?)?;
+                let session = Session::new(config, self.data.dataset.clone(), &device()?)?;
                 Ok(seconds_per_step(session, TIMED)?)
             })?;
             times.add(label, config, share.threads, measured)?;

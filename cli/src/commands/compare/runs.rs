@@ -2,6 +2,7 @@
 
 use crate::archive::{self, Archived, Incomplete};
 use crate::args::ProgressMode;
+use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder};
@@ -30,6 +31,8 @@ pub struct PlannedRun {
     pub dir: PathBuf,
     /// The directory for TensorBoard event files.
     pub tensorboard: Option<PathBuf>,
+    /// The identity of the data set.
+    pub data: DataIdentity,
     /// SHA-256 of the truth table; none if the run is not compared with one.
     pub truth: Option<String>,
     /// The number of architectures trained one after another; none for a run.
@@ -50,6 +53,7 @@ impl PlannedRun {
         self.refuse(other_settings(&archived, &self.settings.config)?)?;
         self.refuse(self.other_device(&manifest))?;
         self.refuse(self.other_plugin(&manifest))?;
+        self.refuse(self.other_data(&manifest))?;
         match Archived::read(&self.dir) {
             Ok(Archived::Run(run)) => {
                 let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
@@ -87,6 +91,15 @@ impl PlannedRun {
         (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
     }
 
+    /// Both data sets, if their content differs.
+    fn other_data(&self, manifest: &Value) -> Option<String> {
+        let old = DataIdentity::of(manifest);
+        (old.as_ref() != Some(&self.data)).then(|| {
+            let old = old.map_or("without a fingerprint".into(), |old| old.to_string());
+            format!("data set ({old}, now {})", self.data)
+        })
+    }
+
     /// The plugin of the strategy, if it was rebuilt after the run.
     fn other_plugin(&self, manifest: &Value) -> Option<String> {
         let strategy = &self.settings.config.strategy.name;
@@ -116,7 +129,7 @@ impl PlannedRun {
             EventFile::clear(dir)?;
         }
         let out = OutDir::Given(self.dir.clone());
-        let mut recorder = Recorder::create(out, &self.settings, self.tensorboard.as_deref())?;
+        let mut recorder = Recorder::create(out, &self.settings, &self.data, self.tensorboard.as_deref())?;
         let mut progress = ProgressDisplay::labelled(format!("{} seed {}", self.label, self.seed), mode, bars);
         let outcome = work(&mut record_then_show(&mut recorder, &mut progress));
         match outcome {
@@ -135,11 +148,13 @@ impl PlannedRun {
 }
 
 /// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
-/// device and plugins.
+/// device, plugins and the directory of the data.
 fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let table = |config: &RunConfig| {
         let mut config = config.clone();
         (config.threads, config.device, config.plugins) = (0, String::new(), Vec::new());
+        // The fingerprints of the data are compared instead.
+        config.data.dir = None;
         config.to_table()
     };
     Ok(first_difference(&table(old)?, &table(new)?))
@@ -160,6 +175,7 @@ mod tests {
         };
         assert_eq!(changed(&|_| ()), None);
         assert_eq!(changed(&|c| c.threads = 7), None);
+        assert_eq!(changed(&|c| c.data.dir = Some("/moved".into())), None);
         assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
         assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
         let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));

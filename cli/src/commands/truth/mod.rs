@@ -4,6 +4,7 @@ mod file;
 mod summary;
 
 use crate::args::TruthArgs;
+use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
@@ -27,12 +28,15 @@ use std::time::Instant;
 /// # Errors
 /// Invalid options, a table that was made with other settings, or diverged training.
 pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
-    let settings = Settings::resolve(&args.run)?;
+    let mut settings = Settings::resolve(&args.run)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
     let path =
         path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
-    let dataset = settings.dataset()?;
-    let job = TableJob { args, path, dataset, config: &settings.config, cancel: cancel()? };
+    let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
+    let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
+    // The recipe beside the table thus names the data.
+    settings.config.data.fingerprint = Some(identity.fingerprint);
+    let job = TableJob { args, path, dataset, config: &settings.config, cancel };
     let done = on_device!(Device::parse(&settings.config.device)?, |make| job.on(make));
     done.map_err(|error| settings.explain(error))
 }

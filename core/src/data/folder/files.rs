@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::super::dataset::counted;
 use super::{Cancel, DataError, HOW, Parts};
 
 /// Endings of the names of image files, in lower case. Names may use capitals.
@@ -181,7 +182,7 @@ impl SkippedFiles {
 
     fn other(&mut self, path: &Path) {
         if !is_hidden(path) {
-            let ending = path.extension().map_or_else(|| "no ending".into(), |ending| format!(".{}", display(ending)));
+            let ending = path.extension().map_or_else(|| "without".into(), |ending| format!(".{}", display(ending)));
             *self.endings.entry(ending).or_default() += 1;
         }
     }
@@ -195,22 +196,18 @@ impl SkippedFiles {
         };
         let mut notes = Vec::new();
         if !self.endings.is_empty() {
-            let count: usize = self.endings.values().sum();
-            let endings = self.endings.iter().map(|(ending, count)| format!("{count} with {ending}")).collect();
-            notes.push(format!(
-                "{count} files are not read, because they have no ending of an image: {}",
-                listed(endings)
-            ));
+            let files = counted(self.endings.values().sum(), "file");
+            let endings = self.endings.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
+            notes.push(format!("skipped {files} with another ending than that of an image: {}", listed(endings)));
         }
         if self.hidden > 0 {
-            notes.push(format!("{} images are not read, because their names begin with a dot", self.hidden));
+            notes.push(format!("skipped {} (a dot before the name)", counted(self.hidden, "hidden image")));
         }
         if self.outside > 0 {
-            notes.push(format!("{} files are not read, because they are in no class folder", self.outside));
+            notes.push(format!("skipped {} outside of the class folders", counted(self.outside, "file")));
         }
         if !self.beside.is_empty() {
-            let names = listed(self.beside.clone());
-            notes.push(format!("not read, because only train, val, valid and test are parts of the data: {names}"));
+            notes.push(format!("skipped beside train, val, valid and test: {}", listed(self.beside.clone())));
         }
         notes
     }

@@ -177,10 +177,10 @@ fn files_that_are_not_read_are_counted() {
         fs::write(dir.path().join(file), "").unwrap();
     }
     let expected = [
-        "3 files are not read, because they have no ending of an image: 2 with .gif, 1 with no ending",
-        "1 images are not read, because their names begin with a dot",
-        "1 files are not read, because they are in no class folder",
-        "not read, because only train, val, valid and test are parts of the data: validation",
+        "skipped 3 files with another ending than that of an image: 2 .gif, 1 without",
+        "skipped 1 hidden image (a dot before the name)",
+        "skipped 1 file outside of the class folders",
+        "skipped beside train, val, valid and test: validation",
     ];
     assert_eq!(load_from(&dir, 4).unwrap().notes, expected);
 }
