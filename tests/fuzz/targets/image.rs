@@ -1,0 +1,24 @@
+//! Image files of every format that the data set `folder` reads.
+
+#![no_main]
+
+mod folder;
+
+use folder::Folder;
+use libfuzzer_sys::fuzz_target;
+use std::sync::LazyLock;
+
+/// A grey image of one pixel.
+const PIXEL: &[u8] = b"P5 1 1 255\n\x80";
+
+static FOLDER: LazyLock<Folder> = LazyLock::new(|| {
+    let folder = Folder::new();
+    folder.write("a/1.pgm", PIXEL);
+    folder.write("b/1.pgm", PIXEL);
+    folder
+});
+
+fuzz_target!(|bytes: &[u8]| {
+    FOLDER.write("b/2.png", bytes);
+    let _ = FOLDER.load("folder");
+});
