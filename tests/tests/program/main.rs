@@ -7,6 +7,7 @@ mod data_errors;
 mod helper;
 mod inspect;
 mod layers;
+mod messages;
 mod plugins;
 mod repeat;
 mod report;
