@@ -17,6 +17,9 @@ const EDGES: [(usize, usize); 6] = [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 
 /// `2 width` and `4 width` channels, then batch normalisation, ReLU, global average pool and a linear layer. A residual
 /// block of stride 2 joins two stages. All cells have the same architecture, and each has its own weights. The
 /// benchmark uses `width = 16` and `cells = 5`.
+///
+/// Images may have any size. The benchmark uses 32 x 32 and 16 x 16, so it does not define the blocks between stages for
+/// odd sizes; see `residual`.
 #[derive(Debug, Clone)]
 pub struct NasBench201 {
     info: SpaceInfo,
@@ -56,11 +59,16 @@ impl NasBench201 {
     }
 
     /// The fixed block between stages: halves the image, doubles the channels.
+    ///
+    /// An odd size is rounded up, as the convolution of stride 2 does. The average pool of the shortcut then begins with
+    /// the first row or column alone: `nn.AvgPool2d(2, 2, padding=(h % 2, w % 2), count_include_pad=False)` in PyTorch.
     fn residual(net: &mut Wiring<'_>, name: &str, x: Value) -> Result<Value, WireError> {
         let channels = 2 * x.channels();
         let main = net.conv(&format!("{name}.conv_a"), x, ConvUnit::relu_conv_bn(3, 2, channels))?;
         let main = net.conv(&format!("{name}.conv_b"), main, ConvUnit::relu_conv_bn(3, 1, channels))?;
-        let short = net.pool(x, PoolSpec { kind: PoolKind::Average, window: Window::valid(2, 2) })?;
+        let padding = [x.size[0] % 2, x.size[1] % 2];
+        let window = Window { padding, ..Window::valid(2, 2) };
+        let short = net.pool(x, PoolSpec { kind: PoolKind::Average, window })?;
         let short = net.conv(&format!("{name}.shortcut"), short, ConvUnit::plain(1, 1, channels))?;
         net.sum(&[main, short])
     }

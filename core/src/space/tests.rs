@@ -1,7 +1,8 @@
 //! Laws that hold in every space, and the notation of each.
 
-use super::{NasBench201, Scale, SearchSpace, Tiny};
+use super::{NasBench201, NasBenchMacro, Scale, SearchSpace, Tiny};
 use crate::arch::Arch;
+use crate::network::NetworkSpec;
 use crate::streams::Streams;
 use proptest::prelude::*;
 use std::collections::BTreeSet;
@@ -64,6 +65,20 @@ fn nasbench201_has_6466_unique_architectures() {
     let space = NasBench201::new(SCALE);
     let unique: BTreeSet<String> = (0..space.count()).map(|i| space.canonical(&space.nth(i))).collect();
     assert_eq!(unique.len(), 6466);
+}
+
+/// The shapes of both branches of a block between stages agree at every size.
+#[test]
+fn networks_of_all_spaces_exist_at_every_image_size() {
+    for (height, width) in (1..=34).map(|size| (size, size)).chain([(1, 32), (31, 30)]) {
+        let scale = Scale { image: [height, width, 3], width: 1, ..SCALE };
+        let spaces: [Box<dyn SearchSpace>; 3] =
+            [Box::new(NasBench201::new(scale)), Box::new(Tiny::new(scale)), Box::new(NasBenchMacro::new(scale))];
+        for space in spaces {
+            let supernet = NetworkSpec::supernet(&*space).unwrap();
+            supernet.program(&*space, &space.nth(space.count() - 1)).unwrap();
+        }
+    }
 }
 
 #[test]

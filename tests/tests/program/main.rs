@@ -12,6 +12,7 @@ mod plugins;
 mod repeat;
 mod report;
 mod results;
+mod sizes;
 mod stops;
 mod tensorboard;
 mod truth;

@@ -103,13 +103,6 @@ fn values_out_of_range_are_rejected() {
 }
 
 #[test]
-fn images_too_small_for_the_space_are_rejected() {
-    let (dir, _) = setup("small");
-    let arguments = ["--data=synthetic", "--set=data.synthetic.size=2"];
-    refuses(dir.path(), &arguments, 2, &["space nasbench201", "[2, 2, 3] images"]);
-}
-
-#[test]
 fn a_build_without_cuda_explains_how_to_build_with_it() {
     let (dir, _) = setup("cuda");
     refuses(dir.path(), &["--device=cuda:0"], 2, &["built without CUDA", "--features cuda"]);
