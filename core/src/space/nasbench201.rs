@@ -1,8 +1,9 @@
 //! NAS-Bench-201: cells of four nodes and six edges, each edge with one of five operations (Dong and Yang, ICLR 2020).
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names, index_list};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use crate::quote::quote;
 use nas_ops::{PoolKind, PoolSpec, Window};
 
 /// The operations of an edge, in index order.
@@ -103,6 +104,10 @@ impl SearchSpace for NasBench201 {
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
         let fail = |problem: String| self.error(text, problem);
+        if index_list(text).is_some() {
+            let reason = "libraries number the operations differently";
+            return Err(fail(format!("expected the names of the operations, found numbers, but {reason}")));
+        }
         let groups: Vec<&str> = text.trim().split('+').collect();
         if groups.len() != 3 {
             return Err(fail(format!("expected 3 nodes joined by `+`, found {}", groups.len())));
@@ -110,7 +115,7 @@ impl SearchSpace for NasBench201 {
         let mut choices = Vec::with_capacity(EDGES.len());
         for (node, group) in groups.iter().enumerate() {
             let inner = group.strip_prefix('|').and_then(|g| g.strip_suffix('|'));
-            let inner = inner.ok_or_else(|| fail(format!("`{group}` is not enclosed in `|`")))?;
+            let inner = inner.ok_or_else(|| fail(format!("`{}` is not enclosed in `|`", quote(group))))?;
             let edges: Vec<&str> = inner.split('|').collect();
             if edges.len() != node + 1 {
                 return Err(fail(format!("node {} needs {} edges, found {}", node + 1, node + 1, edges.len())));
@@ -118,15 +123,14 @@ impl SearchSpace for NasBench201 {
             for (source, edge) in edges.iter().enumerate() {
                 let (op, from) = edge
                     .split_once('~')
-                    .ok_or_else(|| fail(format!("`{edge}` is not of the form `operation~node`")))?;
+                    .ok_or_else(|| fail(format!("`{}` is not of the form `operation~node`", quote(edge))))?;
                 if from != source.to_string() {
-                    return Err(fail(format!("`{edge}` must come from node {source}")));
+                    return Err(fail(format!("`{}` must come from node {source}", quote(edge))));
                 }
                 let known = OPS.iter().position(|name| *name == op);
-                choices
-                    .push(known.ok_or_else(|| {
-                        fail(format!("unknown operation `{op}`, expected one of {}", OPS.join(", ")))
-                    })?);
+                choices.push(known.ok_or_else(|| {
+                    fail(format!("unknown operation `{}`, expected one of {}", quote(op), OPS.join(", ")))
+                })?);
             }
         }
         Ok(Arch::new(choices))
