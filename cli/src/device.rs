@@ -1,6 +1,7 @@
 //! The devices on which a run can train: the CPU, and GPUs in a build with the feature `cuda`.
 
 use crate::exit::UsageError;
+use nas_core::quote;
 
 /// A device, read from `device` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,10 +29,14 @@ impl Device {
             (_, Some(ordinal)) => Ok(Self::Cuda(ordinal)),
             #[cfg(not(feature = "cuda"))]
             (_, Some(_)) => Err(UsageError(format!(
-                "this program was built without CUDA, so it has no device `{name}`; build it with `cargo build \
-                 --release --features cuda`, or use --device cpu"
+                "this program was built without CUDA, so it has no device `{}`; build it with `cargo build \
+                 --release --features cuda`, or use --device cpu",
+                quote(name)
             ))),
-            _ => Err(UsageError(format!("unknown device `{name}`; expected `cpu` or `cuda:K`, K the number of a GPU"))),
+            _ => Err(UsageError(format!(
+                "unknown device `{}`; expected `cpu` or `cuda:K`, K the number of a GPU",
+                quote(name)
+            ))),
         }
     }
 }

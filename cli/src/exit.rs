@@ -2,11 +2,13 @@
 
 use crate::text::eprint_line;
 use anyhow::Error;
+use clap::error::ContextValue;
 use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
 use nas_core::network::WireError;
 use nas_core::options::OptionsError;
+use nas_core::quote;
 use nas_core::registry::BuildError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
@@ -55,6 +57,16 @@ pub struct UsageError(pub String);
 #[error("{0}")]
 pub struct CheckFailed(pub String);
 
+/// A process that this program started has failed; the exit code is that of the process.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct ChildFailed {
+    /// How the process ended.
+    pub status: ExitStatus,
+    /// The error message of the process.
+    pub message: String,
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(status as u8)
@@ -62,6 +74,15 @@ impl From<ExitStatus> for ExitCode {
 }
 
 impl ExitStatus {
+    /// All outcomes.
+    const ALL: [Self; 7] =
+        [Self::Success, Self::Failure, Self::Usage, Self::Plugin, Self::Data, Self::Diverged, Self::Interrupted];
+
+    /// The outcome of a process of this program with this exit code.
+    pub fn from_code(code: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| i32::from(*status as u8) == code)
+    }
+
     /// The exit status for an error: that of the first error in its chain of causes which has one.
     pub fn of(error: &Error) -> Self {
         error.chain().find_map(Self::of_cause).unwrap_or(Self::Failure)
@@ -76,6 +97,9 @@ impl ExitStatus {
         }
         if let Some(error) = cause.downcast_ref::<TruthError>() {
             return Some(Self::of_truth(error));
+        }
+        if let Some(error) = cause.downcast_ref::<ChildFailed>() {
+            return Some(error.status);
         }
         if cause.is::<PluginError>() || cause.is::<CheckFailed>() {
             return Some(Self::Plugin);
@@ -134,7 +158,7 @@ impl ExitStatus {
 
 /// Prints an error and its causes to standard error and returns its exit status.
 pub fn print_error(error: &Error) -> ExitStatus {
-    eprint_line(&format!("error: {}", chained(error)));
+    eprint_line(&format!("error: {}", printable(&chained(error))));
     ExitStatus::of(error)
 }
 
@@ -147,6 +171,39 @@ pub fn chained(error: &Error) -> String {
     })
 }
 
+/// Text without control characters other than line ends. Paths and other foreign text may contain them.
+fn printable(text: &str) -> String {
+    let mut printable = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() && c != '\n' { printable.extend(c.escape_default()) } else { printable.push(c) }
+    }
+    printable
+}
+
+/// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such
+/// errors too; they are successful.
+pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
+    let mut shortened = Vec::new();
+    for (kind, value) in error.context() {
+        match value {
+            ContextValue::String(text) if quote(text) != *text => {
+                shortened.push((kind, ContextValue::String(quote(text))))
+            }
+            // Suggestions repeat the argument.
+            ContextValue::StyledStrs(texts) if texts.iter().any(|text| text.to_string().len() > 500) => {
+                shortened.push((kind, ContextValue::StyledStrs(Vec::new())));
+            }
+            _ => {}
+        }
+    }
+    for (kind, value) in shortened {
+        error.insert(kind, value);
+    }
+    // A closed pipe is ignored.
+    let _ = error.print();
+    if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,8 +211,8 @@ mod tests {
 
     #[test]
     fn the_help_lists_every_exit_code() {
-        use ExitStatus::*;
-        for status in [Success, Failure, Usage, Plugin, Data, Diverged, Interrupted] {
+        for status in ExitStatus::ALL {
+            assert_eq!(ExitStatus::from_code((status as u8).into()), Some(status));
             let code = (status as u8).to_string();
             assert!(HELP.lines().any(|line| line.split_whitespace().next() == Some(&code)), "{status:?}");
         }

@@ -43,11 +43,7 @@ use std::process::ExitCode;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let status = match Cli::read(arguments) {
         Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::print_error(&error)),
-        Err(error) => {
-            // clap returns `--help` and `--version` as errors too. A closed pipe is ignored.
-            let _ = error.print();
-            if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
-        }
+        Err(error) => exit::print_argument_error(error),
     };
     status.into()
 }

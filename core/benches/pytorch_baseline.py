@@ -60,10 +60,12 @@ class Reduction(nn.Module):
         super().__init__()
         self.main = nn.Sequential(relu_conv_norm(channels, 2 * channels, 3, 2),
                                   relu_conv_norm(2 * channels, 2 * channels, 3))
-        self.short = nn.Sequential(nn.AvgPool2d(2), conv(channels, 2 * channels, 1))
+        self.short = conv(channels, 2 * channels, 1)
 
     def forward(self, x, _):
-        return self.main(x) + self.short(x)
+        # Odd sizes are rounded up, as in the convolution of stride 2.
+        odd = (x.shape[2] % 2, x.shape[3] % 2)
+        return self.main(x) + self.short(F.avg_pool2d(x, 2, 2, odd, count_include_pad=False))
 
 
 class NasBench201(nn.Module):

@@ -12,6 +12,7 @@ pub mod metrics;
 pub mod network;
 pub mod optimizer;
 pub mod options;
+mod quote;
 pub mod read_file;
 pub mod registry;
 pub mod result;
@@ -21,3 +22,5 @@ pub mod strategy;
 pub mod streams;
 pub mod trainer;
 pub mod truth;
+
+pub use quote::{number, quote, quote_message};

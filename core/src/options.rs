@@ -1,6 +1,7 @@
 //! Options of a strategy, a controller or a section of the configuration: a serde struct that is read from a TOML table.
 //! Names and descriptions come from the JSON schema of the struct. Errors suggest the nearest option name.
 
+use crate::quote::quote;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -13,7 +14,7 @@ use toml::Table;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OptionsError {
     /// A key that is not the name of an option.
-    #[error("unknown option `{}`{hint}; known: {known}", dotted(section, key))]
+    #[error("unknown option `{}`{hint}; known: {known}", quote(&dotted(section, key)))]
     Unknown {
         /// Section of the configuration; empty for keys outside sections.
         section: String,
@@ -25,9 +26,9 @@ pub enum OptionsError {
         known: String,
     },
     /// A value of the wrong type.
-    #[error("section `{section}`: {message}")]
+    #[error("{}{message}", if section.is_empty() { String::new() } else { format!("section `{section}`: ") })]
     Value {
-        /// Section of the configuration.
+        /// Section of the configuration; empty for keys outside sections.
         section: String,
         /// Key, given value and expected type.
         message: String,
@@ -57,13 +58,28 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default + JsonSchema>(
         let one: Table = [(key.clone(), given.clone())].into_iter().collect();
         merged.extend(one);
         // Options are deserialised one by one so that the message can name the key.
-        T::deserialize(merged.clone()).map_err(|e| value(format!("{key} = {given}: {}", in_words(e.message()))))?;
+        let fail = |e: toml::de::Error| value(format!("{key} = {}: {}", shown(given), quote(&in_words(e.message()))));
+        T::deserialize(merged.clone()).map_err(fail)?;
     }
     T::deserialize(merged).map_err(|e| value(in_words(e.message())))
 }
 
+/// A value for a message, in at most 200 characters: as TOML, with large and small numbers in their short form.
+pub fn shown(value: &toml::Value) -> String {
+    match value {
+        toml::Value::Float(number) => {
+            let text = crate::quote::number(*number);
+            if text.contains('e') { text } else { value.to_string() }
+        }
+        _ => quote(&value.to_string()),
+    }
+}
+
 /// Replaces Rust types in a message of serde by words.
 fn in_words(message: &str) -> String {
+    if let Some((start, _)) = message.split_once("expected struct ") {
+        return format!("{start}expected a section with keys");
+    }
     let whole = "expected a whole number of at least 0";
     let words = [("usize", whole), ("u64", whole), ("i64", "expected a whole number"), ("f64", "expected a number")];
     let known =
@@ -127,6 +143,10 @@ fn without_links(text: &str) -> String {
 
 /// Returns `, did you mean ...?` with the known name nearest to `name`, or an empty text where none is near.
 pub fn did_you_mean<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    // The comparison takes time proportional to the length, and no long text is a misspelt name.
+    if name.len() > 100 {
+        return String::new();
+    }
     let near = known.map(|k| (strsim::jaro_winkler(name, k), k)).max_by(|a, b| a.0.total_cmp(&b.0));
     match near {
         Some((similarity, k)) if similarity > 0.7 => format!(", did you mean `{k}`?"),

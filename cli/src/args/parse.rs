@@ -1,23 +1,33 @@
 //! Parsers of option values. Their errors state what was expected.
 
 use nas_core::config::TruthSamples;
-use std::fmt::Display;
-use std::str::FromStr;
+use nas_core::quote;
 
 /// A list of values separated by commas.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T>(pub Vec<T>);
 
-impl<T: FromStr<Err: Display>> FromStr for List<T> {
-    type Err = String;
+/// Parses names separated by commas.
+pub fn names(text: &str) -> Result<List<String>, String> {
+    list(text, |part| Ok(part.into()))
+}
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let value = |part: &str| match part.trim() {
-            "" => Err("expected values separated by commas, without an empty one".into()),
-            part => part.parse().map_err(|error| format!("`{part}`: {error}")),
-        };
-        text.split(',').map(value).collect::<Result<_, _>>().map(Self)
-    }
+/// Parses whole numbers from 1, separated by commas.
+pub fn positive_numbers(text: &str) -> Result<List<i64>, String> {
+    list(text, positive)
+}
+
+/// Parses whole numbers from 0, separated by commas.
+pub fn counts(text: &str) -> Result<List<i64>, String> {
+    list(text, count)
+}
+
+fn list<T>(text: &str, value: impl Fn(&str) -> Result<T, String>) -> Result<List<T>, String> {
+    let value = |part: &str| match part.trim() {
+        "" => Err("expected values separated by commas, without an empty one".into()),
+        part => value(part).map_err(|problem| format!("`{}`: {problem}", quote(part))),
+    };
+    text.split(',').map(value).collect::<Result<_, _>>().map(List)
 }
 
 /// Parses a whole number from 1.
@@ -75,8 +85,13 @@ mod tests {
 
     #[test]
     fn lists_are_separated_by_commas() {
-        assert_eq!("1, 2".parse(), Ok(List(vec![1, 2])));
-        assert!("1,,2".parse::<List<usize>>().is_err() && "1,x".parse::<List<usize>>().unwrap_err().contains("`x`"));
+        assert_eq!((positive_numbers("1, 2"), counts("0")), (Ok(List(vec![1, 2])), Ok(List(vec![0]))));
+        assert_eq!(names("plain, ogd"), Ok(List(vec!["plain".into(), "ogd".into()])));
+        for (text, problem) in
+            [("1,,2", "empty"), ("1,x", "`x`: "), ("0", "at least 1"), ("18446744073709551615", "at most")]
+        {
+            assert!(positive_numbers(text).unwrap_err().contains(problem), "{text}");
+        }
     }
 
     #[test]

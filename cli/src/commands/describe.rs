@@ -6,6 +6,7 @@ use crate::exit::{ExitStatus, UsageError};
 use crate::text::{pairs, print, table};
 use anyhow::Result;
 use nas_core::options::did_you_mean;
+use nas_core::quote;
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, find};
 use nas_core::space::{Decision, Scale};
 use nas_core::truth::EmbeddedTable;
@@ -23,7 +24,7 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
         let hint = did_you_mean(&args.name, known.iter().map(|component| component.name));
         let message = format!(
             "there is no strategy, controller, search space or data set `{}`{hint}; `nas-train list` prints all names",
-            args.name
+            quote(&args.name)
         );
         return Err(UsageError(message).into());
     }

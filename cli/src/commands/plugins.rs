@@ -4,6 +4,7 @@ use crate::args::{Language, PluginsArgs, PluginsCommand};
 use crate::exit::{CheckFailed, ExitStatus, UsageError};
 use crate::text::print;
 use anyhow::{Context, Result};
+use nas_core::quote;
 use nas_plugin_host::{conformance, load, template};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -112,7 +113,8 @@ fn crash(ended: Ended) -> String {
 fn new(name: &str, language: Language) -> Result<()> {
     if !template::is_name(name) {
         let message = format!(
-            "`{name}` is not a valid name; expected 1 to 64 characters of a-z, 0-9 and -, the first one a letter"
+            "`{}` is not a valid name; expected 1 to 64 characters of a-z, 0-9 and -, the first one a letter",
+            quote(name)
         );
         return Err(UsageError(message).into());
     }

@@ -73,7 +73,7 @@ impl Difference {
         let (a, b): (Vec<f64>, Vec<f64>) = values.unzip();
         let paired = paired_difference(&a, &b, DEFAULT_RESAMPLES, &mut estimate::rng(figure)).ok()?;
         let interval = match figure.key {
-            gt_tau::KEY => gt_tau::difference_interval(&pairs),
+            gt_tau::KEY => gt_tau::difference_interval(paired.mean, &pairs),
             _ => paired.interval,
         };
         let verdict = Verdict::of(paired.p, interval, figure.direction);

@@ -38,8 +38,8 @@ fn estimate(variant: &VariantRuns, reference: &VariantRuns, figure: &'static Fig
     let summary = Summary::of(&values).ok()?;
     let mean = |drawn: &[usize]| Some(drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64);
     let interval = match figure.key {
-        gt_tau::KEY => gt_tau::interval(variant),
-        _ => percentile_interval(values.len(), DEFAULT_RESAMPLES, &mut rng(figure), mean),
+        gt_tau::KEY => gt_tau::interval(summary.mean, variant),
+        _ => percentile_interval(summary.mean, values.len(), DEFAULT_RESAMPLES, &mut rng(figure), mean),
     };
     let is_reference = std::ptr::eq(variant, reference);
     let difference = if is_reference { None } else { Difference::of(variant, reference, figure) };

@@ -40,20 +40,20 @@ impl<'a> ComparedArchs<'a> {
     }
 }
 
-/// The 95% interval of a variant's mean GT-tau.
-pub fn interval(variant: &VariantRuns) -> Option<Interval> {
+/// The 95% interval of a variant's mean GT-tau `mean`, which it contains.
+pub fn interval(mean: f64, variant: &VariantRuns) -> Option<Interval> {
     let runs: Vec<ComparedArchs<'_>> = variant.runs.iter().map(ComparedArchs::of).collect();
-    crossed_interval(&arch_numbers(&runs), DEFAULT_RESAMPLES, &mut rng(), |run, drawn| runs[run].tau(drawn))
+    crossed_interval(mean, &arch_numbers(&runs), DEFAULT_RESAMPLES, &mut rng(), |run, drawn| runs[run].tau(drawn))
 }
 
-/// The 95% interval of the mean difference of GT-tau over pairs of runs (reference, variant). None unless both runs of
-/// every pair compare the same architectures.
-pub fn difference_interval(pairs: &[(&ArchivedRun, &ArchivedRun)]) -> Option<Interval> {
+/// The 95% interval of the mean difference `mean` of GT-tau over pairs of runs (reference, variant). None unless both runs
+/// of every pair compare the same architectures.
+pub fn difference_interval(mean: f64, pairs: &[(&ArchivedRun, &ArchivedRun)]) -> Option<Interval> {
     let both = pairs.iter().map(|(a, b)| (ComparedArchs::of(a), ComparedArchs::of(b)));
     let (a, b): (Vec<_>, Vec<_>) = both.unzip();
     let same = a.iter().zip(&b).all(|(a, b)| a.archs == b.archs && a.truth == b.truth);
     let difference = |pair: usize, drawn: &[usize]| Some(b[pair].tau(drawn)? - a[pair].tau(drawn)?);
-    same.then(|| crossed_interval(&arch_numbers(&a), DEFAULT_RESAMPLES, &mut rng(), difference)).flatten()
+    same.then(|| crossed_interval(mean, &arch_numbers(&a), DEFAULT_RESAMPLES, &mut rng(), difference)).flatten()
 }
 
 fn rng() -> ChaCha8Rng {

@@ -1,5 +1,6 @@
 //! Comparison of two configurations.
 
+use nas_core::options::shown;
 use toml::{Table, Value};
 
 /// The first key in which two TOML documents differ, with both values: `train.lr (0.05, now 0.1)`.
@@ -10,7 +11,7 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
             first_difference(old, new).map(|difference| format!("{key}.{difference}"))
         }
         (old, new) => {
-            let text = |value: Option<&Value>| value.map_or("not set".into(), ToString::to_string);
+            let text = |value: Option<&Value>| value.map_or("not set".into(), shown);
             (old != new).then(|| format!("{key} ({}, now {})", text(old), text(new)))
         }
     })

@@ -1,11 +1,19 @@
 //! One layer of a configuration: the keys that a file, a `--set` or an option sets.
 
-use super::Origin;
+use super::origin::{Origin, Origins};
+use super::unknown::with_hint;
 use crate::args::NamedOption;
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use nas_core::{quote, read_file};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
+
+/// Largest size of a configuration file in bytes.
+const MAX_FILE: u64 = 16_000_000;
+/// Largest number of parts of a key. The longest keys, such as `data.synthetic.size`, have three.
+const MAX_PARTS: usize = 8;
 
 /// The keys from one source, with their origin.
 #[derive(Debug, Clone)]
@@ -19,9 +27,10 @@ pub struct ConfigLayer {
 impl ConfigLayer {
     /// Reads a configuration file.
     pub fn file(path: &Path) -> Result<Self> {
-        let read = std::fs::read_to_string(path).map_err(|error| UsageError(error.to_string()));
+        let read = read_file::text(path, MAX_FILE).map_err(|error| UsageError(error.to_string()));
         let text = read.with_context(|| format!("cannot read the configuration {}", path.display()))?;
-        let table = text.parse().with_context(|| format!("the configuration {} is not TOML", path.display()))?;
+        let table = text.parse().map_err(|error| UsageError(syntax_problem(&text, &error)));
+        let table = table.with_context(|| format!("the configuration {} is not TOML", path.display()))?;
         Ok(Self { origin: Origin::File(path.into()), table })
     }
 
@@ -29,28 +38,26 @@ impl ConfigLayer {
     /// quotes.
     ///
     /// # Errors
-    /// An integer that does not fit into 64 bits, or a key below one that has a value.
+    /// An integer that does not fit into 64 bits, or a key with empty or too many parts.
     pub fn set(assignment: &str) -> Result<Self> {
         let (key, text) = assignment.split_once('=').unwrap_or((assignment, ""));
         let text = text.trim();
+        let fail = |problem: String| UsageError(format!("--set {}: {problem}", quote(assignment)));
         let value = match text.parse() {
             Ok(value) => value,
             Err(_) if is_out_of_range(text) => {
                 let limits = format!("expected a whole number from {} to {}", i64::MIN, i64::MAX);
-                return Err(UsageError(format!("--set {assignment}: {text} is out of range; {limits}")).into());
+                return Err(fail(format!("{} is out of range; {limits}", quote(text))).into());
             }
             Err(_) => Value::String(text.into()),
         };
-        let mut table = Table::new();
-        insert(&mut table, key, value)?;
-        Ok(Self { origin: Origin::Set(assignment.into()), table })
+        Ok(Self { origin: Origin::Set(assignment.into()), table: nested(key, value).map_err(fail)? })
     }
 
     /// The layer of an option that sets a key; `None` if the option is absent.
     pub fn flag(named: NamedOption) -> Result<Option<Self>> {
         let Some(value) = named.value else { return Ok(None) };
-        let mut table = Table::new();
-        insert(&mut table, named.key, value)?;
+        let table = nested(named.key, value).map_err(UsageError)?;
         Ok(Some(Self { origin: Origin::Flag(named.flag), table }))
     }
 
@@ -59,6 +66,19 @@ impl ConfigLayer {
         let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
         let table = [("plugins".to_string(), Value::from(names))].into_iter().collect();
         (!files.is_empty()).then_some(Self { origin: Origin::Flag("plugin"), table })
+    }
+
+    /// Checks the names and types of the keys of this layer alone. After the merge, a later layer would hide that a
+    /// section is not a section.
+    ///
+    /// # Errors
+    /// An unknown key, or a value of the wrong type. The error names the layer.
+    pub fn check(&self) -> Result<()> {
+        RunConfig::check_layer(&self.table).map_err(|error| {
+            let mut origins = Origins::default();
+            origins.note(self);
+            origins.explain(with_hint(error.into(), None))
+        })
     }
 
     /// The name of the strategy or controller that this layer sets.
@@ -73,21 +93,28 @@ fn is_out_of_range(text: &str) -> bool {
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err()
 }
 
-/// Inserts a value at a dotted key and creates the sections on the way.
-pub fn insert(table: &mut Table, key: &str, value: Value) -> Result<()> {
-    let (path, last) = match key.trim().rsplit_once('.') {
-        Some((path, last)) => (path, last),
-        None => ("", key.trim()),
-    };
-    let mut at = table;
-    for part in path.split('.').map(str::trim).filter(|part| !part.is_empty()) {
-        let next = at.entry(part).or_insert_with(|| Value::Table(Table::new()));
-        at = next
-            .as_table_mut()
-            .ok_or_else(|| UsageError(format!("{key}: `{part}` has a value already, so it cannot be a section")))?;
+/// The sections in which a dotted key has this value.
+fn nested(key: &str, value: Value) -> Result<Table, String> {
+    let count = key.split('.').count();
+    if count > MAX_PARTS {
+        return Err(format!("the key has {count} parts, expected at most {MAX_PARTS}, as in data.synthetic.size"));
     }
-    at.insert(last.trim().into(), value);
-    Ok(())
+    if key.split('.').any(|part| part.trim().is_empty()) {
+        return Err("the key has an empty part, expected section.key=value, for instance train.epochs=5".into());
+    }
+    let (sections, last) = key.rsplit_once('.').map_or((None, key), |(sections, last)| (Some(sections), last));
+    let one = |part: &str, value| Table::from_iter([(part.trim().to_owned(), value)]);
+    let sections = sections.into_iter().flat_map(|sections| sections.rsplit('.'));
+    Ok(sections.fold(one(last, value), |inner, part| one(part, Value::Table(inner))))
+}
+
+/// Where and why a text is not TOML. The message of the TOML parser would contain the whole line.
+fn syntax_problem(text: &str, error: &toml::de::Error) -> String {
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    let line = text[start..].lines().next().unwrap_or_default();
+    let (number, column) = (before.matches('\n').count() + 1, before[start..].chars().count() + 1);
+    format!("line {number}, column {column}: {}, found `{}`", quote(error.message()), quote(line.trim()))
 }
 
 /// Overwrites the keys of `table` by those of `over`, section by section. Lists of plugins are concatenated.

@@ -66,6 +66,7 @@ impl Settings {
     }
 
     fn merge(mut layers: Vec<ConfigLayer>) -> Result<Self> {
+        layers.iter().try_for_each(ConfigLayer::check)?;
         layer::drop_options_of_others(&mut layers);
         let mut table = Table::new();
         let mut origins = Origins::default();

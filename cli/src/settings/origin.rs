@@ -5,6 +5,7 @@ use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
 use nas_core::options::OptionsError;
+use nas_core::quote;
 use nas_core::registry::BuildError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
@@ -31,7 +32,7 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "{}", path.display()),
-            Self::Set(assignment) => write!(f, "--set {assignment}"),
+            Self::Set(assignment) => write!(f, "--set {}", quote(assignment)),
             Self::Flag(flag) => write!(f, "--{flag}"),
         }
     }

@@ -6,7 +6,8 @@ use anyhow::Result;
 use clap::{CommandFactory, Parser};
 use nas_core::config::RunConfig;
 use nas_core::data::DataOptions;
-use nas_core::options::{commented, option_names};
+use nas_core::options::{commented, option_names, shown};
+use nas_core::quote;
 use std::fmt::Write;
 use toml::{Table, Value};
 
@@ -15,8 +16,9 @@ pub fn show(settings: &Settings) -> Result<String> {
     let comment = |key: &str, value: &Value| {
         let origin = match settings.origins.of(key) {
             Origin::Set(_) => "--set".into(),
-            other => other.to_string(),
+            other => quote(&other.to_string()),
         };
+        let value = if value.is_float() { shown(value) } else { value.to_string() };
         format!("{} = {value} # {origin}", last(key))
     };
     Ok(render(&settings.config.to_table()?, "", &comment))

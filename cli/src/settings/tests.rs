@@ -83,7 +83,41 @@ fn errors_name_the_layer_and_the_nearest_name() {
     assert!(name.starts_with("--space: unknown space `nasbench20`, did you mean `nasbench201`?"), "{name}");
     let top = message(Some("sed = 3"), &[]);
     assert!(top.starts_with("run.toml: unknown option `sed`, did you mean `seed`?"), "{top}");
-    assert!(message(None, &["--set", "train=3"]).starts_with("--set train=3: section `train`: expected a table"));
+    let section = message(None, &["--set", "train=3"]);
+    assert_eq!(section, "--set train=3: section `train`: expected `[train]` and its keys below it, found 3");
+}
+
+#[test]
+fn each_layer_is_checked_before_a_later_one_hides_its_faults() {
+    for (file, options, expected) in [
+        (
+            "data = \"cifar10\"",
+            &["--data=digits"][..],
+            "run.toml: section `data`: expected `[data]` and its keys below",
+        ),
+        ("[[train]]\nepochs = 9", &["--epochs=1"], "run.toml: section `train`: expected `[train]`"),
+        ("strategy = \"ogd\"", &["--strategy=plain"], "found \"ogd\""),
+        ("[data]\nsynthetic = 3", &["--set=data.synthetic.size=8"], "run.toml: section `data`: synthetic = 3"),
+        ("plugins = \"a.so\"", &["--set=plugins=['b.so']"], "run.toml: plugins = \"a.so\""),
+        ("[train]\nepochs = \"all\"", &["--epochs=1"], "run.toml: section `train`: epochs = \"all\""),
+        ("[train]\nepoch = 3", &["--epochs=1"], "run.toml: unknown option `train.epoch`"),
+    ] {
+        let found = message(Some(file), options);
+        assert!(found.contains(expected), "{file}: {found}");
+    }
+    assert!(resolve(Some("[train]\nepochs = 0"), &["--epochs=1"]).is_ok());
+}
+
+#[test]
+fn keys_have_few_parts_and_messages_quote_little_of_them() {
+    let deep = ConfigLayer::set(&format!("{}=1", "a.".repeat(20_000) + "a")).unwrap_err().to_string();
+    assert!(deep.contains("the key has 20001 parts, expected at most 8") && deep.len() < 400, "{deep}");
+    assert!(ConfigLayer::set("train..lr=1").unwrap_err().to_string().contains("empty part"));
+    assert!(message(None, &["--set", &format!("{}=1", "a".repeat(100_000))]).len() < 1000);
+    assert!(message(None, &["--set", &format!("data.limit_train='{}'", "a".repeat(100_000))]).len() < 1000);
+    let small = message(None, &["--set", "train.lr=-1e300"]);
+    assert!(small.ends_with("train.lr: expected a positive number, found -1e300"), "{small}");
+    assert!(show(&resolve(None, &["--lr=1e300"]).unwrap()).unwrap().contains("lr = 1e300 # --lr"));
 }
 
 #[test]

@@ -21,6 +21,9 @@ impl RunConfig {
         }
         let limits = [
             ("threads", self.threads, 1024),
+            ("train.batch_size", t.batch_size, 1_000_000),
+            ("eval.batch_size", self.eval.batch_size, 1_000_000),
+            ("probes.interval", self.probes.interval, 1_000_000),
             ("train.epochs", t.epochs, 1_000_000),
             ("train.steps_per_arch", t.steps_per_arch, 1_000_000_000),
             ("search.proposals", self.search.proposals, 100_000),

@@ -8,7 +8,8 @@ pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, T
 pub use truth::{TruthConfig, TruthSamples};
 
 use crate::data::{DataOptions, IdxOptions, SyntheticOptions};
-use crate::options::{OptionsError, meanings, parse_options};
+use crate::options::{OptionsError, meanings, parse_options, shown};
+use crate::quote::value;
 use sections::TopLevel;
 use std::collections::BTreeMap;
 use toml::{Table, Value};
@@ -60,7 +61,7 @@ pub enum ConfigError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// A value outside its range.
-    #[error("{key}: expected {expected}, found {found}")]
+    #[error("{key}: expected {expected}, found {}", value(found))]
     Range {
         /// Dotted key of the value.
         key: &'static str,
@@ -81,6 +82,21 @@ impl RunConfig {
     /// Unknown keys, and values of the wrong type or outside their range. Options of strategy and controller are not
     /// checked here but when these are built.
     pub fn from_table(table: &Table) -> Result<Self, ConfigError> {
+        let config = Self::parse(table)?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Checks the names and types of the keys of one layer of a configuration. Ranges are not checked, because a later
+    /// layer may replace the value.
+    ///
+    /// # Errors
+    /// Unknown keys, and values of the wrong type.
+    pub fn check_layer(table: &Table) -> Result<(), ConfigError> {
+        Self::parse(table).map(|_| ())
+    }
+
+    fn parse(table: &Table) -> Result<Self, ConfigError> {
         let mut top = Table::new();
         let mut sections = Table::new();
         for (key, value) in table {
@@ -88,7 +104,13 @@ impl RunConfig {
             match value {
                 Value::Table(_) if is_section => sections.insert(key.clone(), value.clone()),
                 _ if is_section => {
-                    let message = format!("expected a table, found {value}");
+                    let found = match value {
+                        Value::Array(items) if items.iter().any(Value::is_table) => {
+                            format!("`[[{key}]]`, a list of sections")
+                        }
+                        _ => shown(value),
+                    };
+                    let message = format!("expected `[{key}]` and its keys below it, found {found}");
                     return Err(OptionsError::Value { section: key.clone(), message }.into());
                 }
                 _ => top.insert(key.clone(), value.clone()),
@@ -97,7 +119,7 @@ impl RunConfig {
         let empty = Table::new();
         let section = |name: &str| sections.get(name).and_then(Value::as_table).unwrap_or(&empty);
         let TopLevel { seed, device, threads, plugins } = top_keys(&top)?;
-        let config = Self {
+        Ok(Self {
             seed,
             device,
             threads,
@@ -111,9 +133,7 @@ impl RunConfig {
             probes: parse_options("probes", section("probes"))?,
             search: parse_options("search", section("search"))?,
             truth: parse_options("truth", section("truth"))?,
-        };
-        config.check()?;
-        Ok(config)
+        })
     }
 
     /// Writes the configuration as the TOML document that [`from_table`](Self::from_table) reads.
@@ -196,7 +216,7 @@ fn component(section: &str, default: &str, table: &Table) -> Result<ComponentCon
         None => default.into(),
         Some(Value::String(name)) => name,
         Some(other) => {
-            let message = format!("name = {other}: expected a string");
+            let message = format!("name = {}: expected a string", shown(&other));
             return Err(OptionsError::Value { section: section.into(), message });
         }
     };

@@ -1,5 +1,8 @@
 //! The section `[truth]`: comparison of shared-weight accuracies with a truth table.
 
+use crate::options::shown;
+use crate::quote::quote;
+use crate::truth::AccuracyUnit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use toml::Value;
@@ -21,7 +24,9 @@ impl TruthSamples {
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "all" => Ok(Self::All),
-            _ => text.parse().map(Self::Some).map_err(|_| format!("expected a number or `all`, found `{text}`")),
+            _ => {
+                text.parse().map(Self::Some).map_err(|_| format!("expected a number or `all`, found `{}`", quote(text)))
+            }
         }
     }
 }
@@ -37,11 +42,13 @@ pub struct TruthConfig {
     /// stand-alone training on the run's data set; if there is none, the benchmark's test accuracy on this data set; if
     /// there is none either, the benchmark's test accuracy on CIFAR-10.
     pub table: String,
+    /// Unit of the accuracies in a CSV file.
+    pub unit: AccuracyUnit,
 }
 
 impl Default for TruthConfig {
     fn default() -> Self {
-        Self { samples: "200".into(), table: "auto".into() }
+        Self { samples: "200".into(), table: "auto".into(), unit: AccuracyUnit::Percent }
     }
 }
 
@@ -50,6 +57,6 @@ fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<S
     match Value::deserialize(deserializer)? {
         Value::String(text) => Ok(text),
         Value::Integer(number) => Ok(number.to_string()),
-        other => Err(serde::de::Error::custom(format!("expected a number or `all`, found {other}"))),
+        other => Err(serde::de::Error::custom(format!("expected a number or `all`, found {}", shown(&other)))),
     }
 }

@@ -44,7 +44,7 @@ struct Scored {
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Options {
-    /// Number of architectures in the population.
+    /// Number of architectures in the population, 1 to 1000000.
     population: usize,
     /// Number of members drawn with replacement, of which the best is mutated. 1 mutates a random member.
     tournament: usize,
@@ -62,6 +62,7 @@ impl Evolution {
     fn new(options: Options, context: ControllerContext) -> Result<Self, ControllerError> {
         let Options { population, tournament, samples } = options;
         check("population", population, "at least 1", population > 0)?;
+        check("population", population, "at most 1000000", population <= 1_000_000)?;
         let members = format!("1 to the population of {population}");
         check("tournament", tournament, &members, (1..=population).contains(&tournament))?;
         check("samples", samples, "at least 1", samples > 0)?;

@@ -15,6 +15,7 @@ pub use uniform::Uniform;
 
 use crate::arch::Arch;
 use crate::options::OptionsError;
+use crate::quote::value;
 use crate::space::SearchSpace;
 use crate::state::{State, StateError};
 use rand_chacha::ChaCha8Rng;
@@ -27,7 +28,7 @@ pub enum ControllerError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// An option outside its range.
-    #[error("{option}: expected {expected}, found {found}")]
+    #[error("{option}: expected {expected}, found {}", value(found))]
     Option {
         /// Dotted key of the option.
         option: String,

@@ -15,21 +15,29 @@ pub struct Interval {
     pub hi: f64,
 }
 
-/// Computes the 95% percentile interval of a statistic of `n` items.
+/// Share of the resamples below the lower end and above the upper end of an interval.
+const TAIL: f64 = 0.025;
+
+/// Computes the 95% percentile interval of a statistic of `n` items. `estimate` is the statistic of the items themselves.
 ///
 /// Each of the `resamples` resamples draws `n` indices in `0..n` with replacement and passes them to `statistic`. The ends
 /// of the interval are the 2.5th and 97.5th percentiles of the values, interpolated linearly
 /// (`scipy.stats.bootstrap(..., method="percentile")`). The same state of `rng` gives the same interval on every machine.
 ///
-/// Resamples with an undefined statistic (`None` or not finite) are skipped. The result is `None` for `n < 2`, for 0
-/// resamples, and if the statistic is undefined on more than half of them: the others would not be representative.
+/// An undefined statistic (`None` or not finite) of a resample could have any value. It therefore counts as below the
+/// lower end and as above the upper end, which widens the interval. The result is `None` for `n < 2`, for 0 resamples, and
+/// if the statistic is undefined on more than 2.5% of them: both ends are then unknown.
+///
+/// The interval contains `estimate`. Where the percentiles exclude it, because the statistic of resamples is biased (tau of
+/// nearly tied values is), the nearer end is moved to it.
 pub fn percentile_interval<R: Rng + ?Sized>(
+    estimate: f64,
     n: usize,
     resamples: usize,
     rng: &mut R,
     mut statistic: impl FnMut(&[usize]) -> Option<f64>,
 ) -> Option<Interval> {
-    if n < 2 || resamples == 0 {
+    if n < 2 || resamples == 0 || !estimate.is_finite() {
         return None;
     }
     let mut drawn = vec![0; n];
@@ -38,16 +46,18 @@ pub fn percentile_interval<R: Rng + ?Sized>(
         drawn.fill_with(|| rng.random_range(0..n));
         values.extend(statistic(&drawn).filter(|value| value.is_finite()));
     }
-    if values.len() < resamples.div_ceil(2) {
-        return None;
-    }
     values.sort_unstable_by(f64::total_cmp);
-    Some(Interval { lo: percentile(&values, 2.5)?, hi: percentile(&values, 97.5)? })
+    let (last, undefined) = ((resamples - 1) as f64, (resamples - values.len()) as f64);
+    let lo = value_at(&values, TAIL * last - undefined)?;
+    let hi = value_at(&values, (1.0 - TAIL) * last)?;
+    Some(Interval { lo: lo.min(estimate), hi: hi.max(estimate) })
 }
 
-/// Percentile of sorted values, interpolated linearly as by `numpy.percentile`; `None` without values.
-fn percentile(sorted: &[f64], percent: f64) -> Option<f64> {
-    let position = percent / 100.0 * sorted.len().checked_sub(1)? as f64;
+/// The value at a position among sorted values, interpolated linearly as by `numpy.percentile`; `None` outside of them.
+fn value_at(sorted: &[f64], position: f64) -> Option<f64> {
+    if position < 0.0 {
+        return None;
+    }
     let below = position.floor();
     let low = *sorted.get(below as usize)?;
     let high = *sorted.get(position.ceil() as usize)?;
@@ -72,9 +82,9 @@ mod tests {
     #[test]
     fn percentiles_equal_numpy() {
         let sorted = [1.0, 1.5, 2.6, 3.0, 4.0, 5.3, 9.0];
-        assert!((percentile(&sorted, 2.5).unwrap() - 1.075).abs() < 1e-12);
-        assert!((percentile(&sorted, 97.5).unwrap() - 8.445).abs() < 1e-12);
-        assert_eq!(percentile(&[], 50.0), None);
+        assert!((value_at(&sorted, TAIL * 6.0).unwrap() - 1.075).abs() < 1e-12);
+        assert!((value_at(&sorted, (1.0 - TAIL) * 6.0).unwrap() - 8.445).abs() < 1e-12);
+        assert_eq!((value_at(&[], 0.0), value_at(&sorted, -0.5), value_at(&sorted, 6.5)), (None, None, None));
     }
 
     /// SciPy 1.17.1. The resamples differ, so the tolerance is the noise of 20,000 resamples:
@@ -87,25 +97,43 @@ mod tests {
     fn interval_of_a_mean_agrees_with_scipy() {
         let t = [62.1, 58.4, 71.9, 66.0, 69.3, 55.2, 64.8, 60.7, 73.5, 67.1];
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let interval = percentile_interval(t.len(), 20_000, &mut rng, |drawn| mean(&t, drawn)).unwrap();
+        let interval = percentile_interval(64.89, t.len(), 20_000, &mut rng, |drawn| mean(&t, drawn)).unwrap();
         assert!((interval.lo - 61.44).abs() < 0.15, "{interval:?}");
         assert!((interval.hi - 68.32).abs() < 0.15, "{interval:?}");
     }
 
-    #[test]
-    fn undefined_resamples_are_skipped_unless_they_are_the_majority() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
+    /// The interval over 1,001 resamples with the values 0, 1, 2, ..., of which the first `undefined` are undefined.
+    fn of_counts(undefined: usize, estimate: f64) -> Option<Interval> {
         let mut call = 0;
-        let mut every = |k: usize| {
+        let mut count = || {
             call += 1;
-            (call % k == 0).then_some(1.0)
+            (call > undefined).then_some(f64::from(call as u32 - 1))
         };
-        assert_eq!(percentile_interval(5, 100, &mut rng, |_| every(2)), Some(Interval { lo: 1.0, hi: 1.0 }));
-        assert_eq!(percentile_interval(5, 100, &mut rng, |_| every(3)), None);
-        assert_eq!(percentile_interval(5, 100, &mut rng, |_| Some(f64::NAN)), None);
-        assert_eq!(percentile_interval(5, 0, &mut rng, |_| Some(1.0)), None);
-        assert_eq!(percentile_interval(1, 100, &mut rng, |_| Some(1.0)), None);
-        assert_eq!(percentile_interval(0, 100, &mut rng, |_| Some(1.0)), None);
+        percentile_interval(estimate, 5, 1001, &mut ChaCha8Rng::seed_from_u64(1), |_| count())
+    }
+
+    #[test]
+    fn undefined_resamples_widen_the_interval_and_many_leave_none() {
+        assert_eq!(of_counts(0, 500.0), Some(Interval { lo: 25.0, hi: 975.0 }));
+        // Ten resamples below the lower end and above the upper end are undefined.
+        assert_eq!(of_counts(10, 500.0), Some(Interval { lo: 25.0, hi: 985.0 }));
+        assert_eq!(of_counts(25, 500.0), Some(Interval { lo: 25.0, hi: 1000.0 }));
+        assert_eq!(of_counts(26, 500.0), None);
+    }
+
+    #[test]
+    fn an_interval_is_moved_to_the_estimate() {
+        assert_eq!(of_counts(0, 10.0), Some(Interval { lo: 10.0, hi: 975.0 }));
+        assert_eq!(of_counts(0, 1e6), Some(Interval { lo: 25.0, hi: 1e6 }));
+    }
+
+    #[test]
+    fn too_few_items_and_undefined_statistics_have_no_interval() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let mut none =
+            |n, resamples, value| percentile_interval(1.0, n, resamples, &mut rng, |_| Some(value)).is_none();
+        assert!(none(5, 100, f64::NAN) && none(5, 0, 1.0) && none(1, 100, 1.0) && none(0, 100, 1.0));
+        assert_eq!(percentile_interval(f64::NAN, 5, 100, &mut rng, |_| Some(1.0)), None);
     }
 
     proptest! {
@@ -113,14 +141,16 @@ mod tests {
         fn is_ordered_within_the_data_and_repeatable(
             values in prop::collection::vec(-100.0f64..100.0, 2..30), seed: u64, resamples in 1usize..60,
         ) {
+            let estimate = values.iter().sum::<f64>() / values.len() as f64;
             let run = || {
                 let mut rng = ChaCha8Rng::seed_from_u64(seed);
-                percentile_interval(values.len(), resamples, &mut rng, |drawn| mean(&values, drawn))
+                percentile_interval(estimate, values.len(), resamples, &mut rng, |drawn| mean(&values, drawn))
             };
             let interval = run().unwrap();
             prop_assert_eq!(Some(interval), run());
             let min = values.iter().copied().fold(f64::INFINITY, f64::min);
             let max = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            prop_assert!(interval.lo <= estimate && estimate <= interval.hi);
             prop_assert!(min - 1e-9 <= interval.lo && interval.lo <= interval.hi && interval.hi <= max + 1e-9);
         }
     }

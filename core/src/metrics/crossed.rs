@@ -10,10 +10,11 @@ use super::bootstrap::{Interval, percentile_interval};
 /// Groups and items are resampled independently of each other: the pigeonhole bootstrap (Owen, *Annals of Applied
 /// Statistics* 1, 2007). `groups[g]` lists the item numbers of group `g`. An item that belongs to several groups is drawn
 /// equally often in all of them, because its effect is common to these groups and does not average out. `statistic(group,
-/// drawn)` gets positions in `groups[group]`, each repeated as often as it was drawn. Resamples with an undefined
-/// statistic are skipped as in [`percentile_interval`]. With a single group, only its items are resampled; the interval
+/// drawn)` gets positions in `groups[group]`, each repeated as often as it was drawn. `estimate` is the mean over the groups
+/// themselves; [`percentile_interval`] treats it and undefined resamples. With a single group, only its items are resampled; the interval
 /// then does not cover the variation between groups.
 pub fn crossed_interval<R: Rng + ?Sized>(
+    estimate: f64,
     groups: &[Vec<usize>],
     resamples: usize,
     rng: &mut R,
@@ -42,8 +43,8 @@ pub fn crossed_interval<R: Rng + ?Sized>(
     };
     match groups.len() {
         // `percentile_interval` needs at least two groups; a second, equal one changes nothing.
-        1 => percentile_interval(2, resamples, rng, |_| mean_over(&[0])),
-        n => percentile_interval(n, resamples, rng, mean_over),
+        1 => percentile_interval(estimate, 2, resamples, rng, |_| mean_over(&[0])),
+        n => percentile_interval(estimate, n, resamples, rng, mean_over),
     }
 }
 
@@ -63,7 +64,8 @@ mod tests {
             let sum: f64 = drawn.iter().map(|&at| values[group][at]).sum();
             (!drawn.is_empty()).then(|| sum / drawn.len() as f64)
         };
-        let Interval { lo, hi } = crossed_interval(groups, 4000, &mut rng, mean).unwrap();
+        let estimate = values.iter().flatten().sum::<f64>() / values.iter().flatten().count() as f64;
+        let Interval { lo, hi } = crossed_interval(estimate, groups, 4000, &mut rng, mean).unwrap();
         hi - lo
     }
 
@@ -94,9 +96,10 @@ mod tests {
     #[test]
     fn no_items_have_no_interval() {
         let mut rng = ChaCha8Rng::seed_from_u64(0);
-        let none = |groups: &[Vec<usize>], rng: &mut ChaCha8Rng| crossed_interval(groups, 10, rng, |_, _| Some(0.0));
+        let none =
+            |groups: &[Vec<usize>], rng: &mut ChaCha8Rng| crossed_interval(0.0, groups, 10, rng, |_, _| Some(0.0));
         assert_eq!(none(&[], &mut rng), None);
         assert_eq!(none(&[vec![0, 1], vec![]], &mut rng), None);
-        assert_eq!(crossed_interval(&[vec![0, 1]], 10, &mut rng, |_, _| None), None);
+        assert_eq!(crossed_interval(0.0, &[vec![0, 1]], 10, &mut rng, |_, _| None), None);
     }
 }

@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::quote::number;
+
 /// Input for which a metric is not defined.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum MetricError {
@@ -58,7 +60,7 @@ pub enum MetricError {
 /// Returns an error for the first value that is not finite.
 pub(crate) fn finite(values: &[f64]) -> Result<(), MetricError> {
     match values.iter().position(|v| !v.is_finite()) {
-        Some(index) => Err(MetricError::NotFinite { index, value: values[index].to_string() }),
+        Some(index) => Err(MetricError::NotFinite { index, value: number(values[index]) }),
         None => Ok(()),
     }
 }

@@ -16,7 +16,7 @@ pub struct PairedDifference {
     pub mean: f64,
     /// Sample standard deviation of the differences; `None` for a single pair.
     pub std: Option<f64>,
-    /// 95% percentile bootstrap interval of the mean over pairs; `None` for a single pair.
+    /// 95% percentile bootstrap interval of the mean over pairs, which contains the mean; `None` for a single pair.
     pub interval: Option<Interval>,
     /// Two-sided p-value of the sign-flip test. Its smallest possible value is `2^(1 - n)`: 0.0625 for five pairs.
     pub p: f64,
@@ -36,7 +36,7 @@ pub fn paired_difference<R: Rng + ?Sized>(
     let differences: Vec<f64> = a.iter().zip(b).map(|(a, b)| b - a).collect();
     let Summary { n, mean, std } = Summary::of(&differences)?;
     let mean_of = |drawn: &[usize]| Some(drawn.iter().map(|&i| differences[i]).sum::<f64>() / n as f64);
-    let interval = percentile_interval(n, resamples, rng, mean_of);
+    let interval = percentile_interval(mean, n, resamples, rng, mean_of);
     Ok(PairedDifference { n, mean, std, interval, p: sign_flip_p(&differences, rng) })
 }
 

@@ -16,7 +16,8 @@ pub struct TauEstimate {
     pub tau: f64,
     /// Number of items.
     pub n: usize,
-    /// 95% interval; `None` if fewer than half of the resamples have a tau (few items, or nearly all tied).
+    /// 95% interval, which contains `tau`; `None` if more than 2.5% of the resamples have no tau (few items, or nearly all
+    /// tied).
     pub interval: Option<Interval>,
 }
 
@@ -36,13 +37,14 @@ pub fn tau_with_interval<R: Rng + ?Sized>(
     let keys = pair_keys(&dense_ranks(predicted), &dense_ranks(truth));
     let tau = tau_of_pairs(keys.clone()).ok_or(MetricError::Constant { n })?;
     let resampled = |drawn: &[usize]| tau_of_pairs(drawn.iter().map(|&i| keys[i]).collect());
-    Ok(TauEstimate { tau, n, interval: percentile_interval(n, resamples, rng, resampled) })
+    Ok(TauEstimate { tau, n, interval: percentile_interval(tau, n, resamples, rng, resampled) })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::metrics::kendall_tau;
+    use proptest::prelude::*;
     use rand::SeedableRng;
     use rand_chacha::ChaCha8Rng;
 
@@ -66,6 +68,29 @@ mod tests {
         let interval = estimate.interval.unwrap();
         assert!((interval.lo - 0.5676).abs() < 0.02, "{interval:?}");
         assert_eq!(interval.hi, 1.0);
+    }
+
+    /// A third of the resamples draw seven equal predictions and have no tau. The others alone would give the interval
+    /// [0.51, 0.83], which excludes tau = 0.5.
+    #[test]
+    fn nearly_tied_values_have_no_interval_that_excludes_tau() {
+        let predicted = [50.0, 50.0, 50.0, 50.0, 50.0, 50.0, 50.0, 52.5];
+        let truth = [60.0, 61.0, 62.0, 63.0, 64.0, 65.0, 66.0, 67.0];
+        let estimate = tau_with_interval(&predicted, &truth, 1000, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
+        assert_eq!((estimate.tau, estimate.interval), (0.5, None));
+    }
+
+    proptest! {
+        #[test]
+        fn an_interval_contains_its_estimate(
+            items in prop::collection::vec((0_u8..4, 0_u8..4), 2..20), seed: u64, resamples in 1_usize..300,
+        ) {
+            let (predicted, truth): (Vec<f64>, Vec<f64>) = items.iter().map(|&(a, b)| (f64::from(a), f64::from(b))).unzip();
+            let estimate = tau_with_interval(&predicted, &truth, resamples, &mut ChaCha8Rng::seed_from_u64(seed));
+            if let Ok(TauEstimate { tau, interval: Some(Interval { lo, hi }), .. }) = estimate {
+                prop_assert!(lo <= tau && tau <= hi, "{lo} {tau} {hi}");
+            }
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The error of selecting and building a strategy, controller or space by name.
 
 use crate::controller::ControllerError;
+use crate::quote::quote;
 use crate::space::ScaleError;
 use crate::strategy::StrategyError;
 
@@ -8,7 +9,7 @@ use crate::strategy::StrategyError;
 #[derive(Debug, thiserror::Error)]
 pub enum BuildError {
     /// A name under which nothing is registered.
-    #[error("unknown {kind} `{name}`{hint}; known: {known}")]
+    #[error("unknown {kind} `{}`{hint}; known: {known}", quote(name))]
     Unknown {
         /// `strategy`, `controller` or `space`.
         kind: &'static str,

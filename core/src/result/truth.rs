@@ -13,7 +13,8 @@ pub struct Truth {
     pub n: usize,
     /// GT-tau: Kendall's tau-b between the two accuracies; `None` where either is constant.
     pub gt_tau: Option<f64>,
-    /// Lower end of the 95% bootstrap interval of GT-tau; needs at least ten architectures.
+    /// Lower end of the 95% bootstrap interval of GT-tau; needs at least ten architectures, and at most 2.5% of the
+    /// resamples without a tau.
     pub gt_tau_lo: Option<f64>,
     /// Upper end of the same interval.
     pub gt_tau_hi: Option<f64>,

@@ -15,6 +15,7 @@ mod tests;
 
 use crate::arch::Arch;
 use crate::network::Wire;
+use crate::quote::quote;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -54,7 +55,7 @@ pub struct SpaceInfo {
 
 /// Failure to read an architecture: a text or a list of choices that does not belong to the space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("architecture `{text}` is not in space {space}: {problem}; an example is `{example}`")]
+#[error("architecture `{}` is not in space {space}: {problem}; an example is `{example}`", quote(text))]
 pub struct ArchError {
     /// Name of the space.
     pub space: String,
@@ -184,13 +185,28 @@ fn without_cells(space: &str, scale: Scale) -> Result<Scale, ScaleError> {
     }
 }
 
-/// Reads an architecture that is written as one digit per decision.
+/// Reads an architecture that is written as one digit per decision, `012`, or as a list of these digits, `[0, 1, 2]`.
 fn parse_digits(space: &dyn SearchSpace, text: &str) -> Result<Arch, ArchError> {
-    let digits: Option<Vec<usize>> = text.trim().chars().map(|c| c.to_digit(10).map(|d| d as usize)).collect();
-    let digits = digits.ok_or_else(|| space.error(text, "expected only digits".into()))?;
-    let arch = Arch::new(digits);
+    let digits = || text.trim().chars().map(|c| c.to_digit(10).map(|d| d as usize)).collect();
+    let choices: Option<Vec<usize>> = index_list(text).or_else(digits);
+    let choices = choices.ok_or_else(|| space.error(text, "expected only digits".into()))?;
+    let arch = Arch::new(choices);
     space.validate(&arch).map_err(|e| space.error(text, e.problem))?;
     Ok(arch)
+}
+
+/// The numbers of a list of choices: `[0, 3, 1]`, `(0, 3, 1)`, `0, 3, 1` or `0 3 1`. `None` for another notation, a single
+/// number included.
+fn index_list(text: &str) -> Option<Vec<usize>> {
+    let text = text.trim();
+    let inside = |start: char, end: char| text.strip_prefix(start)?.strip_suffix(end);
+    let inner = inside('[', ']').or_else(|| inside('(', ')')).unwrap_or(text).trim();
+    let number = |part: &str| part.trim().parse().ok();
+    let numbers: Vec<usize> = match inner.contains(',') {
+        true => inner.split(',').map(number).collect::<Option<_>>()?,
+        false => inner.split_whitespace().map(number).collect::<Option<_>>()?,
+    };
+    (numbers.len() > 1).then_some(numbers)
 }
 
 /// Writes an architecture as one digit per decision.

@@ -1,8 +1,9 @@
 //! NAS-Bench-201: cells of four nodes and six edges, each edge with one of five operations (Dong and Yang, ICLR 2020).
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names, index_list};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use crate::quote::quote;
 use nas_ops::{PoolKind, PoolSpec, Window};
 
 /// The operations of an edge, in index order.
@@ -17,6 +18,9 @@ const EDGES: [(usize, usize); 6] = [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 
 /// `2 width` and `4 width` channels, then batch normalisation, ReLU, global average pool and a linear layer. A residual
 /// block of stride 2 joins two stages. All cells have the same architecture, and each has its own weights. The
 /// benchmark uses `width = 16` and `cells = 5`.
+///
+/// Images may have any size. The benchmark uses 32 x 32 and 16 x 16, so it does not define the blocks between stages for
+/// odd sizes; see `residual`.
 #[derive(Debug, Clone)]
 pub struct NasBench201 {
     info: SpaceInfo,
@@ -56,11 +60,16 @@ impl NasBench201 {
     }
 
     /// The fixed block between stages: halves the image, doubles the channels.
+    ///
+    /// An odd size is rounded up, as the convolution of stride 2 does. The average pool of the shortcut then begins with
+    /// the first row or column alone: `nn.AvgPool2d(2, 2, padding=(h % 2, w % 2), count_include_pad=False)` in PyTorch.
     fn residual(net: &mut Wiring<'_>, name: &str, x: Value) -> Result<Value, WireError> {
         let channels = 2 * x.channels();
         let main = net.conv(&format!("{name}.conv_a"), x, ConvUnit::relu_conv_bn(3, 2, channels))?;
         let main = net.conv(&format!("{name}.conv_b"), main, ConvUnit::relu_conv_bn(3, 1, channels))?;
-        let short = net.pool(x, PoolSpec { kind: PoolKind::Average, window: Window::valid(2, 2) })?;
+        let padding = [x.size[0] % 2, x.size[1] % 2];
+        let window = Window { padding, ..Window::valid(2, 2) };
+        let short = net.pool(x, PoolSpec { kind: PoolKind::Average, window })?;
         let short = net.conv(&format!("{name}.shortcut"), short, ConvUnit::plain(1, 1, channels))?;
         net.sum(&[main, short])
     }
@@ -95,6 +104,10 @@ impl SearchSpace for NasBench201 {
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
         let fail = |problem: String| self.error(text, problem);
+        if index_list(text).is_some() {
+            let reason = "libraries number the operations differently";
+            return Err(fail(format!("expected the names of the operations, found numbers, but {reason}")));
+        }
         let groups: Vec<&str> = text.trim().split('+').collect();
         if groups.len() != 3 {
             return Err(fail(format!("expected 3 nodes joined by `+`, found {}", groups.len())));
@@ -102,7 +115,7 @@ impl SearchSpace for NasBench201 {
         let mut choices = Vec::with_capacity(EDGES.len());
         for (node, group) in groups.iter().enumerate() {
             let inner = group.strip_prefix('|').and_then(|g| g.strip_suffix('|'));
-            let inner = inner.ok_or_else(|| fail(format!("`{group}` is not enclosed in `|`")))?;
+            let inner = inner.ok_or_else(|| fail(format!("`{}` is not enclosed in `|`", quote(group))))?;
             let edges: Vec<&str> = inner.split('|').collect();
             if edges.len() != node + 1 {
                 return Err(fail(format!("node {} needs {} edges, found {}", node + 1, node + 1, edges.len())));
@@ -110,15 +123,14 @@ impl SearchSpace for NasBench201 {
             for (source, edge) in edges.iter().enumerate() {
                 let (op, from) = edge
                     .split_once('~')
-                    .ok_or_else(|| fail(format!("`{edge}` is not of the form `operation~node`")))?;
+                    .ok_or_else(|| fail(format!("`{}` is not of the form `operation~node`", quote(edge))))?;
                 if from != source.to_string() {
-                    return Err(fail(format!("`{edge}` must come from node {source}")));
+                    return Err(fail(format!("`{}` must come from node {source}", quote(edge))));
                 }
                 let known = OPS.iter().position(|name| *name == op);
-                choices
-                    .push(known.ok_or_else(|| {
-                        fail(format!("unknown operation `{op}`, expected one of {}", OPS.join(", ")))
-                    })?);
+                choices.push(known.ok_or_else(|| {
+                    fail(format!("unknown operation `{}`, expected one of {}", quote(op), OPS.join(", ")))
+                })?);
             }
         }
         Ok(Arch::new(choices))

@@ -2,6 +2,7 @@
 
 use crate::controller::ControllerError;
 use crate::options::OptionsError;
+use crate::quote::value;
 use crate::state::StateError;
 use nas_ops::OpError;
 
@@ -12,7 +13,7 @@ pub enum StrategyError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// An option outside its range.
-    #[error("strategy option {option}: expected {expected}, found {found}")]
+    #[error("strategy option {option}: expected {expected}, found {}", value(found))]
     Option {
         /// Dotted key of the option.
         option: String,

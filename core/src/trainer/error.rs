@@ -5,6 +5,7 @@ use crate::controller::ControllerError;
 use crate::data::DataError;
 use crate::metrics::MetricError;
 use crate::network::WireError;
+use crate::quote::number;
 use crate::registry::BuildError;
 use crate::space::ArchError;
 use crate::state::StateError;
@@ -56,7 +57,7 @@ pub enum RunError {
     /// architecture or the first of several, and `lr` is the learning rate of the step.
     #[error(
         "training diverged in step {step} (epoch {epoch}): {what} is not finite, architecture {arch}; \
-         try a lower learning rate (--lr, now {lr}) or a smaller train.clip"
+         try a lower learning rate (--lr, now {}) or a smaller train.clip", number(*lr)
     )]
     Diverged { what: &'static str, step: u64, epoch: usize, arch: String, lr: f64 },
     /// A tensor operation failed.

@@ -1,6 +1,6 @@
 //! Architectures trained one after another with shared weights: the disturbance matrix of the DINAS paper, figure 1(b).
 
-use super::{RunError, Session, finite_figures};
+use super::{RunError, Session, build_space, finite_figures};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::Dataset;
@@ -30,13 +30,16 @@ impl<D: Target> Sequence<D> {
         config.truth.samples = "0".into();
         config.train.max_steps = 0;
         let epochs = config.train.epochs;
-        // One plan lasts for all epochs of one architecture.
-        let mut session = Session::with_length(&config, dataset, device, n * epochs, |batches| batches * epochs)?;
-        let count = session.space().count();
+        let shape = dataset.shape();
+        let image = [shape.height, shape.width, shape.channels];
+        let space = build_space(&config, image, dataset.classes.len())?;
+        let count = space.count();
         if n < 2 || n as u64 > count {
-            let expected = format!("2 to {count}, the architectures of space {}", session.space().name());
+            let expected = format!("2 to {count}, the architectures of space {}", space.name());
             return Err(ConfigError::Range { key: "--sequence", expected, found: n.to_string() }.into());
         }
+        // One plan lasts for all epochs of one architecture.
+        let mut session = Session::with_length(&config, dataset, device, n * epochs, |batches| batches * epochs)?;
         let archs = session.space().sample_distinct(n, &mut Streams::new(config.seed).rng("sequence", 0));
         session.force_arch(archs[0].clone());
         if session.plan()?.iter().any(|path| path.path.arch != archs[0]) {

@@ -24,7 +24,7 @@ pub struct Timing {
 
 /// Trains `warm_up` steps, then times `steps` further steps: forward and backward passes, clipping, update, and the
 /// hooks of the strategy. All steps train the first batch, so the time does not include reading and augmenting images.
-/// Stops after the current step when `cancel` becomes true.
+/// Stops after the current step when `cancel` becomes true, in the warm-up too.
 ///
 /// # Errors
 /// As [`Session::run`].
@@ -37,6 +37,9 @@ pub fn time_steps<D: Target>(
     let first = session.loader().epoch(0, 0)?.next();
     let batch = first.unwrap_or(Err(DataError::Stopped { epoch: 0, batches: 0 }))?;
     for _ in 0..warm_up {
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
         session.step(batch.clone())?;
     }
     let before = session.supernet().training().counters();

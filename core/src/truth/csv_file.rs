@@ -1,13 +1,17 @@
 //! Truth tables from CSV files.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
+use super::accuracy_unit::AccuracyUnit;
 use super::error::TruthError;
 use super::table::{TruthEntry, TruthTable, sha256};
+use crate::read_file;
+
+/// Largest size of a table in bytes. A table of a million architectures has about 100 MB.
+const MAX_FILE: u64 = 1_000_000_000;
 
 /// Positions of the columns.
 struct Header {
@@ -32,25 +36,29 @@ impl TruthTable {
     pub fn load<E: ToString>(
         path: &Path,
         space: &str,
+        unit: AccuracyUnit,
         normalise: impl Fn(&str) -> Result<String, E>,
     ) -> Result<Self, TruthError> {
-        let bytes = fs::read(path).map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
-        Self::from_csv(&bytes, space, &path.display().to_string(), normalise)
+        let bytes =
+            read_file::bytes(path, MAX_FILE).map_err(|source| TruthError::Read { path: path.to_owned(), source })?;
+        Self::from_csv(&bytes, space, &path.display().to_string(), unit, normalise)
             .map_err(|source| TruthError::File { path: path.to_owned(), source: Box::new(source) })
     }
 
     /// Reads CSV with the header `arch,accuracy` or `arch,seed,accuracy`, in any order. Further columns are ignored.
     ///
-    /// Accuracies are in percent. The accuracy of an architecture is the mean over its seeds. `normalise` converts the
-    /// text of an architecture to the form in which the space prints it, or returns the reason why the text is none.
+    /// `unit` is the unit of the accuracies. The accuracy of an architecture is the mean over its seeds. `normalise`
+    /// converts the text of an architecture to the form in which the space prints it, or returns the reason why the text
+    /// is none.
     ///
     /// # Errors
     /// A table without rows, a missing or repeated column, a field that is not of its type, an architecture of another
-    /// space, or two rows of one architecture and seed.
+    /// space, two rows of one architecture and seed, or accuracies of another unit.
     pub fn from_csv<E: ToString>(
         bytes: &[u8],
         space: &str,
         name: &str,
+        unit: AccuracyUnit,
         normalise: impl Fn(&str) -> Result<String, E>,
     ) -> Result<Self, TruthError> {
         let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(bytes);
@@ -59,6 +67,7 @@ impl TruthTable {
         let header = records.next().ok_or(TruthError::Empty)?.map_err(|error| located(error, &mut lines))?;
         let header = header_of(&header, lines.at(header.position()))?;
         let mut runs: BTreeMap<String, Runs> = BTreeMap::new();
+        let mut highest = 0.0_f64;
         for record in records {
             let record = record.map_err(|error| located(error, &mut lines))?;
             let line = lines.at(record.position());
@@ -70,7 +79,8 @@ impl TruthTable {
                 reason: reason.to_string(),
             })?;
             let seed = header.seed.map(|column| seed_of(&record[column], line)).transpose()?;
-            let accuracy = accuracy_of(&record[header.accuracy], line)?;
+            let accuracy = accuracy_of(&record[header.accuracy], unit, line)?;
+            highest = highest.max(accuracy);
             let runs = runs.entry(arch).or_default();
             if let Some(first) = runs.lines.insert(seed, line) {
                 return Err(TruthError::Duplicate { line, first, arch: text.to_owned(), seed });
@@ -79,6 +89,9 @@ impl TruthTable {
         }
         if runs.is_empty() {
             return Err(TruthError::Empty);
+        }
+        if unit == AccuracyUnit::Percent && highest <= 1.0 {
+            return Err(TruthError::Fractions { highest });
         }
         let entry = |runs: Runs| {
             let seeds = runs.lines.len();
@@ -117,21 +130,28 @@ fn seed_of(field: &str, line: u64) -> Result<u64, TruthError> {
     field.parse().map_err(|_| TruthError::NotANumber { line, column: "seed", expected, found: field.to_owned() })
 }
 
-fn accuracy_of(field: &str, line: u64) -> Result<f64, TruthError> {
+fn accuracy_of(field: &str, unit: AccuracyUnit, line: u64) -> Result<f64, TruthError> {
     let not_a_number = || TruthError::NotANumber {
         line,
         column: "accuracy",
-        expected: "a number in percent",
+        expected: match unit {
+            AccuracyUnit::Percent => "a number in percent",
+            AccuracyUnit::Fraction => "a fraction",
+        },
         found: field.to_owned(),
     };
     let accuracy: f64 = field.parse().map_err(|_| not_a_number())?;
     if accuracy.is_nan() {
         return Err(not_a_number());
     }
-    if !(0.0..=100.0).contains(&accuracy) {
-        return Err(TruthError::OutOfRange { line, found: field.to_owned() });
+    if !(0.0..=unit.whole()).contains(&accuracy) {
+        let found = field.to_owned();
+        return Err(match unit {
+            AccuracyUnit::Percent => TruthError::OutOfRange { line, found },
+            AccuracyUnit::Fraction => TruthError::NotAFraction { line, found },
+        });
     }
-    Ok(accuracy)
+    Ok(unit.percent(accuracy, field))
 }
 
 /// Line numbers of records.
@@ -179,13 +199,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use std::error::Error;
+    use std::fs;
 
     fn read(text: &[u8]) -> Result<TruthTable, TruthError> {
+        read_in(AccuracyUnit::Percent, text)
+    }
+
+    fn read_in(unit: AccuracyUnit, text: &[u8]) -> Result<TruthTable, TruthError> {
         let digits = |arch: &str| match arch.trim_start_matches('=') {
             digits if !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()) => Ok(digits.to_owned()),
             _ => Err("expected digits"),
         };
-        TruthTable::from_csv(text, "toy", "toy.csv", digits)
+        TruthTable::from_csv(text, "toy", "toy.csv", unit, digits)
     }
 
     fn message(text: &str) -> String {
@@ -256,10 +281,39 @@ mod tests {
     }
 
     #[test]
+    fn fractions_are_read_only_on_demand() {
+        let fractions = "arch,accuracy\n1,0.724\n2,1\n3,7e-1\n";
+        let message = message(fractions);
+        assert!(message.starts_with("no accuracy exceeds 1 (the highest is 1)") && message.contains("truth.unit"));
+        let table = read_in(AccuracyUnit::Fraction, fractions.as_bytes()).unwrap();
+        assert_eq!(["1", "2", "3"].map(|arch| table.get(arch).unwrap().accuracy), [72.4, 100.0, 70.0]);
+        for (field, expected) in [("72.4", "from 0 to 1, found 72.4"), ("x", "a fraction in column 'accuracy'")] {
+            let text = format!("arch,accuracy\n1,{field}\n");
+            let error = read_in(AccuracyUnit::Fraction, text.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+
+    #[test]
+    fn messages_quote_a_part_of_long_fields() {
+        let long = "\u{1b}".to_owned() + &"9".repeat(100_000);
+        for text in [
+            format!("{long},accuracy\n"),
+            format!("arch,accuracy\n1,{long}\n"),
+            format!("arch,accuracy\n1,{}\n", "9".repeat(1000)),
+            format!("arch,seed,accuracy\n1,{long},3\n"),
+            format!("arch,accuracy\n{long},3\n"),
+        ] {
+            let message = message(&text);
+            assert!(message.len() < 1000 && !message.contains('\u{1b}'), "{message}");
+        }
+    }
+
+    #[test]
     fn errors_of_a_file_name_it() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("truth.csv");
-        let load = || TruthTable::load(&path, "toy", |arch| Ok::<_, String>(arch.to_owned()));
+        let load = || TruthTable::load(&path, "toy", AccuracyUnit::Percent, |arch| Ok::<_, String>(arch.to_owned()));
         let error = load().unwrap_err();
         assert!(error.to_string().contains("truth.csv") && error.source().is_some());
         fs::write(&path, "arch\n").unwrap();

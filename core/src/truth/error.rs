@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::quote::{number, quote};
+
 use thiserror::Error;
 
 /// A truth table that cannot be read, or that lacks the requested column or row.
@@ -11,7 +13,7 @@ use thiserror::Error;
 #[allow(missing_docs)]
 pub enum TruthError {
     /// An embedded table has no such column.
-    #[error("table {table} has no column '{found}'{}; its columns are {}", hint(.near), .columns.join(", "))]
+    #[error("table {table} has no column '{}'{}; its columns are {}", quote(.found), hint(.near), .columns.join(", "))]
     UnknownColumn { table: &'static str, found: String, near: Option<String>, columns: Vec<String> },
     /// The column holds other values than accuracies.
     #[error(
@@ -58,20 +60,35 @@ pub enum TruthError {
     #[error("cannot read the rows")]
     Csv(#[source] csv::Error),
     /// A field is not a number.
-    #[error("line {line}: expected {expected} in column '{column}', found '{found}'")]
+    #[error("line {line}: expected {expected} in column '{column}', found '{}'", quote(.found))]
     NotANumber { line: u64, column: &'static str, expected: &'static str, found: String },
     /// An accuracy lies outside 0 to 100.
-    #[error("line {line}: expected an accuracy in percent, from 0 to 100, found {found}; correct or remove the row")]
+    #[error(
+        "line {line}: expected an accuracy in percent, from 0 to 100, found {}; correct or remove the row", quote(.found)
+    )]
     OutOfRange { line: u64, found: String },
+    /// A fraction lies outside 0 to 1.
+    #[error(
+        "line {line}: expected an accuracy as a fraction (truth.unit), from 0 to 1, found {}; correct the row, or leave \
+         truth.unit out for a table in percent", quote(.found)
+    )]
+    NotAFraction { line: u64, found: String },
+    /// Accuracies in percent of which none exceeds 1.
+    #[error(
+        "no accuracy exceeds 1 (the highest is {}), expected percent, from 0 to 100; if these are fractions, use \
+         --set truth.unit=fraction", number(*.highest)
+    )]
+    Fractions { highest: f64 },
     /// Two rows have the same architecture and seed.
     #[error(
-        "line {line}: architecture {arch}{} is already in line {first}; remove one of the rows or give them different \
+        "line {line}: architecture {}{} is already in line {first}; remove one of the rows or give them different \
          seeds in a column 'seed'",
+        quote(.arch),
         .seed.map(|seed| format!(" with seed {seed}")).unwrap_or_default()
     )]
     Duplicate { line: u64, first: u64, arch: String, seed: Option<u64> },
     /// The text is not an architecture of the space.
-    #[error("line {line}: '{arch}' is not an architecture of space {space}: {reason}")]
+    #[error("line {line}: '{}' is not an architecture of space {space}: {reason}", quote(.arch))]
     UnknownArch { line: u64, arch: String, space: String, reason: String },
 }
 
@@ -80,5 +97,5 @@ fn hint(near: &Option<String>) -> String {
 }
 
 fn quoted(names: &[String]) -> String {
-    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+    quote(&names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", "))
 }

@@ -6,8 +6,9 @@
 //! | tables made by `nas-train truth`, part of the program | [`StandAlone`] |
 //! | CSV files | [`TruthTable::load`] |
 //!
-//! All accuracies are in percent.
+//! All accuracies are in percent. Those of a CSV file may be fractions in the file ([`AccuracyUnit`]).
 
+mod accuracy_unit;
 mod csv_file;
 mod embedded;
 mod error;
@@ -18,6 +19,7 @@ mod table;
 mod tests;
 mod text;
 
+pub use accuracy_unit::AccuracyUnit;
 pub use embedded::{EmbeddedTable, NASBENCH_MACRO, NASBENCH201};
 pub use error::TruthError;
 pub use format::{Column, Unit};

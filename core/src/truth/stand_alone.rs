@@ -1,5 +1,6 @@
 //! Truth tables made by `nas-train truth` that are part of the program.
 
+use super::accuracy_unit::AccuracyUnit;
 use super::error::TruthError;
 use super::table::TruthTable;
 
@@ -44,7 +45,7 @@ impl StandAlone {
     /// The errors of `normalise`; the table itself is tested.
     pub fn truth<E: ToString>(&self, normalise: impl Fn(&str) -> Result<String, E>) -> Result<TruthTable, TruthError> {
         let name = format!("{}/{}", self.space, self.column);
-        let table = TruthTable::from_csv(self.csv.as_bytes(), self.space, &name, normalise)?;
+        let table = TruthTable::from_csv(self.csv.as_bytes(), self.space, &name, AccuracyUnit::Percent, normalise)?;
         Ok(TruthTable { source: self.source.into(), ..table })
     }
 }

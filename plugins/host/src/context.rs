@@ -4,6 +4,7 @@ use crate::features::FEATURES;
 use crate::options::to_nas_value;
 use nas_core::arch::Arch;
 use nas_core::strategy::{MAX_PATHS, Path, Sampler};
+use nas_core::{quote, quote_message};
 use nas_plugin_abi::ffi::{
     NAS_ABI_MAJOR, NAS_ABI_MINOR, NAS_FAILED, NAS_INVALID, NAS_OK, NAS_PANIC, NasHost, NasStr, NasValue,
 };
@@ -183,7 +184,7 @@ unsafe extern "C" fn set_error(ctx: *mut c_void, message: NasStr) {
     // SAFETY: the contract above covers `ctx` and `message`.
     unsafe {
         guard(ctx, |context| {
-            *lock(&context.error) = Some(lossy(message));
+            *lock(&context.error) = Some(quote_message(&lossy(message)));
             NAS_OK
         });
     }
@@ -193,7 +194,7 @@ unsafe extern "C" fn log(ctx: *mut c_void, message: NasStr) {
     // SAFETY: the contract above covers `ctx` and `message`.
     unsafe {
         guard(ctx, |context| {
-            lock(&context.log).push(lossy(message));
+            lock(&context.log).push(quote_message(&lossy(message)));
             NAS_OK
         });
     }
@@ -206,7 +207,7 @@ unsafe extern "C" fn metric(ctx: *mut c_void, name: NasStr, value: f64) -> i32 {
             let name = lossy(name);
             let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "._-".contains(c);
             if name.is_empty() || name.len() > 64 || !name.chars().all(fits) {
-                let name = name.escape_debug();
+                let name = quote(&name);
                 return context.refuse(format!("metric `{name}`: expected a name of 1 to 64 of a-z 0-9 . _ -"));
             }
             lock(&context.metrics).insert(name, value);
@@ -225,9 +226,11 @@ unsafe extern "C" fn option(ctx: *mut c_void, name: NasStr, value: *mut NasValue
                     *target = found;
                     NAS_OK
                 }
-                (_, None) => context.refuse(format!("option `{name}` was read with a null pointer for its value")),
+                (_, None) => {
+                    context.refuse(format!("option `{}` was read with a null pointer for its value", quote(&name)))
+                }
                 (None, _) => {
-                    let name = name.escape_debug();
+                    let name = quote(&name);
                     context.refuse(format!("option `{name}` was read, but `options` does not declare it"))
                 }
             }

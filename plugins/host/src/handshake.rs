@@ -3,6 +3,7 @@
 use crate::context::InstanceHost;
 use crate::features::FEATURES;
 use crate::options::parse_declaration;
+use nas_core::{quote, quote_message};
 use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NAS_ABI_MINOR, NasPluginEntry, NasStr, NasStrategy};
 use std::mem::MaybeUninit;
 use std::ptr;
@@ -115,14 +116,15 @@ fn check(raw: NasStrategy) -> Result<StrategyTable, String> {
     let name = text("name", raw.name)?;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 64 || name.starts_with('-') || !name.chars().all(fits) {
-        return Err(format!("its name is `{}`, expected 1 to 64 of a-z, 0-9 and -", name.escape_debug()));
+        return Err(format!("its name is `{}`, expected 1 to 64 of a-z, 0-9 and -", quote(&name)));
     }
     let version = text("version", raw.version)?;
     if version.trim().is_empty() {
         return Err("its version is empty".into());
     }
-    let summary = text("summary", raw.summary)?;
-    let reference = text("reference", raw.reference)?;
+    let version = quote(&version);
+    let summary = quote_message(&text("summary", raw.summary)?);
+    let reference = quote_message(&text("reference", raw.reference)?);
     let options = parse_declaration(&text("options", raw.options)?)?;
     Ok(StrategyTable { raw, name, version, summary, reference, options })
 }

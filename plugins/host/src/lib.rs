@@ -8,6 +8,7 @@
 
 pub mod conformance;
 mod context;
+mod elf;
 mod error;
 mod features;
 mod handshake;

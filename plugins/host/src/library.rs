@@ -1,11 +1,16 @@
 //! Files of plugins: reading, loading, and the entry function.
 
+use crate::elf;
 use crate::error::PluginError;
+use nas_core::read_file;
 use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NasPluginEntry};
 use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// Largest size of a library in bytes. Rust libraries with debug information have tens of megabytes.
+const MAX_FILE: u64 = 2_000_000_000;
 
 /// Returns the absolute path and the content of a file.
 ///
@@ -17,7 +22,7 @@ pub fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), PluginError> {
     if file.is_dir() {
         return Err(fail("it is a directory, expected a shared library".into()));
     }
-    let bytes = fs::read(&file).map_err(|error| fail(error.to_string()))?;
+    let bytes = read_file::bytes(&file, MAX_FILE).map_err(|error| fail(error.to_string()))?;
     Ok((file, bytes))
 }
 
@@ -29,13 +34,14 @@ pub fn sha256(bytes: &[u8]) -> String {
 /// Loads a library until the process ends, and finds its entry function.
 ///
 /// # Errors
-/// The file is not a shared library for this machine, or it does not export the entry function.
+/// The file is truncated, is not a shared library for this machine, or does not export the entry function.
 pub fn open(path: &Path, bytes: &[u8]) -> Result<NasPluginEntry, PluginError> {
     let fail = |problem: String| PluginError { path: path.display().to_string(), problem };
     if let Some(machine) = other_machine(bytes) {
         let this = std::env::consts::ARCH;
         return Err(fail(format!("it is built for {machine}, this program is built for {this}: build it for {this}")));
     }
+    elf::check_complete(bytes).map_err(fail)?;
     let library = dlopen(path).map_err(|error| {
         // The message of the error itself is only "dlopen failed". Its source has the reason.
         let cause = error.source().map(ToString::to_string).unwrap_or_else(|| error.to_string());

@@ -1,6 +1,7 @@
 //! Options of a plugin's strategy. The plugin declares them as TOML, and the host parses and checks them.
 
-use nas_core::options::{OptionsError, did_you_mean};
+use nas_core::options::{OptionsError, did_you_mean, shown};
+use nas_core::quote;
 use nas_plugin_abi::ffi::{NAS_VALUE_FLAG, NAS_VALUE_INTEGER, NAS_VALUE_NUMBER, NAS_VALUE_TEXT, NasStr, NasValue};
 use toml::{Table, Value};
 
@@ -9,7 +10,9 @@ use toml::{Table, Value};
 /// # Errors
 /// The text is not TOML, or a value is not a text, a number, true or false.
 pub fn parse_declaration(declared: &str) -> Result<Table, String> {
-    let table: Table = declared.parse().map_err(|error| format!("its options are not valid TOML: {error}"))?;
+    let table: Table = declared
+        .parse()
+        .map_err(|error: toml::de::Error| format!("its options are not valid TOML: {}", quote(error.message())))?;
     for (key, value) in &table {
         if key == "name" {
             return Err(
@@ -18,7 +21,11 @@ pub fn parse_declaration(declared: &str) -> Result<Table, String> {
             );
         }
         if kind(value).is_none() {
-            return Err(format!("its option `{key}` is {value}, expected a text, a number, true or false"));
+            return Err(format!(
+                "its option `{}` is {}, expected a text, a number, true or false",
+                quote(key),
+                shown(value)
+            ));
         }
     }
     Ok(table)
@@ -45,7 +52,7 @@ pub fn merge_options(defaults: &Table, given: &Table) -> Result<Table, OptionsEr
             (default, value) if kind(default) == kind(value) => value.clone(),
             (default, value) => {
                 let expected = kind(default).unwrap_or_default();
-                let message = format!("{key} = {value}: expected {expected}");
+                let message = format!("{key} = {}: expected {expected}", shown(value));
                 return Err(OptionsError::Value { section: "strategy".into(), message });
             }
         };

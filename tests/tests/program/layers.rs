@@ -50,3 +50,70 @@ fn a_valid_file_passes_the_check() {
         .success()
         .stderr("run.toml: all keys, names and values are valid; the data was not read\n");
 }
+
+/// An option that touches a section must not hide that a file or `--set` gives something else than a section.
+#[test]
+fn something_else_than_a_section_is_refused_with_its_layer() {
+    let (dir, _) = setup("sections");
+    for (text, words) in [
+        (
+            "data = \"cifar10\"\n",
+            "run.toml: section `data`: expected `[data]` and its keys below it, found \"cifar10\"",
+        ),
+        (
+            "[[train]]\nepochs = 9\n",
+            "run.toml: section `train`: expected `[train]` and its keys below it, found `[[train]]`",
+        ),
+        (
+            "strategy = \"ogd\"\n",
+            "run.toml: section `strategy`: expected `[strategy]` and its keys below it, found \"ogd\"",
+        ),
+        ("probes = 3\n", "run.toml: section `probes`: expected `[probes]` and its keys below it, found 3"),
+        (
+            "[data]\nsynthetic = 3\n",
+            "run.toml: section `data`: synthetic = 3: invalid type: integer `3`, expected a section",
+        ),
+        ("plugins = \"a.so\"\n", "run.toml: plugins = \"a.so\": invalid type"),
+    ] {
+        fs::write(dir.path().join("run.toml"), text).unwrap();
+        let touching = ["--data=digits", "--epochs=1", "--strategy=plain", "--probes=2", "--set=data.synthetic.size=8"];
+        refuses(dir.path(), &["--config=run.toml"], 2, &[words]);
+        for option in touching {
+            refuses(dir.path(), &["--config=run.toml", option], 2, &[words]);
+        }
+    }
+    let set = "--set data=3: section `data`: expected `[data]` and its keys below it, found 3";
+    refuses(dir.path(), &["--set=data=3", "--data=digits"], 2, &[set]);
+    refuses(dir.path(), &["--set=strategy=ogd", "--strategy=plain"], 2, &["--set strategy=ogd: section `strategy`"]);
+    let variant = ["compare", "--strategies=plain:data.synthetic=3:data.synthetic.size=8"];
+    refuses(dir.path(), &variant, 2, &["--set data.synthetic=3: section `data`: synthetic = 3"]);
+}
+
+#[test]
+fn keys_and_values_have_a_limited_depth() {
+    let (dir, _) = setup("deep");
+    let deep = format!("{}a=1", "a.".repeat(20_000));
+    let words = ["the key has 20001 parts, expected at most 8"];
+    refuses(dir.path(), &["--set", &deep], 2, &words);
+    let variant = format!("--strategies=plain:{}a=1", "a.".repeat(50));
+    refuses(dir.path(), &["compare", &variant], 2, &["the key has 51 parts, expected at most 8"]);
+    refuses(dir.path(), &["compare", "--strategies=plain", "--set-for", "plain", &deep], 2, &words);
+    let value = format!("train.lr={}", "[".repeat(20_000));
+    refuses(dir.path(), &["--set", &value], 2, &["section `train`: lr = "]);
+    fs::write(dir.path().join("run.toml"), &deep).unwrap();
+    refuses(dir.path(), &["--config=run.toml"], 2, &["run.toml is not TOML: line 1", "recursion limit"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_configuration_that_is_no_regular_file_is_refused() {
+    let (dir, _) = setup("endless");
+    assert!(std::process::Command::new("mkfifo").arg(dir.path().join("pipe.toml")).status().unwrap().success());
+    for file in ["/dev/zero", "pipe.toml"] {
+        let words = [file, "expected a regular file, found a pipe or a device"];
+        refuses(dir.path(), &["--config", file], 2, &words);
+        refuses(dir.path(), &["config", "check", file], 2, &words);
+    }
+    fs::File::create(dir.path().join("large.toml")).unwrap().set_len(1 << 40).unwrap();
+    refuses(dir.path(), &["--config=large.toml"], 2, &["expected at most 16000000 bytes"]);
+}

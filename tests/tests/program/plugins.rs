@@ -150,3 +150,30 @@ fn a_new_rust_project_contains_all_its_files() {
         read(dir.path(), &format!("my-way/nas-plugin-abi/src/{}.rs", module.trim_end_matches(';')));
     }
 }
+
+/// Loading a file that lacks a part of its segments would end the program with SIGBUS.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_truncated_library_exits_with_code_3() {
+    let (dir, _) = setup("cut");
+    let dir = dir.path();
+    let whole = fs::read(c_plugin(dir, "mine", "mine", "mine")).unwrap();
+    let list = |length: usize| {
+        fs::write(dir.join("cut.so"), &whole[..length]).unwrap();
+        program(dir).args(["list", "--plugin=cut.so"]).output().unwrap()
+    };
+    for length in (0..whole.len()).step_by(whole.len() / 40) {
+        let output = list(length);
+        // Without its last part, which names symbols for debuggers, the library loads.
+        assert!(matches!(output.status.code(), Some(0 | 3)), "{length}: {:?} {}", output.status, stderr(&output));
+    }
+    assert_eq!(list(whole.len()).status.code(), Some(0));
+    list(whole.len() / 2);
+    let bench = ["bench", "--strategies=plain,mine", "--plugin=cut.so"];
+    let compare = ["compare", "--strategies=plain,mine", "--plugin=cut.so"];
+    for arguments in [&["--plugin=cut.so"][..], &["list", "--plugin=cut.so"], &bench, &compare] {
+        refuses(dir, arguments, 3, &["cut.so: it has ", "truncated or damaged"]);
+    }
+    assert!(Command::new("mkfifo").arg(dir.join("pipe.so")).status().unwrap().success());
+    refuses(dir, &["--plugin=pipe.so"], 3, &["pipe.so: expected a regular file, found a pipe or a device"]);
+}

@@ -105,3 +105,67 @@ fn diverged_training_keeps_the_rows_before() {
     assert!(stderr(&output).contains("training diverged"));
     assert_eq!(read(dir.path(), "t/truth.csv").lines().count(), 1);
 }
+
+/// A table of the space `tiny` with these accuracies, one for each architecture.
+fn table(name: &str, dir: &Path, accuracies: [&str; 9]) {
+    let archs = ["00", "01", "02", "10", "11", "12", "20", "21", "22"];
+    let rows: String = archs.iter().zip(accuracies).map(|(arch, accuracy)| format!("{arch},{accuracy}\n")).collect();
+    fs::write(dir.join(name), format!("arch,accuracy\n{rows}")).unwrap();
+}
+
+#[test]
+fn accuracies_in_fractions_are_refused_unless_the_configuration_states_the_unit() {
+    let (dir, _) = setup("fractions");
+    let dir = dir.path();
+    let fractions = ["0.724", "0.3", "0.41", "0.552", "0.6", "0.61", "0.7", "0.701", "0.5"];
+    table("fractions.csv", dir, fractions);
+    table("percent.csv", dir, ["72.4", "30", "41", "55.2", "60", "61", "70", "70.1", "50"]);
+    let options = |table: &'static str| ["--space=tiny", "--data=digits", "--truth", table, "--truth-samples=all"];
+    let words = ["fractions.csv: no accuracy exceeds 1 (the highest is 0.724)", "--set truth.unit=fraction"];
+    refuses(dir, &options("fractions.csv"), 4, &words);
+    let set = [&options("percent.csv")[..], &["--set=truth.unit=fraction"]].concat();
+    refuses(dir, &set, 4, &["line 2: expected an accuracy as a fraction (truth.unit), from 0 to 1, found 72.4"]);
+    refuses(dir, &["--set=truth.unit=promille"], 2, &["truth", "unit = \"promille\"", "`percent` or `fraction`"]);
+
+    let result = |out: &str, options: &[&str]| -> Value {
+        let output = tiny(dir, out, &[&["--truth-samples=all", "--json"], options].concat());
+        serde_json::from_str(&stdout(&output)).unwrap()
+    };
+    let percent = result("percent", &["--truth=percent.csv"]);
+    let fraction = result("fraction", &["--truth=fractions.csv", "--set=truth.unit=fraction"]);
+    assert!(percent["truth"]["regret"].as_f64().unwrap() > 1.0 || percent["truth"]["regret"] == 0.0);
+    for key in ["regret", "predicted_best", "gt_tau"] {
+        assert_eq!(percent["truth"][key], fraction["truth"][key], "{key}");
+    }
+}
+
+#[test]
+fn architectures_may_be_lists_of_choices() {
+    let (dir, _) = setup("lists");
+    let text = "arch,accuracy\n\"[0, 1]\",50\n2 1,60\n\"(2,2)\",55\n";
+    fs::write(dir.path().join("lists.csv"), text).unwrap();
+    let output = tiny(dir.path(), "out", &["--truth=lists.csv", "--truth-samples=all", "--json"]);
+    let result: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    assert_eq!(result["truth"]["n"], 3);
+    fs::write(dir.path().join("cells.csv"), "arch,accuracy\n\"[0, 3, 1, 2, 4, 0]\",50\n").unwrap();
+    let words = ["cells.csv: line 2: ", "expected the names of the operations, found numbers"];
+    refuses(dir.path(), &["--truth=cells.csv"], 4, &words);
+}
+
+#[test]
+#[cfg(unix)]
+fn tables_that_are_no_regular_files_are_refused() {
+    let (dir, _) = setup("endless");
+    let make = |program: &str, arguments: &[&str]| {
+        let status = std::process::Command::new(program).args(arguments).current_dir(dir.path()).status();
+        assert!(status.unwrap().success());
+    };
+    make("mkfifo", &["pipe.csv"]);
+    make("ln", &["-s", "/dev/zero", "zero.csv"]);
+    for file in ["pipe.csv", "zero.csv"] {
+        let words = [file, "expected a regular file, found a pipe or a device"];
+        refuses(dir.path(), &["--space=tiny", "--truth", file], 4, &words);
+    }
+    fs::File::create(dir.path().join("large.csv")).unwrap().set_len(1 << 40).unwrap();
+    refuses(dir.path(), &["--space=tiny", "--truth=large.csv"], 4, &["expected at most 1000000000 bytes"]);
+}

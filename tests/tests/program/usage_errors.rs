@@ -96,17 +96,17 @@ fn values_out_of_range_are_rejected() {
         (&["--controller=evolution", "--set=controller.population=0"], "controller.population: expected at least 1"),
         (&["--truth-samples=20000", "--width=2", "--truth=cifar10_test"], "expected `all` or at most 15625"),
         (&["--truth-samples=251"], "expected `all` or at most 250, the architectures of nasbench201/digits_alone"),
+        (&["--batch-size=9223372036854775807"], "--batch-size: train.batch_size: expected at most 1000000"),
+        (&["--interval=9223372036854775807"], "--interval: probes.interval: expected at most 1000000"),
+        (&["disturbance", "--sequence=9223372036854775807"], "--sequence: expected 2 to 15625"),
+        (&["compare", "--strategies=plain", "--sequence=18446744073709551615"], "--sequence: expected 2 to 15625"),
+        (&["compare", "--strategies=plain", "--seeds=65536"], "65536 is not in 1..=65535"),
+        (&["compare", "--strategies=plain", "--seed=9223372036854775807"], "--seed 9223372036854775809 is too large"),
+        (&["--controller=evolution", "--set=controller.population=9223372036854775807"], "expected at most 1000000"),
         (&["--threads=5000"], "--threads: threads: expected at most 1024"),
     ] {
         refuses(dir.path(), arguments, 2, &[words]);
     }
-}
-
-#[test]
-fn images_too_small_for_the_space_are_rejected() {
-    let (dir, _) = setup("small");
-    let arguments = ["--data=synthetic", "--set=data.synthetic.size=2"];
-    refuses(dir.path(), &arguments, 2, &["space nasbench201", "[2, 2, 3] images"]);
 }
 
 #[test]

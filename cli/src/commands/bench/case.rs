@@ -10,8 +10,8 @@ use std::fmt;
 pub struct Case {
     space: String,
     strategy: String,
-    batch_size: usize,
-    threads: usize,
+    batch_size: i64,
+    threads: i64,
 }
 
 impl fmt::Display for Case {
@@ -31,8 +31,9 @@ impl Case {
         let config = Settings::resolve(&args.run)?.config;
         let spaces = args.spaces.as_ref().map_or(vec![config.space.name], |list| list.0.clone());
         let strategies = args.strategies.as_ref().map_or(vec![config.strategy.name], |list| list.0.clone());
-        let batches = args.batch_sizes.as_ref().map_or(vec![config.train.batch_size], |list| list.0.clone());
-        let threads = args.thread_counts.as_ref().map_or(vec![config.threads], |list| list.0.clone());
+        let (batch_size, threads) = (i64::try_from(config.train.batch_size)?, i64::try_from(config.threads)?);
+        let batches = args.batch_sizes.as_ref().map_or(vec![batch_size], |list| list.0.clone());
+        let threads = args.thread_counts.as_ref().map_or(vec![threads], |list| list.0.clone());
         let mut cases = Vec::new();
         for space in &spaces {
             for strategy in &strategies {
@@ -51,8 +52,8 @@ impl Case {
         RunArgs {
             space: Some(self.space.clone()),
             strategy: Some(self.strategy.clone()),
-            batch_size: i64::try_from(self.batch_size).ok(),
-            threads: i64::try_from(self.threads).ok(),
+            batch_size: Some(self.batch_size),
+            threads: Some(self.threads),
             ..args.clone()
         }
     }

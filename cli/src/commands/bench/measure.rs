@@ -12,7 +12,7 @@ use nas_core::config::RunConfig;
 use nas_core::registry::Target;
 use nas_core::trainer::{Session, Timing, peak_rss_mb, time_steps};
 use serde::{Deserialize, Serialize};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The measured times of a case.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,14 +44,16 @@ pub struct Measured {
 /// # Errors
 /// An option is out of range, the data cannot be read, or a step fails.
 pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
+    let cancel = cancel()?;
     let mut settings = Settings::resolve(&case.run(&args.run))?;
     let (steps, warm_up) = (usize::try_from(args.steps)?, usize::try_from(args.warm_up)?);
     let random = *settings.origin("data.name") == Origin::Default;
     only_steps(&mut settings.config, warm_up + steps, random);
     let device = Device::parse(&settings.config.device)?;
-    let measured =
-        in_thread_pool(settings.config.threads, || on_device!(device, |make| on(&settings, &make()?, warm_up, steps)))?;
-    Ok((!cancel()?.load(Ordering::Relaxed)).then_some(measured))
+    let measured = in_thread_pool(settings.config.threads, || {
+        on_device!(device, |make| on(&settings, &make()?, warm_up, steps, cancel))
+    })?;
+    Ok((!cancel.load(Ordering::Relaxed)).then_some(measured))
 }
 
 /// Changes the configuration to `steps` steps on one batch, without probes and truth. `random` selects random images.
@@ -60,7 +62,7 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
     if random {
         config.data.name = "synthetic".into();
         config.data.synthetic.size = 32;
-        let samples = (batch as f64 / config.data.train_fraction).ceil() as usize + 1;
+        let samples = ((batch as f64 / config.data.train_fraction).ceil() + 1.0) as usize;
         config.data.synthetic.samples = samples.max(config.data.synthetic.classes);
     }
     config.data.limit_train = Some(batch);
@@ -70,12 +72,18 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
     config.truth.samples = "0".into();
 }
 
-fn on<D: Target>(settings: &Settings, device: &D, warm_up: usize, steps: usize) -> Result<Measured> {
+fn on<D: Target>(
+    settings: &Settings,
+    device: &D,
+    warm_up: usize,
+    steps: usize,
+    cancel: &AtomicBool,
+) -> Result<Measured> {
     let config = &settings.config;
-    let data = LoadedData::read(settings, cancel()?, |_| ())?;
+    let data = LoadedData::read(settings, cancel, |_| ())?;
     let session = Session::new(config, data.dataset, device).map_err(|error| settings.explain(error.into()))?;
     let space = session.space().clone();
-    let Timing { steps, subnet_passes, images, seconds, archs } = time_steps(session, warm_up, steps, cancel()?)?;
+    let Timing { steps, subnet_passes, images, seconds, archs } = time_steps(session, warm_up, steps, cancel)?;
     let ms = seconds * 1e3 / subnet_passes.max(1) as f64;
     Ok(Measured {
         r#type: "bench".into(),

@@ -5,6 +5,7 @@ use crate::exit::UsageError;
 use crate::settings::{Settings, first_difference};
 use anyhow::Result;
 use nas_core::config::RunConfig;
+use nas_core::quote;
 use toml::Table;
 
 /// Sections that must be equal, because they define the measurement and not the sharing of weights. `eval.images` must be
@@ -23,18 +24,19 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
         if let Some(key) = keys.find(|key| LENGTHS.contains(key)) {
             let problem = format!(
                 "--strategies {}: {key} follows from the budget; leave it out, or set it for all runs",
-                variant.label
+                quote(&variant.label)
             );
             return Err(UsageError(problem).into());
         }
         if let Some(key) = other_measure(&settings[0].config, &own.config)? {
-            let problem = format!("--strategies {}: {key} must be the same in all runs; leave it out", variant.label);
+            let problem =
+                format!("--strategies {}: {key} must be the same in all runs; leave it out", quote(&variant.label));
             return Err(UsageError(problem).into());
         }
     }
     for (i, a) in settings.iter().enumerate() {
         if let Some(j) = settings[..i].iter().position(|b| b.config == a.config) {
-            let (old, new) = (&variants[j].label, &variants[i].label);
+            let (old, new) = (quote(&variants[j].label), quote(&variants[i].label));
             let problem = format!("--strategies: {new} and {old} have the same settings; remove one of them");
             return Err(UsageError(problem).into());
         }

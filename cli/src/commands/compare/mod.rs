@@ -41,6 +41,8 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     let variants = Variant::list(args)?;
     let settings = variants.iter().map(|v| v.settings(&args.run, seed)).collect::<Result<Vec<_>>>()?;
     checks::check(&variants, &settings)?;
+    // A seed that is too large is refused before the first run.
+    variants[0].settings(&args.run, seed + u64::from(args.seeds) - 1)?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
     if out.join("manifest.json").exists() {
         return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());

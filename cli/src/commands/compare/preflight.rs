@@ -6,6 +6,7 @@ use super::{ComparisonJob, MakeDevice};
 use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
+use nas_core::quote;
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session, StepCost, seconds_per_step, step_cost};
 use std::time::Duration;
@@ -27,7 +28,7 @@ impl ComparisonJob<'_> {
     pub fn preflight<D: Target>(&self, device: MakeDevice<'_, D>) -> Result<Vec<Preflight>> {
         let explained = |(variant, settings): (&Variant, &Settings)| {
             let preflight = self.preflight_of(settings, device).map_err(|error| settings.explain(error));
-            preflight.with_context(|| format!("--strategies {}", variant.label))
+            preflight.with_context(|| format!("--strategies {}", quote(&variant.label)))
         };
         self.variants.iter().zip(&self.settings).map(explained).collect()
     }

@@ -4,7 +4,11 @@ use crate::args::{CompareArgs, RunArgs};
 use crate::exit::UsageError;
 use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow};
+use nas_core::quote;
 use nas_core::registry::{StrategyDescriptor, find};
+
+/// Largest number of characters of an entry. File names have at most 255 bytes.
+const MAX_LABEL: usize = 200;
 
 /// A strategy with options: one entry of `--strategies`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,28 +35,33 @@ impl Variant {
             if strategy.is_empty() {
                 return Err(usage("--strategies has an empty entry; expected names such as plain,ogd,fairnas".into()));
             }
+            let length = label.chars().count();
+            if length > MAX_LABEL {
+                let expected = format!("expected at most {MAX_LABEL}, because the entry names a directory");
+                return Err(usage(format!("--strategies {}: {length} characters, {expected}", quote(label))));
+            }
             find::<StrategyDescriptor>(strategy).map_err(|error| anyhow!(error).context("--strategies"))?;
             let for_all = given.iter().filter(|(name, _)| *name == strategy).map(|(_, assignment)| *assignment);
             let mut assignments = Vec::new();
             for assignment in for_all.chain(parts) {
-                assignments.push(with_section(assignment).with_context(|| format!("--strategies {label}"))?);
+                assignments.push(with_section(assignment).with_context(|| format!("--strategies {}", quote(label)))?);
             }
             let new = Self { label: label.into(), strategy: strategy.into(), assignments };
             // Some file systems ignore case.
             let directory = |variant: &Self| variant.slug().to_lowercase();
             match variants.iter().find(|known| directory(known) == directory(&new)) {
                 Some(known) if known.label == label => {
-                    return Err(usage(format!("--strategies has {label} twice; remove one of them")));
+                    return Err(usage(format!("--strategies has {} twice; remove one of them", quote(label))));
                 }
                 Some(known) => {
                     let problem = "would be written to the same directory; write one of them differently";
-                    return Err(usage(format!("--strategies: {} and {label} {problem}", known.label)));
+                    return Err(usage(format!("--strategies: {} and {} {problem}", quote(&known.label), quote(label))));
                 }
                 None => variants.push(new),
             }
         }
         match given.iter().find(|(name, _)| variants.iter().all(|variant| variant.strategy != *name)) {
-            Some((name, _)) => Err(usage(format!("--set-for {name}: the strategy is not in --strategies"))),
+            Some((name, _)) => Err(usage(format!("--set-for {}: the strategy is not in --strategies", quote(name)))),
             None => Ok(variants),
         }
     }
@@ -65,7 +74,7 @@ impl Variant {
         let mut run = run.clone();
         run.strategy = Some(self.strategy.clone());
         run.seed = Some(i64::try_from(seed).map_err(|_| UsageError(format!("--seed {seed} is too large")))?);
-        Settings::resolve_with(&run, &self.assignments).with_context(|| format!("--strategies {}", self.label))
+        Settings::resolve_with(&run, &self.assignments).with_context(|| format!("--strategies {}", quote(&self.label)))
     }
 
     /// The label as a file name: other characters than letters, digits and `-._=` become `_`.
@@ -80,7 +89,7 @@ fn with_section(assignment: &str) -> Result<String> {
     match assignment.split_once('=') {
         Some((key, _)) if key.contains('.') => Ok(assignment.into()),
         Some((key, _)) if !key.trim().is_empty() => Ok(format!("strategy.{assignment}")),
-        _ => Err(usage(format!("expected NAME:KEY=VALUE, found `{assignment}` after a colon"))),
+        _ => Err(usage(format!("expected NAME:KEY=VALUE, found `{}` after a colon", quote(assignment)))),
     }
 }
 
@@ -125,6 +134,7 @@ mod tests {
             (&["--strategies=ogd,plain,ogd"], "has ogd twice"),
             (&["--strategies=ogd:a=x/y,ogd:a=x_y"], "ogd:a=x/y and ogd:a=x_y would be written to the same directory"),
             (&["--strategies=ogd:alpha"], "expected NAME:KEY=VALUE, found `alpha`"),
+            (&[&format!("--strategies=ogd:a={}", "x".repeat(200))], "206 characters, expected at most 200"),
             (&["--strategies=plain", "--set-for", "ogd", "alpha=1"], "--set-for ogd: the strategy is not in"),
             (&["--strategies=plain", "--set-for", "plain", "paths"], "--set-for: expected section.key=value"),
         ] {

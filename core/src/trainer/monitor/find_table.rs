@@ -1,6 +1,6 @@
 //! The truth table of a configuration.
 
-use crate::config::ConfigError;
+use crate::config::{ConfigError, TruthConfig};
 use crate::data::Dataset;
 use crate::space::SearchSpace;
 use crate::trainer::RunError;
@@ -8,7 +8,7 @@ use crate::truth::{EmbeddedTable, StandAlone, TruthTable};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Finds the table `name`: a CSV file, a column of the space's embedded tables, or `auto`. `None` for `auto` and a space
+/// Finds the table that `truth.table` names: a CSV file, a column of the space's embedded tables, or `auto`. `None` for `auto` and a space
 /// without an embedded table.
 ///
 /// `auto` prefers stand-alone accuracies on the data set of the run, then the embedded test accuracy on that data set,
@@ -16,7 +16,12 @@ use std::sync::Arc;
 ///
 /// # Errors
 /// An unknown column, or a file that cannot be read.
-pub fn find_table(name: &str, space: &Arc<dyn SearchSpace>, dataset: &Dataset) -> Result<Option<TruthTable>, RunError> {
+pub fn find_table(
+    config: &TruthConfig,
+    space: &Arc<dyn SearchSpace>,
+    dataset: &Dataset,
+) -> Result<Option<TruthTable>, RunError> {
+    let name = config.table.as_str();
     let path = Path::new(name);
     let normalise = |text: &str| space.parse(text).map(|arch| space.format(&arch));
     let stand_alone = match name {
@@ -27,7 +32,7 @@ pub fn find_table(name: &str, space: &Arc<dyn SearchSpace>, dataset: &Dataset) -
         return Ok(Some(table.truth(normalise)?));
     }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
-        return Ok(Some(TruthTable::load(path, space.name(), normalise)?));
+        return Ok(Some(TruthTable::load(path, space.name(), config.unit, normalise)?));
     }
     let Some(embedded) = EmbeddedTable::for_space(space.name()) else {
         return match name {

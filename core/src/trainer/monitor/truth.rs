@@ -42,7 +42,7 @@ impl TruthComparison {
         if samples == TruthSamples::Some(0) {
             return Ok(None);
         }
-        let Some(table) = find_table(&config.truth.table, space, dataset)? else {
+        let Some(table) = find_table(&config.truth, space, dataset)? else {
             return Ok(None);
         };
         let known: Vec<&str> = table.iter().map(|(text, _)| text).collect();

@@ -46,6 +46,27 @@ fn a_library_for_another_machine_is_an_error() {
     assert_eq!(load_error(&path), expected);
 }
 
+/// Loading a file that lacks a part of its segments would end the process with SIGBUS.
+#[test]
+#[cfg(target_os = "linux")]
+fn truncated_libraries_are_errors() {
+    let (_dir, library) = compile(&here("tests/frozen/compat.c"), &here("tests/frozen"), &["-std=c11"]);
+    let bytes = fs::read(library).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let mut refused = 0;
+    for length in (0..bytes.len()).step_by(97) {
+        let path = dir.path().join(format!("{length}.so"));
+        fs::write(&path, &bytes[..length]).unwrap();
+        // Without its last part, which names symbols for debuggers, the library loads.
+        if let Err(error) = load(&path) {
+            let message = error.to_string();
+            assert!(message.contains("truncated") || message.contains("too short"), "{length}: {message}");
+            refused += 1;
+        }
+    }
+    assert!(refused > bytes.len() / 97 / 2, "{refused}");
+}
+
 #[test]
 #[cfg(unix)]
 fn libraries_that_are_not_plugins_of_this_version_are_errors() {
