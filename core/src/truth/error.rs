@@ -30,6 +30,14 @@ pub enum TruthError {
     /// The file is not a truth table.
     #[error("truth table {}", .path.display())]
     File { path: PathBuf, source: Box<TruthError> },
+    /// The table was trained on other data than those of the run.
+    #[error(
+        "truth table {}: it was trained on data with the fingerprint {of_table:.12}, the run has {of_run:.12}; use a table \
+         of the same data, or copy the table without {} to compare other data on purpose",
+        .path.display(),
+        .path.with_extension("toml").display()
+    )]
+    OtherData { path: PathBuf, of_table: String, of_run: String },
     /// The table has no rows.
     #[error(
         "the table is empty: expected a header 'arch,accuracy' or 'arch,seed,accuracy' and a row for each architecture"

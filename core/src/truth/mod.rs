@@ -13,6 +13,7 @@ mod csv_file;
 mod embedded;
 mod error;
 mod format;
+mod recipe;
 mod stand_alone;
 mod table;
 #[cfg(test)]
@@ -23,5 +24,6 @@ pub use accuracy_unit::AccuracyUnit;
 pub use embedded::{EmbeddedTable, NASBENCH_MACRO, NASBENCH201};
 pub use error::TruthError;
 pub use format::{Column, Unit};
+pub use recipe::data_fingerprint;
 pub use stand_alone::StandAlone;
 pub use table::{TruthEntry, TruthTable};

@@ -4,7 +4,7 @@ use crate::config::{ConfigError, TruthConfig};
 use crate::data::Dataset;
 use crate::space::SearchSpace;
 use crate::trainer::RunError;
-use crate::truth::{EmbeddedTable, StandAlone, TruthTable};
+use crate::truth::{EmbeddedTable, StandAlone, TruthError, TruthTable, data_fingerprint};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// then the default column of the space's table.
 ///
 /// # Errors
-/// An unknown column, or a file that cannot be read.
+/// An unknown column, a file that cannot be read, or a table that was trained on other data.
 pub fn find_table(
     config: &TruthConfig,
     space: &Arc<dyn SearchSpace>,
@@ -32,6 +32,7 @@ pub fn find_table(
         return Ok(Some(table.truth(normalise)?));
     }
     if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+        check_data(path, dataset)?;
         return Ok(Some(TruthTable::load(path, space.name(), config.unit, normalise)?));
     }
     let Some(embedded) = EmbeddedTable::for_space(space.name()) else {
@@ -50,4 +51,11 @@ pub fn find_table(
         _ => name,
     };
     Ok(Some(embedded.truth(column)?))
+}
+
+/// Refuses a table that was trained on data with another fingerprint, where the table's is known.
+fn check_data(path: &Path, dataset: &Dataset) -> Result<(), TruthError> {
+    let Some(of_table) = data_fingerprint(path) else { return Ok(()) };
+    let of_run = dataset.fingerprint();
+    if of_table == of_run { Ok(()) } else { Err(TruthError::OtherData { path: path.into(), of_table, of_run }) }
 }
