@@ -3,10 +3,12 @@
 
 mod bench;
 mod compare;
+mod damaged_runs;
 mod data_errors;
 mod helper;
 mod inspect;
 mod layers;
+mod own_files;
 mod plugins;
 mod repeat;
 mod report;

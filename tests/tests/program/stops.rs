@@ -184,6 +184,15 @@ fn results_that_cannot_be_written_are_reported() {
     assert_eq!(manifest(&out)["status"], "failed");
     assert!(manifest(&out)["error"].as_str().unwrap().contains("out/"), "{}", manifest(&out));
     assert!(names(&out).iter().all(|name| !name.ends_with(".new")), "{:?}", names(&out));
+
+    // Without room for the first file, the run leaves nothing, so that the same command can be repeated.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 0; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_nas-train-extended")]).args(TINY);
+    let output = command.args(["--out=none", "--tensorboard=t"]).current_dir(dir.path()).output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("error: cannot write none/manifest.json: File too large"), "{message}");
+    assert_eq!(names(dir.path()), ["out"]);
 }
 
 #[test]

@@ -5,10 +5,14 @@ use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::VariantRuns;
 use crate::exit::chained;
 use crate::text::eprint_line;
+use nas_core::read_file;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The largest size of `comparison.json` in bytes.
+const LIMIT: u64 = 1 << 28;
 
 /// The runs and sequences found in the directories.
 #[derive(Default)]
@@ -36,7 +40,7 @@ impl CollectedRuns {
     /// Adds the runs of a directory.
     pub fn add(&mut self, path: &Path) {
         let is_first = self.seen.is_empty();
-        match fs::read_to_string(path.join("comparison.json")).map(|text| serde_json::from_str(&text)) {
+        match read_file::text(&path.join("comparison.json"), LIMIT).map(|text| serde_json::from_str(&text)) {
             Ok(Ok(comparison)) => match check_schema(&comparison, "comparison.json") {
                 Ok(()) => self.add_comparison(path, &comparison),
                 Err(error) => self.problems.push((path.into(), error.to_string())),
