@@ -16,4 +16,5 @@ mod results;
 mod stops;
 mod tensorboard;
 mod truth;
+mod truth_files;
 mod usage_errors;
