@@ -20,7 +20,7 @@ pub struct LoadedData {
 }
 
 /// The identity of a data set, as `manifest.json` has it under `data`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DataIdentity {
     /// Name of the data set.
     pub name: String,

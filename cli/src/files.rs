@@ -1,25 +1,78 @@
-//! Atomic replacement of files, and locks against concurrent writers.
+//! Replacement of files, locks against concurrent writers, and error messages that name the file.
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Write};
-use std::path::Path;
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
 
-/// Replaces a file atomically: writes `PATH.new` and renames it, so that a reader sees the old or the new file, whole.
+/// Replaces a file atomically: writes `PATH.new` and renames it, so that a reader sees the old or the new file, whole. The
+/// new file is on the disk when the function returns. A failed write leaves no `PATH.new`.
 ///
 /// # Errors
 /// The file cannot be written; the message names it.
 pub fn write(path: &Path, text: &str) -> Result<()> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(".new");
+    let beside = temporary(path);
     let written = || -> io::Result<()> {
         let mut file = File::create(&beside)?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, path)
     };
+    written()
+        .inspect_err(|_| drop(fs::remove_file(&beside)))
+        .and_then(|()| sync_dir(path.parent().unwrap_or(Path::new(""))))
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// The path of the temporary file of [`write()`].
+pub fn temporary(path: &Path) -> PathBuf {
+    let mut beside = OsString::from(path);
+    beside.push(".new");
+    beside.into()
+}
+
+/// Replaces the content of an existing file without a new file. A full disk may allow this where it does not allow
+/// [`write()`]. A reader may see a mixture of both contents.
+///
+/// # Errors
+/// The file cannot be written; the message names it.
+pub fn overwrite(path: &Path, text: &str) -> Result<()> {
+    let written = || -> io::Result<()> {
+        let mut file = File::options().write(true).open(path)?;
+        file.write_all(text.as_bytes())?;
+        file.set_len(text.len() as u64)?;
+        file.sync_all()
+    };
     written().with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Waits until the entries of a directory are on the disk: files that were created, renamed or removed.
+///
+/// # Errors
+/// The directory cannot be written.
+pub fn sync_dir(path: &Path) -> io::Result<()> {
+    if cfg!(not(unix)) {
+        return Ok(());
+    }
+    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    match File::open(path).and_then(|dir| dir.sync_all()) {
+        // Some file systems cannot do this for directories.
+        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
+        done => done,
+    }
+}
+
+/// Removes a file, if it exists.
+///
+/// # Errors
+/// The file cannot be removed; the message names it.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed.with_context(|| format!("cannot remove {}", path.display())),
+    }
 }
 
 /// Creates a directory and its parents.
@@ -31,6 +84,17 @@ pub fn make_dir(path: &Path) -> Result<()> {
         .with_context(|| format!("cannot create the directory {}; choose another --out", path.display()))
 }
 
+/// Whether a directory has other entries than the known ones. A path that does not exist counts as an empty directory.
+///
+/// # Errors
+/// The path is no directory, or it cannot be read.
+pub fn has_others(path: &Path, known: &[&str]) -> io::Result<bool> {
+    match fs::read_dir(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        entries => Ok(entries?.flatten().any(|entry| !known.iter().any(|name| entry.file_name() == *name))),
+    }
+}
+
 /// Locks `file` against other processes of this program until it is closed. `name` is the output that it protects, for
 /// the message.
 ///
@@ -38,13 +102,21 @@ pub fn make_dir(path: &Path) -> Result<()> {
 /// Another process holds the lock.
 pub fn lock(file: &File, name: &Path) -> Result<()> {
     match file.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            let problem = "is in use by another nas-train process; wait for its end, or choose another --out";
-            Err(UsageError(format!("{} {problem}", name.display())).into())
-        }
+        Err(TryLockError::WouldBlock) => Err(in_use(name)),
         // Some file systems do not support locks; the program then runs without.
         Ok(()) | Err(TryLockError::Error(_)) => Ok(()),
     }
+}
+
+/// The error of an output that another process of this program writes.
+pub fn in_use(name: &Path) -> anyhow::Error {
+    let problem = "is in use by another nas-train process; wait for its end, or choose another --out";
+    UsageError(format!("{} {problem}", name.display())).into()
+}
+
+/// The error with the path of the file in its message.
+pub fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -62,6 +134,26 @@ mod tests {
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         let error = write(&dir.path().join("none/a.json"), "").unwrap_err();
         assert!(error.to_string().starts_with("cannot write "), "{error}");
+    }
+
+    #[test]
+    fn a_failed_write_leaves_no_temporary_file() {
+        let dir = tempfile::tempdir().unwrap();
+        // A file cannot replace a directory, so the last step of the write fails.
+        let path = dir.path().join("a");
+        fs::create_dir(&path).unwrap();
+        write(&path, "text").unwrap_err();
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_overwritten_file_has_the_new_content_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a");
+        fs::write(&path, "a longer text").unwrap();
+        overwrite(&path, "short").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "short");
+        assert!(overwrite(&dir.path().join("missing"), "").is_err());
     }
 
     #[test]

@@ -41,6 +41,7 @@ use std::process::ExitCode;
 
 /// Runs the program with these arguments; the first one is the name of the program.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    signal::report_file_size_limit();
     let status = match Cli::read(arguments) {
         Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::print_error(&error)),
         Err(error) => exit::print_argument_error(error),

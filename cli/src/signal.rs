@@ -1,4 +1,5 @@
-//! Ctrl-C and termination signals: the first ends the run after the current step, the second ends it immediately.
+//! Ctrl-C and termination signals: the first ends the run after the current step, the second ends it immediately. Signals
+//! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal.
 
 use crate::exit::ExitStatus;
 use crate::text::eprint_line;
@@ -14,7 +15,13 @@ static LISTENING: AtomicBool = AtomicBool::new(false);
 /// The signal handler cannot be installed.
 pub fn cancel() -> Result<&'static AtomicBool> {
     if !LISTENING.swap(true, Ordering::SeqCst) {
+        #[cfg(unix)]
+        let ignored = unix::ignored();
         ctrlc::set_handler(interrupted).context("cannot install the handler of Ctrl-C")?;
+        #[cfg(unix)]
+        for signal in ignored {
+            unix::ignore(signal);
+        }
     }
     Ok(&CANCEL)
 }
@@ -24,4 +31,28 @@ fn interrupted() {
         std::process::exit(i32::from(ExitStatus::Interrupted as u8));
     }
     eprint_line("interrupted: the run ends after the current step; press Ctrl-C again to stop immediately");
+}
+
+/// Turns the signal of a limited file size (`ulimit -f`) into an error of the write, which names the file.
+pub fn report_file_size_limit() {
+    #[cfg(unix)]
+    unix::ignore(nix::sys::signal::Signal::SIGXFSZ);
+}
+
+#[cfg(unix)]
+mod unix {
+    use nix::sys::signal::{SigHandler, Signal, signal};
+
+    /// The signals of [`cancel`](super::cancel) that are ignored. The others are ignored from now on.
+    pub fn ignored() -> Vec<Signal> {
+        [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|signal| ignore(*signal)).collect()
+    }
+
+    /// Ignores a signal. Returns whether it was ignored before.
+    #[expect(unsafe_code, reason = "the standard library cannot ignore a signal")]
+    pub fn ignore(number: Signal) -> bool {
+        // SAFETY: `SigIgn` is no function, so no code runs when the signal arrives.
+        let before = unsafe { signal(number, SigHandler::SigIgn) };
+        matches!(before, Ok(SigHandler::SigIgn))
+    }
 }

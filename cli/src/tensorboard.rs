@@ -8,6 +8,7 @@
 //! ```
 
 use crate::exit::UsageError;
+use crate::files::{self, named};
 use anyhow::{Context, Result};
 use crc::{CRC_32_ISCSI, Crc, Table};
 use std::fs::{self, File};
@@ -23,35 +24,65 @@ static CRC_32C: Crc<u32, Table<1>> = Crc::<u32, Table<1>>::new(&CRC_32_ISCSI);
 
 /// An event file to which scalars are added.
 pub struct EventFile<W: Write = File> {
+    path: PathBuf,
     out: W,
 }
 
 impl EventFile {
-    /// Creates an event file in a directory, and the directory if it is missing.
+    /// A name for a new event file. Two programs that start in the same second have different names.
+    pub fn new_name() -> String {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        format!("{PREFIX}{:010}.nas-train.{}.{:09}", now.as_secs(), std::process::id(), now.subsec_nanos())
+    }
+
+    /// Checks that a directory has no event files, except for the one with the name `own`: TensorBoard would join them with
+    /// new ones into one curve.
     ///
     /// # Errors
-    /// The directory cannot be written, or it already has event files: TensorBoard would join them with the new one into one
-    /// curve.
-    pub fn create(dir: &Path) -> Result<Self> {
-        if !Self::all(dir)?.is_empty() {
+    /// The directory has other event files, or it cannot be read.
+    pub fn check(dir: &Path, own: Option<&str>) -> Result<()> {
+        if Self::all(dir)?.iter().any(|path| path.file_name().is_some_and(|name| name.to_str() != own)) {
             let problem =
                 "has event files of another run, which TensorBoard would mix with this one: choose another directory";
             return Err(UsageError(format!("{} {problem}", dir.display())).into());
         }
-        fs::create_dir_all(dir).with_context(|| format!("cannot create the directory {}", dir.display()))?;
-        let path = dir.join(format!("{PREFIX}{:010}.nas-train.{}", now() as u64, std::process::id()));
-        let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self::start(file)?)
+        Ok(())
     }
 
-    /// Removes the event files of a directory.
+    /// Creates an event file with a name of [`new_name`](Self::new_name), and its directory if that is missing.
     ///
     /// # Errors
-    /// A directory or file that cannot be written.
-    pub fn clear(dir: &Path) -> Result<()> {
-        let remove =
-            |path: PathBuf| fs::remove_file(&path).with_context(|| format!("cannot remove {}", path.display()));
-        Self::all(dir)?.into_iter().try_for_each(remove)
+    /// The directory cannot be written, or it already has event files. An error leaves no file.
+    pub fn create(dir: &Path, name: &str) -> Result<Self> {
+        Self::check(dir, None)?;
+        let is_new = !dir.exists();
+        fs::create_dir_all(dir).with_context(|| format!("cannot create the directory {}", dir.display()))?;
+        let path = dir.join(name);
+        // The first error is the one to report.
+        let undo = || {
+            if is_new {
+                drop(fs::remove_dir(dir))
+            }
+        };
+        let file = File::create_new(&path).with_context(|| format!("cannot write {}", path.display()));
+        let file = file.inspect_err(|_| undo())?;
+        Ok(Self::start(path.clone(), file).inspect_err(|_| {
+            let _ = fs::remove_file(&path);
+            undo();
+        })?)
+    }
+
+    /// Removes the event file with the name `own` from a directory, if it is there.
+    ///
+    /// # Errors
+    /// The file cannot be removed.
+    pub fn remove(dir: &Path, own: &str) -> Result<()> {
+        files::remove(&dir.join(own))
+    }
+
+    /// Whether a text can be the name of an event file, without directories.
+    pub fn is_name(text: &str) -> bool {
+        text.starts_with(PREFIX) && Path::new(text).file_name() == Some(text.as_ref())
     }
 
     /// The event files of a directory; none if it is missing.
@@ -70,8 +101,8 @@ impl EventFile {
 }
 
 impl<W: Write> EventFile<W> {
-    fn start(out: W) -> io::Result<Self> {
-        let mut file = Self { out };
+    fn start(path: PathBuf, out: W) -> io::Result<Self> {
+        let mut file = Self { path, out };
         let mut event = event(now(), 0);
         bytes(&mut event, 3, b"brain.Event:2");
         file.frame(&event)?;
@@ -81,7 +112,7 @@ impl<W: Write> EventFile<W> {
     /// Adds the value of a scalar at a step. TensorBoard stores it in single precision.
     ///
     /// # Errors
-    /// A file that cannot be written.
+    /// The file cannot be written; the message names it.
     pub fn scalar(&mut self, tag: &str, step: u64, value: f64) -> io::Result<()> {
         let mut scalar = Vec::new();
         bytes(&mut scalar, 1, tag.as_bytes());
@@ -100,7 +131,7 @@ impl<W: Write> EventFile<W> {
         frame.extend(masked_crc(&length).to_le_bytes());
         frame.extend(message);
         frame.extend(masked_crc(message).to_le_bytes());
-        self.out.write_all(&frame)
+        self.out.write_all(&frame).map_err(|error| named(&self.path, &error))
     }
 }
 
@@ -171,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_scalar_is_framed_and_coded() {
-        let mut file = EventFile::start(Vec::new()).unwrap();
+        let mut file = EventFile::start(PathBuf::new(), Vec::new()).unwrap();
         file.scalar("a/b", 300, 1.5).unwrap();
         let messages = messages(&file.out);
         assert_eq!(messages[0][9..], [&[0x10, 0, 0x1a, 13][..], b"brain.Event:2"].concat());

@@ -28,3 +28,10 @@ pub enum Incomplete {
         problem: String,
     },
 }
+
+impl Incomplete {
+    /// Whether files that should be complete are missing or changed. A run that was stopped or failed is not damaged.
+    pub fn is_damage(&self) -> bool {
+        matches!(self, Self::Missing(_) | Self::Torn { .. })
+    }
+}

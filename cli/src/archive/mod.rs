@@ -1,5 +1,6 @@
 //! Reading finished runs and sequences from their directories.
 
+mod digests;
 mod incomplete;
 mod rows;
 mod schema;
@@ -10,12 +11,16 @@ pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
 use nas_core::config::RunConfig;
+use nas_core::read_file;
 use nas_core::result::{RunResult, SequenceResult};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+
+/// The largest size of a file of a run, in bytes. `metrics.csv` reaches it after about 25 million steps.
+const LIMIT: u64 = 1 << 30;
 
 /// A finished run with the contents of its files.
 #[derive(Debug, Clone)]
@@ -41,6 +46,10 @@ pub struct ArchivedRun {
 pub struct ArchivedSequence {
     /// The run directory.
     pub path: PathBuf,
+    /// The configuration from `config.toml`.
+    pub config: RunConfig,
+    /// `manifest.json`: program version, command line, host and status.
+    pub manifest: Value,
     /// `result.json`: the disturbance matrix and its means.
     pub result: SequenceResult,
 }
@@ -62,23 +71,50 @@ impl Archived {
     /// schema version. The message states the reason.
     pub fn read(path: &Path) -> Result<Self> {
         let manifest = finished(path)?;
-        let result: Value = json(&path.join("result.json"))?;
+        match Self::parse(path, &manifest) {
+            // The message has the line.
+            Err(error) if error.is::<Incomplete>() => Err(error),
+            // A file that does not fit this version may be a damaged one.
+            parsed => digests::check(path, &manifest).and(parsed),
+        }
+    }
+
+    fn parse(path: &Path, manifest: &Value) -> Result<Self> {
+        let text = text(path, "result.json")?;
+        let result = json("result.json", &text)?;
         check_schema(&result, "result.json")?;
+        let (config, manifest) = (config(path)?, manifest.clone());
         if result["type"] == "disturbance" {
-            let result = typed(result)?;
-            return Ok(Self::Sequence(Box::new(ArchivedSequence { path: path.into(), result })));
+            let result = typed(&text)?;
+            return Ok(Self::Sequence(Box::new(ArchivedSequence { path: path.into(), config, manifest, result })));
         }
         let run = ArchivedRun {
             path: path.into(),
-            config: config(path)?,
+            config,
             manifest,
-            result: typed(result)?,
-            metrics: rows::read(&path.join("metrics.csv"))?,
-            archs: rows::read(&path.join("archs.csv"))?,
+            result: typed(&text)?,
+            metrics: rows::read(path, "metrics.csv")?,
+            archs: rows::read(path, "archs.csv")?,
             notes: notes(path),
         };
         run.check_complete()?;
         Ok(Self::Run(Box::new(run)))
+    }
+
+    /// The configuration from `config.toml`.
+    pub fn config(&self) -> &RunConfig {
+        match self {
+            Self::Run(run) => &run.config,
+            Self::Sequence(sequence) => &sequence.config,
+        }
+    }
+
+    /// The content of `manifest.json`.
+    pub fn manifest(&self) -> &Value {
+        match self {
+            Self::Run(run) => &run.manifest,
+            Self::Sequence(sequence) => &sequence.manifest,
+        }
     }
 }
 
@@ -109,12 +145,12 @@ impl ArchivedRun {
 ///
 /// # Errors
 /// The directory has no manifest or one of another schema version, or its run failed or is unfinished.
-pub fn finished(path: &Path) -> Result<Value> {
-    let file = path.join("manifest.json");
-    if !file.try_exists().context("manifest.json cannot be read")? {
+fn finished(path: &Path) -> Result<Value> {
+    // A file in place of the directory has no manifest either.
+    if path.is_file() || !path.join("manifest.json").try_exists().context("manifest.json cannot be read")? {
         return Err(Incomplete::NoManifest { hint: hint(path) }.into());
     }
-    let manifest: Value = json(&file)?;
+    let manifest = json("manifest.json", &text(path, "manifest.json")?)?;
     check_schema(&manifest, "manifest.json")?;
     match manifest["status"].as_str() {
         Some("finished") => Ok(manifest),
@@ -126,31 +162,46 @@ pub fn finished(path: &Path) -> Result<Value> {
     }
 }
 
+/// The name of the TensorBoard event file of a run in any state; none without a file or without a readable manifest.
+pub fn event_file(path: &Path) -> Option<String> {
+    let manifest = json("manifest.json", &text(path, "manifest.json").ok()?).ok()?;
+    manifest["tensorboard"].as_str().map(Into::into)
+}
+
 /// The configuration of a run.
 ///
 /// # Errors
 /// The file is missing, is not TOML, or has a key or value that this version does not accept.
-pub fn config(path: &Path) -> Result<RunConfig> {
-    let file = path.join("config.toml");
-    let text = fs::read_to_string(&file).context("config.toml cannot be read")?;
-    let table = text.parse().context("config.toml is not TOML")?;
+fn config(dir: &Path) -> Result<RunConfig> {
+    let name = "config.toml";
+    let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
+    let text = text(dir, name)?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+        torn(format!("line {line}: {}", error.message()))
+    })?;
+    if table.is_empty() {
+        return Err(torn("it is empty".into()).into());
+    }
     RunConfig::from_table(&table).context("config.toml does not fit this version")
 }
 
-fn json(path: &Path) -> Result<Value> {
-    let (file, text) = text(path)?;
-    serde_json::from_str(&text).map_err(|error| Incomplete::Torn { file, problem: error.to_string() }.into())
+fn json(name: &str, text: &str) -> Result<Value, Incomplete> {
+    serde_json::from_str(text).map_err(|error| Incomplete::Torn { file: name.into(), problem: error.to_string() })
 }
 
-/// The name and the content of a file.
-fn text(path: &Path) -> Result<(String, String)> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match fs::read_to_string(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Incomplete::Missing(name).into()),
-        text => {
-            let text = text.with_context(|| format!("{name} cannot be read"))?;
-            Ok((name, text))
-        }
+/// The text of a file of a run.
+fn text(dir: &Path, name: &str) -> Result<String> {
+    let torn = |_| Incomplete::Torn { file: name.into(), problem: "it is not UTF-8 text".into() };
+    Ok(String::from_utf8(bytes(dir, name)?).map_err(torn)?)
+}
+
+/// The content of a file of a run.
+fn bytes(dir: &Path, name: &str) -> Result<Vec<u8>> {
+    match read_file::bytes(&dir.join(name), LIMIT) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Incomplete::Missing(name.into()).into()),
+        content => content.with_context(|| format!("{name} cannot be read")),
     }
 }
 
@@ -166,13 +217,14 @@ fn hint(path: &Path) -> String {
     }
 }
 
-fn typed<T: DeserializeOwned>(value: Value) -> Result<T> {
-    serde_json::from_value(value).context("result.json does not fit this version")
+/// The content of `result.json`. An error has the line.
+fn typed<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).context("result.json does not fit this version")
 }
 
 /// The messages of the log. A log that cannot be read is treated as empty, because no figure depends on it.
 fn notes(path: &Path) -> Vec<String> {
-    let text = fs::read_to_string(path.join("log.jsonl")).unwrap_or_default();
+    let text = text(path, "log.jsonl").unwrap_or_default();
     let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     entries.filter_map(|entry| entry["message"].as_str().map(Into::into)).collect()
 }

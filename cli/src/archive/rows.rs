@@ -38,15 +38,16 @@ pub struct ArchRow {
     pub params: Option<u64>,
 }
 
-/// All rows of a CSV file.
+/// All rows of a CSV file of a run.
 ///
 /// # Errors
 /// The file is missing, torn or damaged. The message has its name and the line.
-pub fn read<T: DeserializeOwned>(path: &Path) -> Result<Vec<T>> {
-    let (file, text) = super::text(path)?;
-    let torn = |problem: String| Incomplete::Torn { file: file.clone(), problem };
+pub fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>> {
+    let text = super::text(dir, name)?;
+    let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
     if !text.ends_with('\n') {
-        return Err(torn("its last row has no line end".into()).into());
+        let problem = format!("its last row, in line {}, has no line end", text.lines().count());
+        return Err(torn(problem).into());
     }
     let rows: Result<Vec<T>, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
     rows.map_err(|error| torn(error.to_string()).into())

@@ -5,7 +5,7 @@ use crate::args::ExportArgs;
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::tensorboard::EventFile;
 use crate::text::eprint_line;
-use anyhow::{Context, Result};
+use anyhow::{Error, Result};
 
 /// Writes the metrics of a finished run as TensorBoard event files.
 ///
@@ -20,10 +20,14 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
         }
         Err(error) => return Err(UsageError(format!("{}: {}", args.run.display(), chained(&error))).into()),
     };
-    let mut events = EventFile::create(&args.tensorboard)?;
-    for row in &run.metrics {
-        let written = events.scalar(&format!("{}/{}", row.split, row.metric), row.step, row.value);
-        written.with_context(|| format!("cannot write into {}", args.tensorboard.display()))?;
+    let name = EventFile::new_name();
+    let mut events = EventFile::create(&args.tensorboard, &name)?;
+    let mut rows = run.metrics.iter();
+    let written = rows.try_for_each(|row| events.scalar(&format!("{}/{}", row.split, row.metric), row.step, row.value));
+    if let Err(error) = written {
+        // An incomplete file would keep the same command from a second try.
+        EventFile::remove(&args.tensorboard, &name)?;
+        return Err(Error::new(error).context("cannot export"));
     }
     eprint_line(&format!(
         "{} scalars written; view them with `tensorboard --logdir {}`",

@@ -1,16 +1,15 @@
 //! A CSV file that is written row by row.
 
-use super::log::named;
-use anyhow::{Context, Result};
+use super::run_file::{FileDigest, RunFile};
+use anyhow::Result;
 use csv::{Writer, WriterBuilder};
-use std::fs::File;
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
+use std::path::Path;
 
 /// A CSV file. [`row`](Self::row) passes each row to the operating system before it returns.
-pub struct CsvFile<W: Write = File> {
-    path: PathBuf,
-    writer: Writer<W>,
+pub struct CsvFile {
+    writer: Writer<RunFile>,
+    rows: u64,
 }
 
 impl CsvFile {
@@ -18,26 +17,14 @@ impl CsvFile {
     ///
     /// # Errors
     /// The file exists or cannot be written.
-    pub fn create(path: PathBuf, header: &[&str]) -> Result<Self> {
-        let failed = || format!("cannot write {}", path.display());
-        let file = File::create_new(&path).with_context(failed)?;
-        let mut csv = Self::on(path, file);
-        csv.row(header)?;
+    pub fn create(path: &Path, header: &[&str]) -> Result<Self> {
+        let mut csv = Self::on(RunFile::create(path)?);
+        csv.write(header)?;
         Ok(csv)
     }
 
-    /// Waits until all rows are on the disk.
-    ///
-    /// # Errors
-    /// The file cannot be written; the message names it.
-    pub fn sync(&self) -> io::Result<()> {
-        self.writer.get_ref().sync_all().map_err(|error| named(&self.path, &error))
-    }
-}
-
-impl<W: Write> CsvFile<W> {
-    fn on(path: PathBuf, writer: W) -> Self {
-        Self { path, writer: WriterBuilder::new().from_writer(writer) }
+    fn on(file: RunFile) -> Self {
+        Self { writer: WriterBuilder::new().from_writer(file), rows: 0 }
     }
 
     /// Appends a row.
@@ -45,27 +32,51 @@ impl<W: Write> CsvFile<W> {
     /// # Errors
     /// The file cannot be written; the message names it.
     pub fn row(&mut self, fields: &[&str]) -> io::Result<()> {
-        let written = self.writer.write_record(fields).map_err(io::Error::from).and_then(|()| self.writer.flush());
-        written.map_err(|error| named(&self.path, &error))
+        self.write(fields)?;
+        self.rows += 1;
+        Ok(())
+    }
+
+    fn write(&mut self, fields: &[&str]) -> io::Result<()> {
+        self.writer.write_record(fields).map_err(io::Error::from).and_then(|()| self.writer.flush())
+    }
+
+    /// Waits until all rows are on the disk.
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn sync(&self) -> io::Result<()> {
+        self.writer.get_ref().sync()
+    }
+
+    /// The digest of the file.
+    pub fn digest(&self) -> FileDigest {
+        self.writer.get_ref().digest(Some(self.rows))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
 
     #[test]
-    fn fields_are_quoted_where_needed() {
-        let mut csv = CsvFile::on("memory".into(), Vec::new());
+    fn fields_are_quoted_where_needed_and_rows_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut csv = CsvFile::create(&path, &["arch", "text"]).unwrap();
         csv.row(&["a,b", "|c~0|"]).unwrap();
-        assert_eq!(csv.writer.into_inner().unwrap(), b"\"a,b\",|c~0|\n");
+        let text = "arch,text\n\"a,b\",|c~0|\n";
+        assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        assert_eq!(csv.digest(), FileDigest::of("a.csv", text));
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn the_error_of_a_full_disk_names_the_file() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let error = CsvFile::on("runs/a/metrics.csv".into(), full).row(&["1"]).unwrap_err();
+        let full = RunFile::on(Path::new("runs/a/metrics.csv"), full);
+        let error = CsvFile::on(full).row(&["1"]).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert!(error.to_string().starts_with("runs/a/metrics.csv: No space left"), "{error}");
     }

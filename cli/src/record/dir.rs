@@ -1,6 +1,7 @@
 //! The choice and creation of a run directory.
 
 use crate::exit::UsageError;
+use crate::files;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::config::RunConfig;
@@ -15,6 +16,8 @@ pub enum OutDir {
     Given(PathBuf),
     /// A new directory of this name below `runs`.
     New(String),
+    /// An existing directory that holds no run. It may hold other files.
+    Prepared(PathBuf),
 }
 
 impl OutDir {
@@ -24,7 +27,7 @@ impl OutDir {
     /// The directory of `--out` is not empty, or it is a file.
     pub fn plan(given: Option<&Path>, config: &RunConfig) -> Result<Self> {
         match given {
-            Some(path) => check_empty(path).map(|()| Self::Given(path.into())),
+            Some(path) => check_empty(path, &[]).map(|()| Self::Given(path.into())),
             None => {
                 let time = ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
                 let RunConfig { strategy, space, seed, .. } = config;
@@ -41,10 +44,11 @@ impl OutDir {
         match self {
             Self::Given(path) => {
                 make(&path)?;
-                check_empty(&path)?;
+                check_empty(&path, &[])?;
                 Ok(path)
             }
             Self::New(name) => create_numbered(Path::new("runs"), &name),
+            Self::Prepared(path) => Ok(path),
         }
     }
 }
@@ -70,13 +74,16 @@ fn make(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create the run directory {}{hint}", path.display()))
 }
 
-fn check_empty(path: &Path) -> Result<()> {
-    match fs::read_dir(path).map(|mut entries| entries.next().is_none()) {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(refused(path, "is not empty")),
+/// Refuses a directory with other files than the known ones.
+///
+/// # Errors
+/// The directory has other files, or it is a file.
+pub fn check_empty(path: &Path, known: &[&str]) -> Result<()> {
+    match files::has_others(path, known) {
+        Ok(true) => Err(refused(path, "is not empty")),
         Err(error) if error.kind() == ErrorKind::NotADirectory && path.exists() => Err(refused(path, "is a file")),
-        // It does not exist yet. Other problems appear when it is created.
-        Err(_) => Ok(()),
+        // Other problems appear when a file is created.
+        Ok(false) | Err(_) => Ok(()),
     }
 }
 

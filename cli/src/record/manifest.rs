@@ -1,5 +1,6 @@
 //! `manifest.json`: the program, machine, plugins and command line of a run, and its status.
 
+use super::run_file::FileDigest;
 use crate::data::DataIdentity;
 use crate::files;
 use anyhow::{Context, Result};
@@ -10,7 +11,7 @@ use nas_plugin_host::Plugin;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// The status of a run.
@@ -42,10 +43,14 @@ struct Content {
     plugins: Vec<LoadedPlugin>,
     seed: u64,
     data: DataIdentity,
+    /// The name of the TensorBoard event file.
+    tensorboard: Option<String>,
     started: String,
     ended: Option<String>,
     status: Status,
     error: Option<String>,
+    /// The files of a run that has ended without an error, by name.
+    files: BTreeMap<&'static str, FileDigest>,
 }
 
 /// The commit from which the program was built.
@@ -89,11 +94,11 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Writes the manifest at the start of a run.
+    /// Writes the manifest at the start of a run. It is the first file of the run, so it reserves the directory.
     ///
     /// # Errors
-    /// The file exists, because another run writes to the directory, or it cannot be written.
-    pub fn start(dir: &Path, config: &RunConfig, data: &DataIdentity) -> Result<Self> {
+    /// Another run has reserved the directory, or the file cannot be written.
+    pub fn start(dir: &Path, config: &RunConfig, data: &DataIdentity, tensorboard: Option<String>) -> Result<Self> {
         let content = Content {
             schema: SCHEMA,
             program: "nas-train",
@@ -109,26 +114,48 @@ impl Manifest {
             plugins: nas_plugin_host::loaded().into_iter().map(LoadedPlugin::of).collect(),
             seed: config.seed,
             data: data.clone(),
+            tensorboard,
             started: now(),
             ended: None,
             status: Status::Running,
             error: None,
+            files: BTreeMap::new(),
         };
         let manifest = Self { path: dir.join("manifest.json"), content };
-        let mut file = File::create_new(&manifest.path).with_context(|| manifest.failed())?;
-        file.write_all(manifest.text()?.as_bytes()).with_context(|| manifest.failed())?;
+        let mut file = match File::create_new(&manifest.path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(files::in_use(dir)),
+            file => file.with_context(|| manifest.failed())?,
+        };
+        let written = file.write_all(manifest.text()?.as_bytes()).with_context(|| manifest.failed());
+        written.inspect_err(|_| drop(fs::remove_file(&manifest.path)))?;
         Ok(manifest)
     }
 
-    /// Replaces the manifest by one with the final status.
+    /// Replaces the manifest by one with the final status and the digests of the files.
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn end(mut self, status: Status, error: Option<String>) -> Result<()> {
+    pub fn end(&mut self, status: Status, files: BTreeMap<&'static str, FileDigest>) -> Result<()> {
+        self.set(status, None, files);
+        files::write(&self.path, &self.text()?)
+    }
+
+    /// Replaces the manifest by one with the status `failed` and the error. A full disk has no room for a second file, so
+    /// the manifest is then overwritten.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn fail(&mut self, error: String) -> Result<()> {
+        self.set(Status::Failed, Some(error), BTreeMap::new());
+        let text = self.text()?;
+        files::write(&self.path, &text).or_else(|_| files::overwrite(&self.path, &text))
+    }
+
+    fn set(&mut self, status: Status, error: Option<String>, files: BTreeMap<&'static str, FileDigest>) {
         self.content.status = status;
         self.content.error = error;
+        self.content.files = files;
         self.content.ended = Some(now());
-        files::write(&self.path, &self.text()?)
     }
 
     fn text(&self) -> Result<String> {
@@ -155,4 +182,34 @@ impl Host {
 /// The local time with its UTC offset, in seconds: `2026-11-28T18:00:00+01:00`.
 fn now() -> String {
     ZonedDateTime::now().strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::Value;
+
+    fn start(dir: &Path) -> Result<Manifest> {
+        Manifest::start(dir, &RunConfig::from_table(&toml::Table::new()).unwrap(), &DataIdentity::default(), None)
+    }
+
+    #[test]
+    fn the_first_run_reserves_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        start(dir.path()).unwrap();
+        assert!(start(dir.path()).unwrap_err().to_string().contains("is in use by another nas-train process"));
+    }
+
+    #[test]
+    fn a_failed_run_says_so_where_no_second_file_can_be_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut manifest = start(dir.path()).unwrap();
+        // A directory in place of the temporary file makes the rename impossible.
+        fs::create_dir(dir.path().join("manifest.json.new")).unwrap();
+        assert!(manifest.end(Status::Finished, BTreeMap::new()).is_err());
+        manifest.fail("no space".into()).unwrap();
+        let text = fs::read_to_string(dir.path().join("manifest.json")).unwrap();
+        let written: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&written["status"], &written["error"]), (&"failed".into(), &"no space".into()));
+    }
 }

@@ -4,6 +4,7 @@ mod csv_file;
 mod dir;
 mod log;
 mod manifest;
+mod run_file;
 
 pub use dir::OutDir;
 
@@ -19,9 +20,24 @@ use csv_file::CsvFile;
 use log::Log;
 use manifest::{Manifest, Status};
 use nas_core::event::{Evaluated, Event, Observer, ProbesDone, Purpose, Trained};
+use run_file::{FileDigest, RunFile};
+use std::collections::BTreeMap;
 use std::fs;
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+/// The files that a [`Recorder`] writes into the run directory.
+const FILES: [&str; 8] = [
+    "config.toml",
+    "metrics.csv",
+    "archs.csv",
+    "timings.csv",
+    "log.jsonl",
+    "result.json",
+    "matrix.csv",
+    // The last one: it names the event file, which is removed before.
+    "manifest.json",
+];
 
 /// Writes the events of a run into its directory.
 ///
@@ -30,6 +46,7 @@ use std::path::{Path, PathBuf};
 pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,
+    config: RunFile,
     metrics: CsvFile,
     archs: CsvFile,
     timings: CsvFile,
@@ -49,27 +66,49 @@ struct TrainingPosition {
 }
 
 impl Recorder {
-    /// Creates the run directory and its files, and a TensorBoard event file in the directory `tensorboard`.
+    /// Creates the run directory and its files, and a TensorBoard event file in the directory `tensorboard`. An error leaves
+    /// none of these files.
     ///
     /// # Errors
-    /// A directory or file cannot be written.
+    /// A directory or file cannot be written, another program writes to the run directory, or `tensorboard` has event files
+    /// of another run.
     pub fn create(out: OutDir, settings: &Settings, data: &DataIdentity, tensorboard: Option<&Path>) -> Result<Self> {
-        let events = tensorboard.map(EventFile::create).transpose()?;
+        tensorboard.map_or(Ok(()), |dir| EventFile::check(dir, None))?;
+        let prepared = matches!(out, OutDir::Prepared(_));
         let dir = out.create()?;
-        let manifest = Manifest::start(&dir, &settings.config, data)?;
-        let config = stored_config(settings)?;
-        let path = dir.join("config.toml");
-        fs::write(&path, config).with_context(|| format!("cannot write {}", path.display()))?;
+        let event_file = tensorboard.map(|dir| (dir, EventFile::new_name()));
+        let name = event_file.as_ref().map(|(_, name)| name.clone());
+        // The manifest names the event file before that file exists, so that a killed run leaves no file of unknown origin.
+        let started = Manifest::start(&dir, &settings.config, data, name);
+        let started = started.inspect_err(|_| drop(fs::remove_dir(&dir)))?;
+        // Another program may have chosen the directory at the same time.
+        let reserved = if prepared { Ok(()) } else { dir::check_empty(&dir, &["manifest.json"]) };
+        reserved.and_then(|()| Self::start(started, dir.clone(), settings, event_file)).inspect_err(|_| {
+            // The first error is the one to report.
+            let _ = remove_run(&dir);
+            let _ = fs::remove_dir(&dir);
+        })
+    }
+
+    fn start(
+        manifest: Manifest,
+        dir: PathBuf,
+        settings: &Settings,
+        event_file: Option<(&Path, String)>,
+    ) -> Result<Self> {
+        let mut config = RunFile::create(&dir.join("config.toml"))?;
+        config.write_all(stored_config(settings)?.as_bytes())?;
         Ok(Self {
-            metrics: CsvFile::create(dir.join("metrics.csv"), &["step", "epoch", "split", "metric", "value"])?,
+            metrics: CsvFile::create(&dir.join("metrics.csv"), &["step", "epoch", "split", "metric", "value"])?,
             archs: CsvFile::create(
-                dir.join("archs.csv"),
+                &dir.join("archs.csv"),
                 &["step", "epoch", "purpose", "arch", "accuracy", "truth", "params"],
             )?,
-            timings: CsvFile::create(dir.join("timings.csv"), &["epoch", "metric", "value"])?,
-            log: Log::create(dir.join("log.jsonl"))?,
-            events,
+            timings: CsvFile::create(&dir.join("timings.csv"), &["epoch", "metric", "value"])?,
+            log: Log::create(&dir.join("log.jsonl"))?,
+            events: event_file.map(|(dir, name)| EventFile::create(dir, &name)).transpose()?,
             at: TrainingPosition::default(),
+            config,
             manifest,
             dir,
         })
@@ -84,28 +123,39 @@ impl Recorder {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(self, result: &impl Outcome) -> Result<()> {
-        if let Err(error) = self.write(result) {
-            self.manifest.end(Status::Failed, Some(chained(&error)))?;
-            return Err(error);
-        }
+    pub fn finish(mut self, result: &impl Outcome) -> Result<()> {
         let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
-        self.manifest.end(status, None)
+        let written = self.write(result).and_then(|digests| self.manifest.end(status, digests));
+        written.inspect_err(|error| self.fail(error))
     }
 
-    fn write(&self, result: &impl Outcome) -> Result<()> {
+    /// Writes the result and waits until all files are on the disk, because the status `finished` follows. Returns their
+    /// digests.
+    fn write(&self, result: &impl Outcome) -> Result<BTreeMap<&'static str, FileDigest>> {
+        let mut digests = BTreeMap::new();
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
         files.extend(result.files()?);
         for (name, text) in files {
             files::write(&self.dir.join(name), &text)?;
+            digests.insert(name, FileDigest::of(name, &text));
         }
-        // The manifest's status `finished` follows, so all rows must be on the disk before.
-        [&self.metrics, &self.archs, &self.timings].into_iter().try_for_each(|csv| Ok(csv.sync()?))
+        for (name, csv) in [("metrics.csv", &self.metrics), ("archs.csv", &self.archs), ("timings.csv", &self.timings)]
+        {
+            csv.sync()?;
+            digests.insert(name, csv.digest());
+        }
+        self.config.sync()?;
+        digests.insert("config.toml", self.config.digest(None));
+        self.log.sync()?;
+        digests.insert("log.jsonl", self.log.digest());
+        files::sync_dir(&self.dir)?;
+        files::sync_dir(self.dir.parent().unwrap_or(Path::new("")))?;
+        Ok(digests)
     }
 
     /// Writes the status `failed` and the error into the manifest. Prints a warning if that fails too.
-    pub fn fail(self, error: &anyhow::Error) {
-        if let Err(second) = self.manifest.end(Status::Failed, Some(chained(error))) {
+    pub fn fail(&mut self, error: &anyhow::Error) {
+        if let Err(second) = self.manifest.fail(chained(error)) {
             eprint_line(&format!("warning: {}", chained(&second)));
         }
     }
@@ -152,6 +202,19 @@ impl Recorder {
         let truth = done.truth.map(|truth| truth.to_string()).unwrap_or_default();
         self.arch(purpose, done.text, done.accuracy, &truth, &done.params.to_string())
     }
+}
+
+/// Removes the files that a [`Recorder`] wrote into a run directory.
+///
+/// # Errors
+/// A file cannot be removed.
+pub fn remove_run(dir: &Path) -> Result<()> {
+    for name in FILES {
+        let path = dir.join(name);
+        files::remove(&files::temporary(&path))?;
+        files::remove(&path)?;
+    }
+    Ok(())
 }
 
 /// The configuration as TOML. The directory of the data is absolute, so that the file can be used in any directory.

@@ -259,3 +259,60 @@ fn reading_and_generating_data_is_interrupted() {
     let time = time_to_stop(dir.path(), FOLDER);
     assert!(time < Duration::from_secs(3), "{time:?}");
 }
+
+/// Arguments of a small comparison on the folder `data`.
+fn compare(dir: &Path, strategies: &str) -> std::process::Output {
+    let arguments = FOLDER.iter().filter(|option| !option.starts_with("--probes"));
+    let options = ["--probes=2", "--interval=1", "--seeds=1", "--jobs=1", "--out=cmp", "--strategies", strategies];
+    program(dir).arg("compare").args(arguments).args(options).output().unwrap()
+}
+
+#[test]
+fn runs_on_different_data_are_not_joined() {
+    let (dir, _) = setup("mixed");
+    let dir = dir.path();
+    put_classes(&dir.join("data"), 6);
+    let output = compare(dir, "plain,plain:train.lr=0.1");
+    assert!(output.status.success(), "{}", stderr(&output));
+    run(dir);
+    // The same data elsewhere are the same data.
+    fs::rename(dir.join("data"), dir.join("moved")).unwrap();
+    std::os::unix::fs::symlink("moved", dir.join("data")).unwrap();
+    assert!(compare(dir, "plain,plain:train.lr=0.1").status.success());
+
+    put(&dir.join("data/cat/more.png"), 100);
+    let output = compare(dir, "plain,plain:train.lr=0.1,plain:train.lr=0.2");
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    for words in ["another data set (folder with 12 images and the fingerprint", "now folder with 13 images"] {
+        assert!(stderr(&output).contains(words), "{words} in {}", stderr(&output));
+    }
+    assert!(!names(&dir.join("cmp/runs")).iter().any(|name| name.contains("0.2")), "a run was made");
+
+    let output = program(dir).args(FOLDER).arg("--out=other").output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let words = ["these runs have different data: out has folder with 12 images", "other has folder with 13 images"];
+    refuses(dir, &["report", "out", "other"], 2, &words);
+}
+
+#[test]
+fn a_truth_table_belongs_to_its_data() {
+    let (dir, _) = setup("table");
+    let dir = dir.path();
+    put_classes(&dir.join("data"), 6);
+    let arguments: Vec<&str> = ["truth", "--samples=2", "--seeds=1", "--jobs=1", "--out=truth.csv"]
+        .into_iter()
+        .chain(FOLDER.iter().copied().filter(|option| !option.starts_with("--probes")))
+        .collect();
+    let output = program(dir).args(&arguments).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let with_table: Vec<&str> = FOLDER.iter().copied().chain(["--truth=truth.csv", "--truth-samples=all"]).collect();
+    let output = program(dir).args(&with_table).arg("--out=out").output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    put(&dir.join("data/cat/more.png"), 100);
+    refuses(dir, &arguments, 2, &["truth.toml has other settings: data.fingerprint"]);
+    refuses(dir, &with_table, 4, &["truth table truth.csv: it was trained on data with the fingerprint"]);
+    fs::rename(dir.join("truth.csv"), dir.join("foreign.csv")).unwrap();
+    let output = program(dir).args(FOLDER).args(["--truth=foreign.csv", "--truth-samples=all", "--out=meant"]).output();
+    assert!(output.unwrap().status.success());
+}

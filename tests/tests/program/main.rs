@@ -3,12 +3,14 @@
 
 mod bench;
 mod compare;
+mod damaged_runs;
 mod data_errors;
 mod data_files;
 mod helper;
 mod inspect;
 mod layers;
 mod messages;
+mod own_files;
 mod plugins;
 mod repeat;
 mod report;
@@ -17,4 +19,5 @@ mod sizes;
 mod stops;
 mod tensorboard;
 mod truth;
+mod truth_files;
 mod usage_errors;

@@ -1,6 +1,6 @@
 //! Runs that stop early: divergence, signals, closed pipes, full disks.
 
-use super::helper::{TINY, program, read, setup, stderr, stdout};
+use super::helper::{TINY, names, program, read, setup, stderr, stdout};
 use serde_json::Value;
 use std::fs::File;
 use std::path::Path;
@@ -64,7 +64,13 @@ fn a_controller_that_diverges_ends_the_run_like_a_diverged_training() {
 
 /// Starts a run that takes hours, and waits for its first metrics.
 fn start_long_run(dir: &Path) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+    start_after(dir, "")
+}
+
+/// As [`start_long_run`], in a shell that has run `commands` first.
+fn start_after(dir: &Path, commands: &str) -> Child {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{commands}\nexec \"$@\""), "sh", env!("CARGO_BIN_EXE_nas-train-extended")]);
     command.current_dir(dir).args(TINY).args(["--epochs=1000000", "--json", "--out=out"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let metrics = dir.join("out/metrics.csv");
@@ -95,6 +101,35 @@ fn a_signal_ends_the_run_with_a_result() {
         assert_eq!(manifest(&out)["status"], "interrupted");
         assert_eq!(serde_json::from_str::<Value>(&read(&out, "result.json")).unwrap(), result);
     }
+}
+
+#[cfg(unix)]
+fn send(signal: &str, child: &Child) {
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+}
+
+/// `nohup` ignores the signal of a closed terminal, and a shell ignores Ctrl-C for programs in the background.
+#[test]
+#[cfg(unix)]
+fn signals_that_are_ignored_at_the_start_stay_ignored() {
+    for (ignored, signal) in [("HUP", "-HUP"), ("INT", "-INT")] {
+        let (dir, _) = setup("ignored");
+        let child = start_after(dir.path(), &format!("trap '' {ignored}"));
+        send(signal, &child);
+        let rows = || read(dir.path(), "out/metrics.csv").lines().count();
+        let (before, start) = (rows(), Instant::now());
+        while rows() < before + 50 {
+            assert!(start.elapsed() < Duration::from_secs(30), "the run has ended with {signal}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        send("-TERM", &child);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    }
+    let (dir, _) = setup("hangup");
+    let child = start_after(dir.path(), "");
+    send("-HUP", &child);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
 }
 
 #[test]
@@ -137,7 +172,7 @@ fn results_that_cannot_be_written_are_reported() {
     assert!(stderr(&output).starts_with("error: cannot write to standard output: No space"), "{}", stderr(&output));
 
     // A limit on file sizes, in blocks of 512 or 1024 bytes, simulates a full disk.
-    let script = "trap '' XFSZ; ulimit -f 8; exec \"$@\"";
+    let script = "ulimit -f 8; exec \"$@\"";
     let mut command = Command::new("sh");
     command.args(["-c", script, "sh", env!("CARGO_BIN_EXE_nas-train-extended")]).args(TINY);
     let output = command.args(["--epochs=1000", "--out=out"]).current_dir(dir.path()).output().unwrap();
@@ -147,6 +182,17 @@ fn results_that_cannot_be_written_are_reported() {
     let out = dir.path().join("out");
     assert!(read(&out, "metrics.csv").lines().count() > 30);
     assert_eq!(manifest(&out)["status"], "failed");
+    assert!(manifest(&out)["error"].as_str().unwrap().contains("out/"), "{}", manifest(&out));
+    assert!(names(&out).iter().all(|name| !name.ends_with(".new")), "{:?}", names(&out));
+
+    // Without room for the first file, the run leaves nothing, so that the same command can be repeated.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -f 0; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_nas-train-extended")]).args(TINY);
+    let output = command.args(["--out=none", "--tensorboard=t"]).current_dir(dir.path()).output().unwrap();
+    let message = stderr(&output);
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("error: cannot write none/manifest.json: File too large"), "{message}");
+    assert_eq!(names(dir.path()), ["out"]);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod budget;
 mod checks;
 mod execute;
+mod place;
 mod plan;
 mod preflight;
 mod results;
@@ -26,7 +27,7 @@ use budget::lengths;
 use nas_core::registry::Target;
 use nas_core::trainer::StepCost;
 use std::fs::File;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 use variant::Variant;
 
@@ -44,13 +45,19 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     // A seed that is too large is refused before the first run.
     variants[0].settings(&args.run, seed + u64::from(args.seeds) - 1)?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
-    if out.join("manifest.json").exists() {
-        return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());
-    }
+    refuse_run_dir(&out)?;
     let (cancel, bars) = (cancel()?, ProgressBars::default());
     let data = LoadedData::read(&settings[0], cancel, |line| bars.print_line(line))?;
     let job = ComparisonJob { args, variants, settings, data, out, cancel, bars };
     on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
+}
+
+/// Refuses the directory of a single run.
+fn refuse_run_dir(out: &Path) -> Result<()> {
+    if out.join("manifest.json").exists() {
+        return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());
+    }
+    Ok(())
 }
 
 /// A comparison whose arguments are checked and whose data set is read.
@@ -77,6 +84,8 @@ impl ComparisonJob<'_> {
         let lock = self.out.join(".lock");
         let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
         files::lock(&lock, &self.out)?;
+        // A run may have started there while the data were read.
+        refuse_run_dir(&self.out)?;
         let seconds_per_step = match self.args.budget {
             Budget::Time => self.seconds_per_step(share, device)?,
             _ => Vec::new(),

@@ -1,6 +1,7 @@
 //! The runs of a comparison. A finished run is kept, an interrupted one is repeated.
 
-use crate::archive::{self, Archived, Incomplete};
+use super::place;
+use crate::archive::{Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
@@ -9,13 +10,11 @@ use crate::record::{OutDir, Recorder};
 use crate::settings::{Settings, first_difference};
 use crate::single_run::record_then_show;
 use crate::summary::Outcome;
-use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::event::Observer;
 use nas_core::trainer::RunError;
 use serde_json::Value;
-use std::fs;
 use std::path::PathBuf;
 
 /// A run, or a sequence, of a comparison.
@@ -43,34 +42,38 @@ impl PlannedRun {
     /// Whether the directory holds the finished run, made with the same settings and files.
     ///
     /// # Errors
-    /// The directory holds a finished run with other settings or files, or one that cannot be read.
+    /// The directory holds a finished run with other settings or files, one that cannot be read, or something that this
+    /// comparison did not make.
     pub fn is_done(&self, bars: &ProgressBars) -> Result<bool> {
-        let manifest = match archive::finished(&self.dir) {
-            Err(error) if error.is::<Incomplete>() => return Ok(false),
-            manifest => manifest.with_context(|| self.dir.display().to_string())?,
-        };
-        let archived = archive::config(&self.dir).with_context(|| self.dir.display().to_string())?;
-        self.refuse(other_settings(&archived, &self.settings.config)?)?;
-        self.refuse(self.other_device(&manifest))?;
-        self.refuse(self.other_plugin(&manifest))?;
-        self.refuse(self.other_data(&manifest))?;
-        match Archived::read(&self.dir) {
-            Ok(Archived::Run(run)) => {
-                let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
-                let changed = truth != self.truth.as_ref();
-                self.refuse(changed.then(|| "content of the truth table".into()))?;
-            }
-            Ok(Archived::Sequence(sequence)) => {
-                let (old, new) = (sequence.result.sequence, self.sequence.unwrap_or(0));
-                self.refuse((old != new).then(|| format!("--sequence ({old}, now {new})")))?;
-            }
-            // Unlike an interrupted run, a finished run with damaged files is unexpected, so the user is informed.
-            Err(error) if error.is::<Incomplete>() => {
-                bars.print_line(&format!("{} is repeated: {error}", self.dir.display()));
+        let archived = match Archived::read(&self.dir) {
+            Ok(archived) => archived,
+            Err(error) => {
+                let context = || self.dir.display().to_string();
+                let Some(incomplete) = error.downcast_ref::<Incomplete>() else {
+                    return Err(error).with_context(context);
+                };
+                place::check(&self.dir, self.tensorboard.as_deref(), incomplete)?;
+                // Unlike an interrupted run, a damaged one is unexpected, so the user is informed.
+                if incomplete.is_damage() {
+                    bars.print_line(&format!("{} is repeated: {incomplete}", context()));
+                }
                 return Ok(false);
             }
-            Err(error) => return Err(error.context(self.dir.display().to_string())),
-        }
+        };
+        self.refuse(other_settings(archived.config(), &self.settings.config)?)?;
+        self.refuse(self.other_device(archived.manifest()))?;
+        self.refuse(self.other_plugin(archived.manifest()))?;
+        self.refuse(self.other_data(archived.manifest()))?;
+        self.refuse(match &archived {
+            Archived::Run(run) => {
+                let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
+                (truth != self.truth.as_ref()).then(|| "content of the truth table".into())
+            }
+            Archived::Sequence(sequence) => {
+                let (old, new) = (sequence.result.sequence, self.sequence.unwrap_or(0));
+                (old != new).then(|| format!("--sequence ({old}, now {new})"))
+            }
+        })?;
         Ok(true)
     }
 
@@ -122,13 +125,8 @@ impl PlannedRun {
         mode: ProgressMode,
         work: impl FnOnce(&mut dyn Observer) -> Result<R, RunError>,
     ) -> Result<bool> {
-        if self.dir.exists() {
-            fs::remove_dir_all(&self.dir).with_context(|| format!("cannot clear {}", self.dir.display()))?;
-        }
-        if let Some(dir) = &self.tensorboard {
-            EventFile::clear(dir)?;
-        }
-        let out = OutDir::Given(self.dir.clone());
+        place::prepare(&self.dir, self.tensorboard.as_deref())?;
+        let out = OutDir::Prepared(self.dir.clone());
         let mut recorder = Recorder::create(out, &self.settings, &self.data, self.tensorboard.as_deref())?;
         let mut progress = ProgressDisplay::labelled(format!("{} seed {}", self.label, self.seed), mode, bars);
         let outcome = work(&mut record_then_show(&mut recorder, &mut progress));

@@ -4,11 +4,14 @@
 use crate::files;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
+use nas_core::read_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+
+/// The largest size of the file in bytes.
+const LIMIT: u64 = 1 << 28;
 
 /// The step times of a comparison, by variant label.
 pub struct StepTimes {
@@ -31,7 +34,7 @@ impl StepTimes {
     /// # Errors
     /// A file that cannot be read or is damaged.
     pub fn open(path: PathBuf) -> Result<Self> {
-        let times = match fs::read_to_string(&path) {
+        let times = match read_file::text(&path, LIMIT) {
             Ok(text) => serde_json::from_str(&text)
                 .with_context(|| format!("{} is damaged: choose another --out", path.display()))?,
             Err(error) if error.kind() == ErrorKind::NotFound => BTreeMap::new(),
@@ -60,6 +63,7 @@ impl StepTimes {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
     use toml::Table;
 
     #[test]

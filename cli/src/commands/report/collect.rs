@@ -3,12 +3,18 @@
 use super::labels::labels;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::VariantRuns;
-use crate::exit::chained;
+use crate::data::DataIdentity;
+use crate::exit::{UsageError, chained};
 use crate::text::eprint_line;
+use anyhow::Result;
+use nas_core::read_file;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+
+/// The largest size of `comparison.json` in bytes.
+const LIMIT: u64 = 1 << 28;
 
 /// The runs and sequences found in the directories.
 #[derive(Default)]
@@ -36,7 +42,7 @@ impl CollectedRuns {
     /// Adds the runs of a directory.
     pub fn add(&mut self, path: &Path) {
         let is_first = self.seen.is_empty();
-        match fs::read_to_string(path.join("comparison.json")).map(|text| serde_json::from_str(&text)) {
+        match read_file::text(&path.join("comparison.json"), LIMIT).map(|text| serde_json::from_str(&text)) {
             Ok(Ok(comparison)) => match check_schema(&comparison, "comparison.json") {
                 Ok(()) => self.add_comparison(path, &comparison),
                 Err(error) => self.problems.push((path.into(), error.to_string())),
@@ -96,6 +102,29 @@ impl CollectedRuns {
             }
             Err(error) => self.problems.push((path.into(), chained(&error))),
         }
+    }
+
+    /// Refuses runs and sequences on different data, because their accuracies cannot be compared.
+    ///
+    /// # Errors
+    /// The message names two directories and their data.
+    pub fn check_data(&self) -> Result<()> {
+        let runs = self.runs.iter().map(|(_, run)| (&run.path, DataIdentity::of(&run.manifest)));
+        let sequences =
+            self.sequences.iter().map(|(_, sequence)| (&sequence.path, DataIdentity::of(&sequence.manifest)));
+        let mut all = runs.chain(sequences);
+        let Some((first_path, first)) = all.next() else { return Ok(()) };
+        let Some((path, other)) = all.find(|(_, data)| *data != first) else { return Ok(()) };
+        let text =
+            |data: Option<DataIdentity>| data.map_or("data without a fingerprint".into(), |data| data.to_string());
+        Err(UsageError(format!(
+            "these runs have different data: {} has {}, {} has {}; make a report of each data set",
+            first_path.display(),
+            text(first),
+            path.display(),
+            text(other)
+        ))
+        .into())
     }
 
     /// Moves the runs out, by variant and ascending seed. A second run of one variant and seed is a problem: it repeats the

@@ -16,7 +16,7 @@ use std::path::PathBuf;
 /// Writes the report of the given directories. A directory that cannot be read is reported and left out.
 ///
 /// # Errors
-/// No directory holds a finished run, or a file cannot be written.
+/// No directory holds a finished run, the runs have different data, or a file cannot be written.
 pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
     let mut collected = CollectedRuns::default();
     args.runs.iter().for_each(|path| collected.add(path));
@@ -24,6 +24,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         collected.warn();
         return Err(UsageError("none of these directories holds a finished run".into()).into());
     }
+    collected.check_data()?;
     let variants = collected.variants();
     collected.warn();
     let comparison = Comparison::new(variants, Vec::new(), collected.budget, collected.notes);

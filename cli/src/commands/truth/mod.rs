@@ -1,6 +1,8 @@
 //! `nas-train truth`: a table of stand-alone accuracies.
 
 mod file;
+mod recipe;
+mod rows;
 mod summary;
 
 use crate::args::TruthArgs;
@@ -18,6 +20,7 @@ use nas_core::config::{RunConfig, TruthSamples};
 use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::StandAloneTrainer;
+use recipe::recipe;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -55,7 +58,7 @@ impl TableJob<'_> {
         let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
         let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
         let archs = trainer.sample(samples)?;
-        let mut file = TruthFile::open(self.path, &file::recipe(self.config, trainer.space().scale())?)?;
+        let mut file = TruthFile::open(self.path, &recipe(self.config, trainer.space().scale())?, &**trainer.space())?;
         let first = self.config.seed;
         let mut items = Vec::new();
         for arch in &archs {

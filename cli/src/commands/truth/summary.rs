@@ -3,7 +3,7 @@
 use super::file::TruthFile;
 use crate::text::pairs;
 use nas_core::config::RunConfig;
-use nas_core::metrics::kendall_tau;
+use nas_core::metrics::{kendall_tau, mean};
 use nas_core::space::{Scale, SearchSpace};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -36,11 +36,12 @@ impl Summary {
     /// Computes the summary of all rows of a file.
     pub fn of(file: &TruthFile, config: &RunConfig, space: &dyn SearchSpace, interrupted: bool) -> Self {
         let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-        for ((arch, _), accuracy) in file.rows() {
+        let rows = file.rows().accuracies();
+        for ((arch, _), accuracy) in rows {
             by_arch.entry(arch).or_default().push(*accuracy);
         }
-        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let means: Vec<(&str, f64)> = by_arch.iter().map(|(arch, values)| (*arch, mean(values))).collect();
+        let means = by_arch.into_iter().filter_map(|(arch, values)| Some((arch, mean(values)?)));
+        let means: Vec<(&str, f64)> = means.collect();
         let all: Vec<f64> = means.iter().map(|(_, mean)| *mean).collect();
         let best = means.iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
         Self {
@@ -51,12 +52,12 @@ impl Summary {
             data: config.data.name.clone(),
             interrupted,
             n: means.len(),
-            trainings: file.rows().len(),
-            mean: (!all.is_empty()).then(|| mean(&all)),
+            trainings: rows.len(),
+            mean: mean(all.iter().copied()),
             min: all.iter().copied().reduce(f64::min),
             max: all.iter().copied().reduce(f64::max),
             best: best.map(|(arch, _)| (*arch).into()),
-            tau_between_seeds: between_seeds(file.rows()),
+            tau_between_seeds: between_seeds(rows),
         }
     }
 
@@ -95,7 +96,7 @@ fn between_seeds(rows: &BTreeMap<(String, u64), f64>) -> Option<f64> {
             taus.extend(kendall_tau(&x, &y));
         }
     }
-    (!taus.is_empty()).then(|| taus.iter().sum::<f64>() / taus.len() as f64)
+    mean(taus)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
                         &choice.to_string(),
                         &count.to_string(),
                     ])?;
-                    relative.push(*count as f64 / fairness.mean.max(1e-9));
+                    relative.push(*count as f64 / fairness.mean);
                 }
             }
         }
@@ -40,17 +40,30 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     Ok(Picture { name: "fairness".into(), title, caption, svg, legend, csv: csv.finish()? })
 }
 
-/// The outline of a histogram: the share of the values in each bin in percent.
+/// The outline of a histogram: the share of the finite values in each bin in percent. Bins without values between two others
+/// are one line, because an outlier may lie any number of bins away.
 fn histogram(values: &[f64]) -> Vec<(f64, f64)> {
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
-    values.iter().for_each(|value| *counts.entry((value / BIN).round() as i64).or_default() += 1);
-    let (Some(first), Some(last)) = (counts.keys().next().copied(), counts.keys().last().copied()) else {
-        return Vec::new();
-    };
-    let share = |bin: i64| 100.0 * counts.get(&bin).copied().unwrap_or(0) as f64 / values.len() as f64;
-    let edge = |bin: i64, side: f64| (bin as f64 + side) * BIN;
-    let outline = (first..=last).flat_map(|bin| [(edge(bin, -0.5), share(bin)), (edge(bin, 0.5), share(bin))]);
-    [(edge(first, -0.5), 0.0)].into_iter().chain(outline).chain([(edge(last, 0.5), 0.0)]).collect()
+    let finite = || values.iter().filter(|value| value.is_finite());
+    finite().for_each(|value| *counts.entry((value / BIN).round() as i64).or_default() += 1);
+    let (total, mut outline) = (finite().count(), Vec::new());
+    let mut end = None;
+    for (bin, count) in counts {
+        let (left, right, share) = (edge(bin, -0.5), edge(bin, 0.5), 100.0 * count as f64 / total as f64);
+        if end != Some(bin) {
+            outline.extend(end.map(|end| (edge(end, -0.5), 0.0)));
+            outline.push((left, 0.0));
+        }
+        outline.extend([(left, share), (right, share)]);
+        end = Some(bin.saturating_add(1));
+    }
+    outline.extend(end.map(|end| (edge(end, -0.5), 0.0)));
+    outline
+}
+
+/// The value at a side of a bin: -0.5 is the left one, 0.5 the right one.
+fn edge(bin: i64, side: f64) -> f64 {
+    (bin as f64 + side) * BIN
 }
 
 #[cfg(test)]
@@ -64,5 +77,13 @@ mod tests {
         assert!((area - 100.0 * BIN).abs() < 1e-9, "{outline:?}");
         assert_eq!(histogram(&[1.0; 3])[1].1, 100.0);
         assert!(histogram(&[]).is_empty());
+    }
+
+    #[test]
+    fn empty_bins_take_no_space() {
+        let outline = histogram(&[1.0, 1e17, f64::INFINITY, f64::NAN]);
+        assert_eq!(outline.len(), 8);
+        assert_eq!((outline[1].1, outline[3].1, outline[4].1, outline[5].1), (50.0, 0.0, 0.0, 50.0));
+        assert_eq!(histogram(&[0.0, f64::MAX]).len(), 8);
     }
 }

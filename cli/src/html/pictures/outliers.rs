@@ -20,13 +20,15 @@ pub fn move_to_fences(series: &mut [Series]) -> usize {
     moved
 }
 
-/// The lower and upper fence. None if half of the values are equal, because then the quartiles give no scale.
+/// The lower and upper fence. None if half of the values are equal or too far apart, because
+/// then the quartiles give no scale.
 fn fences(mut values: Vec<f64>) -> Option<(f64, f64)> {
+    values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);
     let quartile = |quarter: usize| values.get(values.len() * quarter / 4).copied();
     let (low, high) = (quartile(1)?, quartile(3)?);
     let reach = 3.0 * (high - low);
-    (reach > 0.0).then_some((low - reach, high + reach))
+    (reach > 0.0 && reach.is_finite()).then_some((low - reach, high + reach))
 }
 
 #[cfg(test)]
@@ -59,5 +61,11 @@ mod tests {
     fn equal_values_have_no_fences() {
         assert_eq!(fences(Vec::new()), None);
         assert_eq!(fences(vec![1.0, 1.0, 1.0, 1.0, 9.0]), None);
+    }
+
+    #[test]
+    fn values_that_are_not_finite_have_no_effect() {
+        assert_eq!(fences(vec![f64::NAN, f64::INFINITY, 1.0, 2.0, 3.0, 4.0]), fences(vec![1.0, 2.0, 3.0, 4.0]));
+        assert_eq!(fences(vec![f64::MIN, f64::MIN, f64::MAX, f64::MAX]), None);
     }
 }

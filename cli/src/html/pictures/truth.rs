@@ -23,7 +23,8 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
             }
         }
         let first = variant.runs.iter().take(1).flat_map(|run| run.compared());
-        let points = first.map(|(row, truth)| (truth, row.accuracy)).collect();
+        let points = first.map(|(row, truth)| (truth, row.accuracy));
+        let points = points.filter(|(truth, shared)| truth.is_finite() && shared.is_finite()).collect();
         series.push(Series { label: variant.label.clone(), colour, points, band: Vec::new() });
     }
     let taus: Vec<String> = variants.iter().filter_map(gt_tau).collect();

@@ -24,6 +24,17 @@ pub struct Series {
     pub band: Vec<(f64, f64)>,
 }
 
+impl Series {
+    fn retain_finite(&mut self) {
+        let finite = |(a, b): (f64, f64)| a.is_finite() && b.is_finite();
+        let bands = self.band.iter().copied().map(Some).chain(std::iter::repeat(None));
+        let drawn = self.points.iter().copied().zip(bands);
+        let drawn = drawn.filter(|(point, band)| finite(*point) && band.is_none_or(finite));
+        let (points, bands): (Vec<_>, Vec<_>) = drawn.unzip();
+        (self.points, self.band) = (points, bands.into_iter().flatten().collect());
+    }
+}
+
 /// How the points of a chart are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marks {
@@ -49,8 +60,9 @@ pub struct Chart {
 }
 
 impl Chart {
-    /// The drawing; none without points.
-    pub fn svg(&self) -> Option<Markup> {
+    /// The drawing; none without points. Points and bands that are not finite are left out.
+    pub fn svg(mut self) -> Option<Markup> {
+        self.series.iter_mut().for_each(Series::retain_finite);
         let (left, right, top, bottom) = FRAME;
         let points = || self.series.iter().flat_map(|series| &series.points);
         points().next()?;
@@ -117,5 +129,14 @@ mod tests {
         let svg = chart(vec![series]).svg().unwrap().into_string();
         assert!(svg.contains("a&amp;b") && svg.contains("&quot;x&quot; &lt; y") && svg.ends_with("</svg>"), "{svg}");
         assert!(chart(Vec::new()).svg().is_none());
+    }
+
+    #[test]
+    fn points_that_are_not_finite_are_left_out() {
+        let band = vec![(0.0, 1.0), (0.0, f64::INFINITY), (1.0, 2.0)];
+        let points = vec![(0.0, 0.5), (1.0, 1.0), (2.0, f64::NAN)];
+        let mut series = Series { points, band, ..Series::default() };
+        series.retain_finite();
+        assert_eq!((series.points, series.band), (vec![(0.0, 0.5)], vec![(0.0, 1.0)]));
     }
 }

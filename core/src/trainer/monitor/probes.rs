@@ -4,7 +4,7 @@ use super::disturbance::DisturbanceMonitor;
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
 use crate::metrics::disturbance::ProbeHistory;
-use crate::metrics::kendall_tau;
+use crate::metrics::{kendall_tau, mean};
 use crate::result;
 use crate::space::SearchSpace;
 use crate::state::StateError;
@@ -86,16 +86,14 @@ impl Probes {
     pub fn figures(&self) -> Vec<(String, f64)> {
         let mut figures = Vec::new();
         let latest = self.latest();
-        if !latest.is_empty() {
-            figures.push(("mean_accuracy".into(), latest.iter().sum::<f64>() / latest.len() as f64));
-        }
+        figures.extend(mean(latest.iter().copied()).map(|accuracy| ("mean_accuracy".into(), accuracy)));
         let epochs = self.history.accuracies();
         let mut intervals = vec![1, self.interval];
         intervals.dedup();
         for k in intervals.into_iter().filter(|k| epochs.len() > *k) {
             let earlier = &epochs[epochs.len() - 1 - k];
-            let change: f64 = latest.iter().zip(earlier).map(|(a, b)| (a - b).abs()).sum();
-            figures.push((format!("disturbance_{k}"), change / latest.len() as f64));
+            let change = mean(latest.iter().zip(earlier).map(|(a, b)| (a - b).abs()));
+            figures.extend(change.map(|change| (format!("disturbance_{k}"), change)));
             if let Ok(tau) = kendall_tau(earlier, latest) {
                 figures.push((format!("rank_stability_{k}"), tau));
             }

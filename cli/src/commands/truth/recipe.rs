@@ -1,0 +1,92 @@
+//! The TOML file beside a truth table: the settings of its trainings (the recipe).
+
+use crate::exit::UsageError;
+use crate::files;
+use crate::settings::first_difference;
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use nas_core::read_file;
+use nas_core::space::Scale;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// The largest size of a recipe in bytes; a recipe with all keys has about 1,000.
+const LIMIT: u64 = 1 << 20;
+
+/// The settings on which the accuracies of a table depend: `seed` and the sections `[space]`, `[data]` and `[train]`.
+///
+/// # Errors
+/// A value cannot be written as TOML.
+pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
+    let mut config = config.clone();
+    (config.space.width, config.space.cells) = (scale.width, scale.cells);
+    config.data.dir = None;
+    let mut table = config.to_table()?;
+    table.retain(|key, _| ["seed", "space", "data", "train"].contains(&key));
+    if config.data.name != "synthetic"
+        && let Some(Value::Table(data)) = table.get_mut("data")
+    {
+        data.remove("synthetic");
+    }
+    Ok(table)
+}
+
+/// The recipe file of a table.
+pub struct RecipeFile<'a> {
+    /// The table, for messages.
+    table: &'a Path,
+    path: PathBuf,
+    recipe: &'a Table,
+}
+
+impl<'a> RecipeFile<'a> {
+    /// The file beside a table, with the recipe that it must have.
+    pub fn beside(table: &'a Path, recipe: &'a Table) -> Self {
+        Self { table, path: table.with_extension("toml"), recipe }
+    }
+
+    /// Compares the file with the recipe. Returns false if there is no file, or an empty one.
+    ///
+    /// # Errors
+    /// The file has another recipe, or it cannot be read.
+    pub fn exists(&self) -> Result<bool> {
+        let text = match read_file::text(&self.path, LIMIT) {
+            Ok(text) if text.trim().is_empty() => return Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+            text => text.with_context(|| format!("cannot read {}", self.path.display()))?,
+        };
+        let old: Table = text.parse().with_context(|| format!("{} is not TOML", self.path.display()))?;
+        let Some(difference) = first_difference(&old, self.recipe) else { return Ok(true) };
+        Err(UsageError(format!(
+            "{} has other settings: {difference}; use the same settings to resume {}, or choose another --out",
+            self.path.display(),
+            self.table.display()
+        ))
+        .into())
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self) -> Result<()> {
+        files::write(&self.path, &format!("# {}\n\n{}", command_line(), self.recipe))
+    }
+
+    /// The error of a table that has rows but no recipe.
+    pub fn missing(&self) -> anyhow::Error {
+        let (table, path) = (self.table.display(), self.path.display());
+        UsageError(format!("{table} cannot be resumed without its recipe {path}; choose another --out")).into()
+    }
+}
+
+/// The command line of this process, quoted for a shell.
+fn command_line() -> String {
+    let quote = |word: String| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
+        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
+    };
+    let words = std::env::args_os().skip(1).map(|word| quote(word.to_string_lossy().into_owned()));
+    std::iter::once("nas-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
