@@ -1,6 +1,7 @@
 //! Comparison of the files of a finished run with the row counts and hashes in its manifest.
 
-use super::{Incomplete, bytes};
+use super::Incomplete;
+use super::content::bytes;
 use anyhow::Result;
 use serde_json::Value;
 use sha2::{Digest, Sha256};

@@ -1,5 +1,6 @@
 //! Reading finished runs and sequences from their directories.
 
+mod content;
 mod digests;
 mod incomplete;
 mod rows;
@@ -10,17 +11,12 @@ pub use rows::{ArchRow, MetricRow};
 pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
+use content::{config, json, notes, text, typed};
 use nas_core::config::RunConfig;
-use nas_core::read_file;
 use nas_core::result::{RunResult, SequenceResult};
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// The largest size of a file of a run, in bytes. `metrics.csv` reaches it after about 25 million steps.
-const LIMIT: u64 = 1 << 30;
 
 /// A finished run with the contents of its files.
 #[derive(Debug, Clone)]
@@ -168,43 +164,6 @@ pub fn event_file(path: &Path) -> Option<String> {
     manifest["tensorboard"].as_str().map(Into::into)
 }
 
-/// The configuration of a run.
-///
-/// # Errors
-/// The file is missing, is not TOML, or has a key or value that this version does not accept.
-fn config(dir: &Path) -> Result<RunConfig> {
-    let name = "config.toml";
-    let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
-    let text = text(dir, name)?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
-        let start = error.span().map_or(0, |span| span.start);
-        let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
-        torn(format!("line {line}: {}", error.message()))
-    })?;
-    if table.is_empty() {
-        return Err(torn("it is empty".into()).into());
-    }
-    RunConfig::from_table(&table).context("config.toml does not fit this version")
-}
-
-fn json(name: &str, text: &str) -> Result<Value, Incomplete> {
-    serde_json::from_str(text).map_err(|error| Incomplete::Torn { file: name.into(), problem: error.to_string() })
-}
-
-/// The text of a file of a run.
-fn text(dir: &Path, name: &str) -> Result<String> {
-    let torn = |_| Incomplete::Torn { file: name.into(), problem: "it is not UTF-8 text".into() };
-    Ok(String::from_utf8(bytes(dir, name)?).map_err(torn)?)
-}
-
-/// The content of a file of a run.
-fn bytes(dir: &Path, name: &str) -> Result<Vec<u8>> {
-    match read_file::bytes(&dir.join(name), LIMIT) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Incomplete::Missing(name.into()).into()),
-        content => content.with_context(|| format!("{name} cannot be read")),
-    }
-}
-
 /// The path of a run below a directory without manifest, for the error message. Users may mistake the directory of a
 /// comparison for that of a run.
 fn hint(path: &Path) -> String {
@@ -215,16 +174,4 @@ fn hint(path: &Path) -> String {
         Some(run) => format!("; did you mean {}?", run.path().display()),
         None => String::new(),
     }
-}
-
-/// The content of `result.json`. An error has the line.
-fn typed<T: DeserializeOwned>(text: &str) -> Result<T> {
-    serde_json::from_str(text).context("result.json does not fit this version")
-}
-
-/// The messages of the log. A log that cannot be read is treated as empty, because no figure depends on it.
-fn notes(path: &Path) -> Vec<String> {
-    let text = text(path, "log.jsonl").unwrap_or_default();
-    let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    entries.filter_map(|entry| entry["message"].as_str().map(Into::into)).collect()
 }

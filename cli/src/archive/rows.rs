@@ -43,7 +43,7 @@ pub struct ArchRow {
 /// # Errors
 /// The file is missing, torn or damaged. The message has its name and the line.
 pub fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>> {
-    let text = super::text(dir, name)?;
+    let text = super::content::text(dir, name)?;
     let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
     if !text.ends_with('\n') {
         let problem = format!("its last row, in line {}, has no line end", text.lines().count());

@@ -94,6 +94,12 @@ fn damaged_rows_are_refused_with_their_line() {
 fn programs_that_start_together_lose_no_row() {
     let (dir, _) = setup("together");
     let dir = dir.path();
+    // Another program has locked the table and not written its header yet.
+    let other = fs::File::create(dir.join("t.csv")).unwrap();
+    other.lock().unwrap();
+    refused(dir, &["t.csv is in use by another nas-train process"]);
+    assert_eq!(names(dir), ["t.csv"]);
+    drop(other);
     for _ in 0..3 {
         let start = || {
             let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));

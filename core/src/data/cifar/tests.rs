@@ -150,7 +150,7 @@ fn truncated_and_oversized_files_are_refused() {
         let message = message(&SMALL10, &folder(SMALL10.python, bytes, META10));
         assert!(message.contains("data_batch_1 is not a complete pickle"), "{message}");
     }
-    let error = load_from(&SMALL10, &folder(SMALL10.python, &vec![b'N'; 200_000], META10).path()).unwrap_err();
+    let error = load_from(&SMALL10, folder(SMALL10.python, &vec![b'N'; 200_000], META10).path()).unwrap_err();
     let DataError::Read { source, .. } = error else { panic!("{error}") };
     assert!(source.to_string().contains("expected at most"), "{source}");
 }

@@ -1,0 +1,63 @@
+//! The content of the files of a run.
+
+use super::Incomplete;
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use nas_core::read_file;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::io::ErrorKind;
+use std::path::Path;
+
+/// The largest size of a file of a run, in bytes. `metrics.csv` reaches it after about 25 million steps.
+const LIMIT: u64 = 1 << 30;
+
+/// The configuration of a run.
+///
+/// # Errors
+/// The file is missing, is not TOML, or has a key or value that this version does not accept.
+pub fn config(dir: &Path) -> Result<RunConfig> {
+    let name = "config.toml";
+    let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
+    let text = text(dir, name)?;
+    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+        let start = error.span().map_or(0, |span| span.start);
+        let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
+        torn(format!("line {line}: {}", error.message()))
+    })?;
+    if table.is_empty() {
+        return Err(torn("it is empty".into()).into());
+    }
+    RunConfig::from_table(&table).context("config.toml does not fit this version")
+}
+
+/// The content of a JSON file, whose name is for the message. An error has the line.
+pub fn json(name: &str, text: &str) -> Result<Value, Incomplete> {
+    serde_json::from_str(text).map_err(|error| Incomplete::Torn { file: name.into(), problem: error.to_string() })
+}
+
+/// The text of a file of a run.
+pub fn text(dir: &Path, name: &str) -> Result<String> {
+    let torn = |_| Incomplete::Torn { file: name.into(), problem: "it is not UTF-8 text".into() };
+    Ok(String::from_utf8(bytes(dir, name)?).map_err(torn)?)
+}
+
+/// The content of a file of a run.
+pub fn bytes(dir: &Path, name: &str) -> Result<Vec<u8>> {
+    match read_file::bytes(&dir.join(name), LIMIT) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(Incomplete::Missing(name.into()).into()),
+        content => content.with_context(|| format!("{name} cannot be read")),
+    }
+}
+
+/// The content of `result.json`. An error has the line.
+pub fn typed<T: DeserializeOwned>(text: &str) -> Result<T> {
+    serde_json::from_str(text).context("result.json does not fit this version")
+}
+
+/// The messages of the log. A log that cannot be read is treated as empty, because no figure depends on it.
+pub fn notes(path: &Path) -> Vec<String> {
+    let text = text(path, "log.jsonl").unwrap_or_default();
+    let entries = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    entries.filter_map(|entry| entry["message"].as_str().map(Into::into)).collect()
+}
