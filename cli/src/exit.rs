@@ -1,14 +1,11 @@
 //! Exit codes of the program, and the printing of errors.
 
-use crate::text::eprint_line;
 use anyhow::Error;
-use clap::error::ContextValue;
 use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
 use nas_core::network::WireError;
 use nas_core::options::OptionsError;
-use nas_core::quote;
 use nas_core::registry::BuildError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
@@ -156,12 +153,6 @@ impl ExitStatus {
     }
 }
 
-/// Prints an error and its causes to standard error and returns its exit status.
-pub fn print_error(error: &Error) -> ExitStatus {
-    eprint_line(&format!("error: {}", printable(&chained(error))));
-    ExitStatus::of(error)
-}
-
 /// The error and its causes, separated by colons. A cause that the text already contains is left out.
 pub fn chained(error: &Error) -> String {
     error.chain().map(|cause| cause.to_string()).fold(String::new(), |text, cause| match text.as_str() {
@@ -169,39 +160,6 @@ pub fn chained(error: &Error) -> String {
         known if known.contains(cause.trim()) => text,
         _ => format!("{text}: {cause}"),
     })
-}
-
-/// Text without control characters other than line ends. Paths and other foreign text may contain them.
-fn printable(text: &str) -> String {
-    let mut printable = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() && c != '\n' { printable.extend(c.escape_default()) } else { printable.push(c) }
-    }
-    printable
-}
-
-/// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such
-/// errors too; they are successful.
-pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
-    let mut shortened = Vec::new();
-    for (kind, value) in error.context() {
-        match value {
-            ContextValue::String(text) if quote(text) != *text => {
-                shortened.push((kind, ContextValue::String(quote(text))))
-            }
-            // Suggestions repeat the argument.
-            ContextValue::StyledStrs(texts) if texts.iter().any(|text| text.to_string().len() > 500) => {
-                shortened.push((kind, ContextValue::StyledStrs(Vec::new())));
-            }
-            _ => {}
-        }
-    }
-    for (kind, value) in shortened {
-        error.insert(kind, value);
-    }
-    // A closed pipe is ignored.
-    let _ = error.print();
-    if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
 }
 
 #[cfg(test)]

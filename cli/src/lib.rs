@@ -16,6 +16,7 @@ mod comparison;
 mod csv_text;
 mod data;
 mod device;
+mod error_messages;
 mod exit;
 mod files;
 mod html;
@@ -43,8 +44,8 @@ use std::process::ExitCode;
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     signal::report_file_size_limit();
     let status = match Cli::read(arguments) {
-        Ok(cli) => dispatch(&cli).unwrap_or_else(|error| exit::print_error(&error)),
-        Err(error) => exit::print_argument_error(error),
+        Ok(cli) => dispatch(&cli).unwrap_or_else(|error| error_messages::print_error(&error)),
+        Err(error) => error_messages::print_argument_error(error),
     };
     status.into()
 }

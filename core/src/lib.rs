@@ -20,6 +20,7 @@ pub mod space;
 pub mod state;
 pub mod strategy;
 pub mod streams;
+pub mod toml_text;
 pub mod trainer;
 pub mod truth;
 

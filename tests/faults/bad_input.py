@@ -15,7 +15,7 @@ import shutil
 import struct
 import tempfile
 
-from program import ROOT, TINY, Faults, arguments
+from program import PROBES, ROOT, TINY, Faults, arguments
 
 SEEDS = ROOT / "tests/fuzz/seeds"
 NUMBERS = [b"nan", b"inf", b"-1", b"1e308", b"-1e308", b"0", b"1e-320", b"18446744073709551616", b"99999999999", b"\x1b[31m"]
@@ -65,9 +65,9 @@ class Inputs:
         (cifar / "batches.meta").write_bytes((SEEDS / "cifar/names").read_bytes()[1:])
         (top / "config.toml").write_bytes((SEEDS / "config/file").read_bytes())
         for words in [
-            [*TINY, "--probes", "4", "--out", "run"],
+            [*TINY, *PROBES, "--out", "run"],
             ["truth", *TINY, "--samples", "all", "--seeds", "2", "--out", "truth.csv"],
-            ["compare", *TINY, "--probes", "4", "--seeds", "1", "--strategies", "plain,fairnas", "--out", "cmp"],
+            ["compare", *TINY, *PROBES, "--seeds", "1", "--strategies", "plain,fairnas", "--out", "cmp"],
         ]:
             code, text, _ = faults.run(words, top)
             assert code == 0, text

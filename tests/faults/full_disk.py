@@ -17,9 +17,9 @@ import sys
 import tempfile
 
 from kill import COMMANDS
-from program import TINY, Faults, arguments, content
+from program import PROBES, TINY, Faults, arguments, content
 
-RUN = ([*TINY, "--probes", "4", "--out", "out"], ["metrics.csv", "archs.csv"])
+RUN = ([*TINY, *PROBES, "--out", "out"], ["metrics.csv", "archs.csv"])
 
 
 def mount(directory, kibibytes, again=False):

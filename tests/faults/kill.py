@@ -9,11 +9,11 @@ import random
 import tempfile
 import time
 
-from program import TINY, Faults, arguments, content
+from program import PROBES, TINY, Faults, arguments, content
 
 COMMANDS = {
     "compare": (
-        ["compare", *TINY, "--probes", "4", "--strategies", "plain,fairnas", "--seeds", "2", "--jobs", "2", "--sequence", "2", "--out", "out"],
+        ["compare", *TINY, *PROBES, "--strategies", "plain,fairnas", "--seeds", "2", "--jobs", "2", "--sequence", "2", "--out", "out"],
         ["metrics.csv", "archs.csv", "matrix.csv", "comparison.csv", "runs.csv"],
     ),
     "truth": (
@@ -65,7 +65,7 @@ def main():
 def single_run(faults, rng, directory, duration):
     """Kills a run once; returns the number of kills."""
     directory.mkdir()
-    words = [*TINY, "--probes", "4", "--out", "out"]
+    words = [*TINY, *PROBES, "--out", "out"]
     code, text, _ = faults.run(words, directory, kill_after=rng.uniform(0, duration))
     out = directory / "out"
     if code != -9 or not out.is_dir():

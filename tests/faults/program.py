@@ -16,8 +16,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # A run that takes a fraction of a second.
 TINY = (
     "--space tiny --data synthetic --set data.synthetic.samples=200 --set data.synthetic.size=8 --limit-train 64 "
-    "--batch-size 16 --epochs 3 --interval 1 --progress none"
+    "--batch-size 16 --epochs 3 --progress none"
 ).split()
+PROBES = ["--probes", "4", "--interval", "1"]
 
 
 def arguments(description):

@@ -4,6 +4,7 @@ use super::Incomplete;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::read_file;
+use nas_core::toml_text::{self, TomlProblem};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::io::ErrorKind;
@@ -20,7 +21,8 @@ pub fn config(dir: &Path) -> Result<RunConfig> {
     let name = "config.toml";
     let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
     let text = text(dir, name)?;
-    let table: toml::Table = text.parse().map_err(|error: toml::de::Error| {
+    let table: toml::Table = toml_text::parse(&text).map_err(|problem| {
+        let TomlProblem::Syntax(error) = problem else { return torn(problem.to_string()) };
         let start = error.span().map_or(0, |span| span.start);
         let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
         torn(format!("line {line}: {}", error.message()))

@@ -6,14 +6,13 @@ use crate::args::NamedOption;
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
+use nas_core::toml_text::{self, MAX_DEPTH, TomlProblem};
 use nas_core::{quote, read_file};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 /// Largest size of a configuration file in bytes.
 const MAX_FILE: u64 = 16_000_000;
-/// Largest number of parts of a key. The longest keys, such as `data.synthetic.size`, have three.
-const MAX_PARTS: usize = 8;
 
 /// The keys from one source, with their origin.
 #[derive(Debug, Clone)]
@@ -29,8 +28,14 @@ impl ConfigLayer {
     pub fn file(path: &Path) -> Result<Self> {
         let read = read_file::text(path, MAX_FILE).map_err(|error| UsageError(error.to_string()));
         let text = read.with_context(|| format!("cannot read the configuration {}", path.display()))?;
-        let table = text.parse().map_err(|error| UsageError(syntax_problem(&text, &error)));
-        let table = table.with_context(|| format!("the configuration {} is not TOML", path.display()))?;
+        let table = toml_text::parse(&text).map_err(|problem| {
+            UsageError(match problem {
+                TomlProblem::Syntax(error) => {
+                    format!("the configuration {} is not TOML: {}", path.display(), syntax_problem(&text, &error))
+                }
+                TomlProblem::Other(problem) => format!("the configuration {} {problem}", path.display()),
+            })
+        })?;
         Ok(Self { origin: Origin::File(path.into()), table })
     }
 
@@ -43,8 +48,9 @@ impl ConfigLayer {
         let (key, text) = assignment.split_once('=').unwrap_or((assignment, ""));
         let text = text.trim();
         let fail = |problem: String| UsageError(format!("--set {}: {problem}", quote(assignment)));
-        let value = match text.parse() {
+        let value = match toml_text::parse(text) {
             Ok(value) => value,
+            Err(TomlProblem::Other(problem)) => return Err(fail(format!("the value {problem}")).into()),
             Err(_) if is_out_of_range(text) => {
                 let limits = format!("expected a whole number from {} to {}", i64::MIN, i64::MAX);
                 return Err(fail(format!("{} is out of range; {limits}", quote(text))).into());
@@ -96,8 +102,8 @@ fn is_out_of_range(text: &str) -> bool {
 /// The sections in which a dotted key has this value.
 fn nested(key: &str, value: Value) -> Result<Table, String> {
     let count = key.split('.').count();
-    if count > MAX_PARTS {
-        return Err(format!("the key has {count} parts, expected at most {MAX_PARTS}, as in data.synthetic.size"));
+    if count > MAX_DEPTH {
+        return Err(format!("the key has {count} parts, expected at most {MAX_DEPTH}, as in data.synthetic.size"));
     }
     if key.split('.').any(|part| part.trim().is_empty()) {
         return Err("the key has an empty part, expected section.key=value, for instance train.epochs=5".into());

@@ -4,12 +4,14 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::quote::{quote, value};
+
 /// Errors of loading, splitting and batching data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
     /// A name that no data set has.
-    #[error("unknown data set `{name}`{}; known are {}", nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default(), known.join(", "))]
+    #[error("unknown data set `{}`{}; known are {}", quote(name), nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default(), known.join(", "))]
     Unknown {
         /// Name that was given.
         name: String,
@@ -55,7 +57,7 @@ pub enum DataError {
         fix: &'static str,
     },
     /// A file whose content does not follow its format.
-    #[error("{}: expected {expected}, found {found}; {fix}", path.display())]
+    #[error("{}: expected {expected}, found {}; {fix}", path.display(), quote(found))]
     Content {
         /// Path of the file or folder.
         path: PathBuf,
@@ -82,8 +84,9 @@ pub enum DataError {
     },
     /// Data with another fingerprint than the configuration requires.
     #[error(
-        "data set `{name}` has the fingerprint {found}, expected {expected} (data.fingerprint): use the original files, or \
-         leave data.fingerprint out to use other data"
+        "data set `{name}` has the fingerprint {found}, expected {} (data.fingerprint): use the original files, or leave \
+         data.fingerprint out to use other data",
+        quote(expected)
     )]
     Fingerprint {
         /// Name of the data set.
@@ -121,7 +124,7 @@ pub enum DataError {
         fix: &'static str,
     },
     /// An option outside its range.
-    #[error("{key} is {found}, expected {expected}")]
+    #[error("{key} is {}, expected {expected}", value(found))]
     Option {
         /// Dotted key of the option.
         key: &'static str,

@@ -81,22 +81,29 @@ pub fn step_cost<D: Target>(mut session: Session<D>) -> Result<StepCost, RunErro
 }
 
 /// Mean duration of a step in seconds, over steps that take `duration` together, at least three. The first step of the
-/// session is not timed.
+/// session is not timed. `None` if `cancel` became true first.
 ///
 /// # Errors
 /// As [`Session::run`].
-pub fn seconds_per_step<D: Target>(mut session: Session<D>, duration: Duration) -> Result<f64, RunError> {
+pub fn seconds_per_step<D: Target>(
+    mut session: Session<D>,
+    duration: Duration,
+    cancel: &AtomicBool,
+) -> Result<Option<f64>, RunError> {
     let (mut steps, mut started) = (0_u32, Instant::now());
     for epoch in 0.. {
         for batch in session.loader().epoch(epoch, 0)? {
+            if cancel.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             session.step(batch?)?;
             steps += 1;
             if steps == 1 {
                 started = Instant::now();
             } else if steps > 3 && started.elapsed() >= duration {
-                return Ok(started.elapsed().as_secs_f64() / f64::from(steps - 1));
+                return Ok(Some(started.elapsed().as_secs_f64() / f64::from(steps - 1)));
             }
         }
     }
-    Ok(f64::NAN)
+    Ok(None)
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use toml::{Table, Value};
 
-use crate::read_file;
+use crate::{read_file, toml_text};
 
 /// Largest size of the configuration, in bytes.
 const MAX_SIZE: u64 = 1 << 24;
@@ -13,7 +13,7 @@ const MAX_SIZE: u64 = 1 << 24;
 /// `data.fingerprint`. `None` without such a file; tables from elsewhere need none.
 pub fn data_fingerprint(table: &Path) -> Option<String> {
     let text = read_file::text(&table.with_extension("toml"), MAX_SIZE).ok()?;
-    let recipe: Table = text.parse().ok()?;
+    let recipe: Table = toml_text::parse(&text).ok()?;
     recipe.get("data")?.get("fingerprint").and_then(Value::as_str).map(str::to_owned)
 }
 

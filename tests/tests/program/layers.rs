@@ -100,6 +100,14 @@ fn keys_and_values_have_a_limited_depth() {
     refuses(dir.path(), &["compare", "--strategies=plain", "--set-for", "plain", &deep], 2, &words);
     let value = format!("train.lr={}", "[".repeat(20_000));
     refuses(dir.path(), &["--set", &value], 2, &["section `train`: lr = "]);
+    // The limits of the parser allow 79 keys of 79 parts inside each other.
+    let key = vec!["a"; 79].join(".");
+    let nested = (0..79).fold("1".to_owned(), |inner, _| format!("{{{key} = {inner}}}"));
+    let words = ["nested too deeply, expected at most 8 levels"];
+    refuses(dir.path(), &["--set", &format!("train.lr={nested}")], 2, &words);
+    fs::write(dir.path().join("run.toml"), format!("train.lr = {nested}")).unwrap();
+    refuses(dir.path(), &["--config=run.toml"], 2, &words);
+    refuses(dir.path(), &["config", "check", "run.toml"], 2, &words);
     fs::write(dir.path().join("run.toml"), &deep).unwrap();
     refuses(dir.path(), &["--config=run.toml"], 2, &["run.toml is not TOML: line 1", "recursion limit"]);
 }

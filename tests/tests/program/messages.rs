@@ -18,7 +18,7 @@ fn refused(dir: &Path, arguments: &[&str], code: i32) -> String {
 #[test]
 fn long_and_unprintable_arguments_are_quoted_in_part() {
     let (dir, _) = setup("quotes");
-    let long = "\u{1b}[31m".to_owned() + &"x".repeat(100_000);
+    let long = "\u{1b}[31m".to_owned() + &"x".repeat(10_000);
     for start in [
         "--strategy=",
         "--controller=",
@@ -47,10 +47,22 @@ fn long_and_unprintable_arguments_are_quoted_in_part() {
     for option in ["--spaces", "--strategies", "--batch-sizes", "--thread-counts"] {
         refused(dir.path(), &["bench", option, &long], 2);
     }
+    refused(dir.path(), &["--\u{1b}[31m"], 2);
     refused(dir.path(), &["describe", &long], 2);
     refused(dir.path(), &["plugins", "new", &long], 2);
     refused(dir.path(), &["--plugin", "no\u{1b}[31m.so"], 3);
     refused(dir.path(), &["--config", "no\u{1b}[31m.toml"], 2);
+}
+
+#[test]
+fn paths_are_printed_in_full_up_to_a_limit() {
+    let (dir, _) = setup("paths");
+    let path = "x".repeat(100_000);
+    for option in ["--config", "--plugin", "--out", "--truth"] {
+        let output = program(dir.path()).args(["--space=tiny", option, &format!("{path}.csv")]).output().unwrap();
+        let message = stderr(&output);
+        assert!(!output.status.success() && message.contains("error: ") && message.len() < 5000, "{}", message.len());
+    }
 }
 
 #[test]

@@ -209,3 +209,25 @@ fn a_closed_standard_error_does_not_cause_a_panic() {
     assert!(child.wait().unwrap().success());
     program(dir.path()).arg("nonsense").assert().code(2);
 }
+
+/// The step of every variant is timed for three seconds.
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_the_measurement_of_step_times() {
+    let (dir, _) = setup("times");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+    let variants = "--strategies=plain,plain:paths=2,plain:paths=3,plain:paths=4";
+    command.current_dir(dir.path()).args(["compare", variants, "--budget=time", "--out=out"]).args(TINY);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while !dir.path().join("out/.lock").exists() {
+        assert!(start.elapsed() < Duration::from_secs(30), "the comparison has not started");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let sent = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    assert!(!dir.path().join("out/step_times.json").exists());
+}

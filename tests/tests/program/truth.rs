@@ -1,6 +1,6 @@
 //! `truth`: making a table, resuming it, and comparing a run with it.
 
-use super::helper::{program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{TINY, program, read, refuses, setup, stderr, stdout, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -168,4 +168,39 @@ fn tables_that_are_no_regular_files_are_refused() {
     }
     fs::File::create(dir.path().join("large.csv")).unwrap().set_len(1 << 40).unwrap();
     refuses(dir.path(), &["--space=tiny", "--truth=large.csv"], 4, &["expected at most 1000000000 bytes"]);
+}
+
+/// A third of the bootstrap resamples of the first table have equal accuracies only, and no tau.
+#[test]
+fn an_interval_of_gt_tau_contains_it_and_nearly_tied_accuracies_have_none() {
+    let (dir, _) = setup("interval");
+    let dir = dir.path();
+    table("tied.csv", dir, ["50", "50", "50", "50", "50", "50", "50", "50", "60"]);
+    table("distinct.csv", dir, ["50", "51", "52", "53", "54", "55", "56", "57", "58"]);
+    let rows = |truth: &str, out: &str| -> Vec<Vec<Option<f64>>> {
+        let comparison = [
+            "compare",
+            "--strategies=plain,plain:paths=2",
+            "--seeds=2",
+            "--sequence=0",
+            "--set=probes.single_step_every=0",
+        ];
+        let options = ["--truth", truth, "--truth-samples=all", "--out", out];
+        let output = program(dir).args(comparison).args(TINY).args(options).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+        let text = read(dir, &format!("{out}/comparison.csv"));
+        let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+        let columns = ["mean", "lo", "hi", "difference", "difference_lo", "difference_hi"];
+        let places = columns.map(|name| header.iter().position(|column| *column == name).unwrap());
+        let rows = text.lines().filter(|row| row.starts_with("plain") && row.contains(",gt_tau,"));
+        rows.map(|row| places.map(|place| row.split(',').nth(place).unwrap().parse().ok()).to_vec()).collect()
+    };
+    for row in rows("tied.csv", "tied") {
+        assert_eq!((row[0].is_some(), row[1], row[2], row[4], row[5]), (true, None, None, None, None));
+    }
+    let distinct = rows("distinct.csv", "distinct");
+    for row in &distinct {
+        assert!(row[1] <= row[0] && row[0] <= row[2] && row[1].is_some(), "{row:?}");
+    }
+    assert!(distinct[1][4] <= distinct[1][3] && distinct[1][3] <= distinct[1][5] && distinct[1][4].is_some());
 }

@@ -88,8 +88,9 @@ impl ComparisonJob<'_> {
         refuse_run_dir(&self.out)?;
         let seconds_per_step = match self.args.budget {
             Budget::Time => self.seconds_per_step(share, device)?,
-            _ => Vec::new(),
+            _ => Some(Vec::new()),
         };
+        let Some(seconds_per_step) = seconds_per_step else { return Ok(ExitStatus::Interrupted) };
         let costs: Vec<StepCost> = preflights.iter().map(|preflight| preflight.cost).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights)?, self.plan_sequences());

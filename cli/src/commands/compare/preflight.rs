@@ -46,8 +46,13 @@ impl ComparisonJob<'_> {
         Ok(preflight)
     }
 
-    /// The duration of a step of each variant in seconds, measured once per output directory.
-    pub fn seconds_per_step<D: Target>(&self, share: ThreadsPerJob, device: MakeDevice<'_, D>) -> Result<Vec<f64>> {
+    /// The duration of a step of each variant in seconds, measured once per output directory; none if the comparison was
+    /// interrupted.
+    pub fn seconds_per_step<D: Target>(
+        &self,
+        share: ThreadsPerJob,
+        device: MakeDevice<'_, D>,
+    ) -> Result<Option<Vec<f64>>> {
         let mut times = StepTimes::open(self.out.join("step_times.json"))?;
         let mut seconds = Vec::new();
         for (variant, settings) in self.variants.iter().zip(&self.settings) {
@@ -58,11 +63,12 @@ impl ComparisonJob<'_> {
             }
             let measured = in_thread_pool(share.threads, || {
                 let session = Session::new(config, self.data.dataset.clone(), &device()?)?;
-                Ok(seconds_per_step(session, TIMED)?)
+                Ok(seconds_per_step(session, TIMED, self.cancel)?)
             })?;
+            let Some(measured) = measured else { return Ok(None) };
             times.add(label, config, share.threads, measured)?;
             seconds.push(measured);
         }
-        Ok(seconds)
+        Ok(Some(seconds))
     }
 }

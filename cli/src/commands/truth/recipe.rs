@@ -7,6 +7,7 @@ use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::read_file;
 use nas_core::space::Scale;
+use nas_core::toml_text;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -24,10 +25,9 @@ pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
     config.data.dir = None;
     let mut table = config.to_table()?;
     table.retain(|key, _| ["seed", "space", "data", "train"].contains(&key));
-    if config.data.name != "synthetic"
-        && let Some(Value::Table(data)) = table.get_mut("data")
-    {
-        data.remove("synthetic");
+    if let Some(Value::Table(data)) = table.get_mut("data") {
+        // The options of other data sets have no effect.
+        data.retain(|key, _| key == config.data.name || !["idx", "synthetic"].contains(&key));
     }
     Ok(table)
 }
@@ -56,7 +56,8 @@ impl<'a> RecipeFile<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             text => text.with_context(|| format!("cannot read {}", self.path.display()))?,
         };
-        let old: Table = text.parse().with_context(|| format!("{} is not TOML", self.path.display()))?;
+        let old: Table =
+            toml_text::parse(&text).map_err(|problem| UsageError(format!("{} {problem}", self.path.display())))?;
         let Some(difference) = first_difference(&old, self.recipe) else { return Ok(true) };
         Err(UsageError(format!(
             "{} has other settings: {difference}; use the same settings to resume {}, or choose another --out",

@@ -1,0 +1,50 @@
+//! Printing of errors, without control characters and with a limit on their length.
+
+use crate::exit::{ExitStatus, chained};
+use crate::text::eprint_line;
+use anyhow::Error;
+use clap::error::ContextValue;
+use nas_core::quote;
+
+/// Prints an error and its causes to standard error and returns its exit status.
+pub fn print_error(error: &Error) -> ExitStatus {
+    eprint_line(&format!("error: {}", printable(&chained(error))));
+    ExitStatus::of(error)
+}
+
+/// Largest number of characters of a message. Paths are printed in full, up to this limit.
+const MAX_MESSAGE: usize = 4000;
+
+/// Text without control characters other than line ends, and cut after [`MAX_MESSAGE`] characters. Paths and other foreign
+/// text may be of any form.
+fn printable(text: &str) -> String {
+    let mut printable = String::new();
+    for (number, c) in text.chars().enumerate() {
+        if number == MAX_MESSAGE {
+            return printable + "...";
+        }
+        if c.is_control() && c != '\n' { printable.extend(c.escape_default()) } else { printable.push(c) }
+    }
+    printable
+}
+
+/// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such
+/// errors too; they are successful.
+pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
+    let is_foreign = |text: &str| quote(text) != text;
+    let shortened = |value: &ContextValue| match value {
+        ContextValue::String(text) if is_foreign(text) => Some(ContextValue::String(quote(text))),
+        // Suggestions repeat the argument.
+        ContextValue::StyledStrs(texts) if texts.iter().any(|text| is_foreign(&text.to_string())) => {
+            Some(ContextValue::StyledStrs(Vec::new()))
+        }
+        _ => None,
+    };
+    let shortened: Vec<_> = error.context().filter_map(|(kind, value)| Some((kind, shortened(value)?))).collect();
+    for (kind, value) in shortened {
+        error.insert(kind, value);
+    }
+    // A closed pipe is ignored.
+    let _ = error.print();
+    if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
+}
