@@ -14,7 +14,7 @@ from program import PROBES, TINY, Faults, arguments, content
 COMMANDS = {
     "compare": (
         ["compare", *TINY, *PROBES, "--strategies", "plain,fairnas", "--seeds", "2", "--jobs", "2", "--sequence", "2", "--out", "out"],
-        ["metrics.csv", "archs.csv", "matrix.csv", "comparison.csv", "runs.csv"],
+        ["metrics.csv", "archs.csv", "matrix.csv", "comparison.csv"],
     ),
     "truth": (
         ["truth", *TINY, "--samples", "all", "--seeds", "2", "--jobs", "2", "--out", "out/truth.csv"],

@@ -115,6 +115,16 @@ fn images_of_all_formats_are_read_and_refused_when_cut() {
 }
 
 #[test]
+fn jpeg_files_of_every_kind_are_read() {
+    let seeds = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/fuzz/seeds/image");
+    for kind in ["jpeg", "progressive", "cmyk", "exif"] {
+        let dir = flat();
+        fs::copy(format!("{seeds}/{kind}"), dir.path().join("a/y.jpg")).unwrap();
+        assert_eq!(load_from(&dir, 4).unwrap().train.len(), 4, "{kind}");
+    }
+}
+
+#[test]
 fn names_that_are_not_utf_8_are_classes_of_their_own() {
     #[cfg(target_os = "linux")]
     {
