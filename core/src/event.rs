@@ -1,6 +1,7 @@
 //! Events of a run. Progress bars, result files and reports are observers of these events.
 
 use crate::arch::Arch;
+use crate::state::State;
 
 /// An event of a run.
 #[derive(Debug, Clone)]
@@ -184,6 +185,34 @@ pub trait Observer {
     /// # Errors
     /// A failure to record the event. It ends the run, so that no result is lost unnoticed.
     fn observe(&mut self, event: &Event<'_>) -> std::io::Result<()>;
+
+    /// Whether the observer asks for the state of the run at this moment. Saving a state copies all tensors, so observers
+    /// ask rarely. The default never asks.
+    fn wants_state(&mut self, _moment: Moment) -> bool {
+        false
+    }
+
+    /// Receives the state for which [`wants_state`](Self::wants_state) asked. It belongs to the moment after all events so
+    /// far.
+    ///
+    /// # Errors
+    /// A failure that ends the run. An observer that can do without this state returns `Ok`.
+    fn keep_state(&mut self, _state: State, _moment: Moment) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A moment between two events at which the state of a run can be saved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moment {
+    /// A step is complete.
+    Step,
+    /// An epoch with all its phases is complete. The number counts the epochs so far.
+    Epoch(usize),
+    /// Training is complete. Selection and the comparison with the truth table follow.
+    Trained,
+    /// The run was interrupted and ends.
+    Interrupted,
 }
 
 impl<F: FnMut(&Event<'_>) -> std::io::Result<()>> Observer for F {

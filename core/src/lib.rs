@@ -3,6 +3,7 @@
 //! `docs/design.md` describes the parts and lists the imports between the modules.
 
 pub mod arch;
+pub mod checkpoint;
 pub mod config;
 pub mod controller;
 pub mod data;

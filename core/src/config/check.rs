@@ -47,6 +47,7 @@ impl RunConfig {
         if self.search.start < -1 {
             return Err(range("search.start", "an epoch, or -1", self.search.start));
         }
+        self.checkpoint_interval()?;
         self.truth_samples().map(|_| ())
     }
 }

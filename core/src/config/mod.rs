@@ -1,9 +1,11 @@
 //! The configuration of a run: one TOML document in which every key is optional.
 
 mod check;
+mod save;
 mod sections;
 mod truth;
 
+pub use save::{CheckpointInterval, SaveConfig};
 pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
 pub use truth::{TruthConfig, TruthSamples};
 
@@ -52,6 +54,8 @@ pub struct RunConfig {
     pub search: SearchConfig,
     /// Section `[truth]`: comparison with the truth table.
     pub truth: TruthConfig,
+    /// Section `[save]`: checkpoints and weights.
+    pub save: SaveConfig,
 }
 
 /// An invalid configuration.
@@ -73,7 +77,8 @@ pub enum ConfigError {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 9] = ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth"];
+const SECTIONS: [&str; 10] =
+    ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth", "save"];
 
 impl RunConfig {
     /// Reads a configuration; keys that the table lacks keep their defaults.
@@ -133,6 +138,7 @@ impl RunConfig {
             probes: parse_options("probes", section("probes"))?,
             search: parse_options("search", section("search"))?,
             truth: parse_options("truth", section("truth"))?,
+            save: parse_options("save", section("save"))?,
         })
     }
 
@@ -156,6 +162,7 @@ impl RunConfig {
         table.insert("probes".into(), Value::try_from(&self.probes)?);
         table.insert("search".into(), Value::try_from(&self.search)?);
         table.insert("truth".into(), Value::try_from(&self.truth)?);
+        table.insert("save".into(), Value::try_from(&self.save)?);
         Ok(table)
     }
 
@@ -172,6 +179,7 @@ impl RunConfig {
             ("probes.", meanings::<ProbeConfig>()),
             ("search.", meanings::<SearchConfig>()),
             ("truth.", meanings::<TruthConfig>()),
+            ("save.", meanings::<SaveConfig>()),
         ];
         let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {
             keys.into_iter().map(|(key, meaning)| (format!("{section}{key}"), meaning)).collect::<Vec<_>>()
@@ -182,6 +190,15 @@ impl RunConfig {
     /// First epoch, from 0, after which the controller is trained.
     pub fn controller_start(&self) -> usize {
         usize::try_from(self.search.start).unwrap_or(self.train.epochs * 3 / 4)
+    }
+
+    /// Time between two checkpoints.
+    ///
+    /// # Errors
+    /// A value that is neither minutes, epochs nor `none`.
+    pub fn checkpoint_interval(&self) -> Result<CheckpointInterval, ConfigError> {
+        let text = &self.save.checkpoint_every;
+        CheckpointInterval::parse(text).map_err(|expected| range("save.checkpoint_every", expected, text))
     }
 
     /// Number of architectures that are compared with the truth table.

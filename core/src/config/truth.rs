@@ -53,10 +53,10 @@ impl Default for TruthConfig {
 }
 
 /// Reads a string, or a number as a string, so that `samples = 200` and `samples = "200"` are equal.
-fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+pub(super) fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     match Value::deserialize(deserializer)? {
         Value::String(text) => Ok(text),
         Value::Integer(number) => Ok(number.to_string()),
-        other => Err(serde::de::Error::custom(format!("expected a number or `all`, found {}", shown(&other)))),
+        other => Err(serde::de::Error::custom(format!("expected text or a number, found {}", shown(&other)))),
     }
 }

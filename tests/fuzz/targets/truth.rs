@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use nas_core::config::RunConfig;
 use nas_core::space::SearchSpace;
 use nas_core::trainer::build_space;
-use nas_core::truth::TruthTable;
+use nas_core::truth::{AccuracyUnit, TruthTable};
 use std::sync::{Arc, LazyLock};
 
 static SPACE: LazyLock<Arc<dyn SearchSpace>> = LazyLock::new(|| {
@@ -17,7 +17,9 @@ static SPACE: LazyLock<Arc<dyn SearchSpace>> = LazyLock::new(|| {
 
 fuzz_target!(|bytes: &[u8]| {
     let normalise = |text: &str| SPACE.parse(text).map(|arch| SPACE.format(&arch));
-    if let Ok(table) = TruthTable::from_csv(bytes, "macro", "table.csv", normalise) {
-        assert!(table.iter().all(|(_, entry)| (0.0..=100.0).contains(&entry.accuracy)));
+    for unit in [AccuracyUnit::Percent, AccuracyUnit::Fraction] {
+        if let Ok(table) = TruthTable::from_csv(bytes, "macro", "table.csv", unit, normalise) {
+            assert!(table.iter().all(|(_, entry)| (0.0..=100.0).contains(&entry.accuracy)));
+        }
     }
 });

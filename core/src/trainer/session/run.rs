@@ -4,7 +4,7 @@ use super::Session;
 use super::controller_phase::train_controller;
 use super::progress::EpochPhase;
 use super::selection::select;
-use crate::event::{Evaluating, Event, Observer, Phase, ProbesDone};
+use crate::event::{Evaluating, Event, Moment, Observer, Phase, ProbesDone};
 use crate::registry::Target;
 use crate::result::{RunResult, SCHEMA, Selected, Truth};
 use crate::trainer::monitor::TruthComparison;
@@ -26,6 +26,9 @@ impl<D: Target> Session<D> {
         self.announce(observer)?;
         self.warn(observer)?;
         let trained = self.train(observer, cancel)?;
+        self.progress.wall_s += started.elapsed().as_secs_f64();
+        let started = Instant::now();
+        self.offer_state(if trained { Moment::Trained } else { Moment::Interrupted }, observer)?;
         let truth = self.monitor.truth();
         let (mut selected, mut compared) = (None, None);
         if trained {
@@ -88,8 +91,12 @@ impl<D: Target> Session<D> {
             if let EpochPhase::Controller(_) = self.progress.phase {
                 self.planner.source_mut().draw_from_controller();
             }
-            self.progress.epoch += usize::from(next.is_none());
+            let ends_epoch = next.is_none();
+            self.progress.epoch += usize::from(ends_epoch);
             self.progress.phase = next.unwrap_or_default();
+            if ends_epoch {
+                self.offer_state(Moment::Epoch(self.progress.epoch), observer)?;
+            }
         }
         Ok(true)
     }

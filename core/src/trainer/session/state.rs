@@ -16,15 +16,18 @@
 //! function of the step).
 
 use super::Session;
-use crate::config::RunConfig;
+use crate::config::{ConfigError, RunConfig};
+use crate::event::{Moment, Observer};
+use crate::network::NetworkSpec;
+use crate::optimizer::Schedule;
 use crate::registry::Target;
 use crate::state::{State, StateError};
 use crate::trainer::RunError;
 use serde_json::{Map, Value};
 
-/// Keys that may differ between the session that saves and the one that continues. Threads and plugin paths change no
-/// result; another device changes results by rounding only.
-const FREE_KEYS: [&str; 3] = ["device", "threads", "plugins"];
+/// Keys that may differ between the session that saves and the one that continues. Threads, paths and the times of
+/// checkpoints change no result; another device changes results by rounding only.
+const FREE_KEYS: [&str; 6] = ["device", "threads", "plugins", "data.dir", "save.checkpoint_every", "save.weights"];
 
 impl<D: Target> Session<D> {
     /// The state between two steps or two phases.
@@ -42,6 +45,42 @@ impl<D: Target> Session<D> {
         Ok(state)
     }
 
+    /// As [`restore`](Self::restore), with the state of a run of fewer epochs at the end of its training.
+    ///
+    /// # Errors
+    /// Those of `restore`, and a configuration in which earlier steps depend on the number of epochs.
+    pub fn extend(self, state: &State) -> Result<Self, RunError> {
+        check_extension(&self.config)?;
+        let mut state = state.clone();
+        let mut saved: Map<String, Value> = state.get("config")?;
+        saved.insert("train.epochs".into(), self.config.train.epochs.into());
+        state.put("config", &saved)?;
+        self.restore(&state)
+    }
+
+    /// This session, not yet run, with the weights of another run of the same network, from
+    /// [`weights::read`](crate::checkpoint::weights::read).
+    ///
+    /// # Errors
+    /// Weights of another network.
+    pub fn with_weights(mut self, model: &State) -> Result<Self, RunError> {
+        self.supernet.training_mut().load_model(model)?;
+        Ok(self)
+    }
+
+    /// The layers and parameters of the supernet.
+    pub fn spec(&self) -> &NetworkSpec {
+        self.supernet.training().network().spec()
+    }
+
+    /// Gives the state to an observer that asks for it.
+    pub(super) fn offer_state(&self, moment: Moment, observer: &mut dyn Observer) -> Result<(), RunError> {
+        if observer.wants_state(moment) {
+            observer.keep_state(self.save()?, moment)?;
+        }
+        Ok(())
+    }
+
     /// This session, not yet run, with the state of another session of the same configuration.
     ///
     /// # Errors
@@ -54,6 +93,28 @@ impl<D: Target> Session<D> {
         self.planner.load(&state.section("planner"), &self.supernet)?;
         self.monitor.load(&state.section("monitor"), &self.supernet)?;
         Ok(self)
+    }
+}
+
+/// Checks that a run with this configuration continues a shorter one exactly.
+fn check_extension(config: &RunConfig) -> Result<(), ConfigError> {
+    let fixed = |key: &'static str, expected: &str, found: &str| {
+        let expected = format!("{expected} in a run that is made longer, because it depends on the length");
+        Err(ConfigError::Range { key, expected, found: found.into() })
+    };
+    if config.train.lr_schedule != Schedule::Constant {
+        return fixed("train.lr_schedule", "`constant`", "another schedule");
+    }
+    if config.train.max_steps > 0 {
+        return fixed("train.max_steps", "0", &config.train.max_steps.to_string());
+    }
+    match config.strategy.options.get("alpha_schedule").and_then(|schedule| schedule.as_str()) {
+        Some(schedule) if schedule != "constant" => return fixed("strategy.alpha_schedule", "`constant`", schedule),
+        _ => {}
+    }
+    match config.search.start {
+        -1 if config.controller.options.get("samples").is_some() => fixed("search.start", "an epoch", "-1"),
+        _ => Ok(()),
     }
 }
 

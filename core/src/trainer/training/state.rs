@@ -51,13 +51,12 @@ impl<D: Target> Training<D> {
     /// # Errors
     /// A missing tensor or one of another shape, missing counters, or a failing device.
     pub fn load(&mut self, state: &State) -> Result<(), RunError> {
-        let (model, optimizer) = (state.section("model"), state.section("optimizer"));
+        self.load_model(&state.section("model"))?;
+        let optimizer = state.section("optimizer");
         let names: Vec<String> = optimizer.get("velocities")?;
         let mut velocities = Vec::new();
         for slot in 0..self.network.params().len() {
             let param = Param::of(&self.network, slot);
-            let weight = param.read(&model, self.network.device())?;
-            self.network.set_param(slot, weight);
             let moved = names.contains(&param.name);
             velocities.push(moved.then(|| param.read(&optimizer, self.network.device())).transpose()?);
         }
@@ -67,14 +66,26 @@ impl<D: Target> Training<D> {
             return Err(StateError { expected, found: found.to_string() }.into());
         }
         self.optimizer.set_velocities(velocities);
-        if let Some(running) = &mut self.running {
-            running.load(self.network.spec(), &model)?;
-        }
         self.counters = Counters {
             steps: state.count("steps")?,
             subnet_passes: state.count("subnet_passes")?,
             images: state.count("images")?,
         };
+        Ok(())
+    }
+
+    /// Replaces the weights and the running statistics by those of a saved section `model`.
+    ///
+    /// # Errors
+    /// See [`load`](Self::load).
+    pub fn load_model(&mut self, model: &State) -> Result<(), RunError> {
+        for slot in 0..self.network.params().len() {
+            let weight = Param::of(&self.network, slot).read(model, self.network.device())?;
+            self.network.set_param(slot, weight);
+        }
+        if let Some(running) = &mut self.running {
+            running.load(self.network.spec(), model)?;
+        }
         Ok(())
     }
 }
