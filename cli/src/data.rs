@@ -28,6 +28,8 @@ pub struct DataIdentity {
     pub fingerprint: String,
     /// Number of classes.
     pub classes: usize,
+    /// Height, width and channels of an image.
+    pub shape: [usize; 3],
     /// Number of training and validation images.
     pub images: usize,
     /// Number of test images; none without a test part.
@@ -45,10 +47,12 @@ impl LoadedData {
         let dataset = load_until(&config.name, config, cancel).map_err(|error| settings.explain(error.into()))?;
         print(&format!("data set {}: {}", dataset.name, dataset.summary()));
         dataset.notes.iter().for_each(|note| eprint_line(&format!("warning: {note}")));
+        let shape = dataset.shape();
         let identity = DataIdentity {
             name: dataset.name.into(),
             fingerprint: dataset.fingerprint(),
             classes: dataset.classes.len(),
+            shape: [shape.height, shape.width, shape.channels],
             images: dataset.train.len(),
             test_images: dataset.test.as_ref().map(|test| test.len()),
         };

@@ -13,10 +13,18 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// The file cannot be written; the message names it.
 pub fn write(path: &Path, text: &str) -> Result<()> {
+    write_bytes(path, text.as_bytes())
+}
+
+/// As [`write()`], for any content.
+///
+/// # Errors
+/// The file cannot be written; the message names it.
+pub fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
     let beside = temporary(path);
     let written = || -> io::Result<()> {
         let mut file = File::create(&beside)?;
-        file.write_all(text.as_bytes())?;
+        file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&beside, path)
     };

@@ -23,6 +23,7 @@ mod html;
 mod parallel;
 mod progress;
 mod record;
+mod resume;
 mod settings;
 mod signal;
 mod single_run;
@@ -54,6 +55,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
     commands::check_registry()?;
     match &cli.command {
         None => commands::run(&cli.run),
+        Some(Command::Resume(args)) => commands::resume(args),
         Some(Command::Disturbance(args)) => commands::disturbance(args),
         Some(Command::Bench(args)) => commands::bench(args),
         Some(Command::Compare(args)) => commands::compare(args),

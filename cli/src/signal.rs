@@ -1,12 +1,16 @@
 //! Ctrl-C and termination signals: the first ends the run after the current step, the second ends it immediately. Signals
-//! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal.
+//! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal. SIGUSR1 asks for
+//! a checkpoint.
 
 use crate::exit::ExitStatus;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(unix)]
+use signal_hook::{consts::SIGUSR1, iterator::Signals};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 static CANCEL: AtomicBool = AtomicBool::new(false);
+static REQUESTS: AtomicU64 = AtomicU64::new(0);
 static LISTENING: AtomicBool = AtomicBool::new(false);
 
 /// The flag that Ctrl-C or a termination signal sets. The first call installs the signal handler.
@@ -22,8 +26,27 @@ pub fn cancel() -> Result<&'static AtomicBool> {
         for signal in ignored {
             unix::ignore(signal);
         }
+        #[cfg(unix)]
+        count_checkpoint_requests()?;
     }
     Ok(&CANCEL)
+}
+
+/// Number of signals SIGUSR1 so far. Each asks all runs of this process for a checkpoint.
+pub fn checkpoint_requests() -> u64 {
+    REQUESTS.load(Ordering::Relaxed)
+}
+
+/// Counts the signals SIGUSR1 from now on.
+#[cfg(unix)]
+fn count_checkpoint_requests() -> Result<()> {
+    let mut signals = Signals::new([SIGUSR1]).context("cannot install the handler of SIGUSR1")?;
+    std::thread::spawn(move || {
+        for _ in signals.forever() {
+            REQUESTS.fetch_add(1, Ordering::Relaxed);
+        }
+    });
+    Ok(())
 }
 
 fn interrupted() {

@@ -12,7 +12,7 @@ use crate::files::{self, named};
 use anyhow::{Context, Result};
 use crc::{CRC_32_ISCSI, Crc, Table};
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -70,6 +70,33 @@ impl EventFile {
             let _ = fs::remove_file(&path);
             undo();
         })?)
+    }
+
+    /// Opens the event file of an earlier process, and removes what follows after `length` bytes.
+    ///
+    /// # Errors
+    /// The file is missing or shorter, or it cannot be written.
+    pub fn reopen(dir: &Path, name: &str, length: u64) -> Result<Self> {
+        let path = dir.join(name);
+        let open = || -> io::Result<File> {
+            let mut file = File::options().write(true).open(&path)?;
+            if file.metadata()?.len() < length {
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than at the checkpoint"));
+            }
+            file.set_len(length)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(file)
+        };
+        let out = open().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { path, out })
+    }
+
+    /// The length of the file, in bytes.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn length(&self) -> io::Result<u64> {
+        self.out.metadata().map(|metadata| metadata.len()).map_err(|error| named(&self.path, &error))
     }
 
     /// Removes the event file with the name `own` from a directory, if it is there.

@@ -142,12 +142,7 @@ impl ArchivedRun {
 /// # Errors
 /// The directory has no manifest or one of another schema version, or its run failed or is unfinished.
 fn finished(path: &Path) -> Result<Value> {
-    // A file in place of the directory has no manifest either.
-    if path.is_file() || !path.join("manifest.json").try_exists().context("manifest.json cannot be read")? {
-        return Err(Incomplete::NoManifest { hint: hint(path) }.into());
-    }
-    let manifest = json("manifest.json", &text(path, "manifest.json")?)?;
-    check_schema(&manifest, "manifest.json")?;
+    let manifest = manifest(path)?;
     match manifest["status"].as_str() {
         Some("finished") => Ok(manifest),
         Some("failed") => {
@@ -156,6 +151,20 @@ fn finished(path: &Path) -> Result<Value> {
         Some(status) => Err(Incomplete::Unfinished(status.to_owned()).into()),
         None => Err(anyhow!("manifest.json has no status")),
     }
+}
+
+/// The manifest of a run in any state.
+///
+/// # Errors
+/// The directory has no manifest, or one of another schema version.
+pub fn manifest(path: &Path) -> Result<Value> {
+    // A file in place of the directory has no manifest either.
+    if path.is_file() || !path.join("manifest.json").try_exists().context("manifest.json cannot be read")? {
+        return Err(Incomplete::NoManifest { hint: hint(path) }.into());
+    }
+    let manifest = json("manifest.json", &text(path, "manifest.json")?)?;
+    check_schema(&manifest, "manifest.json")?;
+    Ok(manifest)
 }
 
 /// The name of the TensorBoard event file of a run in any state; none without a file or without a readable manifest.

@@ -5,6 +5,7 @@ mod compare;
 mod config_help;
 mod parse;
 mod plugins;
+mod resume;
 mod run;
 mod truth;
 mod unused;
@@ -12,6 +13,7 @@ mod unused;
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
+pub use resume::ResumeArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
 pub use truth::TruthArgs;
 
@@ -44,6 +46,8 @@ pub struct Cli {
 pub enum Command {
     /// List strategies, controllers, search spaces and data sets
     List(ListArgs),
+    /// Continue an unfinished run from its latest checkpoint
+    Resume(ResumeArgs),
     /// Train architectures one after another and measure how each training changes the earlier architectures
     Disturbance(Box<DisturbanceArgs>),
     /// Measure the time of a training step for strategies, search spaces, batch sizes and thread counts

@@ -94,6 +94,11 @@ pub struct RunArgs {
     /// Print the result as one JSON object instead of tables
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+    #[arg(long, value_name = "INTERVAL", help_heading = "Output")]
+    pub checkpoint_every: Option<String>,
+    /// Do not write the weights of the supernet
+    #[arg(long, help_heading = "Output")]
+    pub no_weights: bool,
     /// Progress display on standard error. Warnings are shown in every mode
     #[arg(long, value_enum, value_name = "KIND", default_value = "auto", help_heading = "Output")]
     pub progress: ProgressMode,
@@ -153,6 +158,8 @@ impl RunArgs {
             ("truth-samples", "truth.samples", text(&self.truth_samples)),
             ("truth", "truth.table", text(&self.truth)),
             ("bn", "eval.bn", text(&self.bn)),
+            ("checkpoint-every", "save.checkpoint_every", text(&self.checkpoint_every)),
+            ("no-weights", "save.weights", self.no_weights.then_some(Value::Boolean(false))),
         ]
         .into_iter()
         .map(|(flag, key, value)| NamedOption { flag, key, value })

@@ -6,6 +6,7 @@ use crate::exit::ExitStatus;
 use crate::parallel::in_thread_pool;
 use crate::single_run::SingleRun;
 use anyhow::Result;
+use nas_core::state::State;
 use nas_core::trainer::Sequence;
 
 /// Trains architectures one after another and prints the accuracy of each after every training.
@@ -13,12 +14,26 @@ use nas_core::trainer::Sequence;
 /// # Errors
 /// As [`run`](super::run), and a strategy that does not accept a given architecture.
 pub fn disturbance(args: &DisturbanceArgs) -> Result<ExitStatus> {
-    let run = SingleRun::plan(&args.run)?;
+    sequence(SingleRun::plan(&args.run, Some(args.sequence))?, args.sequence)
+}
+
+/// Trains a planned sequence of `n` architectures, from its start or from a checkpoint.
+///
+/// # Errors
+/// As [`disturbance`].
+pub fn sequence(run: SingleRun, n: usize) -> Result<ExitStatus> {
     let device = run.device()?;
     in_thread_pool(run.threads(), || {
         on_device!(device, |make| {
             let device = make()?;
-            run.execute(|config, data| Sequence::new(config, data, &device, args.sequence), Sequence::run)
+            let prepare = |config: &_, data, state: Option<&State>| {
+                let sequence = Sequence::new(config, data, &device, n)?;
+                match state {
+                    Some(state) => sequence.restore(state),
+                    None => Ok(sequence),
+                }
+            };
+            run.execute(prepare, Sequence::run)
         })
     })
 }

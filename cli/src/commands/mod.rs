@@ -11,6 +11,7 @@ mod generate;
 mod list;
 mod plugins;
 mod report;
+mod resume;
 mod run;
 mod truth;
 
@@ -24,6 +25,7 @@ pub use generate::{completions, man};
 pub use list::list;
 pub use plugins::plugins;
 pub use report::report;
+pub use resume::resume;
 pub use run::run;
 pub use truth::truth;
 

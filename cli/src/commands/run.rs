@@ -6,22 +6,49 @@ use crate::exit::ExitStatus;
 use crate::parallel::in_thread_pool;
 use crate::single_run::SingleRun;
 use anyhow::Result;
-use nas_core::trainer::Session;
+use nas_core::config::RunConfig;
+use nas_core::registry::Target;
+use nas_core::state::State;
+use nas_core::trainer::{RunError, Session};
+use serde_json::{Map, Value};
 
 /// Trains a supernet, searches an architecture and prints the result.
 ///
 /// # Errors
 /// Invalid options, unreadable data, failed training, or files that cannot be written; see [`ExitStatus`].
 pub fn run(args: &RunArgs) -> Result<ExitStatus> {
-    let run = SingleRun::plan(args)?;
+    let run = SingleRun::plan(args, None)?;
+    train(run)
+}
+
+/// Trains a planned run, from its start or from a checkpoint.
+///
+/// # Errors
+/// As [`run`].
+pub fn train(run: SingleRun) -> Result<ExitStatus> {
     let device = run.device()?;
     in_thread_pool(run.threads(), || {
         on_device!(device, |make| {
             let device = make()?;
             run.execute(
-                |config, data| Session::new(config, data, &device),
+                |config, data, state| restored(Session::new(config, data, &device)?, config, state),
                 |mut session, observer, cancel| session.run(observer, cancel),
             )
         })
     })
+}
+
+/// A session that continues from a state. The state may be that of a run with fewer epochs.
+///
+/// # Errors
+/// A state that does not fit.
+pub fn restored<D: Target>(
+    session: Session<D>,
+    config: &RunConfig,
+    state: Option<&State>,
+) -> Result<Session<D>, RunError> {
+    let Some(state) = state else { return Ok(session) };
+    let saved: Map<String, Value> = state.get("config")?;
+    let is_longer = saved.get("train.epochs").and_then(Value::as_u64) < Some(config.train.epochs as u64);
+    if is_longer { session.extend(state) } else { session.restore(state) }
 }

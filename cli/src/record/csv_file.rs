@@ -1,6 +1,6 @@
 //! A CSV file that is written row by row.
 
-use super::run_file::{FileDigest, RunFile};
+use super::run_file::{FileDigest, FilePosition, RunFile};
 use anyhow::Result;
 use csv::{Writer, WriterBuilder};
 use std::io;
@@ -23,8 +23,21 @@ impl CsvFile {
         Ok(csv)
     }
 
+    /// Opens the file of an earlier process at a position, and removes the rows that follow.
+    ///
+    /// # Errors
+    /// As [`RunFile::reopen`].
+    pub fn reopen(path: &Path, position: &FilePosition) -> Result<Self> {
+        Ok(Self { rows: position.digest.rows.unwrap_or(0), ..Self::on(RunFile::reopen(path, position)?) })
+    }
+
     fn on(file: RunFile) -> Self {
         Self { writer: WriterBuilder::new().from_writer(file), rows: 0 }
+    }
+
+    /// What was written so far.
+    pub fn position(&self) -> FilePosition {
+        self.writer.get_ref().position(Some(self.rows))
     }
 
     /// Appends a row.

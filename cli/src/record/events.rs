@@ -1,7 +1,8 @@
 //! The rows that each event of a run adds to its files.
 
 use super::{Recorder, TrainingPosition};
-use nas_core::event::{Evaluated, Event, Observer, ProbesDone, Purpose, Trained};
+use nas_core::event::{Evaluated, Event, Moment, Observer, ProbesDone, Purpose, Trained};
+use nas_core::state::State;
 use std::io;
 
 impl Observer for Recorder {
@@ -37,6 +38,14 @@ impl Observer for Recorder {
             }
             Event::Evaluated(done) => self.evaluated(done),
         }
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        self.schedule.wants_state(moment, self.at.step)
+    }
+
+    fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
+        self.write_state(state, moment)
     }
 }
 

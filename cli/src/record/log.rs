@@ -1,6 +1,6 @@
 //! `log.jsonl`: the notes and warnings of a run, one JSON object per line.
 
-use super::run_file::{FileDigest, RunFile};
+use super::run_file::{FileDigest, FilePosition, RunFile};
 use anyhow::Result;
 use serde_json::json;
 use std::io::{self, Write};
@@ -16,6 +16,33 @@ impl Log {
     /// The file exists or cannot be written.
     pub fn create(path: &Path) -> Result<Self> {
         RunFile::create(path).map(Self)
+    }
+
+    /// Opens the log of an earlier process at a position, and removes the lines that follow. The run directory `dir` is
+    /// locked before anything is removed.
+    ///
+    /// # Errors
+    /// As [`RunFile::reopen`], and another process that writes to the directory.
+    pub fn reopen_locked(path: &Path, dir: &Path, position: &FilePosition) -> Result<Self> {
+        let lock = RunFile::reopen_whole(path)?;
+        lock.lock(dir)?;
+        drop(lock);
+        let log = Self(RunFile::reopen(path, position)?);
+        log.lock(dir)?;
+        Ok(log)
+    }
+
+    /// Locks the log, and with it the run directory, until the process ends.
+    ///
+    /// # Errors
+    /// Another process writes to the directory.
+    pub fn lock(&self, dir: &Path) -> Result<()> {
+        self.0.lock(dir)
+    }
+
+    /// What was written so far.
+    pub fn position(&self) -> FilePosition {
+        self.0.position(None)
     }
 
     /// Appends a line; `level` is `note` or `warning`, `step` the number of finished steps.

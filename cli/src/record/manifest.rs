@@ -1,18 +1,24 @@
 //! `manifest.json`: the program, machine, plugins and command line of a run, and its status.
 
+use super::RunFacts;
 use super::run_file::FileDigest;
+use super::saving::CheckpointCost;
 use crate::data::DataIdentity;
 use crate::files;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
-use nas_core::config::RunConfig;
+use nas_core::read_file;
 use nas_core::result::SCHEMA;
 use nas_plugin_host::Plugin;
 use serde::Serialize;
+use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+
+/// Largest size of a manifest, in bytes.
+const MAX_SIZE: u64 = 1 << 24;
 
 /// The status of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -42,10 +48,18 @@ struct Content {
     threads: usize,
     plugins: Vec<LoadedPlugin>,
     seed: u64,
+    /// Number of architectures trained one after another; none for a run.
+    sequence: Option<usize>,
     data: DataIdentity,
     /// The name of the TensorBoard event file.
     tensorboard: Option<String>,
+    /// The directory of the event file.
+    tensorboard_dir: Option<String>,
     started: String,
+    /// One entry for each time that the run was resumed: the time and the number of steps.
+    resumes: Vec<Value>,
+    /// The checkpoints that the last process wrote.
+    checkpoints: CheckpointCost,
     ended: Option<String>,
     status: Status,
     error: Option<String>,
@@ -98,7 +112,45 @@ impl Manifest {
     ///
     /// # Errors
     /// Another run has reserved the directory, or the file cannot be written.
-    pub fn start(dir: &Path, config: &RunConfig, data: &DataIdentity, tensorboard: Option<String>) -> Result<Self> {
+    pub fn start(dir: &Path, facts: RunFacts<'_>, event_file: Option<String>) -> Result<Self> {
+        let mut manifest = Self::new(dir, facts);
+        if let Some(events) = facts.tensorboard {
+            let events = std::path::absolute(events).with_context(|| format!("the directory {}", events.display()))?;
+            manifest.content.tensorboard_dir = Some(events.to_string_lossy().into_owned());
+        }
+        manifest.content.tensorboard = event_file;
+        let mut file = match File::create_new(&manifest.path) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(files::in_use(dir)),
+            file => file.with_context(|| manifest.failed())?,
+        };
+        let written = file.write_all(manifest.text()?.as_bytes()).with_context(|| manifest.failed());
+        written.inspect_err(|_| drop(fs::remove_file(&manifest.path)))?;
+        Ok(manifest)
+    }
+
+    /// Replaces the manifest of an unfinished run by that of this process, which continues at `step`. The start and the
+    /// earlier resumes stay.
+    ///
+    /// # Errors
+    /// The file cannot be read or written.
+    pub fn resume(dir: &Path, facts: RunFacts<'_>, step: u64) -> Result<Self> {
+        let mut manifest = Self::new(dir, facts);
+        let text = read_file::text(&manifest.path, MAX_SIZE);
+        let text = text.with_context(|| format!("cannot read {}", manifest.path.display()))?;
+        let old: Value =
+            serde_json::from_str(&text).with_context(|| format!("{} is damaged", manifest.path.display()))?;
+        let content = &mut manifest.content;
+        let field = |key: &str| old[key].as_str().map(str::to_owned);
+        (content.tensorboard, content.tensorboard_dir) = (field("tensorboard"), field("tensorboard_dir"));
+        content.started = field("started").unwrap_or_else(now);
+        content.resumes = old["resumes"].as_array().cloned().unwrap_or_default();
+        content.resumes.push(json!({"time": now(), "step": step}));
+        files::write(&manifest.path, &manifest.text()?)?;
+        Ok(manifest)
+    }
+
+    fn new(dir: &Path, RunFacts { settings, data, sequence, .. }: RunFacts<'_>) -> Self {
+        let config = &settings.config;
         let content = Content {
             schema: SCHEMA,
             program: "nas-train",
@@ -113,22 +165,38 @@ impl Manifest {
             threads: rayon::current_num_threads(),
             plugins: nas_plugin_host::loaded().into_iter().map(LoadedPlugin::of).collect(),
             seed: config.seed,
+            sequence,
             data: data.clone(),
-            tensorboard,
+            tensorboard: None,
+            tensorboard_dir: None,
             started: now(),
+            resumes: Vec::new(),
+            checkpoints: CheckpointCost::default(),
             ended: None,
             status: Status::Running,
             error: None,
             files: BTreeMap::new(),
         };
-        let manifest = Self { path: dir.join("manifest.json"), content };
-        let mut file = match File::create_new(&manifest.path) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Err(files::in_use(dir)),
-            file => file.with_context(|| manifest.failed())?,
-        };
-        let written = file.write_all(manifest.text()?.as_bytes()).with_context(|| manifest.failed());
-        written.inspect_err(|_| drop(fs::remove_file(&manifest.path)))?;
-        Ok(manifest)
+        Self { path: dir.join("manifest.json"), content }
+    }
+
+    /// The name of the event file, if the run has one.
+    pub fn event_file(&self) -> Option<&str> {
+        self.content.tensorboard.as_deref()
+    }
+
+    /// Sets what the checkpoints of this process have cost.
+    pub fn set_checkpoints(&mut self, cost: CheckpointCost) {
+        self.content.checkpoints = cost;
+    }
+
+    /// What must be equal when a run is resumed: the version of the program, the data and the plugins.
+    pub fn identity(&self) -> Map<String, Value> {
+        let Content { version, data, plugins, .. } = &self.content;
+        let plugins: BTreeMap<&str, &str> =
+            plugins.iter().flat_map(|plugin| plugin.strategies.keys().map(|name| (*name, plugin.sha256))).collect();
+        let identity = json!({"version": version, "data": data, "plugins": plugins});
+        identity.as_object().cloned().unwrap_or_default()
     }
 
     /// Replaces the manifest by one with the final status and the digests of the files.
@@ -190,7 +258,11 @@ mod tests {
     use serde_json::Value;
 
     fn start(dir: &Path) -> Result<Manifest> {
-        Manifest::start(dir, &RunConfig::from_table(&toml::Table::new()).unwrap(), &DataIdentity::default(), None)
+        let config = dir.join("given.toml");
+        fs::write(&config, "").unwrap();
+        let settings = crate::settings::Settings::of_file(&config).unwrap();
+        let data = DataIdentity::default();
+        Manifest::start(dir, RunFacts { settings: &settings, data: &data, sequence: None, tensorboard: None }, None)
     }
 
     #[test]

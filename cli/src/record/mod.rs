@@ -6,9 +6,12 @@ mod events;
 mod log;
 mod manifest;
 mod run_file;
+mod saving;
 
 pub use dir::OutDir;
+pub use saving::{CHECKPOINTS, RECORD, WEIGHTS};
 
+use crate::archive::event_file;
 use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
@@ -20,10 +23,13 @@ use anyhow::{Context, Result};
 use csv_file::CsvFile;
 use log::Log;
 use manifest::{Manifest, Status};
-use run_file::{FileDigest, RunFile};
+use nas_core::config::RunConfig;
+use run_file::{FileDigest, FilePosition, RunFile};
+use saving::Schedule;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 /// The files that a [`Recorder`] writes into the run directory.
@@ -53,16 +59,52 @@ pub struct Recorder {
     log: Log,
     events: Option<EventFile>,
     at: TrainingPosition,
+    schedule: Schedule,
+    run_config: RunConfig,
+    data: DataIdentity,
 }
 
 /// The position of training, which every row of `metrics.csv` and `archs.csv` states.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct TrainingPosition {
     /// Number of finished steps.
     step: u64,
     epoch: usize,
     /// Training images of the epoch so far; an image counts once for each path that saw it.
     images: usize,
+}
+
+/// What a recorder states about a run in its files.
+#[derive(Debug, Clone, Copy)]
+pub struct RunFacts<'a> {
+    /// The configuration.
+    pub settings: &'a Settings,
+    /// The data set.
+    pub data: &'a DataIdentity,
+    /// Number of architectures trained one after another; none for a run.
+    pub sequence: Option<usize>,
+    /// The directory for TensorBoard event files.
+    pub tensorboard: Option<&'a Path>,
+}
+
+/// How far a recorder had come at a checkpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordPosition {
+    #[serde(flatten)]
+    at: TrainingPosition,
+    metrics: FilePosition,
+    archs: FilePosition,
+    timings: FilePosition,
+    log: FilePosition,
+    /// Length of the event file; none without one.
+    events: Option<u64>,
+}
+
+impl RecordPosition {
+    /// Number of finished steps.
+    pub fn step(&self) -> u64 {
+        self.at.step
+    }
 }
 
 impl Recorder {
@@ -72,18 +114,19 @@ impl Recorder {
     /// # Errors
     /// A directory or file cannot be written, another program writes to the run directory, or `tensorboard` has event files
     /// of another run.
-    pub fn create(out: OutDir, settings: &Settings, data: &DataIdentity, tensorboard: Option<&Path>) -> Result<Self> {
+    pub fn create(out: OutDir, facts: RunFacts<'_>) -> Result<Self> {
+        let tensorboard = facts.tensorboard;
         tensorboard.map_or(Ok(()), |dir| EventFile::check(dir, None))?;
         let prepared = matches!(out, OutDir::Prepared(_));
         let dir = out.create()?;
         let event_file = tensorboard.map(|dir| (dir, EventFile::new_name()));
         let name = event_file.as_ref().map(|(_, name)| name.clone());
         // The manifest names the event file before that file exists, so that a killed run leaves no file of unknown origin.
-        let started = Manifest::start(&dir, &settings.config, data, name);
+        let started = Manifest::start(&dir, facts, name);
         let started = started.inspect_err(|_| drop(fs::remove_dir(&dir)))?;
         // Another program may have chosen the directory at the same time.
         let reserved = if prepared { Ok(()) } else { dir::check_empty(&dir, &["manifest.json"]) };
-        reserved.and_then(|()| Self::start(started, dir.clone(), settings, event_file)).inspect_err(|_| {
+        reserved.and_then(|()| Self::start(started, dir.clone(), facts, event_file)).inspect_err(|_| {
             // The first error is the one to report.
             let _ = remove_run(&dir);
             let _ = fs::remove_dir(&dir);
@@ -93,11 +136,14 @@ impl Recorder {
     fn start(
         manifest: Manifest,
         dir: PathBuf,
-        settings: &Settings,
+        facts: RunFacts<'_>,
         event_file: Option<(&Path, String)>,
     ) -> Result<Self> {
+        let RunFacts { settings, data, .. } = facts;
         let mut config = RunFile::create(&dir.join("config.toml"))?;
         config.write_all(stored_config(settings)?.as_bytes())?;
+        let log = Log::create(&dir.join("log.jsonl"))?;
+        log.lock(&dir)?;
         Ok(Self {
             metrics: CsvFile::create(&dir.join("metrics.csv"), &["step", "epoch", "split", "metric", "value"])?,
             archs: CsvFile::create(
@@ -105,12 +151,79 @@ impl Recorder {
                 &["step", "epoch", "purpose", "arch", "accuracy", "truth", "params"],
             )?,
             timings: CsvFile::create(&dir.join("timings.csv"), &["epoch", "metric", "value"])?,
-            log: Log::create(&dir.join("log.jsonl"))?,
+            log,
             events: event_file.map(|(dir, name)| EventFile::create(dir, &name)).transpose()?,
             at: TrainingPosition::default(),
+            schedule: Schedule::new(&settings.config)?,
+            run_config: settings.config.clone(),
+            data: data.clone(),
             config,
             manifest,
             dir,
+        })
+    }
+
+    /// Removes the files of an unfinished run, and starts it again in the same directory.
+    ///
+    /// # Errors
+    /// A file cannot be removed or written, or another process writes to the directory.
+    pub fn restart(dir: PathBuf, facts: RunFacts<'_>) -> Result<Self> {
+        let log = dir.join("log.jsonl");
+        if log.exists() {
+            RunFile::reopen_whole(&log)?.lock(&dir)?;
+        }
+        if let Some((events, name)) = facts.tensorboard.zip(event_file(&dir)) {
+            EventFile::remove(events, &name)?;
+        }
+        remove_run(&dir)?;
+        Self::create(OutDir::Prepared(dir), facts)
+    }
+
+    /// Continues the files of an unfinished run at a position. What follows in them is removed.
+    ///
+    /// # Errors
+    /// A file has changed or cannot be written, or another process writes to the directory.
+    pub fn resume(dir: &Path, facts: RunFacts<'_>, position: &RecordPosition) -> Result<Self> {
+        let RunFacts { settings, data, tensorboard, .. } = facts;
+        let log = Log::reopen_locked(&dir.join("log.jsonl"), dir, &position.log)?;
+        let metrics = CsvFile::reopen(&dir.join("metrics.csv"), &position.metrics)?;
+        let archs = CsvFile::reopen(&dir.join("archs.csv"), &position.archs)?;
+        let timings = CsvFile::reopen(&dir.join("timings.csv"), &position.timings)?;
+        let config = stored_config(settings)?;
+        files::write(&dir.join("config.toml"), &config)?;
+        for result in ["result.json", "matrix.csv"] {
+            files::remove(&dir.join(result))?;
+        }
+        let manifest = Manifest::resume(dir, facts, position.step())?;
+        let events = match (tensorboard, manifest.event_file(), position.events) {
+            (Some(events), Some(name), Some(length)) => Some(EventFile::reopen(events, name, length)?),
+            _ => None,
+        };
+        Ok(Self {
+            dir: dir.into(),
+            manifest,
+            config: RunFile::reopen_whole(&dir.join("config.toml"))?,
+            metrics,
+            archs,
+            timings,
+            log,
+            events,
+            at: position.at,
+            schedule: Schedule::new(&settings.config)?,
+            run_config: settings.config.clone(),
+            data: data.clone(),
+        })
+    }
+
+    /// How far this recorder has come.
+    fn position(&self) -> io::Result<RecordPosition> {
+        Ok(RecordPosition {
+            at: self.at,
+            metrics: self.metrics.position(),
+            archs: self.archs.position(),
+            timings: self.timings.position(),
+            log: self.log.position(),
+            events: self.events.as_ref().map(EventFile::length).transpose()?,
         })
     }
 
@@ -124,6 +237,7 @@ impl Recorder {
     /// # Errors
     /// A file cannot be written.
     pub fn finish(mut self, result: &impl Outcome) -> Result<()> {
+        self.manifest.set_checkpoints(self.schedule.cost);
         let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
         let written = self.write(result).and_then(|digests| self.manifest.end(status, digests));
         written.inspect_err(|error| self.fail(error))
@@ -146,6 +260,10 @@ impl Recorder {
         }
         self.config.sync()?;
         digests.insert("config.toml", self.config.digest(None));
+        let weights = self.dir.join(WEIGHTS);
+        if weights.exists() {
+            digests.insert(WEIGHTS, RunFile::reopen_whole(&weights)?.digest(None));
+        }
         self.log.sync()?;
         digests.insert("log.jsonl", self.log.digest());
         files::sync_dir(&self.dir)?;
@@ -166,6 +284,7 @@ impl Recorder {
 /// # Errors
 /// A file cannot be removed.
 pub fn remove_run(dir: &Path) -> Result<()> {
+    saving::remove_state(dir)?;
     for name in FILES {
         let path = dir.join(name);
         files::remove(&files::temporary(&path))?;

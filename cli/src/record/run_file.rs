@@ -1,18 +1,19 @@
 //! A file of a run directory that grows during the run, and the digest of its content.
 
-use crate::files::named;
+use crate::exit::UsageError;
+use crate::files::{self, named};
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 /// The row count and the SHA-256 by which a reader notices a damaged file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileDigest {
     /// Number of rows of a CSV file, without its header; none for other files.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
     /// SHA-256 of the bytes, in hexadecimal digits.
     pub sha256: String,
@@ -26,11 +27,22 @@ impl FileDigest {
     }
 }
 
-/// A new file. Its errors name it.
+/// The part of a file that belongs to a checkpoint. Later content is removed when the run resumes from it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePosition {
+    /// Length in bytes.
+    pub bytes: u64,
+    /// The digest of these bytes.
+    #[serde(flatten)]
+    pub digest: FileDigest,
+}
+
+/// A file that is written during a run. Its errors name it.
 pub struct RunFile {
     path: PathBuf,
     file: File,
     sha256: Sha256,
+    bytes: u64,
 }
 
 impl RunFile {
@@ -43,9 +55,76 @@ impl RunFile {
         Ok(Self::on(path, file))
     }
 
+    /// Opens the file of an earlier process at a position, and removes what follows.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or its content before the position has changed.
+    pub fn reopen(path: &Path, position: &FilePosition) -> Result<Self> {
+        let open = || -> io::Result<Self> {
+            let file = File::options().read(true).write(true).open(path)?;
+            let mut reopened = Self::on(path, file);
+            reopened.read(position.bytes)?;
+            Ok(reopened)
+        };
+        let reopened = open().with_context(|| format!("cannot read {}", path.display()))?;
+        let bytes = reopened.bytes;
+        if bytes != position.bytes || reopened.digest(position.digest.rows) != position.digest {
+            let problem =
+                "has changed since the checkpoint, so the run cannot be resumed; run it again into another --out";
+            return Err(UsageError(format!("{} {problem}", path.display())).into());
+        }
+        let cut = || -> io::Result<()> {
+            reopened.file.set_len(bytes)?;
+            (&reopened.file).seek(SeekFrom::Start(bytes)).map(drop)
+        };
+        cut().with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(reopened)
+    }
+
+    /// Opens a file that is complete, for its digest.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn reopen_whole(path: &Path) -> Result<Self> {
+        let open = || -> io::Result<Self> {
+            let mut whole = Self::on(path, File::options().read(true).write(true).open(path)?);
+            whole.read(u64::MAX)?;
+            Ok(whole)
+        };
+        open().with_context(|| format!("cannot read {}", path.display()))
+    }
+
+    /// Reads at most `limit` bytes of an existing file for its digest.
+    fn read(&mut self, limit: u64) -> io::Result<()> {
+        let mut rest = (&self.file).take(limit);
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            match rest.read(&mut buffer)? {
+                0 => return Ok(()),
+                length => {
+                    self.sha256.update(&buffer[..length]);
+                    self.bytes += length as u64;
+                }
+            }
+        }
+    }
+
     /// Writes to an open file.
     pub fn on(path: &Path, file: File) -> Self {
-        Self { path: path.into(), file, sha256: Sha256::new() }
+        Self { path: path.into(), file, sha256: Sha256::new(), bytes: 0 }
+    }
+
+    /// Locks the file against other processes until it is closed. `name` is the output that it protects.
+    ///
+    /// # Errors
+    /// Another process holds the lock.
+    pub fn lock(&self, name: &Path) -> Result<()> {
+        files::lock(&self.file, name)
+    }
+
+    /// What was written so far.
+    pub fn position(&self, rows: Option<u64>) -> FilePosition {
+        FilePosition { bytes: self.bytes, digest: self.digest(rows) }
     }
 
     /// Waits until the content is on the disk.
@@ -66,6 +145,7 @@ impl Write for RunFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let written = self.file.write(bytes).map_err(|error| named(&self.path, &error))?;
         self.sha256.update(&bytes[..written]);
+        self.bytes += written as u64;
         Ok(written)
     }
 
@@ -92,5 +172,26 @@ mod tests {
         let expected = FileDigest::of("a.csv", "a,b\n1,2\n");
         assert_eq!(file.digest(Some(1)), expected);
         assert_eq!(expected.sha256, "492d5ea496056f1a6a6592241032fab764c321596317930b4fa0e1e8bc3b7470");
+    }
+
+    #[test]
+    fn a_reopened_file_continues_at_the_position() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut file = RunFile::create(&path).unwrap();
+        file.write_all(b"a,b\n1,2\n").unwrap();
+        let position = file.position(Some(1));
+        file.write_all(b"lost\n").unwrap();
+        drop(file);
+        let mut file = RunFile::reopen(&path, &position).unwrap();
+        file.write_all(b"3,4\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3,4\n");
+        assert_eq!(file.digest(Some(2)), FileDigest::of("a.csv", "a,b\n1,2\n3,4\n"));
+        for changed in ["a,b\n1,3\n", "a,b\n"] {
+            std::fs::write(&path, changed).unwrap();
+            let error = RunFile::reopen(&path, &position).err().unwrap();
+            assert!(error.to_string().contains("has changed since the checkpoint"), "{error}");
+            assert_eq!(std::fs::read_to_string(&path).unwrap(), changed);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Comparison of two configurations.
 
+use anyhow::Result;
+use nas_core::config::{RunConfig, SaveConfig};
 use nas_core::options::shown;
 use toml::{Table, Value};
 
@@ -15,6 +17,20 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
             (old != new).then(|| format!("{key} ({}, now {})", text(old), text(new)))
         }
     })
+}
+
+/// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
+/// device, plugins, the directory of the data, and checkpoints.
+pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
+    let table = |config: &RunConfig| {
+        let mut config = config.clone();
+        (config.threads, config.device, config.plugins) = (0, String::new(), Vec::new());
+        // The fingerprints of the data are compared instead.
+        config.data.dir = None;
+        config.save = SaveConfig::default();
+        config.to_table()
+    };
+    Ok(first_difference(&table(old)?, &table(new)?))
 }
 
 #[cfg(test)]
@@ -33,5 +49,22 @@ mod tests {
         assert_eq!(size.as_deref(), Some("data.synthetic.size (8, now 9)"));
         let missing = found("[train]\nlr = 0.05\n[data.synthetic]\nsize = 8");
         assert_eq!(missing.as_deref(), Some("seed (0, now not set)"));
+    }
+
+    #[test]
+    fn keys_that_no_result_depends_on_may_change() {
+        let config = RunConfig::from_table(&Table::new()).unwrap();
+        let changed = |change: &dyn Fn(&mut RunConfig)| {
+            let mut other = config.clone();
+            change(&mut other);
+            other_settings(&config, &other).unwrap()
+        };
+        assert_eq!(changed(&|_| ()), None);
+        assert_eq!(changed(&|c| c.threads = 7), None);
+        assert_eq!(changed(&|c| c.data.dir = Some("/moved".into())), None);
+        assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
+        assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
+        let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));
+        assert_eq!(added.as_deref(), Some("strategy.k (not set, now 1)"));
     }
 }

@@ -6,7 +6,7 @@ mod origin;
 mod show;
 mod unknown;
 
-pub use difference::first_difference;
+pub use difference::{first_difference, other_settings};
 pub use origin::Origin;
 pub use show::{example, show};
 
@@ -62,7 +62,19 @@ impl Settings {
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn of_file(path: &Path) -> Result<Self> {
-        Self::merge(vec![ConfigLayer::file(path)?])
+        Self::of_file_with(path, &[])
+    }
+
+    /// Reads the configuration from a file, and then `assignments`, which take precedence.
+    ///
+    /// # Errors
+    /// See [`resolve`](Self::resolve).
+    pub fn of_file_with(path: &Path, assignments: &[String]) -> Result<Self> {
+        let mut layers = vec![ConfigLayer::file(path)?];
+        for assignment in assignments {
+            layers.push(ConfigLayer::set(assignment)?);
+        }
+        Self::merge(layers)
     }
 
     fn merge(mut layers: Vec<ConfigLayer>) -> Result<Self> {

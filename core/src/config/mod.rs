@@ -189,7 +189,12 @@ impl RunConfig {
 
     /// First epoch, from 0, after which the controller is trained.
     pub fn controller_start(&self) -> usize {
-        usize::try_from(self.search.start).unwrap_or(self.train.epochs * 3 / 4)
+        usize::try_from(self.search.start).unwrap_or(Self::default_controller_start(self.train.epochs))
+    }
+
+    /// The first epoch of controller training with `search.start = -1`.
+    pub fn default_controller_start(epochs: usize) -> usize {
+        epochs * 3 / 4
     }
 
     /// Time between two checkpoints.

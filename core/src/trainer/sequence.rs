@@ -4,18 +4,35 @@ use super::{RunError, Session, build_space, finite_figures};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::Dataset;
-use crate::event::{Event, Observer, Trained};
+use crate::event::{Event, Moment, Observer, Trained};
 use crate::metrics::disturbance::DisturbanceMatrix;
 use crate::registry::Target;
 use crate::result::{SCHEMA, SequenceResult, SequenceStep};
+use crate::state::{State, StateError};
 use crate::streams::Streams;
+use serde::{Deserialize, Serialize};
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Name of the progress in saved state.
+const SAVED: &str = "sequence";
 
 /// A sequence of distinct random architectures. Each is trained for the configured number of epochs before the next one.
 pub struct Sequence<D: Target> {
     session: Session<D>,
     archs: Vec<Arch>,
+    progress: SequenceProgress,
+}
+
+/// What a sequence has measured so far. The position within the training of an architecture is that of the session.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct SequenceProgress {
+    /// Number of complete epochs of the current architecture.
+    epochs: usize,
+    /// Accuracies in percent after the training of each architecture, of all architectures so far.
+    columns: Vec<Vec<f64>>,
+    steps: Vec<SequenceStep>,
 }
 
 impl<D: Target> Sequence<D> {
@@ -45,7 +62,7 @@ impl<D: Target> Sequence<D> {
         if session.plan()?.iter().any(|path| path.path.arch != archs[0]) {
             return Err(RunError::OwnPlans { strategy: config.strategy.name });
         }
-        Ok(Self { session, archs })
+        Ok(Self { session, archs, progress: SequenceProgress::default() })
     }
 
     /// The session that trains the architectures.
@@ -53,49 +70,98 @@ impl<D: Target> Sequence<D> {
         &self.session
     }
 
-    /// Trains the architectures in order. After each, evaluates all architectures trained so far.
+    /// The state between two steps, or after the evaluations of an architecture.
+    ///
+    /// # Errors
+    /// See [`Session::save`].
+    pub fn save(&self) -> Result<State, RunError> {
+        let mut state = self.session.save()?;
+        state.put(SAVED, &self.progress)?;
+        Ok(state)
+    }
+
+    /// This sequence, not yet run, with the state of another one of the same configuration and length.
+    ///
+    /// # Errors
+    /// See [`Session::restore`].
+    pub fn restore(mut self, state: &State) -> Result<Self, RunError> {
+        self.progress = state.get(SAVED)?;
+        self.session = self.session.restore(state)?;
+        let (found, lengths) = (self.progress.columns.len(), self.progress.columns.iter().map(Vec::len));
+        if found > self.archs.len() || lengths.enumerate().any(|(number, length)| length != number + 1) {
+            let expected = format!("measurements of at most {} architectures", self.archs.len());
+            return Err(StateError { expected, found: found.to_string() }.into());
+        }
+        Ok(self)
+    }
+
+    /// Trains the architectures in order. After each, evaluates all architectures trained so far. `observer` may ask for
+    /// the state, see [`Observer::wants_state`].
     ///
     /// # Errors
     /// As [`Session::run`].
     pub fn run(mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<SequenceResult, RunError> {
         self.session.announce(observer)?;
-        let mut matrix = DisturbanceMatrix::new();
-        let mut steps = Vec::new();
-        for (number, arch) in self.archs.iter().enumerate() {
+        for number in self.progress.columns.len()..self.archs.len() {
+            let arch = self.archs[number].clone();
             self.session.force_arch(arch.clone());
-            for _ in 0..self.session.config().train.epochs {
-                if !self.session.train_epoch(observer, cancel)? {
-                    return Ok(self.result(&matrix, steps, true));
+            while self.progress.epochs < self.session.config().train.epochs {
+                let mut with_progress = SequenceObserver { observer: &mut *observer, progress: &self.progress };
+                if !self.session.train_epoch(&mut with_progress, cancel)? {
+                    self.offer_state(Moment::Interrupted, observer)?;
+                    return self.result(true);
                 }
                 self.session.next_epoch();
+                self.progress.epochs += 1;
             }
-            // Evaluated even after `cancel`, so that no finished training is lost.
-            let never = AtomicBool::new(false);
-            let supernet = self.session.supernet();
-            let column = supernet.evaluate_all(&self.archs[..=number], &never, &mut |_, _| Ok(()))?;
-            let column = column.unwrap_or_default();
-            for (earlier, row) in matrix.rows().iter().enumerate() {
-                let old = row.last().copied().flatten().unwrap_or(column[earlier]);
-                let shared = supernet.shared_layers(&self.archs[earlier], [arch])?;
-                steps.push(SequenceStep { trained: number, earlier, shared, change: column[earlier] - old });
-            }
-            let (archs, total) = (self.texts(number + 1), self.archs.len());
-            observer.observe(&Event::Trained(Trained { number, total, archs: &archs, accuracies: &column }))?;
-            matrix.push(column)?;
-            if cancel.load(Ordering::Relaxed) {
-                return Ok(self.result(&matrix, steps, number + 1 < self.archs.len()));
+            self.evaluate(number, &arch, observer)?;
+            let is_last = number + 1 == self.archs.len();
+            self.offer_state(if is_last { Moment::Trained } else { Moment::Epoch(number + 1) }, observer)?;
+            if cancel.load(Ordering::Relaxed) && !is_last {
+                self.offer_state(Moment::Interrupted, observer)?;
+                return self.result(true);
             }
         }
-        Ok(self.result(&matrix, steps, false))
+        self.result(false)
+    }
+
+    /// Evaluates all architectures trained so far, even after an interrupt, so that no finished training is lost.
+    fn evaluate(&mut self, number: usize, arch: &Arch, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let never = AtomicBool::new(false);
+        let supernet = self.session.supernet();
+        let column = supernet.evaluate_all(&self.archs[..=number], &never, &mut |_, _| Ok(()))?;
+        let column = column.unwrap_or_default();
+        for (earlier, accuracy) in column.iter().enumerate().take(number) {
+            let old = self.progress.columns.last().and_then(|last| last.get(earlier)).unwrap_or(accuracy);
+            let shared = supernet.shared_layers(&self.archs[earlier], [arch])?;
+            let change = accuracy - old;
+            self.progress.steps.push(SequenceStep { trained: number, earlier, shared, change });
+        }
+        let (archs, total) = (self.texts(number + 1), self.archs.len());
+        observer.observe(&Event::Trained(Trained { number, total, archs: &archs, accuracies: &column }))?;
+        self.progress.columns.push(column);
+        self.progress.epochs = 0;
+        Ok(())
+    }
+
+    fn offer_state(&self, moment: Moment, observer: &mut dyn Observer) -> Result<(), RunError> {
+        if observer.wants_state(moment) {
+            observer.keep_state(self.save()?, moment)?;
+        }
+        Ok(())
     }
 
     fn texts(&self, n: usize) -> Vec<String> {
         self.archs[..n].iter().map(|arch| self.session.space().format(arch)).collect()
     }
 
-    fn result(&self, matrix: &DisturbanceMatrix, steps: Vec<SequenceStep>, interrupted: bool) -> SequenceResult {
+    fn result(self, interrupted: bool) -> Result<SequenceResult, RunError> {
+        let mut matrix = DisturbanceMatrix::new();
+        for column in &self.progress.columns {
+            matrix.push(column.clone())?;
+        }
         let (config, summary) = (self.session.config(), matrix.summary());
-        SequenceResult {
+        Ok(SequenceResult {
             r#type: "disturbance".into(),
             schema: SCHEMA,
             strategy: config.strategy.name.clone(),
@@ -111,9 +177,30 @@ impl<D: Target> Sequence<D> {
             change_per_task: summary.and_then(|s| s.change_per_task),
             archs: self.texts(matrix.len()),
             matrix: matrix.rows(),
-            steps,
             telemetry: finite_figures(self.session.supernet().strategy().telemetry()),
-        }
+            steps: self.progress.steps,
+        })
+    }
+}
+
+/// Adds the progress of the sequence to the state that the session gives to an observer within an epoch.
+struct SequenceObserver<'a> {
+    observer: &'a mut dyn Observer,
+    progress: &'a SequenceProgress,
+}
+
+impl Observer for SequenceObserver<'_> {
+    fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
+        self.observer.observe(event)
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        self.observer.wants_state(moment)
+    }
+
+    fn keep_state(&mut self, mut state: State, moment: Moment) -> io::Result<()> {
+        state.put(SAVED, self.progress).map_err(io::Error::other)?;
+        self.observer.keep_state(state, moment)
     }
 }
 
@@ -141,6 +228,48 @@ mod tests {
         assert_eq!((step.trained, step.earlier), (1, 0));
         assert_eq!(step.change, result.matrix[0][1].unwrap() - result.matrix[0][0].unwrap());
         assert!(result.steps.iter().all(|step| step.shared <= 2));
+    }
+
+    /// Keeps the state after a number of steps.
+    struct KeepAfter {
+        steps: usize,
+        state: Option<State>,
+    }
+
+    impl Observer for KeepAfter {
+        fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
+            if matches!(event, Event::Step(_)) {
+                self.steps = self.steps.saturating_sub(1);
+            }
+            Ok(())
+        }
+
+        fn wants_state(&mut self, moment: Moment) -> bool {
+            moment == Moment::Step && self.steps == 0 && self.state.is_none()
+        }
+
+        fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+            self.state = Some(state);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_sequence_continues_with_the_same_bits() {
+        let make = || {
+            let config = test_support::config("damp", |c| c.train.epochs = 2);
+            Sequence::new(&config, test_support::dataset(&config), &Cpu::default(), 3).unwrap()
+        };
+        let whole = make().run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+        for steps in [1, 4, 8, 9, 15, 24] {
+            let mut keep = KeepAfter { steps, state: None };
+            make().run(&mut keep, &AtomicBool::new(false)).unwrap();
+            let state = keep.state.unwrap();
+            let second = make().restore(&state).unwrap();
+            assert_eq!(second.save().unwrap(), state, "{steps} steps");
+            let result = second.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+            assert_eq!(result, whole, "{steps} steps");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod plugins;
 mod repeat;
 mod report;
 mod results;
+mod resume;
 mod sizes;
 mod stops;
 mod tensorboard;

@@ -2,10 +2,13 @@
 
 use super::runs::PlannedRun;
 use super::{ComparisonJob, MakeDevice};
+use crate::commands::run::restored;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use anyhow::{Error, Result};
+use nas_core::event::Observer;
 use nas_core::registry::Target;
+use nas_core::state::State;
 use nas_core::trainer::{RunError, Sequence, Session, reset_peak_rss};
 use std::sync::atomic::Ordering;
 
@@ -31,8 +34,11 @@ impl ComparisonJob<'_> {
                 return Ok(false);
             }
             let measures_memory = share.jobs == 1 && reset_peak_rss();
-            let mut session = Session::new(&planned.settings.config, self.data.dataset.clone(), &device()?)?;
-            planned.make(&self.bars, self.args.run.progress, |observer| {
+            let (config, device) = (&planned.settings.config, device()?);
+            let prepare = |state: Option<&State>| {
+                restored(Session::new(config, self.data.dataset.clone(), &device)?, config, state)
+            };
+            planned.make(&self.bars, self.args.run.progress, prepare, |mut session, observer| {
                 let mut result = session.run(observer, self.cancel)?;
                 // The peak memory is that of the process, so it is a run's own only if no other run was in progress.
                 result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
@@ -67,14 +73,18 @@ impl ComparisonJob<'_> {
                 return Ok((false, None));
             }
             let config = &planned.settings.config;
-            let sequence = match Sequence::new(config, self.data.dataset.clone(), &device()?, self.args.sequence) {
-                Err(RunError::OwnPlans { .. }) => {
-                    let reason = "the strategy chooses the architectures of each step itself";
-                    return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
-                }
-                sequence => sequence?,
+            let device = device()?;
+            let new = || Sequence::new(config, self.data.dataset.clone(), &device, self.args.sequence);
+            if let Err(RunError::OwnPlans { .. }) = new() {
+                let reason = "the strategy chooses the architectures of each step itself";
+                return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
+            }
+            let prepare = |state: Option<&State>| match state {
+                Some(state) => new()?.restore(state),
+                None => new(),
             };
-            let made = planned.make(&self.bars, self.args.run.progress, |observer| sequence.run(observer, self.cancel));
+            let run = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, self.cancel);
+            let made = planned.make(&self.bars, self.args.run.progress, prepare, run);
             made.map(|complete| (complete, None))
         };
         let (mut complete, mut notes, mut failed) = (true, Vec::new(), Vec::new());

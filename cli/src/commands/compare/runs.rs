@@ -1,18 +1,19 @@
-//! The runs of a comparison. A finished run is kept, an interrupted one is repeated.
+//! The runs of a comparison. A finished run is kept, an unfinished one continues from its latest checkpoint.
 
 use super::place;
-use crate::archive::{Archived, Incomplete};
+use crate::archive::{self, Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
-use crate::record::{OutDir, Recorder};
-use crate::settings::{Settings, first_difference};
-use crate::single_run::record_then_show;
+use crate::record::{OutDir, Recorder, RunFacts};
+use crate::resume::{SavedRun, UnfinishedRun};
+use crate::settings::{Settings, other_settings};
+use crate::single_run::RecordThenShow;
 use crate::summary::Outcome;
 use anyhow::{Context, Result};
-use nas_core::config::RunConfig;
 use nas_core::event::Observer;
+use nas_core::state::State;
 use nas_core::trainer::RunError;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -114,22 +115,41 @@ impl PlannedRun {
         (!same).then(|| format!("build of the plugin {}", plugin.path.display()))
     }
 
-    /// Makes the run and returns whether it finished, false after an interrupt signal. Files of an earlier, unfinished
-    /// run are removed first.
+    /// The checkpoint from which an unfinished run of the same settings continues.
+    fn checkpoint(&self) -> Option<SavedRun> {
+        let run = UnfinishedRun::read(&self.dir).ok()?;
+        let same = run.sequence == self.sequence && run.other_settings(&self.settings.config).ok()?.is_none();
+        let saved = same.then(|| SavedRun::latest(&self.dir, &self.data).ok()).flatten()??;
+        self.other_device(&archive::manifest(&self.dir).ok()?).is_none().then_some(saved)
+    }
+
+    /// Makes the run and returns whether it finished, false after an interrupt signal. An unfinished run continues from its
+    /// latest checkpoint; without one, its files are removed first. `prepare` gets the state of the checkpoint.
     ///
     /// # Errors
     /// Any error that stops the run, and files that cannot be written.
-    pub fn make<R: Outcome>(
+    pub fn make<S, R: Outcome>(
         &self,
         bars: &ProgressBars,
         mode: ProgressMode,
-        work: impl FnOnce(&mut dyn Observer) -> Result<R, RunError>,
+        prepare: impl Fn(Option<&State>) -> Result<S, RunError>,
+        work: impl FnOnce(S, &mut dyn Observer) -> Result<R, RunError>,
     ) -> Result<bool> {
-        place::prepare(&self.dir, self.tensorboard.as_deref())?;
-        let out = OutDir::Prepared(self.dir.clone());
-        let mut recorder = Recorder::create(out, &self.settings, &self.data, self.tensorboard.as_deref())?;
+        let (settings, data, sequence) = (&self.settings, &self.data, self.sequence);
+        let facts = RunFacts { settings, data, sequence, tensorboard: self.tensorboard.as_deref() };
+        let continued = self.checkpoint().and_then(|saved| {
+            let session = prepare(Some(&saved.state)).ok()?;
+            Some((session, Recorder::resume(&self.dir, facts, &saved.position).ok()?))
+        });
+        let (session, mut recorder) = match continued {
+            Some(continued) => continued,
+            None => {
+                place::prepare(&self.dir, self.tensorboard.as_deref())?;
+                (prepare(None)?, Recorder::create(OutDir::Prepared(self.dir.clone()), facts)?)
+            }
+        };
         let mut progress = ProgressDisplay::labelled(format!("{} seed {}", self.label, self.seed), mode, bars);
-        let outcome = work(&mut record_then_show(&mut recorder, &mut progress));
+        let outcome = work(session, &mut RecordThenShow { recorder: &mut recorder, progress: &mut progress });
         match outcome {
             Ok(result) => {
                 let finished = !result.interrupted();
@@ -142,41 +162,5 @@ impl PlannedRun {
                 Err(error)
             }
         }
-    }
-}
-
-/// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
-/// device, plugins and the directory of the data.
-fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
-    let table = |config: &RunConfig| {
-        let mut config = config.clone();
-        (config.threads, config.device, config.plugins) = (0, String::new(), Vec::new());
-        // The fingerprints of the data are compared instead.
-        config.data.dir = None;
-        config.to_table()
-    };
-    Ok(first_difference(&table(old)?, &table(new)?))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use toml::Table;
-
-    #[test]
-    fn keys_that_no_result_depends_on_may_change() {
-        let config = RunConfig::from_table(&Table::new()).unwrap();
-        let changed = |change: &dyn Fn(&mut RunConfig)| {
-            let mut other = config.clone();
-            change(&mut other);
-            other_settings(&config, &other).unwrap()
-        };
-        assert_eq!(changed(&|_| ()), None);
-        assert_eq!(changed(&|c| c.threads = 7), None);
-        assert_eq!(changed(&|c| c.data.dir = Some("/moved".into())), None);
-        assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
-        assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
-        let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));
-        assert_eq!(added.as_deref(), Some("strategy.k (not set, now 1)"));
     }
 }

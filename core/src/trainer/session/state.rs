@@ -45,7 +45,8 @@ impl<D: Target> Session<D> {
         Ok(state)
     }
 
-    /// As [`restore`](Self::restore), with the state of a run of fewer epochs at the end of its training.
+    /// As [`restore`](Self::restore), with the state of a run of fewer epochs at the end of its training. `search.start`
+    /// must be the first epoch of controller training in that run, which -1 would move.
     ///
     /// # Errors
     /// Those of `restore`, and a configuration in which earlier steps depend on the number of epochs.
@@ -53,6 +54,10 @@ impl<D: Target> Session<D> {
         check_extension(&self.config)?;
         let mut state = state.clone();
         let mut saved: Map<String, Value> = state.get("config")?;
+        if saved.get("search.start").and_then(Value::as_i64) == Some(-1) {
+            let epochs = saved.get("train.epochs").and_then(Value::as_u64).unwrap_or_default();
+            saved.insert("search.start".into(), RunConfig::default_controller_start(epochs as usize).into());
+        }
         saved.insert("train.epochs".into(), self.config.train.epochs.into());
         state.put("config", &saved)?;
         self.restore(&state)
@@ -112,10 +117,7 @@ fn check_extension(config: &RunConfig) -> Result<(), ConfigError> {
         Some(schedule) if schedule != "constant" => return fixed("strategy.alpha_schedule", "`constant`", schedule),
         _ => {}
     }
-    match config.search.start {
-        -1 if config.controller.options.get("samples").is_some() => fixed("search.start", "an epoch", "-1"),
-        _ => Ok(()),
-    }
+    if config.search.start < 0 { fixed("search.start", "an epoch", "-1") } else { Ok(()) }
 }
 
 /// The configuration without the keys that may differ, by dotted key.

@@ -1,0 +1,151 @@
+//! The latest checkpoint of an unfinished run, and the checks that this process may continue from it.
+
+use crate::archive;
+use crate::args::ResumeArgs;
+use crate::data::DataIdentity;
+use crate::exit::{UsageError, chained};
+use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
+use crate::settings::{Settings, other_settings};
+use crate::text::eprint_line;
+use anyhow::{Context, Result};
+use nas_core::checkpoint::Checkpoints;
+use nas_core::config::RunConfig;
+use nas_core::state::State;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
+
+/// A run at a checkpoint.
+#[derive(Debug)]
+pub struct SavedRun {
+    /// The state of the session.
+    pub state: State,
+    /// How far the files of the run had come.
+    pub position: RecordPosition,
+}
+
+impl SavedRun {
+    /// Reads the latest whole checkpoint of a run directory; none if it has none. Prints a warning for a damaged one.
+    ///
+    /// # Errors
+    /// The directory cannot be read, or the checkpoint comes from another version, other data or another build of a plugin.
+    pub fn latest(dir: &Path, data: &DataIdentity) -> Result<Option<Self>> {
+        let latest = Checkpoints::at(&dir.join(CHECKPOINTS)).latest()?;
+        for error in latest.damaged {
+            eprint_line(&format!("warning: skipped a damaged checkpoint: {}", chained(&error.into())));
+        }
+        let Some(checkpoint) = latest.checkpoint else { return Ok(None) };
+        check(dir, &checkpoint.notes, data)?;
+        let position = serde_json::from_value(checkpoint.notes[RECORD].clone());
+        let position = position.map_err(|error| UsageError(format!("{}: checkpoint: {error}", dir.display())))?;
+        Ok(Some(Self { state: checkpoint.state, position }))
+    }
+}
+
+/// A run directory whose run may continue.
+#[derive(Debug)]
+pub struct UnfinishedRun {
+    /// The run directory.
+    pub dir: PathBuf,
+    /// Number of architectures trained one after another; none for a run.
+    pub sequence: Option<usize>,
+    /// The directory of the TensorBoard event file, if the run writes one.
+    pub tensorboard: Option<PathBuf>,
+    is_finished: bool,
+}
+
+impl UnfinishedRun {
+    /// Reads the manifest of a run that is not finished.
+    ///
+    /// # Errors
+    /// A directory without a run, or with a finished one.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let run = Self::read_any(dir)?;
+        if run.is_finished {
+            return Err(UsageError(format!("the run in {} is finished", dir.display())).into());
+        }
+        Ok(run)
+    }
+
+    /// Reads the manifest of the run that `nas-train resume` names. A finished run can be made longer.
+    ///
+    /// # Errors
+    /// A directory without a run, a finished run without `--epochs`, and a sequence with it.
+    pub fn to_resume(args: &ResumeArgs) -> Result<Self> {
+        let run = Self::read_any(&args.run)?;
+        let dir = args.run.display();
+        match (run.is_finished, args.epochs, run.sequence) {
+            (_, Some(_), Some(_)) => {
+                Err(UsageError(format!("{dir} is a sequence, which cannot be made longer: leave --epochs out")).into())
+            }
+            (true, None, _) => {
+                Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
+            }
+            _ => Ok(run),
+        }
+    }
+
+    fn read_any(dir: &Path) -> Result<Self> {
+        let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
+        Ok(Self {
+            dir: dir.into(),
+            sequence: manifest["sequence"].as_u64().and_then(|n| usize::try_from(n).ok()),
+            tensorboard: manifest["tensorboard_dir"].as_str().map(PathBuf::from),
+            is_finished: manifest["status"] == "finished",
+        })
+    }
+
+    /// The configuration of the run, with the changes of `nas-train resume`.
+    ///
+    /// # Errors
+    /// A configuration that cannot be read, and fewer epochs than the run had.
+    pub fn settings(&self, args: &ResumeArgs) -> Result<Settings> {
+        let file = self.dir.join("config.toml");
+        let config = Settings::of_file(&file)?.config;
+        let old = config.train.epochs;
+        if args.epochs.is_some_and(|epochs| epochs <= old as i64) {
+            return Err(UsageError(format!("--epochs: expected more than the {old} epochs of the run")).into());
+        }
+        // The default depends on the number of epochs, which must not change what has been trained.
+        let start = args.epochs.map(|_| config.controller_start() as i64);
+        let assign = |key: &str, value: Option<i64>| value.map(|value| format!("{key}={value}"));
+        let changes: Vec<String> =
+            [assign("train.epochs", args.epochs), assign("search.start", start), assign("threads", args.threads)]
+                .into_iter()
+                .flatten()
+                .collect();
+        Settings::of_file_with(&file, &changes)
+    }
+
+    /// The first key in which the configuration of the run differs from another one.
+    ///
+    /// # Errors
+    /// A configuration that cannot be read.
+    pub fn other_settings(&self, config: &RunConfig) -> Result<Option<String>> {
+        other_settings(&Settings::of_file(&self.dir.join("config.toml"))?.config, config)
+    }
+}
+
+/// Compares the identity of the program, the data and the plugins with that in a checkpoint.
+fn check(dir: &Path, notes: &Map<String, Value>, data: &DataIdentity) -> Result<()> {
+    let refuse = |what: String| {
+        let remedy = "resume with the original, or run it again into another --out";
+        Err(UsageError(format!("{} was started with another {what}: {remedy}", dir.display())).into())
+    };
+    let version = env!("CARGO_PKG_VERSION");
+    if notes.get("version").and_then(Value::as_str) != Some(version) {
+        let old = notes.get("version").map_or("none".into(), Value::to_string);
+        return refuse(format!("version of nas-train ({old}, now {version})"));
+    }
+    let old = notes.get("data").and_then(|data| serde_json::from_value::<DataIdentity>(data.clone()).ok());
+    if old.as_ref() != Some(data) {
+        let old = old.map_or("unknown".into(), |old| old.to_string());
+        return refuse(format!("data set ({old}, now {data})"));
+    }
+    for (strategy, sha256) in notes.get("plugins").and_then(Value::as_object).into_iter().flatten() {
+        let plugin = nas_plugin_host::origin(strategy);
+        if plugin.map(|plugin| plugin.sha256.as_str()) != sha256.as_str() {
+            return refuse(format!("build of the plugin with the strategy {strategy}"));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,208 @@
+//! Runs that are stopped and continue: equal bytes, and refusals.
+
+use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A run of about a second, with controller training in its second half.
+const LONG: &[&str] = &[
+    "--epochs=150",
+    "--controller=reinforce",
+    "--controller-start=75",
+    "--set=controller.samples=4",
+    "--set=controller.batch=2",
+    "--checkpoint-every=1",
+    "--threads=1",
+];
+
+/// The files that an interruption must not change, and the result without times.
+fn outcome(out: &Path) -> (Vec<Vec<u8>>, Value) {
+    let files = ["metrics.csv", "archs.csv", "weights.safetensors"];
+    let mut result: Value = serde_json::from_str(&read(out, "result.json")).unwrap();
+    for key in ["wall_s", "train_s", "images_per_s", "peak_rss_mb"] {
+        result[key] = Value::Null;
+    }
+    let telemetry = result["telemetry"].as_object_mut().unwrap();
+    telemetry.retain(|key, _| !key.starts_with("time."));
+    (files.map(|file| fs::read(out.join(file)).unwrap()).into(), result)
+}
+
+fn start(dir: &Path, arguments: &[&str]) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+    command.current_dir(dir).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn long(out: &str) -> Vec<String> {
+    TINY.iter().chain(LONG).map(|option| (*option).to_owned()).chain([format!("--out={out}")]).collect()
+}
+
+/// Starts the long run into `out` and sends a signal after it has written this many checkpoints.
+fn stopped(dir: &Path, out: &str, signal: &str, checkpoints: usize) -> std::process::Output {
+    let arguments = long(out);
+    let child = start(dir, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let newest = || {
+        let entries = fs::read_dir(dir.join(out).join("checkpoints")).into_iter().flatten().flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok()).max().unwrap_or(0)
+    };
+    let begun = Instant::now();
+    while newest() < checkpoints {
+        assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+fn resume(dir: &Path, arguments: &[&str]) -> String {
+    let output = program(dir).arg("resume").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stderr(&output)
+}
+
+#[test]
+#[cfg(unix)]
+fn a_killed_run_continues_with_the_same_bytes() {
+    let (dir, _) = setup("killed");
+    let dir = dir.path();
+    let arguments = long("whole");
+    assert!(program(dir).args(&arguments).output().unwrap().status.success());
+    for (number, checkpoints) in [1, 60, 100].into_iter().enumerate() {
+        let out = format!("out{number}");
+        stopped(dir, &out, "-KILL", checkpoints);
+        let message = resume(dir, &[&out, "--threads=2"]);
+        assert!(message.contains("continues at step "), "{message}");
+        let (whole, mut resumed) = (outcome(&dir.join("whole")), outcome(&dir.join(&out)));
+        resumed.1["threads"] = 1.into();
+        assert!(whole.0 == resumed.0, "other files after {checkpoints} checkpoints");
+        assert_eq!(whole.1, resumed.1);
+    }
+    let manifest: Value = serde_json::from_str(&read(dir, "out0/manifest.json")).unwrap();
+    assert_eq!((&manifest["status"], manifest["resumes"].as_array().unwrap().len()), (&"finished".into(), 1));
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_run_says_how_to_resume_and_continues() {
+    let (dir, _) = setup("interrupted");
+    let dir = dir.path();
+    let output = stopped(dir, "out", "-INT", 2);
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("to resume the run: nas-train resume out"), "{}", stderr(&output));
+    resume(dir, &["out"]);
+    let arguments = long("whole");
+    assert!(program(dir).args(&arguments).output().unwrap().status.success());
+    assert!(outcome(&dir.join("whole")).0 == outcome(&dir.join("out")).0);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_asks_for_a_checkpoint() {
+    let (dir, _) = setup("request");
+    let arguments: Vec<&str> = TINY.iter().copied().chain(["--epochs=100000", "--out=out"]).collect();
+    let child = start(dir.path(), &arguments);
+    let metrics = dir.path().join("out/metrics.csv");
+    let wait = |done: &dyn Fn() -> bool| {
+        let begun = Instant::now();
+        while !done() {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    wait(&|| fs::read_to_string(&metrics).unwrap_or_default().lines().count() > 20);
+    assert!(!dir.path().join("out/checkpoints").exists());
+    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
+    signal("-USR1");
+    wait(&|| dir.path().join("out/checkpoints/000001").exists());
+    signal("-KILL");
+    child.wait_with_output().unwrap();
+}
+
+#[test]
+fn a_finished_run_can_be_made_longer() {
+    let (dir, _) = setup("longer");
+    let dir = dir.path();
+    // The default start of the controller is that of the shorter run.
+    tiny(dir, "whole", &["--epochs=7", "--controller-start=3"]);
+    tiny(dir, "out", &["--epochs=4"]);
+    refuses(dir, &["resume", "out"], 2, &["the run in out is finished; `--epochs N` makes it longer"]);
+    refuses(dir, &["resume", "out", "--epochs=4"], 2, &["--epochs: expected more than the 4 epochs of the run"]);
+    resume(dir, &["out", "--epochs=7"]);
+    let (whole, longer) = (outcome(&dir.join("whole")), outcome(&dir.join("out")));
+    assert!(whole == longer);
+    tiny(dir, "cosine", &["--lr-schedule=cosine"]);
+    refuses(dir, &["resume", "cosine", "--epochs=7"], 2, &["train.lr_schedule", "depends on the length"]);
+}
+
+#[test]
+fn damaged_checkpoints_are_skipped_and_other_data_refused() {
+    let (dir, _) = setup("damaged");
+    let dir = dir.path();
+    tiny(dir, "out", &["--checkpoint-every=1"]);
+    assert_eq!(names(&dir.join("out/checkpoints")).len(), 2);
+    let manifest = read(dir, "out/manifest.json").replace("\"finished\"", "\"running\"");
+    fs::write(dir.join("out/manifest.json"), &manifest).unwrap();
+    let newest = dir.join("out/checkpoints").join(names(&dir.join("out/checkpoints"))[1].clone());
+    let tensors = fs::read(newest.join("tensors.safetensors")).unwrap();
+    fs::write(newest.join("tensors.safetensors"), &tensors[..tensors.len() / 2]).unwrap();
+    let message = resume(dir, &["out"]);
+    for words in
+        ["warning: skipped a damaged checkpoint", "its checksum is not the one in SHA256SUMS", "continues at step 8"]
+    {
+        assert!(message.contains(words), "{words} in {message}");
+    }
+
+    fs::write(dir.join("out/manifest.json"), &manifest).unwrap();
+    let config = read(dir, "out/config.toml");
+    fs::write(dir.join("out/config.toml"), config.replace("samples = 200", "samples = 201")).unwrap();
+    refuses(dir, &["resume", "out"], 2, &["out was started with another data set (synthetic with 200 images", "now"]);
+    fs::write(dir.join("out/config.toml"), config.replace("lr = 0.05", "lr = 0.1")).unwrap();
+    refuses(dir, &["resume", "out"], 1, &["expected state of a run with train.lr = 0.1, found 0.05"]);
+    fs::write(dir.join("out/config.toml"), config).unwrap();
+    fs::write(dir.join("out/metrics.csv"), "step,epoch\n").unwrap();
+    refuses(dir, &["resume", "out"], 2, &["metrics.csv has changed since the checkpoint"]);
+    refuses(dir, &["resume", "none"], 1, &["no run directory"]);
+}
+
+#[test]
+fn without_checkpoints_a_run_starts_again() {
+    let (dir, _) = setup("none");
+    let dir = dir.path();
+    tiny(dir, "out", &["--checkpoint-every=none", "--no-weights"]);
+    assert!(!names(&dir.join("out")).iter().any(|name| name.starts_with("checkpoints") || name.starts_with("weights")));
+    let manifest = read(dir, "out/manifest.json").replace("\"finished\"", "\"running\"");
+    fs::write(dir.join("out/manifest.json"), manifest).unwrap();
+    let metrics = read(dir, "out/metrics.csv");
+    assert!(resume(dir, &["out"]).contains("out has no checkpoint, so the run starts again"));
+    assert_eq!(read(dir, "out/metrics.csv"), metrics);
+    refuses(dir, &["--checkpoint-every=5h"], 2, &["save.checkpoint_every", "minutes such as `10m`"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_sequence_continues_when_its_command_is_repeated() {
+    let (dir, _) = setup("sequence");
+    let dir = dir.path();
+    let sequence: Vec<&str> =
+        "disturbance --sequence=9 --space=tiny --data=synthetic --set=data.synthetic.samples=200 \
+        --set=data.synthetic.size=8 --limit-train=64 --batch-size=16 --epochs=30 --checkpoint-every=1"
+            .split_whitespace()
+            .collect();
+    let run = |out: &str| program(dir).args(&sequence).arg(format!("--out={out}")).output().unwrap();
+    assert!(run("whole").status.success());
+    let child = start(dir, &sequence.iter().copied().chain(["--out=out"]).collect::<Vec<_>>());
+    while !dir.join("out/checkpoints/000003").exists() {
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    assert!(Command::new("kill").args(["-KILL", &child.id().to_string()]).status().unwrap().success());
+    child.wait_with_output().unwrap();
+    let output = run("out");
+    assert!(stderr(&output).contains("out continues at step "), "{}", stderr(&output));
+    for file in ["metrics.csv", "archs.csv", "matrix.csv"] {
+        assert_eq!(read(dir, &format!("whole/{file}")), read(dir, &format!("out/{file}")), "{file}");
+    }
+    assert_eq!(run("out").status.code(), Some(2), "a finished sequence is not repeated");
+    assert_eq!(stdout(&run("out")), "");
+}
