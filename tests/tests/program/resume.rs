@@ -159,7 +159,7 @@ fn damaged_checkpoints_are_skipped_and_other_data_refused() {
     fs::write(dir.join("out/config.toml"), config.replace("samples = 200", "samples = 201")).unwrap();
     refuses(dir, &["resume", "out"], 2, &["out was started with another data set (synthetic with 200 images", "now"]);
     fs::write(dir.join("out/config.toml"), config.replace("lr = 0.05", "lr = 0.1")).unwrap();
-    refuses(dir, &["resume", "out"], 1, &["expected state of a run with train.lr = 0.1, found 0.05"]);
+    refuses(dir, &["resume", "out"], 2, &["expected state of a run with train.lr = 0.1, found 0.05"]);
     fs::write(dir.join("out/config.toml"), config).unwrap();
     fs::write(dir.join("out/metrics.csv"), "step,epoch\n").unwrap();
     refuses(dir, &["resume", "out"], 2, &["metrics.csv has changed since the checkpoint"]);

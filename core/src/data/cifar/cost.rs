@@ -78,7 +78,9 @@ impl Count {
         match opcode {
             // DUP copies a value. Picklers do not write it, and it can nest a list in itself.
             b'2' => return Err("a copy of a value by the operation DUP"),
-            b'I' | b'L' | b'F' | 0x8a | 0x8b if argument.len() > MAX_NUMBER => {
+            // The decoder sorts the keys of dictionaries, and fails for a NaN among them. The archives have no such numbers.
+            b'F' | b'G' => return Err("a floating-point number"),
+            b'I' | b'L' | 0x8a | 0x8b if argument.len() > MAX_NUMBER => {
                 return Err("a number with too many digits");
             }
             // Opcodes that create lists, dictionaries, tuples, sets, or objects from arguments.

@@ -199,7 +199,7 @@ fn deeply_nested_pickles_are_refused_before_they_exhaust_the_stack() {
     let tuples = [&[b')'][..], &[0x85; 80_000], b"."].concat();
     // behind arguments of every length, which a wrong count would mistake for the end
     let behind =
-        [&b"\x80\x02K.M..J....G........U\x01.T\x02\0\0\0..\x8e\x01\0\0\0\0\0\0\0.I1.\nca.\nb.\n"[..], &lists].concat();
+        [&b"\x80\x02K.M..J....U\x01.T\x02\0\0\0..\x8e\x01\0\0\0\0\0\0\0.I1.\nca.\nb.\n"[..], &lists].concat();
     for pickle in [lists.clone(), tuples, behind] {
         assert!(python_message(&pickle).ends_with("found deeply nested values; download the official archive again"));
     }
@@ -220,6 +220,15 @@ fn pickles_that_grow_when_they_are_decoded_are_refused() {
     {
         assert!(python_message(&digits).contains("found a number with too many digits"));
     }
+}
+
+/// The decoder panicked for these keys of a dictionary, which have no order.
+#[test]
+fn floating_point_numbers_are_refused() {
+    let nan = [&b"G"[..], &f64::NAN.to_be_bytes()].concat();
+    let keys: Vec<u8> = (0..40u8).flat_map(|n| [&nan[..], &[b'N', b'K', n, b'N']].concat()).collect();
+    let pickle = [&b"}("[..], &keys, b"u."].concat();
+    assert!(python_message(&pickle).contains("found a floating-point number"));
 }
 
 /// The error message for a python archive whose first batch is this pickle.
