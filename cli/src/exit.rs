@@ -1,6 +1,7 @@
 //! Exit codes of the program, and the printing of errors.
 
 use anyhow::Error;
+use nas_core::checkpoint::CheckpointError;
 use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
@@ -92,6 +93,9 @@ impl ExitStatus {
         if let Some(error) = cause.downcast_ref::<DataError>() {
             return Some(Self::of_data(error));
         }
+        if let Some(error) = cause.downcast_ref::<CheckpointError>() {
+            return Some(Self::of_checkpoint(error));
+        }
         if let Some(error) = cause.downcast_ref::<TruthError>() {
             return Some(Self::of_truth(error));
         }
@@ -121,15 +125,16 @@ impl ExitStatus {
             | RunError::Build(_)
             | RunError::Wire { .. }
             | RunError::Arch(_)
+            | RunError::State(_)
             | RunError::OwnPlans { .. } => Self::Usage,
             RunError::Data(error) => Self::of_data(error),
             RunError::Truth(error) => Self::of_truth(error),
+            RunError::Checkpoint(error) => Self::of_checkpoint(error),
             RunError::Diverged { .. } => Self::Diverged,
             RunError::Controller { source, .. } if matches!(**source, ControllerError::Diverged(_)) => Self::Diverged,
             RunError::Plan { .. }
             | RunError::Strategy { .. }
             | RunError::Controller { .. }
-            | RunError::State(_)
             | RunError::Op(_)
             | RunError::Metric(_)
             | RunError::Record(_) => Self::Failure,
@@ -138,11 +143,18 @@ impl ExitStatus {
 
     fn of_data(error: &DataError) -> Self {
         match error {
-            DataError::Unknown { .. } | DataError::NoFolder { .. } | DataError::Option { .. } => Self::Usage,
+            DataError::Unknown { .. }
+            | DataError::NoFolder { .. }
+            | DataError::NoTest { .. }
+            | DataError::Option { .. } => Self::Usage,
             DataError::Cancelled => Self::Interrupted,
             DataError::Thread { .. } | DataError::Stopped { .. } => Self::Failure,
             _ => Self::Data,
         }
+    }
+
+    fn of_checkpoint(error: &CheckpointError) -> Self {
+        if matches!(error, CheckpointError::Write { .. }) { Self::Failure } else { Self::Data }
     }
 
     fn of_truth(error: &TruthError) -> Self {

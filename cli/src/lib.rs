@@ -31,6 +31,7 @@ mod summary;
 mod tensorboard;
 mod text;
 mod text_table;
+mod trained_run;
 
 pub use args::Cli;
 pub use exit::ExitStatus;
@@ -56,6 +57,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
     match &cli.command {
         None => commands::run(&cli.run),
         Some(Command::Resume(args)) => commands::resume(args),
+        Some(Command::Search(args)) => commands::search(args),
+        Some(Command::Evaluate(args)) => commands::evaluate(args),
         Some(Command::Disturbance(args)) => commands::disturbance(args),
         Some(Command::Bench(args)) => commands::bench(args),
         Some(Command::Compare(args)) => commands::compare(args),

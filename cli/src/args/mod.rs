@@ -7,6 +7,7 @@ mod parse;
 mod plugins;
 mod resume;
 mod run;
+mod search;
 mod truth;
 mod unused;
 
@@ -15,6 +16,7 @@ pub use compare::{Budget, CompareArgs};
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use resume::ResumeArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
+pub use search::{EvaluateArgs, SearchArgs};
 pub use truth::TruthArgs;
 
 use crate::exit::HELP;
@@ -48,6 +50,10 @@ pub enum Command {
     List(ListArgs),
     /// Continue an unfinished run from its latest checkpoint
     Resume(ResumeArgs),
+    /// Search architectures with the weights of a run, under limits of size and cost
+    Search(SearchArgs),
+    /// Evaluate given architectures with the weights of a run
+    Evaluate(EvaluateArgs),
     /// Train architectures one after another and measure how each training changes the earlier architectures
     Disturbance(Box<DisturbanceArgs>),
     /// Measure the time of a training step for strategies, search spaces, batch sizes and thread counts

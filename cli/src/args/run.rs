@@ -49,6 +49,8 @@ pub struct RunArgs {
 
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Training")]
     pub epochs: Option<i64>,
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, help_heading = "Training")]
+    pub init: Option<String>,
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Training")]
     pub steps_per_arch: Option<i64>,
     #[arg(long, value_name = "N", value_parser = positive, help_heading = "Training")]
@@ -146,6 +148,7 @@ impl RunArgs {
             ("limit-train", "data.limit_train", whole(self.limit_train)),
             ("limit-valid", "data.limit_valid", whole(self.limit_valid)),
             ("epochs", "train.epochs", whole(self.epochs)),
+            ("init", "train.init", text(&self.init)),
             ("steps-per-arch", "train.steps_per_arch", whole(self.steps_per_arch)),
             ("batch-size", "train.batch_size", whole(self.batch_size)),
             ("lr", "train.lr", self.lr.map(Value::Float)),

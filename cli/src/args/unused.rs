@@ -38,6 +38,9 @@ const UNUSED: [(&str, &[&str]); 4] = [
             "limit_valid",
             "out",
             "tensorboard",
+            "init",
+            "checkpoint_every",
+            "no_weights",
         ],
     ),
     ("compare", &["strategy"]),
@@ -54,6 +57,9 @@ const UNUSED: [(&str, &[&str]); 4] = [
             "truth",
             "bn",
             "tensorboard",
+            "init",
+            "checkpoint_every",
+            "no_weights",
         ],
     ),
 ];
@@ -117,9 +123,13 @@ mod tests {
             for id in unused {
                 let flag = format!("--{}", id.replace('_', "-"));
                 assert!(!help.contains(&format!("{flag} ")), "{name}: {help}");
-                let value = if *id == "bn" { "batch" } else { "1" };
+                let value = match *id {
+                    "bn" => Some("batch"),
+                    "no_weights" => None,
+                    _ => Some("1"),
+                };
                 let strategies = (name == "compare").then_some("--strategies=plain");
-                let line = ["nas-train", name].into_iter().chain(strategies).chain([flag.as_str(), value]);
+                let line = ["nas-train", name].into_iter().chain(strategies).chain([flag.as_str()]).chain(value);
                 let line = line.map(OsString::from);
                 let message = Cli::read(line).unwrap_err().to_string();
                 assert!(message.contains(&format!("{flag} has no effect on `{name}`")), "{message}");

@@ -22,7 +22,7 @@ use std::time::Instant;
 /// The directory of the checkpoints in a run directory.
 pub const CHECKPOINTS: &str = "checkpoints";
 /// The file of the weights in a run directory.
-pub const WEIGHTS: &str = "weights.safetensors";
+pub const WEIGHTS: &str = weights::FILE;
 /// The key of the recorder's position in the notes of a checkpoint.
 pub const RECORD: &str = "record";
 

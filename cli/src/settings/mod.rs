@@ -89,6 +89,9 @@ impl Settings {
         let complete = || {
             let mut config = RunConfig::from_table(&table)?;
             load_plugins(&mut config)?;
+            if let Some(init) = &mut config.train.init {
+                *init = std::path::absolute(&init).with_context(|| format!("the directory {}", init.display()))?;
+            }
             complete(&mut config)?;
             if *origins.of("probes.count") == Origin::Default {
                 limit_probes(&mut config)?;
@@ -99,6 +102,15 @@ impl Settings {
             Ok(config) => Ok(Self { config, origins }),
             Err(error) => Err(with_origin(error, &origins, None)),
         }
+    }
+
+    /// The controller that assignments name, with the options that they set and the defaults of the others.
+    ///
+    /// # Errors
+    /// An unknown controller, or an assignment that is not one.
+    pub fn controller_with(&self, assignments: &[String]) -> Result<ComponentConfig> {
+        let layers = assignments.iter().map(|assignment| ConfigLayer::set(assignment)).collect::<Result<_>>()?;
+        Ok(Self::merge(layers)?.config.controller)
     }
 
     /// The origin of the value of a key.

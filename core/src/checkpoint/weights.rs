@@ -19,6 +19,8 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// Name of the file in a run directory.
+pub const FILE: &str = "weights.safetensors";
 /// Largest size of a file, in bytes.
 const MAX_SIZE: u64 = 1 << 36;
 /// Key of the counts of batches in the metadata.

@@ -3,6 +3,7 @@
 use crate::optimizer::Schedule;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// The keys outside sections.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -48,6 +49,8 @@ impl Default for SpaceConfig {
 pub struct TrainConfig {
     /// Number of passes over the training images.
     pub epochs: usize,
+    /// Directory of a run of the same network whose weights are the initial weights. Unset means random weights.
+    pub init: Option<PathBuf>,
     /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs.
     pub max_steps: usize,
     /// Number of images per step.
@@ -75,6 +78,7 @@ impl Default for TrainConfig {
     /// choice for short runs.
     fn default() -> Self {
         Self {
+            init: None,
             epochs: 40,
             max_steps: 0,
             batch_size: 64,

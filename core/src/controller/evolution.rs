@@ -97,6 +97,11 @@ impl Controller for Evolution {
         self.options.samples
     }
 
+    /// The initial population is random. Later samples are children of the population.
+    fn independent_samples(&self) -> usize {
+        self.options.population.saturating_sub(self.population.len()).max(1)
+    }
+
     fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError> {
         if self.population.len() < self.options.population {
             return Ok(self.space.sample(rng));

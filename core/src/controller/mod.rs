@@ -65,6 +65,12 @@ pub trait Controller: Send {
         0
     }
 
+    /// Number of samples that may be drawn before the first of them is observed, because none depends on the rewards of
+    /// the others. Such samples are evaluated together.
+    fn independent_samples(&self) -> usize {
+        1
+    }
+
     /// Draws one architecture.
     ///
     /// # Errors

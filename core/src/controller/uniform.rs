@@ -27,6 +27,10 @@ impl Uniform {
 }
 
 impl Controller for Uniform {
+    fn independent_samples(&self) -> usize {
+        usize::MAX
+    }
+
     fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError> {
         Ok(self.space.sample(rng))
     }

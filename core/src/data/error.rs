@@ -96,6 +96,12 @@ pub enum DataError {
         /// Fingerprint of the data.
         found: String,
     },
+    /// Test images of a data set that has none.
+    #[error("data set `{name}` has no test images: evaluate on the validation images (leave --test out)")]
+    NoTest {
+        /// Name of the data set.
+        name: &'static str,
+    },
     /// A request to stop while data were read.
     #[error("stopped while the data set was read")]
     Cancelled,

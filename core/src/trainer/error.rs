@@ -1,5 +1,6 @@
 //! Errors of runs and of stand-alone trainings.
 
+use crate::checkpoint::CheckpointError;
 use crate::config::ConfigError;
 use crate::controller::ControllerError;
 use crate::data::DataError;
@@ -50,6 +51,9 @@ pub enum RunError {
     /// A controller failed to draw, learn, propose, save or load.
     #[error("controller {controller}: {source}")]
     Controller { controller: String, source: Box<ControllerError> },
+    /// Saved weights cannot be read, or belong to another network.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// Saved state does not fit the run.
     #[error(transparent)]
     State(#[from] StateError),

@@ -3,7 +3,7 @@
 use super::RunError;
 use super::accuracy::AccuracyCounter;
 use crate::config::{BnMode, EvalConfig};
-use crate::data::{Batch, Dataset, EvalBatches, Normalise, Split};
+use crate::data::{Batch, DataError, Dataset, EvalBatches, Images, Normalise, Split};
 use crate::metrics::disturbance::Observation;
 use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments, tensor};
 use nas_ops::{Backend, OpError, Tensor4};
@@ -13,6 +13,15 @@ use nas_ops::{Backend, OpError, Tensor4};
 struct Labelled<D: Backend> {
     images: Tensor4<D>,
     labels: Vec<usize>,
+}
+
+/// The part of a data set on which architectures are evaluated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EvalImages {
+    /// The first `eval.images` validation images.
+    Validation,
+    /// All test images.
+    Test,
 }
 
 /// The evaluation images of a run on its device. They are the same in every evaluation.
@@ -35,31 +44,34 @@ pub struct Weights<'a, D: Backend> {
 }
 
 impl<D: Backend> Evaluator<D> {
-    /// Copies the first `eval.images` validation images to the device, and the first `eval.recalibrate_images` training
-    /// images if the configuration recalibrates statistics.
+    /// Copies the evaluation images to the device, and the first `eval.recalibrate_images` training images if the
+    /// configuration recalibrates statistics.
     ///
     /// # Errors
-    /// A failing device.
+    /// A data set without test images if they are to be used, or a failing device.
     pub fn new(
         config: &EvalConfig,
         dataset: &Dataset,
         split: &Split,
         normalise: &Normalise,
+        images: EvalImages,
         device: &D,
     ) -> Result<Self, RunError> {
-        let load = |indices: &[usize]| -> Result<Vec<Labelled<D>>, RunError> {
-            let batches = EvalBatches::new(&dataset.train, indices, normalise, config.batch_size)?;
+        let load = |source: &Images, indices: &[usize]| -> Result<Vec<Labelled<D>>, RunError> {
+            let batches = EvalBatches::new(source, indices, normalise, config.batch_size)?;
             batches.map(|batch| Ok(labelled(device, batch)?)).collect()
         };
+        let train = &dataset.train;
         let recalibration = match config.bn {
-            BnMode::Recalibrate => load(&split.train[..config.recalibrate_images.min(split.train.len())])?,
+            BnMode::Recalibrate => load(train, &split.train[..config.recalibrate_images.min(split.train.len())])?,
             _ => Vec::new(),
         };
-        Ok(Self {
-            bn: config.bn,
-            valid: load(&split.valid[..config.images.min(split.valid.len())])?,
-            recalibration: recalibration.into_iter().map(|batch| batch.images).collect(),
-        })
+        let valid = match (images, &dataset.test) {
+            (EvalImages::Validation, _) => load(train, &split.valid[..config.images.min(split.valid.len())])?,
+            (EvalImages::Test, Some(test)) => load(test, &(0..test.len()).collect::<Vec<_>>())?,
+            (EvalImages::Test, None) => return Err(DataError::NoTest { name: dataset.name }.into()),
+        };
+        Ok(Self { bn: config.bn, valid, recalibration: recalibration.into_iter().map(|batch| batch.images).collect() })
     }
 
     /// Number of evaluation images.
@@ -198,7 +210,8 @@ mod tests {
             let batches =
                 |images: &[usize]| EvalBatches::new(&dataset.train, images, &normalise, 25).unwrap().collect();
             Self {
-                evaluator: Evaluator::new(&config.eval, &dataset, &split, &normalise, &device).unwrap(),
+                evaluator: Evaluator::new(&config.eval, &dataset, &split, &normalise, EvalImages::Validation, &device)
+                    .unwrap(),
                 network: Network::new(spec.clone(), &device, 1, &streams).unwrap(),
                 program: spec.program(&*space, &space.parse("12").unwrap()).unwrap(),
                 valid: batches(&split.valid[..60]),

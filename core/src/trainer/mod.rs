@@ -7,6 +7,7 @@
 //! | `supernet` | training, strategy and evaluator together: evaluation with shared weights |
 //! | `monitor` | measurements of a run, without influence on training |
 //! | [`Session`] | a run of a configuration, composed of these parts |
+//! | [`Search`] | search on trained weights, under limits of size and cost |
 //! | [`Sequence`] | architectures trained one after another in a session |
 //! | [`StandAloneTrainer`] | one architecture with weights of its own, trained by the same step |
 
@@ -16,6 +17,7 @@ mod evaluator;
 mod memory;
 mod monitor;
 mod planner;
+mod search;
 mod search_space;
 mod sequence;
 mod session;
@@ -28,15 +30,17 @@ mod training;
 mod training_data;
 
 pub use error::RunError;
+pub use evaluator::EvalImages;
 pub use memory::{peak_rss_mb, reset_peak_rss};
-pub use search_space::build_space;
+pub use search::{Candidate, Limits, Search, SearchOutcome, pareto_front};
+pub use search_space::{build_space, stand_alone_cost};
 pub use sequence::Sequence;
 pub use session::Session;
 pub use stand_alone::{StandAloneResult, StandAloneTrainer};
 pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
 use evaluator::{Evaluator, Weights};
-use search_space::{stand_alone_cost, wire_error};
+use search_space::wire_error;
 use std::collections::BTreeMap;
 use supernet::Supernet;
 

@@ -49,6 +49,10 @@ impl<D: Target> StandAloneTrainer<D> {
     /// # Errors
     /// As [`Session::new`](super::Session::new).
     pub fn new(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
+        if let Some(init) = &config.train.init {
+            let expected = "no initial weights in stand-alone training, which starts from random ones".into();
+            return Err(ConfigError::Range { key: "train.init", expected, found: init.display().to_string() }.into());
+        }
         let shape = dataset.shape();
         let space = build_space(config, [shape.height, shape.width, shape.channels], dataset.classes.len())?;
         let trainer = Self { config: config.clone(), dataset, space, device: device.clone() };

@@ -19,6 +19,7 @@ mod resume;
 mod sizes;
 mod stops;
 mod tensorboard;
+mod trained;
 mod truth;
 mod truth_files;
 mod usage_errors;

@@ -106,6 +106,11 @@ impl Controller for Reinforce {
         self.options.samples
     }
 
+    /// The policy changes at the end of a batch.
+    fn independent_samples(&self) -> usize {
+        self.options.batch - self.observed
+    }
+
     fn sample(&mut self, rng: &mut ChaCha8Rng) -> Result<Arch, ControllerError> {
         self.policy.sample(rng)
     }

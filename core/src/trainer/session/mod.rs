@@ -15,12 +15,14 @@ use super::planner::{ArchSource, Planner};
 use super::supernet::{NamedStrategy, Supernet};
 use super::training::{TrainPath, Training};
 use super::training_data::TrainingData;
-use super::{Evaluator, RunError, build_space, wire_error};
+use super::{EvalImages, Evaluator, RunError, build_space, wire_error};
 use crate::arch::Arch;
+use crate::checkpoint::weights;
 use crate::config::{BnMode, RunConfig};
 use crate::controller::ControllerContext;
 use crate::data::{Dataset, Loader};
 use crate::event::Start;
+use crate::metrics::disturbance::Observation;
 use crate::network::{Network, NetworkSpec, RunningMoments};
 use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, Target};
 use crate::space::SearchSpace;
@@ -28,6 +30,7 @@ use crate::strategy::StrategyContext;
 use crate::streams::Streams;
 use progress::Progress;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// A run that is ready to start, or to continue.
 pub struct Session<D: Target> {
@@ -47,6 +50,28 @@ impl<D: Target> Session<D> {
     pub fn new(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
         let steps_per_arch = config.train.steps_per_arch;
         Self::with_length(config, dataset, device, config.train.epochs, |_| steps_per_arch)
+    }
+
+    /// A session that evaluates with given weights and is not trained: without probe architectures and truth table, on
+    /// these images.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new); a data set without test images; weights of another network.
+    pub fn for_evaluation(
+        config: &RunConfig,
+        dataset: Arc<Dataset>,
+        device: &D,
+        images: EvalImages,
+    ) -> Result<Self, RunError> {
+        let mut config = config.clone();
+        (config.probes.count, config.truth.samples) = (0, "0".into());
+        let mut session = Self::new(&config, dataset.clone(), device)?;
+        if images != EvalImages::Validation {
+            let data = TrainingData::new(&config, &dataset, Streams::new(config.seed))?;
+            let evaluator = Evaluator::new(&config.eval, &dataset, &data.split, &data.normalise, images, device)?;
+            session.supernet.set_evaluator(evaluator);
+        }
+        Ok(session)
     }
 
     /// A session of `epochs` epochs. `steps_per_plan` computes the steps of a plan from the batches of an epoch.
@@ -95,10 +120,14 @@ impl<D: Target> Session<D> {
         let choices: Vec<usize> = space.decisions().iter().map(|d| d.choices.len()).collect();
         let monitor = Monitor::new(probes, truth, &choices, config.probes.single_step_every);
 
-        let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, device)?;
+        let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, EvalImages::Validation, device)?;
         let network = Network::new(spec.clone(), device, weight_sets, &streams)?;
         let running = (config.eval.bn == BnMode::Running).then(|| RunningMoments::exponential(&spec));
-        let training = Training::new(space.clone(), network, running, &config.train, total_steps, loader.batches());
+        let mut training = Training::new(space.clone(), network, running, &config.train, total_steps, loader.batches());
+        if let Some(dir) = &config.train.init {
+            let (model, _) = weights::read(&dir.join(weights::FILE), &spec)?;
+            training.load_model(&model)?;
+        }
         let supernet = Supernet::new(space, training, strategy, evaluator)?;
         Ok(Self { config: config.clone(), supernet, planner, monitor, loader, progress: Progress::default() })
     }
@@ -130,6 +159,20 @@ impl<D: Target> Session<D> {
     /// The search space at its scale.
     pub fn space(&self) -> &Arc<dyn SearchSpace> {
         self.supernet.space()
+    }
+
+    /// Losses and accuracies of architectures with shared weights. Instructions that several architectures begin with run
+    /// once. `None` if `cancel` became true first.
+    ///
+    /// # Errors
+    /// See [`evaluate`](Self::evaluate).
+    pub fn observe_all(&self, archs: &[Arch], cancel: &AtomicBool) -> Result<Option<Vec<Observation>>, RunError> {
+        self.supernet.observe_all(archs, cancel, &mut |_, _| Ok(()))
+    }
+
+    /// Number of images on which architectures are evaluated.
+    pub fn eval_images(&self) -> usize {
+        self.supernet.evaluator().images()
     }
 
     /// Accuracy of an architecture with shared weights on the evaluation images, in percent.

@@ -19,9 +19,13 @@ impl<D: Target> Supernet<D> {
     /// # Errors
     /// An architecture of another space, a loss that is not finite, or a failing device.
     pub fn evaluate(&self, arch: &Arch) -> Result<f64, RunError> {
+        Ok(self.observe(arch)?.accuracy)
+    }
+
+    fn observe(&self, arch: &Arch) -> Result<Observation, RunError> {
         let program = self.program(arch)?;
         let observation = self.with_weights(arch, |weights| self.evaluator.observe(&program, weights))?;
-        Ok(self.finite(observation, arch)?.accuracy)
+        self.finite(observation, arch)
     }
 
     /// Loss and accuracy of an architecture on the first batch of evaluation images.
@@ -49,6 +53,20 @@ impl<D: Target> Supernet<D> {
         cancel: &AtomicBool,
         each: &mut dyn FnMut(usize, f64) -> Result<(), RunError>,
     ) -> Result<Option<Vec<f64>>, RunError> {
+        let observed = self.observe_all(archs, cancel, &mut |number, seen| each(number, seen.accuracy))?;
+        Ok(observed.map(|observed| observed.into_iter().map(|seen| seen.accuracy).collect()))
+    }
+
+    /// As [`evaluate_all`](Self::evaluate_all), with the losses.
+    ///
+    /// # Errors
+    /// As [`evaluate_all`](Self::evaluate_all).
+    pub fn observe_all(
+        &self,
+        archs: &[Arch],
+        cancel: &AtomicBool,
+        each: &mut dyn FnMut(usize, Observation) -> Result<(), RunError>,
+    ) -> Result<Option<Vec<Observation>>, RunError> {
         // Sorted, so that architectures with a common prefix are neighbours.
         let mut order: Vec<usize> = (0..archs.len()).collect();
         order.sort_by_key(|position| &archs[*position]);
@@ -56,39 +74,39 @@ impl<D: Target> Supernet<D> {
         let mut reported = 0;
         for chunk in order.chunks(CHUNK) {
             let members: Vec<&Arch> = chunk.iter().map(|position| &archs[*position]).collect();
-            let accuracies = match self.evaluator.has_statistics_per_arch() {
+            let observed = match self.evaluator.has_statistics_per_arch() {
                 true => self.evaluate_one_by_one(&members, cancel)?,
                 false => self.evaluate_tree(&members, cancel)?,
             };
-            let Some(accuracies) = accuracies else { return Ok(None) };
-            chunk.iter().zip(accuracies).for_each(|(position, accuracy)| found[*position] = Some(accuracy));
-            while let Some(Some(accuracy)) = found.get(reported) {
-                each(reported, *accuracy)?;
+            let Some(observed) = observed else { return Ok(None) };
+            chunk.iter().zip(observed).for_each(|(position, seen)| found[*position] = Some(seen));
+            while let Some(Some(seen)) = found.get(reported) {
+                each(reported, *seen)?;
                 reported += 1;
             }
         }
         Ok(Some(found.into_iter().flatten().collect()))
     }
 
-    fn evaluate_one_by_one(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<f64>>, RunError> {
-        let mut accuracies = Vec::with_capacity(archs.len());
+    fn evaluate_one_by_one(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Observation>>, RunError> {
+        let mut observed = Vec::with_capacity(archs.len());
         for arch in archs {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            accuracies.push(self.evaluate(arch)?);
+            observed.push(self.observe(arch)?);
         }
-        Ok(Some(accuracies))
+        Ok(Some(observed))
     }
 
-    fn evaluate_tree(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<f64>>, RunError> {
+    fn evaluate_tree(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Observation>>, RunError> {
         let programs = archs.iter().map(|arch| self.program(arch)).collect::<Result<Vec<Program>, _>>()?;
         let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
         let cancelled = || cancel.load(Ordering::Relaxed);
         let (network, running) = (self.training.network(), self.training.running());
         let observations = self.evaluator.observe_tree(&tree, programs.len(), network, running, &cancelled)?;
-        let accuracy = |(arch, seen): (&&Arch, Observation)| Ok(self.finite(seen, arch)?.accuracy);
-        observations.map(|seen| archs.iter().zip(seen).map(accuracy).collect()).transpose()
+        let finite = |(arch, seen): (&&Arch, Observation)| self.finite(seen, arch);
+        observations.map(|seen| archs.iter().zip(seen).map(finite).collect()).transpose()
     }
 
     /// Calls `f` with the weights that an architecture uses.

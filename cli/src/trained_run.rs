@@ -1,0 +1,64 @@
+//! A run directory with weights, for evaluations and searches.
+
+use crate::archive;
+use crate::data::{DataIdentity, LoadedData};
+use crate::exit::UsageError;
+use crate::record::WEIGHTS;
+use crate::settings::Settings;
+use anyhow::{Context, Result};
+use nas_core::checkpoint::weights;
+use nas_core::registry::Target;
+use nas_core::trainer::{EvalImages, Session};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// A run whose training is complete, with its configuration.
+pub struct TrainedRun {
+    dir: PathBuf,
+    /// The configuration of the run.
+    pub settings: Settings,
+    manifest: Value,
+}
+
+impl TrainedRun {
+    /// Reads the configuration of a run directory.
+    ///
+    /// # Errors
+    /// A directory without a run or without weights.
+    pub fn read(dir: &Path) -> Result<Self> {
+        let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
+        if !dir.join(WEIGHTS).exists() {
+            let remedy = "the run is unfinished (`nas-train resume`) or was made with --no-weights";
+            return Err(UsageError(format!("{} has no {WEIGHTS}: {remedy}", dir.display())).into());
+        }
+        Ok(Self { dir: dir.into(), settings: Settings::of_file(&dir.join("config.toml"))?, manifest })
+    }
+
+    /// Reads the data set, which must be that of the run.
+    ///
+    /// # Errors
+    /// Data that cannot be read, or other data.
+    pub fn data(&self, cancel: &AtomicBool, print: impl FnOnce(&str)) -> Result<LoadedData> {
+        let data = LoadedData::read(&self.settings, cancel, print)?;
+        match DataIdentity::of(&self.manifest) {
+            Some(of_run) if of_run != data.identity => {
+                let problem = format!("{} was trained on {of_run}, the data are {}", self.dir.display(), data.identity);
+                Err(UsageError(format!("{problem}: use the original data")).into())
+            }
+            _ => Ok(data),
+        }
+    }
+
+    /// A session with the weights of the run.
+    ///
+    /// # Errors
+    /// Weights that are damaged or belong to another network, and a data set without test images.
+    pub fn session<D: Target>(&self, data: &LoadedData, device: &D, images: EvalImages) -> Result<Session<D>> {
+        let config = &self.settings.config;
+        let session = Session::for_evaluation(config, data.dataset.clone(), device, images);
+        let session = session.map_err(|error| self.settings.explain(error.into()))?;
+        let (model, _) = weights::read(&self.dir.join(WEIGHTS), session.spec())?;
+        Ok(session.with_weights(&model)?)
+    }
+}

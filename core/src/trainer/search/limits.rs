@@ -1,0 +1,62 @@
+//! Limits of size and cost.
+
+use crate::config::ConfigError;
+use crate::space::SearchSpace;
+use crate::trainer::{RunError, stand_alone_cost};
+
+/// Number of architectures up to which the whole space is searched for the smallest one.
+const ENUMERATED: u64 = 50_000;
+
+/// Upper limits that every proposal obeys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest number of parameters of the stand-alone network.
+    pub params: Option<u64>,
+    /// Largest number of multiply-adds for one image.
+    pub macs: Option<u64>,
+}
+
+impl Limits {
+    /// Whether an architecture of this size and cost obeys the limits.
+    pub fn allow(&self, params: u64, macs: u64) -> bool {
+        self.params.is_none_or(|most| params <= most) && self.macs.is_none_or(|most| macs <= most)
+    }
+
+    /// Checks that some architecture obeys the limits. Spaces of more than 50,000 architectures are not searched.
+    ///
+    /// # Errors
+    /// Limits that no architecture obeys. The message names the smallest or cheapest one.
+    pub(super) fn check(&self, space: &dyn SearchSpace) -> Result<(), RunError> {
+        if *self == Self::default() || space.count() > ENUMERATED {
+            return Ok(());
+        }
+        let mut smallest: Option<(u64, String)> = None;
+        let mut cheapest: Option<(u64, String)> = None;
+        for index in 0..space.count() {
+            let arch = space.nth(index);
+            let (params, macs) = stand_alone_cost(space, &arch)?;
+            if self.allow(params, macs) {
+                return Ok(());
+            }
+            for (least, value) in [(&mut smallest, params), (&mut cheapest, macs)] {
+                if least.as_ref().is_none_or(|(known, _)| value < *known) {
+                    *least = Some((value, space.format(&arch)));
+                }
+            }
+        }
+        let refuse = |key, unit: &str, (least, arch): (u64, String), given: u64| {
+            let expected = format!("at least {least} {unit}, those of {arch}");
+            Err(ConfigError::Range { key, expected, found: given.to_string() }.into())
+        };
+        match (self.params, self.macs, smallest, cheapest) {
+            (Some(given), _, Some(least), _) if given < least.0 => refuse("--max-params", "parameters", least, given),
+            (_, Some(given), _, Some(least)) if given < least.0 => refuse("--max-macs", "multiply-adds", least, given),
+            (_, given, _, Some(least)) => {
+                let expected = "limits that an architecture obeys together: raise one of them".to_owned();
+                let found = format!("{} multiply-adds, the least are {}", given.unwrap_or_default(), least.0);
+                Err(ConfigError::Range { key: "--max-macs", expected, found }.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}

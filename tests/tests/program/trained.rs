@@ -1,0 +1,108 @@
+//! `search`, `evaluate` and `--init`: the weights of a finished run.
+
+use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+fn output(dir: &Path, arguments: &[&str]) -> String {
+    let output = program(dir).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+fn rows(dir: &Path, file: &str) -> Vec<(String, f64, u64, u64)> {
+    let mut reader = csv::Reader::from_path(dir.join(file)).unwrap();
+    let field = |row: &csv::StringRecord, place: usize| row[place].to_owned();
+    let row = |row: csv::StringRecord| {
+        let number = |place| field(&row, place).parse().unwrap();
+        (field(&row, 0), field(&row, 1).parse().unwrap(), number(3), number(4))
+    };
+    reader.records().map(|record| row(record.unwrap())).collect()
+}
+
+#[test]
+fn evaluations_repeat_the_accuracies_of_the_run() {
+    let (dir, _) = setup("evaluate");
+    let dir = dir.path();
+    tiny(dir, "out", &[]);
+    let result: Value = serde_json::from_str(&read(dir, "out/result.json")).unwrap();
+    let last = result["epochs"].as_u64().unwrap() - 1;
+    let archs = read(dir, "out/archs.csv");
+    let probes: Vec<(&str, f64)> = archs
+        .lines()
+        .filter(|line| line.contains(&format!(",{last},probe,")))
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .map(|fields| (fields[3], fields[4].parse().unwrap()))
+        .collect();
+    assert_eq!(probes.len(), 4);
+    let list: String = probes.iter().map(|(arch, _)| format!("{arch}\n")).collect();
+    fs::write(dir.join("list.csv"), format!("arch\n{list}")).unwrap();
+    let lines = output(dir, &["evaluate", "out", "--archs=list.csv", "--json"]);
+    for (line, (arch, accuracy)) in lines.lines().zip(&probes) {
+        let found: Value = serde_json::from_str(line).unwrap();
+        assert_eq!((&found["arch"], &found["accuracy"]), (&(*arch).into(), &(*accuracy).into()));
+    }
+    let table = output(dir, &["evaluate", "out", "--arch", probes[0].0]);
+    assert!(table.contains(&format!("{:.2} %", probes[0].1)), "{table}");
+
+    refuses(dir, &["evaluate", "out"], 2, &["requires --arch ARCH or --archs FILE.csv"]);
+    refuses(dir, &["evaluate", "out", "--arch=99"], 2, &["`99` is not an architecture of space tiny"]);
+    refuses(dir, &["evaluate", "out", "--arch=00", "--test"], 2, &["data set `synthetic` has no test images"]);
+    let weights = dir.join("out/weights.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
+    refuses(dir, &["evaluate", "out", "--arch=00"], 4, &["out/weights.safetensors"]);
+    fs::remove_file(&weights).unwrap();
+    refuses(dir, &["evaluate", "out", "--arch=00"], 2, &["has no weights.safetensors"]);
+}
+
+#[test]
+fn a_search_obeys_its_limits_and_repeats_itself() {
+    let (dir, _) = setup("search");
+    let dir = dir.path();
+    tiny(dir, "out", &[]);
+    output(dir, &["search", "out", "--controller=uniform", "--budget=200", "--out=all"]);
+    let all = rows(dir, "all/candidates.csv");
+    assert_eq!(all.len(), 9);
+    let mut macs: Vec<u64> = all.iter().map(|row| row.3).collect();
+    macs.sort_unstable();
+    let limit = format!("--max-macs={}", macs[4]);
+    for controller in ["uniform", "evolution", "reinforce"] {
+        let (first, second) = (format!("{controller}-1"), format!("{controller}-2"));
+        for out in [&first, &second] {
+            let out = format!("--out={out}");
+            output(dir, &["search", "out", "--controller", controller, "--budget=60", "--seed=3", &limit, &out]);
+        }
+        let found = rows(dir, &format!("{first}/candidates.csv"));
+        assert!(!found.is_empty() && found.iter().all(|row| row.3 <= macs[4]), "{controller}");
+        for file in ["candidates.csv", "front.csv"] {
+            assert_eq!(read(dir, &format!("{first}/{file}")), read(dir, &format!("{second}/{file}")), "{controller}");
+        }
+        let front = rows(dir, &format!("{first}/front.csv"));
+        assert!(front.is_sorted_by(|a, b| a.3 < b.3 && a.1 < b.1), "{front:?}");
+    }
+    assert!(output(dir, &["search", "out"]).contains("Search by evolution with the weights of out"));
+    assert_eq!(names(&dir.join("out/search-evolution-s0")), ["candidates.csv", "front.csv", "search.json"]);
+    refuses(dir, &["search", "out"], 2, &["out/search-evolution-s0 is not empty"]);
+    refuses(dir, &["search", "out", "--max-params=1", "--out=x"], 2, &["--max-params", "at least", "those of"]);
+    refuses(dir, &["search", "out", "--controller=evolve", "--out=x"], 2, &["evolve", "evolution"]);
+    refuses(dir, &["search", "out", "--set=train.lr=1", "--out=x"], 2, &["expected an option of the controller"]);
+}
+
+#[test]
+fn a_run_starts_from_the_weights_of_another() {
+    let (dir, _) = setup("init");
+    let dir = dir.path();
+    tiny(dir, "first", &["--epochs=20"]);
+    let loss = |out: &str| -> f64 {
+        let metrics = read(dir, &format!("{out}/metrics.csv"));
+        metrics.lines().nth(1).unwrap().rsplit(',').next().unwrap().parse().unwrap()
+    };
+    tiny(dir, "second", &["--init=first", "--seed=1"]);
+    tiny(dir, "fresh", &["--seed=1"]);
+    assert!(loss("second") < loss("fresh"), "{} {}", loss("second"), loss("fresh"));
+    let other = [TINY, &["--init=first", "--width=9", "--out=x"]].concat();
+    refuses(dir, &other, 4, &["first/weights.safetensors", "has the shape"]);
+    refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 4, &["cannot read", "none/weights.safetensors"]);
+}
