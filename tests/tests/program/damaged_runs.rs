@@ -35,7 +35,7 @@ fn a_file_that_lost_or_changed_content_is_noticed() {
     let rows = read(dir, &format!("{RUN}/metrics.csv")).lines().count() - 1;
     let recorded: Value = serde_json::from_str(&read(dir, &format!("{RUN}/manifest.json"))).unwrap();
     assert_eq!(recorded["files"]["metrics.csv"]["rows"], rows);
-    assert_eq!(recorded["files"].as_object().unwrap().len(), 6, "{recorded}");
+    assert_eq!(recorded["files"].as_object().unwrap().len(), 7, "{recorded}");
 
     let text = |file: &str| read(dir, &format!("{RUN}/{file}"));
     let (metrics, archs, timings, result) =

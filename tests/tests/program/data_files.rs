@@ -248,7 +248,7 @@ fn reading_and_generating_data_is_interrupted() {
     let (dir, _) = setup("interrupt");
     let generated = ["--data=synthetic", "--set=data.synthetic.samples=100000", "--set=data.synthetic.size=64"];
     let time = time_to_stop(dir.path(), &generated);
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(time < Duration::from_secs(10), "{time:?}");
     // The same image a thousand times, under links.
     let data = dir.path().join("data");
     put_classes(&data, 1);
@@ -257,7 +257,7 @@ fn reading_and_generating_data_is_interrupted() {
         std::os::unix::fs::symlink("0.png", data.join(format!("cat/{number}.png"))).unwrap();
     }
     let time = time_to_stop(dir.path(), FOLDER);
-    assert!(time < Duration::from_secs(3), "{time:?}");
+    assert!(time < Duration::from_secs(10), "{time:?}");
 }
 
 /// Arguments of a small comparison on the folder `data`.

@@ -3,8 +3,17 @@
 use super::helper::{TINY, names, program, read, setup, stderr, stdout, tiny};
 use serde_json::Value;
 
-const FILES: [&str; 7] =
-    ["archs.csv", "config.toml", "log.jsonl", "manifest.json", "metrics.csv", "result.json", "timings.csv"];
+const FILES: [&str; 9] = [
+    "archs.csv",
+    "checkpoints",
+    "config.toml",
+    "log.jsonl",
+    "manifest.json",
+    "metrics.csv",
+    "result.json",
+    "timings.csv",
+    "weights.safetensors",
+];
 
 /// Keys of `result.json` that scripts may rely on.
 const KEYS: &[&str] = &[
