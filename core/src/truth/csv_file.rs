@@ -7,8 +7,8 @@ use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
 use super::accuracy_unit::AccuracyUnit;
 use super::error::TruthError;
-use super::table::{TruthEntry, TruthTable, sha256};
-use crate::read_file;
+use super::table::{TruthEntry, TruthTable};
+use crate::{read_file, sha256};
 
 /// Largest size of a table in bytes. A table of a million architectures has about 100 MB.
 const MAX_FILE: u64 = 1_000_000_000;
@@ -101,7 +101,7 @@ impl TruthTable {
             space: space.to_owned(),
             name: name.to_owned(),
             entries: runs.into_iter().map(|(arch, runs)| (arch, entry(runs))).collect(),
-            sha256: sha256(bytes),
+            sha256: sha256::of(bytes),
             source: format!("read from {name}"),
         })
     }

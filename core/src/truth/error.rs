@@ -38,6 +38,12 @@ pub enum TruthError {
         .path.with_extension("toml").display()
     )]
     OtherData { path: PathBuf, of_table: String, of_run: String },
+    /// The configuration beside the table is damaged, so the data of the table are unknown.
+    #[error(
+        "{} {problem}; it should hold the configuration of the truth table beside it: restore it, or remove it to use the \
+         table with any data", .path.display()
+    )]
+    Recipe { path: PathBuf, problem: String },
     /// The table has no rows.
     #[error(
         "the table is empty: expected a header 'arch,accuracy' or 'arch,seed,accuracy' and a row for each architecture"

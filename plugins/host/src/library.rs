@@ -4,7 +4,6 @@ use crate::elf;
 use crate::error::PluginError;
 use nas_core::read_file;
 use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NasPluginEntry};
-use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -24,11 +23,6 @@ pub fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), PluginError> {
     }
     let bytes = read_file::bytes(&file, MAX_FILE).map_err(|error| fail(error.to_string()))?;
     Ok((file, bytes))
-}
-
-/// SHA-256 of the bytes, in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Loads a library until the process ends, and finds its entry function.
