@@ -281,6 +281,14 @@ mod tests {
     }
 
     #[test]
+    fn other_separators_than_commas_are_named() {
+        for text in ["arch;accuracy\n1;50\n", "arch\taccuracy\n1\t50\n"] {
+            assert!(message(text).ends_with("separate the columns by commas, not by semicolons or tabs"), "{text}");
+        }
+        assert!(message("arch\n1\n").ends_with("add or rename the column"));
+    }
+
+    #[test]
     fn fractions_are_read_only_on_demand() {
         let fractions = "arch,accuracy\n1,0.724\n2,1\n3,7e-1\n";
         let message = message(fractions);

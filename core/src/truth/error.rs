@@ -50,7 +50,7 @@ pub enum TruthError {
     )]
     Empty,
     /// The header lacks a column.
-    #[error("line {line}: expected a header with a column '{column}', found {}; add or rename the column", quoted(.found))]
+    #[error("line {line}: expected a header with a column '{column}', found {}; {}", quoted(.found), header_remedy(.found))]
     MissingColumn { line: u64, column: &'static str, found: Vec<String> },
     /// The file is the `archs.csv` of a run.
     #[error(
@@ -108,6 +108,13 @@ pub enum TruthError {
 
 fn hint(near: &Option<String>) -> String {
     near.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
+}
+
+fn header_remedy(found: &[String]) -> &'static str {
+    match found {
+        [only] if only.contains([';', '\t']) => "separate the columns by commas, not by semicolons or tabs",
+        _ => "add or rename the column",
+    }
 }
 
 fn quoted(names: &[String]) -> String {
