@@ -35,7 +35,7 @@ pub fn open(path: &Path, bytes: &[u8]) -> Result<NasPluginEntry, PluginError> {
         let this = std::env::consts::ARCH;
         return Err(fail(format!("it is built for {machine}, this program is built for {this}: build it for {this}")));
     }
-    elf::check_complete(bytes).map_err(fail)?;
+    elf::check(bytes).map_err(fail)?;
     let library = dlopen(path).map_err(|error| {
         // The message of the error itself is only "dlopen failed". Its source has the reason.
         let cause = error.source().map(ToString::to_string).unwrap_or_else(|| error.to_string());
