@@ -1,4 +1,4 @@
-//! Printing of errors, without control characters and with a limit on their length.
+//! Printing of errors, with a limit on their length.
 
 use crate::exit::{ExitStatus, chained};
 use crate::text::eprint_line;
@@ -8,24 +8,19 @@ use nas_core::quote;
 
 /// Prints an error and its causes to standard error and returns its exit status.
 pub fn print_error(error: &Error) -> ExitStatus {
-    eprint_line(&format!("error: {}", printable(&chained(error))));
+    eprint_line(&format!("error: {}", shortened(&chained(error))));
     ExitStatus::of(error)
 }
 
 /// Largest number of characters of a message. Paths are printed in full, up to this limit.
 const MAX_MESSAGE: usize = 4000;
 
-/// Text without control characters other than line ends, and cut after [`MAX_MESSAGE`] characters. Paths and other foreign
-/// text may be of any form.
-fn printable(text: &str) -> String {
-    let mut printable = String::new();
-    for (number, c) in text.chars().enumerate() {
-        if number == MAX_MESSAGE {
-            return printable + "...";
-        }
-        if c.is_control() && c != '\n' { printable.extend(c.escape_default()) } else { printable.push(c) }
+/// The text, cut after [`MAX_MESSAGE`] characters.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}...", &text[..end]),
+        None => text.into(),
     }
-    printable
 }
 
 /// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such

@@ -1,20 +1,45 @@
 //! Terminal output that tolerates closed pipes, and formats for tables, counts and durations.
 
 use crate::text_table::{NO_BREAK_SPACE, TextTable, terminal_width};
+use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
 
-/// Writes a line to standard error. A closed or full standard error is ignored.
-pub fn eprint_line(line: &str) {
-    let _ = writeln!(std::io::stderr(), "{line}");
+/// Start and end of bold text on a terminal. The tables of this program contain no other control sequences.
+const BOLD: [&str; 2] = ["\u{1b}[1m", "\u{1b}[0m"];
+
+/// Text with its control characters escaped. Paths and other foreign text could change the colours of a terminal or hide
+/// parts of a message. Line ends, tabs and bold text of tables stay.
+pub fn printable(text: &str) -> Cow<'_, str> {
+    let is_foreign = |c: char| c.is_control() && !['\n', '\t'].contains(&c);
+    if !text.contains(is_foreign) {
+        return text.into();
+    }
+    let (mut printable, mut rest) = (String::new(), text);
+    while let Some(c) = rest.chars().next() {
+        let kept = BOLD.iter().find(|sequence| rest.starts_with(**sequence)).map_or(c.len_utf8(), |bold| bold.len());
+        if is_foreign(c) && kept == c.len_utf8() {
+            printable.extend(c.escape_default());
+        } else {
+            printable += &rest[..kept];
+        }
+        rest = &rest[kept..];
+    }
+    printable.into()
 }
 
-/// Writes text and a line end to standard output. A closed pipe (`| head`) is not an error.
+/// Writes a line to standard error, with control characters escaped. A closed or full standard error is ignored.
+pub fn eprint_line(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", printable(line));
+}
+
+/// Writes text and a line end to standard output, with control characters escaped. A closed pipe (`| head`) is not an
+/// error.
 ///
 /// # Errors
 /// Standard output cannot be written for another reason, such as a full disk.
 pub fn print(text: &str) -> anyhow::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    let written = writeln!(stdout, "{}", text.trim_end()).and_then(|()| stdout.flush());
+    let written = writeln!(stdout, "{}", printable(text.trim_end())).and_then(|()| stdout.flush());
     match written {
         Err(error) if error.kind() != ErrorKind::BrokenPipe => {
             Err(anyhow::Error::new(error).context("cannot write to standard output"))
@@ -64,6 +89,13 @@ pub fn duration(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn control_characters_are_escaped_except_in_bold_text() {
+        assert_eq!(printable("a\tb\n\u{e9}"), "a\tb\n\u{e9}");
+        assert_eq!(printable("a\u{1b}[31m\r\u{9b}\u{e9}\n"), "a\\u{1b}[31m\\r\\u{9b}\u{e9}\n");
+        assert_eq!(printable("\u{1b}[1mbold\u{1b}[0m\u{1b}[2J"), "\u{1b}[1mbold\u{1b}[0m\\u{1b}[2J");
+    }
 
     #[test]
     fn counts_and_durations_have_a_short_form() {

@@ -17,6 +17,7 @@ mod quote;
 pub mod read_file;
 pub mod registry;
 pub mod result;
+pub mod sha256;
 pub mod space;
 pub mod state;
 pub mod strategy;

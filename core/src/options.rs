@@ -1,7 +1,7 @@
 //! Options of a strategy, a controller or a section of the configuration: a serde struct that is read from a TOML table.
 //! Names and descriptions come from the JSON schema of the struct. Errors suggest the nearest option name.
 
-use crate::quote::quote;
+use crate::quote::{self, quote};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde::Serialize;
@@ -68,15 +68,16 @@ pub fn parse_options<T: Serialize + DeserializeOwned + Default + JsonSchema>(
 pub fn shown(value: &toml::Value) -> String {
     match value {
         toml::Value::Float(number) => {
-            let text = crate::quote::number(*number);
+            let text = quote::number(*number);
             if text.contains('e') { text } else { value.to_string() }
         }
         _ => quote(&value.to_string()),
     }
 }
 
-/// Replaces Rust types in a message of serde by words.
+/// Replaces Rust types in a message of serde by words, and a number by its short form.
 fn in_words(message: &str) -> String {
+    let message = &with_short_number(message);
     if let Some((start, _)) = message.split_once("expected struct ") {
         return format!("{start}expected a section with keys");
     }
@@ -85,6 +86,16 @@ fn in_words(message: &str) -> String {
     let known =
         words.iter().find_map(|(name, words)| Some((message.strip_suffix(&format!("expected {name}"))?, words)));
     known.map_or_else(|| message.into(), |(start, words)| format!("{start}{words}"))
+}
+
+/// Writes the number in a message such as "invalid type: floating point `1000.0`" in its short form.
+fn with_short_number(message: &str) -> String {
+    match message.splitn(3, '`').collect::<Vec<_>>()[..] {
+        [before, number, after] if before.ends_with("floating point ") => {
+            format!("{before}`{}`{after}", quote::value(number))
+        }
+        _ => message.into(),
+    }
 }
 
 /// Names of the options of a struct, in alphabetical order, those without a default included.

@@ -33,7 +33,7 @@ pub fn config(dir: &Path) -> Result<RunConfig> {
     RunConfig::from_table(&table).context("config.toml does not fit this version")
 }
 
-/// The content of a JSON file, whose name is for the message. An error has the line.
+/// Parses the content of a JSON file. An error has the name of the file and the line.
 pub fn json(name: &str, text: &str) -> Result<Value, Incomplete> {
     serde_json::from_str(text).map_err(|error| Incomplete::Torn { file: name.into(), problem: error.to_string() })
 }
@@ -52,7 +52,7 @@ pub fn bytes(dir: &Path, name: &str) -> Result<Vec<u8>> {
     }
 }
 
-/// The content of `result.json`. An error has the line.
+/// Parses the content of `result.json`. An error has the line.
 pub fn typed<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).context("result.json does not fit this version")
 }

@@ -3,8 +3,8 @@
 use super::Incomplete;
 use super::content::bytes;
 use anyhow::Result;
+use nas_core::sha256;
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// Checks every file that the manifest lists. The manifests of earlier versions list none.
@@ -14,8 +14,7 @@ use std::path::Path;
 pub fn check(dir: &Path, manifest: &Value) -> Result<()> {
     for (name, digest) in manifest["files"].as_object().into_iter().flatten() {
         let content = bytes(dir, name)?;
-        let found: String = Sha256::digest(&content).iter().map(|byte| format!("{byte:02x}")).collect();
-        if digest["sha256"].as_str() != Some(&found) {
+        if digest["sha256"].as_str() != Some(&sha256::of(&content)) {
             return Err(Incomplete::Torn { file: name.clone(), problem: difference(&content, digest) }.into());
         }
     }

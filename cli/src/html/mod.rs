@@ -1,6 +1,7 @@
 //! `report.html`: one file that needs no network, with the data of every picture as CSV beside it.
 
 mod configuration;
+mod own_files;
 mod picture;
 mod pictures;
 mod svg;
@@ -29,18 +30,34 @@ pub struct HtmlReport<'a> {
 }
 
 impl HtmlReport<'_> {
-    /// Writes `report.html` and `figures/*.csv` into a directory.
+    /// Checks that a directory has no file that [`write`](Self::write) would replace, except those of an earlier report.
+    ///
+    /// # Errors
+    /// The message names the file.
+    pub fn check_replaceable(&self, dir: &Path) -> Result<()> {
+        own_files::check(dir, Self::data(&self.pictures()?).into_iter().map(|(name, _)| name))
+    }
+
+    /// Writes `report.html`, then `figures/*.csv`, into a directory.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
-        let pictures = pictures::all(&self.comparison.variants, &self.sequences)?;
-        let data = dir.join("figures");
-        files::make_dir(&data)?;
-        for picture in pictures.iter().filter(|picture| picture.svg.is_some()) {
-            files::write(&data.join(format!("{}.csv", picture.name)), &picture.csv)?;
-        }
-        files::write(&dir.join("report.html"), &self.page(&pictures).into_string())
+        let pictures = self.pictures()?;
+        // The page marks the other files as those of a report, which a further report may replace.
+        files::write(&dir.join("report.html"), &self.page(&pictures).into_string())?;
+        files::make_dir(&dir.join("figures"))?;
+        Self::data(&pictures).iter().try_for_each(|(name, csv)| files::write(&dir.join(name), csv))
+    }
+
+    fn pictures(&self) -> Result<Vec<Picture>> {
+        pictures::all(&self.comparison.variants, &self.sequences)
+    }
+
+    /// Name and content of the file of each picture that has data.
+    fn data<'a>(pictures: &'a [Picture]) -> Vec<(String, &'a str)> {
+        let shown = pictures.iter().filter(|picture| picture.svg.is_some());
+        shown.map(|picture| (format!("figures/{}.csv", picture.name), picture.csv.as_str())).collect()
     }
 
     fn page(&self, pictures: &[Picture]) -> Markup {
@@ -51,6 +68,7 @@ impl HtmlReport<'_> {
             html lang="en" {
                 head {
                     meta charset="utf-8";
+                    meta name="generator" content=(own_files::GENERATOR);
                     meta name="viewport" content="width=device-width, initial-scale=1";
                     meta name="color-scheme" content="light dark";
                     title { (title) }

@@ -1,6 +1,7 @@
 //! Progress as a bar on a terminal.
 
 use super::Position;
+use crate::text::printable;
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 use std::time::Duration;
 
@@ -30,13 +31,13 @@ impl Bar {
 
     /// Prints a line above the bar.
     pub fn print_line(&self, line: &str) {
-        self.bar.println(line);
+        self.bar.println(printable(line));
     }
 
     /// Moves the bar to `position`.
     pub fn show(&mut self, position: &Position) {
-        self.bar.set_prefix(position.phase.clone());
-        self.bar.set_message(position.details.clone());
+        self.bar.set_prefix(printable(&position.phase).into_owned());
+        self.bar.set_message(printable(&position.details).into_owned());
         self.bar.update(|state| {
             state.set_len(position.total);
             state.set_pos(position.done);

@@ -5,7 +5,7 @@ mod meter;
 mod plain;
 
 use crate::args::ProgressMode;
-use crate::text::{duration, short};
+use crate::text::{duration, eprint_line, printable, short};
 use bar::Bar;
 use indicatif::MultiProgress;
 use meter::Meter;
@@ -15,14 +15,29 @@ use std::io::{self, IsTerminal};
 use std::time::Instant;
 
 /// The progress bars of parallel runs, below each other.
-#[derive(Debug, Clone, Default)]
-pub struct ProgressBars(MultiProgress);
+#[derive(Debug, Clone)]
+pub struct ProgressBars {
+    bars: MultiProgress,
+    mode: ProgressMode,
+}
 
 impl ProgressBars {
-    /// Prints a line above the bars.
+    /// Bars for runs with this kind of display.
+    pub fn new(mode: ProgressMode) -> Self {
+        Self { bars: MultiProgress::default(), mode }
+    }
+
+    /// Prints a line above the bars, with `--progress none` too.
     pub fn print_line(&self, line: &str) {
-        if self.0.println(line).is_err() || !io::stderr().is_terminal() {
-            crate::text::eprint_line(line);
+        if self.bars.println(printable(line)).is_err() || !io::stderr().is_terminal() {
+            eprint_line(line);
+        }
+    }
+
+    /// Prints a line above the bars, except with `--progress none`.
+    pub fn print_progress(&self, line: &str) {
+        if self.mode != ProgressMode::None {
+            self.print_line(line);
         }
     }
 }
@@ -69,7 +84,7 @@ impl ProgressDisplay {
     pub fn labelled(label: String, mode: ProgressMode, bars: &ProgressBars) -> Self {
         let progress = Self::new(mode);
         let display = match progress.display {
-            Display::Bar(_) => Display::Bar(Bar::within(&bars.0)),
+            Display::Bar(_) => Display::Bar(Bar::within(&bars.bars)),
             other => other,
         };
         Self { display, label: Some(label), ..progress }
@@ -96,7 +111,7 @@ impl ProgressDisplay {
         let label = self.label.as_ref().map(|label| format!("{label}: ")).unwrap_or_default();
         let line = format!("warning: {label}{text}");
         match self.display {
-            Display::None => crate::text::eprint_line(&line),
+            Display::None => eprint_line(&line),
             _ => self.print_line(&line),
         }
     }

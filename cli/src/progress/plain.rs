@@ -1,6 +1,7 @@
 //! Progress as plain lines, for log files.
 
 use super::Position;
+use crate::text::printable;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ impl<W: Write> Plain<W> {
 
     /// Prints a line. A closed output is ignored.
     pub fn print_line(&mut self, line: &str) {
-        let _ = writeln!(self.out, "{line}");
+        let _ = writeln!(self.out, "{}", printable(line));
     }
 
     /// Prints the position if 10 seconds have passed, or if it ends the steps, proposals or truth samples of the run.

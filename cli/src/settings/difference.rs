@@ -5,18 +5,33 @@ use nas_core::config::{RunConfig, SaveConfig};
 use nas_core::options::shown;
 use toml::{Table, Value};
 
-/// The first key in which two TOML documents differ, with both values: `train.lr (0.05, now 0.1)`.
-pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
+/// A key in which two TOML documents differ, with both values as text.
+pub struct Difference {
+    /// The key with its sections, for example `train.lr`.
+    pub key: String,
+    /// The value in the first document, or `not set`.
+    pub old: String,
+    /// The value in the second document, or `not set`.
+    pub new: String,
+}
+
+/// The first key in which two TOML documents differ.
+pub fn difference(old: &Table, new: &Table) -> Option<Difference> {
     let keys = || new.keys().chain(old.keys());
     keys().find_map(|key| match (old.get(key), new.get(key)) {
         (Some(Value::Table(old)), Some(Value::Table(new))) => {
-            first_difference(old, new).map(|difference| format!("{key}.{difference}"))
+            difference(old, new).map(|inner| Difference { key: format!("{key}.{}", inner.key), ..inner })
         }
         (old, new) => {
             let text = |value: Option<&Value>| value.map_or("not set".into(), shown);
-            (old != new).then(|| format!("{key} ({}, now {})", text(old), text(new)))
+            (old != new).then(|| Difference { key: key.clone(), old: text(old), new: text(new) })
         }
     })
+}
+
+/// The first difference as text: `train.lr (0.05, now 0.1)`.
+pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
+    difference(old, new).map(|Difference { key, old, new }| format!("{key} ({old}, now {new})"))
 }
 
 /// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,

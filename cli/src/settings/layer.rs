@@ -5,7 +5,7 @@ use super::unknown::with_hint;
 use crate::args::NamedOption;
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
-use nas_core::config::RunConfig;
+use nas_core::config::{ConfigError, RunConfig};
 use nas_core::toml_text::{self, MAX_DEPTH, TomlProblem};
 use nas_core::{quote, read_file};
 use std::path::{Path, PathBuf};
@@ -52,8 +52,7 @@ impl ConfigLayer {
             Ok(value) => value,
             Err(TomlProblem::Other(problem)) => return Err(fail(format!("the value {problem}")).into()),
             Err(_) if is_out_of_range(text) => {
-                let limits = format!("expected a whole number from {} to {}", i64::MIN, i64::MAX);
-                return Err(fail(format!("{} is out of range; {limits}", quote(text))).into());
+                return Err(fail(format!("{} is out of range; expected {}", quote(text), limit(key, text))).into());
             }
             Err(_) => Value::String(text.into()),
         };
@@ -97,6 +96,15 @@ impl ConfigLayer {
 fn is_out_of_range(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<i64>().is_err()
+}
+
+/// The values that a key accepts, for an integer that does not fit into 64 bits.
+fn limit(key: &str, text: &str) -> String {
+    let (nearest, words) = if text.starts_with('-') { (i64::MIN, "at least") } else { (i64::MAX, "at most") };
+    match nested(key, nearest.into()).map(|table| RunConfig::from_table(&table)) {
+        Ok(Err(ConfigError::Range { expected, .. })) => expected,
+        _ => format!("a whole number of {words} {nearest}"),
+    }
 }
 
 /// The sections in which a dotted key has this value.

@@ -2,11 +2,13 @@
 
 mod difference;
 mod layer;
+mod measurement;
 mod origin;
 mod show;
 mod unknown;
 
-pub use difference::{first_difference, other_settings};
+pub use difference::{Difference, first_difference, other_settings};
+pub use measurement::other_measurement;
 pub use origin::Origin;
 pub use show::{example, show};
 

@@ -53,7 +53,8 @@ pub fn percentile_interval<R: Rng + ?Sized>(
     Some(Interval { lo: lo.min(estimate), hi: hi.max(estimate) })
 }
 
-/// The value at a position among sorted values, interpolated linearly as by `numpy.percentile`; `None` outside of them.
+/// The value at a position among sorted values, interpolated linearly as by `numpy.percentile`. `None` for a position below
+/// 0 or beyond the last value.
 fn value_at(sorted: &[f64], position: f64) -> Option<f64> {
     if position < 0.0 {
         return None;

@@ -91,12 +91,17 @@ pub fn seconds_per_step<D: Target>(
     cancel: &AtomicBool,
 ) -> Result<Option<f64>, RunError> {
     let (mut steps, mut started) = (0_u32, Instant::now());
+    let cancelled = || cancel.load(Ordering::Relaxed);
     for epoch in 0.. {
         for batch in session.loader().epoch(epoch, 0)? {
-            if cancel.load(Ordering::Relaxed) {
+            if cancelled() {
                 return Ok(None);
             }
             session.step(batch?)?;
+            // The last step too, so that an interrupted measurement has no result.
+            if cancelled() {
+                return Ok(None);
+            }
             steps += 1;
             if steps == 1 {
                 started = Instant::now();

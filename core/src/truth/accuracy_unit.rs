@@ -26,7 +26,8 @@ impl AccuracyUnit {
     pub(super) fn percent(self, value: f64, field: &str) -> f64 {
         match self {
             Self::Percent => value,
-            // Moving the decimal point of the text is exact: 0.724 becomes 72.4. A field with an exponent has none to move.
+            // Moving the decimal point of the text is exact: 0.724 becomes 72.4. A field with an exponent is
+            // multiplied.
             Self::Fraction => format!("{field}e2").parse().unwrap_or(value * 100.0),
         }
     }

@@ -7,8 +7,8 @@ use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
 use super::accuracy_unit::AccuracyUnit;
 use super::error::TruthError;
-use super::table::{TruthEntry, TruthTable, sha256};
-use crate::read_file;
+use super::table::{TruthEntry, TruthTable};
+use crate::{read_file, sha256};
 
 /// Largest size of a table in bytes. A table of a million architectures has about 100 MB.
 const MAX_FILE: u64 = 1_000_000_000;
@@ -101,7 +101,7 @@ impl TruthTable {
             space: space.to_owned(),
             name: name.to_owned(),
             entries: runs.into_iter().map(|(arch, runs)| (arch, entry(runs))).collect(),
-            sha256: sha256(bytes),
+            sha256: sha256::of(bytes),
             source: format!("read from {name}"),
         })
     }
@@ -278,6 +278,14 @@ mod tests {
         }
         let error = read(b"arch,accuracy\n1,50\n\xff,1\n").unwrap_err().to_string();
         assert!(error.starts_with("line 3: found bytes that are not UTF-8"), "{error}");
+    }
+
+    #[test]
+    fn other_separators_than_commas_are_named() {
+        for text in ["arch;accuracy\n1;50\n", "arch\taccuracy\n1\t50\n"] {
+            assert!(message(text).ends_with("separate the columns by commas, not by semicolons or tabs"), "{text}");
+        }
+        assert!(message("arch\n1\n").ends_with("add or rename the column"));
     }
 
     #[test]

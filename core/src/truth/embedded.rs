@@ -4,8 +4,9 @@ use std::sync::OnceLock;
 
 use super::error::TruthError;
 use super::format::{Column, Unit, decode};
-use super::table::{TruthEntry, TruthTable, sha256};
+use super::table::{TruthEntry, TruthTable};
 use super::text;
+use crate::sha256;
 
 /// A published benchmark: several measured columns for all architectures of a space, in the order of their index.
 ///
@@ -141,7 +142,7 @@ impl EmbeddedTable {
             space: self.space.to_owned(),
             name: format!("{}/{column}", self.name),
             entries: entries.map(|(i, &accuracy)| ((self.text)(i), TruthEntry { accuracy, seeds })).collect(),
-            sha256: sha256(self.packed),
+            sha256: sha256::of(self.packed),
             source: self.source.to_owned(),
         })
     }
@@ -174,11 +175,11 @@ mod tests {
     #[test]
     fn tables_are_lossless() {
         assert_eq!(
-            sha256(csv(&NASBENCH201, true).as_bytes()),
+            sha256::of(csv(&NASBENCH201, true).as_bytes()),
             "f585eb6dd1b07e857aa62ed01086f9def1a19e4a8e530459dae4e57c6bdba5ea"
         );
         assert_eq!(
-            sha256(csv(&NASBENCH_MACRO, false).as_bytes()),
+            sha256::of(csv(&NASBENCH_MACRO, false).as_bytes()),
             "ef99b92a4ce0297f4cb679fa2555e9a59c64e2580bd5ff999f4e375523f6a2ee"
         );
     }

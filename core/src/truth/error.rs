@@ -38,13 +38,19 @@ pub enum TruthError {
         .path.with_extension("toml").display()
     )]
     OtherData { path: PathBuf, of_table: String, of_run: String },
+    /// The configuration beside the table is damaged, so the data of the table are unknown.
+    #[error(
+        "{} {problem}; it should hold the configuration of the truth table beside it: restore it, or remove it to use the \
+         table with any data", .path.display()
+    )]
+    Recipe { path: PathBuf, problem: String },
     /// The table has no rows.
     #[error(
         "the table is empty: expected a header 'arch,accuracy' or 'arch,seed,accuracy' and a row for each architecture"
     )]
     Empty,
     /// The header lacks a column.
-    #[error("line {line}: expected a header with a column '{column}', found {}; add or rename the column", quoted(.found))]
+    #[error("line {line}: expected a header with a column '{column}', found {}; {}", quoted(.found), header_remedy(.found))]
     MissingColumn { line: u64, column: &'static str, found: Vec<String> },
     /// The file is the `archs.csv` of a run.
     #[error(
@@ -102,6 +108,13 @@ pub enum TruthError {
 
 fn hint(near: &Option<String>) -> String {
     near.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
+}
+
+fn header_remedy(found: &[String]) -> &'static str {
+    match found {
+        [only] if only.contains([';', '\t']) => "separate the columns by commas, not by semicolons or tabs",
+        _ => "add or rename the column",
+    }
 }
 
 fn quoted(names: &[String]) -> String {

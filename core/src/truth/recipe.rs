@@ -1,20 +1,34 @@
 //! The configuration beside a truth table that `nas-train truth` made.
 
+use std::io::ErrorKind;
 use std::path::Path;
 
 use toml::{Table, Value};
 
+use super::error::TruthError;
 use crate::{read_file, toml_text};
 
 /// Largest size of the configuration, in bytes.
 const MAX_SIZE: u64 = 1 << 24;
 
 /// The fingerprint of the data on which a table was trained. It stands in the file `FILE.toml` beside `FILE.csv`, as
-/// `data.fingerprint`. `None` without such a file; tables from elsewhere need none.
-pub fn data_fingerprint(table: &Path) -> Option<String> {
-    let text = read_file::text(&table.with_extension("toml"), MAX_SIZE).ok()?;
-    let recipe: Table = toml_text::parse(&text).ok()?;
-    recipe.get("data")?.get("fingerprint").and_then(Value::as_str).map(str::to_owned)
+/// `data.fingerprint`. `None` without such a file or key; tables from elsewhere need none.
+///
+/// # Errors
+/// The file cannot be read, is not TOML, or its fingerprint is not text.
+pub fn data_fingerprint(table: &Path) -> Result<Option<String>, TruthError> {
+    let path = table.with_extension("toml");
+    let damaged = |problem: String| TruthError::Recipe { path: path.clone(), problem };
+    let text = match read_file::text(&path, MAX_SIZE) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        text => text.map_err(|error| damaged(format!("cannot be read: {error}")))?,
+    };
+    let recipe: Table = toml_text::parse(&text).map_err(|problem| damaged(problem.to_string()))?;
+    match recipe.get("data").and_then(|data| data.get("fingerprint")) {
+        None => Ok(None),
+        Some(Value::String(fingerprint)) => Ok(Some(fingerprint.clone())),
+        Some(_) => Err(damaged("has a `data.fingerprint` that is not text".into())),
+    }
 }
 
 #[cfg(test)]
@@ -26,10 +40,28 @@ mod tests {
     fn the_fingerprint_is_read_where_it_is() {
         let dir = tempfile::tempdir().unwrap();
         let table = dir.path().join("truth.csv");
-        assert_eq!(data_fingerprint(&table), None);
-        for (text, expected) in [("no TOML", None), ("data = 3", None), ("[data]\nfingerprint = \"ab\"", Some("ab"))] {
+        assert_eq!(data_fingerprint(&table).unwrap(), None);
+        for (text, expected) in [("", None), ("data = 3", None), ("[data]\nfingerprint = \"ab\"", Some("ab"))] {
             fs::write(dir.path().join("truth.toml"), text).unwrap();
-            assert_eq!(data_fingerprint(&table).as_deref(), expected);
+            assert_eq!(data_fingerprint(&table).unwrap().as_deref(), expected);
         }
+    }
+
+    #[test]
+    fn a_damaged_configuration_is_an_error_that_names_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let recipe = dir.path().join("truth.toml");
+        let message = || data_fingerprint(&dir.path().join("truth.csv")).unwrap_err().to_string();
+        for (text, problem) in [
+            (&b"[data]\nfingerprint = \"a"[..], "truth.toml is not TOML"),
+            (b"[data]\nfingerprint = 3", "truth.toml has a `data.fingerprint` that is not text"),
+            (b"\xff", "truth.toml cannot be read"),
+        ] {
+            fs::write(&recipe, text).unwrap();
+            assert!(message().contains(problem), "{}", message());
+        }
+        fs::remove_file(&recipe).unwrap();
+        fs::create_dir(&recipe).unwrap();
+        assert!(message().contains("truth.toml cannot be read"), "{}", message());
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
-
 /// The stand-alone accuracy of one architecture.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TruthEntry {
@@ -53,9 +51,4 @@ impl TruthTable {
     pub fn best(&self) -> Option<(&str, TruthEntry)> {
         self.iter().reduce(|best, next| if next.1.accuracy > best.1.accuracy { next } else { best })
     }
-}
-
-/// SHA-256 in hexadecimal.
-pub(crate) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

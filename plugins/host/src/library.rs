@@ -4,7 +4,6 @@ use crate::elf;
 use crate::error::PluginError;
 use nas_core::read_file;
 use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NasPluginEntry};
-use sha2::{Digest, Sha256};
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -26,11 +25,6 @@ pub fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), PluginError> {
     Ok((file, bytes))
 }
 
-/// SHA-256 of the bytes, in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Loads a library until the process ends, and finds its entry function.
 ///
 /// # Errors
@@ -41,7 +35,7 @@ pub fn open(path: &Path, bytes: &[u8]) -> Result<NasPluginEntry, PluginError> {
         let this = std::env::consts::ARCH;
         return Err(fail(format!("it is built for {machine}, this program is built for {this}: build it for {this}")));
     }
-    elf::check_complete(bytes).map_err(fail)?;
+    elf::check(bytes).map_err(fail)?;
     let library = dlopen(path).map_err(|error| {
         // The message of the error itself is only "dlopen failed". Its source has the reason.
         let cause = error.source().map(ToString::to_string).unwrap_or_else(|| error.to_string());

@@ -5,6 +5,7 @@ use crate::handshake::{StrategyTable, load_tables};
 use crate::library;
 use crate::plugin_strategy::build;
 use nas_core::registry::{StrategyBuilder, StrategyDescriptor, add_strategies, all};
+use nas_core::sha256;
 use nas_plugin_abi::ffi::NasPluginEntry;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -45,7 +46,7 @@ pub fn load(path: &Path) -> Result<&'static Plugin, PluginError> {
     if let Some(known) = loaded().into_iter().find(|plugin| plugin.path == file) {
         return Ok(known);
     }
-    let sha256 = library::sha256(&bytes);
+    let sha256 = sha256::of(&bytes);
     let entry = library::open(&file, &bytes)?;
     // SAFETY: the interface defines the type of the function under this name.
     unsafe { register(file, sha256, entry) }

@@ -13,6 +13,7 @@ mod messages;
 mod own_files;
 mod plugins;
 mod repeat;
+mod replaced_files;
 mod report;
 mod results;
 mod resume;

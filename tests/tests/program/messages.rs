@@ -1,6 +1,6 @@
 //! Messages about long and unprintable input: short, and without control characters.
 
-use super::helper::{TINY, program, setup, stderr};
+use super::helper::{TINY, program, setup, stderr, stdout};
 use std::fs;
 use std::path::Path;
 
@@ -103,12 +103,38 @@ fn numbers_are_printed_as_the_user_typed_them() {
     for (option, words) in [
         ("--set=train.lr=-1e300", "found -1e300"),
         ("--set=train.momentum=1e300", "found 1e300"),
-        ("--set=train.epochs=1e300", "epochs = 1e300: "),
+        ("--set=train.epochs=1e300", "epochs = 1e300: invalid type: floating point `1e300`, expected a whole number"),
+        ("--set=seed=1e300", "seed = 1e300: invalid type: floating point `1e300`, expected a whole number"),
+        ("--set=train.epochs=18446744073709551615", "is out of range; expected at most 1000000"),
+        ("--set=seed=18446744073709551615", "expected a whole number of at most 9223372036854775807"),
         ("--controller=reinforce --set=controller.lr=-1e300", "found -1e300"),
         ("--strategy=ogd --set=strategy.alpha_end=-1e300", "found -1e300"),
     ] {
         let arguments: Vec<&str> = TINY.iter().copied().chain(option.split(' ')).collect();
         let message = refused(dir.path(), &arguments, 2);
         assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn control_characters_of_arguments_are_escaped_everywhere() {
+    let (dir, _) = setup("control");
+    let dir = dir.path();
+    let tiny = |options: &[&str]| program(dir).args(TINY).args(options).output().unwrap();
+    let output = tiny(&["--progress=none", "--out=r\u{1b}[31m"]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let truth = "truth --space=tiny --data=synthetic --set=data.synthetic.samples=200 --set=data.synthetic.size=8 \
+                 --limit-train=64 --batch-size=16 --epochs=1 --samples=1 --seeds=1";
+    let truth = || program(dir).args(truth.split_whitespace()).arg("--out=t\u{1b}[31m/t.csv").output().unwrap();
+    for output in [
+        output,
+        tiny(&["--data=pl\u{1b}[31min"]),
+        program(dir).args(["report", "r\u{1b}[31m"]).output().unwrap(),
+        program(dir).args(["report", "r\u{1b}[31m", "m\u{1b}[31m", "--out=o\u{1b}[31m"]).output().unwrap(),
+        truth(),
+    ] {
+        let text = stdout(&output) + &stderr(&output);
+        assert!(text.contains("\\u{1b}[31m") && !text.contains('\u{1b}'), "{text:?}");
     }
 }

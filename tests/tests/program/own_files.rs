@@ -62,7 +62,7 @@ fn a_comparison_removes_no_directory_that_it_did_not_make() {
 
     // The finished run has the settings of the comparison, so it is part of it.
     fs::write(dir.join("c/runs/plain-s0/result.json"), result).unwrap();
-    assert!(stderr(&compare(dir, "")).contains("1 runs, 1 of them done"));
+    assert!(stderr(&compare(dir, "")).contains("1 run, 1 of them done"));
     // An empty directory holds nothing to lose.
     fs::create_dir_all(dir.join("d/runs/plain-s0")).unwrap();
     compare(dir, "--out d");
@@ -76,7 +76,7 @@ fn a_repeated_run_keeps_the_notes_beside_it() {
     let figures = read(dir, "c/comparison.csv");
     fs::write(dir.join("c/runs/plain-s0/notes.txt"), "mine").unwrap();
     replace(dir, "c/runs/plain-s0/manifest.json", "\"finished\"", "\"running\"");
-    assert!(stderr(&compare(dir, "")).contains("1 runs, 0 of them done"));
+    assert!(stderr(&compare(dir, "")).contains("1 run, 0 of them done"));
     assert_eq!(read(dir, "c/runs/plain-s0/notes.txt"), "mine");
     assert_eq!(read(dir, "c/comparison.csv"), figures);
 }
@@ -113,7 +113,7 @@ fn tensorboard_may_write_inside_of_the_output() {
         let options = format!("--out {out} --tensorboard {events}");
         compare(dir, &options);
         replace(dir, &format!("{out}/runs/plain-s0/manifest.json"), "\"finished\"", "\"running\"");
-        assert!(stderr(&compare(dir, &options)).contains("1 runs, 0 of them done"));
+        assert!(stderr(&compare(dir, &options)).contains("1 run, 0 of them done"));
         let own = names(&dir.join(events).join("plain-s0"));
         assert_eq!(own.iter().filter(|name| name.starts_with("events.out")).count(), 1, "{own:?}");
     }

@@ -177,3 +177,32 @@ fn a_truncated_library_exits_with_code_3() {
     assert!(Command::new("mkfifo").arg(dir.join("pipe.so")).status().unwrap().success());
     refuses(dir, &["--plugin=pipe.so"], 3, &["pipe.so: expected a regular file, found a pipe or a device"]);
 }
+
+/// Loading a library whose segments do not fit together would end the process with SIGSEGV.
+#[test]
+#[cfg(all(target_os = "linux", target_pointer_width = "64", target_endian = "little"))]
+fn a_library_with_damaged_headers_is_refused() {
+    let (dir, _) = setup("headers");
+    let library = fs::read(clip()).unwrap();
+    let number = |at: usize| u64::from_le_bytes(library[at..at + 8].try_into().unwrap());
+    let (table, count) = (number(32) as usize, usize::from(library[56]));
+    // The first segment of a kind: 1 is mapped into memory, 2 is the dynamic section.
+    let entry = |kind: u8| (0..count).map(|index| table + 56 * index).find(|at| library[*at] == kind).unwrap();
+    let (loaded, dynamic) = (entry(1), entry(2));
+    for (at, change, problem) in [
+        (loaded + 4, 0, "a segment cannot be read"),
+        (loaded + 40, number(loaded + 32) - 1, "a segment is larger in the file than in memory"),
+        (loaded + 48, 3, "a segment is not aligned"),
+        (dynamic + 16, 0, "a segment is not aligned|a segment lies outside of the memory of the library"),
+    ] {
+        let mut damaged = library.clone();
+        let width = if at == loaded + 4 { 4 } else { 8 };
+        damaged[at..at + width].copy_from_slice(&change.to_le_bytes()[..width]);
+        fs::write(dir.path().join("damaged.so"), damaged).unwrap();
+        let output = program(dir.path()).args(["list", "--plugin=damaged.so"]).output().unwrap();
+        let message = stderr(&output);
+        assert_eq!(output.status.code(), Some(3), "{message}");
+        assert!(problem.split('|').any(|problem| message.contains(problem)), "{message}");
+        assert!(message.contains("the file is truncated or damaged; copy or build it again"), "{message}");
+    }
+}

@@ -230,4 +230,27 @@ fn a_signal_ends_the_measurement_of_step_times() {
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
     assert!(!dir.path().join("out/step_times.json").exists());
+    assert!(!stderr(&output).contains("of them done"), "{}", stderr(&output));
+}
+
+/// Thousands of trainings are left when the signal arrives.
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_a_truth_table() {
+    let (dir, _) = setup("table");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+    let truth = ["truth", "--data=digits", "--epochs=1000", "--samples=15000", "--seeds=1", "--jobs=2", "--out=t.csv"];
+    let child = command.current_dir(dir.path()).args(truth).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = child.spawn().unwrap();
+    let start = Instant::now();
+    while !dir.path().join("t.csv").exists() {
+        assert!(start.elapsed() < Duration::from_secs(30), "the table has not been started");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    send("-INT", &child);
+    let sent = Instant::now();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
+    assert!(stdout(&output).contains("interrupted; repeat the command to resume"));
 }

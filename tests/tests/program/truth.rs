@@ -90,10 +90,21 @@ fn a_configuration_beside_a_new_table_is_not_overwritten() {
     let (dir, _) = setup("beside");
     let dir = dir.path();
     fs::create_dir(dir.join("t")).unwrap();
-    let mine = "seed = 0\n[train]\nlr = 0.3\n";
-    fs::write(dir.join("t/truth.toml"), mine).unwrap();
-    refused(dir, "--samples=1", &["t/truth.toml has other settings", "another --out"]);
-    assert_eq!(read(dir, "t/truth.toml"), mine);
+    for (mine, problem) in [
+        ("seed = 0\n[train]\nlr = 0.3\n", "t/truth.toml lacks `space`"),
+        ("lr = 0.3\n", "t/truth.toml lacks `seed`"),
+        ("seed = ", "t/truth.toml is not TOML"),
+    ] {
+        fs::write(dir.join("t/truth.toml"), mine).unwrap();
+        let words = [problem, "it is not the configuration of a table that `nas-train truth` made", "another --out"];
+        refused(dir, "--samples=1", &words);
+        assert_eq!(read(dir, "t/truth.toml"), mine);
+    }
+    fs::remove_file(dir.join("t/truth.toml")).unwrap();
+    truth(dir, "--samples=1");
+    let whole = read(dir, "t/truth.toml");
+    fs::write(dir.join("t/truth.toml"), &whole[..whole.len() - 1]).unwrap();
+    refused(dir, "--samples=1", &["t/truth.toml ends within a line", "or it is torn; restore it"]);
 }
 
 #[test]
@@ -137,6 +148,38 @@ fn accuracies_in_fractions_are_refused_unless_the_configuration_states_the_unit(
     for key in ["regret", "predicted_best", "gt_tau"] {
         assert_eq!(percent["truth"][key], fraction["truth"][key], "{key}");
     }
+}
+
+#[test]
+fn a_table_that_mixes_fractions_and_percent_causes_a_warning() {
+    let (dir, _) = setup("mixed");
+    let dir = dir.path();
+    table("mixed.csv", dir, ["72.4", "0.3", "0.41", "0.552", "0.6", "0.61", "0.7", "0.701", "0.5"]);
+    table("percent.csv", dir, ["72.4", "0.3", "0.41", "55.2", "60", "61", "70", "70.1", "0.5"]);
+    let message = |table: &str| {
+        stderr(&tiny(dir, &format!("out-{table}"), &["--truth", table, "--truth-samples=all", "--progress=none"]))
+    };
+    let mixed = message("mixed.csv");
+    assert!(mixed.contains("warning: truth table mixed.csv: 8 of 9 accuracies are at most 1 percent"), "{mixed}");
+    assert_eq!(message("percent.csv"), "");
+    fs::write(dir.join("semicolon.csv"), "arch;accuracy\n00;50\n").unwrap();
+    let words = ["semicolon.csv: line 1: ", "separate the columns by commas"];
+    refuses(dir, &["--space=tiny", "--truth=semicolon.csv"], 4, &words);
+}
+
+#[test]
+fn a_damaged_configuration_beside_a_table_is_refused() {
+    let (dir, _) = setup("recipe");
+    let dir = dir.path();
+    table("t.csv", dir, ["50", "51", "52", "53", "54", "55", "56", "57", "58"]);
+    let arguments = ["--space=tiny", "--data=digits", "--limit-train=64", "--truth=t.csv", "--truth-samples=all"];
+    for (text, problem) in [("[data]\nfingerprint = \"a", "is not TOML"), ("[data]\nfingerprint = 3", "is not text")] {
+        fs::write(dir.join("t.toml"), text).unwrap();
+        refuses(dir, &arguments, 4, &["t.toml ", problem, "restore it, or remove it"]);
+    }
+    fs::remove_file(dir.join("t.toml")).unwrap();
+    fs::create_dir(dir.join("t.toml")).unwrap();
+    refuses(dir, &arguments, 4, &["t.toml cannot be read"]);
 }
 
 #[test]

@@ -2,15 +2,10 @@
 
 use super::variant::Variant;
 use crate::exit::UsageError;
-use crate::settings::{Settings, first_difference};
+use crate::settings::{Difference, Settings, other_measurement};
 use anyhow::Result;
-use nas_core::config::RunConfig;
 use nas_core::quote;
-use toml::Table;
 
-/// Sections that must be equal, because they define the measurement and not the sharing of weights. `eval.images` must be
-/// equal too. The rest of `[eval]`, such as the statistics of batch normalisation, belongs to some methods.
-const COMMON: [&str; 4] = ["space", "data", "probes", "truth"];
 /// Keys that the budget sets, so a variant cannot set them.
 const LENGTHS: [&str; 3] = ["train.epochs", "train.max_steps", "probes.interval"];
 
@@ -28,9 +23,11 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
             );
             return Err(UsageError(problem).into());
         }
-        if let Some(key) = other_measure(&settings[0].config, &own.config)? {
-            let problem =
-                format!("--strategies {}: {key} must be the same in all runs; leave it out", quote(&variant.label));
+        if let Some(Difference { key, old, new }) = other_measurement(&settings[0].config, &own.config)? {
+            let problem = format!(
+                "--strategies {}: {key} ({old}, now {new}) must be the same in all runs; leave it out",
+                quote(&variant.label)
+            );
             return Err(UsageError(problem).into());
         }
     }
@@ -42,16 +39,4 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// The first key of [`COMMON`] in which two configurations differ.
-fn other_measure(a: &RunConfig, b: &RunConfig) -> Result<Option<String>> {
-    let common = |config: &RunConfig| {
-        let mut table = config.to_table()?;
-        table.retain(|name, _| COMMON.contains(&name));
-        let images = i64::try_from(config.eval.images).unwrap_or(i64::MAX);
-        table.insert("eval".into(), Table::from_iter([("images".to_owned(), images.into())]).into());
-        anyhow::Ok(table)
-    };
-    Ok(first_difference(&common(a)?, &common(b)?))
 }

@@ -5,6 +5,7 @@
 mod budget;
 mod checks;
 mod execute;
+mod out;
 mod place;
 mod plan;
 mod preflight;
@@ -16,7 +17,7 @@ mod variant;
 use crate::args::{Budget, CompareArgs};
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
-use crate::exit::{ExitStatus, UsageError};
+use crate::exit::ExitStatus;
 use crate::files;
 use crate::parallel::ThreadsPerJob;
 use crate::progress::ProgressBars;
@@ -27,7 +28,7 @@ use budget::lengths;
 use nas_core::registry::Target;
 use nas_core::trainer::StepCost;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use variant::Variant;
 
@@ -45,19 +46,11 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     // A seed that is too large is refused before the first run.
     variants[0].settings(&args.run, seed + u64::from(args.seeds) - 1)?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
-    refuse_run_dir(&out)?;
-    let (cancel, bars) = (cancel()?, ProgressBars::default());
-    let data = LoadedData::read(&settings[0], cancel, |line| bars.print_line(line))?;
+    out::check(&out)?;
+    let (cancel, bars) = (cancel()?, ProgressBars::new(args.run.progress));
+    let data = LoadedData::read(&settings[0], cancel, |line| bars.print_progress(line))?;
     let job = ComparisonJob { args, variants, settings, data, out, cancel, bars };
     on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
-}
-
-/// Refuses the directory of a single run.
-fn refuse_run_dir(out: &Path) -> Result<()> {
-    if out.join("manifest.json").exists() {
-        return Err(UsageError(format!("{} is the directory of a run; choose another --out", out.display())).into());
-    }
-    Ok(())
 }
 
 /// A comparison whose arguments are checked and whose data set is read.
@@ -79,13 +72,13 @@ type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 impl ComparisonJob<'_> {
     fn on<D: Target>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
         let share = ThreadsPerJob::new(self.args.jobs.into(), self.settings[0].config.threads);
-        let preflights = self.preflight(device)?;
+        let Some(preflights) = self.preflight(device)? else { return Ok(ExitStatus::Interrupted) };
+        // Another program may have written there while the data were read.
+        out::check(&self.out)?;
         files::make_dir(&self.out)?;
-        let lock = self.out.join(".lock");
+        let lock = out::lock_path(&self.out);
         let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
         files::lock(&lock, &self.out)?;
-        // A run may have started there while the data were read.
-        refuse_run_dir(&self.out)?;
         let seconds_per_step = match self.args.budget {
             Budget::Time => self.seconds_per_step(share, device)?,
             _ => Some(Vec::new()),
@@ -95,8 +88,12 @@ impl ComparisonJob<'_> {
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights)?, self.plan_sequences());
         let (missing, missing_sequences) = (self.missing(&runs)?, self.missing(&sequences)?);
-        let done = runs.len() - missing.len();
-        self.bars.print_line(&format!("{} runs, {done} of them done; {}", runs.len(), self.out.display()));
+        if self.interrupted() {
+            return Ok(ExitStatus::Interrupted);
+        }
+        let (count, done) = (runs.len(), runs.len() - missing.len());
+        let count = if count == 1 { "1 run".into() } else { format!("{count} runs") };
+        self.bars.print_progress(&format!("{count}, {done} of them done; {}", self.out.display()));
 
         let Some(mut failed) = self.make_runs(share, &missing, device)? else { return Ok(ExitStatus::Interrupted) };
         let Some(sequences) = self.make_sequences(share, &missing_sequences, device)? else {

@@ -1,7 +1,6 @@
 //! Building every variant before the first run, so that a variant that cannot be run is refused at once.
 
 use super::times::StepTimes;
-use super::variant::Variant;
 use super::{ComparisonJob, MakeDevice};
 use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
@@ -9,6 +8,7 @@ use anyhow::{Context, Result};
 use nas_core::quote;
 use nas_core::registry::Target;
 use nas_core::trainer::{RunError, Sequence, Session, StepCost, seconds_per_step, step_cost};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long the steps of a variant are timed for a budget of time.
@@ -24,13 +24,22 @@ pub struct Preflight {
 
 impl ComparisonJob<'_> {
     /// Builds every variant as its runs will, so that errors appear before the first run. Returns the sizes that the plan
-    /// of the comparison needs.
-    pub fn preflight<D: Target>(&self, device: MakeDevice<'_, D>) -> Result<Vec<Preflight>> {
-        let explained = |(variant, settings): (&Variant, &Settings)| {
+    /// of the comparison needs; none if the comparison was interrupted.
+    pub fn preflight<D: Target>(&self, device: MakeDevice<'_, D>) -> Result<Option<Vec<Preflight>>> {
+        let mut preflights = Vec::new();
+        for (variant, settings) in self.variants.iter().zip(&self.settings) {
+            if self.interrupted() {
+                return Ok(None);
+            }
             let preflight = self.preflight_of(settings, device).map_err(|error| settings.explain(error));
-            preflight.with_context(|| format!("--strategies {}", quote(&variant.label)))
-        };
-        self.variants.iter().zip(&self.settings).map(explained).collect()
+            preflights.push(preflight.with_context(|| format!("--strategies {}", quote(&variant.label)))?);
+        }
+        Ok(Some(preflights))
+    }
+
+    /// Whether an interrupt signal has arrived.
+    pub fn interrupted(&self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
     }
 
     fn preflight_of<D: Target>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
@@ -60,6 +69,9 @@ impl ComparisonJob<'_> {
             if let Some(known) = times.get(label, config, share.threads)? {
                 seconds.push(known);
                 continue;
+            }
+            if self.interrupted() {
+                return Ok(None);
             }
             let measured = in_thread_pool(share.threads, || {
                 let session = Session::new(config, self.data.dataset.clone(), &device()?)?;

@@ -3,10 +3,8 @@
 use super::labels::labels;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::VariantRuns;
-use crate::data::DataIdentity;
-use crate::exit::{UsageError, chained};
+use crate::exit::chained;
 use crate::text::eprint_line;
-use anyhow::Result;
 use nas_core::read_file;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -104,27 +102,9 @@ impl CollectedRuns {
         }
     }
 
-    /// Refuses runs and sequences on different data, because their accuracies cannot be compared.
-    ///
-    /// # Errors
-    /// The message names two directories and their data.
-    pub fn check_data(&self) -> Result<()> {
-        let runs = self.runs.iter().map(|(_, run)| (&run.path, DataIdentity::of(&run.manifest)));
-        let sequences =
-            self.sequences.iter().map(|(_, sequence)| (&sequence.path, DataIdentity::of(&sequence.manifest)));
-        let mut all = runs.chain(sequences);
-        let Some((first_path, first)) = all.next() else { return Ok(()) };
-        let Some((path, other)) = all.find(|(_, data)| *data != first) else { return Ok(()) };
-        let text =
-            |data: Option<DataIdentity>| data.map_or("data without a fingerprint".into(), |data| data.to_string());
-        Err(UsageError(format!(
-            "these runs have different data: {} has {}, {} has {}; make a report of each data set",
-            first_path.display(),
-            text(first),
-            path.display(),
-            text(other)
-        ))
-        .into())
+    /// The collected runs.
+    pub fn runs(&self) -> impl Iterator<Item = &ArchivedRun> {
+        self.runs.iter().map(|(_, run)| run)
     }
 
     /// Moves the runs out, by variant and ascending seed. A second run of one variant and seed is a problem: it repeats the

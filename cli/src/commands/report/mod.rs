@@ -1,5 +1,6 @@
 //! `nas-train report`: the HTML page of existing runs.
 
+mod checks;
 mod collect;
 mod labels;
 
@@ -16,7 +17,7 @@ use std::path::PathBuf;
 /// Writes the report of the given directories. A directory that cannot be read is reported and left out.
 ///
 /// # Errors
-/// No directory holds a finished run, the runs have different data, or a file cannot be written.
+/// No directory holds a finished run, the runs have different data or measurements, or a file cannot be written.
 pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
     let mut collected = CollectedRuns::default();
     args.runs.iter().for_each(|path| collected.add(path));
@@ -24,7 +25,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         collected.warn();
         return Err(UsageError("none of these directories holds a finished run".into()).into());
     }
-    collected.check_data()?;
+    collected.check_comparable()?;
     let variants = collected.variants();
     collected.warn();
     let comparison = Comparison::new(variants, Vec::new(), collected.budget, collected.notes);
@@ -33,8 +34,10 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         (None, [only]) => only.clone(),
         (None, _) => PathBuf::from("report"),
     };
+    let report = HtmlReport { comparison: &comparison, sequences: collected.sequences, problems: collected.problems };
+    report.check_replaceable(&out)?;
     files::make_dir(&out)?;
-    HtmlReport { comparison: &comparison, sequences: collected.sequences, problems: collected.problems }.write(&out)?;
+    report.write(&out)?;
     print(&format!("{}", out.join("report.html").display()))?;
     Ok(ExitStatus::Success)
 }

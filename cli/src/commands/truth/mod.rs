@@ -77,6 +77,10 @@ impl TableJob<'_> {
         ));
         let (started, mut count) = (Instant::now(), 0);
         let work = |(arch, _, seed): &(_, String, u64)| {
+            // Building a trainer takes time, and many items may be left.
+            if self.cancel.load(Ordering::Relaxed) {
+                return Ok(Ok(None));
+            }
             let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
             anyhow::Ok(trainer.train(arch, *seed, self.cancel))
         };

@@ -15,7 +15,10 @@ use toml::{Table, Value};
 /// The largest size of a recipe in bytes; a recipe with all keys has about 1,000.
 const LIMIT: u64 = 1 << 20;
 
-/// The settings on which the accuracies of a table depend: `seed` and the sections `[space]`, `[data]` and `[train]`.
+/// The settings on which the accuracies of a table depend: a key and three sections.
+const SECTIONS: [&str; 4] = ["seed", "space", "data", "train"];
+
+/// The settings on which the accuracies of a table depend.
 ///
 /// # Errors
 /// A value cannot be written as TOML.
@@ -24,7 +27,7 @@ pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
     (config.space.width, config.space.cells) = (scale.width, scale.cells);
     config.data.dir = None;
     let mut table = config.to_table()?;
-    table.retain(|key, _| ["seed", "space", "data", "train"].contains(&key));
+    table.retain(|key, _| SECTIONS.contains(&key));
     if let Some(Value::Table(data)) = table.get_mut("data") {
         // The options of other data sets have no effect.
         data.retain(|key, _| key == config.data.name || !["idx", "synthetic"].contains(&key));
@@ -56,8 +59,14 @@ impl<'a> RecipeFile<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             text => text.with_context(|| format!("cannot read {}", self.path.display()))?,
         };
-        let old: Table =
-            toml_text::parse(&text).map_err(|problem| UsageError(format!("{} {problem}", self.path.display())))?;
+        let old: Table = toml_text::parse(&text).map_err(|problem| self.foreign(&problem.to_string()))?;
+        if let Some(section) = SECTIONS.iter().find(|section| !old.contains_key(**section)) {
+            return Err(self.foreign(&format!("lacks `{section}`")));
+        }
+        // A recipe ends with a line end.
+        if !text.ends_with('\n') {
+            return Err(self.foreign("ends within a line"));
+        }
         let Some(difference) = first_difference(&old, self.recipe) else { return Ok(true) };
         Err(UsageError(format!(
             "{} has other settings: {difference}; use the same settings to resume {}, or choose another --out",
@@ -65,6 +74,16 @@ impl<'a> RecipeFile<'a> {
             self.table.display()
         ))
         .into())
+    }
+
+    /// The error of a file that is no recipe, or a torn one.
+    fn foreign(&self, problem: &str) -> anyhow::Error {
+        UsageError(format!(
+            "{} {problem}: it is not the configuration of a table that `nas-train truth` made, or it is torn; restore it, or \
+             choose another --out",
+            self.path.display()
+        ))
+        .into()
     }
 
     /// Writes the file.
@@ -84,10 +103,12 @@ impl<'a> RecipeFile<'a> {
 
 /// The command line of this process, quoted for a shell.
 fn command_line() -> String {
-    let quote = |word: String| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
-        if !word.is_empty() && word.chars().all(plain) { word } else { format!("'{}'", word.replace('\'', "'\\''")) }
-    };
-    let words = std::env::args_os().skip(1).map(|word| quote(word.to_string_lossy().into_owned()));
+    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("nas-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+/// A word of a command, quoted for a shell where necessary.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -6,7 +6,7 @@ use csv::{ReaderBuilder, StringRecord, Writer};
 use nas_core::space::SearchSpace;
 use std::collections::BTreeMap;
 
-/// The columns.
+/// The columns, in the order in which `nas-train truth` writes them.
 pub const HEADER: [&str; 6] = ["arch", "seed", "accuracy", "train_loss", "params", "macs"];
 
 /// Accuracies in percent by architecture and seed.
@@ -17,7 +17,8 @@ impl Rows {
     /// Reads the text of a table. Its lines are complete.
     ///
     /// # Errors
-    /// The first line that is no header or no row, with the reason. No row may stand twice.
+    /// The first line is not the header, or a later line is not a row or repeats one. The message has the line and the
+    /// reason.
     pub fn parse(text: &str, space: &dyn SearchSpace) -> Result<Self, UsageError> {
         let mut lines = text.lines().zip(1_u64..);
         let header = lines.next().map_or("", |(line, _)| line);

@@ -1,13 +1,14 @@
 //! The summary that `nas-train truth` prints for its table.
 
 use super::file::TruthFile;
+use super::recipe::shell_word;
 use crate::text::pairs;
 use nas_core::config::RunConfig;
 use nas_core::metrics::{kendall_tau, mean};
 use nas_core::space::{Scale, SearchSpace};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The figures of a truth table, as `--json` prints them. Accuracies are in percent.
 #[derive(Debug, Serialize)]
@@ -18,6 +19,8 @@ pub struct Summary {
     #[serde(skip)]
     scale: Scale,
     data: String,
+    #[serde(skip)]
+    data_dir: Option<PathBuf>,
     interrupted: bool,
     /// Number of architectures.
     n: usize,
@@ -50,6 +53,7 @@ impl Summary {
             space: space.name().into(),
             scale: *space.scale(),
             data: config.data.name.clone(),
+            data_dir: config.data.dir.clone(),
             interrupted,
             n: means.len(),
             trainings: rows.len(),
@@ -74,11 +78,13 @@ impl Summary {
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
         let stopped = if self.interrupted { " (interrupted; repeat the command to resume)" } else { "" };
         let Scale { width, cells, .. } = self.scale;
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        let dir = self.data_dir.as_ref().map(|dir| format!(" --data-dir {}", word(dir))).unwrap_or_default();
         let use_it = format!(
-            "To use the table, add --space {} --width {width} --cells {cells} --data {} --truth {} --truth-samples all",
+            "To use the table, add --space {} --width {width} --cells {cells} --data {}{dir} --truth {} --truth-samples all",
             self.space,
             self.data,
-            path.display()
+            word(path)
         );
         format!("Stand-alone training on {} in space {}{stopped}\n{}\n{use_it}\n", self.data, self.space, pairs(&rows))
     }

@@ -8,14 +8,15 @@ use crate::truth::{EmbeddedTable, StandAlone, TruthError, TruthTable, data_finge
 use std::path::Path;
 use std::sync::Arc;
 
-/// Finds the table that `truth.table` names: a CSV file, a column of the space's embedded tables, or `auto`. `None` for `auto` and a space
-/// without an embedded table.
+/// Finds the table that `truth.table` names: a CSV file, a column of the space's embedded tables, or `auto`. `None` for
+/// `auto` and a space without an embedded table.
 ///
 /// `auto` prefers stand-alone accuracies on the data set of the run, then the embedded test accuracy on that data set,
 /// then the default column of the space's table.
 ///
 /// # Errors
-/// An unknown column, a file that cannot be read, or a table that was trained on other data.
+/// An unknown column, a file that cannot be read, a damaged configuration beside it, or a table that was trained on other
+/// data.
 pub fn find_table(
     config: &TruthConfig,
     space: &Arc<dyn SearchSpace>,
@@ -55,7 +56,7 @@ pub fn find_table(
 
 /// Refuses a table that was trained on data with another fingerprint, where the table's is known.
 fn check_data(path: &Path, dataset: &Dataset) -> Result<(), TruthError> {
-    let Some(of_table) = data_fingerprint(path) else { return Ok(()) };
+    let Some(of_table) = data_fingerprint(path)? else { return Ok(()) };
     let of_run = dataset.fingerprint();
     if of_table == of_run { Ok(()) } else { Err(TruthError::OtherData { path: path.into(), of_table, of_run }) }
 }

@@ -68,6 +68,18 @@ impl TruthComparison {
         &self.table.sha256
     }
 
+    /// A warning if most accuracies are at most 1 percent, because a table may mix fractions and percent.
+    pub fn unit_warning(&self) -> Option<String> {
+        let (low, all) = (self.table.iter().filter(|(_, entry)| entry.accuracy <= 1.0).count(), self.table.len());
+        (2 * low > all).then(|| {
+            format!(
+                "truth table {}: {low} of {all} accuracies are at most 1 percent; if these are fractions, multiply them by \
+                 100",
+                self.table.name
+            )
+        })
+    }
+
     /// Stand-alone accuracy of an architecture in percent, where the table has it.
     pub fn accuracy(&self, text: &str) -> Option<f64> {
         self.table.get(text).map(|entry| entry.accuracy)

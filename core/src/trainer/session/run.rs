@@ -60,6 +60,9 @@ impl<D: Target> Session<D> {
                 epochs - 1
             )))?;
         }
+        if let Some(warning) = self.monitor.truth().and_then(TruthComparison::unit_warning) {
+            observer.observe(&Event::Warning(warning))?;
+        }
         if self.monitor.truth().is_none() && self.config.truth.samples != "0" {
             observer.observe(&Event::Note(format!(
                 "space {} has no truth table: there will be no comparison with stand-alone training",
