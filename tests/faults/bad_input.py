@@ -4,7 +4,8 @@
 
 Each file is cut, has bits flipped, parts replaced, removed or repeated, or numbers exchanged. The program must not panic,
 die of a signal, take longer than 20 s, or need more than 300 MB beside the size of the file. A damaged file with a checksum
-must not be used: PNG images, compressed files, the files of a finished run. A cut JPEG must not be used either.
+must not be used: PNG images, compressed files, the files of a finished run. A JPEG must not be used either if it is cut, also
+with an end mark behind the cut, or if its header has a larger size than its data.
 """
 
 import gzip
@@ -24,11 +25,20 @@ RUN_FILES = ["manifest.json", "config.toml", "result.json", "metrics.csv", "arch
 
 def mutate(data, rng):
     """A damaged copy and the name of the damage."""
-    kind = rng.choice(["cut", "flip", "replace", "remove", "repeat", "number"])
+    kinds = ["cut", "flip", "replace", "remove", "repeat", "number"]
+    if data[:2] == b"\xff\xd8":
+        kinds += ["close", "enlarge"]
+    kind = rng.choice(kinds)
     at = rng.randrange(len(data)) if data else 0
     length = min(rng.choice([1, 2, 4, 16, 256]), len(data) - at)
     if kind == "cut":
         return kind, data[:at]
+    if kind == "close":
+        return kind, data[:at] + b"\xff\xd9"
+    if kind == "enlarge":
+        # Height or width in the header, by a multiple of 256 pixels.
+        side = re.search(rb"\xff[\xc0\xc2]\x00.\x08", data, re.DOTALL).end() + rng.choice([0, 2])
+        return kind, data[:side] + bytes([rng.randrange(1, 16)]) + data[side + 1 :]
     if kind == "flip" and data:
         return kind, data[:at] + bytes([data[at] ^ 1 << rng.randrange(8)]) + data[at + 1 :]
     if kind == "replace":
@@ -77,7 +87,8 @@ class Inputs:
         short = ["--space", "tiny", "--width", "1", "--epochs", "1", "--batch-size", "4", "--probes", "0", "--set", "data.image_size=4"]
         folder = [*short, "--data", "folder", "--data-dir", "images", "--out", "new"]
         for seed in sorted((SEEDS / "image").iterdir()):
-            noticed = {"png": "any", "palette": "any"}.get(seed.name, "cut")
+            kinds = {"png": "any", "palette": "any", "jpeg": "jpeg", "progressive": "jpeg", "cmyk": "jpeg", "exif": "jpeg"}
+            noticed = kinds.get(seed.name, "cut")
             yield seed, "images/b/damaged.png", folder, noticed
         for name in ["train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte"]:
             yield self.top / "idx" / name, f"idx/{name}", [*short, "--data", "idx", "--data-dir", "idx", "--out", "new"], "cut"
@@ -134,6 +145,7 @@ def check(faults, words, code, text, noticed, kind, data, damaged):
     must = {
         "any": kind in ("cut", "flip") and damaged[:body] != data[:body],
         "cut": kind == "cut" and len(damaged) < body,
+        "jpeg": kind == "enlarge" or kind in ("cut", "close") and len(damaged) < len(data),
         "all": damaged != data,
         "report": damaged != data,
         "never": False,

@@ -100,10 +100,17 @@ fn a_cut_jpeg_is_refused_by_name() {
     run(dir.path());
     fs::remove_dir_all(dir.path().join("out")).unwrap();
     let bytes = fs::read(&path).unwrap();
-    for length in [1000, bytes.len() / 2, bytes.len() - 1] {
+    for length in [1000, bytes.len() / 2, bytes.len() - 3] {
         fs::write(&path, &bytes[..length]).unwrap();
         refuses_data(dir.path(), &["cannot decode data/cat/broken.jpg: replace or remove it"]);
+        fs::write(&path, [&bytes[..length], &[0xff, 0xd9]].concat()).unwrap();
+        refuses_data(dir.path(), &["cannot decode data/cat/broken.jpg: replace or remove it"]);
     }
+    // 1,088 x 1,088 pixels in the header of an image of 64 x 64.
+    let size = bytes.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap() + 5;
+    let enlarged = [&bytes[..size], &[4, 64, 4, 64], &bytes[size + 4..]].concat();
+    fs::write(&path, enlarged).unwrap();
+    refuses_data(dir.path(), &["cannot decode data/cat/broken.jpg", "the image data end too early"]);
 }
 
 #[test]

@@ -10,7 +10,7 @@
 
 mod decode;
 mod files;
-mod jpeg_marker;
+mod jpeg;
 
 use std::path::{Path, PathBuf};
 
@@ -87,7 +87,7 @@ fn read(files: &ImageFiles, size: usize, cancel: &Cancel) -> Result<Images, Data
     let mut pixels = zeroed(files.len(), shape)?;
     let places = pixels.par_chunks_exact_mut(shape.values()).zip(&files.paths);
     let decode = |(place, path): (&mut [u8], &PathBuf)| {
-        cancel.check().and_then(|()| decode::decode(path, size as u32, place)).err()
+        cancel.check().and_then(|()| decode::decode(path, size as u32, place, cancel)).err()
     };
     // The first error in the order of files, so that the message does not depend on threads.
     match places.find_map_first(decode) {
