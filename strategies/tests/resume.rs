@@ -1,0 +1,68 @@
+//! A program that keeps checkpoints of a run and continues from them, as any crate that depends on `nas-core` can.
+
+#![allow(clippy::unwrap_used)] // A panic is a failed test.
+
+use dfdx::tensor::Cpu;
+use nas_core::checkpoint::{Checkpoint, Checkpoints};
+use nas_core::config::RunConfig;
+use nas_core::data::load;
+use nas_core::event::{Event, Moment, Observer};
+use nas_core::result::RunResult;
+use nas_core::state::State;
+use nas_core::trainer::Session;
+// Registers the strategies.
+use nas_strategies as _;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Keeps the state after every epoch, and stops the run after `stop` epochs.
+struct Keeper<'a> {
+    checkpoints: Checkpoints,
+    cancel: &'a AtomicBool,
+    stop: usize,
+}
+
+impl Observer for Keeper<'_> {
+    fn observe(&mut self, _: &Event<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        self.cancel.store(moment == Moment::Epoch(self.stop), Ordering::Relaxed);
+        matches!(moment, Moment::Epoch(_))
+    }
+
+    fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+        let checkpoint = Checkpoint { state, notes: serde_json::Map::new() };
+        self.checkpoints.write(&checkpoint).map(drop).map_err(io::Error::other)
+    }
+}
+
+/// The figures of a result that do not depend on time.
+fn figures(result: &RunResult) -> String {
+    format!("{:?} {:?} {:?} {:?}", result.steps, result.train_loss, result.probes, result.selected)
+}
+
+#[test]
+fn a_run_continues_in_another_session() {
+    let text = "[space]\nname = 'tiny'\n[data]\nname = 'synthetic'\nsynthetic.samples = 200\nsynthetic.size = 8\n\
+        limit_train = 64\n[train]\nepochs = 4\nbatch_size = 16\n[probes]\ncount = 4\ninterval = 1\n";
+    for strategy in ["plain", "ogd", "fairnas"] {
+        let mut config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
+        config.strategy.name = strategy.into();
+        let dataset = Arc::new(load(&config.data.name, &config.data).unwrap());
+        let session = || Session::new(&config, dataset.clone(), &Cpu::default()).unwrap();
+        let never = AtomicBool::new(false);
+        let whole = session().run(&mut |_: &Event<'_>| Ok(()), &never).unwrap();
+
+        let dir = tempfile::tempdir().unwrap();
+        let (checkpoints, cancel) = (Checkpoints::at(dir.path()), AtomicBool::new(false));
+        let mut keeper = Keeper { checkpoints: checkpoints.clone(), cancel: &cancel, stop: 2 };
+        assert!(session().run(&mut keeper, &cancel).unwrap().interrupted);
+
+        let state = checkpoints.latest().unwrap().checkpoint.unwrap().state;
+        let rest = session().restore(&state).unwrap().run(&mut |_: &Event<'_>| Ok(()), &never).unwrap();
+        assert_eq!(figures(&rest), figures(&whole), "{strategy}");
+    }
+}
