@@ -1,5 +1,5 @@
-"""Kills `compare` and `truth` at random times, repeats the command until it ends, and compares the files with those of an
-undisturbed command. A single run is killed too: its rows must be whole, and `report` must call it unfinished.
+"""Kills `compare`, `truth` and runs at random times, repeats the command (`resume` for runs) until it ends, and compares the
+files with those of an undisturbed command. `report` must not show an unfinished run.
 
     python3 tests/faults/kill.py [--count 200] [--program target/release/nas-train]
 """
@@ -11,10 +11,16 @@ import time
 
 from program import PROBES, TINY, Faults, arguments, content
 
+RUN = (
+    [*TINY, *PROBES, "--controller", "reinforce", "--set", "controller.samples=4", "--set", "controller.batch=2",
+     "--epochs", "60", "--checkpoint-every", "1", "--out", "out"],
+    ["metrics.csv", "archs.csv", "weights.safetensors"],
+)
 COMMANDS = {
     "compare": (
-        ["compare", *TINY, *PROBES, "--strategies", "plain,fairnas", "--seeds", "2", "--jobs", "2", "--sequence", "2", "--out", "out"],
-        ["metrics.csv", "archs.csv", "matrix.csv", "comparison.csv"],
+        ["compare", *TINY, *PROBES, "--strategies", "plain,fairnas", "--seeds", "2", "--jobs", "2", "--sequence", "2", "--checkpoint-every", "1",
+         "--out", "out"],
+        ["metrics.csv", "archs.csv", "matrix.csv", "comparison.csv", "weights.safetensors"],
     ),
     "truth": (
         ["truth", *TINY, "--samples", "all", "--seeds", "2", "--jobs", "2", "--out", "out/truth.csv"],
@@ -30,7 +36,7 @@ def main():
     with tempfile.TemporaryDirectory() as top:
         top = pathlib.Path(top)
         reference, duration = {}, {}
-        for name, (words, files) in COMMANDS.items():
+        for name, (words, files) in [*COMMANDS.items(), ("run", RUN)]:
             (top / name).mkdir()
             start = time.monotonic()
             code, text, _ = faults.run(words, top / name)
@@ -58,31 +64,35 @@ def main():
                     break
             if code == 0 and content(directory / "out", files) != reference[name]:
                 faults.fail("silent", words, f"other files than without kills in {directory}")
-            kills += single_run(faults, rng, top / f"run-{number}", duration["compare"] / 3)
+            kills += single_run(faults, rng, top / f"run-{number}", reference["run"], duration["run"])
     faults.summary(f"{kills} kills of compare, truth and single runs")
 
 
-def single_run(faults, rng, directory, duration):
-    """Kills a run once; returns the number of kills."""
+def single_run(faults, rng, directory, reference, duration):
+    """Kills a run until `resume` finishes it; returns the number of kills."""
     directory.mkdir()
-    words = [*TINY, *PROBES, "--out", "out"]
-    code, text, _ = faults.run(words, directory, kill_after=rng.uniform(0, duration))
     out = directory / "out"
-    if code != -9 or not out.is_dir():
-        return int(code == -9)
-    for path in out.glob("*.csv"):
-        data = path.read_bytes()
-        columns = {line.count(b",") for line in data.split(b"\n")[:-1]}
-        if len(columns) > 1 and path.name != "archs.csv":
-            faults.fail("silent", words, f"{path} has a torn row")
-    code, text, _ = faults.run(["report", "out"], directory)
-    finished = '"status": "finished"' in ((out / "manifest.json").read_text() if (out / "manifest.json").exists() else "")
-    if (code == 0) != finished:
-        faults.fail("silent", ["report", "out"], f"exit code {code} for an unfinished run\n{text}")
-    code, text, _ = faults.run(words, directory)
-    if code not in (0, 2):
-        faults.fail("silent", words, f"exit code {code} for a used directory\n{text}")
-    return 1
+    kills, words = 0, RUN[0]
+    while True:
+        code, text, _ = faults.run(words, directory, kill_after=rng.uniform(0, 1.3 * duration))
+        if code == 0:
+            break
+        if code != -9:
+            faults.fail("silent", words, f"cannot be resumed: {text}")
+            return kills
+        kills += 1
+        if not (out / "manifest.json").exists():
+            # Killed before the run reserved its directory: the same command starts it.
+            continue
+        code, text, _ = faults.run(["report", "out"], directory)
+        if code == 0 and '"status": "finished"' not in (out / "manifest.json").read_text():
+            faults.fail("silent", ["report", "out"], f"an unfinished run is shown\n{text}")
+        if '"status": "finished"' in (out / "manifest.json").read_text():
+            break
+        words = ["resume", "out", "--progress", "none"]
+    if content(out, RUN[1]) != reference:
+        faults.fail("silent", words, f"other files than without kills in {directory}")
+    return kills
 
 
 if __name__ == "__main__":

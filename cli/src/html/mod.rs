@@ -100,6 +100,7 @@ impl HtmlReport<'_> {
             @if !missing.is_empty() { p { "No data for: " (missing.join("; ")) "." } }
             @if !comparison.variants.is_empty() {
                 (tables::further_figures(comparison))
+                (tables::runs(comparison))
                 (configuration::configuration(comparison))
             }
         }

@@ -1,5 +1,6 @@
 //! The tables of a report.
 
+use crate::archive::ArchivedRun;
 use crate::comparison::{Comparison, difference_text, is_best, is_main, main_figures, value_text};
 use maud::{Markup, html};
 use nas_core::figures::{FIGURES, Figure};
@@ -49,6 +50,46 @@ pub fn further_figures(comparison: &Comparison) -> Markup {
         (by_figure(variants.iter().map(|variant| variant.label.as_str()), figures, |label, figure| {
             Some(value(comparison, label, figure))
         }))
+    }
+}
+
+/// The directory of every run, how often it was resumed, and the command that uses its weights.
+pub fn runs(comparison: &Comparison) -> Markup {
+    let runs = || comparison.variants.iter().flat_map(|variant| variant.runs.iter().map(|run| (&variant.label, run)));
+    let resumes = |run: &ArchivedRun| {
+        let resumes = run.manifest["resumes"].as_array().into_iter().flatten();
+        let steps: Vec<String> =
+            resumes.filter_map(|resume| resume["step"].as_u64()).map(|step| step.to_string()).collect();
+        if steps.is_empty() {
+            "never".to_owned()
+        } else {
+            format!("{} times, at step {}", steps.len(), steps.join(", "))
+        }
+    };
+    html! {
+        h2 { "Runs" }
+        div class="scroll" {
+            table {
+                thead {
+                    tr {
+                        @for heading in ["strategy", "seed", "checkpoints", "resumed", "command"] {
+                            th scope="col" { (heading) }
+                        }
+                    }
+                }
+                tbody {
+                    @for (label, run) in runs() {
+                        tr {
+                            td { (breakable(label)) }
+                            td { (run.result.seed) }
+                            td { (run.manifest["checkpoints"]["written"].as_u64().unwrap_or_default()) }
+                            td { (resumes(run)) }
+                            td { code { "nas-train search " (run.path.display()) } }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 

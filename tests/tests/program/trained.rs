@@ -85,6 +85,10 @@ fn a_search_obeys_its_limits_and_repeats_itself() {
     assert!(output(dir, &["search", "out"]).contains("Search by evolution with the weights of out"));
     assert_eq!(names(&dir.join("out/search-evolution-s0")), ["candidates.csv", "front.csv", "search.json"]);
     refuses(dir, &["search", "out"], 2, &["out/search-evolution-s0 is not empty"]);
+    output(dir, &["report", "out", "--out=page"]);
+    let front = read(dir, "page/figures/front.csv");
+    assert_eq!(front.lines().count(), read(dir, "out/search-evolution-s0/front.csv").lines().count());
+    assert!(read(dir, "page/report.html").contains("nas-train search out"));
     refuses(dir, &["search", "out", "--max-params=1", "--out=x"], 2, &["--max-params", "at least", "those of"]);
     refuses(dir, &["search", "out", "--controller=evolve", "--out=x"], 2, &["evolve", "evolution"]);
     refuses(dir, &["search", "out", "--set=train.lr=1", "--out=x"], 2, &["expected an option of the controller"]);

@@ -3,6 +3,7 @@
 mod cell;
 mod curve;
 mod fairness;
+mod front;
 mod matrix;
 mod outliers;
 mod time;
@@ -21,6 +22,7 @@ use anyhow::Result;
 pub fn all(variants: &[VariantRuns], sequences: &[(String, ArchivedSequence)]) -> Result<Vec<Picture>> {
     let mut pictures = curve::of_training(variants)?;
     pictures.push(truth::picture(variants)?);
+    pictures.extend(front::picture(variants)?);
     pictures.push(fairness::picture(variants)?);
     pictures.extend(curve::of_controller(variants)?);
     pictures.push(time::picture(variants)?);
