@@ -44,25 +44,46 @@ fn figures(result: &RunResult) -> String {
     format!("{:?} {:?} {:?} {:?}", result.steps, result.train_loss, result.probes, result.selected)
 }
 
+/// Runs whole, and stopped after two epochs and continued; the figures must be equal.
+fn check(name: &str, options: &str) {
+    let text = format!(
+        "{options}\n[data]\nname = 'synthetic'\nsynthetic.samples = 200\nsynthetic.size = 8\nlimit_train = 64\n\
+         [train]\nepochs = 3\nbatch_size = 16\n[probes]\ncount = 3\ninterval = 1\nsingle_step_every = 2\n"
+    );
+    let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
+    let dataset = Arc::new(load(&config.data.name, &config.data).unwrap());
+    let session = || Session::new(&config, dataset.clone(), &Cpu::default()).unwrap();
+    let never = AtomicBool::new(false);
+    let whole = session().run(&mut |_: &Event<'_>| Ok(()), &never).unwrap();
+
+    let dir = tempfile::tempdir().unwrap();
+    let (checkpoints, cancel) = (Checkpoints::at(dir.path()), AtomicBool::new(false));
+    let mut keeper = Keeper { checkpoints: checkpoints.clone(), cancel: &cancel, stop: 2 };
+    assert!(session().run(&mut keeper, &cancel).unwrap().interrupted);
+
+    let state = checkpoints.latest().unwrap().checkpoint.unwrap().state;
+    let rest = session().restore(&state).unwrap().run(&mut |_: &Event<'_>| Ok(()), &never).unwrap();
+    assert_eq!(figures(&rest), figures(&whole), "{name}");
+}
+
 #[test]
-fn a_run_continues_in_another_session() {
-    let text = "[space]\nname = 'tiny'\n[data]\nname = 'synthetic'\nsynthetic.samples = 200\nsynthetic.size = 8\n\
-        limit_train = 64\n[train]\nepochs = 4\nbatch_size = 16\n[probes]\ncount = 4\ninterval = 1\n";
-    for strategy in ["plain", "ogd", "fairnas"] {
-        let mut config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
-        config.strategy.name = strategy.into();
-        let dataset = Arc::new(load(&config.data.name, &config.data).unwrap());
-        let session = || Session::new(&config, dataset.clone(), &Cpu::default()).unwrap();
-        let never = AtomicBool::new(false);
-        let whole = session().run(&mut |_: &Event<'_>| Ok(()), &never).unwrap();
+fn every_strategy_continues_in_another_session() {
+    for strategy in
+        ["name = 'plain'", "name = 'fairnas'", "name = 'ogd'\nmemory = 'previous'", "name = 'ogd'\nmemory = 'all'"]
+    {
+        check(strategy, &format!("[space]\nname = 'tiny'\n[strategy]\n{strategy}"));
+    }
+}
 
-        let dir = tempfile::tempdir().unwrap();
-        let (checkpoints, cancel) = (Checkpoints::at(dir.path()), AtomicBool::new(false));
-        let mut keeper = Keeper { checkpoints: checkpoints.clone(), cancel: &cancel, stop: 2 };
-        assert!(session().run(&mut keeper, &cancel).unwrap().interrupted);
-
-        let state = checkpoints.latest().unwrap().checkpoint.unwrap().state;
-        let rest = session().restore(&state).unwrap().run(&mut |_: &Event<'_>| Ok(()), &never).unwrap();
-        assert_eq!(figures(&rest), figures(&whole), "{strategy}");
+#[test]
+fn every_space_and_controller_continues_with_running_statistics() {
+    let controllers =
+        ["uniform'", "reinforce'\nsamples = 4\nbatch = 2", "evolution'\nsamples = 4\npopulation = 3\ntournament = 2"];
+    for (space, controller) in ["tiny", "nasbench201", "macro"].into_iter().zip(controllers) {
+        let options = format!(
+            "[space]\nname = '{space}'\nwidth = 2\ncells = 1\n[eval]\nbn = 'running'\nimages = 20\n\
+             [search]\nstart = 1\n[truth]\nsamples = 0\n[controller]\nname = '{controller}"
+        );
+        check(space, &options);
     }
 }
