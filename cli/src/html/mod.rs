@@ -55,7 +55,7 @@ impl HtmlReport<'_> {
     }
 
     /// Name and content of the file of each picture that has data.
-    fn data<'a>(pictures: &'a [Picture]) -> Vec<(String, &'a str)> {
+    fn data(pictures: &[Picture]) -> Vec<(String, &str)> {
         let shown = pictures.iter().filter(|picture| picture.svg.is_some());
         shown.map(|picture| (format!("figures/{}.csv", picture.name), picture.csv.as_str())).collect()
     }

@@ -10,7 +10,7 @@ use std::process::Output;
 const RUN: &str = "c/runs/plain-s0";
 
 fn compare(dir: &Path) -> String {
-    let options = "compare --strategies plain --seeds 2 --sequence 0 --out c --progress=none";
+    let options = "compare --strategies plain --seeds 2 --sequence 0 --out c --progress=plain";
     let output = program(dir).args(options.split_whitespace()).args(TINY).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     stderr(&output)

@@ -1,6 +1,6 @@
 //! Data sets of files: what is read, what is refused, and what the user is told.
 
-use super::helper::{names, program, read, refuses, setup, stderr};
+use super::helper::{names, program, read, refuses, setup, stderr, stdout};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::{Rgb, RgbImage};
@@ -312,6 +312,7 @@ fn a_truth_table_belongs_to_its_data() {
         .collect();
     let output = program(dir).args(&arguments).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
+    assert!(stdout(&output).contains("--data folder --data-dir data --truth truth.csv"), "{}", stdout(&output));
     let with_table: Vec<&str> = FOLDER.iter().copied().chain(["--truth=truth.csv", "--truth-samples=all"]).collect();
     let output = program(dir).args(&with_table).arg("--out=out").output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
