@@ -62,7 +62,7 @@ impl CsvFile {
         self.writer.get_ref().sync()
     }
 
-    /// The digest of the file.
+    /// Number of rows and SHA-256 of what was written.
     pub fn digest(&self) -> FileDigest {
         self.writer.get_ref().digest(Some(self.rows))
     }

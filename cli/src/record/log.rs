@@ -63,7 +63,7 @@ impl Log {
         self.0.sync()
     }
 
-    /// The digest of the file.
+    /// SHA-256 of what was written.
     pub fn digest(&self) -> FileDigest {
         self.0.digest(None)
     }

@@ -3,6 +3,7 @@
 use crate::exit::UsageError;
 use crate::files::{self, named};
 use anyhow::{Context, Result};
+use nas_core::sha256;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fs::File;
@@ -23,7 +24,7 @@ impl FileDigest {
     /// The digest of a file that was written at once.
     pub fn of(name: &str, text: &str) -> Self {
         let rows = name.ends_with(".csv").then(|| (text.lines().count() as u64).saturating_sub(1));
-        Self { rows, sha256: hexadecimal(&Sha256::digest(text)) }
+        Self { rows, sha256: sha256::of(text.as_bytes()) }
     }
 }
 
@@ -137,7 +138,7 @@ impl RunFile {
 
     /// The digest of what was written.
     pub fn digest(&self, rows: Option<u64>) -> FileDigest {
-        FileDigest { rows, sha256: hexadecimal(&self.sha256.clone().finalize()) }
+        FileDigest { rows, sha256: sha256::hex(&self.sha256.clone().finalize()) }
     }
 }
 
@@ -152,10 +153,6 @@ impl Write for RunFile {
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
     }
-}
-
-fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -2,10 +2,9 @@
 
 use super::tensors::{from_bytes, to_bytes};
 use super::{Checkpoint, CheckpointError};
-use crate::read_file;
 use crate::state::State;
+use crate::{read_file, sha256};
 use serde_json::{Map, Value};
-use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -82,7 +81,7 @@ impl Checkpoints {
         let values = serde_json::to_string_pretty(&values).map_err(|error| fail(error.to_string()))? + "\n";
         let mut checksums = String::new();
         for (name, content) in [(TENSORS, &tensors[..]), (VALUES, values.as_bytes())] {
-            checksums += &format!("{}  {name}\n", sha256(content));
+            checksums += &format!("{}  {name}\n", sha256::of(content));
             write_synced(&dir.join(name), content)?;
         }
         write_synced(&dir.join(CHECKSUMS), checksums.as_bytes())?;
@@ -132,7 +131,7 @@ fn read(dir: &Path) -> Result<Checkpoint, CheckpointError> {
     let checksums = String::from_utf8(file(CHECKSUMS)?).map_err(|error| fail(CHECKSUMS, error.to_string()))?;
     let checked = |name: &str| {
         let content = file(name)?;
-        let line = format!("{}  {name}", sha256(&content));
+        let line = format!("{}  {name}", sha256::of(&content));
         let is_listed = checksums.lines().any(|listed| listed == line);
         is_listed.then_some(content).ok_or_else(|| fail(name, format!("its checksum is not the one in {CHECKSUMS}")))
     };
@@ -162,10 +161,6 @@ fn write_synced(path: &Path, content: &[u8]) -> Result<(), CheckpointError> {
 fn sync_dir(dir: &Path) -> io::Result<()> {
     // Only Unix opens directories as files.
     if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
-}
-
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

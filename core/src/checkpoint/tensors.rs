@@ -9,11 +9,14 @@ use std::collections::{BTreeMap, HashMap};
 /// The only key of the metadata. Its value is a JSON text, because the order of several keys would not be defined.
 const METADATA: &str = "nas_train";
 
+/// Tensors by name.
+pub type Tensors = BTreeMap<String, HostTensor>;
+
 /// Writes tensors, and a description of them.
 ///
 /// # Errors
 /// Tensors that the format cannot hold; the message has the reason.
-pub fn to_bytes(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
+pub fn to_bytes(tensors: &Tensors, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
     let little_endian = |tensor: &HostTensor| tensor.values.iter().flat_map(|value| value.to_le_bytes()).collect();
     let bytes: Vec<Vec<u8>> = tensors.values().map(little_endian).collect();
     let views = tensors
@@ -29,7 +32,7 @@ pub fn to_bytes(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Valu
 ///
 /// # Errors
 /// Bytes that are damaged, tensors of another type than 32-bit numbers, or no description; the message has the reason.
-pub fn from_bytes(bytes: &[u8]) -> Result<(BTreeMap<String, HostTensor>, Map<String, Value>), String> {
+pub fn from_bytes(bytes: &[u8]) -> Result<(Tensors, Map<String, Value>), String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let about = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
     let about = about.ok_or("it was not written by nas-train, or by a version before 0.2.0")?;

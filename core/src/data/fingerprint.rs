@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{Dataset, Images};
+use crate::sha256::hex;
 
 /// Number of bytes that one task hashes. It is part of the definition of the fingerprint.
 const BLOCK: usize = 1 << 20;
@@ -31,7 +32,7 @@ impl Dataset {
         add_images(&mut hash, &self.train);
         self.test.iter().for_each(|test| add_images(&mut hash, test));
         add_number(&mut hash, self.valid);
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&hash.finalize())
     }
 }
 

@@ -30,7 +30,7 @@ impl ComparisonJob<'_> {
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Vec<Error>>> {
         let work = |planned: &PlannedRun| {
-            if self.cancelled() {
+            if self.interrupted() {
                 return Ok(false);
             }
             let measures_memory = share.jobs == 1 && reset_peak_rss();
@@ -49,7 +49,7 @@ impl ComparisonJob<'_> {
         ordered_parallel_map(share, missing, work, |planned, made| {
             let name = format!("{} seed {}", planned.label, planned.seed);
             match made {
-                Ok(true) => self.bars.print_line(&format!("{name} is done")),
+                Ok(true) => self.bars.print_progress(&format!("{name} is done")),
                 Ok(false) => complete = false,
                 Err(error) => {
                     self.bars.print_line(&format!("{name} failed: {}", chained(&error)));
@@ -69,7 +69,7 @@ impl ComparisonJob<'_> {
         device: MakeDevice<'_, D>,
     ) -> Result<Option<MadeSequences>> {
         let work = |planned: &PlannedRun| {
-            if self.cancelled() {
+            if self.interrupted() {
                 return Ok((false, None));
             }
             let config = &planned.settings.config;
@@ -102,9 +102,5 @@ impl ComparisonJob<'_> {
             Ok(())
         })?;
         Ok(complete.then_some(MadeSequences { notes, failed }))
-    }
-
-    fn cancelled(&self) -> bool {
-        self.cancel.load(Ordering::Relaxed)
     }
 }
