@@ -11,6 +11,7 @@
 mod decode;
 mod files;
 mod jpeg;
+mod resize;
 
 use std::path::{Path, PathBuf};
 
