@@ -47,6 +47,12 @@ impl RunConfig {
         if self.search.start < -1 {
             return Err(range("search.start", "an epoch, or -1", self.search.start));
         }
+        if let Some(fingerprint) = &self.data.fingerprint
+            && (fingerprint.len() != 64 || !fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
+        {
+            let expected = "64 hexadecimal digits (0-9, a-f), as data.fingerprint of a manifest.json";
+            return Err(range("data.fingerprint", expected, fingerprint));
+        }
         self.checkpoint_interval()?;
         self.truth_samples().map(|_| ())
     }

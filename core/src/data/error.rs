@@ -28,6 +28,14 @@ pub enum DataError {
         /// Instructions to get the files.
         how: &'static str,
     },
+    /// A folder of a data set that does not exist, or is a file.
+    #[error("cannot find the folder {}: correct --data-dir (`nas-train describe {name}` lists the files of the data set)", path.display())]
+    MissingFolder {
+        /// Name of the data set.
+        name: &'static str,
+        /// Path that was given.
+        path: PathBuf,
+    },
     /// A missing file or folder.
     #[error("cannot find {}: {how}", path.display())]
     Missing {

@@ -93,7 +93,7 @@ impl DataOptions {
     /// The given folder; an error if it is unset or not a folder. `how` are the instructions to get the files.
     pub(super) fn folder(&self, name: &'static str, how: &'static str) -> Result<&Path, DataError> {
         let dir = self.dir.as_deref().ok_or(DataError::NoFolder { name, how })?;
-        if dir.is_dir() { Ok(dir) } else { Err(DataError::Missing { path: dir.into(), how }) }
+        if dir.is_dir() { Ok(dir) } else { Err(DataError::MissingFolder { name, path: dir.into() }) }
     }
 }
 

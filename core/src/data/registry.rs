@@ -20,7 +20,9 @@ pub struct DatasetDescriptor {
 pub(super) struct Cancel<'a>(pub(super) &'a AtomicBool);
 
 impl Cancel<'_> {
-    /// Returns [`DataError::Cancelled`] once the request was made. Readers call it at least every tenth of a second.
+    /// Returns [`DataError::Cancelled`] once the request was made. Readers call it often: between
+    /// pieces of files, and within an image before each piece of its file and each row of its reduction. Decoding of one
+    /// JPEG, and resizing of one image below the size of the reduction, are not interrupted.
     pub(super) fn check(&self) -> Result<(), DataError> {
         if self.0.load(Ordering::Relaxed) { Err(DataError::Cancelled) } else { Ok(()) }
     }
@@ -167,8 +169,12 @@ mod tests {
             assert!(matches!(error, DataError::NoFolder { name: found, .. } if found == name), "{error}");
             let options = DataOptions { dir: Some("/nonexistent/place".into()), ..DataOptions::default() };
             let error = load(name, &options).unwrap_err();
-            let source = descriptors().iter().find(|descriptor| descriptor.name == name).unwrap().source;
-            assert_eq!(error.to_string(), format!("cannot find /nonexistent/place: {source}"));
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "cannot find the folder /nonexistent/place: correct --data-dir (`nas-train describe {name}` lists the files of the data set)"
+                )
+            );
         }
     }
 }

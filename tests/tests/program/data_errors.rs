@@ -23,7 +23,7 @@ fn cifar(dir: &Path, words: &[&str]) {
 fn the_error_for_missing_files_explains_how_to_get_them() {
     let (dir, _) = setup("missing");
     refuses(dir.path(), &["--data=cifar10"], 2, &["needs a folder (--data-dir DIR): download https://"]);
-    cifar(dir.path(), &["cannot find data: download https://"]);
+    cifar(dir.path(), &["cannot find the folder data: correct --data-dir (`nas-train describe cifar10`"]);
     fs::create_dir(dir.path().join("data")).unwrap();
     for data in ["cifar10", "cifar100", "idx", "folder"] {
         refuses(dir.path(), &["--data", data, "--data-dir=data"], 4, &["cannot find data"]);

@@ -56,14 +56,14 @@ fn all_parts_are_announced_and_what_is_left_out_is_counted() {
     put_classes(&data.join("val"), 3);
     put(&data.join("train/cat/more/1.webp"), 1);
     put(&data.join("test/dog/1.tiff"), 2);
-    put(&data.join("validation/cat/1.png"), 3);
+    put(&data.join("extra/cat/1.png"), 3);
     fs::write(data.join("train/cat/1.gif"), "").unwrap();
     let message = run(dir.path());
     let summary = "data set folder: 25 images of 8 x 8 in 2 classes, 6 of them for validation, 1 test image";
     for words in [
         summary,
         "warning: skipped 1 file with another ending than that of an image: 1 .gif",
-        "warning: skipped beside train, val, valid and test: validation",
+        "warning: skipped beside the parts: extra",
     ] {
         assert!(message.contains(words), "{words} in {message}");
     }
@@ -130,6 +130,12 @@ fn data_with_another_fingerprint_than_configured_are_refused() {
     let pinned = format!("--set=data.fingerprint={}", manifest["data"]["fingerprint"].as_str().unwrap());
     let output = program(dir.path()).args(FOLDER).args([&pinned, "--out=again"]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
+    refuses(
+        dir.path(),
+        &[FOLDER, &["--set=data.fingerprint=abc"]].concat(),
+        2,
+        &["data.fingerprint: expected 64 hexadecimal digits"],
+    );
     put(&dir.path().join("data/cat/one-more.png"), 1);
     refuses(dir.path(), &[FOLDER, &[&pinned]].concat(), 4, &["data set `folder` has the fingerprint", "expected"]);
 }
@@ -173,12 +179,13 @@ fn gzip(path: PathBuf, header: &[u8], mebibytes: usize) {
     fs::write(path, [compressed(header), compressed(&vec![0; 1 << 20]).repeat(mebibytes)].concat()).unwrap();
 }
 
-/// The header of a grey PNG image of this size.
-fn png_header(side: u32) -> Vec<u8> {
+/// The header of a PNG image of this size, bit depth and colour type.
+fn png_header(side: u32, kind: [u8; 2]) -> Vec<u8> {
     let mut png = Vec::new();
     let small = image::GrayImage::new(1, 1);
     small.write_to(&mut std::io::Cursor::new(&mut png), image::ImageFormat::Png).unwrap();
     png.splice(16..24, [side.to_be_bytes(), side.to_be_bytes()].concat());
+    png.splice(24..26, kind);
     let mut checksum = flate2::Crc::new();
     checksum.update(&png[12..29]);
     png.splice(29..33, checksum.sum().to_be_bytes());
@@ -197,8 +204,15 @@ fn refused_data_take_little_memory() {
     let data = dir.path().join("data");
     put_classes(&data, 5);
     // Six grey images of 22,000 x 22,000 pixels.
-    (0..6).for_each(|number| fs::write(data.join(format!("cat/huge-{number}.png")), png_header(22_000)).unwrap());
-    let peak = memory_of_refusal(dir.path(), FOLDER, "found 22000 x 22000; scale it down");
+    (0..6)
+        .for_each(|number| fs::write(data.join(format!("cat/huge-{number}.png")), png_header(22_000, [8, 0])).unwrap());
+    let peak = memory_of_refusal(dir.path(), FOLDER, "found 22000 x 22000 with 1 byte(s) a pixel; scale it down");
+    assert!(peak < 300.0, "{peak} MiB");
+
+    (0..6).for_each(|number| fs::remove_file(data.join(format!("cat/huge-{number}.png"))).unwrap());
+    // 700 MB of transparent colours of 16 bits, with less than the limit of pixels.
+    fs::write(data.join("cat/deep.png"), png_header(9_400, [16, 6])).unwrap();
+    let peak = memory_of_refusal(dir.path(), FOLDER, "found 9400 x 9400 with 8 byte(s) a pixel; scale it down");
     assert!(peak < 300.0, "{peak} MiB");
 
     // 1 GB of zeros behind a header of 20 images of 8 x 8.
@@ -207,7 +221,7 @@ fn refused_data_take_little_memory() {
     fs::write(idx.join("train-labels-idx1-ubyte"), [idx_header(&[20]), (0..20).collect()].concat()).unwrap();
     gzip(idx.join("train-images-idx3-ubyte.gz"), &idx_header(&[20, 8, 8]), 1024);
     let arguments = ["--data=idx", "--data-dir=idx", "--space=tiny", "--probes=0"];
-    let peak = memory_of_refusal(dir.path(), &arguments, "bytes, expected 1296");
+    let peak = memory_of_refusal(dir.path(), &arguments, "expected 1296 bytes, found more; download the file again");
     assert!(peak < 300.0, "{peak} MiB");
     // A header of 4 GB of pixels, with 512 MB behind it.
     let count = 1 << 22;

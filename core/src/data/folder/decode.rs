@@ -1,25 +1,30 @@
 //! Strict decoding of one image file.
 //!
-//! The pixels are those of torchvision's default loader: the orientation in EXIF data is not applied, and transparency is
-//! dropped without a background. A file that is cut is an error, never grey pixels.
+//! The pixels are those of torchvision's default loader, except for grey images of 16 bits: they are scaled to 8 bits,
+//! where Pillow clips them. The orientation in EXIF data is not applied, and transparency is dropped without a background.
+//! A file that is cut is an error, never grey pixels.
 
 use std::error::Error;
-use std::io::Cursor;
+use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, TryLockError};
+use std::{io, thread, time};
 
-use image::imageops::FilterType;
-use image::{DynamicImage, ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{Cancel, DataError, jpeg};
+use super::{Cancel, DataError, jpeg, resize};
 use crate::read_file;
 
 /// Largest size of a file, in bytes.
 const MAX_FILE: u64 = 1 << 28;
 /// Largest number of pixels of an image. It is the number at which the library Pillow warns of a decompression bomb.
-const MAX_PIXELS: usize = 89_478_485;
+const MAX_PIXELS: u64 = 89_478_485;
+/// Largest size of a decoded image, in bytes: [`MAX_PIXELS`] with three colours of 8 bits.
+const MAX_BYTES: u64 = 3 * MAX_PIXELS;
+/// Number of bytes beyond the size of a file and its pixels that a decoder may allocate.
+const EXTRA: u64 = 1 << 24;
 /// Number of pixels above which images are decoded one at a time, so that memory does not grow with the threads.
-const LARGE: usize = 1 << 22;
+const LARGE: u64 = 1 << 22;
 
 /// Held while a large image is decoded.
 static ONE_LARGE: Mutex<()> = Mutex::new(());
@@ -29,49 +34,122 @@ pub(super) type Failure = Box<dyn Error + Send + Sync>;
 /// Decodes one image into `place`, `[size, size, 3]`. The content defines the format, the name of the file does not.
 ///
 /// # Errors
-/// The file cannot be read, is damaged, or has more than [`MAX_PIXELS`] pixels.
+/// The file cannot be read, is damaged, or is larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop.
 pub(super) fn decode(path: &Path, size: u32, place: &mut [u8], cancel: &Cancel) -> Result<(), DataError> {
     let bytes = read_file::bytes(path, MAX_FILE).map_err(|source| DataError::Read { path: path.into(), source })?;
-    let failed = |source: Failure| DataError::Decode { path: path.into(), source };
-    let (width, height) = dimensions(&bytes).map_err(failed)?;
-    let pixels = width.saturating_mul(height);
-    if pixels > MAX_PIXELS {
-        return Err(DataError::Content {
-            path: path.into(),
-            expected: format!("an image of at most {MAX_PIXELS} pixels"),
-            found: format!("{width} x {height}"),
-            fix: "scale it down, or remove it",
-        });
-    }
-    let _one = (pixels > LARGE).then(|| ONE_LARGE.lock());
-    let image = pixels_of(&bytes, cancel).map_err(failed)?;
-    let image = if (width, height) == (size as usize, size as usize) {
-        image.into_rgb8()
-    } else {
-        image.resize_exact(size, size, FilterType::Triangle).into_rgb8()
+    // A request to stop fails the decoder.
+    let failed = |source| cancel.check().err().unwrap_or_else(|| DataError::Decode { path: path.into(), source });
+    let decoder = decoder(&bytes, cancel).map_err(failed)?;
+    let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
+    let too_large = |limit: String| DataError::Content {
+        path: path.into(),
+        expected: format!("an image of at most {limit}"),
+        found: format!("{width} x {height} with {} byte(s) a pixel", decoder.color_type().bytes_per_pixel()),
+        fix: "scale it down, or remove it",
     };
-    place.copy_from_slice(&image);
+    if pixels > MAX_PIXELS {
+        return Err(too_large(format!("{MAX_PIXELS} pixels")));
+    }
+    if decoder.total_bytes() > MAX_BYTES {
+        return Err(too_large(format!("{MAX_BYTES} bytes of pixels")));
+    }
+    let _one = (pixels > LARGE).then(|| alone(cancel)).transpose()?;
+    let image = pixels_of(decoder, &bytes, cancel).map_err(failed)?;
+    cancel.check()?;
+    place.copy_from_slice(&resize::square(image, size, cancel)?);
     Ok(())
 }
 
-/// Width and height, from the header of the file.
-fn dimensions(bytes: &[u8]) -> Result<(usize, usize), Failure> {
-    let (width, height) = reader(bytes)?.into_dimensions()?;
-    Ok((width as usize, height as usize))
-}
-
-fn pixels_of(bytes: &[u8], cancel: &Cancel) -> Result<DynamicImage, Failure> {
-    match image::guess_format(bytes)? {
-        ImageFormat::Jpeg => jpeg::decode(bytes, cancel),
-        _ => Ok(reader(bytes)?.decode()?),
+/// Waits until no other large image is decoded.
+fn alone(cancel: &Cancel) -> Result<MutexGuard<'static, ()>, DataError> {
+    loop {
+        match ONE_LARGE.try_lock() {
+            Ok(guard) => return Ok(guard),
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => thread::sleep(time::Duration::from_millis(5)),
+        }
+        cancel.check()?;
     }
 }
 
-fn reader(bytes: &[u8]) -> Result<ImageReader<Cursor<&[u8]>>, Failure> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), image::guess_format(bytes)?);
+/// Reads the header of a file.
+fn decoder<'a>(bytes: &'a [u8], cancel: &'a Cancel) -> Result<impl ImageDecoder + 'a, Failure> {
+    let pieces = Pieces { bytes: Cursor::new(bytes), cancel };
+    let mut reader = ImageReader::with_format(pieces, image::guess_format(bytes)?);
+    // The limit of what a PNG file has beside its pixels.
+    reader.limits(limits(bytes.len() as u64));
+    Ok(reader.into_decoder()?)
+}
+
+fn limits(bytes: u64) -> Limits {
     let mut limits = Limits::no_limits();
-    // Eight bytes per pixel suffice for 16-bit colours with transparency.
-    limits.max_alloc = Some(8 * MAX_PIXELS as u64);
-    reader.limits(limits);
-    Ok(reader)
+    limits.max_alloc = Some(bytes + EXTRA);
+    limits
+}
+
+fn pixels_of(mut decoder: impl ImageDecoder, bytes: &[u8], cancel: &Cancel) -> Result<DynamicImage, Failure> {
+    if image::guess_format(bytes)? == ImageFormat::Jpeg {
+        return jpeg::decode(bytes, cancel);
+    }
+    // A TIFF file with four colours takes more bytes than the image with three.
+    decoder.set_limits(limits(2 * decoder.total_bytes() + bytes.len() as u64))?;
+    Ok(DynamicImage::from_decoder(decoder)?)
+}
+
+/// The bytes of a file, read in pieces. A request to stop makes the next read fail.
+struct Pieces<'a> {
+    bytes: Cursor<&'a [u8]>,
+    cancel: &'a Cancel<'a>,
+}
+
+impl Pieces<'_> {
+    fn check(&self) -> io::Result<()> {
+        self.cancel.check().map_err(io::Error::other)
+    }
+}
+
+impl Read for Pieces<'_> {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        self.check()?;
+        self.bytes.read(out)
+    }
+}
+
+impl BufRead for Pieces<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        const PIECE: usize = 1 << 14;
+        self.check()?;
+        let rest = self.bytes.fill_buf()?;
+        Ok(&rest[..rest.len().min(PIECE)])
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.bytes.consume(count);
+    }
+}
+
+impl Seek for Pieces<'_> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.bytes.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn a_request_to_stop_ends_decoding_and_waiting() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/seeds/image");
+        let requested = AtomicBool::new(true);
+        for kind in ["png", "jpeg", "progressive", "tiff", "webp", "bmp", "ppm"] {
+            let error = decode(&seeds.join(kind), 4, &mut [0; 48], &Cancel(&requested)).unwrap_err();
+            assert!(matches!(error, DataError::Cancelled), "{kind}: {error}");
+        }
+        let _other = ONE_LARGE.lock().unwrap();
+        assert!(matches!(alone(&Cancel(&requested)), Err(DataError::Cancelled)));
+    }
 }

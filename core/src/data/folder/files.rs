@@ -68,7 +68,7 @@ pub(super) fn classes(dir: &Path) -> Result<Vec<OsString>, DataError> {
     }
 }
 
-fn folder_names(dir: &Path) -> Result<Vec<OsString>, DataError> {
+pub(super) fn folder_names(dir: &Path) -> Result<Vec<OsString>, DataError> {
     let folders = entries(dir)?.into_iter().filter(|path| path.is_dir() && !is_hidden(path));
     Ok(folders.filter_map(|path| path.file_name().map(OsStr::to_owned)).collect())
 }
@@ -125,10 +125,10 @@ fn descend(
     }
     for path in entries(dir)? {
         if path.is_dir() {
-            if is_hidden(&path) {
-                continue;
+            match is_hidden(&path) {
+                true => skipped.hidden_folders += 1,
+                false => descend(&path, depth + 1, found, skipped, cancel)?,
             }
-            descend(&path, depth + 1, found, skipped, cancel)?;
         } else if !has_image_ending(&path) {
             skipped.other(&path);
         } else if is_hidden(&path) {
@@ -165,6 +165,8 @@ pub(super) struct SkippedFiles {
     endings: BTreeMap<String, usize>,
     /// Number of hidden files with the ending of an image.
     hidden: usize,
+    /// Number of hidden folders in the folders of the classes.
+    hidden_folders: usize,
     /// Number of files beside the folders of the classes.
     outside: usize,
     /// Names beside the folders of the parts.
@@ -203,11 +205,14 @@ impl SkippedFiles {
         if self.hidden > 0 {
             notes.push(format!("skipped {} (a dot before the name)", counted(self.hidden, "hidden image")));
         }
+        if self.hidden_folders > 0 {
+            notes.push(format!("skipped {} (a dot before the name)", counted(self.hidden_folders, "hidden folder")));
+        }
         if self.outside > 0 {
             notes.push(format!("skipped {} outside of the class folders", counted(self.outside, "file")));
         }
         if !self.beside.is_empty() {
-            notes.push(format!("skipped beside train, val, valid and test: {}", listed(self.beside.clone())));
+            notes.push(format!("skipped beside the parts: {}", listed(self.beside.clone())));
         }
         notes
     }

@@ -1,7 +1,7 @@
 //! The data set `folder`: images on disk, one folder per class.
 //!
-//! The layout is `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` with an optional validation part in `DIR/val` (or
-//! `DIR/valid`) and an optional test part in `DIR/test`. Classes and images are sorted by name, so the same folder gives
+//! The layout is `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` with an optional validation part in `DIR/val` and an
+//! optional test part in `DIR/test`, or with other names in [`PARTS`]. Classes and images are sorted by name, so the same folder gives
 //! the same data on every machine.
 //!
 //! The files are those that torchvision's `ImageFolder` reads: images in folders of any depth below the folder of their
@@ -11,7 +11,9 @@
 mod decode;
 mod files;
 mod jpeg;
+mod resize;
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -24,8 +26,12 @@ use files::{ImageFiles, SkippedFiles};
 pub(super) const HOW: &str = "put the images of each class (jpg, jpeg, png, ppm, pgm, bmp, tif, tiff or webp) into a folder \
     of their own, DIR/CLASS/IMAGE.jpg, or DIR/train/CLASS/IMAGE.jpg with DIR/val and DIR/test beside train, and give DIR";
 
-/// Names of the folder with the validation part.
-const VALIDATION: [&str; 2] = ["val", "valid"];
+/// Names of the folders with the training, validation and test part. Capitals are accepted too.
+const PARTS: [(&str, &[&str]); 3] = [
+    ("training", &["train", "training"]),
+    ("validation", &["val", "valid", "validation"]),
+    ("test", &["test", "testing"]),
+];
 
 pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
     let size = options.image_size;
@@ -65,18 +71,34 @@ struct Parts {
 }
 
 impl Parts {
-    /// Finds the parts. Without a folder `train`, all folders of `dir` are classes.
+    /// Finds the parts. Without a folder that is named as a part, all folders of `dir` are classes.
     fn of(dir: &Path) -> Result<Self, DataError> {
-        let folder = |name: &str| Some(dir.join(name)).filter(|path| path.is_dir());
-        let Some(train) = folder("train") else { return Ok(Self { train: dir.into(), valid: None, test: None }) };
-        match VALIDATION.map(folder) {
-            [Some(_), Some(second)] => Err(DataError::Content {
-                path: second,
-                expected: "one folder with validation images".into(),
-                found: "`val` and `valid`".into(),
+        let folders = files::folder_names(dir)?;
+        let named = |names: &[&str]| -> Vec<&OsString> {
+            folders.iter().filter(|folder| names.iter().any(|name| folder.eq_ignore_ascii_case(name))).collect()
+        };
+        let found = PARTS.map(|(_, names)| named(names));
+        let list = |folders: &[&OsString]| {
+            folders.iter().map(|folder| format!("`{}`", files::display(folder))).collect::<Vec<_>>().join(" and ")
+        };
+        if let Some((part, (kind, _))) = found.iter().zip(PARTS).find(|(part, _)| part.len() > 1) {
+            return Err(DataError::Content {
+                path: dir.join(part[1]),
+                expected: format!("one folder with {kind} images"),
+                found: list(part),
                 fix: "remove or rename one of them",
+            });
+        }
+        let [train, valid, test] = &found.each_ref().map(|part| part.first().map(|name| dir.join(name)));
+        match train {
+            Some(train) => Ok(Self { train: train.clone(), valid: valid.clone(), test: test.clone() }),
+            None if valid.is_none() && test.is_none() => Ok(Self { train: dir.into(), valid: None, test: None }),
+            None => Err(DataError::Content {
+                path: dir.into(),
+                expected: "a folder `train` beside a validation or test part".into(),
+                found: list(&found.concat()),
+                fix: "name the folder of the training images `train`; if these folders are classes, rename them",
             }),
-            [first, second] => Ok(Self { train, valid: first.or(second), test: folder("test") }),
         }
     }
 }

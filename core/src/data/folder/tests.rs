@@ -175,12 +175,34 @@ fn a_validation_folder_is_the_validation_part() {
 }
 
 #[test]
+fn folders_named_as_parts_are_parts_and_no_classes() {
+    for (train, valid, test) in [("training", "validation", "testing"), ("Train", "VAL", "Test")] {
+        let dir = TempDir::new().unwrap();
+        for file in [train, train, valid, test].iter().zip(["a/1.png", "b/1.png", "a/1.png", "b/1.png"]) {
+            put(&dir, &format!("{}/{}", file.0, file.1), [1, 1, 1], 4);
+        }
+        let data = load_from(&dir, 4).unwrap();
+        assert_eq!((data.train.labels(), data.valid, data.test.unwrap().labels()), (&[0, 1, 0][..], 1, &[1][..]));
+        put(&dir, "TRAIN2/a/1.png", [1, 1, 1], 4);
+        fs::rename(dir.path().join("TRAIN2"), dir.path().join("tRaining")).unwrap();
+        assert!(message(&dir).contains("expected one folder with training images, found"));
+    }
+    for part in ["val", "Test", "validation"] {
+        let dir = flat();
+        put(&dir, &format!("{part}/a/1.png"), [1, 1, 1], 4);
+        let message = message(&dir);
+        assert!(message.contains(&format!("validation or test part, found `{part}`; name the folder")), "{message}");
+    }
+}
+
+#[test]
 fn files_that_are_not_read_are_counted() {
     let dir = TempDir::new().unwrap();
-    for file in ["train/a/1.png", "train/b/1.png", "validation/a/1.png"] {
+    for file in ["train/a/1.png", "train/b/1.png", "validation/a/1.png", "extra/a/1.png", "train/a/.more/1.png"] {
         put(&dir, file, [1, 1, 1], 4);
     }
-    assert_eq!(load_from(&dir, 4).unwrap().notes.len(), 1);
+    let data = load_from(&dir, 4).unwrap();
+    assert_eq!((data.notes.len(), data.valid), (2, 1));
     for file in
         ["train/a/1.gif", "train/a/2.gif", "train/b/list", "train/a/.1.png", "train/.DS_Store", "train/notes.txt"]
     {
@@ -189,8 +211,9 @@ fn files_that_are_not_read_are_counted() {
     let expected = [
         "skipped 3 files with another ending than that of an image: 2 .gif, 1 without",
         "skipped 1 hidden image (a dot before the name)",
+        "skipped 1 hidden folder (a dot before the name)",
         "skipped 1 file outside of the class folders",
-        "skipped beside train, val, valid and test: validation",
+        "skipped beside the parts: extra",
     ];
     assert_eq!(load_from(&dir, 4).unwrap().notes, expected);
 }

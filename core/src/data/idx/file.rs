@@ -113,7 +113,17 @@ impl IdxFile {
                 break;
             }
         }
-        if found == count { Ok(()) } else { Err(wrong_size(&self.path, self.length(), self.header_length() + found)) }
+        match found {
+            _ if found == count => Ok(()),
+            _ if found < count => Err(wrong_size(&self.path, self.length(), self.header_length() + found)),
+            // The rest was not read, so the size is unknown.
+            _ => Err(DataError::Content {
+                path: self.path.clone(),
+                expected: format!("{} bytes", self.length()),
+                found: "more".into(),
+                fix: FIX,
+            }),
+        }
     }
 }
 

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{DataError, HOW, PartPaths, content};
+use super::{DataError, HOW, PartPaths};
 
 /// The files of the training part.
 pub(super) fn train(dir: &Path) -> Result<PartPaths, DataError> {
@@ -59,15 +59,16 @@ impl<'a> Names<'a> {
             })
         };
         let found: Vec<&String> = self.names.iter().filter(matches).collect();
-        // A file and its compressed form are the same data.
-        let stems: Vec<&str> = found.iter().map(|name| name.strip_suffix(".gz").unwrap_or(name)).collect();
         match found[..] {
             [] => Ok(None),
-            [first, ..] if stems.iter().all(|stem| *stem == stems[0]) => Ok(Some(self.dir.join(first))),
-            _ => {
-                let list = found.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
-                Err(content(self.dir, "one data set in the folder".to_owned(), list))
-            }
+            [name] => Ok(Some(self.dir.join(name))),
+            // A file beside its compressed form is refused too, because their content may differ.
+            _ => Err(DataError::Content {
+                path: self.dir.into(),
+                expected: "one data set in the folder, and each file unpacked or compressed".into(),
+                found: found.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", "),
+                fix: "keep one of these files here, and move the others to another folder",
+            }),
         }
     }
 

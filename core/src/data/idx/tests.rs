@@ -145,19 +145,32 @@ fn two_data_sets_in_one_folder_are_named() {
     let dir = folder();
     fs::write(dir.path().join("emnist-train-images-idx3-ubyte"), idx(&[1, 1, 1], &[0])).unwrap();
     let message = load_from(&dir).unwrap_err().to_string();
-    let expected = "expected one data set in the folder, found emnist-train-images-idx3-ubyte, train-images-idx3-ubyte";
-    assert!(message.contains(expected), "{message}");
+    for words in
+        ["one data set", "found emnist-train-images-idx3-ubyte, train-images-idx3-ubyte; keep one of these files"]
+    {
+        assert!(message.contains(words), "{message}");
+    }
+}
+
+#[test]
+fn a_file_beside_its_compressed_form_is_refused() {
+    let dir = folder();
+    fs::write(dir.path().join("train-labels-idx1-ubyte.gz"), gzip(&idx(&[2], &[2, 0]))).unwrap();
+    let message = load_from(&dir).unwrap_err().to_string();
+    let words = "found train-labels-idx1-ubyte, train-labels-idx1-ubyte.gz; keep one of these files here";
+    assert!(message.contains(words), "{message}");
 }
 
 #[test]
 fn a_compressed_file_of_another_length_than_its_header_is_refused() {
-    for (values, found) in [(&[0; 11][..], 27), (&[0; 13], 29), (&[0; 100_000], 29)] {
+    let (short, long) = ("has 27 bytes, expected 28: download", "expected 28 bytes, found more; download");
+    for (values, words) in [(&[0; 11][..], short), (&[0; 13], long), (&[0; 100_000], long)] {
         let dir = folder();
         fs::remove_file(dir.path().join("train-images-idx3-ubyte")).unwrap();
         let bytes = gzip(&idx(&[2, 2, 3], values));
         fs::write(dir.path().join("train-images-idx3-ubyte.gz"), bytes).unwrap();
         let message = load_from(&dir).unwrap_err().to_string();
-        assert!(message.contains(&format!("has {found} bytes, expected 28")), "{message}");
+        assert!(message.contains(words), "{message}");
     }
 }
 

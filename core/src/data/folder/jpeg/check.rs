@@ -73,7 +73,6 @@ impl State {
 
     fn huffman(&mut self, mut segment: &[u8]) -> Result<(), Failure> {
         while let Some((&[place, ref counts @ ..], rest)) = segment.split_first_chunk::<17>() {
-            let counts: &[u8; 16] = counts.try_into()?;
             let length = counts.iter().map(|&count| usize::from(count)).sum();
             let (symbols, rest) = rest.split_at_checked(length).ok_or("a Huffman table is incomplete")?;
             self.tables[usize::from(place >> 4 & 1)][usize::from(place & 3)] = Some(Huffman::new(counts, symbols)?);
