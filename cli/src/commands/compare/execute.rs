@@ -10,7 +10,6 @@ use nas_core::event::Observer;
 use nas_core::registry::Target;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, Sequence, Session, reset_peak_rss};
-use std::sync::atomic::Ordering;
 
 /// The outcome of making the sequences.
 pub struct MadeSequences {
