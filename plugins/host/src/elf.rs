@@ -209,7 +209,8 @@ mod tests {
             all
         };
         assert_eq!(check_memory(&whole()), Ok(()));
-        let changes: [(&dyn Fn(&mut [Segment; 3]), &str); 9] = [
+        type Change = dyn Fn(&mut [Segment; 3]);
+        let changes: [(&Change, &str); 9] = [
             (&|all| all[1].memory_size = 0x700, "larger in the file than in memory"),
             (&|all| all[1].alignment = 0x1001, "not aligned"),
             (&|all| all[1].address = 0x1501, "not aligned"),
