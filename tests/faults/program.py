@@ -8,7 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
-import tempfile
+import threading
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -46,23 +46,27 @@ class Faults:
             if limit_file_size is not None:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (limit_file_size, limit_file_size))
 
-        with tempfile.TemporaryFile() as err:
-            child = subprocess.Popen(
-                [self.program, *words], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err,
-                preexec_fn=prepare,
-            )
-            end = time.monotonic() + (timeout if kill_after is None else kill_after)
-            ended = 0
-            while not ended:
-                ended, status, usage = os.wait4(child.pid, os.WNOHANG)
-                if not ended and time.monotonic() > end:
-                    child.send_signal(signal.SIGKILL)
-                    _, status, usage = os.wait4(child.pid, 0)
-                    break
-                time.sleep(0.002)
-            child.returncode = code = os.waitstatus_to_exitcode(status)
-            err.seek(0)
-            text = err.read().decode(errors="replace")
+        # A pipe, because the limit of file sizes would hold for a file too.
+        child = subprocess.Popen(
+            [self.program, *words], cwd=cwd, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE, preexec_fn=prepare,
+        )
+        written = []
+        reader = threading.Thread(target=lambda: written.append(child.stderr.read()))
+        reader.start()
+        end = time.monotonic() + (timeout if kill_after is None else kill_after)
+        ended = 0
+        while not ended:
+            ended, status, usage = os.wait4(child.pid, os.WNOHANG)
+            if not ended and time.monotonic() > end:
+                child.send_signal(signal.SIGKILL)
+                _, status, usage = os.wait4(child.pid, 0)
+                break
+            time.sleep(0.002)
+        child.returncode = code = os.waitstatus_to_exitcode(status)
+        reader.join()
+        child.stderr.close()
+        text = written[0].decode(errors="replace")
         if not ended and kill_after is None:
             self.fail("hangs", words, text)
         elif code < 0 and kill_after is None:
