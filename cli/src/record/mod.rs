@@ -168,10 +168,7 @@ impl Recorder {
     /// # Errors
     /// A file cannot be removed or written, or another process writes to the directory.
     pub fn restart(dir: PathBuf, facts: RunFacts<'_>) -> Result<Self> {
-        let log = dir.join("log.jsonl");
-        if log.exists() {
-            RunFile::reopen_whole(&log)?.lock(&dir)?;
-        }
+        check_unused(&dir)?;
         if let Some((events, name)) = facts.tensorboard.zip(event_file(&dir)) {
             EventFile::remove(events, &name)?;
         }
@@ -276,6 +273,18 @@ impl Recorder {
         if let Err(second) = self.manifest.fail(chained(error)) {
             eprint_line(&format!("warning: {}", chained(&second)));
         }
+    }
+}
+
+/// Checks that no other process writes to a run directory. A process locks its log as long as it runs.
+///
+/// # Errors
+/// Another process holds the lock, or the log cannot be read.
+pub fn check_unused(dir: &Path) -> Result<()> {
+    let log = dir.join("log.jsonl");
+    match fs::File::open(&log) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        file => files::lock(&file.with_context(|| format!("cannot read {}", log.display()))?, dir),
     }
 }
 

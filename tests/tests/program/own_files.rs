@@ -173,3 +173,19 @@ fn of_two_programs_with_the_same_output_one_is_refused() {
     running.kill().unwrap();
     running.wait().unwrap();
 }
+
+/// Another directory may reach the run through a link, so the lock of the output directory does not suffice.
+#[test]
+fn a_run_in_progress_is_not_repeated() {
+    let (dir, _) = setup("progress");
+    let dir = dir.path();
+    compare(dir, "--checkpoint-every=none");
+    replace(dir, "c/runs/plain-s0/manifest.json", "\"status\": \"finished\"", "\"status\": \"running\"");
+    let log = fs::File::open(dir.join("c/runs/plain-s0/log.jsonl")).unwrap();
+    log.lock().unwrap();
+    let output = program(dir).args(arguments("--checkpoint-every=none")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", stderr(&output));
+    assert!(stderr(&output).contains("c/runs/plain-s0 is in use by another nas-train process"), "{}", stderr(&output));
+    drop(log);
+    compare(dir, "--checkpoint-every=none");
+}

@@ -49,6 +49,12 @@ fn evaluations_repeat_the_accuracies_of_the_run() {
     refuses(dir, &["evaluate", "out"], 2, &["requires --arch ARCH or --archs FILE.csv"]);
     refuses(dir, &["evaluate", "out", "--arch=99"], 2, &["`99` is not an architecture of space tiny"]);
     refuses(dir, &["evaluate", "out", "--arch=00", "--test"], 2, &["data set `synthetic` has no test images"]);
+    let config = read(dir, "out/config.toml");
+    fs::write(dir.join("out/config.toml"), config.replace("samples = 200", "samples = 201")).unwrap();
+    for command in [&["evaluate", "out", "--arch=00"][..], &["search", "out", "--out=x"]] {
+        refuses(dir, command, 2, &["out was trained on synthetic with 200 images", "use the original data"]);
+    }
+    fs::write(dir.join("out/config.toml"), config).unwrap();
     let weights = dir.join("out/weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
     fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();

@@ -5,7 +5,7 @@
 use crate::archive::{Incomplete, event_file};
 use crate::exit::UsageError;
 use crate::files;
-use crate::record::remove_run;
+use crate::record::{check_unused, remove_run};
 use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use std::fs::File;
@@ -50,6 +50,7 @@ pub fn prepare(dir: &Path, tensorboard: Option<&Path>) -> Result<()> {
         }
         return Ok(());
     }
+    check_unused(dir)?;
     if let Some((events, own)) = tensorboard.zip(own_event_file(dir)) {
         EventFile::remove(events, &own)?;
     }
