@@ -49,7 +49,7 @@ impl<D: Target> Training<D> {
     /// Replaces the state by a saved one. After an error, some parts are replaced and others are not.
     ///
     /// # Errors
-    /// A missing tensor or one of another shape, missing counters, or a failing device.
+    /// A missing tensor, one of another shape or with values that are not finite, missing counters, or a failing device.
     pub fn load(&mut self, state: &State) -> Result<(), RunError> {
         self.load_model(&state.section("model"))?;
         let optimizer = state.section("optimizer");
@@ -106,6 +106,10 @@ impl Param {
 
     fn read<D: Backend>(&self, state: &State, device: &D) -> Result<Tensor4<D>, RunError> {
         let values = state.tensor(&self.name, &self.shape)?.values.clone();
+        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
+            let expected = format!("finite values in tensor {}", self.name);
+            return Err(StateError { expected, found: value.to_string() }.into());
+        }
         let value: Result<_, OpError> = tensor(device, values, self.shape);
         Ok(value?)
     }

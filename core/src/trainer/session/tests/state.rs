@@ -151,6 +151,12 @@ fn a_state_with_a_missing_or_misfitting_entry_is_refused() {
         let mut longer = state.clone();
         longer.tensors.get_mut(name).unwrap().shape.push(2);
         assert!(restore(&longer, running).is_err(), "{name}");
+        if name.starts_with("training/model/set0") {
+            let mut infinite = state.clone();
+            infinite.tensors.get_mut(name).unwrap().values[0] = f32::INFINITY;
+            let message = restore(&infinite, running).unwrap_err().to_string();
+            assert!(message.contains("finite values in tensor set0/") && message.ends_with("found inf"), "{message}");
+        }
     }
     for name in state.values.keys() {
         let mut missing = state.clone();
