@@ -2,6 +2,7 @@
 
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use nas_core::durable;
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -23,14 +24,12 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
 pub fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
     let beside = temporary(path);
     let written = || -> io::Result<()> {
-        let mut file = File::create(&beside)?;
-        file.write_all(content)?;
-        file.sync_all()?;
+        durable::write(&beside, content)?;
         fs::rename(&beside, path)
     };
     written()
         .inspect_err(|_| drop(fs::remove_file(&beside)))
-        .and_then(|()| sync_dir(path.parent().unwrap_or(Path::new(""))))
+        .and_then(|()| durable::sync_dir(path.parent().unwrap_or(Path::new(""))))
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -54,22 +53,6 @@ pub fn overwrite(path: &Path, text: &str) -> Result<()> {
         file.sync_all()
     };
     written().with_context(|| format!("cannot write {}", path.display()))
-}
-
-/// Waits until the entries of a directory are on the disk: files that were created, renamed or removed.
-///
-/// # Errors
-/// The directory cannot be written.
-pub fn sync_dir(path: &Path) -> io::Result<()> {
-    if cfg!(not(unix)) {
-        return Ok(());
-    }
-    let path = if path.as_os_str().is_empty() { Path::new(".") } else { path };
-    match File::open(path).and_then(|dir| dir.sync_all()) {
-        // Some file systems cannot do this for directories.
-        Err(error) if matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::Unsupported) => Ok(()),
-        done => done,
-    }
 }
 
 /// Removes a file, if it exists.

@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod controller;
 pub mod data;
+pub mod durable;
 pub mod event;
 pub mod figures;
 pub mod metrics;

@@ -81,7 +81,7 @@ mod tests {
         csv.row(&["a,b", "|c~0|"]).unwrap();
         let text = "arch,text\n\"a,b\",|c~0|\n";
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        assert_eq!(csv.digest(), FileDigest::of("a.csv", text));
+        assert_eq!(csv.digest(), FileDigest::of("a.csv", text.as_bytes()));
     }
 
     #[test]

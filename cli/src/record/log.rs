@@ -1,5 +1,6 @@
 //! `log.jsonl`: the notes and warnings of a run, one JSON object per line.
 
+use super::check_unused;
 use super::run_file::{FileDigest, FilePosition, RunFile};
 use anyhow::Result;
 use serde_json::json;
@@ -23,11 +24,9 @@ impl Log {
     ///
     /// # Errors
     /// As [`RunFile::reopen`], and another process that writes to the directory.
-    pub fn reopen_locked(path: &Path, dir: &Path, position: &FilePosition) -> Result<Self> {
-        let lock = RunFile::reopen_whole(path)?;
-        lock.lock(dir)?;
-        drop(lock);
-        let log = Self(RunFile::reopen(path, position)?);
+    pub fn reopen_locked(dir: &Path, position: &FilePosition) -> Result<Self> {
+        check_unused(dir)?;
+        let log = Self(RunFile::reopen(&dir.join("log.jsonl"), position)?);
         log.lock(dir)?;
         Ok(log)
     }

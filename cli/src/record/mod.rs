@@ -24,12 +24,13 @@ use csv_file::CsvFile;
 use log::Log;
 use manifest::{Manifest, Status};
 use nas_core::config::RunConfig;
-use run_file::{FileDigest, FilePosition, RunFile};
+use nas_core::durable;
+use run_file::{FileDigest, FilePosition};
 use saving::Schedule;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// The files that a [`Recorder`] writes into the run directory.
@@ -52,7 +53,9 @@ const FILES: [&str; 8] = [
 pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,
-    config: RunFile,
+    config: FileDigest,
+    /// The digest of the weights; none until they are written.
+    weights: Option<FileDigest>,
     metrics: CsvFile,
     archs: CsvFile,
     timings: CsvFile,
@@ -140,8 +143,7 @@ impl Recorder {
         event_file: Option<(&Path, String)>,
     ) -> Result<Self> {
         let RunFacts { settings, data, .. } = facts;
-        let mut config = RunFile::create(&dir.join("config.toml"))?;
-        config.write_all(stored_config(settings)?.as_bytes())?;
+        let config = write_config(&dir, settings)?;
         let log = Log::create(&dir.join("log.jsonl"))?;
         log.lock(&dir)?;
         Ok(Self {
@@ -158,6 +160,7 @@ impl Recorder {
             run_config: settings.config.clone(),
             data: data.clone(),
             config,
+            weights: None,
             manifest,
             dir,
         })
@@ -182,12 +185,11 @@ impl Recorder {
     /// A file has changed or cannot be written, or another process writes to the directory.
     pub fn resume(dir: &Path, facts: RunFacts<'_>, position: &RecordPosition) -> Result<Self> {
         let RunFacts { settings, data, tensorboard, .. } = facts;
-        let log = Log::reopen_locked(&dir.join("log.jsonl"), dir, &position.log)?;
+        let log = Log::reopen_locked(dir, &position.log)?;
         let metrics = CsvFile::reopen(&dir.join("metrics.csv"), &position.metrics)?;
         let archs = CsvFile::reopen(&dir.join("archs.csv"), &position.archs)?;
         let timings = CsvFile::reopen(&dir.join("timings.csv"), &position.timings)?;
-        let config = stored_config(settings)?;
-        files::write(&dir.join("config.toml"), &config)?;
+        let config = write_config(dir, settings)?;
         for result in ["result.json", "matrix.csv"] {
             files::remove(&dir.join(result))?;
         }
@@ -199,7 +201,8 @@ impl Recorder {
         Ok(Self {
             dir: dir.into(),
             manifest,
-            config: RunFile::reopen_whole(&dir.join("config.toml"))?,
+            config,
+            weights: None,
             metrics,
             archs,
             timings,
@@ -248,23 +251,19 @@ impl Recorder {
         files.extend(result.files()?);
         for (name, text) in files {
             files::write(&self.dir.join(name), &text)?;
-            digests.insert(name, FileDigest::of(name, &text));
+            digests.insert(name, FileDigest::of(name, text.as_bytes()));
         }
         for (name, csv) in [("metrics.csv", &self.metrics), ("archs.csv", &self.archs), ("timings.csv", &self.timings)]
         {
             csv.sync()?;
             digests.insert(name, csv.digest());
         }
-        self.config.sync()?;
-        digests.insert("config.toml", self.config.digest(None));
-        let weights = self.dir.join(WEIGHTS);
-        if weights.exists() {
-            digests.insert(WEIGHTS, RunFile::reopen_whole(&weights)?.digest(None));
-        }
+        digests.insert("config.toml", self.config.clone());
+        digests.extend(self.weights.clone().map(|digest| (WEIGHTS, digest)));
         self.log.sync()?;
         digests.insert("log.jsonl", self.log.digest());
-        files::sync_dir(&self.dir)?;
-        files::sync_dir(self.dir.parent().unwrap_or(Path::new("")))?;
+        durable::sync_dir(&self.dir)?;
+        durable::sync_dir(self.dir.parent().unwrap_or(Path::new("")))?;
         Ok(digests)
     }
 
@@ -302,11 +301,13 @@ pub fn remove_run(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The configuration as TOML. The directory of the data is absolute, so that the file can be used in any directory.
-fn stored_config(settings: &Settings) -> Result<String> {
+/// Writes `config.toml`. The directory of the data is absolute, so that the file can be used in any directory.
+fn write_config(dir: &Path, settings: &Settings) -> Result<FileDigest> {
     let mut config = settings.config.clone();
     if let Some(dir) = &mut config.data.dir {
         *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
     }
-    Ok(toml::to_string(&config.to_table()?)?)
+    let text = toml::to_string(&config.to_table()?)?;
+    files::write(&dir.join("config.toml"), &text)?;
+    Ok(FileDigest::of("config.toml", text.as_bytes()))
 }

@@ -22,9 +22,10 @@ pub struct FileDigest {
 
 impl FileDigest {
     /// The digest of a file that was written at once.
-    pub fn of(name: &str, text: &str) -> Self {
-        let rows = name.ends_with(".csv").then(|| (text.lines().count() as u64).saturating_sub(1));
-        Self { rows, sha256: sha256::of(text.as_bytes()) }
+    pub fn of(name: &str, content: &[u8]) -> Self {
+        let line_ends = || content.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let rows = name.ends_with(".csv").then(|| line_ends().saturating_sub(1));
+        Self { rows, sha256: sha256::of(content) }
     }
 }
 
@@ -80,19 +81,6 @@ impl RunFile {
         };
         cut().with_context(|| format!("cannot write {}", path.display()))?;
         Ok(reopened)
-    }
-
-    /// Opens a file that is complete, for its digest.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    pub fn reopen_whole(path: &Path) -> Result<Self> {
-        let open = || -> io::Result<Self> {
-            let mut whole = Self::on(path, File::options().read(true).write(true).open(path)?);
-            whole.read(u64::MAX)?;
-            Ok(whole)
-        };
-        open().with_context(|| format!("cannot read {}", path.display()))
     }
 
     /// Reads at most `limit` bytes of an existing file for its digest.
@@ -166,7 +154,7 @@ mod tests {
         let mut file = RunFile::create(&dir.path().join("a.csv")).unwrap();
         file.write_all(b"a,b\n").unwrap();
         file.write_all(b"1,2\n").unwrap();
-        let expected = FileDigest::of("a.csv", "a,b\n1,2\n");
+        let expected = FileDigest::of("a.csv", "a,b\n1,2\n".as_bytes());
         assert_eq!(file.digest(Some(1)), expected);
         assert_eq!(expected.sha256, "492d5ea496056f1a6a6592241032fab764c321596317930b4fa0e1e8bc3b7470");
     }
@@ -183,7 +171,7 @@ mod tests {
         let mut file = RunFile::reopen(&path, &position).unwrap();
         file.write_all(b"3,4\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3,4\n");
-        assert_eq!(file.digest(Some(2)), FileDigest::of("a.csv", "a,b\n1,2\n3,4\n"));
+        assert_eq!(file.digest(Some(2)), FileDigest::of("a.csv", "a,b\n1,2\n3,4\n".as_bytes()));
         for changed in ["a,b\n1,3\n", "a,b\n"] {
             std::fs::write(&path, changed).unwrap();
             let error = RunFile::reopen(&path, &position).err().unwrap();

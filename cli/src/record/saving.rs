@@ -1,6 +1,7 @@
 //! Checkpoints and weights: when the state of a run is kept, and where.
 
 use super::Recorder;
+use super::run_file::FileDigest;
 use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
@@ -123,12 +124,14 @@ impl Recorder {
         Ok(std::fs::read_dir(written).map_or(0, |entries| entries.map(size).sum()))
     }
 
-    fn write_weights(&self, state: &State) -> Result<()> {
+    fn write_weights(&mut self, state: &State) -> Result<()> {
         let path = self.dir.join(WEIGHTS);
         let about = self.about_weights();
         let spec = supernet_spec(&self.run_config, &self.data)?;
         let bytes = weights::to_file(&spec, &state.section("training/model"), &about).map_err(anyhow::Error::msg)?;
-        files::write_bytes(&path, &bytes)
+        files::write_bytes(&path, &bytes)?;
+        self.weights = Some(FileDigest::of(WEIGHTS, &bytes));
+        Ok(())
     }
 
     /// What `search` and `evaluate` check before they use the weights.

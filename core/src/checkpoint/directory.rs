@@ -3,10 +3,10 @@
 use super::tensors::{from_bytes, to_bytes};
 use super::{Checkpoint, CheckpointError};
 use crate::state::State;
-use crate::{read_file, sha256};
+use crate::{durable, read_file, sha256};
 use serde_json::{Map, Value};
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 /// Version of the format. It increases when a file changes its form.
@@ -57,7 +57,7 @@ impl Checkpoints {
         let written = self.write_files(&unfinished, checkpoint).and_then(|()| {
             let numbers = self.numbers().map_err(CheckpointError::read(&self.dir))?;
             let place = self.place(numbers.last().map_or(1, |last| last + 1));
-            let publish = fs::rename(&unfinished, &place).and_then(|()| sync_dir(&self.dir));
+            let publish = fs::rename(&unfinished, &place).and_then(|()| durable::sync_dir(&self.dir));
             publish.map_err(CheckpointError::write(&place))?;
             Ok(place)
         });
@@ -82,10 +82,12 @@ impl Checkpoints {
         let mut checksums = String::new();
         for (name, content) in [(TENSORS, &tensors[..]), (VALUES, values.as_bytes())] {
             checksums += &format!("{}  {name}\n", sha256::of(content));
-            write_synced(&dir.join(name), content)?;
+            let path = dir.join(name);
+            durable::write(&path, content).map_err(CheckpointError::write(&path))?;
         }
-        write_synced(&dir.join(CHECKSUMS), checksums.as_bytes())?;
-        sync_dir(dir).map_err(CheckpointError::write(dir))
+        let path = dir.join(CHECKSUMS);
+        durable::write(&path, checksums.as_bytes()).map_err(CheckpointError::write(&path))?;
+        durable::sync_dir(dir).map_err(CheckpointError::write(dir))
     }
 
     /// Reads the newest checkpoint. A damaged one is skipped.
@@ -146,21 +148,6 @@ fn read(dir: &Path) -> Result<Checkpoint, CheckpointError> {
         _ => Err(fail(VALUES, format!("it has no object `{key}`"))),
     };
     Ok(Checkpoint { state: State { tensors, values: object("values")? }, notes: object("notes")? })
-}
-
-fn write_synced(path: &Path, content: &[u8]) -> Result<(), CheckpointError> {
-    let write = || {
-        let mut file = File::create(path)?;
-        file.write_all(content)?;
-        file.sync_all()
-    };
-    write().map_err(CheckpointError::write(path))
-}
-
-/// Forces the entries of a directory to the disk.
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    // Only Unix opens directories as files.
-    if cfg!(unix) { File::open(dir)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

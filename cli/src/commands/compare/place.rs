@@ -8,6 +8,7 @@ use crate::files;
 use crate::record::{check_unused, remove_run};
 use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
+use nas_core::durable;
 use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -75,7 +76,7 @@ fn write_marker(dir: &Path) -> Result<bool> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
         file => file.and_then(|mut file| file.write_all(TEXT.as_bytes()).and_then(|()| file.sync_all())),
     };
-    written.and_then(|()| files::sync_dir(dir)).with_context(|| format!("cannot write {}", path.display()))?;
+    written.and_then(|()| durable::sync_dir(dir)).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(true)
 }
 

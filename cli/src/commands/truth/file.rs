@@ -5,6 +5,7 @@ use super::rows::{HEADER, Rows, csv_row};
 use crate::exit::UsageError;
 use crate::files;
 use anyhow::{Context, Result};
+use nas_core::durable;
 use nas_core::read_file;
 use nas_core::space::SearchSpace;
 use nas_core::trainer::StandAloneResult;
@@ -52,7 +53,7 @@ impl TruthFile {
             }
             table.file.set_len(0).with_context(failed)?;
             table.append(&header)?;
-            files::sync_dir(parent).with_context(failed)?;
+            durable::sync_dir(parent).with_context(failed)?;
         } else {
             // A killed process leaves an incomplete last row.
             let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
