@@ -202,6 +202,21 @@ pub trait Observer {
     }
 }
 
+/// Saves a state for an observer that asks for it.
+///
+/// # Errors
+/// A state that cannot be saved, or an observer that fails.
+pub(crate) fn offer_state<E: From<std::io::Error>>(
+    observer: &mut dyn Observer,
+    moment: Moment,
+    save: impl FnOnce() -> Result<State, E>,
+) -> Result<(), E> {
+    if observer.wants_state(moment) {
+        observer.keep_state(save()?, moment)?;
+    }
+    Ok(())
+}
+
 /// A moment between two events at which the state of a run can be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Moment {

@@ -13,7 +13,7 @@ use nas_core::quote;
 use nas_core::read_file;
 use nas_core::registry::Target;
 use nas_core::space::SearchSpace;
-use nas_core::trainer::{Candidate, EvalImages, stand_alone_cost};
+use nas_core::trainer::{Candidate, EvalImages};
 use std::path::Path;
 
 /// Largest size of a file with architectures, in bytes.
@@ -40,12 +40,8 @@ fn on<D: Target>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<Ex
     let space = session.space();
     let archs = archs(args, &**space)?;
     let Some(observed) = session.observe_all(&archs, cancel)? else { return Ok(ExitStatus::Interrupted) };
-    let mut found = Vec::new();
-    for (arch, seen) in archs.iter().zip(observed) {
-        let (params, macs) = stand_alone_cost(&**space, arch)?;
-        let (accuracy, loss) = (seen.accuracy, seen.loss);
-        found.push(Candidate { arch: space.format(arch), accuracy, loss, params, macs });
-    }
+    let found = archs.iter().zip(observed).map(|(arch, seen)| Candidate::new(&**space, arch, seen));
+    let found = found.collect::<Result<Vec<_>, _>>()?;
     if args.json {
         found.iter().try_for_each(|candidate| print(&serde_json::to_string(candidate)?))?;
     } else {

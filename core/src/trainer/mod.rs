@@ -33,14 +33,14 @@ pub use error::RunError;
 pub use evaluator::EvalImages;
 pub use memory::{peak_rss_mb, reset_peak_rss};
 pub use search::{Candidate, Limits, Search, SearchOutcome, pareto_front};
-pub use search_space::{build_space, stand_alone_cost};
+pub use search_space::build_space;
 pub use sequence::Sequence;
 pub use session::Session;
 pub use stand_alone::{StandAloneResult, StandAloneTrainer};
 pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
 use evaluator::{Evaluator, Weights};
-use search_space::wire_error;
+use search_space::{stand_alone_cost, wire_error};
 use std::collections::BTreeMap;
 use supernet::Supernet;
 

@@ -1,10 +1,10 @@
 //! Architectures trained one after another with shared weights: the disturbance matrix of the DINAS paper, figure 1(b).
 
-use super::{RunError, Session, build_space, finite_figures};
+use super::{EvalImages, RunError, Session, build_space, finite_figures};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::Dataset;
-use crate::event::{Event, Moment, Observer, Trained};
+use crate::event::{Event, Moment, Observer, Trained, offer_state};
 use crate::metrics::disturbance::DisturbanceMatrix;
 use crate::registry::Target;
 use crate::result::{SCHEMA, SequenceResult, SequenceStep};
@@ -56,7 +56,10 @@ impl<D: Target> Sequence<D> {
             return Err(ConfigError::Range { key: "--sequence", expected, found: n.to_string() }.into());
         }
         // One plan lasts for all epochs of one architecture.
-        let mut session = Session::with_length(&config, dataset, device, n * epochs, |batches| batches * epochs)?;
+        let mut session =
+            Session::with_length(&config, dataset, device, n * epochs, EvalImages::Validation, |batches| {
+                batches * epochs
+            })?;
         let archs = session.space().sample_distinct(n, &mut Streams::new(config.seed).rng("sequence", 0));
         session.force_arch(archs[0].clone());
         if session.plan()?.iter().any(|path| path.path.arch != archs[0]) {
@@ -108,7 +111,7 @@ impl<D: Target> Sequence<D> {
             while self.progress.epochs < self.session.config().train.epochs {
                 let mut with_progress = SequenceObserver { observer: &mut *observer, progress: &self.progress };
                 if !self.session.train_epoch(&mut with_progress, cancel)? {
-                    self.offer_state(Moment::Interrupted, observer)?;
+                    offer_state(observer, Moment::Interrupted, || self.save())?;
                     return self.result(true);
                 }
                 self.session.next_epoch();
@@ -116,9 +119,10 @@ impl<D: Target> Sequence<D> {
             }
             self.evaluate(number, &arch, observer)?;
             let is_last = number + 1 == self.archs.len();
-            self.offer_state(if is_last { Moment::Trained } else { Moment::Epoch(number + 1) }, observer)?;
+            let moment = if is_last { Moment::Trained } else { Moment::Epoch(number + 1) };
+            offer_state(observer, moment, || self.save())?;
             if cancel.load(Ordering::Relaxed) && !is_last {
-                self.offer_state(Moment::Interrupted, observer)?;
+                offer_state(observer, Moment::Interrupted, || self.save())?;
                 return self.result(true);
             }
         }
@@ -141,13 +145,6 @@ impl<D: Target> Sequence<D> {
         observer.observe(&Event::Trained(Trained { number, total, archs: &archs, accuracies: &column }))?;
         self.progress.columns.push(column);
         self.progress.epochs = 0;
-        Ok(())
-    }
-
-    fn offer_state(&self, moment: Moment, observer: &mut dyn Observer) -> Result<(), RunError> {
-        if observer.wants_state(moment) {
-            observer.keep_state(self.save()?, moment)?;
-        }
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use super::{RunError, Session, stand_alone_cost};
 use crate::arch::Arch;
 use crate::config::ComponentConfig;
 use crate::controller::{Controller, ControllerContext, ControllerError};
+use crate::metrics::disturbance::Observation;
 use crate::registry::{self, BuildError, ControllerDescriptor, Target};
 use crate::space::SearchSpace;
 use crate::streams::Streams;
@@ -37,6 +38,18 @@ pub struct Candidate {
     pub params: u64,
     /// Multiply-adds for one image.
     pub macs: u64,
+}
+
+impl Candidate {
+    /// An architecture with what was observed of it, and its cost.
+    ///
+    /// # Errors
+    /// An architecture that cannot be built at the scale of the space.
+    pub fn new(space: &dyn SearchSpace, arch: &Arch, observed: Observation) -> Result<Self, RunError> {
+        let (params, macs) = stand_alone_cost(space, arch)?;
+        let Observation { loss, accuracy } = observed;
+        Ok(Self { arch: space.format(arch), accuracy, loss, params, macs })
+    }
 }
 
 /// The candidates of a search, in the order of their first proposal.
@@ -117,11 +130,8 @@ impl<'a, D: Target> Search<'a, D> {
             let seen: HashMap<&Arch, _> = new.iter().zip(observed).collect();
             for arch in &proposed {
                 if let (None, Some(observation)) = (known.get(arch), seen.get(arch)) {
-                    let (params, macs) = stand_alone_cost(&*self.space, arch)?;
-                    let (accuracy, loss) = (observation.accuracy, observation.loss);
                     known.insert(arch.clone(), outcome.candidates.len());
-                    let arch = self.space.format(arch);
-                    outcome.candidates.push(Candidate { arch, accuracy, loss, params, macs });
+                    outcome.candidates.push(Candidate::new(&*self.space, arch, *observation)?);
                 }
                 let accuracy = known.get(arch).map_or(0.0, |number| outcome.candidates[*number].accuracy);
                 self.controller.observe(arch, accuracy / 100.0).map_err(|error| self.failed(error))?;

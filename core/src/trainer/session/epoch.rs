@@ -3,7 +3,7 @@
 use super::Session;
 use super::progress::EpochSums;
 use crate::data::Batch;
-use crate::event::{EpochDone, Event, Moment, Observer};
+use crate::event::{EpochDone, Event, Moment, Observer, offer_state};
 use crate::registry::Target;
 use crate::trainer::RunError;
 use crate::trainer::training::StepOutcome;
@@ -50,7 +50,7 @@ impl<D: Target> Session<D> {
             sums.lr = outcome.lr;
             sums.steps += 1;
             observer.observe(&Event::Step(outcome.done))?;
-            self.offer_state(Moment::Step, observer)?;
+            offer_state(observer, Moment::Step, || self.save())?;
         }
         if complete {
             self.supernet.strategy_mut().end_epoch(epoch)?;

@@ -49,7 +49,7 @@ impl<D: Target> Session<D> {
     /// Unknown components, options out of range, data that does not fit, or a scale at which the space has no networks.
     pub fn new(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
         let steps_per_arch = config.train.steps_per_arch;
-        Self::with_length(config, dataset, device, config.train.epochs, |_| steps_per_arch)
+        Self::with_length(config, dataset, device, config.train.epochs, EvalImages::Validation, |_| steps_per_arch)
     }
 
     /// A session that evaluates with given weights and is not trained: without probe architectures and truth table, on
@@ -65,21 +65,19 @@ impl<D: Target> Session<D> {
     ) -> Result<Self, RunError> {
         let mut config = config.clone();
         (config.probes.count, config.truth.samples) = (0, "0".into());
-        let mut session = Self::new(&config, dataset.clone(), device)?;
-        if images != EvalImages::Validation {
-            let data = TrainingData::new(&config, &dataset, Streams::new(config.seed))?;
-            let evaluator = Evaluator::new(&config.eval, &dataset, &data.split, &data.normalise, images, device)?;
-            session.supernet.set_evaluator(evaluator);
-        }
-        Ok(session)
+        // The given weights replace the initial ones.
+        config.train.init = None;
+        let (epochs, steps_per_arch) = (config.train.epochs, config.train.steps_per_arch);
+        Self::with_length(&config, dataset, device, epochs, images, |_| steps_per_arch)
     }
 
-    /// A session of `epochs` epochs. `steps_per_plan` computes the steps of a plan from the batches of an epoch.
+    /// A session of `epochs` epochs that evaluates on `images`. `steps_per_plan` computes the steps of a plan from the batches of an epoch.
     pub(super) fn with_length(
         config: &RunConfig,
         dataset: Arc<Dataset>,
         device: &D,
         epochs: usize,
+        images: EvalImages,
         steps_per_plan: impl Fn(usize) -> usize,
     ) -> Result<Self, RunError> {
         let streams = Streams::new(config.seed);
@@ -120,7 +118,7 @@ impl<D: Target> Session<D> {
         let choices: Vec<usize> = space.decisions().iter().map(|d| d.choices.len()).collect();
         let monitor = Monitor::new(probes, truth, &choices, config.probes.single_step_every);
 
-        let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, EvalImages::Validation, device)?;
+        let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, images, device)?;
         let network = Network::new(spec.clone(), device, weight_sets, &streams)?;
         let running = (config.eval.bn == BnMode::Running).then(|| RunningMoments::exponential(&spec));
         let mut training = Training::new(space.clone(), network, running, &config.train, total_steps, loader.batches());

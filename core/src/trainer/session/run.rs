@@ -4,7 +4,7 @@ use super::Session;
 use super::controller_phase::train_controller;
 use super::progress::EpochPhase;
 use super::selection::select;
-use crate::event::{Evaluating, Event, Moment, Observer, Phase, ProbesDone};
+use crate::event::{Evaluating, Event, Moment, Observer, Phase, ProbesDone, offer_state};
 use crate::registry::Target;
 use crate::result::{RunResult, SCHEMA, Selected, Truth};
 use crate::trainer::monitor::TruthComparison;
@@ -28,7 +28,8 @@ impl<D: Target> Session<D> {
         let trained = self.train(observer, cancel)?;
         self.progress.wall_s += started.elapsed().as_secs_f64();
         let started = Instant::now();
-        self.offer_state(if trained { Moment::Trained } else { Moment::Interrupted }, observer)?;
+        let moment = if trained { Moment::Trained } else { Moment::Interrupted };
+        offer_state(observer, moment, || self.save())?;
         let truth = self.monitor.truth();
         let (mut selected, mut compared) = (None, None);
         if trained {
@@ -98,7 +99,7 @@ impl<D: Target> Session<D> {
             self.progress.epoch += usize::from(ends_epoch);
             self.progress.phase = next.unwrap_or_default();
             if ends_epoch {
-                self.offer_state(Moment::Epoch(self.progress.epoch), observer)?;
+                offer_state(observer, Moment::Epoch(self.progress.epoch), || self.save())?;
             }
         }
         Ok(true)

@@ -17,7 +17,6 @@
 
 use super::Session;
 use crate::config::{ConfigError, RunConfig};
-use crate::event::{Moment, Observer};
 use crate::network::NetworkSpec;
 use crate::optimizer::Schedule;
 use crate::registry::Target;
@@ -76,14 +75,6 @@ impl<D: Target> Session<D> {
     /// The layers and parameters of the supernet.
     pub fn spec(&self) -> &NetworkSpec {
         self.supernet.training().network().spec()
-    }
-
-    /// Gives the state to an observer that asks for it.
-    pub(super) fn offer_state(&self, moment: Moment, observer: &mut dyn Observer) -> Result<(), RunError> {
-        if observer.wants_state(moment) {
-            observer.keep_state(self.save()?, moment)?;
-        }
-        Ok(())
     }
 
     /// This session, not yet run, with the state of another session of the same configuration.

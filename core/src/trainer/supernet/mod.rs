@@ -42,11 +42,6 @@ impl<D: Target> Supernet<D> {
         Ok(Self { space, training, strategy, evaluator, common_layers })
     }
 
-    /// Replaces the evaluation images.
-    pub fn set_evaluator(&mut self, evaluator: Evaluator<D>) {
-        self.evaluator = evaluator;
-    }
-
     /// The search space at its scale.
     pub fn space(&self) -> &Arc<dyn SearchSpace> {
         &self.space
