@@ -61,9 +61,18 @@ impl LoadedData {
 }
 
 impl DataIdentity {
-    /// The identity in a manifest; none in a manifest of an earlier version.
-    pub fn of(manifest: &Value) -> Option<Self> {
-        serde_json::from_value(manifest["data"].clone()).ok()
+    /// The identity in a manifest or a checkpoint; none in one of an earlier version.
+    pub fn of(recorded: &Value) -> Option<Self> {
+        serde_json::from_value(recorded["data"].clone()).ok()
+    }
+
+    /// `data set (OLD, now NEW)`, if the recorded data set differs from this one.
+    pub fn difference(&self, recorded: &Value) -> Option<String> {
+        let old = Self::of(recorded);
+        (old.as_ref() != Some(self)).then(|| {
+            let old = old.map_or("without a fingerprint".into(), |old| old.to_string());
+            format!("data set ({old}, now {self})")
+        })
     }
 }
 

@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use nas_core::checkpoint::Checkpoints;
 use nas_core::config::RunConfig;
 use nas_core::state::State;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 
 /// A run at a checkpoint.
@@ -34,8 +34,9 @@ impl SavedRun {
             eprint_line(&format!("warning: skipped a damaged checkpoint: {}", chained(&error.into())));
         }
         let Some(checkpoint) = latest.checkpoint else { return Ok(None) };
-        check(dir, &checkpoint.notes, data)?;
-        let position = serde_json::from_value(checkpoint.notes[RECORD].clone());
+        let notes = Value::Object(checkpoint.notes);
+        check(dir, &notes, data)?;
+        let position = serde_json::from_value(notes[RECORD].clone());
         let position = position.map_err(|error| UsageError(format!("{}: checkpoint: {error}", dir.display())))?;
         Ok(Some(Self { state: checkpoint.state, position }))
     }
@@ -46,11 +47,8 @@ impl SavedRun {
 pub struct UnfinishedRun {
     /// The run directory.
     pub dir: PathBuf,
-    /// Number of architectures trained one after another; none for a run.
-    pub sequence: Option<usize>,
-    /// The directory of the TensorBoard event file, if the run writes one.
-    pub tensorboard: Option<PathBuf>,
-    is_finished: bool,
+    /// The content of `manifest.json`.
+    pub manifest: Value,
 }
 
 impl UnfinishedRun {
@@ -60,7 +58,7 @@ impl UnfinishedRun {
     /// A directory without a run, or with a finished one.
     pub fn read(dir: &Path) -> Result<Self> {
         let run = Self::read_any(dir)?;
-        if run.is_finished {
+        if run.is_finished() {
             return Err(UsageError(format!("the run in {} is finished", dir.display())).into());
         }
         Ok(run)
@@ -73,7 +71,7 @@ impl UnfinishedRun {
     pub fn to_resume(args: &ResumeArgs) -> Result<Self> {
         let run = Self::read_any(&args.run)?;
         let dir = args.run.display();
-        match (run.is_finished, args.epochs, run.sequence) {
+        match (run.is_finished(), args.epochs, run.sequence()) {
             (_, Some(_), Some(_)) => {
                 Err(UsageError(format!("{dir} is a sequence, which cannot be made longer: leave --epochs out")).into())
             }
@@ -86,12 +84,21 @@ impl UnfinishedRun {
 
     fn read_any(dir: &Path) -> Result<Self> {
         let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
-        Ok(Self {
-            dir: dir.into(),
-            sequence: manifest["sequence"].as_u64().and_then(|n| usize::try_from(n).ok()),
-            tensorboard: manifest["tensorboard_dir"].as_str().map(PathBuf::from),
-            is_finished: manifest["status"] == "finished",
-        })
+        Ok(Self { dir: dir.into(), manifest })
+    }
+
+    fn is_finished(&self) -> bool {
+        self.manifest["status"] == "finished"
+    }
+
+    /// Number of architectures trained one after another; none for a run.
+    pub fn sequence(&self) -> Option<usize> {
+        self.manifest["sequence"].as_u64().and_then(|n| usize::try_from(n).ok())
+    }
+
+    /// The directory of the TensorBoard event file, if the run writes one.
+    pub fn tensorboard(&self) -> Option<PathBuf> {
+        self.manifest["tensorboard_dir"].as_str().map(PathBuf::from)
     }
 
     /// The configuration of the run, with the changes of `nas-train resume`.
@@ -126,22 +133,20 @@ impl UnfinishedRun {
 }
 
 /// Compares the identity of the program, the data and the plugins with that in a checkpoint.
-fn check(dir: &Path, notes: &Map<String, Value>, data: &DataIdentity) -> Result<()> {
+fn check(dir: &Path, notes: &Value, data: &DataIdentity) -> Result<()> {
     let refuse = |what: String| {
         let remedy = "resume with the original, or run it again into another --out";
         Err(UsageError(format!("{} was started with another {what}: {remedy}", dir.display())).into())
     };
     let version = env!("CARGO_PKG_VERSION");
-    if notes.get("version").and_then(Value::as_str) != Some(version) {
-        let old = notes.get("version").map_or("none".into(), Value::to_string);
+    if notes["version"] != version {
+        let old = &notes["version"];
         return refuse(format!("version of nas-train ({old}, now {version})"));
     }
-    let old = notes.get("data").and_then(|data| serde_json::from_value::<DataIdentity>(data.clone()).ok());
-    if old.as_ref() != Some(data) {
-        let old = old.map_or("unknown".into(), |old| old.to_string());
-        return refuse(format!("data set ({old}, now {data})"));
+    if let Some(other) = data.difference(notes) {
+        return refuse(other);
     }
-    for (strategy, sha256) in notes.get("plugins").and_then(Value::as_object).into_iter().flatten() {
+    for (strategy, sha256) in notes["plugins"].as_object().into_iter().flatten() {
         let plugin = nas_plugin_host::origin(strategy);
         if plugin.map(|plugin| plugin.sha256.as_str()) != sha256.as_str() {
             return refuse(format!("build of the plugin with the strategy {strategy}"));

@@ -55,7 +55,7 @@ impl SingleRun {
             _ => None,
         };
         let place = match unfinished {
-            Some(run) if run.sequence == sequence && run.other_settings(&settings.config)?.is_none() => {
+            Some(run) if run.sequence() == sequence && run.other_settings(&settings.config)?.is_none() => {
                 Place::Unfinished(run.dir)
             }
             _ => Place::New(OutDir::plan(args.out.as_deref(), &settings.config)?),
@@ -79,8 +79,8 @@ impl SingleRun {
         let run = UnfinishedRun::to_resume(args)?;
         Ok(Self {
             settings: run.settings(args)?,
-            sequence: run.sequence,
-            tensorboard: run.tensorboard,
+            sequence: run.sequence(),
+            tensorboard: run.tensorboard(),
             place: Place::Unfinished(run.dir),
             progress: ProgressDisplay::new(args.progress),
             cancel: cancel()?,

@@ -6,8 +6,9 @@ use crate::exit::ExitStatus;
 use crate::parallel::in_thread_pool;
 use crate::single_run::SingleRun;
 use anyhow::Result;
+use nas_core::registry::Target;
 use nas_core::state::State;
-use nas_core::trainer::Sequence;
+use nas_core::trainer::{RunError, Sequence};
 
 /// Trains architectures one after another and prints the accuracy of each after every training.
 ///
@@ -26,14 +27,18 @@ pub fn sequence(run: SingleRun, n: usize) -> Result<ExitStatus> {
     in_thread_pool(run.threads(), || {
         on_device!(device, |make| {
             let device = make()?;
-            let prepare = |config: &_, data, state: Option<&State>| {
-                let sequence = Sequence::new(config, data, &device, n)?;
-                match state {
-                    Some(state) => sequence.restore(state),
-                    None => Ok(sequence),
-                }
-            };
-            run.execute(prepare, Sequence::run)
+            run.execute(|config, data, state| continued(Sequence::new(config, data, &device, n)?, state), Sequence::run)
         })
     })
+}
+
+/// A sequence that continues from a state, if there is one.
+///
+/// # Errors
+/// A state that does not fit.
+pub fn continued<D: Target>(sequence: Sequence<D>, state: Option<&State>) -> Result<Sequence<D>, RunError> {
+    match state {
+        Some(state) => sequence.restore(state),
+        None => Ok(sequence),
+    }
 }

@@ -2,6 +2,7 @@
 
 use super::runs::PlannedRun;
 use super::{ComparisonJob, MakeDevice};
+use crate::commands::disturbance::continued;
 use crate::commands::run::restored;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
@@ -74,14 +75,14 @@ impl ComparisonJob<'_> {
             let config = &planned.settings.config;
             let device = device()?;
             let new = || Sequence::new(config, self.data.dataset.clone(), &device, self.args.sequence);
-            if let Err(RunError::OwnPlans { .. }) = new() {
-                let reason = "the strategy chooses the architectures of each step itself";
-                return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
-            }
-            let prepare = |state: Option<&State>| match state {
-                Some(state) => new()?.restore(state),
-                None => new(),
+            let mut first = match new() {
+                Err(RunError::OwnPlans { .. }) => {
+                    let reason = "the strategy chooses the architectures of each step itself";
+                    return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
+                }
+                sequence => Some(sequence?),
             };
+            let prepare = |state: Option<&State>| continued(first.take().map_or_else(new, Ok)?, state);
             let run = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, self.cancel);
             let made = planned.make(&self.bars, self.args.run.progress, prepare, run);
             made.map(|complete| (complete, None))

@@ -1,7 +1,7 @@
 //! The runs of a comparison. A finished run is kept, an unfinished one continues from its latest checkpoint.
 
 use super::place;
-use crate::archive::{self, Archived, Incomplete};
+use crate::archive::{Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
@@ -64,7 +64,7 @@ impl PlannedRun {
         self.refuse(other_settings(archived.config(), &self.settings.config)?)?;
         self.refuse(self.other_device(archived.manifest()))?;
         self.refuse(self.other_plugin(archived.manifest()))?;
-        self.refuse(self.other_data(archived.manifest()))?;
+        self.refuse(self.data.difference(archived.manifest()))?;
         self.refuse(match &archived {
             Archived::Run(run) => {
                 let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
@@ -95,15 +95,6 @@ impl PlannedRun {
         (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
     }
 
-    /// Both data sets, if their content differs.
-    fn other_data(&self, manifest: &Value) -> Option<String> {
-        let old = DataIdentity::of(manifest);
-        (old.as_ref() != Some(&self.data)).then(|| {
-            let old = old.map_or("without a fingerprint".into(), |old| old.to_string());
-            format!("data set ({old}, now {})", self.data)
-        })
-    }
-
     /// The plugin of the strategy, if it was rebuilt after the run.
     fn other_plugin(&self, manifest: &Value) -> Option<String> {
         let strategy = &self.settings.config.strategy.name;
@@ -118,9 +109,9 @@ impl PlannedRun {
     /// The checkpoint from which an unfinished run of the same settings continues.
     fn checkpoint(&self) -> Option<SavedRun> {
         let run = UnfinishedRun::read(&self.dir).ok()?;
-        let same = run.sequence == self.sequence && run.other_settings(&self.settings.config).ok()?.is_none();
+        let same = run.sequence() == self.sequence && run.other_settings(&self.settings.config).ok()?.is_none();
         let saved = same.then(|| SavedRun::latest(&self.dir, &self.data).ok()).flatten()??;
-        self.other_device(&archive::manifest(&self.dir).ok()?).is_none().then_some(saved)
+        self.other_device(&run.manifest).is_none().then_some(saved)
     }
 
     /// Makes the run and returns whether it finished, false after an interrupt signal. An unfinished run continues from its
@@ -132,7 +123,7 @@ impl PlannedRun {
         &self,
         bars: &ProgressBars,
         mode: ProgressMode,
-        prepare: impl Fn(Option<&State>) -> Result<S, RunError>,
+        mut prepare: impl FnMut(Option<&State>) -> Result<S, RunError>,
         work: impl FnOnce(S, &mut dyn Observer) -> Result<R, RunError>,
     ) -> Result<bool> {
         let (settings, data, sequence) = (&self.settings, &self.data, self.sequence);
