@@ -25,6 +25,7 @@ use log::Log;
 use manifest::{Manifest, Status};
 use nas_core::config::RunConfig;
 use nas_core::durable;
+use nas_core::event::EvalInputs;
 use run_file::{FileDigest, FilePosition};
 use saving::Schedule;
 use serde::{Deserialize, Serialize};
@@ -65,6 +66,8 @@ pub struct Recorder {
     schedule: Schedule,
     run_config: RunConfig,
     data: DataIdentity,
+    /// The images on which the weights are evaluated; none before the start of the run.
+    eval: Option<EvalInputs>,
 }
 
 /// The position of training, which every row of `metrics.csv` and `archs.csv` states.
@@ -159,6 +162,7 @@ impl Recorder {
             schedule: Schedule::new(&settings.config)?,
             run_config: settings.config.clone(),
             data: data.clone(),
+            eval: None,
             config,
             weights: None,
             manifest,
@@ -212,6 +216,7 @@ impl Recorder {
             schedule: Schedule::new(&settings.config)?,
             run_config: settings.config.clone(),
             data: data.clone(),
+            eval: None,
         })
     }
 

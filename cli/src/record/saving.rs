@@ -2,7 +2,6 @@
 
 use super::Recorder;
 use super::run_file::FileDigest;
-use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
 use crate::signal;
@@ -12,6 +11,7 @@ use nas_core::checkpoint::{Checkpoint, CheckpointError, Checkpoints, weights};
 use nas_core::config::{CheckpointInterval, RunConfig};
 use nas_core::event::Moment;
 use nas_core::network::NetworkSpec;
+use nas_core::space::Scale;
 use nas_core::state::State;
 use nas_core::trainer::build_space;
 use serde::Serialize;
@@ -126,40 +126,34 @@ impl Recorder {
 
     fn write_weights(&mut self, state: &State) -> Result<()> {
         let path = self.dir.join(WEIGHTS);
-        let about = self.about_weights();
-        let spec = supernet_spec(&self.run_config, &self.data)?;
+        let space = build_space(&self.run_config, self.data.shape, self.data.classes)?;
+        let spec = NetworkSpec::supernet(&*space).with_context(|| format!("space {}", space.name()))?;
+        let about = self.about_weights(space.scale());
         let bytes = weights::to_file(&spec, &state.section("training/model"), &about).map_err(anyhow::Error::msg)?;
         files::write_bytes(&path, &bytes)?;
         self.weights = Some(FileDigest::of(WEIGHTS, &bytes));
         Ok(())
     }
 
-    /// What `search` and `evaluate` check before they use the weights.
-    fn about_weights(&self) -> Map<String, Value> {
+    /// What `search` and `evaluate` check before they use the weights, and what other programs need to evaluate them.
+    fn about_weights(&self, scale: &Scale) -> Map<String, Value> {
         let config = &self.run_config;
         let about = json!({
             "strategy": config.strategy.name,
             "space": config.space.name,
-            "width": config.space.width,
-            "cells": config.space.cells,
-            "image": self.data.shape,
-            "classes": self.data.classes,
+            "width": scale.width,
+            "cells": scale.cells,
+            "image": scale.image,
+            "classes": scale.classes,
             "steps": self.at.step,
             "seed": config.seed,
+            "bn": config.eval.bn,
+            "eval": self.eval,
         });
         let mut about = about.as_object().cloned().unwrap_or_default();
         about.extend(self.manifest.identity());
         about
     }
-}
-
-/// The layers and parameters of the supernet of a configuration.
-///
-/// # Errors
-/// A space that cannot be built.
-fn supernet_spec(config: &RunConfig, data: &DataIdentity) -> Result<NetworkSpec> {
-    let space = build_space(config, data.shape, data.classes)?;
-    NetworkSpec::supernet(&*space).with_context(|| format!("space {}", space.name()))
 }
 
 /// Removes the checkpoints and the weights of a run.
