@@ -45,7 +45,7 @@ impl Observer for Recorder {
     }
 
     fn wants_state(&mut self, moment: Moment) -> bool {
-        self.schedule.wants_state(moment, self.at.step)
+        self.is_state_due(moment)
     }
 
     fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {

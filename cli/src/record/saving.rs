@@ -1,14 +1,12 @@
-//! Checkpoints and weights: when the state of a run is kept, and where.
+//! Checkpoints and weights of a run directory.
 
 use super::Recorder;
 use super::run_file::FileDigest;
 use crate::exit::chained;
 use crate::files;
-use crate::signal;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{Checkpoint, CheckpointError, Checkpoints, weights};
-use nas_core::config::{CheckpointInterval, RunConfig};
 use nas_core::event::Moment;
 use nas_core::network::NetworkSpec;
 use nas_core::space::Scale;
@@ -38,77 +36,37 @@ pub struct CheckpointCost {
     pub bytes: u64,
 }
 
-/// The times at which a run keeps its state.
-#[derive(Debug)]
-pub struct Schedule {
-    interval: CheckpointInterval,
-    /// Whether the weights are written at the end of training.
-    weights: bool,
-    last: Instant,
-    /// The step of the last checkpoint.
-    last_step: Option<u64>,
-    /// Number of requests by a signal that were served.
-    served: u64,
-    pub cost: CheckpointCost,
-}
-
-impl Schedule {
-    pub fn new(config: &RunConfig) -> Result<Self> {
-        Ok(Self {
-            interval: config.checkpoint_interval()?,
-            weights: config.save.weights,
-            last: Instant::now(),
-            last_step: None,
-            served: signal::checkpoint_requests(),
-            cost: CheckpointCost::default(),
-        })
-    }
-
-    /// Whether a checkpoint is due at this moment of a run with `steps` steps so far.
-    fn is_due(&self, moment: Moment, steps: u64) -> bool {
-        match (self.interval, moment) {
-            (CheckpointInterval::Never, _) => false,
-            // The last epoch may have written the same state.
-            (_, Moment::Trained | Moment::Interrupted) => self.last_step != Some(steps),
-            _ if signal::checkpoint_requests() > self.served => true,
-            (CheckpointInterval::Epochs(epochs), Moment::Epoch(done)) => done.is_multiple_of(epochs),
-            (CheckpointInterval::Epochs(_), Moment::Step) => false,
-            (CheckpointInterval::Time(time), _) => self.last.elapsed() >= time,
-        }
-    }
-
-    /// Whether anything is written at this moment.
-    pub fn wants_state(&self, moment: Moment, steps: u64) -> bool {
-        self.is_due(moment, steps) || (self.weights && moment == Moment::Trained)
-    }
-}
-
 impl Recorder {
+    /// Whether anything is written at this moment.
+    pub(super) fn is_state_due(&self, moment: Moment) -> bool {
+        self.schedule.is_due(moment, self.at.step) || (self.run_config.save.weights && moment == Moment::Trained)
+    }
+
     /// Writes what is due. A checkpoint that cannot be written is reported, and the run continues.
     pub(super) fn write_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
-        if self.schedule.weights && moment == Moment::Trained {
+        if self.run_config.save.weights && moment == Moment::Trained {
             self.write_weights(&state).map_err(|error| io::Error::other(chained(&error)))?;
         }
         if !self.schedule.is_due(moment, self.at.step) {
             return Ok(());
         }
         let started = Instant::now();
-        self.schedule.served = signal::checkpoint_requests();
-        match self.write_checkpoint(state) {
+        let written = match self.write_checkpoint(state) {
             Ok(bytes) => {
-                let cost = &mut self.schedule.cost;
+                let cost = &mut self.checkpoint_cost;
                 (cost.written, cost.bytes) = (cost.written + 1, bytes);
                 cost.seconds += started.elapsed().as_secs_f64();
-                self.schedule.last_step = Some(self.at.step);
+                Some(self.at.step)
             }
             Err(error) => {
                 let problem = format!("no checkpoint at step {}: {}", self.at.step, chained(&error.into()));
                 eprint_line(&format!("warning: {problem}"));
                 // The disk may be full for the log too.
                 let _ = self.log.line("warning", self.at.step, &problem);
+                None
             }
-        }
-        self.schedule.last = Instant::now();
+        };
+        self.schedule.restart(written);
         Ok(())
     }
 
