@@ -137,4 +137,8 @@ fn a_run_starts_from_the_weights_of_another() {
     let other = [TINY, &["--init=first", "--width=9", "--out=x"]].concat();
     refuses(dir, &other, 4, &["first/weights.safetensors", "has the shape"]);
     refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 4, &["cannot read", "none/weights.safetensors"]);
+
+    // The checkpoint replaces the initial weights, so a resumed run does not read them.
+    fs::remove_dir_all(dir.join("first")).unwrap();
+    output(dir, &["resume", "second", "--epochs=4"]);
 }
