@@ -1,6 +1,6 @@
 //! Runs that are stopped and continue: equal bytes, and refusals.
 
-use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{TINY, names, outcome, program, read, refuses, resume, setup, stderr, stdout, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -17,18 +17,6 @@ const LONG: &[&str] = &[
     "--checkpoint-every=1",
     "--threads=1",
 ];
-
-/// The files that an interruption must not change, and the result without times.
-fn outcome(out: &Path) -> (Vec<Vec<u8>>, Value) {
-    let files = ["metrics.csv", "archs.csv", "weights.safetensors"];
-    let mut result: Value = serde_json::from_str(&read(out, "result.json")).unwrap();
-    for key in ["wall_s", "train_s", "images_per_s", "peak_rss_mb"] {
-        result[key] = Value::Null;
-    }
-    let telemetry = result["telemetry"].as_object_mut().unwrap();
-    telemetry.retain(|key, _| !key.starts_with("time."));
-    (files.map(|file| fs::read(out.join(file)).unwrap()).into(), result)
-}
 
 fn start(dir: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
@@ -54,12 +42,6 @@ fn stopped(dir: &Path, out: &str, signal: &str, checkpoints: usize) -> std::proc
     }
     assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
     child.wait_with_output().unwrap()
-}
-
-fn resume(dir: &Path, arguments: &[&str]) -> String {
-    let output = program(dir).arg("resume").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    stderr(&output)
 }
 
 #[test]
