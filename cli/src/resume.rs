@@ -147,10 +147,13 @@ fn check(dir: &Path, notes: &Value, data: &DataIdentity) -> Result<()> {
         return refuse(other);
     }
     for (strategy, sha256) in notes["plugins"].as_object().into_iter().flatten() {
-        let plugin = nas_plugin_host::origin(strategy);
-        if plugin.map(|plugin| plugin.sha256.as_str()) != sha256.as_str() {
-            return refuse(format!("build of the plugin with the strategy {strategy}"));
-        }
+        let old = sha256.as_str().unwrap_or_default();
+        let now = match nas_plugin_host::origin(strategy) {
+            Some(plugin) if plugin.sha256 == old => continue,
+            Some(plugin) => format!("now {} has {}", plugin.path.display(), plugin.sha256),
+            None => "now no plugin has it".into(),
+        };
+        return refuse(format!("build of the plugin with the strategy {strategy} (SHA-256 {old}, {now})"));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ mod data_errors;
 mod data_files;
 mod helper;
 mod inspect;
+mod interrupted;
 mod layers;
 mod messages;
 mod own_files;
