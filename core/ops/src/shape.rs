@@ -6,6 +6,11 @@ use dfdx::{shapes::HasShape, tensor::Storage};
 /// Sizes of four dimensions.
 pub(crate) type Dims = (usize, usize, usize, usize);
 
+/// Dimensions after an operation of stride 2: height and width are halved and rounded up.
+pub(crate) fn half((n, h, w, c): Dims) -> Dims {
+    (n, h.div_ceil(2), w.div_ceil(2), c)
+}
+
 /// Largest number of elements of any tensor or unfolded window, so that no product of sizes overflows.
 const MAX_ELEMENTS: usize = isize::MAX as usize / 64;
 

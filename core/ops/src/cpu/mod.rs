@@ -79,6 +79,10 @@ impl Activation<Cpu> for CpuActivation {
         operations::pool2d(self, spec, tape)
     }
 
+    fn odd_pixels<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::odd_pixels(self, tape)
+    }
+
     fn batch_norm<T: Tape<f32, Cpu>>(
         &self,
         norm: NormArgs<'_, Cpu>,

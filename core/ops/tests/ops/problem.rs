@@ -18,6 +18,7 @@ pub enum Call {
     Unit(UnitSpec, Vectors),
     /// Two units in sequence, without a tensor between them.
     Units([UnitSpec; 2], Vectors),
+    OddPixels,
     Relu,
     Sum,
     Concat,
@@ -89,6 +90,7 @@ fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tens
     let y = match call {
         Call::Conv(spec) => OnTensors::<D, A>::conv2d(all[0], all[1], spec, tape)?,
         Call::Pool(spec) => OnTensors::<D, A>::pool2d(all[0], spec, tape)?,
+        Call::OddPixels => OnTensors::<D, A>::odd_pixels(all[0], tape)?,
         Call::Relu => OnTensors::<D, A>::relu(all[0], tape)?,
         Call::Sum => OnTensors::<D, A>::sum(&all, tape)?,
         Call::Concat => OnTensors::<D, A>::concat(&all, tape)?,
