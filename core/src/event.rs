@@ -2,6 +2,7 @@
 
 use crate::arch::Arch;
 use crate::state::State;
+use serde::Serialize;
 
 /// An event of a run.
 #[derive(Debug, Clone)]
@@ -29,7 +30,7 @@ pub enum Event<'a> {
 }
 
 /// The size of a run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Start {
     /// Epochs of the run.
     pub epochs: usize,
@@ -39,12 +40,25 @@ pub struct Start {
     pub steps: u64,
     /// Number of training images.
     pub train_images: usize,
-    /// Number of validation images on which architectures are evaluated.
-    pub eval_images: usize,
+    /// The images on which architectures are evaluated.
+    pub eval: EvalInputs,
     /// Parameters of the supernet, over all its weight sets.
     pub params: usize,
     /// Number of architectures in the search space.
     pub archs: u64,
+}
+
+/// The images on which architectures are evaluated, and what a network receives of them: `(pixel - mean) / std`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct EvalInputs {
+    /// Mean of each channel over the training images, in pixel values (0 to 255).
+    pub mean: Vec<f32>,
+    /// Standard deviation of each channel over the training images, in pixel values.
+    pub std: Vec<f32>,
+    /// Images of a batch, over which batch normalisation takes its statistics. The last batch may be smaller.
+    pub batch_size: usize,
+    /// Positions of the images among the images of the data set from which they are taken, in the order of evaluation.
+    pub positions: Vec<usize>,
 }
 
 /// A training step.

@@ -58,7 +58,6 @@ const UNUSED: [(&str, &[&str]); 4] = [
             "bn",
             "tensorboard",
             "init",
-            "checkpoint_every",
             "no_weights",
         ],
     ),

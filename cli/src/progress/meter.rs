@@ -70,12 +70,13 @@ impl Meter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nas_core::event::EvalInputs;
 
     #[test]
     fn the_speed_excludes_evaluations_and_the_remaining_time_includes_them() {
         let (zero, after) = (Instant::now(), |s| Duration::from_secs(s));
-        let size =
-            Start { epochs: 2, steps_per_epoch: 2, steps: 4, train_images: 16, eval_images: 9, params: 1, archs: 3 };
+        let eval = EvalInputs { mean: vec![0.0], std: vec![1.0], batch_size: 9, positions: (0..9).collect() };
+        let size = Start { epochs: 2, steps_per_epoch: 2, steps: 4, train_images: 16, eval, params: 1, archs: 3 };
         let mut meter = Meter::default();
         assert_eq!((meter.images_per_s(), meter.seconds_left()), (None, None));
         meter.start(size, zero);

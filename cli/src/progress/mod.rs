@@ -163,14 +163,15 @@ impl Observer for ProgressDisplay {
 
 fn summary(start: &Start) -> String {
     format!(
-        "{} architectures, {} shared parameters; {} epochs of {} steps on {} training images; evaluation on {} validation \
+        "{} architectures, {} shared parameters ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} validation \
          images",
         short(start.archs),
         short(start.params as u64),
+        4.0 * start.params as f64 / 1e6,
         start.epochs,
         start.steps_per_epoch,
         start.train_images,
-        start.eval_images
+        start.eval.positions.len()
     )
 }
 

@@ -8,7 +8,11 @@ use std::io;
 impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::Start(_) | Event::Evaluating(_) => Ok(()),
+            Event::Start(start) => {
+                self.eval = Some(start.eval.clone());
+                Ok(())
+            }
+            Event::Evaluating(_) => Ok(()),
             Event::Trained(done) => self.trained(done),
             Event::Note(text) => self.log.line("note", self.at.step, text),
             Event::Warning(text) => self.log.line("warning", self.at.step, text),
@@ -41,7 +45,7 @@ impl Observer for Recorder {
     }
 
     fn wants_state(&mut self, moment: Moment) -> bool {
-        self.schedule.wants_state(moment, self.at.step)
+        self.is_state_due(moment)
     }
 
     fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {

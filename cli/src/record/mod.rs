@@ -7,9 +7,11 @@ mod log;
 mod manifest;
 mod run_file;
 mod saving;
+mod schedule;
 
 pub use dir::OutDir;
 pub use saving::{CHECKPOINTS, RECORD, WEIGHTS};
+pub use schedule::CheckpointSchedule;
 
 use crate::archive::event_file;
 use crate::data::DataIdentity;
@@ -25,8 +27,9 @@ use log::Log;
 use manifest::{Manifest, Status};
 use nas_core::config::RunConfig;
 use nas_core::durable;
+use nas_core::event::EvalInputs;
 use run_file::{FileDigest, FilePosition};
-use saving::Schedule;
+use saving::CheckpointCost;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
@@ -62,9 +65,12 @@ pub struct Recorder {
     log: Log,
     events: Option<EventFile>,
     at: TrainingPosition,
-    schedule: Schedule,
+    schedule: CheckpointSchedule,
+    checkpoint_cost: CheckpointCost,
     run_config: RunConfig,
     data: DataIdentity,
+    /// The images on which the weights are evaluated; none before the start of the run.
+    eval: Option<EvalInputs>,
 }
 
 /// The position of training, which every row of `metrics.csv` and `archs.csv` states.
@@ -156,9 +162,11 @@ impl Recorder {
             log,
             events: event_file.map(|(dir, name)| EventFile::create(dir, &name)).transpose()?,
             at: TrainingPosition::default(),
-            schedule: Schedule::new(&settings.config)?,
+            schedule: CheckpointSchedule::new(&settings.config)?,
+            checkpoint_cost: CheckpointCost::default(),
             run_config: settings.config.clone(),
             data: data.clone(),
+            eval: None,
             config,
             weights: None,
             manifest,
@@ -209,9 +217,11 @@ impl Recorder {
             log,
             events,
             at: position.at,
-            schedule: Schedule::new(&settings.config)?,
+            schedule: CheckpointSchedule::new(&settings.config)?,
+            checkpoint_cost: CheckpointCost::default(),
             run_config: settings.config.clone(),
             data: data.clone(),
+            eval: None,
         })
     }
 
@@ -237,7 +247,7 @@ impl Recorder {
     /// # Errors
     /// A file cannot be written.
     pub fn finish(mut self, result: &impl Outcome) -> Result<()> {
-        self.manifest.set_checkpoints(self.schedule.cost);
+        self.manifest.set_checkpoints(self.checkpoint_cost);
         let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
         let written = self.write(result).and_then(|digests| self.manifest.end(status, digests));
         written.inspect_err(|error| self.fail(error))

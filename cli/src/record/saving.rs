@@ -1,17 +1,15 @@
-//! Checkpoints and weights: when the state of a run is kept, and where.
+//! Checkpoints and weights of a run directory.
 
 use super::Recorder;
 use super::run_file::FileDigest;
-use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
-use crate::signal;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{Checkpoint, CheckpointError, Checkpoints, weights};
-use nas_core::config::{CheckpointInterval, RunConfig};
 use nas_core::event::Moment;
 use nas_core::network::NetworkSpec;
+use nas_core::space::Scale;
 use nas_core::state::State;
 use nas_core::trainer::build_space;
 use serde::Serialize;
@@ -38,77 +36,37 @@ pub struct CheckpointCost {
     pub bytes: u64,
 }
 
-/// The times at which a run keeps its state.
-#[derive(Debug)]
-pub struct Schedule {
-    interval: CheckpointInterval,
-    /// Whether the weights are written at the end of training.
-    weights: bool,
-    last: Instant,
-    /// The step of the last checkpoint.
-    last_step: Option<u64>,
-    /// Number of requests by a signal that were served.
-    served: u64,
-    pub cost: CheckpointCost,
-}
-
-impl Schedule {
-    pub fn new(config: &RunConfig) -> Result<Self> {
-        Ok(Self {
-            interval: config.checkpoint_interval()?,
-            weights: config.save.weights,
-            last: Instant::now(),
-            last_step: None,
-            served: signal::checkpoint_requests(),
-            cost: CheckpointCost::default(),
-        })
-    }
-
-    /// Whether a checkpoint is due at this moment of a run with `steps` steps so far.
-    fn is_due(&self, moment: Moment, steps: u64) -> bool {
-        match (self.interval, moment) {
-            (CheckpointInterval::Never, _) => false,
-            // The last epoch may have written the same state.
-            (_, Moment::Trained | Moment::Interrupted) => self.last_step != Some(steps),
-            _ if signal::checkpoint_requests() > self.served => true,
-            (CheckpointInterval::Epochs(epochs), Moment::Epoch(done)) => done.is_multiple_of(epochs),
-            (CheckpointInterval::Epochs(_), Moment::Step) => false,
-            (CheckpointInterval::Time(time), _) => self.last.elapsed() >= time,
-        }
-    }
-
-    /// Whether anything is written at this moment.
-    pub fn wants_state(&self, moment: Moment, steps: u64) -> bool {
-        self.is_due(moment, steps) || (self.weights && moment == Moment::Trained)
-    }
-}
-
 impl Recorder {
+    /// Whether anything is written at this moment.
+    pub(super) fn is_state_due(&self, moment: Moment) -> bool {
+        self.schedule.is_due(moment, self.at.step) || (self.run_config.save.weights && moment == Moment::Trained)
+    }
+
     /// Writes what is due. A checkpoint that cannot be written is reported, and the run continues.
     pub(super) fn write_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
-        if self.schedule.weights && moment == Moment::Trained {
+        if self.run_config.save.weights && moment == Moment::Trained {
             self.write_weights(&state).map_err(|error| io::Error::other(chained(&error)))?;
         }
         if !self.schedule.is_due(moment, self.at.step) {
             return Ok(());
         }
         let started = Instant::now();
-        self.schedule.served = signal::checkpoint_requests();
-        match self.write_checkpoint(state) {
+        let written = match self.write_checkpoint(state) {
             Ok(bytes) => {
-                let cost = &mut self.schedule.cost;
+                let cost = &mut self.checkpoint_cost;
                 (cost.written, cost.bytes) = (cost.written + 1, bytes);
                 cost.seconds += started.elapsed().as_secs_f64();
-                self.schedule.last_step = Some(self.at.step);
+                Some(self.at.step)
             }
             Err(error) => {
                 let problem = format!("no checkpoint at step {}: {}", self.at.step, chained(&error.into()));
                 eprint_line(&format!("warning: {problem}"));
                 // The disk may be full for the log too.
                 let _ = self.log.line("warning", self.at.step, &problem);
+                None
             }
-        }
-        self.schedule.last = Instant::now();
+        };
+        self.schedule.restart(written);
         Ok(())
     }
 
@@ -126,40 +84,34 @@ impl Recorder {
 
     fn write_weights(&mut self, state: &State) -> Result<()> {
         let path = self.dir.join(WEIGHTS);
-        let about = self.about_weights();
-        let spec = supernet_spec(&self.run_config, &self.data)?;
+        let space = build_space(&self.run_config, self.data.shape, self.data.classes)?;
+        let spec = NetworkSpec::supernet(&*space).with_context(|| format!("space {}", space.name()))?;
+        let about = self.about_weights(space.scale());
         let bytes = weights::to_file(&spec, &state.section("training/model"), &about).map_err(anyhow::Error::msg)?;
         files::write_bytes(&path, &bytes)?;
         self.weights = Some(FileDigest::of(WEIGHTS, &bytes));
         Ok(())
     }
 
-    /// What `search` and `evaluate` check before they use the weights.
-    fn about_weights(&self) -> Map<String, Value> {
+    /// What `search` and `evaluate` check before they use the weights, and what other programs need to evaluate them.
+    fn about_weights(&self, scale: &Scale) -> Map<String, Value> {
         let config = &self.run_config;
         let about = json!({
             "strategy": config.strategy.name,
             "space": config.space.name,
-            "width": config.space.width,
-            "cells": config.space.cells,
-            "image": self.data.shape,
-            "classes": self.data.classes,
+            "width": scale.width,
+            "cells": scale.cells,
+            "image": scale.image,
+            "classes": scale.classes,
             "steps": self.at.step,
             "seed": config.seed,
+            "bn": config.eval.bn,
+            "eval": self.eval,
         });
         let mut about = about.as_object().cloned().unwrap_or_default();
         about.extend(self.manifest.identity());
         about
     }
-}
-
-/// The layers and parameters of the supernet of a configuration.
-///
-/// # Errors
-/// A space that cannot be built.
-fn supernet_spec(config: &RunConfig, data: &DataIdentity) -> Result<NetworkSpec> {
-    let space = build_space(config, data.shape, data.classes)?;
-    NetworkSpec::supernet(&*space).with_context(|| format!("space {}", space.name()))
 }
 
 /// Removes the checkpoints and the weights of a run.

@@ -4,6 +4,7 @@ use super::RunError;
 use super::accuracy::AccuracyCounter;
 use crate::config::{BnMode, EvalConfig};
 use crate::data::{Batch, DataError, Dataset, EvalBatches, Images, Normalise, Split};
+use crate::event::EvalInputs;
 use crate::metrics::disturbance::Observation;
 use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments, tensor};
 use nas_ops::{Backend, OpError, Tensor4};
@@ -28,6 +29,7 @@ pub enum EvalImages {
 #[derive(Debug)]
 pub struct Evaluator<D: Backend> {
     bn: BnMode,
+    inputs: EvalInputs,
     valid: Vec<Labelled<D>>,
     /// Training images that batch-norm statistics are measured on; empty in the other modes.
     recalibration: Vec<Tensor4<D>>,
@@ -66,17 +68,21 @@ impl<D: Backend> Evaluator<D> {
             BnMode::Recalibrate => load(train, &split.train[..config.recalibrate_images.min(split.train.len())])?,
             _ => Vec::new(),
         };
-        let valid = match (images, &dataset.test) {
-            (EvalImages::Validation, _) => load(train, &split.valid[..config.images.min(split.valid.len())])?,
-            (EvalImages::Test, Some(test)) => load(test, &(0..test.len()).collect::<Vec<_>>())?,
+        let (source, positions) = match (images, &dataset.test) {
+            (EvalImages::Validation, _) => (train, split.valid[..config.images.min(split.valid.len())].to_vec()),
+            (EvalImages::Test, Some(test)) => (test, (0..test.len()).collect()),
             (EvalImages::Test, None) => return Err(DataError::NoTest { name: dataset.name }.into()),
         };
-        Ok(Self { bn: config.bn, valid, recalibration: recalibration.into_iter().map(|batch| batch.images).collect() })
+        let valid = load(source, &positions)?;
+        let recalibration = recalibration.into_iter().map(|batch| batch.images).collect();
+        let (mean, std) = (normalise.mean().to_vec(), normalise.std().to_vec());
+        let inputs = EvalInputs { mean, std, batch_size: config.batch_size, positions };
+        Ok(Self { bn: config.bn, inputs, valid, recalibration })
     }
 
-    /// Number of evaluation images.
-    pub fn images(&self) -> usize {
-        self.valid.iter().map(|batch| batch.labels.len()).sum()
+    /// The evaluation images.
+    pub fn inputs(&self) -> &EvalInputs {
+        &self.inputs
     }
 
     /// Loss and accuracy on all evaluation images.
@@ -287,7 +293,7 @@ mod tests {
     #[test]
     fn batch_mode_normalises_by_each_batch() {
         let fixture = Fixture::new(BnMode::Batch);
-        assert_eq!(fixture.evaluator.images(), 60);
+        assert_eq!(fixture.evaluator.inputs().positions.len(), 60);
         assert_close(fixture.observe(None), fixture.expected(None));
     }
 

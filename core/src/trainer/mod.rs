@@ -17,6 +17,7 @@ mod evaluator;
 mod memory;
 mod monitor;
 mod planner;
+mod saved_config;
 mod search;
 mod search_space;
 mod sequence;
@@ -36,7 +37,7 @@ pub use search::{Candidate, Limits, Search, SearchOutcome, pareto_front};
 pub use search_space::build_space;
 pub use sequence::Sequence;
 pub use session::Session;
-pub use stand_alone::{StandAloneResult, StandAloneTrainer};
+pub use stand_alone::{StandAloneResult, StandAloneRun, StandAloneTrainer};
 pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
 use evaluator::{Evaluator, Weights};

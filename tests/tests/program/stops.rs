@@ -2,7 +2,7 @@
 
 use super::helper::{TINY, names, program, read, setup, stderr, stdout};
 use serde_json::Value;
-use std::fs::File;
+use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -231,6 +231,33 @@ fn a_signal_ends_the_measurement_of_step_times() {
     assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
     assert!(!dir.path().join("out/step_times.json").exists());
     assert!(!stderr(&output).contains("of them done"), "{}", stderr(&output));
+}
+
+/// The interrupted training of a table continues from its checkpoint, and the table is that of one without interrupt.
+#[test]
+#[cfg(unix)]
+fn a_training_of_a_truth_table_continues() {
+    let (dir, _) = setup("parts");
+    let dir = dir.path();
+    let truth = |out: &str| {
+        let arguments = "truth --space=tiny --data=digits --epochs=60 --samples=2 --jobs=1 --checkpoint-every=1";
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+        command.current_dir(dir).args(arguments.split(' ')).args(["--out", out]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    };
+    assert!(truth("whole.csv").output().unwrap().status.success());
+    let child = truth("t.csv").spawn().unwrap();
+    let start = Instant::now();
+    while fs::read_dir(dir.join("t.checkpoints")).map_or(0, Iterator::count) == 0 {
+        assert!(start.elapsed() < Duration::from_secs(30), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    send("-INT", &child);
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
+    let output = truth("t.csv").output().unwrap();
+    assert!(output.status.success() && stderr(&output).contains("and 1 in part"), "{}", stderr(&output));
+    assert_eq!(fs::read(dir.join("t.csv")).unwrap(), fs::read(dir.join("whole.csv")).unwrap());
+    assert!(!dir.join("t.checkpoints").exists());
 }
 
 /// Thousands of trainings are left when the signal arrives.

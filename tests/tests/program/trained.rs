@@ -21,6 +21,28 @@ fn rows(dir: &Path, file: &str) -> Vec<(String, f64, u64, u64)> {
     reader.records().map(|record| row(record.unwrap())).collect()
 }
 
+/// The metadata of the safetensors file of a run: the length of the header as eight bytes, then the header as JSON.
+fn about_weights(dir: &Path) -> Value {
+    let bytes = fs::read(dir.join("weights.safetensors")).unwrap();
+    let length = u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+    let header: Value = serde_json::from_slice(&bytes[8..8 + length]).unwrap();
+    serde_json::from_str(header["__metadata__"]["nas_train"].as_str().unwrap()).unwrap()
+}
+
+#[test]
+fn weights_name_the_evaluation_images_and_the_scale() {
+    let (dir, _) = setup("about");
+    let dir = dir.path();
+    tiny(dir, "out", &[]);
+    let about = about_weights(&dir.join("out"));
+    assert_eq!((&about["space"], &about["width"], &about["cells"]), (&"tiny".into(), &8.into(), &1.into()));
+    let result: Value = serde_json::from_str(&read(dir, "out/result.json")).unwrap();
+    let eval = &about["eval"];
+    assert_eq!(eval["positions"].as_array().unwrap().len() as u64, result["eval_images"].as_u64().unwrap());
+    let mean: Vec<f64> = eval["mean"].as_array().unwrap().iter().map(|mean| mean.as_f64().unwrap()).collect();
+    assert!(mean.len() == 3 && mean.iter().all(|mean| (1.0..255.0).contains(mean)), "{mean:?}");
+}
+
 #[test]
 fn evaluations_repeat_the_accuracies_of_the_run() {
     let (dir, _) = setup("evaluate");

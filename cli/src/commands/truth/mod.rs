@@ -3,6 +3,7 @@
 mod file;
 mod recipe;
 mod rows;
+mod saved;
 mod summary;
 
 use crate::args::TruthArgs;
@@ -21,6 +22,7 @@ use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::StandAloneTrainer;
 use recipe::recipe;
+use saved::SavedTraining;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,25 +72,38 @@ impl TableJob<'_> {
         let threads = ThreadsPerJob::new(self.args.jobs.into(), self.config.threads);
         let total = archs.len() * usize::from(self.args.seeds);
         let known = total - items.len();
+        let saved = |(_, text, seed): &(_, String, u64)| SavedTraining::of(self.path, text, *seed, self.config);
+        let mut in_part = 0;
+        for item in &items {
+            in_part += usize::from(saved(item)?.exists());
+        }
         progress.print_line(&format!(
-            "{total} trainings, {known} of them done before, {} in parallel; writing to {}",
+            "{total} trainings, {known} of them done before{}, {} in parallel; writing to {}",
+            if in_part > 0 { format!(" and {in_part} in part") } else { String::new() },
             threads.jobs,
             self.path.display()
         ));
         let (started, mut count) = (Instant::now(), 0);
-        let work = |(arch, _, seed): &(_, String, u64)| {
+        let work = |item: &(_, String, u64)| {
+            let (arch, _, seed) = item;
             // Building a trainer takes time, and many items may be left.
             if self.cancel.load(Ordering::Relaxed) {
                 return Ok(Ok(None));
             }
             let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
-            anyhow::Ok(trainer.train(arch, *seed, self.cancel))
+            let mut saved = saved(item)?;
+            let start = || trainer.start(arch, *seed);
+            let continued = saved.state().and_then(|state| start().and_then(|run| run.restore(&state)).ok());
+            let run = continued.map_or_else(start, Ok);
+            let result = run.and_then(|run| run.run(&mut saved, self.cancel));
+            anyhow::Ok(result.map(|result| result.map(|result| (result, saved))))
         };
         let mut failed = Vec::new();
         ordered_parallel_map(threads, &items, work, |(_, text, seed), result| {
             match result? {
-                Ok(Some(result)) => {
+                Ok(Some((result, saved))) => {
                     file.add(text, *seed, &result)?;
+                    saved.remove();
                     count += 1;
                     let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
                     progress.count(

@@ -138,7 +138,7 @@ impl<D: Target> Session<D> {
             steps_per_epoch: self.loader.batches(),
             steps: self.supernet.training().total_steps(),
             train_images: self.loader.images(),
-            eval_images: self.supernet.evaluator().images(),
+            eval: self.supernet.evaluator().inputs().clone(),
             params: network.spec().param_count() * network.sets(),
             archs: self.space().count(),
         }
@@ -170,7 +170,7 @@ impl<D: Target> Session<D> {
 
     /// Number of images on which architectures are evaluated.
     pub fn eval_images(&self) -> usize {
-        self.supernet.evaluator().images()
+        self.supernet.evaluator().inputs().positions.len()
     }
 
     /// Accuracy of an architecture with shared weights on the evaluation images, in percent.

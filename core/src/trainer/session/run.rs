@@ -148,7 +148,7 @@ impl<D: Target> Session<D> {
             steps: counters.steps,
             subnet_passes: counters.subnet_passes,
             images: counters.images,
-            eval_images: self.supernet.evaluator().images(),
+            eval_images: self.eval_images(),
             wall_s: progress.wall_s,
             train_s: progress.train_s,
             images_per_s: (progress.train_s > 0.0).then(|| counters.images as f64 / progress.train_s),

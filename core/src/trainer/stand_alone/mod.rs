@@ -1,21 +1,22 @@
 //! Stand-alone training: one architecture with weights of its own, from scratch.
 
-use super::accuracy::AccuracyCounter;
-use super::training::{NoHooks, TrainPath, Training};
+mod run;
+
+pub use run::StandAloneRun;
+
+use super::training::{TrainPath, Training};
 use super::training_data::TrainingData;
 use super::{RunError, build_space, wire_error};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
-use crate::data::{Dataset, EvalBatches, Loader, Normalise};
-use crate::network::{Network, NetworkSpec, Pass, Program, RunningMoments, tensor};
+use crate::data::{Dataset, Loader, Normalise};
+use crate::network::{Network, NetworkSpec, Program, RunningMoments};
 use crate::registry::Target;
 use crate::space::SearchSpace;
 use crate::strategy::Path;
 use crate::streams::Streams;
-use nas_ops::{OpError, Tensor4};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Trains architectures with weights of their own, by the `[train]` recipe of a configuration.
 ///
@@ -88,34 +89,21 @@ impl<D: Target> StandAloneTrainer<D> {
         }
     }
 
-    /// Trains one architecture from scratch; `None` if `cancel` became true first.
+    /// Prepares the training of one architecture from scratch.
     ///
     /// # Errors
-    /// An architecture of another space, diverged training, or a failing device.
-    pub fn train(&self, arch: &Arch, seed: u64, cancel: &AtomicBool) -> Result<Option<StandAloneResult>, RunError> {
+    /// An architecture of another space, or a failing device.
+    pub fn start(&self, arch: &Arch, seed: u64) -> Result<StandAloneRun<D>, RunError> {
         let streams = Streams::new(seed);
         let (spec, program) = self.compile(arch)?;
         let images = self.images(&streams)?;
-        let (epochs, batches) = (self.config.train.epochs, images.loader.batches());
+        let batches = images.loader.batches();
         let network = Network::new(spec.clone(), &self.device, 1, &streams)?;
         let running = Some(RunningMoments::exponential(&spec));
-        let total = (epochs * batches) as u64;
-        let mut training = Training::new(self.space.clone(), network, running, &self.config.train, total, batches);
-        let paths = [TrainPath { path: Path { arch: arch.clone(), weight: 1.0 }, program }];
-        let mut train_loss = 0.0;
-        for epoch in 0..epochs {
-            let mut losses = 0.0;
-            for batch in images.loader.epoch(epoch as u64, 0)? {
-                if cancel.load(Ordering::Relaxed) {
-                    return Ok(None);
-                }
-                losses += training.step(batch?, &paths, &mut NoHooks)?.done.loss;
-            }
-            train_loss = losses / batches as f64;
-        }
-        let [TrainPath { program, .. }] = &paths;
-        let accuracy = self.accuracy(&training, program, &images)?;
-        Ok(Some(StandAloneResult { accuracy, train_loss, params: program.params, macs: program.macs }))
+        let total = (self.config.train.epochs * batches) as u64;
+        let training = Training::new(self.space.clone(), network, running, &self.config.train, total, batches);
+        let path = TrainPath { path: Path { arch: arch.clone(), weight: 1.0 }, program };
+        Ok(StandAloneRun::new(self.config.clone(), seed, self.dataset.clone(), images, training, path))
     }
 
     /// The stand-alone network of an architecture.
@@ -133,20 +121,6 @@ impl<D: Target> StandAloneTrainer<D> {
         };
         Ok(StandAloneImages { loader, normalise, evaluated })
     }
-
-    /// Accuracy in percent with running batch-norm statistics.
-    fn accuracy(&self, training: &Training<D>, program: &Program, images: &StandAloneImages) -> Result<f64, RunError> {
-        let norms = training.running().map(|running| running.table(&self.device)).transpose()?;
-        let pass = Pass { norms: norms.as_ref(), ..Pass::PLAIN };
-        let source = self.dataset.test.as_ref().unwrap_or(&self.dataset.train);
-        let mut counter = AccuracyCounter::default();
-        for batch in EvalBatches::new(source, &images.evaluated, &images.normalise, self.config.eval.batch_size)? {
-            let batch = batch?;
-            let values: Result<Tensor4<D>, OpError> = tensor(&self.device, batch.images, batch.shape);
-            counter.add::<D>(&training.network().infer(values?, program, &pass)?.scores, &batch.labels);
-        }
-        Ok(counter.means().accuracy)
-    }
 }
 
 /// The images of one stand-alone training.
@@ -159,61 +133,4 @@ struct StandAloneImages {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::data::load;
-    use dfdx::prelude::Cpu;
-
-    fn trainer(space: &str, change: impl Fn(&mut RunConfig)) -> StandAloneTrainer<Cpu> {
-        let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();
-        config.space.name = space.into();
-        config.data.limit_train = Some(200);
-        config.data.limit_valid = Some(300);
-        config.train.epochs = 8;
-        change(&mut config);
-        let dataset = load("digits", &config.data).unwrap();
-        StandAloneTrainer::new(&config, Arc::new(dataset), &Cpu::default()).unwrap()
-    }
-
-    fn train(trainer: &StandAloneTrainer<Cpu>, text: &str, seed: u64) -> StandAloneResult {
-        let arch = trainer.space().parse(text).unwrap();
-        trainer.train(&arch, seed, &AtomicBool::new(false)).unwrap().unwrap()
-    }
-
-    #[test]
-    fn an_architecture_learns_and_equal_seeds_give_equal_results() {
-        // 90 steps: the initial running statistics have the weight 0.9^90 left.
-        let trainer = trainer("tiny", |config| config.train.epochs = 30);
-        let result = train(&trainer, "22", 0);
-        // Guessing gives 10 %.
-        assert!(result.accuracy > 60.0 && result.train_loss < 1.5, "{result:?}");
-        assert_eq!(train(&trainer, "22", 0), result);
-        assert_ne!(train(&trainer, "22", 1), result);
-    }
-
-    #[test]
-    fn a_network_without_operations_guesses() {
-        let trainer = trainer("nasbench201", |config| config.train.epochs = 1);
-        let none = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
-        let accuracy = train(&trainer, none, 0).accuracy;
-        assert!((8.0..12.0).contains(&accuracy), "{accuracy}");
-    }
-
-    #[test]
-    fn larger_samples_start_with_smaller_ones() {
-        let trainer = trainer("nasbench201", |_| ());
-        let (few, more) =
-            (trainer.sample(TruthSamples::Some(5)).unwrap(), trainer.sample(TruthSamples::Some(9)).unwrap());
-        assert_eq!(few, more[..5]);
-        assert!(trainer.sample(TruthSamples::Some(0)).is_err() && trainer.sample(TruthSamples::Some(15_626)).is_err());
-    }
-
-    #[test]
-    fn a_cancelled_or_diverged_training_has_no_result() {
-        let trainer = trainer("tiny", |config| config.train.lr = 1e30);
-        let arch = trainer.space().nth(8);
-        assert_eq!(trainer.train(&arch, 0, &AtomicBool::new(true)).unwrap(), None);
-        let error = trainer.train(&arch, 0, &AtomicBool::new(false)).unwrap_err();
-        assert!(matches!(error, RunError::Diverged { .. }), "{error}");
-    }
-}
+mod tests;

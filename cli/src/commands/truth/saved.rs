@@ -1,0 +1,83 @@
+//! Checkpoints of a stand-alone training of a truth table.
+
+use crate::exit::chained;
+use crate::record::CheckpointSchedule;
+use crate::text::eprint_line;
+use anyhow::Result;
+use nas_core::checkpoint::{Checkpoint, Checkpoints};
+use nas_core::config::RunConfig;
+use nas_core::event::{Event, Moment, Observer};
+use nas_core::sha256;
+use nas_core::state::State;
+use serde_json::json;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The checkpoints of one training, in a directory beside the table. They are removed when the training is complete.
+pub struct SavedTraining {
+    checkpoints: Checkpoints,
+    /// The directory of all trainings of the table.
+    parent: PathBuf,
+    schedule: CheckpointSchedule,
+    steps: u64,
+}
+
+impl SavedTraining {
+    /// The checkpoints of the training of an architecture with a seed.
+    ///
+    /// # Errors
+    /// An interval of checkpoints that cannot be read.
+    pub fn of(table: &Path, arch: &str, seed: u64, config: &RunConfig) -> Result<Self> {
+        let parent = table.with_extension("checkpoints");
+        let name = format!("{}-{seed}", &sha256::of(arch.as_bytes())[..16]);
+        let checkpoints = Checkpoints::at(&parent.join(name));
+        Ok(Self { checkpoints, parent, schedule: CheckpointSchedule::new(config)?, steps: 0 })
+    }
+
+    /// The state of the latest whole checkpoint of this version of the program; none if the training starts anew.
+    pub fn state(&self) -> Option<State> {
+        let checkpoint = self.checkpoints.latest().ok()?.checkpoint?;
+        (checkpoint.notes.get("version") == Some(&env!("CARGO_PKG_VERSION").into())).then_some(checkpoint.state)
+    }
+
+    /// Whether there is a checkpoint.
+    pub fn exists(&self) -> bool {
+        self.checkpoints.dir().exists()
+    }
+
+    /// Removes the checkpoints, because the training is in the table.
+    pub fn remove(self) {
+        // What remains does no harm: no training reads it.
+        let _ = std::fs::remove_dir_all(self.checkpoints.dir());
+        let _ = std::fs::remove_dir(&self.parent);
+    }
+}
+
+impl Observer for SavedTraining {
+    fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
+        if let Event::Step(done) = event {
+            self.steps = done.step + 1;
+        }
+        Ok(())
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        self.schedule.is_due(moment, self.steps)
+    }
+
+    /// A checkpoint that cannot be written is reported, and the training continues.
+    fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+        let notes = json!({"version": env!("CARGO_PKG_VERSION")});
+        let checkpoint = Checkpoint { state, notes: notes.as_object().cloned().unwrap_or_default() };
+        let written = match self.checkpoints.write(&checkpoint) {
+            Ok(_) => Some(self.steps),
+            Err(error) => {
+                let dir = self.checkpoints.dir().display();
+                eprint_line(&format!("warning: no checkpoint in {dir}: {}", chained(&error.into())));
+                None
+            }
+        };
+        self.schedule.restart(written);
+        Ok(())
+    }
+}

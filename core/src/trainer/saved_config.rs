@@ -1,0 +1,53 @@
+//! The configuration that saved state belongs to.
+
+use crate::config::RunConfig;
+use crate::state::StateError;
+use serde_json::{Map, Value};
+
+/// Keys that may differ between the process that saves and the one that continues. Threads, paths and the times of
+/// checkpoints change no result; another device changes results by rounding only.
+const FREE_KEYS: [&str; 6] = ["device", "threads", "plugins", "data.dir", "save.checkpoint_every", "save.weights"];
+
+/// The configuration without the keys that may differ, by dotted key.
+///
+/// # Errors
+/// A configuration that JSON cannot hold.
+pub fn comparable(config: &RunConfig) -> Result<Map<String, Value>, StateError> {
+    let fail = |error: String| StateError { expected: "a configuration that JSON can hold".into(), found: error };
+    let table = config.to_table().map_err(|error| fail(error.to_string()))?;
+    let value = serde_json::to_value(table).map_err(|error| fail(error.to_string()))?;
+    let mut flat = Map::new();
+    flatten("", value, &mut flat);
+    flat.retain(|key, _| !FREE_KEYS.contains(&key.as_str()));
+    Ok(flat)
+}
+
+fn flatten(key: &str, value: Value, flat: &mut Map<String, Value>) {
+    match value {
+        Value::Object(entries) => {
+            for (name, value) in entries {
+                let key = if key.is_empty() { name } else { format!("{key}.{name}") };
+                flatten(&key, value, flat);
+            }
+        }
+        value => {
+            flat.insert(key.into(), value);
+        }
+    }
+}
+
+/// Checks that the saved and the present configuration are equal.
+///
+/// # Errors
+/// The first key whose values differ, with both values.
+pub fn check_config(saved: &Map<String, Value>, present: &Map<String, Value>) -> Result<(), StateError> {
+    let text = |value: Option<&Value>| value.map_or("none".into(), Value::to_string);
+    let mut keys = present.keys().chain(saved.keys());
+    match keys.find(|key| saved.get(*key) != present.get(*key)) {
+        None => Ok(()),
+        Some(key) => {
+            let (present, saved) = (text(present.get(key)), text(saved.get(key)));
+            Err(StateError { expected: format!("state of a run with {key} = {present}"), found: saved })
+        }
+    }
+}
