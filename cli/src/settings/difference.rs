@@ -35,13 +35,13 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
 }
 
 /// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
-/// device, plugins, the directory of the data, and checkpoints.
+/// device, plugins, directory and cache of the data, and checkpoints.
 pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let table = |config: &RunConfig| {
         let mut config = config.clone();
         (config.threads, config.device, config.plugins) = (0, String::new(), Vec::new());
         // The fingerprints of the data are compared instead.
-        config.data.dir = None;
+        config.data = config.data.without_place();
         config.save = SaveConfig::default();
         config.to_table()
     };
@@ -51,6 +51,7 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nas_core::data::Cache;
 
     #[test]
     fn the_first_different_key_is_returned_with_both_values() {
@@ -77,6 +78,7 @@ mod tests {
         assert_eq!(changed(&|_| ()), None);
         assert_eq!(changed(&|c| c.threads = 7), None);
         assert_eq!(changed(&|c| c.data.dir = Some("/moved".into())), None);
+        assert_eq!(changed(&|c| c.data.cache = Cache::Disk), None);
         assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
         assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
         let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));

@@ -1,19 +1,30 @@
-//! Augmentation of training images: random crop with padding, random flip, cutout.
+//! Augmentation of training images: random crops, colour jitter, random flip, cutout.
+
+use std::borrow::Cow;
 
 use rand::Rng;
+use rand_chacha::ChaCha8Rng;
 
-use super::{ImageShape, Normalise};
+use super::window::Window;
+use super::{ColourJitter, ImageShape, Normalise};
+use crate::streams::Streams;
 
 /// Augmentation of a training image. The operations run in this order, as in DARTS:
 ///
-/// 1. crop: adds a black border of `padding` pixels and takes a random window of the original size
+/// 1. random resized crop: takes a random window of the image and resizes it (`transforms.RandomResizedCrop(size)`);
+/// 2. colour jitter: changes the colours at random (`transforms.ColorJitter`);
+/// 3. crop: adds a black border of `padding` pixels and takes a random window of the original size
 ///    (`transforms.RandomCrop(size, padding)`);
-/// 2. flip: mirrors the image left to right with probability 1/2 (`transforms.RandomHorizontalFlip()`);
-/// 3. normalisation;
-/// 4. cutout: sets a square of side `cutout` around a random pixel to 0, the mean of each channel. The part of the square
+/// 4. flip: mirrors the image left to right with probability 1/2 (`transforms.RandomHorizontalFlip()`);
+/// 5. normalisation;
+/// 6. cutout: sets a square of side `cutout` around a random pixel to 0, the mean of each channel. The part of the square
 ///    outside the image is ignored (DeVries and Taylor 2017, `Cutout` in DARTS).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Augment {
+    /// Whether a random window of the image is taken.
+    pub resized_crop: bool,
+    /// Random changes of the colours.
+    pub jitter: ColourJitter,
     /// Width of the border in pixels; 0 disables the crop.
     pub padding: usize,
     /// Whether images are mirrored at random.
@@ -34,27 +45,57 @@ struct Draw {
     column: usize,
 }
 
+/// The random numbers of one image. Every image has a fixed place in each stream, so its augmentation depends neither on
+/// other images nor on the number of threads.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct AugmentRandom {
+    pub(super) streams: Streams,
+    pub(super) epoch: u64,
+    /// Position of the image in the order of the epoch.
+    pub(super) position: usize,
+}
+
+impl AugmentRandom {
+    /// A stream at the place of the image, of which each image has `words` 32-bit words.
+    fn stream(&self, name: &str, words: u128) -> ChaCha8Rng {
+        let mut rng = self.streams.rng(name, self.epoch);
+        rng.set_word_pos(self.position as u128 * words);
+        rng
+    }
+}
+
 impl Augment {
     /// No augmentation.
-    pub const NONE: Self = Self { padding: 0, flip: false, cutout: 0 };
+    pub const NONE: Self = Self { resized_crop: false, jitter: ColourJitter::NONE, padding: 0, flip: false, cutout: 0 };
 
-    /// Number of 32-bit random words that are reserved for each image. Rejection sampling needs more for fewer than one
-    /// image in a million; such an image then shares words with the next one.
-    pub(super) const WORDS: u128 = 16;
+    /// Number of 32-bit random words that are reserved for border, flip and cutout of each image. Rejection sampling needs
+    /// more for fewer than one image in a million; such an image then shares words with the next one.
+    const WORDS: u128 = 16;
 
-    /// Appends one image `[h, w, c]` after augmentation and normalisation.
-    pub(super) fn extend(
+    /// Augments and normalises an image with the values `source`, `[h, w, c]` in the shape `of_source`, and writes it to
+    /// `out` in the shape `shape`. Only a random resized crop accepts another shape of the source.
+    pub(super) fn write(
         &self,
-        image: &[u8],
+        source: &[u8],
+        of_source: ImageShape,
         shape: ImageShape,
         normalise: &Normalise,
-        rng: &mut impl Rng,
-        out: &mut Vec<f32>,
+        random: &AugmentRandom,
+        out: &mut [f32],
     ) {
-        if *self == Self::NONE {
-            normalise.extend(image, out);
+        let mut image = Cow::Borrowed(source);
+        if self.resized_crop {
+            let window = Window::random(of_source, &mut random.stream("random resized crop", Window::WORDS));
+            image = Cow::Owned(window.resized(source, of_source, shape.height, shape.width));
+        }
+        if self.jitter != ColourJitter::NONE {
+            self.jitter.apply(image.to_mut(), shape.channels, &mut random.stream("colour jitter", ColourJitter::WORDS));
+        }
+        if (self.padding, self.flip, self.cutout) == (0, false, 0) {
+            normalise.write(&image, out);
         } else {
-            self.apply(self.draw(shape, rng), image, shape, normalise, out);
+            let draw = self.draw(shape, &mut random.stream("augmentation", Self::WORDS));
+            self.place(draw, &image, shape, normalise, out);
         }
     }
 
@@ -68,25 +109,25 @@ impl Augment {
         }
     }
 
-    fn apply(&self, draw: Draw, image: &[u8], shape: ImageShape, normalise: &Normalise, out: &mut Vec<f32>) {
+    fn place(&self, draw: Draw, image: &[u8], shape: ImageShape, normalise: &Normalise, out: &mut [f32]) {
         let ImageShape { height, width, channels } = shape;
         let blank = |centre: usize, at: usize| {
             // The square covers `cutout` pixels from `centre - cutout / 2` on.
             let start = at + self.cutout / 2;
             start >= centre && start - centre < self.cutout
         };
-        for y in 0..height {
+        for (y, places) in out.chunks_exact_mut(width * channels).enumerate() {
             // Row and column in the original image; `None` in the border.
             let row = (y + draw.top).checked_sub(self.padding).filter(|&row| row < height);
-            for x in 0..width {
+            for (x, place) in places.chunks_exact_mut(channels).enumerate() {
                 let at = if draw.mirrored { width - 1 - x } else { x };
                 let column = (at + draw.left).checked_sub(self.padding).filter(|&column| column < width);
                 if blank(draw.row, y) && blank(draw.column, x) {
-                    out.extend(std::iter::repeat_n(0.0, channels));
+                    place.fill(0.0);
                 } else if let (Some(row), Some(column)) = (row, column) {
-                    normalise.extend(&image[(row * width + column) * channels..][..channels], out);
+                    normalise.write(&image[(row * width + column) * channels..][..channels], place);
                 } else {
-                    out.extend((0..channels).map(|channel| normalise.value(channel, 0)));
+                    place.iter_mut().enumerate().for_each(|(channel, value)| *value = normalise.value(channel, 0));
                 }
             }
         }
@@ -97,7 +138,6 @@ impl Augment {
 mod tests {
     use super::super::Images;
     use super::*;
-    use crate::streams::Streams;
     use proptest::prelude::*;
 
     const SHAPE: ImageShape = ImageShape { height: 4, width: 5, channels: 2 };
@@ -113,8 +153,8 @@ mod tests {
     }
 
     fn apply(augment: Augment, draw: Draw) -> Vec<u8> {
-        let mut out = Vec::new();
-        augment.apply(draw, &image(), SHAPE, &keep(), &mut out);
+        let mut out = vec![f32::NAN; SHAPE.values()];
+        augment.place(draw, &image(), SHAPE, &keep(), &mut out);
         out.into_iter().map(|value| value as u8).collect()
     }
 
@@ -138,8 +178,8 @@ mod tests {
         let augment = Augment { flip: true, ..Augment::NONE };
         let once = apply(augment, Draw { mirrored: true, ..STILL });
         assert_eq!(once[..4], [9, 10, 7, 8]);
-        let mut twice = Vec::new();
-        augment.apply(Draw { mirrored: true, ..STILL }, &once, SHAPE, &keep(), &mut twice);
+        let mut twice = vec![f32::NAN; SHAPE.values()];
+        augment.place(Draw { mirrored: true, ..STILL }, &once, SHAPE, &keep(), &mut twice);
         assert_eq!(twice, image().into_iter().map(f32::from).collect::<Vec<_>>());
     }
 
@@ -165,10 +205,10 @@ mod tests {
     proptest! {
         #[test]
         fn values_come_from_the_image_at_most_once(seed: u64, padding in 0usize..4, flip: bool, cutout in 0usize..6) {
-            let augment = Augment { padding, flip, cutout };
-            let mut out = Vec::new();
-            augment.extend(&image(), SHAPE, &keep(), &mut Streams::new(seed).rng("test", 0), &mut out);
-            prop_assert_eq!(out.len(), SHAPE.values());
+            let augment = Augment { padding, flip, cutout, ..Augment::NONE };
+            let random = AugmentRandom { streams: Streams::new(seed), epoch: 0, position: 3 };
+            let mut out = vec![f32::NAN; SHAPE.values()];
+            augment.write(&image(), SHAPE, SHAPE, &keep(), &random, &mut out);
             let mut seen: Vec<u8> = out.iter().map(|&value| value as u8).filter(|&value| value > 0).collect();
             prop_assert!(seen.iter().all(|value| image().contains(value)));
             seen.sort_unstable();

@@ -1,5 +1,7 @@
 //! Batches of normalised images, and the batches in fixed order for evaluation.
 
+use rayon::prelude::*;
+
 use super::{DataError, Images, Normalise};
 
 /// Images and labels as the input of a network.
@@ -24,29 +26,33 @@ impl Batch {
         self.labels.is_empty()
     }
 
-    /// Builds the batch of the images at `chosen`. `extend(position in the batch, pixels, out)` appends the values of one
-    /// image to `out`.
+    /// Builds the batch of the images at `chosen`. `write(position in the batch, index of the image, out)` writes the values
+    /// of one image. Images are built in parallel by the threads of the current pool.
     pub(super) fn build(
         images: &Images,
         chosen: &[usize],
-        mut extend: impl FnMut(usize, &[u8], &mut Vec<f32>),
-    ) -> Self {
+        write: impl Fn(usize, usize, &mut [f32]) -> Result<(), DataError> + Sync,
+    ) -> Result<Self, DataError> {
         let shape = images.shape();
-        let mut values = Vec::with_capacity(chosen.len() * shape.values());
-        for (position, &index) in chosen.iter().enumerate() {
-            extend(position, images.pixels(index), &mut values);
+        let mut values = vec![0.0; chosen.len() * shape.values()];
+        let places = values.par_chunks_exact_mut(shape.values()).zip(chosen).enumerate();
+        // The first error in the order of the batch, so that the message does not depend on threads.
+        let failed = places.find_map_first(|(position, (place, &index))| write(position, index, place).err());
+        if let Some(error) = failed {
+            return Err(error);
         }
-        Self {
+        Ok(Self {
             images: values,
             labels: chosen.iter().map(|&index| usize::from(images.labels()[index])).collect(),
             shape: [chosen.len(), shape.height, shape.width, shape.channels],
-        }
+        })
     }
 }
 
 /// Iterates over images in the order of `indices`, without augmentation, in batches of almost equal size.
 ///
-/// Only the current batch is in memory as `f32`. A clone of the iterator returns the same batches again.
+/// Only the current batch is in memory as `f32`. Images in files are decoded by the threads of the current pool; a file that
+/// cannot be read is an error. A clone of the iterator returns the same batches again.
 #[derive(Clone, Debug)]
 pub struct EvalBatches<'a> {
     images: &'a Images,
@@ -77,11 +83,15 @@ impl<'a> EvalBatches<'a> {
 }
 
 impl Iterator for EvalBatches<'_> {
-    type Item = Batch;
+    type Item = Result<Batch, DataError>;
 
-    fn next(&mut self) -> Option<Batch> {
+    fn next(&mut self) -> Option<Self::Item> {
         let chosen = self.rest.next()?;
-        Some(Batch::build(self.images, chosen, |_, image, out| self.normalise.extend(image, out)))
+        let write = |_, index, out: &mut [f32]| {
+            self.normalise.write(&self.images.pixels(index)?, out);
+            Ok(())
+        };
+        Some(Batch::build(self.images, chosen, write))
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -112,7 +122,7 @@ mod tests {
         let keep = Normalise::fit(&images, &[]);
         let batches = EvalBatches::new(&images, &[4, 0, 2], &keep, 2).unwrap();
         assert_eq!(batches.len(), 2);
-        let batches: Vec<Batch> = batches.collect();
+        let batches: Vec<Batch> = batches.map(Result::unwrap).collect();
         assert_eq!(batches[0], Batch { images: vec![8.0, 9.0, 0.0, 1.0], labels: vec![4, 0], shape: [2, 1, 2, 1] });
         assert_eq!(batches[1], Batch { images: vec![4.0, 5.0], labels: vec![2], shape: [1, 1, 2, 1] });
         assert_eq!((batches[1].len(), batches[1].is_empty()), (1, false));

@@ -55,9 +55,9 @@ mod tests {
     fn all_1797_digits_are_there() {
         let digits = crate::data::load("digits", &DataOptions::default()).unwrap();
         assert_eq!((digits.train.len(), digits.shape(), digits.classes.len()), (1797, SHAPE, 10));
-        assert!((0..1797).all(|i| digits.train.pixels(i).iter().all(|&value| value <= 16)));
+        assert!((0..1797).all(|i| digits.train.pixels(i).unwrap().iter().all(|&value| value <= 16)));
         // The first two rows of the first image, and the class sizes, of sklearn.datasets.load_digits().
-        assert_eq!(digits.train.pixels(0)[..16], [0, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13, 15, 10, 15, 5, 0]);
+        assert_eq!(digits.train.pixels(0).unwrap()[..16], [0, 0, 5, 13, 9, 1, 0, 0, 0, 0, 13, 15, 10, 15, 5, 0]);
         let count = |class| digits.train.labels().iter().filter(|&&label| label == class).count();
         let counts: Vec<usize> = (0..10).map(count).collect();
         assert_eq!(counts, [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]);

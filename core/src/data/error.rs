@@ -52,6 +52,12 @@ pub enum DataError {
         /// Error of the operating system.
         source: io::Error,
     },
+    /// A file whose content is another than when the data set was read.
+    #[error("{} has changed since the data set was read: restore the file, or start a new run with the changed data", path.display())]
+    Changed {
+        /// Path of the file.
+        path: PathBuf,
+    },
     /// A file of the wrong size: it is truncated or has a different content.
     #[error("{} has {found} bytes, expected {expected}: {fix}", path.display())]
     Size {

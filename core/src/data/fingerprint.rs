@@ -9,6 +9,9 @@ use crate::sha256::hex;
 /// Number of bytes that one task hashes. It is part of the definition of the fingerprint.
 const BLOCK: usize = 1 << 20;
 
+/// A SHA-256.
+pub(super) type Digest32 = [u8; 32];
+
 impl Dataset {
     /// SHA-256 of the content after decoding, in hexadecimal digits: shape, class names, labels and pixels of all parts.
     ///
@@ -18,7 +21,9 @@ impl Dataset {
     /// Definition: SHA-256 of the following bytes, where numbers are little-endian `u64`. Height, width, channels, the
     /// number of classes, and the length and the UTF-8 bytes of each class name. Then for the images of `train` and, if
     /// there is one, of `test`: the number of images, the SHA-256 of the labels (little-endian `u16`), and the SHA-256 of
-    /// each block of 1 MiB of the pixels `[n, h, w, c]`. Last, the number of images of `valid`.
+    /// each block of 1 MiB of the pixels `[n, h, w, c]`. With `data.resize = "crop"`, whose pixels show a part of each image,
+    /// the SHA-256 of the SHA-256 of all whole images follows; that of an image is over its width, its height and its RGB
+    /// values. Last, the number of images of `valid`.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let shape = self.shape();
@@ -44,8 +49,47 @@ fn add_images(hash: &mut Sha256, images: &Images) {
     add_number(hash, images.len());
     let labels: Vec<u8> = images.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
     hash.update(Sha256::digest(labels));
-    let blocks: Vec<_> = images.all_pixels().par_chunks(BLOCK).map(Sha256::digest).collect();
-    blocks.iter().for_each(|digest| hash.update(digest));
+    images.block_digests().iter().for_each(|digest| hash.update(digest));
+    images.whole().iter().for_each(|digest| hash.update(digest));
+}
+
+/// The digests of the blocks of `pixels`.
+pub(super) fn block_digests(pixels: &[u8]) -> Vec<Digest32> {
+    pixels.par_chunks(BLOCK).map(|block| Sha256::digest(block).into()).collect()
+}
+
+/// The digests of the blocks of pixels that arrive in pieces of any length.
+#[derive(Default)]
+pub(super) struct BlockDigests {
+    /// Digest of the pixels behind the last complete block.
+    current: Sha256,
+    /// Number of these pixels.
+    filled: usize,
+    complete: Vec<Digest32>,
+}
+
+impl BlockDigests {
+    /// Appends pixels.
+    pub(super) fn update(&mut self, mut pixels: &[u8]) {
+        while !pixels.is_empty() {
+            let (piece, rest) = pixels.split_at(pixels.len().min(BLOCK - self.filled));
+            self.current.update(piece);
+            self.filled += piece.len();
+            if self.filled == BLOCK {
+                self.complete.push(self.current.finalize_reset().into());
+                self.filled = 0;
+            }
+            pixels = rest;
+        }
+    }
+
+    /// The digests of all blocks; the last block may be shorter.
+    pub(super) fn finish(mut self) -> Vec<Digest32> {
+        if self.filled > 0 {
+            self.complete.push(self.current.finalize().into());
+        }
+        self.complete
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +124,18 @@ mod tests {
     }
 
     #[test]
+    fn pieces_of_any_length_give_the_digests_of_all_pixels() {
+        let pixels: Vec<u8> = (0..2 * BLOCK + 5).map(|i| (i / 7) as u8).collect();
+        for length in [1000, BLOCK, BLOCK + 1, pixels.len()] {
+            for end in [0, BLOCK, pixels.len()] {
+                let mut digests = BlockDigests::default();
+                pixels[..end].chunks(length).for_each(|piece| digests.update(piece));
+                assert_eq!(digests.finish(), block_digests(&pixels[..end]), "{length} {end}");
+            }
+        }
+    }
+
+    #[test]
     fn every_part_has_influence_and_the_origin_has_none() {
         let original = dataset().fingerprint();
         let changed = |change: &dyn Fn(&mut Dataset)| {
@@ -89,12 +145,14 @@ mod tests {
         };
         let shape = dataset().shape();
         let images = |pixels: &[u8], labels: &[u16]| Images::new(shape, pixels.to_vec(), labels.to_vec());
-        let changes: [&dyn Fn(&mut Dataset); 7] = [
+        let changes: [&dyn Fn(&mut Dataset); 9] = [
             &|data| data.train = images(&[0, 1, 2, 4], &[0, 1]),
             &|data| data.train = images(&[2, 3, 0, 1], &[1, 0]),
             &|data| data.train = images(&[0, 1, 2, 3], &[0, 0]),
             &|data| data.train = images(&[0, 1], &[0]),
             &|data| data.test = Some(images(&[], &[])),
+            &|data| data.train = images(&[0, 1, 2, 3], &[0, 1]).with_whole(Some([0; 32])),
+            &|data| data.train = images(&[0, 1, 2, 3], &[0, 1]).with_whole(Some([1; 32])),
             &|data| data.valid = 1,
             &|data| data.classes[1] = "c".into(),
         ];
@@ -102,7 +160,7 @@ mod tests {
         all.push(original.clone());
         all.sort();
         all.dedup();
-        assert_eq!(all.len(), 8);
+        assert_eq!(all.len(), 10);
         assert_eq!(
             changed(&|data| (data.name, data.augment) = ("idx", Augment { flip: true, ..Augment::NONE })),
             original

@@ -1,12 +1,12 @@
 //! Data sets, from files to batches.
 //!
-//! [`load`] reads a data set into memory. [`Split`] divides its images into training and validation. [`Normalise`] measures
+//! [`load`] reads a data set. [`Split`] divides its images into training and validation. [`Normalise`] measures
 //! mean and standard deviation of the training images. [`Loader`] and [`EvalBatches`] return batches `[n, h, w, c]`:
 //!
 //! ```
 //! use std::sync::Arc;
 //!
-//! use nas_core::data::{DataOptions, EvalBatches, Loader, Normalise, Split, load};
+//! use nas_core::data::{DataError, DataOptions, EvalBatches, Loader, Normalise, Split, load};
 //! use nas_core::streams::Streams;
 //!
 //! let options = DataOptions { limit_train: Some(128), ..DataOptions::default() };
@@ -21,8 +21,9 @@
 //!     assert_eq!(batch?.shape, [64, 8, 8, 1]);
 //! }
 //! let validation = EvalBatches::new(&dataset.train, &split.valid, &normalise, 256)?;
-//! assert_eq!(validation.map(|batch| batch.len()).sum::<usize>(), 1078);
-//! # Ok::<(), nas_core::data::DataError>(())
+//! let counts = validation.map(|batch| Ok(batch?.len())).collect::<Result<Vec<_>, DataError>>()?;
+//! assert_eq!(counts.iter().sum::<usize>(), 1078);
+//! # Ok::<(), DataError>(())
 //! ```
 
 mod augment;
@@ -34,19 +35,24 @@ mod error;
 mod fingerprint;
 mod folder;
 mod idx;
+mod images;
+mod jitter;
 mod loader;
 mod normalise;
 mod options;
 mod registry;
 mod split;
 mod synthetic;
+mod window;
 
 pub use augment::Augment;
 pub use batch::{Batch, EvalBatches};
-pub use dataset::{Dataset, ImageShape, Images};
+pub use dataset::Dataset;
 pub use error::DataError;
+pub use images::{ImageShape, Images};
+pub use jitter::ColourJitter;
 pub use loader::{Epoch, Loader};
 pub use normalise::Normalise;
-pub use options::{DataOptions, IdxLayout, IdxOptions, SyntheticOptions};
+pub use options::{Cache, DataOptions, IdxLayout, IdxOptions, Resize, SyntheticOptions};
 pub use registry::{DatasetDescriptor, descriptors, find, load, load_until};
 pub use split::Split;

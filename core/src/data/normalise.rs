@@ -2,6 +2,34 @@
 
 use super::Images;
 
+/// Sums over the values of a channel. They are integers, so the order of the images has no influence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ChannelSums {
+    /// Sum of the values.
+    sum: u64,
+    /// Sum of the squared values.
+    squares: u64,
+}
+
+impl ChannelSums {
+    /// Adds the values `[.., c]` of an image to the sums of its channels.
+    pub(super) fn add(sums: &mut [Self], pixels: &[u8]) {
+        for pixel in pixels.chunks_exact(sums.len()) {
+            for (sums, &value) in sums.iter_mut().zip(pixel) {
+                sums.sum += u64::from(value);
+                sums.squares += u64::from(value) * u64::from(value);
+            }
+        }
+    }
+}
+
+impl std::ops::AddAssign for ChannelSums {
+    fn add_assign(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.squares += other.squares;
+    }
+}
+
 /// Normalisation by mean and standard deviation of each channel over the training images.
 ///
 /// PyTorch equivalent: `transforms.Normalize(mean, std)`. The values here are 0 to 255 instead of 0 to 1; the result is the
@@ -23,18 +51,8 @@ impl Normalise {
     /// # Panics
     /// If an index is not below the number of images.
     pub fn fit(images: &Images, indices: &[usize]) -> Self {
-        let channels = images.shape().channels;
-        let mut sums = vec![(0u64, 0u64); channels];
-        for &index in indices {
-            for pixel in images.pixels(index).chunks_exact(channels) {
-                for ((sum, squares), &value) in sums.iter_mut().zip(pixel) {
-                    *sum += u64::from(value);
-                    *squares += u64::from(value) * u64::from(value);
-                }
-            }
-        }
         let count = (indices.len() * images.shape().height * images.shape().width) as f64;
-        let moments = sums.into_iter().map(|(sum, squares)| {
+        let moments = images.channel_sums(indices).into_iter().map(|ChannelSums { sum, squares }| {
             let mean = sum as f64 / count.max(1.0);
             // n sum(v^2) - sum(v)^2 is n^2 times the variance; exact integers cannot make it negative.
             let scaled = (count as u128) * u128::from(squares) - u128::from(sum) * u128::from(sum);
@@ -61,10 +79,13 @@ impl Normalise {
         self.table[channel][usize::from(value)]
     }
 
-    /// Normalises one image `[h, w, c]` and appends it to `out`.
-    pub(super) fn extend(&self, image: &[u8], out: &mut Vec<f32>) {
-        for pixel in image.chunks_exact(self.table.len()) {
-            out.extend(pixel.iter().zip(&self.table).map(|(&value, table)| table[usize::from(value)]));
+    /// Normalises the values `[.., c]` of an image into `out`.
+    pub(super) fn write(&self, image: &[u8], out: &mut [f32]) {
+        let channels = self.table.len();
+        for (pixel, place) in image.chunks_exact(channels).zip(out.chunks_exact_mut(channels)) {
+            for ((place, &value), table) in place.iter_mut().zip(pixel).zip(&self.table) {
+                *place = table[usize::from(value)];
+            }
         }
     }
 }
@@ -88,8 +109,8 @@ mod tests {
         let normalise = Normalise::fit(&images, &[0, 1]);
         assert_eq!(normalise.mean(), [3.0, 7.0]);
         assert_eq!(normalise.std(), [5f32.sqrt(), 1.0]);
-        let mut out = Vec::new();
-        normalise.extend(images.pixels(1), &mut out);
+        let mut out = [f32::NAN; 4];
+        normalise.write(&images.pixels(1).unwrap(), &mut out);
         assert_eq!(out, [1.0 / 5f32.sqrt(), 0.0, 3.0 / 5f32.sqrt(), 0.0]);
     }
 
@@ -104,11 +125,11 @@ mod tests {
         fn training_values_end_with_mean_0_and_variance_1(pixels in prop::collection::vec(any::<u8>(), 2..200)) {
             let pixels = pixels[..pixels.len() / 2 * 2].to_vec();
             prop_assume!(pixels.iter().any(|&value| value != pixels[0]));
-            let images = images(pixels, 1);
+            let images = images(pixels.clone(), 1);
             let indices: Vec<usize> = (0..images.len()).collect();
             let normalise = Normalise::fit(&images, &indices);
-            let mut out = Vec::new();
-            indices.iter().for_each(|&index| normalise.extend(images.pixels(index), &mut out));
+            let mut out = vec![f32::NAN; pixels.len()];
+            normalise.write(&pixels, &mut out);
             let count = out.len() as f64;
             let mean = out.iter().map(|&v| f64::from(v)).sum::<f64>() / count;
             let variance = out.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>() / count;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Augment, DataError, Dataset};
+use super::{Augment, ColourJitter, DataError, Dataset};
 
 /// `[data]`: the data set of a run, its split and its augmentation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,8 +35,17 @@ pub struct DataOptions {
     pub flip: Option<bool>,
     /// Side of the square that cutout sets to the mean, in pixels; 0 disables cutout. DARTS retrains with 16.
     pub cutout: usize,
+    /// Whether training images are random windows of the image, resized to its size: area 8% to 100%, ratio of width to
+    /// height 3/4 to 4/3 (Szegedy et al. 2015, the recipe of ImageNet). The default of `crop_padding` is then 0.
+    pub random_resized_crop: bool,
+    /// Random changes of the colours of training images.
+    pub colour_jitter: ColourJitter,
     /// Side to which the images of `folder` are resized, in pixels, 1 to 1024.
     pub image_size: usize,
+    /// How the images of `folder` are resized.
+    pub resize: Resize,
+    /// Where the images of `folder` are kept. It has no influence on results.
+    pub cache: Cache,
     /// Options of the data set `idx`.
     pub idx: IdxOptions,
     /// Options of the data set `synthetic`.
@@ -55,7 +64,11 @@ impl Default for DataOptions {
             crop_padding: None,
             flip: None,
             cutout: 0,
+            random_resized_crop: false,
+            colour_jitter: ColourJitter::default(),
             image_size: 32,
+            resize: Resize::default(),
+            cache: Cache::default(),
             idx: IdxOptions::default(),
             synthetic: SyntheticOptions::default(),
         }
@@ -68,7 +81,8 @@ impl DataOptions {
     /// # Errors
     /// Padding or cutout too large for the images.
     pub fn augment(&self, dataset: &Dataset) -> Result<Augment, DataError> {
-        let padding = self.crop_padding.unwrap_or(dataset.augment.padding);
+        let default = if self.random_resized_crop { 0 } else { dataset.augment.padding };
+        let padding = self.crop_padding.unwrap_or(default);
         let shape = dataset.shape();
         let side = shape.height.min(shape.width);
         // The default border of 4 pixels was chosen for 32 pixels, so it is at most 1/8 of the side of smaller images.
@@ -80,7 +94,23 @@ impl DataOptions {
             let expected = format!("less than twice the image side, {}", 2 * side);
             return Err(DataError::option("data.cutout", self.cutout, expected));
         }
-        Ok(Augment { padding, flip: self.flip.unwrap_or(dataset.augment.flip), cutout: self.cutout })
+        if self.random_resized_crop && shape.channels > 4 {
+            let expected = format!("false for images of {} channels; it needs at most 4", shape.channels);
+            return Err(DataError::option("data.random_resized_crop", true, expected));
+        }
+        self.colour_jitter.check(shape)?;
+        Ok(Augment {
+            resized_crop: self.random_resized_crop,
+            jitter: self.colour_jitter,
+            padding,
+            flip: self.flip.unwrap_or(dataset.augment.flip),
+            cutout: self.cutout,
+        })
+    }
+
+    /// These options without those that tell where images are: folder and cache. Results depend on the content alone.
+    pub fn without_place(&self) -> Self {
+        Self { dir: None, cache: Cache::default(), ..self.clone() }
     }
 
     /// Returns an error if a folder was given to the data set `name`, which reads no files.
@@ -95,6 +125,31 @@ impl DataOptions {
         let dir = self.dir.as_deref().ok_or(DataError::NoFolder { name, how })?;
         if dir.is_dir() { Ok(dir) } else { Err(DataError::MissingFolder { name, path: dir.into() }) }
     }
+}
+
+/// How an image of any shape becomes a square of `data.image_size`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Resize {
+    /// The whole image, without keeping its aspect ratio.
+    #[default]
+    Square,
+    /// The middle 7/8 of the shorter side, as in the evaluation on ImageNet: a shorter side of 256 pixels and the middle
+    /// 224 x 224. `random_resized_crop` then takes windows of the whole image.
+    Crop,
+}
+
+/// Where images are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Cache {
+    /// In memory if all images together take at most 4 GiB, else on disk.
+    #[default]
+    Auto,
+    /// In memory.
+    Memory,
+    /// On disk: every use decodes a file, so memory does not grow with the number of images.
+    Disk,
 }
 
 /// `[data.idx]`: options of the data set `idx`.
@@ -175,7 +230,7 @@ mod tests {
 
     #[test]
     fn unset_augmentation_options_take_the_defaults_of_the_data_set() {
-        let default = Augment { padding: 4, flip: true, cutout: 0 };
+        let default = Augment { padding: 4, flip: true, ..Augment::NONE };
         let mut options = DataOptions::default();
         assert_eq!(options.augment(&dataset(32, default)).unwrap(), default);
         assert_eq!(options.augment(&dataset(16, default)).unwrap().padding, 2);
@@ -183,7 +238,10 @@ mod tests {
         options.flip = Some(false);
         options.cutout = 16;
         let asked = options.augment(&dataset(32, default)).unwrap();
-        assert_eq!(asked, Augment { padding: 0, flip: false, cutout: 16 });
+        assert_eq!(asked, Augment { cutout: 16, ..Augment::NONE });
+        options = DataOptions { random_resized_crop: true, ..DataOptions::default() };
+        let random = options.augment(&dataset(32, default)).unwrap();
+        assert_eq!(random, Augment { resized_crop: true, padding: 0, ..default });
     }
 
     #[test]

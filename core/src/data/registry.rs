@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{DataError, DataOptions, Dataset, cifar, digits, folder, idx, synthetic};
+use super::{Cache, DataError, DataOptions, Dataset, cifar, digits, folder, idx, synthetic};
 
 /// A data set that can be selected by name.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +84,7 @@ pub fn find(name: &str) -> Result<&'static DatasetDescriptor, DataError> {
     })
 }
 
-/// Reads the data set `name` into memory.
+/// Reads the data set `name`, into memory unless [`DataOptions::cache`] leaves it in its files.
 ///
 /// # Errors
 /// An unknown name, invalid options, files that are missing or damaged, or content with another fingerprint than
@@ -93,13 +93,18 @@ pub fn load(name: &str, options: &DataOptions) -> Result<Dataset, DataError> {
     load_until(name, options, &AtomicBool::new(false))
 }
 
-/// Reads the data set `name` into memory, and stops once `cancel` is true.
+/// As [`load`], and stops once `cancel` is true.
 ///
 /// # Errors
 /// Those of [`load`], and [`DataError::Cancelled`].
 pub fn load_until(name: &str, options: &DataOptions, cancel: &AtomicBool) -> Result<Dataset, DataError> {
     let cancel = Cancel(cancel);
-    let dataset = (find(name)?.load)(options, &cancel)?;
+    let descriptor = find(name)?;
+    if options.cache == Cache::Disk && descriptor.name != "folder" {
+        let expected = format!("auto or memory: data set `{name}` is held in memory");
+        return Err(DataError::option("data.cache", "disk", expected));
+    }
+    let dataset = (descriptor.load)(options, &cancel)?;
     cancel.check()?;
     if let Some(expected) = &options.fingerprint {
         let found = dataset.fingerprint();
@@ -150,6 +155,14 @@ mod tests {
             let error = load(name, &options).unwrap_err();
             assert_eq!(error.to_string(), format!("data.dir is mine, expected {expected}"));
         }
+    }
+
+    #[test]
+    fn only_folders_stay_on_disk() {
+        let options = DataOptions { cache: Cache::Disk, ..DataOptions::default() };
+        let error = load("digits", &options).unwrap_err().to_string();
+        assert_eq!(error, "data.cache is disk, expected auto or memory: data set `digits` is held in memory");
+        assert!(matches!(load("folder", &options), Err(DataError::NoFolder { .. })));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use std::f64::consts::TAU;
 use rand::Rng;
 use rand::seq::SliceRandom;
 
-use super::dataset::zeroed;
+use super::images::zeroed;
 use super::registry::Cancel;
 use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images, SyntheticOptions};
 use crate::streams::Streams;
@@ -139,10 +139,12 @@ mod tests {
         let mut means = vec![vec![0.0; values]; 10];
         for index in 0..half {
             let mean = &mut means[usize::from(data.labels()[index])];
-            mean.iter_mut().zip(data.pixels(index)).for_each(|(m, &v)| *m += f64::from(v) / half as f64 * 10.0);
+            mean.iter_mut()
+                .zip(&*data.pixels(index).unwrap())
+                .for_each(|(m, &v)| *m += f64::from(v) / half as f64 * 10.0);
         }
         let distance = |index: usize, mean: &[f64]| {
-            data.pixels(index).iter().zip(mean).map(|(&v, m)| (f64::from(v) - m).powi(2)).sum::<f64>()
+            data.pixels(index).unwrap().iter().zip(mean).map(|(&v, m)| (f64::from(v) - m).powi(2)).sum::<f64>()
         };
         let right = (half..data.len()).filter(|&index| {
             let best = (0..10).min_by(|&a, &b| distance(index, &means[a]).total_cmp(&distance(index, &means[b])));

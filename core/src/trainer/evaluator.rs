@@ -61,7 +61,7 @@ impl<D: Backend> Evaluator<D> {
     ) -> Result<Self, RunError> {
         let load = |source: &Images, indices: &[usize]| -> Result<Vec<Labelled<D>>, RunError> {
             let batches = EvalBatches::new(source, indices, normalise, config.batch_size)?;
-            batches.map(|batch| Ok(labelled(device, batch)?)).collect()
+            batches.map(|batch| Ok(labelled(device, batch?)?)).collect()
         };
         let train = &dataset.train;
         let recalibration = match config.bn {
@@ -213,8 +213,9 @@ mod tests {
             let space = build_space(&config, [8, 8, 3], 3).unwrap();
             let spec = Arc::new(NetworkSpec::supernet(&*space).unwrap());
             let TrainingData { split, normalise, .. } = TrainingData::new(&config, &dataset, streams).unwrap();
-            let batches =
-                |images: &[usize]| EvalBatches::new(&dataset.train, images, &normalise, 25).unwrap().collect();
+            let batches = |images: &[usize]| {
+                EvalBatches::new(&dataset.train, images, &normalise, 25).unwrap().map(Result::unwrap).collect()
+            };
             Self {
                 evaluator: Evaluator::new(&config.eval, &dataset, &split, &normalise, EvalImages::Validation, &device)
                     .unwrap(),

@@ -7,6 +7,7 @@ use crate::exit::UsageError;
 use crate::settings::other_measurement;
 use anyhow::Result;
 use nas_core::config::RunConfig;
+use nas_core::data::DataOptions;
 use nas_core::result::Truth;
 use nas_core::trainer::build_space;
 use std::path::Path;
@@ -50,7 +51,7 @@ impl CollectedRuns {
 fn measurement(config: &RunConfig, truth: Option<&Truth>) -> RunConfig {
     let mut config = config.clone();
     // The fingerprints are compared instead.
-    (config.data.dir, config.data.fingerprint) = (None, None);
+    config.data = DataOptions { fingerprint: None, ..config.data.without_place() };
     // The budget of a comparison sets the interval.
     config.probes.interval = 1;
     if let Some(truth) = truth {

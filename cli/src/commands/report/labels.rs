@@ -18,8 +18,8 @@ pub fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
     runs.iter().zip(&settings).map(label).collect()
 }
 
-/// The values of a configuration by dotted key. The seed, the folder of the images and the section `[save]` do not define a
-/// variant, so they are left out.
+/// The values of a configuration by dotted key. The seed, the folder and the cache of the images, and the section
+/// `[save]` do not define a variant, so they are left out.
 fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     for (section, value) in config.to_table().unwrap_or_default() {
@@ -28,7 +28,7 @@ fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
             flat.extend(table.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())));
         }
     }
-    flat.retain(|key, _| key != "data.dir" && !key.starts_with("save."));
+    flat.retain(|key, _| !["data.dir", "data.cache"].contains(&key.as_str()) && !key.starts_with("save."));
     flat
 }
 

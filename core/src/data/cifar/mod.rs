@@ -124,7 +124,7 @@ fn load(layout: &ArchiveLayout, options: &DataOptions, cancel: &Cancel) -> Resul
         train: Images::new(SHAPE, train.pixels, train.labels),
         valid: 0,
         test: Some(Images::new(SHAPE, test.pixels, test.labels)),
-        augment: Augment { padding: 4, flip: true, cutout: 0 },
+        augment: Augment { padding: 4, flip: true, ..Augment::NONE },
         notes: Vec::new(),
     })
 }

@@ -12,7 +12,7 @@ use std::{io, thread, time};
 
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
 
-use super::{Cancel, DataError, jpeg, resize};
+use super::{Cancel, DataError, jpeg};
 use crate::read_file;
 
 /// Largest size of a file, in bytes.
@@ -31,15 +31,25 @@ static ONE_LARGE: Mutex<()> = Mutex::new(());
 
 pub(super) type Failure = Box<dyn Error + Send + Sync>;
 
-/// Decodes one image into `place`, `[size, size, 3]`. The content defines the format, the name of the file does not.
+/// Reads the bytes of an image file.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
+    read_file::bytes(path, MAX_FILE).map_err(|source| DataError::Read { path: path.into(), source })
+}
+
+/// Decodes the image in `bytes`, the content of the file `path`, and calls `then` with it. The content defines the format,
+/// the name of the file does not. No other large image is decoded until `then` has returned.
 ///
 /// # Errors
-/// The file cannot be read, is damaged, or is larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop.
-pub(super) fn decode(path: &Path, size: u32, place: &mut [u8], cancel: &Cancel) -> Result<(), DataError> {
-    let bytes = read_file::bytes(path, MAX_FILE).map_err(|source| DataError::Read { path: path.into(), source })?;
+/// The file is damaged, or larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop; the errors of `then`.
+pub(super) fn decode<T>(
+    path: &Path,
+    bytes: &[u8],
+    cancel: &Cancel,
+    then: impl FnOnce(DynamicImage) -> Result<T, DataError>,
+) -> Result<T, DataError> {
     // A request to stop fails the decoder.
     let failed = |source| cancel.check().err().unwrap_or_else(|| DataError::Decode { path: path.into(), source });
-    let decoder = decoder(&bytes, cancel).map_err(failed)?;
+    let decoder = decoder(bytes, cancel).map_err(failed)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
     let too_large = |limit: String| DataError::Content {
@@ -55,10 +65,9 @@ pub(super) fn decode(path: &Path, size: u32, place: &mut [u8], cancel: &Cancel) 
         return Err(too_large(format!("{MAX_BYTES} bytes of pixels")));
     }
     let _one = (pixels > LARGE).then(|| alone(cancel)).transpose()?;
-    let image = pixels_of(decoder, &bytes, cancel).map_err(failed)?;
+    let image = pixels_of(decoder, bytes, cancel).map_err(failed)?;
     cancel.check()?;
-    place.copy_from_slice(&resize::square(image, size, cancel)?);
-    Ok(())
+    then(image)
 }
 
 /// Waits until no other large image is decoded.
@@ -146,7 +155,9 @@ mod tests {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/fuzz/seeds/image");
         let requested = AtomicBool::new(true);
         for kind in ["png", "jpeg", "progressive", "tiff", "webp", "bmp", "ppm"] {
-            let error = decode(&seeds.join(kind), 4, &mut [0; 48], &Cancel(&requested)).unwrap_err();
+            let path = seeds.join(kind);
+            let bytes = read(&path).unwrap();
+            let error = decode(&path, &bytes, &Cancel(&requested), |_| Ok(())).unwrap_err();
             assert!(matches!(error, DataError::Cancelled), "{kind}: {error}");
         }
         let _other = ONE_LARGE.lock().unwrap();

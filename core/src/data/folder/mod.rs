@@ -6,22 +6,24 @@
 //!
 //! The files are those that torchvision's `ImageFolder` reads: images in folders of any depth below the folder of their
 //! class, with the endings in [`files::ENDINGS`]. Hidden files are not read. Images are converted to RGB and resized to a
-//! square; their aspect ratio is not kept.
+//! square, by [`Resize`](super::Resize). They are held in memory, or decoded whenever they are used, by
+//! [`Cache`](super::Cache).
 
 mod decode;
+mod file_images;
 mod files;
 mod jpeg;
+mod read;
 mod resize;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use rayon::prelude::*;
-
-use super::dataset::zeroed;
 use super::registry::Cancel;
-use super::{Augment, DataError, DataOptions, Dataset, ImageShape, Images};
+use super::{Augment, DataError, DataOptions, Dataset};
+pub(super) use file_images::FileImages;
 use files::{ImageFiles, SkippedFiles};
+use read::Reader;
 
 pub(super) const HOW: &str = "put the images of each class (jpg, jpeg, png, ppm, pgm, bmp, tif, tiff or webp) into a folder \
     of their own, DIR/CLASS/IMAGE.jpg, or DIR/train/CLASS/IMAGE.jpg with DIR/val and DIR/test beside train, and give DIR";
@@ -52,13 +54,14 @@ pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, Da
     let test = parts.test.as_deref().map(&mut list).transpose()?;
     let own_valid = valid.as_ref().map_or(0, ImageFiles::len);
     train.extend(valid);
+    let reader = Reader::new(options, &[Some(&train), test.as_ref()].into_iter().flatten().collect::<Vec<_>>(), cancel);
     Ok(Dataset {
         name: "folder",
         classes: classes.iter().map(|class| files::display(class)).collect(),
-        train: read(&train, size, cancel)?,
+        train: reader.read(train)?,
         valid: own_valid,
-        test: test.map(|test| read(&test, size, cancel)).transpose()?,
-        augment: Augment { padding: 4, flip: true, cutout: 0 },
+        test: test.map(|test| reader.read(test)).transpose()?,
+        augment: Augment { padding: 4, flip: true, ..Augment::NONE },
         notes: skipped.notes(),
     })
 }
@@ -100,21 +103,6 @@ impl Parts {
                 fix: "name the folder of the training images `train`; if these folders are classes, rename them",
             }),
         }
-    }
-}
-
-/// Reads images in parallel, resized to `[size, size, 3]`.
-fn read(files: &ImageFiles, size: usize, cancel: &Cancel) -> Result<Images, DataError> {
-    let shape = ImageShape { height: size, width: size, channels: 3 };
-    let mut pixels = zeroed(files.len(), shape)?;
-    let places = pixels.par_chunks_exact_mut(shape.values()).zip(&files.paths);
-    let decode = |(place, path): (&mut [u8], &PathBuf)| {
-        cancel.check().and_then(|()| decode::decode(path, size as u32, place, cancel)).err()
-    };
-    // The first error in the order of files, so that the message does not depend on threads.
-    match places.find_map_first(decode) {
-        Some(error) => Err(error),
-        None => Ok(Images::new(shape, pixels, files.labels.clone())),
     }
 }
 

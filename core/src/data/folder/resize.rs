@@ -1,4 +1,4 @@
-//! Resizing of an image to a square.
+//! Resizing of an image, to a square or to a size that fits in memory.
 
 use image::imageops::FilterType;
 use image::{DynamicImage, RgbImage};
@@ -19,10 +19,14 @@ pub(super) fn square(mut image: DynamicImage, size: u32, cancel: &Cancel) -> Res
     if (image.width(), image.height()) == (size, size) {
         return Ok(image.into_rgb8());
     }
-    if u64::from(image.width()) * u64::from(image.height()) > HUGE || image.width().max(image.height()) > LONG {
-        image = reduce(image, size, cancel)?;
-    }
+    image = bounded(image, size, cancel)?;
     Ok(image.resize_exact(size, size, FilterType::Triangle).into_rgb8())
+}
+
+/// The image, or its reduction if it is so large that resizing would take much memory.
+pub(super) fn bounded(image: DynamicImage, size: u32, cancel: &Cancel) -> Result<DynamicImage, DataError> {
+    let large = u64::from(image.width()) * u64::from(image.height()) > HUGE || image.width().max(image.height()) > LONG;
+    if large { reduce(image, size, cancel) } else { Ok(image) }
 }
 
 /// Averages boxes of pixels, until each side is less than twice [`KEPT`] sides of the result.

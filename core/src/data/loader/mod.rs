@@ -1,13 +1,17 @@
-//! Batches of training images, which a background thread prepares.
+//! Batches of training images, which background threads prepare.
 
+use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use rand::seq::SliceRandom;
 
+use super::augment::AugmentRandom;
 use super::batch::check_batch_size;
-use super::{Augment, Batch, DataError, Dataset, Normalise};
+use super::registry::Cancel;
+use super::{Augment, Batch, ColourJitter, DataError, Dataset, Normalise};
 use crate::streams::Streams;
 
 /// Number of batches that are prepared in advance.
@@ -58,28 +62,38 @@ impl Loader {
         (self.indices.len() / self.batch_size).max(usize::from(!self.indices.is_empty()))
     }
 
-    /// Starts epoch number `epoch` at its batch number `first`, both from 0.
+    /// Starts epoch number `epoch` at its batch number `first`, both from 0. As many threads prepare batches as the current
+    /// pool has, if images are decoded or resized; else one thread does.
     ///
     /// # Errors
-    /// A background thread that cannot be started.
+    /// Background threads that cannot be started.
     pub fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch, DataError> {
         let (sender, receiver) = sync_channel(PREFETCH);
-        let loader = self.clone();
+        let stop = Arc::new(AtomicBool::new(false));
+        let threads = if self.is_costly() { rayon::current_num_threads() } else { 1 };
+        let failed = |source| DataError::Thread { source };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(|_| "images".into());
+        let pool = pool.build().map_err(|error| failed(io::Error::other(error)))?;
+        let (loader, stopped) = (self.clone(), stop.clone());
         let prepare = move || {
             let order = loader.order(epoch);
             for number in first..loader.batches() {
+                let batch = pool.install(|| loader.batch(&order, epoch, number, &Cancel(&stopped)));
+                let failed = batch.is_err();
                 // Sending fails after the epoch was dropped; the remaining batches are not needed.
-                if sender.send(loader.batch(&order, epoch, number)).is_err() {
+                if sender.send(batch).is_err() || failed {
                     return;
                 }
             }
         };
-        let thread = thread::Builder::new()
-            .name("batches".into())
-            .spawn(prepare)
-            .map_err(|source| DataError::Thread { source })?;
+        let thread = thread::Builder::new().name("batches".into()).spawn(prepare).map_err(failed)?;
         let remaining = self.batches().saturating_sub(first);
-        Ok(Epoch { receiver: Some(receiver), thread: Some(thread), epoch, delivered: 0, remaining })
+        Ok(Epoch { receiver: Some(receiver), thread: Some(thread), stop, epoch, delivered: 0, remaining })
+    }
+
+    /// Whether preparing an image takes about as long as decoding a file.
+    fn is_costly(&self) -> bool {
+        !self.dataset.train.in_memory() || self.augment.resized_crop || self.augment.jitter != ColourJitter::NONE
     }
 
     fn order(&self, epoch: u64) -> Vec<usize> {
@@ -88,15 +102,15 @@ impl Loader {
         order
     }
 
-    fn batch(&self, order: &[usize], epoch: u64, number: usize) -> Batch {
+    fn batch(&self, order: &[usize], epoch: u64, number: usize, cancel: &Cancel) -> Result<Batch, DataError> {
         let start = number * self.batch_size;
         let chosen = &order[start..order.len().min(start + self.batch_size)];
         let images = &self.dataset.train;
-        let mut rng = self.streams.rng("augmentation", epoch);
-        Batch::build(images, chosen, |position, image, out| {
-            // Each image has a fixed position in the stream, so its augmentation does not depend on earlier images.
-            rng.set_word_pos((start + position) as u128 * Augment::WORDS);
-            self.augment.extend(image, images.shape(), &self.normalise, &mut rng, out);
+        Batch::build(images, chosen, |position, index, out| {
+            let random = AugmentRandom { streams: self.streams, epoch, position: start + position };
+            images.with_source(index, cancel, |shape, source| {
+                self.augment.write(source, shape, images.shape(), &self.normalise, &random, out);
+            })
         })
     }
 }
@@ -105,9 +119,11 @@ impl Loader {
 #[derive(Debug)]
 pub struct Epoch {
     /// `Some` until the epoch is dropped.
-    receiver: Option<Receiver<Batch>>,
+    receiver: Option<Receiver<Result<Batch, DataError>>>,
     /// `Some` until the thread is joined.
     thread: Option<JoinHandle<()>>,
+    /// Stops the decoding of images.
+    stop: Arc<AtomicBool>,
     epoch: u64,
     delivered: usize,
     remaining: usize,
@@ -121,10 +137,14 @@ impl Iterator for Epoch {
             return None;
         }
         match self.receiver.as_ref().and_then(|receiver| receiver.recv().ok()) {
-            Some(batch) => {
+            Some(Ok(batch)) => {
                 self.remaining -= 1;
                 self.delivered += 1;
                 Some(Ok(batch))
+            }
+            Some(Err(error)) => {
+                self.remaining = 0;
+                Some(Err(error))
             }
             None => {
                 self.remaining = 0;
@@ -140,6 +160,7 @@ impl Iterator for Epoch {
 
 impl Drop for Epoch {
     fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
         // The receiver is dropped first, which wakes up a thread that waits to send.
         self.receiver = None;
         if let Some(thread) = self.thread.take() {

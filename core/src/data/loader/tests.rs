@@ -3,7 +3,7 @@ use std::time::{Duration, Instant};
 use super::super::{ImageShape, Images};
 use super::*;
 
-const ALL: Augment = Augment { padding: 1, flip: true, cutout: 2 };
+const ALL: Augment = Augment { padding: 1, flip: true, cutout: 2, ..Augment::NONE };
 
 /// Images whose pixels all have the index of the image as their value.
 fn dataset(count: usize) -> Arc<Dataset> {

@@ -146,6 +146,7 @@ impl<D: Target> StandAloneRun<D> {
         let source = self.dataset.test.as_ref().unwrap_or(&self.dataset.train);
         let mut counter = AccuracyCounter::default();
         for batch in EvalBatches::new(source, &images.evaluated, &images.normalise, self.config.eval.batch_size)? {
+            let batch = batch?;
             let values: Result<Tensor4<D>, OpError> = tensor(training.network().device(), batch.images, batch.shape);
             counter.add::<D>(&training.network().infer(values?, &self.path.program, &pass)?.scores, &batch.labels);
         }

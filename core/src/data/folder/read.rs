@@ -1,0 +1,152 @@
+//! The first reading of image files: every file is decoded, in parallel.
+
+use std::path::{Path, PathBuf};
+
+use image::{DynamicImage, RgbImage};
+use rayon::prelude::*;
+use sha2::{Digest, Sha256};
+
+use super::super::fingerprint::{BlockDigests, Digest32};
+use super::super::images::zeroed;
+use super::super::normalise::ChannelSums;
+use super::super::window::Window;
+use super::super::{Cache, DataError, DataOptions, ImageShape, Images, Resize};
+use super::file_images::{FileImages, ImageFile, shape_of};
+use super::files::ImageFiles;
+use super::{Cancel, decode, resize};
+
+/// Size of all images up to which `data.cache = "auto"` keeps them in memory, in bytes.
+const AUTO: u64 = 4 << 30;
+/// Size of the images that are decoded at a time, in bytes.
+const BUFFER: usize = 1 << 25;
+/// Largest number of images that are decoded at a time.
+const MOST: usize = 1024;
+
+/// How a decoded image becomes values `[size, size, 3]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decoding {
+    size: u32,
+    resize: Resize,
+    /// Whether training images are cut from the whole images.
+    pub(super) whole: bool,
+}
+
+impl Decoding {
+    /// Shape of a view.
+    fn shape(self) -> ImageShape {
+        let side = self.size as usize;
+        ImageShape { height: side, width: side, channels: 3 }
+    }
+
+    /// The image, resized to `[size, size, 3]`.
+    pub(super) fn view(self, image: DynamicImage, cancel: &Cancel) -> Result<RgbImage, DataError> {
+        match self.resize {
+            Resize::Square => resize::square(image, self.size, cancel),
+            Resize::Crop => Ok(self.centre(&self.whole(image, cancel)?)),
+        }
+    }
+
+    /// The whole image in RGB. Very large images are reduced.
+    pub(super) fn whole(self, image: DynamicImage, cancel: &Cancel) -> Result<RgbImage, DataError> {
+        Ok(resize::bounded(image, self.size, cancel)?.into_rgb8())
+    }
+
+    fn centre(self, whole: &RgbImage) -> RgbImage {
+        let (shape, side) = (shape_of(whole), self.size as usize);
+        let values = Window::centre(shape).resized(whole, shape, side, side);
+        RgbImage::from_raw(self.size, self.size, values).unwrap_or_else(|| unreachable!("the window was resized"))
+    }
+}
+
+/// Reads the parts of a data set.
+pub(super) struct Reader<'a> {
+    decoding: Decoding,
+    in_memory: bool,
+    cancel: &'a Cancel<'a>,
+}
+
+/// What the first reading finds out about a file.
+struct Found {
+    file: ImageFile,
+    /// Digest of the whole image, for views that show a part of it.
+    whole: Option<Digest32>,
+}
+
+impl<'a> Reader<'a> {
+    /// Decides for all `parts` whether they are kept in memory.
+    pub(super) fn new(options: &DataOptions, parts: &[&ImageFiles], cancel: &'a Cancel<'a>) -> Self {
+        let whole = options.resize == Resize::Crop && options.random_resized_crop;
+        let decoding = Decoding { size: options.image_size as u32, resize: options.resize, whole };
+        // Whole images have no common size, so their files are kept instead. A missing file is an error later.
+        let size = |part: &&ImageFiles| -> u64 {
+            match whole {
+                true => part.paths.iter().map(|path| path.metadata().map_or(0, |metadata| metadata.len())).sum(),
+                false => part.len() as u64 * decoding.shape().values() as u64,
+            }
+        };
+        let in_memory = match options.cache {
+            Cache::Memory => true,
+            Cache::Disk => false,
+            Cache::Auto => parts.iter().map(size).sum::<u64>() <= AUTO,
+        };
+        Self { decoding, in_memory, cancel }
+    }
+
+    /// Decodes all images of a part, and keeps their values, their files, or the paths of their files.
+    pub(super) fn read(&self, list: ImageFiles) -> Result<Images, DataError> {
+        let shape = self.decoding.shape();
+        let (keep_values, keep_files) = (self.in_memory && !self.decoding.whole, self.in_memory && self.decoding.whole);
+        let count = (BUFFER / shape.values()).min(MOST).max(rayon::current_num_threads());
+        let mut values = zeroed(if keep_values { list.len() } else { count.min(list.len()) }, shape)?;
+        let (mut files, mut wholes, mut blocks) = (Vec::new(), Sha256::new(), BlockDigests::default());
+        for (number, paths) in list.paths.chunks(count).enumerate() {
+            let start = if keep_values { number * count * shape.values() } else { 0 };
+            let places = &mut values[start..][..paths.len() * shape.values()];
+            let read = |(place, path): (&mut [u8], &PathBuf)| self.file(path, place, keep_files);
+            let found: Vec<_> = places.par_chunks_exact_mut(shape.values()).zip(paths).map(read).collect();
+            for found in found {
+                // The first error in the order of files, so that the message does not depend on threads.
+                let Found { file, whole } = found?;
+                whole.iter().for_each(|digest| wholes.update(digest));
+                if !keep_values {
+                    files.push(file);
+                }
+            }
+            if !keep_values {
+                blocks.update(places);
+            }
+        }
+        let images = match keep_values {
+            true => Images::new(shape, values, list.labels),
+            false => Images::in_files(shape, FileImages::new(files, self.decoding, blocks.finish()), list.labels),
+        };
+        Ok(images.with_whole((self.decoding.resize == Resize::Crop).then(|| wholes.finalize().into())))
+    }
+
+    /// Reads one file, and writes its values to `place`.
+    fn file(&self, path: &Path, place: &mut [u8], keep: bool) -> Result<Found, DataError> {
+        self.cancel.check()?;
+        let content = decode::read(path)?;
+        let (view, whole) = decode::decode(path, &content, self.cancel, |image| match self.decoding.resize {
+            Resize::Square => Ok((self.decoding.view(image, self.cancel)?, None)),
+            Resize::Crop => {
+                let whole = self.decoding.whole(image, self.cancel)?;
+                Ok((self.decoding.centre(&whole), Some(digest(&whole))))
+            }
+        })?;
+        place.copy_from_slice(&view);
+        let mut sums = [ChannelSums::default(); 3];
+        ChannelSums::add(&mut sums, &view);
+        let digest = Sha256::digest(&content).into();
+        let file = ImageFile { path: path.into(), digest, content: keep.then_some(content), sums };
+        Ok(Found { file, whole })
+    }
+}
+
+/// SHA-256 over width, height and values of an image.
+fn digest(image: &RgbImage) -> Digest32 {
+    let mut hash = Sha256::new();
+    [image.width(), image.height()].iter().for_each(|side| hash.update(u64::from(*side).to_le_bytes()));
+    hash.update(image.as_raw());
+    hash.finalize().into()
+}
