@@ -8,6 +8,7 @@ mod norm;
 mod odd_pixels;
 mod pool;
 mod relu;
+mod scale_images;
 mod sgd;
 
 pub use combine::{concat, global_avg_pool, linear, sum};
@@ -16,6 +17,7 @@ pub use norm::{batch_norm, unit};
 pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;
 pub use relu::relu;
+pub use scale_images::scale_images;
 pub use sgd::{add_to, sgd, sum_of_squares};
 
 use crate::{Device, OpError};

@@ -9,6 +9,7 @@ mod mean;
 mod odd_pixels;
 mod pool;
 mod relu;
+mod scale_images;
 mod unit;
 
 pub use batch_norm::batch_norm;
@@ -19,4 +20,5 @@ pub use mean::global_avg_pool;
 pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;
 pub use relu::relu;
+pub use scale_images::scale_images;
 pub use unit::unit;
