@@ -2,19 +2,14 @@
 
 use super::RunError;
 use super::accuracy::AccuracyCounter;
+use super::eval_set::{EvalSet, Part};
 use crate::config::{BnMode, EvalConfig};
-use crate::data::{Batch, DataError, Dataset, EvalBatches, Images, Normalise, Split};
+use crate::data::{DataError, Dataset, Normalise, Split};
 use crate::event::EvalInputs;
 use crate::metrics::disturbance::Observation;
-use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments, tensor};
+use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments};
 use nas_ops::{Backend, OpError, Tensor4};
-
-/// A batch of images on the device, with the class of each image.
-#[derive(Debug, Clone)]
-struct Labelled<D: Backend> {
-    images: Tensor4<D>,
-    labels: Vec<usize>,
-}
+use std::sync::Arc;
 
 /// The part of a data set on which architectures are evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,9 +25,9 @@ pub enum EvalImages {
 pub struct Evaluator<D: Backend> {
     bn: BnMode,
     inputs: EvalInputs,
-    valid: Vec<Labelled<D>>,
-    /// Training images that batch-norm statistics are measured on; empty in the other modes.
-    recalibration: Vec<Tensor4<D>>,
+    valid: EvalSet<D>,
+    /// Training images that batch-norm statistics are measured on; none in the other modes.
+    recalibration: Option<EvalSet<D>>,
 }
 
 /// The weights and statistics of an evaluation.
@@ -46,35 +41,30 @@ pub struct Weights<'a, D: Backend> {
 }
 
 impl<D: Backend> Evaluator<D> {
-    /// Copies the evaluation images to the device, and the first `eval.recalibrate_images` training images if the
+    /// Prepares the evaluation images, and the first `eval.recalibrate_images` training images if the
     /// configuration recalibrates statistics.
     ///
     /// # Errors
-    /// A data set without test images if they are to be used, or a failing device.
+    /// A data set without test images if they are to be used, a file that cannot be read, or a failing device.
     pub fn new(
         config: &EvalConfig,
-        dataset: &Dataset,
+        dataset: &Arc<Dataset>,
         split: &Split,
         normalise: &Normalise,
         images: EvalImages,
         device: &D,
     ) -> Result<Self, RunError> {
-        let load = |source: &Images, indices: &[usize]| -> Result<Vec<Labelled<D>>, RunError> {
-            let batches = EvalBatches::new(source, indices, normalise, config.batch_size)?;
-            batches.map(|batch| Ok(labelled(device, batch?)?)).collect()
-        };
-        let train = &dataset.train;
-        let recalibration = match config.bn {
-            BnMode::Recalibrate => load(train, &split.train[..config.recalibrate_images.min(split.train.len())])?,
-            _ => Vec::new(),
-        };
-        let (source, positions) = match (images, &dataset.test) {
-            (EvalImages::Validation, _) => (train, split.valid[..config.images.min(split.valid.len())].to_vec()),
-            (EvalImages::Test, Some(test)) => (test, (0..test.len()).collect()),
+        let set = |part, indices| EvalSet::new(dataset, part, indices, normalise, config.batch_size, device);
+        let first = |all: &[usize], most: usize| all[..most.min(all.len())].to_vec();
+        let recalibrate = config.bn == BnMode::Recalibrate;
+        let recalibration =
+            recalibrate.then(|| set(Part::Train, first(&split.train, config.recalibrate_images))).transpose()?;
+        let (part, positions) = match (images, &dataset.test) {
+            (EvalImages::Validation, _) => (Part::Train, first(&split.valid, config.images)),
+            (EvalImages::Test, Some(test)) => (Part::Test, (0..test.len()).collect::<Vec<_>>()),
             (EvalImages::Test, None) => return Err(DataError::NoTest { name: dataset.name }.into()),
         };
-        let valid = load(source, &positions)?;
-        let recalibration = recalibration.into_iter().map(|batch| batch.images).collect();
+        let valid = set(part, positions.clone())?;
         let (mean, std) = (normalise.mean().to_vec(), normalise.std().to_vec());
         let inputs = EvalInputs { mean, std, batch_size: config.batch_size, positions };
         Ok(Self { bn: config.bn, inputs, valid, recalibration })
@@ -88,30 +78,31 @@ impl<D: Backend> Evaluator<D> {
     /// Loss and accuracy on all evaluation images.
     ///
     /// # Errors
-    /// A failing device.
-    pub fn observe(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, OpError> {
-        self.observe_batches(program, weights, &self.valid)
+    /// A file that cannot be read, or a failing device.
+    pub fn observe(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, RunError> {
+        self.observe_batches(program, weights, usize::MAX)
     }
 
     /// Loss and accuracy on the first batch of evaluation images.
     ///
     /// # Errors
-    /// A failing device.
-    pub fn observe_first(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, OpError> {
-        self.observe_batches(program, weights, &self.valid[..1])
+    /// As [`observe`](Self::observe).
+    pub fn observe_first(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, RunError> {
+        self.observe_batches(program, weights, 1)
     }
 
     fn observe_batches(
         &self,
         program: &Program,
         weights: &Weights<'_, D>,
-        batches: &[Labelled<D>],
-    ) -> Result<Observation, OpError> {
+        most: usize,
+    ) -> Result<Observation, RunError> {
         let norms = self.norms(program, weights)?;
         let pass = Pass { norms: norms.as_ref(), bind: Some(weights.bind), ..Pass::PLAIN };
         let mut counter = AccuracyCounter::default();
-        for batch in batches {
-            let forward = weights.network.infer(batch.images.clone(), program, &pass)?;
+        for batch in self.valid.batches()?.take(most) {
+            let batch = batch?;
+            let forward = weights.network.infer(batch.images, program, &pass)?;
             counter.add::<D>(&forward.scores, &batch.labels);
         }
         Ok(counter.means())
@@ -131,7 +122,7 @@ impl<D: Backend> Evaluator<D> {
     /// [`has_statistics_per_arch`](Self::has_statistics_per_arch).
     ///
     /// # Errors
-    /// A failing device.
+    /// As [`observe`](Self::observe).
     pub fn observe_tree(
         &self,
         tree: &PrefixTree,
@@ -139,15 +130,16 @@ impl<D: Backend> Evaluator<D> {
         network: &Network<D>,
         running: Option<&RunningMoments>,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Observation>>, OpError> {
+    ) -> Result<Option<Vec<Observation>>, RunError> {
         let norms = running.map(|running| running.table(network.device())).transpose()?;
         let mut counters = vec![AccuracyCounter::default(); count];
-        for batch in &self.valid {
+        for batch in self.valid.batches()? {
+            let batch = batch?;
             let add = |program: usize, scores: &Tensor4<D>| {
                 counters[program].add::<D>(scores, &batch.labels);
                 Ok::<_, OpError>(!cancelled())
             };
-            network.infer_tree(batch.images.clone(), tree, norms.as_ref(), add)?;
+            network.infer_tree(batch.images, tree, norms.as_ref(), add)?;
             if cancelled() {
                 return Ok(None);
             }
@@ -156,41 +148,37 @@ impl<D: Backend> Evaluator<D> {
     }
 
     /// The fixed batch-norm statistics of a program; `None` to normalise by batch statistics.
-    fn norms(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Option<NormTable<D>>, OpError> {
+    fn norms(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Option<NormTable<D>>, RunError> {
         let network = weights.network;
-        match (self.bn, weights.running) {
-            (BnMode::Recalibrate, _) => {
+        match (&self.recalibration, weights.running) {
+            (Some(recalibration), _) => {
                 let mut moments = RunningMoments::cumulative(network.spec());
                 let pass = Pass { moments: true, bind: Some(weights.bind), ..Pass::PLAIN };
-                for images in &self.recalibration {
-                    for (layer, m, count) in network.infer(images.clone(), program, &pass)?.moments {
+                for batch in recalibration.batches()? {
+                    for (layer, m, count) in network.infer(batch?.images, program, &pass)?.moments {
                         moments.observe(layer, &m, count);
                     }
                 }
-                moments.table(network.device()).map(Some)
+                Ok(Some(moments.table(network.device())?))
             }
-            (BnMode::Running, Some(running)) => running.table(network.device()).map(Some),
+            (None, Some(running)) if self.bn == BnMode::Running => Ok(Some(running.table(network.device())?)),
             _ => Ok(None),
         }
     }
-}
-
-fn labelled<D: Backend>(device: &D, batch: Batch) -> Result<Labelled<D>, OpError> {
-    Ok(Labelled { images: tensor(device, batch.images, batch.shape)?, labels: batch.labels })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::RunConfig;
-    use crate::network::NetworkSpec;
+    use crate::data::{Batch, EvalBatches};
+    use crate::network::{NetworkSpec, tensor};
     use crate::streams::Streams;
     use crate::trainer::build_space;
     use crate::trainer::test_support::{config, dataset};
     use crate::trainer::training_data::TrainingData;
     use dfdx::prelude::Cpu;
     use nas_ops::Moments;
-    use std::sync::Arc;
 
     /// An evaluator of 60 images in batches of 25, an untrained network, and the program of architecture 12.
     struct Fixture {

@@ -13,6 +13,7 @@
 
 mod accuracy;
 mod error;
+mod eval_set;
 mod evaluator;
 mod memory;
 mod monitor;
