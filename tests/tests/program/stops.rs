@@ -242,7 +242,12 @@ fn a_training_of_a_truth_table_continues() {
     let truth = |out: &str| {
         let arguments = "truth --space=tiny --data=digits --epochs=60 --samples=2 --jobs=1 --checkpoint-every=1";
         let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
-        command.current_dir(dir).args(arguments.split(' ')).args(["--out", out]).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .current_dir(dir)
+            .args(arguments.split(' '))
+            .args(["--out", out])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         command
     };
     assert!(truth("whole.csv").output().unwrap().status.success());
