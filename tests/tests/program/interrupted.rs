@@ -5,7 +5,7 @@
 //! draws others.
 #![cfg(target_os = "linux")]
 
-use super::helper::{compile, example, outcome, program, read, refuses, resume, setup, stderr};
+use super::helper::{compile, example, names, outcome, program, read, refuses, resume, setup, stderr};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -57,6 +57,8 @@ enum Stop {
     Kept,
     /// No space for a checkpoint, and terminated after the step.
     Full,
+    /// No space for a checkpoint and all later ones.
+    Deny,
 }
 
 /// A run that is stopped and continued.
@@ -207,6 +209,22 @@ fn a_plugin_that_forgets_its_state_changes_the_run() {
     let case = Case { options, threads: (1, 1), stop: Stop::Kept, checkpoint: 5 };
     let [whole, resumed] = case.outcomes(dir, &stopper(dir));
     assert!(whole.0 != resumed.0);
+}
+
+#[test]
+fn a_run_on_a_full_disk_keeps_its_last_checkpoint_and_ends() {
+    let (dir, _) = setup("deny");
+    let dir = dir.path();
+    let case = Case { options: vec!["--space=tiny".into()], threads: (1, 1), stop: Stop::Deny, checkpoint: 6 };
+    case.run(dir, &["--out=whole", "--checkpoint-every=none"], None);
+    let output = case.run(dir, &["--out=out", "--checkpoint-every=0.000001m"], Some((&stopper(dir), Stop::Deny)));
+    let message = stderr(&output);
+    assert!(output.status.success(), "{message}");
+    let warning = "warning: no checkpoint at step 5: cannot write out/checkpoints/000006: No space left on device";
+    assert!(message.contains(warning), "{message}");
+    assert!(read(dir, "out/log.jsonl").contains("no checkpoint at step 5"));
+    assert_eq!(names(&dir.join("out/checkpoints")), ["000004", "000005"]);
+    assert!(outcome(&dir.join("whole")) == outcome(&dir.join("out")));
 }
 
 #[test]
