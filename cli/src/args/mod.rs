@@ -6,6 +6,7 @@ mod config_help;
 mod parse;
 mod plugins;
 mod resume;
+mod retrain;
 mod run;
 mod search;
 mod truth;
@@ -15,6 +16,7 @@ pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use resume::ResumeArgs;
+pub use retrain::RetrainArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
 pub use search::{EvaluateArgs, SearchArgs};
 pub use truth::TruthArgs;
@@ -54,6 +56,8 @@ pub enum Command {
     Search(SearchArgs),
     /// Evaluate given architectures with the weights of a run
     Evaluate(EvaluateArgs),
+    /// Train one architecture from scratch, with weights of its own
+    Retrain(Box<RetrainArgs>),
     /// Train architectures one after another and measure how each training changes the earlier architectures
     Disturbance(Box<DisturbanceArgs>),
     /// Measure the time of a training step for strategies, search spaces, batch sizes and thread counts

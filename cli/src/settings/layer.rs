@@ -39,6 +39,16 @@ impl ConfigLayer {
         Ok(Self { origin: Origin::File(path.into()), table })
     }
 
+    /// The search space and the data set of a run, from its configuration.
+    ///
+    /// # Errors
+    /// See [`file`](Self::file).
+    pub fn run(dir: &Path) -> Result<Self> {
+        let mut table = Self::file(&dir.join("config.toml"))?.table;
+        table.retain(|key, _| ["space", "data"].contains(&key));
+        Ok(Self { origin: Origin::Run(dir.into()), table })
+    }
+
     /// Parses an assignment of `--set`. A value that is not TOML is a string, so that `--set data.name=idx` needs no
     /// quotes.
     ///

@@ -4,6 +4,7 @@ mod difference;
 mod layer;
 mod measurement;
 mod origin;
+mod recipes;
 mod show;
 mod unknown;
 
@@ -44,7 +45,27 @@ impl Settings {
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn resolve_with(args: &RunArgs, assignments: &[String]) -> Result<Self> {
+        Self::resolve_over(Vec::new(), args, assignments)
+    }
+
+    /// Merges the layers of a stand-alone training: the run of `--from`, the recipe, and those of a command line.
+    ///
+    /// # Errors
+    /// See [`resolve`](Self::resolve); an unknown recipe.
+    pub fn resolve_retrain(
+        from: Option<&Path>,
+        recipe: Option<&str>,
+        args: &RunArgs,
+        assignments: &[String],
+    ) -> Result<Self> {
         let mut layers = Vec::new();
+        layers.extend(from.map(ConfigLayer::run).transpose()?);
+        layers.extend(recipe.map(recipes::layer).transpose()?);
+        Self::resolve_over(layers, args, assignments)
+    }
+
+    /// Merges the layers of a command line over others.
+    fn resolve_over(mut layers: Vec<ConfigLayer>, args: &RunArgs, assignments: &[String]) -> Result<Self> {
         layers.extend(args.config.as_deref().map(ConfigLayer::file).transpose()?);
         for assignment in &args.set {
             layers.push(ConfigLayer::set(assignment)?);

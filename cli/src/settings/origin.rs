@@ -21,6 +21,10 @@ pub enum Origin {
     Default,
     /// A configuration file.
     File(PathBuf),
+    /// The run of `--from`.
+    Run(PathBuf),
+    /// The recipe of this name.
+    Recipe(String),
     /// `--set` with this assignment.
     Set(String),
     /// The option with this name.
@@ -32,6 +36,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Run(path) => write!(f, "--from {}", path.display()),
+            Self::Recipe(name) => write!(f, "recipe {name}"),
             Self::Set(assignment) => write!(f, "--set {}", quote(assignment)),
             Self::Flag(flag) => write!(f, "--{flag}"),
         }

@@ -1,10 +1,12 @@
 //! The configuration of a run: one TOML document in which every key is optional.
 
 mod check;
+mod retrain;
 mod save;
 mod sections;
 mod truth;
 
+pub use retrain::{RetrainConfig, TrainImages};
 pub use save::{CheckpointInterval, SaveConfig};
 pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
 pub use truth::{TruthConfig, TruthSamples};
@@ -54,6 +56,8 @@ pub struct RunConfig {
     pub search: SearchConfig,
     /// Section `[truth]`: comparison with the truth table.
     pub truth: TruthConfig,
+    /// Section `[retrain]`: stand-alone training of one architecture.
+    pub retrain: RetrainConfig,
     /// Section `[save]`: checkpoints and weights.
     pub save: SaveConfig,
 }
@@ -77,8 +81,8 @@ pub enum ConfigError {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 10] =
-    ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth", "save"];
+const SECTIONS: [&str; 11] =
+    ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth", "retrain", "save"];
 
 impl RunConfig {
     /// Reads a configuration; keys that the table lacks keep their defaults.
@@ -138,6 +142,7 @@ impl RunConfig {
             probes: parse_options("probes", section("probes"))?,
             search: parse_options("search", section("search"))?,
             truth: parse_options("truth", section("truth"))?,
+            retrain: parse_options("retrain", section("retrain"))?,
             save: parse_options("save", section("save"))?,
         })
     }
@@ -162,6 +167,7 @@ impl RunConfig {
         table.insert("probes".into(), Value::try_from(&self.probes)?);
         table.insert("search".into(), Value::try_from(&self.search)?);
         table.insert("truth".into(), Value::try_from(&self.truth)?);
+        table.insert("retrain".into(), Value::try_from(&self.retrain)?);
         table.insert("save".into(), Value::try_from(&self.save)?);
         Ok(table)
     }
@@ -179,6 +185,7 @@ impl RunConfig {
             ("probes.", meanings::<ProbeConfig>()),
             ("search.", meanings::<SearchConfig>()),
             ("truth.", meanings::<TruthConfig>()),
+            ("retrain.", meanings::<RetrainConfig>()),
             ("save.", meanings::<SaveConfig>()),
         ];
         let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {

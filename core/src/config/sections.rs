@@ -59,7 +59,7 @@ pub struct TrainConfig {
     pub steps_per_arch: usize,
     /// Learning rate at the start.
     pub lr: f64,
-    /// Learning rate at the end of the cosine schedule.
+    /// Learning rate at the end of the linear and of the cosine schedule.
     pub lr_min: f64,
     /// Schedule of the learning rate.
     pub lr_schedule: Schedule,

@@ -3,6 +3,7 @@
 //! A search space adds layers and operations through [`Wiring`]. The result is a [`NetworkSpec`] (layers and parameters) and
 //! a [`Program`] (operations of one architecture). A [`Network`] holds the weights and runs programs.
 
+mod drop_path;
 mod exec;
 mod init;
 mod param_step;
@@ -13,6 +14,7 @@ mod spec;
 mod wire;
 mod wiring;
 
+pub use drop_path::DropPath;
 pub(crate) use exec::tensor;
 pub use exec::{Captured, Forward, Network, Pass, SharedPrefix};
 pub use param_step::ParamStep;

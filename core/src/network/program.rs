@@ -10,6 +10,8 @@ pub enum Op {
     Layer(LayerId),
     /// Average or maximum pooling.
     Pool(PoolSpec),
+    /// Drop path: in training, zeros for a random part of the images, and larger values for the others; else no change.
+    DropPath,
     /// ReLU, `max(x, 0)`.
     Relu,
     /// Global average pooling: the mean over height and width.

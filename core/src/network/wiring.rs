@@ -193,6 +193,15 @@ impl<'a> Wiring<'a> {
         Ok(self.homogeneous(Op::Relu, x, x.size))
     }
 
+    /// Adds drop path, to a stand-alone network only: in training, each image of `x` is replaced by zeros with the
+    /// probability of [`DropPath`](super::DropPath). The value itself in a supernet.
+    pub fn drop_path(&mut self, x: Value) -> Value {
+        match self.affine() {
+            true => self.homogeneous(Op::DropPath, x, x.size),
+            false => x,
+        }
+    }
+
     /// Adds global average pooling: the mean over height and width.
     ///
     /// # Errors

@@ -6,10 +6,12 @@
 
 mod probes;
 mod sequence;
+mod stand_alone;
 mod truth;
 
 pub use probes::{Disturbance, Forgetting, Probes, RankStability, SharedLayers, SingleStepDisturbance};
 pub use sequence::{SequenceResult, SequenceStep};
+pub use stand_alone::{StandAloneResult, TestFigures};
 pub use truth::{Baselines, Truth};
 
 use serde::{Deserialize, Serialize};

@@ -19,6 +19,7 @@ mod replaced_files;
 mod report;
 mod results;
 mod resume;
+mod retrain;
 mod sizes;
 mod stops;
 mod tensorboard;

@@ -152,6 +152,8 @@ impl<D: Target> Session<D> {
             eval: self.supernet.evaluator().inputs().clone(),
             params: network.spec().param_count() * network.sets(),
             archs: self.space().count(),
+            network: network.spec().clone(),
+            scale: *self.space().scale(),
         }
     }
 
