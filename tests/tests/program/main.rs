@@ -6,6 +6,7 @@ mod compare;
 mod damaged_runs;
 mod data_errors;
 mod data_files;
+mod disk_cache;
 mod helper;
 mod inspect;
 mod layers;
