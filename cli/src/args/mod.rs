@@ -8,6 +8,7 @@ mod plugins;
 mod resume;
 mod run;
 mod search;
+mod table;
 mod truth;
 mod unused;
 
@@ -17,6 +18,7 @@ pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use resume::ResumeArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
 pub use search::{EvaluateArgs, SearchArgs};
+pub use table::{TableArgs, TableFormat};
 pub use truth::TruthArgs;
 
 use crate::exit::HELP;
@@ -66,6 +68,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
+    /// Print the published results on CIFAR-10 or ImageNet, with parameters and MACs of our own networks of the same cells
+    Table(TableArgs),
     /// Describe a strategy, controller, search space or data set, with its options
     Describe(DescribeArgs),
     /// Print the resolved configuration or an example, or check a configuration file

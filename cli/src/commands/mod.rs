@@ -15,6 +15,7 @@ mod report;
 mod resume;
 mod run;
 mod search;
+mod table;
 mod truth;
 
 pub use bench::bench;
@@ -31,6 +32,7 @@ pub use report::report;
 pub use resume::resume;
 pub use run::run;
 pub use search::search;
+pub use table::table;
 pub use truth::truth;
 
 use anyhow::{Result, ensure};

@@ -20,6 +20,7 @@ mod results;
 mod resume;
 mod sizes;
 mod stops;
+mod table;
 mod tensorboard;
 mod trained;
 mod truth;
