@@ -154,7 +154,11 @@ impl ExitStatus {
     }
 
     fn of_checkpoint(error: &CheckpointError) -> Self {
-        if matches!(error, CheckpointError::Write { .. }) { Self::Failure } else { Self::Data }
+        match error {
+            CheckpointError::Write { .. } => Self::Failure,
+            CheckpointError::Format { .. } => Self::Usage,
+            CheckpointError::Read { .. } | CheckpointError::Content { .. } => Self::Data,
+        }
     }
 
     fn of_truth(error: &TruthError) -> Self {

@@ -7,7 +7,7 @@ use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
 use crate::settings::{Settings, other_settings};
 use crate::text::eprint_line;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use nas_core::checkpoint::Checkpoints;
 use nas_core::config::RunConfig;
 use nas_core::state::State;
@@ -21,6 +21,8 @@ pub struct SavedRun {
     pub state: State,
     /// How far the files of the run had come.
     pub position: RecordPosition,
+    /// The directory of the checkpoints.
+    checkpoints: PathBuf,
 }
 
 impl SavedRun {
@@ -29,7 +31,8 @@ impl SavedRun {
     /// # Errors
     /// The directory cannot be read, or the checkpoint comes from another version, other data or another build of a plugin.
     pub fn latest(dir: &Path, data: &DataIdentity) -> Result<Option<Self>> {
-        let latest = Checkpoints::at(&dir.join(CHECKPOINTS)).latest()?;
+        let checkpoints = dir.join(CHECKPOINTS);
+        let latest = Checkpoints::at(&checkpoints).latest()?;
         for error in latest.damaged {
             eprint_line(&format!("warning: skipped a damaged checkpoint: {}", chained(&error.into())));
         }
@@ -38,7 +41,14 @@ impl SavedRun {
         check(dir, &notes, data)?;
         let position = serde_json::from_value(notes[RECORD].clone());
         let position = position.map_err(|error| UsageError(format!("{}: checkpoint: {error}", dir.display())))?;
-        Ok(Some(Self { state: checkpoint.state, position }))
+        Ok(Some(Self { state: checkpoint.state, position, checkpoints }))
+    }
+
+    /// Adds the directory and the remedy to the error of a session that cannot continue from this state.
+    pub fn explain(&self, error: Error) -> Error {
+        let remedy = "restore the files of the run, or run it again into another --out";
+        error
+            .context(format!("cannot continue from the latest checkpoint in {} ({remedy})", self.checkpoints.display()))
     }
 }
 
@@ -147,10 +157,13 @@ fn check(dir: &Path, notes: &Value, data: &DataIdentity) -> Result<()> {
         return refuse(other);
     }
     for (strategy, sha256) in notes["plugins"].as_object().into_iter().flatten() {
-        let plugin = nas_plugin_host::origin(strategy);
-        if plugin.map(|plugin| plugin.sha256.as_str()) != sha256.as_str() {
-            return refuse(format!("build of the plugin with the strategy {strategy}"));
-        }
+        let old = sha256.as_str().unwrap_or_default();
+        let now = match nas_plugin_host::origin(strategy) {
+            Some(plugin) if plugin.sha256 == old => continue,
+            Some(plugin) => format!("now {} has {}", plugin.path.display(), plugin.sha256),
+            None => "now no plugin has it".into(),
+        };
+        return refuse(format!("build of the plugin with the strategy {strategy} (SHA-256 {old}, {now})"));
     }
     Ok(())
 }

@@ -124,7 +124,13 @@ impl SingleRun {
             Place::Unfinished(dir) => SavedRun::latest(dir, &data.identity)?,
         };
         let session = prepare(config, data.dataset.clone(), saved.as_ref().map(|saved| &saved.state));
-        let session = session.map_err(|error| self.settings.explain(error.into()))?;
+        let session = session.map_err(|error| {
+            let error = self.settings.explain(error.into());
+            match &saved {
+                Some(saved) => saved.explain(error),
+                None => error,
+            }
+        })?;
         if self.cancel.load(Ordering::Relaxed) {
             return Ok(ExitStatus::Interrupted);
         }

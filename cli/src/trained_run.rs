@@ -6,7 +6,7 @@ use crate::exit::UsageError;
 use crate::record::WEIGHTS;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
-use nas_core::checkpoint::weights;
+use nas_core::checkpoint::{CheckpointError, weights};
 use nas_core::registry::Target;
 use nas_core::trainer::{EvalImages, Session};
 use serde_json::Value;
@@ -25,13 +25,14 @@ impl TrainedRun {
     /// Reads the configuration of a run directory.
     ///
     /// # Errors
-    /// A directory without a run or without weights.
+    /// A directory without a run or without weights, and weights that differ from those that the run wrote.
     pub fn read(dir: &Path) -> Result<Self> {
         let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
         if !dir.join(WEIGHTS).exists() {
             let remedy = "the run is unfinished (`nas-train resume`) or was made with --no-weights";
             return Err(UsageError(format!("{} has no {WEIGHTS}: {remedy}", dir.display())).into());
         }
+        check_weights(dir, &manifest)?;
         Ok(Self { dir: dir.into(), settings: Settings::of_file(&dir.join("config.toml"))?, manifest })
     }
 
@@ -61,4 +62,15 @@ impl TrainedRun {
         let (model, _) = weights::read(&self.dir.join(WEIGHTS), session.spec())?;
         Ok(session.with_weights(&model)?)
     }
+}
+
+/// Compares the weights with their hash in the manifest, which only finished runs have.
+fn check_weights(dir: &Path, manifest: &Value) -> Result<(), CheckpointError> {
+    let Some(written) = manifest["files"][WEIGHTS]["sha256"].as_str() else { return Ok(()) };
+    let path = dir.join(WEIGHTS);
+    if weights::sha256(&path)? == written {
+        return Ok(());
+    }
+    let problem = "its checksum is not the one in manifest.json: restore the file, or make the run again".into();
+    Err(CheckpointError::Content { path, problem })
 }

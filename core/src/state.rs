@@ -41,16 +41,20 @@ pub struct StateError {
 }
 
 impl State {
-    /// The tensor `name`, which must have this shape.
+    /// The tensor `name`, which must have this shape and finite values.
     ///
     /// # Errors
-    /// No such tensor, or another shape.
+    /// No such tensor, another shape, or a value that is not finite.
     pub fn tensor(&self, name: &str, shape: &[usize]) -> Result<&HostTensor, StateError> {
         let fail = |found| StateError { expected: format!("tensor {name} of shape {shape:?}"), found };
         let tensor = self.tensors.get(name).ok_or_else(|| fail("none".into()))?;
         let size: usize = shape.iter().product();
         if tensor.shape != shape || tensor.values.len() != size {
             return Err(fail(format!("shape {:?} with {} values", tensor.shape, tensor.values.len())));
+        }
+        if let Some(value) = tensor.values.iter().find(|value| !value.is_finite()) {
+            let expected = format!("finite values in tensor {name}");
+            return Err(StateError { expected, found: value.to_string() });
         }
         Ok(tensor)
     }
@@ -149,11 +153,14 @@ mod tests {
 
     #[test]
     fn missing_and_misfitting_entries_are_errors_that_name_them() {
-        let state = example();
+        let mut state = example();
         assert!(state.tensor("w.weight", &[1, 2]).is_ok());
+        let nan = HostTensor { shape: vec![2], values: vec![0.5, f32::NAN] };
+        state.tensors.insert("w.nan".into(), nan);
         for (error, expected) in [
             (state.tensor("w.bias", &[2]).unwrap_err(), "expected tensor w.bias of shape [2], found none"),
             (state.tensor("w.weight", &[2, 1]).unwrap_err(), "of shape [2, 1], found shape [1, 2] with 2 values"),
+            (state.tensor("w.nan", &[2]).unwrap_err(), "expected finite values in tensor w.nan, found NaN"),
             (state.count("epochs").unwrap_err(), "expected whole number epochs, found none"),
             (state.get::<String>("steps").unwrap_err(), "expected value steps, found invalid type"),
             (state.get::<u64>("epochs").unwrap_err(), "expected value epochs, found none"),

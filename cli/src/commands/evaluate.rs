@@ -9,7 +9,6 @@ use crate::text::{print, table};
 use crate::trained_run::TrainedRun;
 use anyhow::{Context, Result};
 use nas_core::arch::Arch;
-use nas_core::quote;
 use nas_core::read_file;
 use nas_core::registry::Target;
 use nas_core::space::SearchSpace;
@@ -61,12 +60,7 @@ fn archs(args: &EvaluateArgs, space: &dyn SearchSpace) -> Result<Vec<Arch>> {
     if let Some(path) = &args.archs {
         texts.extend(column(path)?);
     }
-    let parse = |text: &String| {
-        space.parse(text).map_err(|error| {
-            let problem = format!("`{}` is not an architecture of space {}: {error}", quote(text), space.name());
-            UsageError(problem).into()
-        })
-    };
+    let parse = |text: &String| space.parse(text).map_err(|error| UsageError(error.to_string()).into());
     texts.iter().map(parse).collect()
 }
 

@@ -7,10 +7,12 @@ use crate::parallel::in_thread_pool;
 use crate::single_run::SingleRun;
 use anyhow::Result;
 use nas_core::config::RunConfig;
+use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, Session};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 
 /// Trains a supernet, searches an architecture and prints the result.
 ///
@@ -31,23 +33,25 @@ pub fn train(run: SingleRun) -> Result<ExitStatus> {
         on_device!(device, |make| {
             let device = make()?;
             run.execute(
-                |config, data, state| restored(Session::new(config, data, &device)?, config, state),
+                |config, data, state| session(config, data, &device, state),
                 |mut session, observer, cancel| session.run(observer, cancel),
             )
         })
     })
 }
 
-/// A session that continues from a state. The state may be that of a run with fewer epochs.
+/// A new session, or one that continues from a state. The state may be that of a run with fewer epochs.
 ///
 /// # Errors
-/// A state that does not fit.
-pub fn restored<D: Target>(
-    session: Session<D>,
+/// As [`Session::new`]; a state that does not fit.
+pub fn session<D: Target>(
     config: &RunConfig,
+    data: Arc<Dataset>,
+    device: &D,
     state: Option<&State>,
 ) -> Result<Session<D>, RunError> {
-    let Some(state) = state else { return Ok(session) };
+    let Some(state) = state else { return Session::new(config, data, device) };
+    let session = Session::to_restore(config, data, device)?;
     let saved: Map<String, Value> = state.get("config")?;
     let is_longer = saved.get("train.epochs").and_then(Value::as_u64) < Some(config.train.epochs as u64);
     if is_longer { session.extend(state) } else { session.restore(state) }

@@ -56,6 +56,11 @@ fn operations(criterion: &mut Criterion) {
             let spec = PoolSpec { kind, window: Window::same(3, 1, 1) };
             bench(name, &|tape| CpuActivation::from_tensor(&x, tape)?.pool2d(spec, tape)?.to_tensor(tape));
         }
+        let factors = vec![1.25; x.shape().0];
+        bench("scale_images", &|tape| {
+            CpuActivation::from_tensor(&x, tape)?.scale_images(&factors, tape)?.to_tensor(tape)
+        });
+        bench("odd_pixels", &|tape| CpuActivation::from_tensor(&x, tape)?.odd_pixels(tape)?.to_tensor(tape));
         bench("batch_norm", &|tape| {
             CpuActivation::from_tensor(&x, tape)?.batch_norm(NormArgs::BATCH, tape)?.0.to_tensor(tape)
         });

@@ -6,6 +6,23 @@ use dfdx::{shapes::HasShape, tensor::Storage};
 /// Sizes of four dimensions.
 pub(crate) type Dims = (usize, usize, usize, usize);
 
+/// Dimensions after an operation of stride 2: height and width are halved and rounded up.
+pub(crate) fn half((n, h, w, c): Dims) -> Dims {
+    (n, h.div_ceil(2), w.div_ceil(2), c)
+}
+
+/// Checks that there is one factor for each image.
+pub(crate) fn factor_for_each_image(factors: &[f32], (n, ..): Dims) -> Result<(), OpError> {
+    match factors.len() {
+        found if found == n => Ok(()),
+        found => Err(OpError::Shape {
+            op: "scale_images",
+            expected: format!("{n} factors, one for each image"),
+            found: found.to_string(),
+        }),
+    }
+}
+
 /// Largest number of elements of any tensor or unfolded window, so that no product of sizes overflows.
 const MAX_ELEMENTS: usize = isize::MAX as usize / 64;
 

@@ -99,6 +99,7 @@ impl Checkpoints {
         for number in self.numbers().map_err(CheckpointError::read(&self.dir))?.into_iter().rev() {
             match read(&self.place(number)) {
                 Ok(checkpoint) => return Ok(Latest { checkpoint: Some(checkpoint), damaged }),
+                Err(error @ CheckpointError::Format { .. }) => return Err(error),
                 Err(error) => damaged.push(error),
             }
         }
@@ -137,12 +138,12 @@ fn read(dir: &Path) -> Result<Checkpoint, CheckpointError> {
         let is_listed = checksums.lines().any(|listed| listed == line);
         is_listed.then_some(content).ok_or_else(|| fail(name, format!("its checksum is not the one in {CHECKSUMS}")))
     };
-    let (tensors, _) = from_bytes(&checked(TENSORS)?).map_err(|problem| fail(TENSORS, problem))?;
     let content: Value = serde_json::from_slice(&checked(VALUES)?).map_err(|error| fail(VALUES, error.to_string()))?;
     if content["format"] != FORMAT {
-        let problem = format!("it has the format {}, this version reads the format {FORMAT}", content["format"]);
-        return Err(fail(VALUES, problem));
+        let (path, found) = (dir.join(VALUES), content["format"].to_string());
+        return Err(CheckpointError::Format { path, found, expected: FORMAT });
     }
+    let (tensors, _) = from_bytes(&checked(TENSORS)?).map_err(|problem| fail(TENSORS, problem))?;
     let object = |key: &str| match &content[key] {
         Value::Object(object) => Ok(object.clone()),
         _ => Err(fail(VALUES, format!("it has no object `{key}`"))),
@@ -196,6 +197,22 @@ mod tests {
                 assert_eq!(checkpoints.latest().unwrap().checkpoint, Some(checkpoint(1)), "{file} missing");
             }
         }
+    }
+
+    #[test]
+    fn a_checkpoint_of_another_format_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let checkpoints = Checkpoints::at(dir.path());
+        checkpoints.write(&checkpoint(1)).unwrap();
+        let newest = checkpoints.write(&checkpoint(2)).unwrap();
+        let text = fs::read_to_string(newest.join(VALUES)).unwrap();
+        let other = text.replace("\"format\": 1", "\"format\": 2");
+        let checksums = fs::read_to_string(newest.join(CHECKSUMS)).unwrap();
+        let checksums = checksums.replace(&sha256::of(text.as_bytes()), &sha256::of(other.as_bytes()));
+        fs::write(newest.join(VALUES), other).unwrap();
+        fs::write(newest.join(CHECKSUMS), checksums).unwrap();
+        let error = checkpoints.latest().unwrap_err().to_string();
+        assert!(error.contains("state.json has format 2, this version of nas-train reads format 1: use "), "{error}");
     }
 
     #[test]

@@ -13,9 +13,15 @@ pub enum CheckpointError {
     /// A file that cannot be read.
     #[error("cannot read {}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    /// A file whose content is damaged, or that another version wrote.
+    /// A file whose content is damaged.
     #[error("{}: {problem}", path.display())]
     Content { path: PathBuf, problem: String },
+    /// A whole checkpoint in the format of another version of nas-train.
+    #[error(
+        "{} has format {found}, this version of nas-train reads format {expected}: use the version that wrote it",
+        path.display()
+    )]
+    Format { path: PathBuf, found: String, expected: u64 },
 }
 
 impl CheckpointError {

@@ -75,6 +75,15 @@ pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value
     Ok((model, about))
 }
 
+/// The SHA-256 of a file, as 64 hexadecimal digits.
+///
+/// # Errors
+/// A file that cannot be read.
+pub fn sha256(path: &Path) -> Result<String, CheckpointError> {
+    let bytes = read_file::bytes(path, MAX_SIZE).map_err(CheckpointError::read(path))?;
+    Ok(crate::sha256::of(&bytes))
+}
+
 /// Largest number of weight sets that are looked for.
 const MAX_SETS: usize = 1 << 16;
 

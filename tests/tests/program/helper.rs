@@ -1,8 +1,9 @@
 //! Helpers of the tests: a directory for each test, runs that take milliseconds, expected errors.
 
 use assert_cmd::Command;
+use serde_json::Value;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use tempfile::TempDir;
 
@@ -79,4 +80,38 @@ pub fn refuses(dir: &Path, arguments: &[&str], code: i32, words: &[&str]) {
     assert!(!message.contains("panicked"), "{message}");
     assert_eq!(stdout(&output), "", "{arguments:?}");
     assert_eq!(names(dir), before, "{arguments:?} has written files");
+}
+
+/// The files that an interruption must not change, and the result without times.
+pub fn outcome(out: &Path) -> (Vec<Vec<u8>>, Value) {
+    let files = ["metrics.csv", "archs.csv", "weights.safetensors"];
+    let mut result: Value = serde_json::from_str(&read(out, "result.json")).unwrap();
+    for key in ["wall_s", "train_s", "images_per_s", "peak_rss_mb"] {
+        result[key] = Value::Null;
+    }
+    let telemetry = result["telemetry"].as_object_mut().unwrap();
+    telemetry.retain(|key, _| !key.starts_with("time."));
+    (files.map(|file| fs::read(out.join(file)).unwrap()).into(), result)
+}
+
+/// Continues a run, and returns what the program prints to standard error.
+pub fn resume(dir: &Path, arguments: &[&str]) -> String {
+    let output = program(dir).arg("resume").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stderr(&output)
+}
+
+/// The library of an example plugin in Rust, which is a dependency of these tests.
+pub fn example(name: &str) -> PathBuf {
+    let file = format!("{}{name}{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    std::env::current_exe().unwrap().with_file_name(file)
+}
+
+/// Compiles a C file to a shared library with the C compiler of the system.
+pub fn compile(source: &Path, library: &Path, flags: &[&str]) -> PathBuf {
+    let include = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/include");
+    let mut command = Command::new(std::env::var("CC").unwrap_or_else(|_| "cc".into()));
+    command.args(["-shared", "-fPIC", "-I"]).arg(include).arg(source).arg("-o").arg(library).args(flags);
+    command.assert().success();
+    library.into()
 }

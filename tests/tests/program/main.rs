@@ -1,6 +1,7 @@
 //! Tests of the program as a user runs it.
 #![expect(clippy::unwrap_used, reason = "clippy takes only functions marked as tests for tests, not their helpers")]
 
+mod bad_checkpoints;
 mod bench;
 mod compare;
 mod damaged_runs;
@@ -9,6 +10,7 @@ mod data_files;
 mod disk_cache;
 mod helper;
 mod inspect;
+mod interrupted;
 mod layers;
 mod messages;
 mod own_files;

@@ -1,6 +1,6 @@
 //! Plugins: strategies from shared libraries.
 
-use super::helper::{TINY, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{TINY, example, program, read, refuses, setup, stderr, stdout, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +8,7 @@ use std::process::Command;
 
 /// Path of the library of the example plugin `rust-clip`, which is a dependency of these tests.
 fn clip() -> String {
-    let file = format!("{}nas_example_clip{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-    std::env::current_exe().unwrap().with_file_name(file).to_str().unwrap().into()
+    example("nas_example_clip").to_str().unwrap().into()
 }
 
 /// Creates the project of a C plugin with `plugins new`, replaces `from` by `to` in its source, and builds it.

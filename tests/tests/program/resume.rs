@@ -1,48 +1,36 @@
 //! Runs that are stopped and continue: equal bytes, and refusals.
 
-use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{TINY, names, outcome, program, read, refuses, resume, setup, stderr, stdout, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// A run of about a second, with controller training in its second half.
+/// A run of some tenths of a second, with controller training in its second half.
 const LONG: &[&str] = &[
-    "--epochs=150",
+    "--epochs=40",
     "--controller=reinforce",
-    "--controller-start=75",
+    "--controller-start=20",
     "--set=controller.samples=4",
     "--set=controller.batch=2",
     "--checkpoint-every=1",
     "--threads=1",
 ];
 
-/// The files that an interruption must not change, and the result without times.
-fn outcome(out: &Path) -> (Vec<Vec<u8>>, Value) {
-    let files = ["metrics.csv", "archs.csv", "weights.safetensors"];
-    let mut result: Value = serde_json::from_str(&read(out, "result.json")).unwrap();
-    for key in ["wall_s", "train_s", "images_per_s", "peak_rss_mb"] {
-        result[key] = Value::Null;
-    }
-    let telemetry = result["telemetry"].as_object_mut().unwrap();
-    telemetry.retain(|key, _| !key.starts_with("time."));
-    (files.map(|file| fs::read(out.join(file)).unwrap()).into(), result)
-}
-
 fn start(dir: &Path, arguments: &[&str]) -> Child {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
     command.current_dir(dir).args(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn long(out: &str) -> Vec<String> {
-    TINY.iter().chain(LONG).map(|option| (*option).to_owned()).chain([format!("--out={out}")]).collect()
+fn long() -> Vec<&'static str> {
+    [TINY, LONG].concat()
 }
 
-/// Starts the long run into `out` and sends a signal after it has written this many checkpoints.
-fn stopped(dir: &Path, out: &str, signal: &str, checkpoints: usize) -> std::process::Output {
-    let arguments = long(out);
-    let child = start(dir, &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+/// Starts a run into `out` and sends a signal after it has written this many checkpoints.
+fn stopped(dir: &Path, arguments: &[&str], out: &str, signal: &str, checkpoints: usize) -> std::process::Output {
+    let out_option = format!("--out={out}");
+    let child = start(dir, &[arguments, &[&out_option]].concat());
     let newest = || {
         let entries = fs::read_dir(dir.join(out).join("checkpoints")).into_iter().flatten().flatten();
         entries.filter_map(|entry| entry.file_name().to_str()?.parse::<usize>().ok()).max().unwrap_or(0)
@@ -56,22 +44,15 @@ fn stopped(dir: &Path, out: &str, signal: &str, checkpoints: usize) -> std::proc
     child.wait_with_output().unwrap()
 }
 
-fn resume(dir: &Path, arguments: &[&str]) -> String {
-    let output = program(dir).arg("resume").args(arguments).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    stderr(&output)
-}
-
 #[test]
 #[cfg(unix)]
 fn a_killed_run_continues_with_the_same_bytes() {
     let (dir, _) = setup("killed");
     let dir = dir.path();
-    let arguments = long("whole");
-    assert!(program(dir).args(&arguments).output().unwrap().status.success());
-    for (number, checkpoints) in [1, 60, 100].into_iter().enumerate() {
+    tiny(dir, "whole", LONG);
+    for (number, checkpoints) in [1, 25].into_iter().enumerate() {
         let out = format!("out{number}");
-        stopped(dir, &out, "-KILL", checkpoints);
+        stopped(dir, &long(), &out, "-KILL", checkpoints);
         let message = resume(dir, &[&out, "--threads=2"]);
         assert!(message.contains("continues at step "), "{message}");
         let (whole, mut resumed) = (outcome(&dir.join("whole")), outcome(&dir.join(&out)));
@@ -88,12 +69,11 @@ fn a_killed_run_continues_with_the_same_bytes() {
 fn an_interrupted_run_says_how_to_resume_and_continues() {
     let (dir, _) = setup("interrupted");
     let dir = dir.path();
-    let output = stopped(dir, "out", "-INT", 2);
+    let output = stopped(dir, &long(), "out", "-INT", 2);
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("to resume the run: nas-train resume out"), "{}", stderr(&output));
     resume(dir, &["out"]);
-    let arguments = long("whole");
-    assert!(program(dir).args(&arguments).output().unwrap().status.success());
+    tiny(dir, "whole", LONG);
     assert!(outcome(&dir.join("whole")).0 == outcome(&dir.join("out")).0);
 }
 
@@ -186,18 +166,13 @@ fn a_sequence_continues_when_its_command_is_repeated() {
     let (dir, _) = setup("sequence");
     let dir = dir.path();
     let sequence: Vec<&str> =
-        "disturbance --sequence=9 --space=tiny --data=synthetic --set=data.synthetic.samples=200 \
-        --set=data.synthetic.size=8 --limit-train=64 --batch-size=16 --epochs=30 --checkpoint-every=1"
+        "disturbance --sequence=6 --space=tiny --data=synthetic --set=data.synthetic.samples=200 \
+        --set=data.synthetic.size=8 --limit-train=64 --batch-size=16 --epochs=8 --checkpoint-every=1"
             .split_whitespace()
             .collect();
     let run = |out: &str| program(dir).args(&sequence).arg(format!("--out={out}")).output().unwrap();
     assert!(run("whole").status.success());
-    let child = start(dir, &sequence.iter().copied().chain(["--out=out"]).collect::<Vec<_>>());
-    while !dir.join("out/checkpoints/000003").exists() {
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    assert!(Command::new("kill").args(["-KILL", &child.id().to_string()]).status().unwrap().success());
-    child.wait_with_output().unwrap();
+    stopped(dir, &sequence, "out", "-KILL", 3);
     let output = run("out");
     assert!(stderr(&output).contains("out continues at step "), "{}", stderr(&output));
     for file in ["metrics.csv", "archs.csv", "matrix.csv"] {

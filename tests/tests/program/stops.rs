@@ -75,7 +75,7 @@ fn start_after(dir: &Path, commands: &str) -> Child {
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let metrics = dir.join("out/metrics.csv");
     let start = Instant::now();
-    while std::fs::read_to_string(&metrics).unwrap_or_default().lines().count() < 20 {
+    while fs::read_to_string(&metrics).unwrap_or_default().lines().count() < 20 {
         assert!(start.elapsed() < Duration::from_secs(30), "the run has not started");
         std::thread::sleep(Duration::from_millis(10));
     }

@@ -69,7 +69,10 @@ fn evaluations_repeat_the_accuracies_of_the_run() {
     assert!(table.contains(&format!("{:.2} %", probes[0].1)), "{table}");
 
     refuses(dir, &["evaluate", "out"], 2, &["requires --arch ARCH or --archs FILE.csv"]);
-    refuses(dir, &["evaluate", "out", "--arch=99"], 2, &["`99` is not an architecture of space tiny"]);
+    for arch in ["99", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"] {
+        let message = format!("error: architecture `{arch}` is not in space tiny");
+        refuses(dir, &["evaluate", "out", "--arch", arch], 2, &[&message, "an example is `22`"]);
+    }
     refuses(dir, &["evaluate", "out", "--arch=00", "--test"], 2, &["data set `synthetic` has no test images"]);
     let config = read(dir, "out/config.toml");
     fs::write(dir.join("out/config.toml"), config.replace("samples = 200", "samples = 201")).unwrap();
@@ -79,8 +82,14 @@ fn evaluations_repeat_the_accuracies_of_the_run() {
     fs::write(dir.join("out/config.toml"), config).unwrap();
     let weights = dir.join("out/weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
-    fs::write(&weights, &bytes[..bytes.len() / 2]).unwrap();
-    refuses(dir, &["evaluate", "out", "--arch=00"], 4, &["out/weights.safetensors"]);
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    for damaged in [&bytes[..bytes.len() / 2], &flipped] {
+        fs::write(&weights, damaged).unwrap();
+        for command in [&["evaluate", "out", "--arch=00"][..], &["search", "out", "--out=x"]] {
+            refuses(dir, command, 4, &["out/weights.safetensors: its checksum is not the one in manifest.json"]);
+        }
+    }
     fs::remove_file(&weights).unwrap();
     refuses(dir, &["evaluate", "out", "--arch=00"], 2, &["has no weights.safetensors"]);
 }
@@ -117,7 +126,12 @@ fn a_search_obeys_its_limits_and_repeats_itself() {
     let front = read(dir, "page/figures/front.csv");
     assert_eq!(front.lines().count(), read(dir, "out/search-evolution-s0/front.csv").lines().count());
     assert!(read(dir, "page/report.html").contains("nas-train search out"));
-    refuses(dir, &["search", "out", "--max-params=1", "--out=x"], 2, &["--max-params", "at least", "those of"]);
+    refuses(
+        dir,
+        &["search", "out", "--max-params=1", "--out=x"],
+        2,
+        &["--max-params", "parameters of the smallest architecture, 00,"],
+    );
     refuses(dir, &["search", "out", "--controller=evolve", "--out=x"], 2, &["evolve", "evolution"]);
     refuses(dir, &["search", "out", "--set=train.lr=1", "--out=x"], 2, &["expected an option of the controller"]);
 }
@@ -137,4 +151,8 @@ fn a_run_starts_from_the_weights_of_another() {
     let other = [TINY, &["--init=first", "--width=9", "--out=x"]].concat();
     refuses(dir, &other, 4, &["first/weights.safetensors", "has the shape"]);
     refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 4, &["cannot read", "none/weights.safetensors"]);
+
+    // The checkpoint replaces the initial weights, so a resumed run does not read them.
+    fs::remove_dir_all(dir.join("first")).unwrap();
+    output(dir, &["resume", "second", "--epochs=4"]);
 }

@@ -3,14 +3,14 @@
 use super::runs::PlannedRun;
 use super::{ComparisonJob, MakeDevice};
 use crate::commands::disturbance::continued;
-use crate::commands::run::restored;
+use crate::commands::run::session;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use anyhow::{Error, Result};
 use nas_core::event::Observer;
 use nas_core::registry::Target;
 use nas_core::state::State;
-use nas_core::trainer::{RunError, Sequence, Session, reset_peak_rss};
+use nas_core::trainer::{RunError, Sequence, reset_peak_rss};
 
 /// The outcome of making the sequences.
 pub struct MadeSequences {
@@ -35,9 +35,7 @@ impl ComparisonJob<'_> {
             }
             let measures_memory = share.jobs == 1 && reset_peak_rss();
             let (config, device) = (&planned.settings.config, device()?);
-            let prepare = |state: Option<&State>| {
-                restored(Session::new(config, self.data.dataset.clone(), &device)?, config, state)
-            };
+            let prepare = |state: Option<&State>| session(config, self.data.dataset.clone(), &device, state);
             planned.make(&self.bars, self.args.run.progress, prepare, |mut session, observer| {
                 let mut result = session.run(observer, self.cancel)?;
                 // The peak memory is that of the process, so it is a run's own only if no other run was in progress.

@@ -56,6 +56,20 @@ pub trait Activation<D: Backend>: Clone {
     /// An image smaller than the window, a window that covers only padding, or a device failure.
     fn pool2d<T: Tape<f32, D>>(&self, spec: PoolSpec, tape: &mut T) -> Result<Self, OpError>;
 
+    /// Each image times its factor, `y[i] = factors[i] x[i]`; see [`reference::scale_images`].
+    ///
+    /// # Errors
+    /// An empty activation, another number of factors than images, or a device failure.
+    fn scale_images<T: Tape<f32, D>>(&self, factors: &[f32], tape: &mut T) -> Result<Self, OpError>;
+
+    /// The pixels in odd rows and columns, `[n, h, w, c]` to `[n, ceil(h / 2), ceil(w / 2), c]`, with zeros outside of
+    /// the image; see [`reference::odd_pixels`]. A 1x1 convolution of the result is one of stride 2 on the image
+    /// shifted by one pixel (the second half of a factorised reduction).
+    ///
+    /// # Errors
+    /// An empty activation or a device failure.
+    fn odd_pixels<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
+
     /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used.
     ///
     /// # Errors
@@ -136,6 +150,14 @@ impl<D: Backend> Activation<D> for Tensor4<D> {
 
     fn pool2d<T: Tape<f32, D>>(&self, spec: PoolSpec, tape: &mut T) -> Result<Self, OpError> {
         reference::pool2d(self, spec, tape)
+    }
+
+    fn scale_images<T: Tape<f32, D>>(&self, factors: &[f32], tape: &mut T) -> Result<Self, OpError> {
+        reference::scale_images(self, factors, tape)
+    }
+
+    fn odd_pixels<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        reference::odd_pixels(self, tape)
     }
 
     fn batch_norm<T: Tape<f32, D>>(&self, norm: NormArgs<'_, D>, tape: &mut T) -> Result<(Self, Moments<D>), OpError> {

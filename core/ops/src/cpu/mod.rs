@@ -79,6 +79,14 @@ impl Activation<Cpu> for CpuActivation {
         operations::pool2d(self, spec, tape)
     }
 
+    fn scale_images<T: Tape<f32, Cpu>>(&self, factors: &[f32], tape: &mut T) -> Result<Self, OpError> {
+        operations::scale_images(self, factors, tape)
+    }
+
+    fn odd_pixels<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::odd_pixels(self, tape)
+    }
+
     fn batch_norm<T: Tape<f32, Cpu>>(
         &self,
         norm: NormArgs<'_, Cpu>,

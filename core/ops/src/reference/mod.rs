@@ -5,15 +5,19 @@
 mod combine;
 mod conv;
 mod norm;
+mod odd_pixels;
 mod pool;
 mod relu;
+mod scale_images;
 mod sgd;
 
 pub use combine::{concat, global_avg_pool, linear, sum};
 pub use conv::{conv2d, patches};
 pub use norm::{batch_norm, unit};
+pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;
 pub use relu::relu;
+pub use scale_images::scale_images;
 pub use sgd::{add_to, sgd, sum_of_squares};
 
 use crate::{Device, OpError};

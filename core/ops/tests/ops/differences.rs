@@ -91,6 +91,7 @@ fn all<I: Implementation>() {
         check::<I>(Call::Unit(depthwise, vectors), &[&[image, (3, 3, 1, 4)], &norm[..count]].concat());
     }
     check::<I>(Call::Relu, &[image]);
+    check::<I>(Call::ScaleImages, &[image]);
     check::<I>(Call::Sum, &[image; 1]);
     check::<I>(Call::Sum, &[image; 3]);
     check::<I>(Call::Concat, &[(2, 3, 2, 4), (2, 3, 2, 1), (2, 3, 2, 3)]);

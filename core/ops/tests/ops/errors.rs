@@ -60,6 +60,8 @@ fn all<I: Implementation>() {
         }
     }
     refused::<I>(Call::Norm(Vectors::BATCH), &[(2, 0, 4, 6)]);
+    refused::<I>(Call::OddPixels, &[(2, 0, 4, 6)]);
+    refused::<I>(Call::ScaleImages, &[(2, 0, 4, 6)]);
     refused::<I>(Call::Sum, &[]);
     refused::<I>(Call::Sum, &[image, (2, 4, 4, 3)]);
     refused::<I>(Call::Concat, &[]);

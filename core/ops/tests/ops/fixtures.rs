@@ -92,6 +92,12 @@ fn pool<I: Implementation>() {
     }
 }
 
+fn odd_pixels<I: Implementation>() {
+    for case in Case::all(include_str!("../fixtures/odd_pixels.txt")) {
+        case.check::<I>(Call::OddPixels, &["x"]);
+    }
+}
+
 fn norm<I: Implementation>() {
     for case in Case::all(include_str!("../fixtures/norm.txt")) {
         case.check::<I>(Call::Norm(case.vectors()), &[&["x"], &NORM[..]].concat());
@@ -122,6 +128,10 @@ macro_rules! instantiate {
             #[test]
             fn pool() {
                 super::pool::<$implementation>();
+            }
+            #[test]
+            fn odd_pixels() {
+                super::odd_pixels::<$implementation>();
             }
             #[test]
             fn norm() {

@@ -38,6 +38,14 @@ impl<D: Backend, A: Activation<D>> OnTensors<D, A> {
         Ok((y.to_tensor(tape)?, moments))
     }
 
+    pub fn scale_images<T: Tape<f32, D>>(x: &Tensor4<D>, factors: &[f32], tape: &mut T) -> Result<Tensor4<D>> {
+        A::from_tensor(x, tape)?.scale_images(factors, tape)?.to_tensor(tape)
+    }
+
+    pub fn odd_pixels<T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>> {
+        A::from_tensor(x, tape)?.odd_pixels(tape)?.to_tensor(tape)
+    }
+
     pub fn relu<T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>> {
         A::from_tensor(x, tape)?.relu(tape)?.to_tensor(tape)
     }

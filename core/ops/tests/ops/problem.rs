@@ -18,6 +18,9 @@ pub enum Call {
     Unit(UnitSpec, Vectors),
     /// Two units in sequence, without a tensor between them.
     Units([UnitSpec; 2], Vectors),
+    OddPixels,
+    /// Image `i` of the batch has the factor [`image_factor`]`(i)`.
+    ScaleImages,
     Relu,
     Sum,
     Concat,
@@ -83,12 +86,22 @@ impl<D: Backend> Implementation for Native<D> {
     type Activation = D::Activation;
 }
 
+/// The factor of an image in [`Call::ScaleImages`]: 0, 1.25, -0.5, 0, ...
+pub fn image_factor(image: usize) -> f32 {
+    [0.0, 1.25, -0.5][image % 3]
+}
+
 /// Runs a call on `inputs`.
 fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tensor4<D>], tape: &mut T) -> Outcome<D> {
     let all = inputs.iter().collect::<Vec<_>>();
     let y = match call {
         Call::Conv(spec) => OnTensors::<D, A>::conv2d(all[0], all[1], spec, tape)?,
         Call::Pool(spec) => OnTensors::<D, A>::pool2d(all[0], spec, tape)?,
+        Call::OddPixels => OnTensors::<D, A>::odd_pixels(all[0], tape)?,
+        Call::ScaleImages => {
+            let factors: Vec<f32> = (0..all[0].shape().0).map(image_factor).collect();
+            OnTensors::<D, A>::scale_images(all[0], &factors, tape)?
+        }
         Call::Relu => OnTensors::<D, A>::relu(all[0], tape)?,
         Call::Sum => OnTensors::<D, A>::sum(&all, tape)?,
         Call::Concat => OnTensors::<D, A>::concat(&all, tape)?,

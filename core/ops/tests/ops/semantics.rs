@@ -187,3 +187,16 @@ fn hidden_channels_may_have_several_readers() {
         }
     }
 }
+
+fn scaled_images<I: Implementation>() {
+    let x = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    let (y, gradients) = answer::<I>(Call::ScaleImages, &[((3, 1, 1, 2), &x)], &[1.0; 6]);
+    assert_eq!(y, [0.0, 0.0, 3.75, 5.0, -2.5, -3.0]);
+    assert_eq!(gradients[0], [0.0, 0.0, 1.25, 1.25, -0.5, -0.5]);
+}
+
+#[test]
+fn every_image_has_its_own_factor() {
+    scaled_images::<Reference<Cpu>>();
+    scaled_images::<problem::Native<Cpu>>();
+}

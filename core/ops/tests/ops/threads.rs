@@ -46,6 +46,8 @@ fn results_do_not_depend_on_the_number_of_threads() {
     }
     same_bits(Call::Norm(Vectors::BATCH), &[image]);
     same_bits(Call::Norm(Vectors { fixed: true, affine: true }), &[image, vector, vector, vector, vector]);
+    same_bits(Call::OddPixels, &[image]);
+    same_bits(Call::ScaleImages, &[image]);
     same_bits(Call::Relu, &[image]);
     same_bits(Call::Sum, &[image, image, image]);
     same_bits(Call::Concat, &[image, (53, 6, 5, 3)]);

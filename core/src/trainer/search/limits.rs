@@ -44,13 +44,17 @@ impl Limits {
                 }
             }
         }
-        let refuse = |key, unit: &str, (least, arch): (u64, String), given: u64| {
-            let expected = format!("at least {least} {unit}, those of {arch}");
+        let refuse = |key, what: &str, (least, arch): (u64, String), given: u64| {
+            let expected = format!("at least {least}, the {what} architecture, {arch}");
             Err(ConfigError::Range { key, expected, found: given.to_string() }.into())
         };
         match (self.params, self.macs, smallest, cheapest) {
-            (Some(given), _, Some(least), _) if given < least.0 => refuse("--max-params", "parameters", least, given),
-            (_, Some(given), _, Some(least)) if given < least.0 => refuse("--max-macs", "multiply-adds", least, given),
+            (Some(given), _, Some(least), _) if given < least.0 => {
+                refuse("--max-params", "parameters of the smallest", least, given)
+            }
+            (_, Some(given), _, Some(least)) if given < least.0 => {
+                refuse("--max-macs", "multiply-adds of the cheapest", least, given)
+            }
             (_, given, _, Some(least)) => {
                 let expected = "limits that an architecture obeys together: raise one of them".to_owned();
                 let found = format!("{} multiply-adds, the least are {}", given.unwrap_or_default(), least.0);

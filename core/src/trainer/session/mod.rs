@@ -52,6 +52,17 @@ impl<D: Target> Session<D> {
         Self::with_length(config, dataset, device, config.train.epochs, EvalImages::Validation, |_| steps_per_arch)
     }
 
+    /// A session for [`restore`](Self::restore) or [`extend`](Self::extend). It does not read the initial weights of
+    /// `train.init`, because the state has later ones.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn to_restore(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
+        let mut without_init = config.clone();
+        without_init.train.init = None;
+        Ok(Self { config: config.clone(), ..Self::new(&without_init, dataset, device)? })
+    }
+
     /// A session that evaluates with given weights and is not trained: without probe architectures and truth table, on
     /// these images.
     ///

@@ -106,10 +106,6 @@ impl Param {
 
     fn read<D: Backend>(&self, state: &State, device: &D) -> Result<Tensor4<D>, RunError> {
         let values = state.tensor(&self.name, &self.shape)?.values.clone();
-        if let Some(value) = values.iter().find(|value| !value.is_finite()) {
-            let expected = format!("finite values in tensor {}", self.name);
-            return Err(StateError { expected, found: value.to_string() }.into());
-        }
         let value: Result<_, OpError> = tensor(device, values, self.shape);
         Ok(value?)
     }
