@@ -22,6 +22,7 @@ mod files;
 mod html;
 mod parallel;
 mod progress;
+mod published;
 mod record;
 mod resume;
 mod run_kind;
@@ -67,6 +68,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
         Some(Command::Report(args)) => commands::report(args),
         Some(Command::Export(args)) => commands::export(args),
         Some(Command::Truth(args)) => commands::truth(args),
+        Some(Command::Table(args)) => commands::table(args),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),
         Some(Command::Config(args)) => commands::config(args),

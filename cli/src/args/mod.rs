@@ -9,6 +9,7 @@ mod resume;
 mod retrain;
 mod run;
 mod search;
+mod table;
 mod truth;
 mod unused;
 
@@ -19,6 +20,7 @@ pub use resume::ResumeArgs;
 pub use retrain::RetrainArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
 pub use search::{EvaluateArgs, SearchArgs};
+pub use table::{TableArgs, TableFormat};
 pub use truth::TruthArgs;
 
 use crate::exit::HELP;
@@ -70,6 +72,8 @@ pub enum Command {
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
+    /// Print the published results on CIFAR-10 or ImageNet, with parameters and MACs of our own networks of the same cells
+    Table(TableArgs),
     /// Describe a strategy, controller, search space or data set, with its options
     Describe(DescribeArgs),
     /// Print the resolved configuration or an example, or check a configuration file

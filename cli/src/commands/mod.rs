@@ -16,6 +16,7 @@ mod resume;
 mod retrain;
 mod run;
 mod search;
+mod table;
 mod truth;
 
 pub use bench::bench;
@@ -33,6 +34,7 @@ pub use resume::resume;
 pub use retrain::retrain;
 pub use run::run;
 pub use search::search;
+pub use table::table;
 pub use truth::truth;
 
 use anyhow::{Result, ensure};

@@ -6,6 +6,7 @@ mod folder;
 
 use folder::Folder;
 use libfuzzer_sys::fuzz_target;
+use nas_core::data::DataOptions;
 use std::sync::LazyLock;
 
 static FOLDERS: LazyLock<[Folder; 4]> = LazyLock::new(|| [(); 4].map(|()| Folder::new()));
@@ -25,5 +26,5 @@ fuzz_target!(|bytes: &[u8]| {
     let names = if kind & 4 == 0 { NAMES } else { content };
     folder.write(paths[0], names);
     folder.write(paths[1], content);
-    let _ = folder.load(name);
+    let _ = folder.load(name, DataOptions::default());
 });

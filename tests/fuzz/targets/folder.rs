@@ -20,8 +20,8 @@ impl Folder {
         fs::write(path, bytes).expect("write a file");
     }
 
-    /// Reads the data set `name` from the folder.
-    pub fn load(&self, name: &str) -> Result<Dataset, DataError> {
-        load(name, &DataOptions { dir: Some(self.0.clone()), image_size: 8, ..DataOptions::default() })
+    /// Reads the data set `name` from the folder, with these options.
+    pub fn load(&self, name: &str, options: DataOptions) -> Result<Dataset, DataError> {
+        load(name, &DataOptions { dir: Some(self.0.clone()), image_size: 8, ..options })
     }
 }

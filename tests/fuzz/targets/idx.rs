@@ -6,6 +6,7 @@ mod folder;
 
 use folder::Folder;
 use libfuzzer_sys::fuzz_target;
+use nas_core::data::DataOptions;
 use std::sync::LazyLock;
 
 static PLAIN: LazyLock<Folder> = LazyLock::new(Folder::new);
@@ -20,5 +21,5 @@ fuzz_target!(|bytes: &[u8]| {
     let (images, labels) = if kind % 4 < 2 { (content, LABELS) } else { content.split_at(content.len() / 2) };
     folder.write(&format!("train-images-idx3-ubyte{ending}"), images);
     folder.write("train-labels-idx1-ubyte", labels);
-    let _ = folder.load("idx");
+    let _ = folder.load("idx", DataOptions::default());
 });

@@ -1,0 +1,26 @@
+//! The options of `table`.
+
+use crate::published::PublishedTable;
+use clap::{Args, ValueEnum};
+
+/// Options of `table`.
+#[derive(Debug, Clone, Args)]
+pub struct TableArgs {
+    /// The published table
+    #[arg(value_enum)]
+    pub table: PublishedTable,
+    /// Output format
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
+}
+
+/// Formats of a printed table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// Aligned columns
+    Text,
+    /// Comma-separated values, one number a field
+    Csv,
+    /// A table for Markdown documents
+    Markdown,
+}

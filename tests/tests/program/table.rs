@@ -1,0 +1,107 @@
+//! `nas-train table`: published results.
+
+use super::helper::{program, refuses, setup, stderr, stdout};
+use std::path::Path;
+
+/// Rows of table 1 of the paper: network, accuracy with deviation, parameters and GPU days.
+const CIFAR10: [[&str; 4]; 17] = [
+    ["DenseNet-BC", "96.54", "25.6", "–"],
+    ["PyramidNet-BC", "96.69", "26.0", "–"],
+    ["Random search baseline", "96.71 ± 0.15", "3.2", "–"],
+    ["NASNet-A + cutout", "97.35", "3.3", "1800"],
+    ["NASNet-B", "96.27", "2.6", "1800"],
+    ["NASNet-C", "96.41", "3.1", "1800"],
+    ["AmoebaNet-A + cutout", "96.66 ± 0.06", "3.2", "3150"],
+    ["AmoebaNet-B + cutout", "96.63 ± 0.04", "2.8", "3150"],
+    ["Hierarchical Evo", "96.25 ± 0.12", "15.7", "300"],
+    ["SNAS", "97.02", "2.9", "1.5"],
+    ["GHN", "97.16 ± 0.07", "5.7", "0.8"],
+    ["ENAS + cutout", "97.11", "4.6", "0.5"],
+    ["DARTS + cutout", "97.24 ± 0.09", "3.4", "4"],
+    ["NAT-DARTS", "97.28", "2.7", "–"],
+    ["NAONet", "97.02", "28.6", "200"],
+    ["NAONet-WS", "96.47", "2.5", "0.3"],
+    ["DINAS + cutout", "97.38 ± 0.04", "3.7", "1.5"],
+];
+
+/// Rows of table 2 of the paper: network, accuracy, top-5 accuracy, parameters, MACs and GPU days.
+const IMAGENET: [[&str; 6]; 16] = [
+    ["ResNet-18", "69.8", "89.1", "11.7", "1814", ""],
+    ["Inception-v1", "69.8", "89.9", "6.6", "1448", ""],
+    ["MobileNet v1", "70.6", "89.5", "4.2", "569", ""],
+    ["ShuffleNet v1", "70.9", "89.2", "5.0", "524", ""],
+    ["NASNet-A", "74.0", "91.6", "5.3", "564", "3150"],
+    ["NASNet-B", "72.8", "91.3", "5.3", "488", "3150"],
+    ["NASNet-C", "72.5", "91.0", "4.9", "558", "3150"],
+    ["AmoebaNet-A", "74.5", "92.0", "5.1", "555", "1800"],
+    ["AmoebaNet-B", "74.0", "91.5", "5.3", "555", "1800"],
+    ["GHN", "73.0", "91.3", "6.1", "569", "0.8"],
+    ["PNAS", "74.2", "91.9", "5.1", "588", "255"],
+    ["BayesNAS", "73.5", "91.1", "3.9", "", "0.2"],
+    ["DARTS", "73.1", "91.0", "4.9", "595", "4"],
+    ["NAT-DARTS", "73.7", "91.4", "4.0", "441", ""],
+    ["SNAS", "72.7", "90.8", "4.3", "522", "1.5"],
+    ["DINAS", "74.7", "92.1", "5.2", "587", "1.5"],
+];
+
+fn printed(dir: &Path, arguments: &[&str]) -> String {
+    let output = program(dir).arg("table").args(arguments).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+/// The cells of the lines of a Markdown table.
+fn cells(markdown: &str) -> Vec<Vec<&str>> {
+    let line = |line: &'_ str| line.starts_with("| ");
+    markdown
+        .lines()
+        .filter(|text| line(text))
+        .map(|text| text.trim_matches('|').split('|').map(str::trim).collect())
+        .collect()
+}
+
+#[test]
+fn every_row_of_the_table_of_cifar10_is_printed() {
+    let (dir, _) = setup("cifar10");
+    let markdown = printed(dir.path(), &["cifar10", "--format=markdown"]);
+    let [header, rows @ ..] = &cells(&markdown)[..] else { panic!("{markdown}") };
+    let column = |title: &str| header.iter().position(|found| *found == title).unwrap();
+    let columns = ["network", "accuracy (%)", "parameters (M)", "search (GPU days)"].map(column);
+    let found: Vec<[&str; 4]> = rows.iter().map(|row| columns.map(|at| row[at])).collect();
+    assert_eq!(found, CIFAR10);
+    assert!(rows.iter().all(|row| row[column("numbers")] == "quoted"));
+    assert!(!header.contains(&"MACs (M)"), "the paper states no MACs for CIFAR-10");
+    // The text has the same rows, and the reasons of differences to other publications.
+    let text = printed(dir.path(), &["cifar10"]);
+    for (row, line) in CIFAR10.iter().zip(text.lines().skip(1)) {
+        assert!(row.iter().all(|cell| line.contains(cell)), "{row:?} in {line}");
+    }
+    assert!(text.contains("\nquoted: numbers as printed in Niu et al. 2021, table 1"), "{text}");
+}
+
+#[test]
+fn every_row_of_the_table_of_imagenet_is_printed() {
+    let (dir, _) = setup("imagenet");
+    let csv = printed(dir.path(), &["imagenet", "--format=csv"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let column = |key: &str| header.iter().position(|found| found == key).unwrap();
+    let columns = ["method", "accuracy", "top5_accuracy", "params_m", "macs_m", "gpu_days"].map(column);
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let found: Vec<[&str; 6]> = rows.iter().map(|row| columns.map(|at| &row[at])).collect();
+    assert_eq!(found, IMAGENET);
+    let dinas = rows.last().unwrap();
+    assert_eq!(["error", "top5_error", "origin"].map(|key| &dinas[column(key)]), ["25.3", "7.9", "quoted"]);
+    let text = printed(dir.path(), &["imagenet"]);
+    for (row, line) in IMAGENET.iter().zip(text.lines().skip(1)) {
+        assert!([0, 1, 3, 4, 5].iter().all(|&at| line.contains(row[at])), "{row:?} in {line}");
+    }
+}
+
+#[test]
+fn other_tables_and_formats_are_refused() {
+    let (dir, _) = setup("tables");
+    refuses(dir.path(), &["table", "cifar100"], 2, &["cifar10", "imagenet"]);
+    refuses(dir.path(), &["table"], 2, &["<TABLE>"]);
+    refuses(dir.path(), &["table", "cifar10", "--format=html"], 2, &["text", "csv", "markdown"]);
+}
