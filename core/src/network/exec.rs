@@ -65,6 +65,8 @@ pub struct Captured<D: Backend> {
 pub struct Forward<D: Backend> {
     /// Class scores, `[n, 1, 1, classes]`.
     pub scores: Tensor4<D>,
+    /// Class scores of the auxiliary head, `[n, 1, 1, classes]`, if the program has one.
+    pub auxiliary: Option<Tensor4<D>>,
     /// The inputs asked for, in order of execution.
     pub captured: Vec<Captured<D>>,
     /// The moments asked for, with the number of values a channel they were taken over.
@@ -208,9 +210,12 @@ impl<D: Backend> Network<D> {
             }
             values.push(Some(y));
         }
+        // No instruction reads the scores of the auxiliary head, so they have not been freed.
+        let auxiliary = program.auxiliary.and_then(|head| values[head.scores].take());
         let scores = values.pop().flatten().ok_or_else(|| missing(program.instrs.len()))?;
         let scores = scores.to_tensor(tape)?;
-        Ok(Forward { scores, captured: run.captured, moments: run.moments })
+        let auxiliary = auxiliary.map(|scores| scores.to_tensor(tape)).transpose()?;
+        Ok(Forward { scores, auxiliary, captured: run.captured, moments: run.moments })
     }
 
     /// Runs a program without recording anything.
@@ -286,6 +291,7 @@ impl<D: Backend> Run<'_, D> {
         match &instr.op {
             Op::Layer(layer) => self.layer(*layer, set, x, tape),
             Op::Pool(spec) => x.pool2d(*spec, tape),
+            Op::OddPixels => x.odd_pixels(tape),
             Op::Relu => x.relu(tape),
             Op::GlobalAvgPool => x.global_avg_pool(tape),
             Op::Sum => D::Activation::sum(&all()?, tape),
