@@ -3,6 +3,7 @@
 mod bench;
 mod compare;
 mod config_help;
+mod describe;
 mod parse;
 mod plugins;
 mod resume;
@@ -13,6 +14,7 @@ mod unused;
 
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
+pub use describe::{DescribeArchArgs, DescribeArgs, DescribeCommand};
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use resume::ResumeArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
@@ -66,7 +68,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
-    /// Describe a strategy, controller, search space or data set, with its options
+    /// Describe a strategy, controller, search space or data set, with its options; or an architecture
     Describe(DescribeArgs),
     /// Print the resolved configuration or an example, or check a configuration file
     Config(ConfigArgs),
@@ -114,16 +116,6 @@ pub struct DisturbanceArgs {
     /// The options of a run, except those of probes, controller and truth.
     #[command(flatten)]
     pub run: RunArgs,
-}
-
-/// Options of `describe`.
-#[derive(Debug, Args)]
-pub struct DescribeArgs {
-    /// Name of a component, as `nas-train list` prints it
-    pub name: String,
-    /// Shared library with additional strategies; repeat the option for several
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub plugin: Vec<PathBuf>,
 }
 
 /// Options of `config`.

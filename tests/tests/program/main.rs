@@ -4,6 +4,7 @@
 mod bench;
 mod compare;
 mod damaged_runs;
+mod darts;
 mod data_errors;
 mod data_files;
 mod helper;
