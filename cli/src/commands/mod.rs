@@ -5,6 +5,7 @@ mod compare;
 mod components;
 mod config;
 mod describe;
+mod describe_arch;
 mod disturbance;
 mod evaluate;
 mod export;

@@ -96,7 +96,7 @@ impl ConfigLayer {
         })
     }
 
-    /// The name of the strategy or controller that this layer sets.
+    /// The name of the strategy, controller or space that this layer sets.
     fn component(&self, section: &str) -> Option<&Value> {
         self.table.get(section)?.get("name")
     }
@@ -154,16 +154,23 @@ pub fn merge(table: &mut Table, over: Table) {
     }
 }
 
-/// Removes the sections `[strategy]` and `[controller]` of a file that names another component than the one in effect.
+/// Removes the sections `[strategy]` and `[controller]` of a file that names another component than the one in effect,
+/// and the options of section `[space]` of a file that names another space. Width and number of cells stay.
 ///
 /// Their options belong to the named component only. A file without a name means the default component.
 pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
-    for (section, default) in [("strategy", "plain"), ("controller", "uniform")] {
+    for (section, default) in [("strategy", "plain"), ("controller", "uniform"), ("space", "nasbench201")] {
         let default = Value::String(default.into());
         let named = layers.iter().rev().find_map(|layer| layer.component(section)).unwrap_or(&default).clone();
         for layer in layers.iter_mut().filter(|layer| matches!(layer.origin, Origin::File(_))) {
-            if *layer.component(section).unwrap_or(&default) != named {
-                layer.table.remove(section);
+            if *layer.component(section).unwrap_or(&default) == named {
+                continue;
+            }
+            match layer.table.get_mut(section) {
+                Some(Value::Table(space)) if section == "space" => {
+                    space.retain(|key, _| ["name", "width", "cells"].contains(&key));
+                }
+                _ => drop(layer.table.remove(section)),
             }
         }
     }

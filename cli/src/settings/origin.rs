@@ -7,6 +7,7 @@ use nas_core::data::DataError;
 use nas_core::options::OptionsError;
 use nas_core::quote;
 use nas_core::registry::BuildError;
+use nas_core::space::SpaceError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
 use std::collections::BTreeMap;
@@ -121,7 +122,8 @@ fn of_build(error: &BuildError) -> Option<String> {
     match error {
         BuildError::Unknown { kind, .. } => Some(format!("{kind}.name")),
         BuildError::Strategy(StrategyError::Options(error))
-        | BuildError::Controller(ControllerError::Options(error)) => Some(of_options(error)),
+        | BuildError::Controller(ControllerError::Options(error))
+        | BuildError::Space(SpaceError::Options(error)) => Some(of_options(error)),
         BuildError::Strategy(StrategyError::Option { option, .. })
         | BuildError::Controller(ControllerError::Option { option, .. }) => Some(option.clone()),
         _ => None,

@@ -14,7 +14,7 @@ pub use truth::{TruthConfig, TruthSamples};
 use crate::data::{DataOptions, IdxOptions, SyntheticOptions};
 use crate::options::{OptionsError, meanings, parse_options, shown};
 use crate::quote::value;
-use sections::TopLevel;
+use sections::{SpaceKeys, TopLevel};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -42,7 +42,7 @@ pub struct RunConfig {
     pub strategy: ComponentConfig,
     /// Section `[controller]`: the controller.
     pub controller: ComponentConfig,
-    /// Section `[space]`: the search space and its scale.
+    /// Section `[space]`: the search space, its scale and its options.
     pub space: SpaceConfig,
     /// Section `[data]`: the data set, its split and augmentation.
     pub data: DataOptions,
@@ -135,7 +135,7 @@ impl RunConfig {
             plugins,
             strategy: component("strategy", "plain", section("strategy"))?,
             controller: component("controller", "uniform", section("controller"))?,
-            space: parse_options("space", section("space"))?,
+            space: SpaceConfig::parse(section("space"))?,
             data: parse_options("data", section("data"))?,
             train: parse_options("train", section("train"))?,
             eval: parse_options("eval", section("eval"))?,
@@ -160,7 +160,7 @@ impl RunConfig {
             section.extend(component.options.clone());
             table.insert(key.into(), Value::Table(section));
         }
-        table.insert("space".into(), Value::try_from(&self.space)?);
+        table.insert("space".into(), Value::Table(self.space.to_table()?));
         table.insert("data".into(), Value::try_from(&self.data)?);
         table.insert("train".into(), Value::try_from(&self.train)?);
         table.insert("eval".into(), Value::try_from(&self.eval)?);
@@ -172,11 +172,11 @@ impl RunConfig {
         Ok(table)
     }
 
-    /// Descriptions of all keys by their dotted names, without the options of strategies and controllers.
+    /// Descriptions of all keys by their dotted names, without the options of strategies, controllers and spaces.
     pub fn meanings() -> BTreeMap<String, String> {
         let sections = [
             ("", meanings::<TopLevel>()),
-            ("space.", meanings::<SpaceConfig>()),
+            ("space.", meanings::<SpaceKeys>()),
             ("data.", meanings::<DataOptions>()),
             ("data.idx.", meanings::<IdxOptions>()),
             ("data.synthetic.", meanings::<SyntheticOptions>()),

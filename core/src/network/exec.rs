@@ -213,9 +213,12 @@ impl<D: Backend> Network<D> {
             }
             values.push(Some(y));
         }
+        // No instruction reads the scores of the auxiliary head, so they have not been freed.
+        let auxiliary = program.auxiliary.and_then(|head| values[head.scores].take());
         let scores = values.pop().flatten().ok_or_else(|| missing(program.instrs.len()))?;
         let scores = scores.to_tensor(tape)?;
-        Ok(Forward { scores, auxiliary: None, captured: run.captured, moments: run.moments })
+        let auxiliary = auxiliary.map(|scores| scores.to_tensor(tape)).transpose()?;
+        Ok(Forward { scores, auxiliary, captured: run.captured, moments: run.moments })
     }
 
     /// Runs a program without recording anything.
@@ -295,6 +298,7 @@ impl<D: Backend> Run<'_, D> {
                 Some(drop_path) => x.scale_images(&drop_path.factors(x.dims().0), tape),
                 None => Ok(x.clone()),
             },
+            Op::OddPixels => x.odd_pixels(tape),
             Op::Relu => x.relu(tape),
             Op::GlobalAvgPool => x.global_avg_pool(tape),
             Op::Sum => D::Activation::sum(&all()?, tape),

@@ -19,11 +19,11 @@ pub(crate) use exec::tensor;
 pub use exec::{Captured, Forward, Network, Pass, SharedPrefix};
 pub use param_step::ParamStep;
 pub use prefix_tree::{PrefixTree, TreeStep};
-pub use program::{Instr, Op, Program};
+pub use program::{AuxiliaryHead, Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};
 pub use spec::{Form, LayerId, LayerKind, LayerSpec, NetworkSpec, ParamId, ParamSpec, Role};
 pub use wire::{Pick, Wire};
-pub use wiring::{ConvUnit, Value, WireError, Wiring};
+pub use wiring::{ConvUnit, LayerCost, Value, WireError, Wiring};
 
 #[cfg(test)]
 mod tests;

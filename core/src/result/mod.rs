@@ -91,7 +91,7 @@ pub struct Selected {
     pub truth: Option<f64>,
 }
 
-/// Number of sub-net passes that contained a choice, over all choices of all decisions with at least two choices.
+/// Number of sub-net passes that contained a choice, over all choices of all decisions between at least two operations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
     /// Smallest number of passes of any choice.
@@ -100,7 +100,7 @@ pub struct Fairness {
     pub max: u64,
     /// Mean number of passes over all choices.
     pub mean: f64,
-    /// Number of passes of every choice: `counts[decision][choice]`.
+    /// Number of passes of every choice: `counts[decision][choice]`; empty for decisions about topology.
     #[serde(default)]
     pub counts: Vec<Vec<u64>>,
 }

@@ -5,6 +5,7 @@ mod bad_checkpoints;
 mod bench;
 mod compare;
 mod damaged_runs;
+mod darts;
 mod data_errors;
 mod data_files;
 mod disk_cache;

@@ -126,8 +126,7 @@ impl<D: Target> Session<D> {
 
         let probes = Probes::new(config, &space, &streams)?;
         let truth = TruthComparison::new(config, &space, &dataset, &streams)?;
-        let choices: Vec<usize> = space.decisions().iter().map(|d| d.choices.len()).collect();
-        let monitor = Monitor::new(probes, truth, &choices, config.probes.single_step_every);
+        let monitor = Monitor::new(probes, truth, space.decisions(), config.probes.single_step_every);
 
         let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, images, device)?;
         let network = Network::new(spec.clone(), device, weight_sets, &streams)?;
