@@ -8,6 +8,7 @@ use nas_core::data::DataError;
 use nas_core::network::WireError;
 use nas_core::options::OptionsError;
 use nas_core::registry::BuildError;
+use nas_core::space::ArchError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
 use nas_core::truth::TruthError;
@@ -113,6 +114,7 @@ impl ExitStatus {
             || cause.is::<OptionsError>()
             || cause.is::<BuildError>()
             || cause.is::<WireError>()
+            || cause.is::<ArchError>()
             || cause.is::<toml::de::Error>();
         usage.then_some(Self::Usage)
     }

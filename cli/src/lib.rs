@@ -25,6 +25,7 @@ mod progress;
 mod published;
 mod record;
 mod resume;
+mod run_kind;
 mod settings;
 mod signal;
 mod single_run;
@@ -60,6 +61,7 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
         Some(Command::Resume(args)) => commands::resume(args),
         Some(Command::Search(args)) => commands::search(args),
         Some(Command::Evaluate(args)) => commands::evaluate(args),
+        Some(Command::Retrain(args)) => commands::retrain(args),
         Some(Command::Disturbance(args)) => commands::disturbance(args),
         Some(Command::Bench(args)) => commands::bench(args),
         Some(Command::Compare(args)) => commands::compare(args),

@@ -5,6 +5,7 @@ use crate::args::ResumeArgs;
 use crate::data::DataIdentity;
 use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
+use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings};
 use crate::text::eprint_line;
 use anyhow::{Context, Error, Result};
@@ -81,9 +82,13 @@ impl UnfinishedRun {
     pub fn to_resume(args: &ResumeArgs) -> Result<Self> {
         let run = Self::read_any(&args.run)?;
         let dir = args.run.display();
-        match (run.is_finished(), args.epochs, run.sequence()) {
-            (_, Some(_), Some(_)) => {
-                Err(UsageError(format!("{dir} is a sequence, which cannot be made longer: leave --epochs out")).into())
+        match (run.is_finished(), args.epochs, run.kind()) {
+            (_, Some(_), RunKind::Sequence(_) | RunKind::Retrain(_)) => {
+                let problem = format!("{dir} is no run of a supernet, so it cannot be made longer: leave --epochs out");
+                Err(UsageError(problem).into())
+            }
+            (true, None, RunKind::Sequence(_) | RunKind::Retrain(_)) => {
+                Err(UsageError(format!("the training in {dir} is finished")).into())
             }
             (true, None, _) => {
                 Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
@@ -101,9 +106,9 @@ impl UnfinishedRun {
         self.manifest["status"] == "finished"
     }
 
-    /// Number of architectures trained one after another; none for a run.
-    pub fn sequence(&self) -> Option<usize> {
-        self.manifest["sequence"].as_u64().and_then(|n| usize::try_from(n).ok())
+    /// What the run trains.
+    pub fn kind(&self) -> RunKind {
+        RunKind::of(&self.manifest)
     }
 
     /// The directory of the TensorBoard event file, if the run writes one.

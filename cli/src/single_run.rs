@@ -7,6 +7,7 @@ use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
 use crate::record::{OutDir, Recorder, RunFacts};
 use crate::resume::{SavedRun, UnfinishedRun};
+use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal::cancel;
 use crate::summary::Outcome;
@@ -18,7 +19,7 @@ use nas_core::event::{Event, Moment, Observer};
 use nas_core::state::State;
 use nas_core::trainer::RunError;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -26,8 +27,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub struct SingleRun {
     settings: Settings,
     place: Place,
-    /// Number of architectures trained one after another; none for a run.
-    sequence: Option<usize>,
+    kind: RunKind,
     progress: ProgressDisplay,
     cancel: &'static AtomicBool,
     json: bool,
@@ -43,26 +43,33 @@ enum Place {
 }
 
 impl SingleRun {
-    /// Resolves the options and chooses the run directory. `sequence` is the number of architectures of a sequence. A
-    /// sequence that was stopped continues in its directory.
+    /// Resolves the options and chooses the run directory. A sequence or a stand-alone training that was stopped
+    /// continues in its directory.
     ///
     /// # Errors
     /// Invalid options, or a run directory that is not empty.
-    pub fn plan(args: &RunArgs, sequence: Option<usize>) -> Result<Self> {
-        let settings = Settings::resolve(args)?;
-        let unfinished = match (&args.out, sequence) {
-            (Some(out), Some(_)) => UnfinishedRun::read(out).ok(),
+    pub fn plan(args: &RunArgs, kind: RunKind) -> Result<Self> {
+        Self::with_settings(Settings::resolve(args)?, args.out.as_deref(), args, kind)
+    }
+
+    /// As [`plan`](Self::plan), with resolved settings and another directory.
+    ///
+    /// # Errors
+    /// A run directory that is not empty.
+    pub fn with_settings(settings: Settings, out: Option<&Path>, args: &RunArgs, kind: RunKind) -> Result<Self> {
+        let unfinished = match (out, &kind) {
+            (Some(out), RunKind::Sequence(_) | RunKind::Retrain(_)) => UnfinishedRun::read(out).ok(),
             _ => None,
         };
         let place = match unfinished {
-            Some(run) if run.sequence() == sequence && run.other_settings(&settings.config)?.is_none() => {
+            Some(run) if run.kind() == kind && run.other_settings(&settings.config)?.is_none() => {
                 Place::Unfinished(run.dir)
             }
-            _ => Place::New(OutDir::plan(args.out.as_deref(), &settings.config)?),
+            _ => Place::New(OutDir::plan(out, &settings.config, &kind)?),
         };
         Ok(Self {
             place,
-            sequence,
+            kind,
             progress: ProgressDisplay::new(args.progress),
             cancel: cancel()?,
             json: args.json,
@@ -79,7 +86,7 @@ impl SingleRun {
         let run = UnfinishedRun::to_resume(args)?;
         Ok(Self {
             settings: run.settings(args)?,
-            sequence: run.sequence(),
+            kind: run.kind(),
             tensorboard: run.tensorboard(),
             place: Place::Unfinished(run.dir),
             progress: ProgressDisplay::new(args.progress),
@@ -101,9 +108,9 @@ impl SingleRun {
         self.settings.config.threads
     }
 
-    /// Number of architectures of a sequence; none for a run.
-    pub fn sequence(&self) -> Option<usize> {
-        self.sequence
+    /// What the run trains.
+    pub fn kind(&self) -> &RunKind {
+        &self.kind
     }
 
     /// Reads the data, builds the training with `prepare`, trains with `work`, records and prints the result. `prepare` gets
@@ -135,7 +142,7 @@ impl SingleRun {
             return Ok(ExitStatus::Interrupted);
         }
         let tensorboard = self.tensorboard.as_deref();
-        let facts = RunFacts { settings: &self.settings, data: &data.identity, sequence: self.sequence, tensorboard };
+        let facts = RunFacts { settings: &self.settings, data: &data.identity, kind: &self.kind, tensorboard };
         let (mut recorder, line) = match (self.place, saved) {
             (Place::New(out), _) => {
                 let recorder = Recorder::create(out, facts)?;

@@ -4,6 +4,7 @@ use crate::archive;
 use crate::data::{DataIdentity, LoadedData};
 use crate::exit::UsageError;
 use crate::record::WEIGHTS;
+use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{CheckpointError, weights};
@@ -28,6 +29,10 @@ impl TrainedRun {
     /// A directory without a run or without weights, and weights that differ from those that the run wrote.
     pub fn read(dir: &Path) -> Result<Self> {
         let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
+        if let RunKind::Retrain(arch) = RunKind::of(&manifest) {
+            let problem = "expected a run of a supernet, found the stand-alone training of";
+            return Err(UsageError(format!("{}: {problem} {arch}", dir.display())).into());
+        }
         if !dir.join(WEIGHTS).exists() {
             let remedy = "the run is unfinished (`nas-train resume`) or was made with --no-weights";
             return Err(UsageError(format!("{} has no {WEIGHTS}: {remedy}", dir.display())).into());

@@ -1,8 +1,12 @@
 //! Events of a run. Progress bars, result files and reports are observers of these events.
 
 use crate::arch::Arch;
+use crate::network::NetworkSpec;
+use crate::result::TestFigures;
+use crate::space::Scale;
 use crate::state::State;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// An event of a run.
 #[derive(Debug, Clone)]
@@ -19,6 +23,8 @@ pub enum Event<'a> {
     Evaluating(Evaluating),
     /// An epoch of the shared weights is complete.
     Epoch(EpochDone),
+    /// An epoch of a stand-alone training is complete.
+    StandAloneEpoch(StandAloneEpoch),
     /// The probe architectures have been evaluated.
     Probes(ProbesDone<'a>),
     /// An epoch of controller training is complete.
@@ -30,7 +36,7 @@ pub enum Event<'a> {
 }
 
 /// The size of a run.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Start {
     /// Epochs of the run.
     pub epochs: usize,
@@ -42,10 +48,14 @@ pub struct Start {
     pub train_images: usize,
     /// The images on which architectures are evaluated.
     pub eval: EvalInputs,
-    /// Parameters of the supernet, over all its weight sets.
+    /// Parameters of the network, over all weight sets of a supernet.
     pub params: usize,
-    /// Number of architectures in the search space.
+    /// Number of architectures in the search space; 1 for a stand-alone training.
     pub archs: u64,
+    /// The network that is trained.
+    pub network: Arc<NetworkSpec>,
+    /// The scale of the search space.
+    pub scale: Scale,
 }
 
 /// The images on which architectures are evaluated, and what a network receives of them: `(pixel - mean) / std`.
@@ -117,6 +127,25 @@ pub struct EpochDone {
     /// Named figures of the strategy.
     pub telemetry: Vec<(String, f64)>,
     /// Duration of the epoch's training in seconds. All other figures are equal in two runs of one configuration.
+    pub seconds: f64,
+}
+
+/// Figures of an epoch of a stand-alone training.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StandAloneEpoch {
+    /// Steps since the start of the training.
+    pub steps: u64,
+    /// The epoch, from 0.
+    pub epoch: usize,
+    /// Mean training loss of the epoch's steps, in nats, without the loss of the auxiliary head.
+    pub train_loss: f64,
+    /// Learning rate of the last step.
+    pub lr: f64,
+    /// Mean 2-norm of the gradients before clipping.
+    pub gradient_norm: f64,
+    /// Accuracies after the epoch, if it was evaluated.
+    pub test: Option<TestFigures>,
+    /// Duration of the epoch's training in seconds.
     pub seconds: f64,
 }
 

@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 pub enum Schedule {
     /// `lr` in every step.
     Constant,
+    /// From `lr` to `lr_min` on a line: `lr + (lr_min - lr) t / n`.
+    Linear,
     /// From `lr` to `lr_min` on half a cosine: `lr_min + (lr - lr_min) (1 + cos(pi t / n)) / 2`.
     Cosine,
 }
@@ -20,6 +22,7 @@ impl Schedule {
     pub fn lr(self, lr: f64, lr_min: f64, step: u64, total: u64) -> f64 {
         match self {
             Self::Constant => lr,
+            Self::Linear => lr + (lr_min - lr) * step as f64 / total.max(1) as f64,
             Self::Cosine => {
                 let t = step as f64 / total.max(1) as f64;
                 lr_min + 0.5 * (lr - lr_min) * (1.0 + (std::f64::consts::PI * t).cos())
@@ -162,5 +165,7 @@ mod tests {
         assert_eq!(lr(0), 0.025);
         assert!((lr(50) - 0.013).abs() < 1e-12 && (lr(100) - 0.001).abs() < 1e-12);
         assert_eq!(Schedule::Constant.lr(0.1, 0.001, 50, 100), 0.1);
+        let line = [0, 25, 100].map(|step| Schedule::Linear.lr(0.4, 0.0, step, 100));
+        assert_eq!(line, [0.4, 0.30000000000000004, 0.0]);
     }
 }

@@ -19,7 +19,7 @@ import tempfile
 from kill import COMMANDS
 from program import PROBES, TINY, Faults, arguments, content
 
-RUN = ([*TINY, *PROBES, "--out", "out"], ["metrics.csv", "archs.csv"])
+RUN = ([*TINY, *PROBES, "--checkpoint-every", "1", "--out", "out"], ["metrics.csv", "archs.csv"])
 
 
 def mount(directory, kibibytes, again=False):
@@ -87,7 +87,7 @@ def check(faults, words, directory, code, text):
             status = "torn"
         if status == "running":
             faults.fail("silent", words, f"{path} stays running\n{text}")
-    left = [str(path) for path in directory.rglob("*.new")]
+    left = [str(path) for pattern in ["*.new", "unfinished"] for path in directory.rglob(pattern)]
     if left:
         faults.fail("silent", words, f"temporary files {left}")
 

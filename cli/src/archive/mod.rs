@@ -13,7 +13,7 @@ pub use schema::check_schema;
 use anyhow::{Context, Result, anyhow};
 use content::{config, json, notes, text, typed};
 use nas_core::config::RunConfig;
-use nas_core::result::{RunResult, SequenceResult};
+use nas_core::result::{RunResult, SequenceResult, StandAloneResult};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -50,6 +50,19 @@ pub struct ArchivedSequence {
     pub result: SequenceResult,
 }
 
+/// A finished stand-alone training.
+#[derive(Debug, Clone)]
+pub struct ArchivedRetrain {
+    /// The configuration from `config.toml`.
+    pub config: RunConfig,
+    /// `manifest.json`: program version, command line, host and status.
+    pub manifest: Value,
+    /// `result.json`: accuracies and costs.
+    pub result: StandAloneResult,
+    /// The rows of `metrics.csv`, by ascending step.
+    pub metrics: Vec<MetricRow>,
+}
+
 /// The content of a run directory.
 #[derive(Debug, Clone)]
 pub enum Archived {
@@ -57,6 +70,8 @@ pub enum Archived {
     Run(Box<ArchivedRun>),
     /// A sequence of `nas-train disturbance` or of a comparison.
     Sequence(Box<ArchivedSequence>),
+    /// A stand-alone training of `nas-train retrain`.
+    Retrain(Box<ArchivedRetrain>),
 }
 
 impl Archived {
@@ -84,6 +99,10 @@ impl Archived {
             let result = typed(&text)?;
             return Ok(Self::Sequence(Box::new(ArchivedSequence { path: path.into(), config, manifest, result })));
         }
+        if result["type"] == "retrain" {
+            let (result, metrics) = (typed(&text)?, rows::read(path, "metrics.csv")?);
+            return Ok(Self::Retrain(Box::new(ArchivedRetrain { config, manifest, result, metrics })));
+        }
         let run = ArchivedRun {
             path: path.into(),
             config,
@@ -102,6 +121,7 @@ impl Archived {
         match self {
             Self::Run(run) => &run.config,
             Self::Sequence(sequence) => &sequence.config,
+            Self::Retrain(run) => &run.config,
         }
     }
 
@@ -110,6 +130,7 @@ impl Archived {
         match self {
             Self::Run(run) => &run.manifest,
             Self::Sequence(sequence) => &sequence.manifest,
+            Self::Retrain(run) => &run.manifest,
         }
     }
 }

@@ -3,9 +3,11 @@
 mod bench;
 mod compare;
 mod config_help;
+mod describe;
 mod parse;
 mod plugins;
 mod resume;
+mod retrain;
 mod run;
 mod search;
 mod table;
@@ -14,8 +16,10 @@ mod unused;
 
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
+pub use describe::{DescribeArchArgs, DescribeArgs, DescribeCommand};
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use resume::ResumeArgs;
+pub use retrain::RetrainArgs;
 pub use run::{NamedOption, ProgressMode, RunArgs};
 pub use search::{EvaluateArgs, SearchArgs};
 pub use table::{TableArgs, TableFormat};
@@ -56,6 +60,8 @@ pub enum Command {
     Search(SearchArgs),
     /// Evaluate given architectures with the weights of a run
     Evaluate(EvaluateArgs),
+    /// Train one architecture from scratch, with weights of its own
+    Retrain(Box<RetrainArgs>),
     /// Train architectures one after another and measure how each training changes the earlier architectures
     Disturbance(Box<DisturbanceArgs>),
     /// Measure the time of a training step for strategies, search spaces, batch sizes and thread counts
@@ -70,7 +76,7 @@ pub enum Command {
     Truth(Box<TruthArgs>),
     /// Print the published results on CIFAR-10 or ImageNet, with parameters and MACs of our own networks of the same cells
     Table(TableArgs),
-    /// Describe a strategy, controller, search space or data set, with its options
+    /// Describe a strategy, controller, search space or data set, with its options; or an architecture
     Describe(DescribeArgs),
     /// Print the resolved configuration or an example, or check a configuration file
     Config(ConfigArgs),
@@ -118,16 +124,6 @@ pub struct DisturbanceArgs {
     /// The options of a run, except those of probes, controller and truth.
     #[command(flatten)]
     pub run: RunArgs,
-}
-
-/// Options of `describe`.
-#[derive(Debug, Args)]
-pub struct DescribeArgs {
-    /// Name of a component, as `nas-train list` prints it
-    pub name: String,
-    /// Shared library with additional strategies; repeat the option for several
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub plugin: Vec<PathBuf>,
 }
 
 /// Options of `config`.

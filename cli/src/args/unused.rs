@@ -9,7 +9,7 @@ use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use std::ffi::OsString;
 
 /// The options without effect, by subcommand. The names are those of the fields of [`RunArgs`](super::RunArgs).
-const UNUSED: [(&str, &[&str]); 4] = [
+const UNUSED: [(&str, &[&str]); 5] = [
     (
         "disturbance",
         &[
@@ -45,6 +45,21 @@ const UNUSED: [(&str, &[&str]); 4] = [
     ),
     ("compare", &["strategy"]),
     (
+        "retrain",
+        &[
+            "strategy",
+            "controller",
+            "controller_start",
+            "steps_per_arch",
+            "probes",
+            "interval",
+            "truth_samples",
+            "truth",
+            "bn",
+            "init",
+        ],
+    ),
+    (
         "truth",
         &[
             "strategy",
@@ -64,10 +79,16 @@ const UNUSED: [(&str, &[&str]); 4] = [
 ];
 
 /// The options with another meaning: subcommand, option and help.
-const MEANINGS: [(&str, &str, &str); 7] = [
+const MEANINGS: [(&str, &str, &str); 9] = [
     ("compare", "out", "Directory of the comparison, which is resumed if it exists [default: runs/compare]"),
     ("compare", "json", "Print JSON instead of tables: one line per run, then one line for the comparison"),
     ("truth", "out", "Truth table, FILE.csv, which is resumed if it exists (required)"),
+    (
+        "retrain",
+        "out",
+        "Directory of the training, which is resumed if it exists [default: runs/DATE-TIME-retrain-SPACE-sSEED]",
+    ),
+    ("retrain", "no_weights", "Do not write the weights of the network"),
     ("truth", "epochs", "Number of epochs of each stand-alone training"),
     ("disturbance", "epochs", "Number of epochs for each architecture of the sequence"),
     ("bench", "json", "Print JSON instead of a table, one line per case"),

@@ -1,7 +1,8 @@
 //! `nas-train describe`: the options and properties of a component.
 
 use super::components::{ListedComponent, load_all};
-use crate::args::{DescribeArgs, Kind};
+use super::describe_arch::describe_arch;
+use crate::args::{DescribeArgs, DescribeCommand, Kind};
 use crate::exit::{ExitStatus, UsageError};
 use crate::text::{pairs, print, table};
 use anyhow::Result;
@@ -12,19 +13,23 @@ use nas_core::space::{Decision, Scale};
 use nas_core::truth::EmbeddedTable;
 use nas_plugin_host::Plugin;
 
-/// Prints the description of all components with the given name.
+/// Prints the description of all components with the given name, or of an architecture.
 pub fn describe(args: &DescribeArgs) -> Result<ExitStatus> {
+    if let Some(DescribeCommand::Arch(arch)) = &args.command {
+        return describe_arch(arch);
+    }
     load_all(&args.plugin)?;
+    let name = args.name.as_deref().unwrap_or_default();
     let mut known = Vec::new();
     for kind in Kind::ALL {
         known.extend(kind.components()?);
     }
-    let found: Vec<&ListedComponent> = known.iter().filter(|component| component.name == args.name).collect();
+    let found: Vec<&ListedComponent> = known.iter().filter(|component| component.name == name).collect();
     if found.is_empty() {
-        let hint = did_you_mean(&args.name, known.iter().map(|component| component.name));
+        let hint = did_you_mean(name, known.iter().map(|component| component.name));
         let message = format!(
             "there is no strategy, controller, search space or data set `{}`{hint}; `nas-train list` prints all names",
-            quote(&args.name)
+            quote(name)
         );
         return Err(UsageError(message).into());
     }
@@ -68,7 +73,8 @@ fn section(section: &str, name: &str, options: &str) -> String {
 /// The size, decisions and truth table of a search space. They do not depend on the shape of the images.
 fn space(descriptor: &SpaceDescriptor) -> Result<String> {
     let SpaceDescriptor { width, cells, name, .. } = *descriptor;
-    let space = (descriptor.build)(Scale { image: [32, 32, 3], classes: 10, width, cells })?;
+    let defaults = toml::Table::new();
+    let space = (descriptor.build)(Scale { image: [32, 32, 3], classes: 10, width, cells }, &defaults)?;
     let tables = EmbeddedTable::for_space(name).map_or("none".into(), |table| {
         let columns: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
         format!("{}: {}", table.source, columns.join(", "))
@@ -86,5 +92,9 @@ fn space(descriptor: &SpaceDescriptor) -> Result<String> {
     ]);
     let row = |d: &Decision| [d.name.clone(), d.choices.len().to_string(), d.choices.join(", ")];
     let decisions = table(["decision", "n", "choices"], space.decisions().iter().map(row));
-    Ok(format!("{facts}\n{decisions}"))
+    let options = match (descriptor.options)() {
+        options if options.is_empty() => String::new(),
+        options => format!("\n{}", section("space", name, &options)),
+    };
+    Ok(format!("{facts}\n{decisions}{options}"))
 }

@@ -4,6 +4,7 @@ use crate::args::DisturbanceArgs;
 use crate::device::on_device;
 use crate::exit::ExitStatus;
 use crate::parallel::in_thread_pool;
+use crate::run_kind::RunKind;
 use crate::single_run::SingleRun;
 use anyhow::Result;
 use nas_core::registry::Target;
@@ -15,7 +16,7 @@ use nas_core::trainer::{RunError, Sequence};
 /// # Errors
 /// As [`run`](super::run), and a strategy that does not accept a given architecture.
 pub fn disturbance(args: &DisturbanceArgs) -> Result<ExitStatus> {
-    sequence(SingleRun::plan(&args.run, Some(args.sequence))?, args.sequence)
+    sequence(SingleRun::plan(&args.run, RunKind::Sequence(args.sequence))?, args.sequence)
 }
 
 /// Trains a planned sequence of `n` architectures, from its start or from a checkpoint.

@@ -12,8 +12,9 @@ use anyhow::{Error, Result};
 /// # Errors
 /// The directory contains no finished run, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
-    let run = match Archived::read(&args.run) {
-        Ok(Archived::Run(run)) => run,
+    let metrics = match Archived::read(&args.run) {
+        Ok(Archived::Run(run)) => run.metrics,
+        Ok(Archived::Retrain(run)) => run.metrics,
         Ok(Archived::Sequence(_)) => {
             let problem = "contains the result of `nas-train disturbance`, which has no metrics over steps; its matrix is in matrix.csv";
             return Err(UsageError(format!("{} {problem}", args.run.display())).into());
@@ -22,7 +23,7 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
     };
     let name = EventFile::new_name();
     let mut events = EventFile::create(&args.tensorboard, &name)?;
-    let mut rows = run.metrics.iter();
+    let mut rows = metrics.iter();
     let written = rows.try_for_each(|row| events.scalar(&format!("{}/{}", row.split, row.metric), row.step, row.value));
     if let Err(error) = written {
         // An incomplete file would keep the same command from a second try.
@@ -31,7 +32,7 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
     }
     eprint_line(&format!(
         "{} scalars written; view them with `tensorboard --logdir {}`",
-        run.metrics.len(),
+        metrics.len(),
         args.tensorboard.display()
     ));
     Ok(ExitStatus::Success)

@@ -4,6 +4,7 @@ use crate::args::RunArgs;
 use crate::device::on_device;
 use crate::exit::ExitStatus;
 use crate::parallel::in_thread_pool;
+use crate::run_kind::RunKind;
 use crate::single_run::SingleRun;
 use anyhow::Result;
 use nas_core::config::RunConfig;
@@ -19,7 +20,7 @@ use std::sync::Arc;
 /// # Errors
 /// Invalid options, unreadable data, failed training, or files that cannot be written; see [`ExitStatus`].
 pub fn run(args: &RunArgs) -> Result<ExitStatus> {
-    let run = SingleRun::plan(args, None)?;
+    let run = SingleRun::plan(args, RunKind::Search)?;
     train(run)
 }
 

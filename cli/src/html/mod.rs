@@ -13,6 +13,7 @@ use crate::files;
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use picture::Picture;
+pub use pictures::architecture_svg;
 use std::path::{Path, PathBuf};
 
 const STYLE: &str = include_str!("style.css");

@@ -14,6 +14,8 @@ pub struct Picture {
     pub caption: String,
     /// The drawing; none if no run has such data.
     pub svg: Option<Markup>,
+    /// Whether the drawing needs the width of the page.
+    pub wide: bool,
     /// Labels and colour numbers of the series.
     pub legend: Vec<(String, usize)>,
     /// The data as CSV.
@@ -25,7 +27,7 @@ impl Picture {
     pub fn figure(&self) -> Option<Markup> {
         let svg = self.svg.as_ref()?;
         Some(html! {
-            figure {
+            figure class=[self.wide.then_some("wide")] {
                 figcaption {
                     b { (self.title) }
                     (self.caption) " "

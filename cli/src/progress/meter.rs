@@ -71,12 +71,27 @@ impl Meter {
 mod tests {
     use super::*;
     use nas_core::event::EvalInputs;
+    use nas_core::network::NetworkSpec;
+    use nas_core::space::{Scale, Tiny};
+    use std::sync::Arc;
 
     #[test]
     fn the_speed_excludes_evaluations_and_the_remaining_time_includes_them() {
         let (zero, after) = (Instant::now(), |s| Duration::from_secs(s));
         let eval = EvalInputs { mean: vec![0.0], std: vec![1.0], batch_size: 9, positions: (0..9).collect() };
-        let size = Start { epochs: 2, steps_per_epoch: 2, steps: 4, train_images: 16, eval, params: 1, archs: 3 };
+        let scale = Scale { image: [8, 8, 1], classes: 3, width: 2, cells: 1 };
+        let network = Arc::new(NetworkSpec::supernet(&Tiny::new(scale)).unwrap());
+        let size = Start {
+            epochs: 2,
+            steps_per_epoch: 2,
+            steps: 4,
+            train_images: 16,
+            eval,
+            params: 1,
+            archs: 3,
+            network,
+            scale,
+        };
         let mut meter = Meter::default();
         assert_eq!((meter.images_per_s(), meter.seconds_left()), (None, None));
         meter.start(size, zero);

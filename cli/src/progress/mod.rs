@@ -10,6 +10,7 @@ use bar::Bar;
 use indicatif::MultiProgress;
 use meter::Meter;
 use nas_core::event::{Evaluated, Evaluating, Event, Observer, Phase, Purpose, Start, StepDone};
+use nas_core::network::Form;
 use plain::Plain;
 use std::io::{self, IsTerminal};
 use std::time::Instant;
@@ -152,7 +153,11 @@ impl Observer for ProgressDisplay {
             }
             Event::Evaluating(done) => self.show(&evaluating(&self.meter, done)),
             Event::Evaluated(done) => self.show(&evaluated(done)),
-            Event::Epoch(_) | Event::Probes(_) | Event::Controller(_) | Event::Trained(_) => {}
+            Event::Epoch(_)
+            | Event::StandAloneEpoch(_)
+            | Event::Probes(_)
+            | Event::Controller(_)
+            | Event::Trained(_) => {}
         }
         if !matches!(event, Event::Step(_)) {
             self.meter.pause(Instant::now());
@@ -162,6 +167,17 @@ impl Observer for ProgressDisplay {
 }
 
 fn summary(start: &Start) -> String {
+    if start.network.form == Form::StandAlone {
+        return format!(
+            "{} parameters ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} images",
+            short(start.params as u64),
+            4.0 * start.params as f64 / 1e6,
+            start.epochs,
+            start.steps_per_epoch,
+            start.train_images,
+            start.eval.positions.len()
+        );
+    }
     format!(
         "{} architectures, {} shared parameters ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} validation \
          images",

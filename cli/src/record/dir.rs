@@ -2,6 +2,7 @@
 
 use crate::exit::UsageError;
 use crate::files;
+use crate::run_kind::RunKind;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::config::RunConfig;
@@ -25,13 +26,14 @@ impl OutDir {
     ///
     /// # Errors
     /// The directory of `--out` is not empty, or it is a file.
-    pub fn plan(given: Option<&Path>, config: &RunConfig) -> Result<Self> {
+    pub fn plan(given: Option<&Path>, config: &RunConfig, kind: &RunKind) -> Result<Self> {
         match given {
             Some(path) => check_empty(path, &[]).map(|()| Self::Given(path.into())),
             None => {
                 let time = ZonedDateTime::now().strftime("%Y%m%d-%H%M%S").to_string();
                 let RunConfig { strategy, space, seed, .. } = config;
-                Ok(Self::New(format!("{time}-{}-{}-s{seed}", strategy.name, space.name)))
+                let what = if kind.arch().is_some() { "retrain" } else { &strategy.name };
+                Ok(Self::New(format!("{time}-{what}-{}-s{seed}", space.name)))
             }
         }
     }

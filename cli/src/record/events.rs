@@ -1,7 +1,7 @@
 //! The rows that each event of a run adds to its files.
 
 use super::{Recorder, TrainingPosition};
-use nas_core::event::{Evaluated, Event, Moment, Observer, ProbesDone, Purpose, Trained};
+use nas_core::event::{Evaluated, Event, Moment, Observer, ProbesDone, Purpose, StandAloneEpoch, Trained};
 use nas_core::state::State;
 use std::io;
 
@@ -9,7 +9,7 @@ impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
             Event::Start(start) => {
-                self.eval = Some(start.eval.clone());
+                self.start = Some(start.clone());
                 Ok(())
             }
             Event::Evaluating(_) => Ok(()),
@@ -35,6 +35,7 @@ impl Observer for Recorder {
                 self.time("images_per_s", self.at.images as f64 / done.seconds)?;
                 times.iter().try_for_each(|(name, value)| self.time(name, *value))
             }
+            Event::StandAloneEpoch(done) => self.stand_alone_epoch(done),
             Event::Probes(done) => self.probes(done),
             Event::Controller(done) => {
                 self.metric("controller", "reward", done.reward)?;
@@ -74,6 +75,19 @@ impl Recorder {
     fn arch(&mut self, purpose: &str, arch: &str, accuracy: f64, truth: &str, params: &str) -> io::Result<()> {
         let TrainingPosition { step, epoch, .. } = self.at;
         self.archs.row(&[&step.to_string(), &epoch.to_string(), purpose, arch, &accuracy.to_string(), truth, params])
+    }
+
+    fn stand_alone_epoch(&mut self, done: &StandAloneEpoch) -> io::Result<()> {
+        self.metric("train", "mean_loss", done.train_loss)?;
+        self.metric("train", "lr", done.lr)?;
+        self.metric("train", "gradient_norm", done.gradient_norm)?;
+        if let Some(test) = done.test {
+            self.metric("test", "accuracy", test.accuracy)?;
+            self.metric("test", "top5_accuracy", test.top5_accuracy)?;
+            self.metric("test", "loss", test.loss)?;
+        }
+        self.time("train_s", done.seconds)?;
+        self.time("images_per_s", self.at.images as f64 / done.seconds)
     }
 
     fn probes(&mut self, done: &ProbesDone<'_>) -> io::Result<()> {

@@ -48,8 +48,10 @@ struct Content {
     threads: usize,
     plugins: Vec<LoadedPlugin>,
     seed: u64,
-    /// Number of architectures trained one after another; none for a run.
+    /// Number of architectures trained one after another; none for other kinds of runs.
     sequence: Option<usize>,
+    /// The architecture of a stand-alone training; none for other kinds of runs.
+    arch: Option<String>,
     data: DataIdentity,
     /// The name of the TensorBoard event file.
     tensorboard: Option<String>,
@@ -149,7 +151,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    fn new(dir: &Path, RunFacts { settings, data, sequence, .. }: RunFacts<'_>) -> Self {
+    fn new(dir: &Path, RunFacts { settings, data, kind, .. }: RunFacts<'_>) -> Self {
         let config = &settings.config;
         let content = Content {
             schema: SCHEMA,
@@ -165,7 +167,8 @@ impl Manifest {
             threads: rayon::current_num_threads(),
             plugins: nas_plugin_host::loaded().into_iter().map(LoadedPlugin::of).collect(),
             seed: config.seed,
-            sequence,
+            sequence: kind.sequence(),
+            arch: kind.arch().map(Into::into),
             data: data.clone(),
             tensorboard: None,
             tensorboard_dir: None,
@@ -255,6 +258,7 @@ fn now() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::run_kind::RunKind;
     use serde_json::Value;
 
     fn start(dir: &Path) -> Result<Manifest> {
@@ -262,7 +266,11 @@ mod tests {
         fs::write(&config, "").unwrap();
         let settings = crate::settings::Settings::of_file(&config).unwrap();
         let data = DataIdentity::default();
-        Manifest::start(dir, RunFacts { settings: &settings, data: &data, sequence: None, tensorboard: None }, None)
+        Manifest::start(
+            dir,
+            RunFacts { settings: &settings, data: &data, kind: &RunKind::Search, tensorboard: None },
+            None,
+        )
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::archive::event_file;
 use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
+use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::summary::Outcome;
 use crate::tensorboard::EventFile;
@@ -27,7 +28,7 @@ use log::Log;
 use manifest::{Manifest, Status};
 use nas_core::config::RunConfig;
 use nas_core::durable;
-use nas_core::event::EvalInputs;
+use nas_core::event::Start;
 use run_file::{FileDigest, FilePosition};
 use saving::CheckpointCost;
 use serde::{Deserialize, Serialize};
@@ -57,8 +58,8 @@ pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,
     config: FileDigest,
-    /// The digest of the weights; none until they are written.
-    weights: Option<FileDigest>,
+    /// The digests of the weights; none until they are written.
+    weights: Vec<(&'static str, FileDigest)>,
     metrics: CsvFile,
     archs: CsvFile,
     timings: CsvFile,
@@ -68,9 +69,8 @@ pub struct Recorder {
     schedule: CheckpointSchedule,
     checkpoint_cost: CheckpointCost,
     run_config: RunConfig,
-    data: DataIdentity,
-    /// The images on which the weights are evaluated; none before the start of the run.
-    eval: Option<EvalInputs>,
+    /// The sizes of the run; none before its start.
+    start: Option<Start>,
 }
 
 /// The position of training, which every row of `metrics.csv` and `archs.csv` states.
@@ -90,8 +90,8 @@ pub struct RunFacts<'a> {
     pub settings: &'a Settings,
     /// The data set.
     pub data: &'a DataIdentity,
-    /// Number of architectures trained one after another; none for a run.
-    pub sequence: Option<usize>,
+    /// What is trained.
+    pub kind: &'a RunKind,
     /// The directory for TensorBoard event files.
     pub tensorboard: Option<&'a Path>,
 }
@@ -148,7 +148,7 @@ impl Recorder {
         facts: RunFacts<'_>,
         event_file: Option<(&Path, String)>,
     ) -> Result<Self> {
-        let RunFacts { settings, data, .. } = facts;
+        let settings = facts.settings;
         let config = write_config(&dir, settings)?;
         let log = Log::create(&dir.join("log.jsonl"))?;
         log.lock(&dir)?;
@@ -165,10 +165,9 @@ impl Recorder {
             schedule: CheckpointSchedule::new(&settings.config)?,
             checkpoint_cost: CheckpointCost::default(),
             run_config: settings.config.clone(),
-            data: data.clone(),
-            eval: None,
+            start: None,
             config,
-            weights: None,
+            weights: Vec::new(),
             manifest,
             dir,
         })
@@ -192,7 +191,7 @@ impl Recorder {
     /// # Errors
     /// A file has changed or cannot be written, or another process writes to the directory.
     pub fn resume(dir: &Path, facts: RunFacts<'_>, position: &RecordPosition) -> Result<Self> {
-        let RunFacts { settings, data, tensorboard, .. } = facts;
+        let RunFacts { settings, tensorboard, .. } = facts;
         let log = Log::reopen_locked(dir, &position.log)?;
         let metrics = CsvFile::reopen(&dir.join("metrics.csv"), &position.metrics)?;
         let archs = CsvFile::reopen(&dir.join("archs.csv"), &position.archs)?;
@@ -210,7 +209,7 @@ impl Recorder {
             dir: dir.into(),
             manifest,
             config,
-            weights: None,
+            weights: Vec::new(),
             metrics,
             archs,
             timings,
@@ -220,8 +219,7 @@ impl Recorder {
             schedule: CheckpointSchedule::new(&settings.config)?,
             checkpoint_cost: CheckpointCost::default(),
             run_config: settings.config.clone(),
-            data: data.clone(),
-            eval: None,
+            start: None,
         })
     }
 
@@ -269,7 +267,7 @@ impl Recorder {
             digests.insert(name, csv.digest());
         }
         digests.insert("config.toml", self.config.clone());
-        digests.extend(self.weights.clone().map(|digest| (WEIGHTS, digest)));
+        digests.extend(self.weights.iter().cloned());
         self.log.sync()?;
         digests.insert("log.jsonl", self.log.digest());
         durable::sync_dir(&self.dir)?;

@@ -7,11 +7,8 @@ use crate::files;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{Checkpoint, CheckpointError, Checkpoints, weights};
-use nas_core::event::Moment;
-use nas_core::network::NetworkSpec;
-use nas_core::space::Scale;
+use nas_core::event::{Moment, Start};
 use nas_core::state::State;
-use nas_core::trainer::build_space;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::io;
@@ -22,6 +19,8 @@ use std::time::Instant;
 pub const CHECKPOINTS: &str = "checkpoints";
 /// The file of the weights in a run directory.
 pub const WEIGHTS: &str = weights::FILE;
+/// The file of the weights after the epoch with the highest accuracy.
+const BEST_WEIGHTS: &str = "best.safetensors";
 /// The key of the recorder's position in the notes of a checkpoint.
 pub const RECORD: &str = "record";
 
@@ -82,20 +81,26 @@ impl Recorder {
         Ok(std::fs::read_dir(written).map_or(0, |entries| entries.map(size).sum()))
     }
 
+    /// Writes `weights.safetensors`, and `best.safetensors` if the state has the best weights of several evaluations.
     fn write_weights(&mut self, state: &State) -> Result<()> {
-        let path = self.dir.join(WEIGHTS);
-        let space = build_space(&self.run_config, self.data.shape, self.data.classes)?;
-        let spec = NetworkSpec::supernet(&*space).with_context(|| format!("space {}", space.name()))?;
-        let about = self.about_weights(space.scale());
-        let bytes = weights::to_file(&spec, &state.section("training/model"), &about).map_err(anyhow::Error::msg)?;
-        files::write_bytes(&path, &bytes)?;
-        self.weights = Some(FileDigest::of(WEIGHTS, &bytes));
+        let Some(start) = &self.start else { return Ok(()) };
+        let about = self.about_weights(start);
+        let section = |name: &str| Some(state.section(name)).filter(|section| *section != State::default());
+        // A stand-alone training may evaluate an average of its weights.
+        let evaluated = section("evaluated").unwrap_or_else(|| state.section("training/model"));
+        let files = [(WEIGHTS, Some(evaluated)), (BEST_WEIGHTS, section("best"))];
+        for (name, model) in files {
+            let Some(model) = model else { continue };
+            let bytes = weights::to_file(&start.network, &model, &about).map_err(anyhow::Error::msg)?;
+            files::write_bytes(&self.dir.join(name), &bytes)?;
+            self.weights.push((name, FileDigest::of(name, &bytes)));
+        }
         Ok(())
     }
 
     /// What `search` and `evaluate` check before they use the weights, and what other programs need to evaluate them.
-    fn about_weights(&self, scale: &Scale) -> Map<String, Value> {
-        let config = &self.run_config;
+    fn about_weights(&self, start: &Start) -> Map<String, Value> {
+        let (config, scale) = (&self.run_config, &start.scale);
         let about = json!({
             "strategy": config.strategy.name,
             "space": config.space.name,
@@ -106,7 +111,7 @@ impl Recorder {
             "steps": self.at.step,
             "seed": config.seed,
             "bn": config.eval.bn,
-            "eval": self.eval,
+            "eval": start.eval,
         });
         let mut about = about.as_object().cloned().unwrap_or_default();
         about.extend(self.manifest.identity());
@@ -120,6 +125,7 @@ impl Recorder {
 /// A file cannot be removed.
 pub fn remove_state(dir: &Path) -> Result<()> {
     files::remove(&dir.join(WEIGHTS))?;
+    files::remove(&dir.join(BEST_WEIGHTS))?;
     let checkpoints = dir.join(CHECKPOINTS);
     match std::fs::remove_dir_all(&checkpoints) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

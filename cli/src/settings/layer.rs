@@ -39,6 +39,16 @@ impl ConfigLayer {
         Ok(Self { origin: Origin::File(path.into()), table })
     }
 
+    /// The search space and the data set of a run, from its configuration.
+    ///
+    /// # Errors
+    /// See [`file`](Self::file).
+    pub fn run(dir: &Path) -> Result<Self> {
+        let mut table = Self::file(&dir.join("config.toml"))?.table;
+        table.retain(|key, _| ["space", "data"].contains(&key));
+        Ok(Self { origin: Origin::Run(dir.into()), table })
+    }
+
     /// Parses an assignment of `--set`. A value that is not TOML is a string, so that `--set data.name=idx` needs no
     /// quotes.
     ///
@@ -86,7 +96,7 @@ impl ConfigLayer {
         })
     }
 
-    /// The name of the strategy or controller that this layer sets.
+    /// The name of the strategy, controller or space that this layer sets.
     fn component(&self, section: &str) -> Option<&Value> {
         self.table.get(section)?.get("name")
     }
@@ -144,16 +154,23 @@ pub fn merge(table: &mut Table, over: Table) {
     }
 }
 
-/// Removes the sections `[strategy]` and `[controller]` of a file that names another component than the one in effect.
+/// Removes the sections `[strategy]` and `[controller]` of a file that names another component than the one in effect,
+/// and the options of section `[space]` of a file that names another space. Width and number of cells stay.
 ///
 /// Their options belong to the named component only. A file without a name means the default component.
 pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
-    for (section, default) in [("strategy", "plain"), ("controller", "uniform")] {
+    for (section, default) in [("strategy", "plain"), ("controller", "uniform"), ("space", "nasbench201")] {
         let default = Value::String(default.into());
         let named = layers.iter().rev().find_map(|layer| layer.component(section)).unwrap_or(&default).clone();
         for layer in layers.iter_mut().filter(|layer| matches!(layer.origin, Origin::File(_))) {
-            if *layer.component(section).unwrap_or(&default) != named {
-                layer.table.remove(section);
+            if *layer.component(section).unwrap_or(&default) == named {
+                continue;
+            }
+            match layer.table.get_mut(section) {
+                Some(Value::Table(space)) if section == "space" => {
+                    space.retain(|key, _| ["name", "width", "cells"].contains(&key));
+                }
+                _ => drop(layer.table.remove(section)),
             }
         }
     }

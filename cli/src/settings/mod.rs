@@ -4,6 +4,7 @@ mod difference;
 mod layer;
 mod measurement;
 mod origin;
+mod recipes;
 mod show;
 mod unknown;
 
@@ -16,7 +17,7 @@ use crate::args::RunArgs;
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
 use nas_core::config::{ComponentConfig, RunConfig};
-use nas_core::registry::{self, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
+use nas_core::registry::{self, BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
 use nas_core::trainer::build_space;
 use origin::Origins;
 use std::path::Path;
@@ -25,7 +26,7 @@ use toml::Table;
 /// A configuration with the origin of each value.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The configuration, with all options of the strategy and the controller.
+    /// The configuration, with all options of the strategy, the controller and the space.
     pub config: RunConfig,
     origins: Origins,
 }
@@ -44,7 +45,27 @@ impl Settings {
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn resolve_with(args: &RunArgs, assignments: &[String]) -> Result<Self> {
+        Self::resolve_over(Vec::new(), args, assignments)
+    }
+
+    /// Merges the layers of a stand-alone training: the run of `--from`, the recipe, and those of a command line.
+    ///
+    /// # Errors
+    /// See [`resolve`](Self::resolve); an unknown recipe.
+    pub fn resolve_retrain(
+        from: Option<&Path>,
+        recipe: Option<&str>,
+        args: &RunArgs,
+        assignments: &[String],
+    ) -> Result<Self> {
         let mut layers = Vec::new();
+        layers.extend(from.map(ConfigLayer::run).transpose()?);
+        layers.extend(recipe.map(recipes::layer).transpose()?);
+        Self::resolve_over(layers, args, assignments)
+    }
+
+    /// Merges the layers of a command line over others.
+    fn resolve_over(mut layers: Vec<ConfigLayer>, args: &RunArgs, assignments: &[String]) -> Result<Self> {
         layers.extend(args.config.as_deref().map(ConfigLayer::file).transpose()?);
         for assignment in &args.set {
             layers.push(ConfigLayer::set(assignment)?);
@@ -88,21 +109,21 @@ impl Settings {
             origins.note(&layer);
             layer::merge(&mut table, layer.table);
         }
-        let complete = || {
-            let mut config = RunConfig::from_table(&table)?;
-            load_plugins(&mut config)?;
+        let mut config = RunConfig::from_table(&table).map_err(|error| with_origin(error.into(), &origins, None))?;
+        let complete = |config: &mut RunConfig| {
+            load_plugins(config)?;
             if let Some(init) = &mut config.train.init {
                 *init = std::path::absolute(&init).with_context(|| format!("the directory {}", init.display()))?;
             }
-            complete(&mut config)?;
+            complete(config)?;
             if *origins.of("probes.count") == Origin::Default {
-                limit_probes(&mut config)?;
+                limit_probes(config)?;
             }
-            anyhow::Ok(config)
+            anyhow::Ok(())
         };
-        match complete() {
-            Ok(config) => Ok(Self { config, origins }),
-            Err(error) => Err(with_origin(error, &origins, None)),
+        match complete(&mut config) {
+            Ok(()) => Ok(Self { config, origins }),
+            Err(error) => Err(with_origin(error, &origins, Some(&config))),
         }
     }
 
@@ -145,13 +166,17 @@ fn load_plugins(config: &mut RunConfig) -> Result<()> {
     Ok(())
 }
 
-/// Checks the names of all components, and adds the defaults of the options of the strategy and the controller.
+/// Checks the names of all components and of the options of the space, and adds the defaults of all options.
 fn complete(config: &mut RunConfig) -> Result<()> {
     let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
     let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
-    registry::find::<SpaceDescriptor>(&config.space.name)?;
-    add_defaults(&mut config.strategy, &(strategy.options)())?;
-    add_defaults(&mut config.controller, &(controller.options)())
+    let space = registry::find::<SpaceDescriptor>(&config.space.name)?;
+    space.check_options(&config.space.options).map_err(BuildError::from)?;
+    add_defaults(&config.space.name, &mut config.space.options, &(space.options)())?;
+    let ComponentConfig { name, options } = &mut config.strategy;
+    add_defaults(name, options, &(strategy.options)())?;
+    let ComponentConfig { name, options } = &mut config.controller;
+    add_defaults(name, options, &(controller.options)())
 }
 
 /// Reduces the default number of probe architectures to the size of the search space.
@@ -162,10 +187,10 @@ fn limit_probes(config: &mut RunConfig) -> Result<()> {
     Ok(())
 }
 
-fn add_defaults(component: &mut ComponentConfig, defaults: &str) -> Result<()> {
-    let defaults: Table = defaults.parse().with_context(|| format!("default options of {}", component.name))?;
+fn add_defaults(component: &str, options: &mut Table, defaults: &str) -> Result<()> {
+    let defaults: Table = defaults.parse().with_context(|| format!("default options of {component}"))?;
     for (key, value) in defaults {
-        component.options.entry(key).or_insert(value);
+        options.entry(key).or_insert(value);
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use nas_core::data::DataError;
 use nas_core::options::OptionsError;
 use nas_core::quote;
 use nas_core::registry::BuildError;
+use nas_core::space::SpaceError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
 use std::collections::BTreeMap;
@@ -21,6 +22,10 @@ pub enum Origin {
     Default,
     /// A configuration file.
     File(PathBuf),
+    /// The run of `--from`.
+    Run(PathBuf),
+    /// The recipe of this name.
+    Recipe(String),
     /// `--set` with this assignment.
     Set(String),
     /// The option with this name.
@@ -32,6 +37,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Default => f.write_str("default"),
             Self::File(path) => write!(f, "{}", path.display()),
+            Self::Run(path) => write!(f, "--from {}", path.display()),
+            Self::Recipe(name) => write!(f, "recipe {name}"),
             Self::Set(assignment) => write!(f, "--set {}", quote(assignment)),
             Self::Flag(flag) => write!(f, "--{flag}"),
         }
@@ -115,7 +122,8 @@ fn of_build(error: &BuildError) -> Option<String> {
     match error {
         BuildError::Unknown { kind, .. } => Some(format!("{kind}.name")),
         BuildError::Strategy(StrategyError::Options(error))
-        | BuildError::Controller(ControllerError::Options(error)) => Some(of_options(error)),
+        | BuildError::Controller(ControllerError::Options(error))
+        | BuildError::Space(SpaceError::Options(error)) => Some(of_options(error)),
         BuildError::Strategy(StrategyError::Option { option, .. })
         | BuildError::Controller(ControllerError::Option { option, .. }) => Some(option.clone()),
         _ => None,

@@ -46,7 +46,7 @@ pub fn example() -> Result<String> {
         format!("{}# {} = {value}{flag}", commented(&meaning), last(key))
     };
     let header = "# The configuration of a run, for `nas-train --config FILE`. Every key is optional; the values are the\n\
-                  # defaults. `nas-train describe NAME` prints the options of a strategy or controller.\n\n";
+                  # defaults. `nas-train describe NAME` prints the options of a strategy, controller or space.\n\n";
     Ok(format!("{header}{}", render(&table, "", &line)))
 }
 

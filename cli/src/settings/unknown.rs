@@ -4,7 +4,8 @@ use anyhow::Error;
 use nas_core::config::{ConfigError, RunConfig};
 use nas_core::controller::ControllerError;
 use nas_core::options::OptionsError;
-use nas_core::registry::{BuildError, ControllerDescriptor, StrategyDescriptor, all};
+use nas_core::registry::{BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};
+use nas_core::space::SpaceError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
 use toml::Table;
@@ -40,7 +41,8 @@ fn options_error<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a
 fn of_build(error: &BuildError) -> Option<&OptionsError> {
     match error {
         BuildError::Strategy(StrategyError::Options(error))
-        | BuildError::Controller(ControllerError::Options(error)) => Some(error),
+        | BuildError::Controller(ControllerError::Options(error))
+        | BuildError::Space(SpaceError::Options(error)) => Some(error),
         _ => None,
     }
 }
@@ -57,11 +59,12 @@ fn new_name(section: &str, key: &str, known: &str) -> Option<String> {
     renamed.or_else(snake_case).map(|name| format!("; its name is `{name}`"))
 }
 
-/// The strategy or controller that has the option of this name.
+/// The strategy, controller or space that has the option of this name.
 fn owner(section: &str, key: &str, config: &RunConfig) -> Option<String> {
     let (used, names) = match section {
         "strategy" => (&config.strategy.name, strategies_with(key)),
         "controller" => (&config.controller.name, controllers_with(key)),
+        "space" => (&config.space.name, spaces_with(key)),
         _ => return None,
     };
     let owners: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
@@ -80,6 +83,11 @@ fn controllers_with(key: &str) -> Vec<&'static str> {
         .filter(|controller| has(&(controller.options)(), key))
         .map(|controller| controller.name)
         .collect()
+}
+
+fn spaces_with(key: &str) -> Vec<&'static str> {
+    let spaces = all::<SpaceDescriptor>().unwrap_or_default();
+    spaces.iter().filter(|space| has(&(space.options)(), key)).map(|space| space.name).collect()
 }
 
 /// Whether options, written as TOML, contain a key.

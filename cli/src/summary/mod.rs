@@ -2,6 +2,9 @@
 
 mod run;
 mod sequence;
+mod stand_alone;
+
+pub use stand_alone::seeds_table;
 
 use crate::text::pairs;
 use std::path::Path;

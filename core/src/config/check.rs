@@ -27,6 +27,7 @@ impl RunConfig {
             ("train.epochs", t.epochs, 1_000_000),
             ("train.steps_per_arch", t.steps_per_arch, 1_000_000_000),
             ("search.proposals", self.search.proposals, 100_000),
+            ("retrain.warmup_epochs", self.retrain.warmup_epochs, 1_000_000),
         ];
         if let Some((key, count, most)) = limits.iter().find(|(_, count, most)| count > most) {
             return Err(range(key, &format!("at most {most}"), count));
@@ -36,13 +37,25 @@ impl RunConfig {
                 return Err(range(key, "a positive number", value));
             }
         }
-        for (key, value) in [("train.lr_min", t.lr_min), ("train.weight_decay", t.weight_decay)] {
+        for (key, value) in [
+            ("train.lr_min", t.lr_min),
+            ("train.weight_decay", t.weight_decay),
+            ("retrain.auxiliary_weight", self.retrain.auxiliary_weight),
+        ] {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(range(key, "a number of at least 0", value));
             }
         }
-        if !(0.0..1.0).contains(&t.momentum) {
-            return Err(range("train.momentum", "a number of at least 0 and below 1", t.momentum));
+        let r = &self.retrain;
+        for (key, value) in [
+            ("train.momentum", t.momentum),
+            ("retrain.label_smoothing", r.label_smoothing),
+            ("retrain.drop_path", r.drop_path),
+            ("retrain.weight_average", r.weight_average),
+        ] {
+            if !(0.0..1.0).contains(&value) {
+                return Err(range(key, "a number of at least 0 and below 1", value));
+            }
         }
         if self.search.start < -1 {
             return Err(range("search.start", "an epoch, or -1", self.search.start));

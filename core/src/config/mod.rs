@@ -1,10 +1,12 @@
 //! The configuration of a run: one TOML document in which every key is optional.
 
 mod check;
+mod retrain;
 mod save;
 mod sections;
 mod truth;
 
+pub use retrain::{RetrainConfig, TrainImages};
 pub use save::{CheckpointInterval, SaveConfig};
 pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
 pub use truth::{TruthConfig, TruthSamples};
@@ -12,7 +14,7 @@ pub use truth::{TruthConfig, TruthSamples};
 use crate::data::{DataOptions, IdxOptions, SyntheticOptions};
 use crate::options::{OptionsError, meanings, parse_options, shown};
 use crate::quote::value;
-use sections::TopLevel;
+use sections::{SpaceKeys, TopLevel};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -40,7 +42,7 @@ pub struct RunConfig {
     pub strategy: ComponentConfig,
     /// Section `[controller]`: the controller.
     pub controller: ComponentConfig,
-    /// Section `[space]`: the search space and its scale.
+    /// Section `[space]`: the search space, its scale and its options.
     pub space: SpaceConfig,
     /// Section `[data]`: the data set, its split and augmentation.
     pub data: DataOptions,
@@ -54,6 +56,8 @@ pub struct RunConfig {
     pub search: SearchConfig,
     /// Section `[truth]`: comparison with the truth table.
     pub truth: TruthConfig,
+    /// Section `[retrain]`: stand-alone training of one architecture.
+    pub retrain: RetrainConfig,
     /// Section `[save]`: checkpoints and weights.
     pub save: SaveConfig,
 }
@@ -77,8 +81,8 @@ pub enum ConfigError {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 10] =
-    ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth", "save"];
+const SECTIONS: [&str; 11] =
+    ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth", "retrain", "save"];
 
 impl RunConfig {
     /// Reads a configuration; keys that the table lacks keep their defaults.
@@ -131,13 +135,14 @@ impl RunConfig {
             plugins,
             strategy: component("strategy", "plain", section("strategy"))?,
             controller: component("controller", "uniform", section("controller"))?,
-            space: parse_options("space", section("space"))?,
+            space: SpaceConfig::parse(section("space"))?,
             data: parse_options("data", section("data"))?,
             train: parse_options("train", section("train"))?,
             eval: parse_options("eval", section("eval"))?,
             probes: parse_options("probes", section("probes"))?,
             search: parse_options("search", section("search"))?,
             truth: parse_options("truth", section("truth"))?,
+            retrain: parse_options("retrain", section("retrain"))?,
             save: parse_options("save", section("save"))?,
         })
     }
@@ -155,22 +160,23 @@ impl RunConfig {
             section.extend(component.options.clone());
             table.insert(key.into(), Value::Table(section));
         }
-        table.insert("space".into(), Value::try_from(&self.space)?);
+        table.insert("space".into(), Value::Table(self.space.to_table()?));
         table.insert("data".into(), Value::try_from(&self.data)?);
         table.insert("train".into(), Value::try_from(&self.train)?);
         table.insert("eval".into(), Value::try_from(&self.eval)?);
         table.insert("probes".into(), Value::try_from(&self.probes)?);
         table.insert("search".into(), Value::try_from(&self.search)?);
         table.insert("truth".into(), Value::try_from(&self.truth)?);
+        table.insert("retrain".into(), Value::try_from(&self.retrain)?);
         table.insert("save".into(), Value::try_from(&self.save)?);
         Ok(table)
     }
 
-    /// Descriptions of all keys by their dotted names, without the options of strategies and controllers.
+    /// Descriptions of all keys by their dotted names, without the options of strategies, controllers and spaces.
     pub fn meanings() -> BTreeMap<String, String> {
         let sections = [
             ("", meanings::<TopLevel>()),
-            ("space.", meanings::<SpaceConfig>()),
+            ("space.", meanings::<SpaceKeys>()),
             ("data.", meanings::<DataOptions>()),
             ("data.idx.", meanings::<IdxOptions>()),
             ("data.synthetic.", meanings::<SyntheticOptions>()),
@@ -179,6 +185,7 @@ impl RunConfig {
             ("probes.", meanings::<ProbeConfig>()),
             ("search.", meanings::<SearchConfig>()),
             ("truth.", meanings::<TruthConfig>()),
+            ("retrain.", meanings::<RetrainConfig>()),
             ("save.", meanings::<SaveConfig>()),
         ];
         let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {

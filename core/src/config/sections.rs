@@ -1,9 +1,11 @@
 //! The sections of the configuration with their defaults.
 
 use crate::optimizer::Schedule;
+use crate::options::{OptionsError, option_names, parse_options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use toml::Table;
 
 /// The keys outside sections.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -25,21 +27,52 @@ impl Default for TopLevel {
     }
 }
 
-/// `[space]`: the search space and its scale.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// The keys of `[space]` that every space has.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct SpaceConfig {
+pub(super) struct SpaceKeys {
     /// Name of the search space; `nas-train list spaces` shows all.
+    name: String,
+    /// Number of channels after the stem; 0 means the default of the space.
+    width: usize,
+    /// Number of cells, per stage or in total as the space defines it; 0 means the default of the space.
+    cells: usize,
+}
+
+impl Default for SpaceKeys {
+    fn default() -> Self {
+        Self { name: "nasbench201".into(), width: 0, cells: 0 }
+    }
+}
+
+/// `[space]`: the search space, its scale and its options.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SpaceConfig {
+    /// Name of the search space.
     pub name: String,
     /// Number of channels after the stem; 0 means the default of the space.
     pub width: usize,
-    /// Number of cells, per stage or in total as the space defines it; 0 means the default of the space.
+    /// Number of cells; 0 means the default of the space.
     pub cells: usize,
+    /// Options of the space. They are checked when it is built.
+    pub options: Table,
 }
 
-impl Default for SpaceConfig {
-    fn default() -> Self {
-        Self { name: "nasbench201".into(), width: 0, cells: 0 }
+impl SpaceConfig {
+    /// Reads the section. Keys that not every space has are options of the space.
+    pub(super) fn parse(section: &Table) -> Result<Self, OptionsError> {
+        let known = option_names::<SpaceKeys>();
+        let (keys, options): (Table, Table) = section.clone().into_iter().partition(|(key, _)| known.contains(key));
+        let SpaceKeys { name, width, cells } = parse_options("space", &keys)?;
+        Ok(Self { name, width, cells, options })
+    }
+
+    /// The section that [`parse`](Self::parse) reads.
+    pub(super) fn to_table(&self) -> Result<Table, toml::ser::Error> {
+        let Self { name, width, cells, options } = self.clone();
+        let mut table = Table::try_from(SpaceKeys { name, width, cells })?;
+        table.extend(options);
+        Ok(table)
     }
 }
 
@@ -59,7 +92,7 @@ pub struct TrainConfig {
     pub steps_per_arch: usize,
     /// Learning rate at the start.
     pub lr: f64,
-    /// Learning rate at the end of the cosine schedule.
+    /// Learning rate at the end of the linear and of the cosine schedule.
     pub lr_min: f64,
     /// Schedule of the learning rate.
     pub lr_schedule: Schedule,

@@ -275,6 +275,17 @@ mod tests {
     }
 
     #[test]
+    fn mutations_of_darts_are_architectures() {
+        let (mut evolution, mut rng) = evolution(darts());
+        for _ in 0..500 {
+            let arch = evolution.sample(&mut rng).unwrap();
+            let text = evolution.space.format(&arch);
+            assert_eq!(evolution.space.parse(&text).unwrap(), arch);
+            evolution.observe(&arch, 0.5).unwrap();
+        }
+    }
+
+    #[test]
     fn proposals_rank_by_the_newest_reward_and_are_filled_up_at_random() {
         let (mut evolution, mut rng) = evolution(tiny());
         let [a, b] = [0, 1].map(|k| evolution.space.nth(k));

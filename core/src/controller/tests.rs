@@ -3,7 +3,7 @@
 use super::{Controller, ControllerContext, ControllerError};
 use crate::arch::Arch;
 use crate::registry::{ControllerDescriptor, find};
-use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
+use crate::space::{Darts, NasBench201, Scale, SearchSpace, Tiny};
 use crate::streams::Streams;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -18,6 +18,11 @@ pub(super) fn tiny() -> Arc<dyn SearchSpace> {
 /// The space `nasbench201`: six decisions with five choices each.
 pub(super) fn nasbench201() -> Arc<dyn SearchSpace> {
     Arc::new(NasBench201::new(SCALE))
+}
+
+/// The space `darts`: 24 decisions, of which eight are about topology.
+pub(super) fn darts() -> Arc<dyn SearchSpace> {
+    Arc::new(Darts::new(Scale { cells: 8, ..SCALE }))
 }
 
 /// Builds a controller as a run does; also returns its random stream for draws.

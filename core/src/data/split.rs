@@ -21,6 +21,22 @@ pub struct Split {
 type Classes = Vec<Vec<usize>>;
 
 impl Split {
+    /// All training and validation images as training images, at most [`limit_train`](DataOptions::limit_train) of them,
+    /// and none for validation.
+    ///
+    /// # Errors
+    /// A limit out of range, or images of fewer than two classes.
+    pub fn all(dataset: &Dataset, options: &DataOptions, rng: &mut impl Rng) -> Result<Self, DataError> {
+        let mut classes = by_class(dataset.train.labels());
+        if classes.len() < 2 {
+            return Err(DataError::Classes { found: classes.len(), fix: "use data with more classes" });
+        }
+        classes.iter_mut().for_each(|class| class.shuffle(rng));
+        let mut train = limited(&mut classes, "data.limit_train", options.limit_train, rng)?;
+        train.shuffle(rng);
+        Ok(Self { train, valid: Vec::new() })
+    }
+
     /// Splits the images of a data set by [`DataOptions::train_fraction`], or into the parts that the data set has itself
     /// ([`Dataset::valid`]). Then keeps at most [`limit_train`](DataOptions::limit_train) and
     /// [`limit_valid`](DataOptions::limit_valid) images of the parts.
@@ -35,24 +51,31 @@ impl Split {
             return Err(DataError::option("data.train_fraction", fraction, "a number between 0 and 1, both excluded"));
         }
         let (mut train, mut valid) = parts(dataset.train.labels(), dataset.valid, fraction, rng)?;
-        let mut limited = |part: &mut Classes, key, limit: Option<usize>| {
-            let available = part.iter().map(Vec::len).sum();
-            match limit {
-                None => Ok(part.concat()),
-                Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
-                Some(limit) => {
-                    let expected = format!("1 to {available}, the number of images in this part of the split");
-                    Err(DataError::option(key, limit, expected))
-                }
-            }
-        };
         let mut split = Self {
-            train: limited(&mut train, "data.limit_train", options.limit_train)?,
-            valid: limited(&mut valid, "data.limit_valid", options.limit_valid)?,
+            train: limited(&mut train, "data.limit_train", options.limit_train, rng)?,
+            valid: limited(&mut valid, "data.limit_valid", options.limit_valid, rng)?,
         };
         split.train.shuffle(rng);
         split.valid.shuffle(rng);
         Ok(split)
+    }
+}
+
+/// The images of a part, at most `limit` of them, class by class.
+fn limited(
+    part: &mut Classes,
+    key: &'static str,
+    limit: Option<usize>,
+    rng: &mut impl Rng,
+) -> Result<Vec<usize>, DataError> {
+    let available = part.iter().map(Vec::len).sum();
+    match limit {
+        None => Ok(part.concat()),
+        Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
+        Some(limit) => {
+            let expected = format!("1 to {available}, the number of images in this part of the split");
+            Err(DataError::option(key, limit, expected))
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! Holds the weights of a network and runs programs on them.
 
+use super::drop_path::DropPath;
 use super::{
     Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, ParamStep, PrefixTree, Program, Role, init,
     program::common_beginning,
@@ -28,11 +29,13 @@ pub struct Pass<'a, D: Backend> {
     pub bind: Option<&'a dyn Fn(LayerId) -> usize>,
     /// Whether to return the moments of normalising layers.
     pub moments: bool,
+    /// The factors of drop path; `None` drops nothing.
+    pub drop_path: Option<&'a DropPath>,
 }
 
 impl<D: Backend> Pass<'_, D> {
     /// Batch statistics, nothing kept, shared weights.
-    pub const PLAIN: Self = Self { norms: None, capture: None, bind: None, moments: false };
+    pub const PLAIN: Self = Self { norms: None, capture: None, bind: None, moments: false, drop_path: None };
 
     /// The weight set of an instruction.
     fn set(&self, instr: &Instr) -> usize {
@@ -65,6 +68,8 @@ pub struct Captured<D: Backend> {
 pub struct Forward<D: Backend> {
     /// Class scores, `[n, 1, 1, classes]`.
     pub scores: Tensor4<D>,
+    /// Class scores of the auxiliary head, `[n, 1, 1, classes]`, if the program has one.
+    pub auxiliary: Option<Tensor4<D>>,
     /// The inputs asked for, in order of execution.
     pub captured: Vec<Captured<D>>,
     /// The moments asked for, with the number of values a channel they were taken over.
@@ -208,9 +213,12 @@ impl<D: Backend> Network<D> {
             }
             values.push(Some(y));
         }
+        // No instruction reads the scores of the auxiliary head, so they have not been freed.
+        let auxiliary = program.auxiliary.and_then(|head| values[head.scores].take());
         let scores = values.pop().flatten().ok_or_else(|| missing(program.instrs.len()))?;
         let scores = scores.to_tensor(tape)?;
-        Ok(Forward { scores, captured: run.captured, moments: run.moments })
+        let auxiliary = auxiliary.map(|scores| scores.to_tensor(tape)).transpose()?;
+        Ok(Forward { scores, auxiliary, captured: run.captured, moments: run.moments })
     }
 
     /// Runs a program without recording anything.
@@ -286,6 +294,11 @@ impl<D: Backend> Run<'_, D> {
         match &instr.op {
             Op::Layer(layer) => self.layer(*layer, set, x, tape),
             Op::Pool(spec) => x.pool2d(*spec, tape),
+            Op::DropPath => match self.pass.drop_path {
+                Some(drop_path) => x.scale_images(&drop_path.factors(x.dims().0), tape),
+                None => Ok(x.clone()),
+            },
+            Op::OddPixels => x.odd_pixels(tape),
             Op::Relu => x.relu(tape),
             Op::GlobalAvgPool => x.global_avg_pool(tape),
             Op::Sum => D::Activation::sum(&all()?, tape),

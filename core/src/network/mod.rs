@@ -3,6 +3,7 @@
 //! A search space adds layers and operations through [`Wiring`]. The result is a [`NetworkSpec`] (layers and parameters) and
 //! a [`Program`] (operations of one architecture). A [`Network`] holds the weights and runs programs.
 
+mod drop_path;
 mod exec;
 mod init;
 mod param_step;
@@ -13,15 +14,16 @@ mod spec;
 mod wire;
 mod wiring;
 
+pub use drop_path::DropPath;
 pub(crate) use exec::tensor;
 pub use exec::{Captured, Forward, Network, Pass, SharedPrefix};
 pub use param_step::ParamStep;
 pub use prefix_tree::{PrefixTree, TreeStep};
-pub use program::{Instr, Op, Program};
+pub use program::{AuxiliaryHead, Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};
 pub use spec::{Form, LayerId, LayerKind, LayerSpec, NetworkSpec, ParamId, ParamSpec, Role};
 pub use wire::{Pick, Wire};
-pub use wiring::{ConvUnit, Value, WireError, Wiring};
+pub use wiring::{ConvUnit, LayerCost, Value, WireError, Wiring};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,10 @@ pub enum Op {
     Layer(LayerId),
     /// Average or maximum pooling.
     Pool(PoolSpec),
+    /// Drop path: in training, zeros for a random part of the images, and larger values for the others; else no change.
+    DropPath,
+    /// The pixels in odd rows and columns.
+    OddPixels,
     /// ReLU, `max(x, 0)`.
     Relu,
     /// Global average pooling: the mean over height and width.
@@ -50,17 +54,40 @@ pub struct Program {
     pub last_use: Vec<usize>,
     /// Layers of the instructions, ascending.
     pub layers: Vec<LayerId>,
-    /// Number of parameters of the architecture. Removed branches count too, as in the benchmark tables.
+    /// Number of parameters of the architecture. Removed branches count too, as in the benchmark tables. An auxiliary
+    /// head does not count.
     pub params: u64,
-    /// Multiply-adds of convolutions and linear layers for one image. Removed branches count too.
+    /// Multiply-adds of convolutions and linear layers for one image. Removed branches count too, an auxiliary head
+    /// does not.
+    pub macs: u64,
+    /// The auxiliary head, if the network has one.
+    pub auxiliary: Option<AuxiliaryHead>,
+}
+
+/// A second classifier in the middle of a network, whose loss is added in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AuxiliaryHead {
+    /// Index of the value that holds its class scores.
+    pub scores: usize,
+    /// Number of parameters of the head.
+    pub params: u64,
+    /// Multiply-adds of the head for one image.
     pub macs: u64,
 }
 
 impl Program {
-    /// Keeps the instructions on which `output` depends and renumbers the values.
-    pub(super) fn prune(instrs: Vec<Instr>, output: usize, params: u64, macs: u64) -> Self {
+    /// Keeps the instructions on which `output` and the auxiliary head depend, and renumbers the values.
+    pub(super) fn prune(
+        instrs: Vec<Instr>,
+        output: usize,
+        (params, macs): (u64, u64),
+        auxiliary: Option<AuxiliaryHead>,
+    ) -> Self {
         let mut live = vec![false; instrs.len() + 1];
         live[output] = true;
+        if let Some(head) = auxiliary {
+            live[head.scores] = true;
+        }
         for (i, instr) in instrs.iter().enumerate().rev().filter(|(i, _)| *i < output) {
             if live[i + 1] {
                 instr.inputs.iter().for_each(|input| live[*input] = true);
@@ -80,7 +107,8 @@ impl Program {
             layers.extend(instr.op.layer());
         }
         layers.sort_unstable();
-        Self { instrs: kept, last_use, layers, params, macs }
+        let auxiliary = auxiliary.map(|head| AuxiliaryHead { scores: renamed[head.scores], ..head });
+        Self { instrs: kept, last_use, layers, params, macs, auxiliary }
     }
 }
 

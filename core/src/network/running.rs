@@ -52,6 +52,21 @@ impl RunningMoments {
         }
     }
 
+    /// Moves these averages towards newer ones: `kept` times the old value plus `1 - kept` times the new one.
+    pub fn blend(&mut self, newer: &Self, kept: f32) {
+        for (average, newer) in self.layers.iter_mut().zip(&newer.layers) {
+            match (average, newer) {
+                (Some(average), Some(newer)) => {
+                    let pairs = average.mean.iter_mut().zip(&newer.mean);
+                    let pairs = pairs.chain(average.variance.iter_mut().zip(&newer.variance));
+                    pairs.for_each(|(old, new)| *old = kept * *old + (1.0 - kept) * new);
+                    average.batches = newer.batches;
+                }
+                (average, newer) => *average = newer.clone(),
+            }
+        }
+    }
+
     /// Adds the averages to a state, under PyTorch's names: tensors `<layer>.running_mean` and `.running_var`, and the
     /// count `<layer>.num_batches_tracked`. A layer without batches has the count 0 and no tensors.
     ///

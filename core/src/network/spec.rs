@@ -1,6 +1,6 @@
 //! Layers and parameters of a network as data.
 
-use super::{Pick, Program, Wire, WireError, Wiring};
+use super::{LayerCost, Pick, Program, Wire, WireError, Wiring};
 use crate::arch::Arch;
 use nas_ops::ConvSpec;
 use std::collections::HashMap;
@@ -146,6 +146,33 @@ impl NetworkSpec {
         let mut spec = Self::new(Form::StandAlone);
         let program = Wiring::growing(&mut spec).finish(space, Pick::One(arch))?;
         Ok((spec, program))
+    }
+
+    /// Describes a network without decisions, with weights of its own, and returns its program.
+    ///
+    /// # Errors
+    /// The same as [`supernet`](Self::supernet).
+    pub fn fixed(network: &dyn Wire) -> Result<(Self, Program), WireError> {
+        let mut spec = Self::new(Form::StandAlone);
+        let program = Wiring::growing(&mut spec).finish(network, Pick::All)?;
+        Ok((spec, program))
+    }
+
+    /// Builds the program of a network without decisions on the layers of this network. With a network that has no
+    /// auxiliary head, the program of a network with such a head is the one for evaluation.
+    ///
+    /// # Errors
+    /// The same as [`program`](Self::program).
+    pub fn fixed_program(&self, network: &dyn Wire) -> Result<Program, WireError> {
+        Wiring::fixed(self).finish(network, Pick::All)
+    }
+
+    /// Parameters and multiply-adds of the layers of a network without decisions, in the order of their use.
+    ///
+    /// # Errors
+    /// The same as [`supernet`](Self::supernet).
+    pub fn fixed_costs(network: &dyn Wire) -> Result<Vec<LayerCost>, WireError> {
+        Wiring::growing(&mut Self::new(Form::StandAlone)).layer_costs(network)
     }
 
     /// Builds the program of one architecture on the layers of this network.

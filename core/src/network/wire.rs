@@ -29,6 +29,9 @@ impl Pick<'_> {
 ///
 /// Every search space implements this trait. It is separate from [`SearchSpace`](crate::space::SearchSpace) so that the
 /// module `network` does not depend on `space`.
+///
+/// A network of one architecture without decisions implements it too, and ignores the pick; see
+/// [`NetworkSpec::fixed`](super::NetworkSpec::fixed).
 pub trait Wire {
     /// Adds the layers and operations of the picked choices to `net` and returns the class scores.
     ///

@@ -1,6 +1,6 @@
 //! The builder with which a search space describes its networks.
 
-use super::{Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Pick, Program, Wire};
+use super::{AuxiliaryHead, Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Pick, Program, Wire};
 use nas_ops::{ConvSpec, OpError, PoolSpec, Window};
 
 /// Errors of building a network.
@@ -93,27 +93,74 @@ impl Layers<'_> {
     }
 }
 
+/// Cost of a layer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LayerCost {
+    /// Name of the layer.
+    pub layer: String,
+    /// Number of parameters.
+    pub params: u64,
+    /// Multiply-adds for one image; 0 for batch normalisation.
+    pub macs: u64,
+    /// Whether the layer belongs to the auxiliary head.
+    pub auxiliary: bool,
+}
+
 /// Builder of one network. A search space calls its methods in [`Wire::wire`].
 pub struct Wiring<'a> {
     layers: Layers<'a>,
     instrs: Vec<Instr>,
-    params: u64,
-    macs: u64,
+    costs: Vec<(LayerId, u64)>,
+    auxiliary: Option<(AuxiliaryHead, std::ops::Range<usize>)>,
 }
 
 impl<'a> Wiring<'a> {
     pub(super) fn growing(spec: &'a mut NetworkSpec) -> Self {
-        Self { layers: Layers::Growing(spec), instrs: Vec::new(), params: 0, macs: 0 }
+        Self { layers: Layers::Growing(spec), instrs: Vec::new(), costs: Vec::new(), auxiliary: None }
     }
 
     pub(super) fn fixed(spec: &'a NetworkSpec) -> Self {
-        Self { layers: Layers::Fixed(spec), instrs: Vec::new(), params: 0, macs: 0 }
+        Self { layers: Layers::Fixed(spec), instrs: Vec::new(), costs: Vec::new(), auxiliary: None }
     }
 
     pub(super) fn finish(mut self, space: &dyn Wire, pick: Pick<'_>) -> Result<Program, WireError> {
         let output = space.wire(&mut self, pick)?;
         let output = self.materialise(output);
-        Ok(Program::prune(self.instrs, output, self.params, self.macs))
+        let head = self.auxiliary.take().map(|(head, _)| head);
+        let (params, macs) = self.total(0..self.costs.len());
+        let own = head.map_or((params, macs), |head| (params - head.params, macs - head.macs));
+        Ok(Program::prune(self.instrs, output, own, head))
+    }
+
+    pub(super) fn layer_costs(mut self, network: &dyn Wire) -> Result<Vec<LayerCost>, WireError> {
+        network.wire(&mut self, Pick::All)?;
+        let head = self.auxiliary.as_ref().map_or(0..0, |(_, costs)| costs.clone());
+        let cost = |(number, (layer, macs)): (usize, &(LayerId, u64))| LayerCost {
+            layer: self.layers.spec().layers[*layer].name.clone(),
+            params: self.params_of(*layer),
+            macs: *macs,
+            auxiliary: head.contains(&number),
+        };
+        Ok(self.costs.iter().enumerate().map(cost).collect())
+    }
+
+    /// Whether the network is a supernet or stands alone.
+    pub fn form(&self) -> Form {
+        self.layers.spec().form
+    }
+
+    /// Adds an auxiliary head, which `wire` builds and whose class scores it returns. A network has at most one.
+    ///
+    /// # Errors
+    /// The errors of `wire`.
+    pub fn auxiliary(&mut self, wire: impl FnOnce(&mut Self) -> Result<Value, WireError>) -> Result<(), WireError> {
+        let first = self.costs.len();
+        let scores = wire(self)?;
+        let scores = self.materialise(scores);
+        let costs = first..self.costs.len();
+        let (params, macs) = self.total(costs.clone());
+        self.auxiliary = Some((AuxiliaryHead { scores, params, macs }, costs));
+        Ok(())
     }
 
     /// The input images of shape `[h, w, c]`.
@@ -145,8 +192,8 @@ impl<'a> Wiring<'a> {
         let norm = unit.norm.then(|| self.affine());
         let kind = LayerKind::Conv { relu: unit.relu, conv, c_in, c_out: unit.c_out, norm };
         let taps = unit.window.kernel[0] * unit.window.kernel[1] * c_in / groups;
-        self.macs += (size[0] * size[1] * unit.c_out * taps) as u64;
-        self.layer(name, kind, x, [size[0], size[1], unit.c_out])
+        let macs = (size[0] * size[1] * unit.c_out * taps) as u64;
+        self.layer(name, kind, x, [size[0], size[1], unit.c_out], macs)
     }
 
     /// Adds batch normalisation.
@@ -155,7 +202,7 @@ impl<'a> Wiring<'a> {
     /// A network of another space.
     pub fn norm(&mut self, name: &str, x: Value) -> Result<Value, WireError> {
         let kind = LayerKind::Norm { channels: x.channels(), affine: self.affine() };
-        self.layer(name, kind, x, x.size)
+        self.layer(name, kind, x, x.size, 0)
     }
 
     /// Adds a linear layer with bias from `[1, 1, c]` to `classes` scores.
@@ -170,9 +217,9 @@ impl<'a> Wiring<'a> {
             });
         }
         let kind = LayerKind::Linear { c_in: x.channels(), c_out: classes };
-        self.macs += (x.channels() * classes) as u64;
+        let macs = (x.channels() * classes) as u64;
         let x = Value { source: Some(self.materialise(x)), ..x };
-        self.layer(name, kind, x, [1, 1, classes])
+        self.layer(name, kind, x, [1, 1, classes], macs)
     }
 
     /// Adds average or maximum pooling.
@@ -185,12 +232,28 @@ impl<'a> Wiring<'a> {
         Ok(self.homogeneous(Op::Pool(pool), x, [size[0], size[1], c]))
     }
 
+    /// Adds the selection of the pixels in odd rows and columns, with zeros outside of an image of odd size. A 1x1
+    /// convolution of the result is one of stride 2 on the image shifted by one pixel.
+    pub fn odd_pixels(&mut self, x: Value) -> Value {
+        let [h, w, c] = x.size;
+        self.homogeneous(Op::OddPixels, x, [h.div_ceil(2), w.div_ceil(2), c])
+    }
+
     /// Adds a ReLU, `max(x, 0)`.
     ///
     /// # Errors
     /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
     pub fn relu(&mut self, x: Value) -> Result<Value, WireError> {
         Ok(self.homogeneous(Op::Relu, x, x.size))
+    }
+
+    /// Adds drop path, to a stand-alone network only: in training, each image of `x` is replaced by zeros with the
+    /// probability of [`DropPath`](super::DropPath). The value itself in a supernet.
+    pub fn drop_path(&mut self, x: Value) -> Value {
+        match self.affine() {
+            true => self.homogeneous(Op::DropPath, x, x.size),
+            false => x,
+        }
     }
 
     /// Adds global average pooling: the mean over height and width.
@@ -232,17 +295,35 @@ impl<'a> Wiring<'a> {
     }
 
     fn affine(&self) -> bool {
-        self.layers.spec().form == Form::StandAlone
+        self.form() == Form::StandAlone
     }
 
-    fn layer(&mut self, name: &str, kind: LayerKind, x: Value, size: [usize; 3]) -> Result<Value, WireError> {
+    fn params_of(&self, layer: LayerId) -> u64 {
+        self.layers.spec().params_of(layer).iter().map(|p| p.len() as u64).sum()
+    }
+
+    /// Parameters and multiply-adds of some layers.
+    fn total(&self, costs: std::ops::Range<usize>) -> (u64, u64) {
+        let costs = &self.costs[costs];
+        (costs.iter().map(|(layer, _)| self.params_of(*layer)).sum(), costs.iter().map(|(_, macs)| macs).sum())
+    }
+
+    /// Adds a layer with `macs` multiply-adds for one image.
+    fn layer(
+        &mut self,
+        name: &str,
+        kind: LayerKind,
+        x: Value,
+        size: [usize; 3],
+        macs: u64,
+    ) -> Result<Value, WireError> {
         let known = self.layers.spec().layer(name);
         let id: LayerId = match (&mut self.layers, known) {
             (layers, Some(id)) if layers.spec().layers[id].kind == kind => id,
             (Layers::Growing(spec), None) => spec.add(name, kind),
             _ => return Err(WireError::Foreign(name.into())),
         };
-        self.params += self.layers.spec().params_of(id).iter().map(|p| p.len() as u64).sum::<u64>();
+        self.costs.push((id, macs));
         // A layer with shift or bias maps zeros to non-zeros, so its input must be computed.
         let zero_stays_zero = !matches!(
             kind,

@@ -2,7 +2,7 @@
 
 use crate::controller::ControllerError;
 use crate::quote::quote;
-use crate::space::ScaleError;
+use crate::space::SpaceError;
 use crate::strategy::StrategyError;
 
 /// Failure to select or build a strategy, controller or space.
@@ -34,7 +34,7 @@ pub enum BuildError {
     /// Failure to build the controller, its options included.
     #[error(transparent)]
     Controller(#[from] ControllerError),
-    /// A width or number of cells for which the space has no networks.
+    /// Failure to build the space, its options included.
     #[error(transparent)]
-    Scale(#[from] ScaleError),
+    Space(#[from] SpaceError),
 }

@@ -6,10 +6,12 @@
 
 mod probes;
 mod sequence;
+mod stand_alone;
 mod truth;
 
 pub use probes::{Disturbance, Forgetting, Probes, RankStability, SharedLayers, SingleStepDisturbance};
 pub use sequence::{SequenceResult, SequenceStep};
+pub use stand_alone::{StandAloneResult, TestFigures};
 pub use truth::{Baselines, Truth};
 
 use serde::{Deserialize, Serialize};
@@ -89,7 +91,7 @@ pub struct Selected {
     pub truth: Option<f64>,
 }
 
-/// Number of sub-net passes that contained a choice, over all choices of all decisions with at least two choices.
+/// Number of sub-net passes that contained a choice, over all choices of all decisions between at least two operations.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fairness {
     /// Smallest number of passes of any choice.
@@ -98,7 +100,7 @@ pub struct Fairness {
     pub max: u64,
     /// Mean number of passes over all choices.
     pub mean: f64,
-    /// Number of passes of every choice: `counts[decision][choice]`.
+    /// Number of passes of every choice: `counts[decision][choice]`; empty for decisions about topology.
     #[serde(default)]
     pub counts: Vec<Vec<u64>>,
 }

@@ -1,11 +1,13 @@
 //! Search spaces: the architectures among which a search chooses, their notation, and their networks.
 
+mod darts;
 mod descriptor;
 mod nasbench201;
 mod nasbench_macro;
 mod tiny;
 
-pub use descriptor::{ScaleError, SpaceDescriptor};
+pub use darts::{CellEdge, CellGenotype, CellNetwork, CellOp, Darts, Genotype, Stem};
+pub use descriptor::{SpaceBuilder, SpaceDescriptor, SpaceError};
 pub use nasbench_macro::NasBenchMacro;
 pub use nasbench201::NasBench201;
 pub use tiny::Tiny;
@@ -14,7 +16,7 @@ pub use tiny::Tiny;
 mod tests;
 
 use crate::arch::Arch;
-use crate::network::Wire;
+use crate::network::{Pick, Value, Wire, WireError, Wiring};
 use crate::quote::quote;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
@@ -27,6 +29,38 @@ pub struct Decision {
     pub name: String,
     /// Names of the choices, in index order.
     pub choices: Vec<String>,
+    /// What the choices are.
+    pub role: DecisionRole,
+}
+
+impl Decision {
+    /// A decision between operations.
+    pub fn operation(name: impl Into<String>, choices: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let choices = choices.into_iter().map(Into::into).collect();
+        Self { name: name.into(), choices, role: DecisionRole::Operation }
+    }
+
+    /// Whether the decision is one between operations, which strategies train with equal frequency.
+    pub fn is_operation(&self) -> bool {
+        self.role == DecisionRole::Operation
+    }
+}
+
+/// What the choices of a decision are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum DecisionRole {
+    /// Operations, each with weights of its own.
+    Operation,
+    /// Predecessors of a node in a cell. The operations of the node's edges are later decisions.
+    ///
+    /// The topology decisions of a cell follow one another in the order of their nodes. A node that is not larger than
+    /// the one before begins another cell.
+    Topology {
+        /// The node whose predecessors are chosen.
+        node: usize,
+        /// For each choice, the predecessors, all below `node`.
+        predecessors: Vec<Vec<usize>>,
+    },
 }
 
 /// The size at which a space builds its networks.
@@ -95,6 +129,22 @@ pub trait SearchSpace: Wire + Send + Sync {
 
     /// Writes a valid architecture in the notation that [`parse`](Self::parse) reads.
     fn format(&self, arch: &Arch) -> String;
+
+    /// The network of one architecture for training with weights of its own, for
+    /// [`NetworkSpec::fixed`](crate::network::NetworkSpec::fixed). A space may accept published architectures that are
+    /// not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of spaces that define one.
+    ///
+    /// # Errors
+    /// Text that describes no such architecture.
+    fn stand_alone(&self, text: &str, _auxiliary: bool) -> Result<Box<dyn Wire + Send + Sync + '_>, ArchError> {
+        Ok(Box::new(SingleArch { space: self, arch: self.parse(text)? }))
+    }
+
+    /// The cells of which the architectures of the space consist, for figures; `None` for other spaces and for text that
+    /// describes no cells.
+    fn cells(&self, _text: &str) -> Option<Genotype> {
+        None
+    }
 
     /// Returns a text that is equal for architectures that compute the same function. By default, this is the text of the
     /// architecture itself.
@@ -177,11 +227,23 @@ pub trait SearchSpace: Wire + Send + Sync {
     }
 }
 
+/// One architecture of a space as a network without decisions.
+struct SingleArch<'a, S: ?Sized> {
+    space: &'a S,
+    arch: Arch,
+}
+
+impl<S: SearchSpace + ?Sized> Wire for SingleArch<'_, S> {
+    fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
+        self.space.wire(net, Pick::One(&self.arch))
+    }
+}
+
 /// Checks that the number of cells is 1, for spaces whose depth is fixed.
-fn without_cells(space: &str, scale: Scale) -> Result<Scale, ScaleError> {
+fn without_cells(space: &str, scale: Scale) -> Result<Scale, SpaceError> {
     match scale.cells {
         1 => Ok(scale),
-        n => Err(ScaleError(format!("space {space} has no cells to repeat, found {n}: leave --cells out"))),
+        n => Err(SpaceError::Scale(format!("space {space} has no cells to repeat, found {n}: leave --cells out"))),
     }
 }
 
@@ -212,9 +274,4 @@ fn index_list(text: &str) -> Option<Vec<usize>> {
 /// Writes an architecture as one digit per decision.
 fn format_digits(arch: &Arch) -> String {
     arch.choices().iter().map(ToString::to_string).collect()
-}
-
-/// Names of the choices as owned strings.
-fn choice_names(names: &[&str]) -> Vec<String> {
-    names.iter().map(ToString::to_string).collect()
 }

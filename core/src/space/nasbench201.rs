@@ -1,6 +1,6 @@
 //! NAS-Bench-201: cells of four nodes and six edges, each edge with one of five operations (Dong and Yang, ICLR 2020).
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names, index_list};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, index_list};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 use crate::quote::quote;
@@ -29,8 +29,7 @@ pub struct NasBench201 {
 impl NasBench201 {
     /// The space at this scale.
     pub fn new(scale: Scale) -> Self {
-        let decision =
-            |(to, from): &(usize, usize)| Decision { name: format!("edge {to}<-{from}"), choices: choice_names(&OPS) };
+        let decision = |(to, from): &(usize, usize)| Decision::operation(format!("edge {to}<-{from}"), OPS);
         Self { info: SpaceInfo { name: "nasbench201", decisions: EDGES.iter().map(decision).collect(), scale } }
     }
 
@@ -180,6 +179,7 @@ inventory::submit! {
         reference: "Dong and Yang, NAS-Bench-201, ICLR 2020",
         width: 8,
         cells: 1,
-        build: |scale| Ok(Box::new(NasBench201::new(scale))),
+        options: String::new,
+        build: |scale, _| Ok(Box::new(NasBench201::new(scale))),
     }
 }

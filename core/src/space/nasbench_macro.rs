@@ -1,6 +1,6 @@
 //! NAS-Bench-Macro: chains of eight layers with three choices each (Su et al., CVPR 2021).
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 
@@ -38,7 +38,7 @@ pub struct NasBenchMacro {
 impl NasBenchMacro {
     /// The space at this scale.
     pub fn new(scale: Scale) -> Self {
-        let decision = |i| Decision { name: format!("layer {i}"), choices: choice_names(&OPS) };
+        let decision = |i| Decision::operation(format!("layer {i}"), OPS);
         let decisions = (0..STAGES.iter().sum()).map(decision).collect();
         Self { info: SpaceInfo { name: "macro", decisions, scale } }
     }
@@ -131,7 +131,8 @@ inventory::submit! {
         reference: "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021",
         width: 32,
         cells: 1,
-        build: |scale| super::without_cells("macro", scale).map(|scale| Box::new(NasBenchMacro::new(scale)) as _),
+        options: String::new,
+        build: |scale, _| super::without_cells("macro", scale).map(|scale| Box::new(NasBenchMacro::new(scale)) as _),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Laws that hold in every space, and the notation of each.
 
-use super::{NasBench201, NasBenchMacro, Scale, SearchSpace, Tiny};
+use super::{Darts, NasBench201, NasBenchMacro, Scale, SearchSpace, Tiny};
 use crate::arch::Arch;
 use crate::network::NetworkSpec;
 use crate::streams::Streams;
@@ -13,10 +13,14 @@ fn spaces() -> Vec<Box<dyn SearchSpace>> {
     vec![Box::new(NasBench201::new(SCALE)), Box::new(Tiny::new(SCALE))]
 }
 
+fn with_darts() -> Vec<Box<dyn SearchSpace>> {
+    spaces().into_iter().chain([Box::new(Darts::new(Scale { cells: 8, ..SCALE })) as _]).collect()
+}
+
 proptest! {
     #[test]
     fn text_and_index_lead_back_to_the_architecture(index: u64) {
-        for space in spaces() {
+        for space in with_darts() {
             let index = index % space.count();
             let arch = space.nth(index);
             prop_assert_eq!(space.index(&arch), index);

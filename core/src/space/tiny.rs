@@ -1,6 +1,6 @@
 //! A chain of two decisions for tests and first steps. A run over it takes milliseconds.
 
-use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, choice_names};
+use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo};
 use crate::arch::Arch;
 use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
 
@@ -18,7 +18,7 @@ pub struct Tiny {
 impl Tiny {
     /// The space at this scale. The depth is fixed, so `cells` is not used.
     pub fn new(scale: Scale) -> Self {
-        let decision = |i| Decision { name: format!("layer {i}"), choices: choice_names(&OPS) };
+        let decision = |i| Decision::operation(format!("layer {i}"), OPS);
         Self { info: SpaceInfo { name: "tiny", decisions: (0..2).map(decision).collect(), scale } }
     }
 }
@@ -65,6 +65,7 @@ inventory::submit! {
         reference: "this project",
         width: 8,
         cells: 1,
-        build: |scale| super::without_cells("tiny", scale).map(|scale| Box::new(Tiny::new(scale)) as _),
+        options: String::new,
+        build: |scale, _| super::without_cells("tiny", scale).map(|scale| Box::new(Tiny::new(scale)) as _),
     }
 }

@@ -7,6 +7,8 @@ use nas_ops::{Backend, Tensor4};
 #[derive(Debug, Clone, Default)]
 pub struct AccuracyCounter {
     correct: usize,
+    /// Images whose class has one of the five largest scores.
+    correct_top5: usize,
     /// In nats.
     loss: f64,
     images: usize,
@@ -19,9 +21,15 @@ impl AccuracyCounter {
         let classes = scores.len() / labels.len();
         for (row, label) in scores.chunks(classes).zip(labels) {
             self.correct += usize::from(argmax(row) == Some(*label));
+            self.correct_top5 += usize::from(rank(row, *label).is_some_and(|rank| rank < 5));
             self.loss += cross_entropy(row, *label);
         }
         self.images += labels.len();
+    }
+
+    /// Images whose class has one of the five largest scores, in percent.
+    pub fn top5_accuracy(&self) -> f64 {
+        100.0 * self.correct_top5 as f64 / self.images as f64
     }
 
     /// Mean cross-entropy in nats and accuracy in percent over all images added.
@@ -29,6 +37,14 @@ impl AccuracyCounter {
         let images = self.images as f64;
         Observation { loss: self.loss / images, accuracy: 100.0 * self.correct as f64 / images }
     }
+}
+
+/// Number of scores before that of the label: larger ones, and equal ones with a smaller index. `None` if a score is NaN.
+fn rank(scores: &[f32], label: usize) -> Option<usize> {
+    let own = scores[label];
+    let before = |(class, score): &(usize, &f32)| **score > own || (**score == own && *class < label);
+    let rank = scores.iter().enumerate().filter(before).count();
+    (!scores.iter().any(|score| score.is_nan())).then_some(rank)
 }
 
 /// The position of the largest score, the first of equal ones; `None` if a score is NaN.
@@ -55,6 +71,13 @@ mod tests {
         assert_eq!(argmax(&[1.0, 3.0, 3.0]), Some(1));
         assert_eq!(argmax(&[1.0, f32::NAN]), None);
         assert_eq!(argmax(&[]), None);
+    }
+
+    #[test]
+    fn the_rank_counts_larger_scores_and_earlier_equal_ones() {
+        let scores = [2.0, 5.0, 2.0, 1.0];
+        assert_eq!([0, 1, 2, 3].map(|label| rank(&scores, label)), [Some(1), Some(0), Some(2), Some(3)]);
+        assert_eq!(rank(&[1.0, f32::NAN], 0), None);
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub use search::{Candidate, Limits, Search, SearchOutcome, pareto_front};
 pub use search_space::build_space;
 pub use sequence::Sequence;
 pub use session::Session;
-pub use stand_alone::{StandAloneResult, StandAloneRun, StandAloneTrainer};
+pub use stand_alone::{StandAloneRun, StandAloneTrainer};
 pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
 use evaluator::{Evaluator, Weights};

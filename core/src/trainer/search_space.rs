@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Builds the space of a configuration for images `[height, width, channels]`.
 ///
 /// # Errors
-/// An unknown space, or a scale out of range.
+/// An unknown space, options that it does not have, or a scale out of range.
 pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Result<Arc<dyn SearchSpace>, RunError> {
     let descriptor = registry::find::<SpaceDescriptor>(&config.space.name)?;
     let or_default = |given, default| if given == 0 { default } else { given };
@@ -27,7 +27,9 @@ pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Res
             return Err(ConfigError::Range { key, expected, found: value.to_string() }.into());
         }
     }
-    Ok(Arc::from((descriptor.build)(scale).map_err(BuildError::from)?))
+    let options = &config.space.options;
+    descriptor.check_options(options).map_err(BuildError::from)?;
+    Ok(Arc::from((descriptor.build)(scale, options).map_err(BuildError::from)?))
 }
 
 /// Parameters, and multiply-adds for one image, of the stand-alone network of an architecture.

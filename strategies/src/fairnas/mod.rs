@@ -8,6 +8,9 @@
 //! arch_p  = (order_1[p], ..., order_D[p])         for p = 1..m
 //! g       = sum over p of grad L(batch, arch_p)   (or the mean), then one update
 //! ```
+//! A decision about topology (the predecessors of a node) is drawn once a step, the same for all `m` architectures. The
+//! operations are then permuted on the chosen edges, so every choice of a chosen edge is trained exactly once.
+//!
 //! Two details keep the counts equal and the permutations uniform. No architecture is dropped for being poor or
 //! disconnected. The permutations come from the strategy's own random stream, which evaluation does not advance.
 
@@ -18,6 +21,7 @@ use nas_core::registry::StrategyDescriptor;
 use nas_core::space::{Decision, SearchSpace};
 use nas_core::strategy::{MAX_PATHS, Path, Sampler, SharingStrategy, StrategyContext, StrategyError};
 use nas_ops::Backend;
+use rand::Rng;
 use rand::seq::SliceRandom;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -51,10 +55,11 @@ impl Default for FairNasOptions {
     }
 }
 
-/// Trains `paths` architectures a step, which together contain every choice of a decision equally often.
+/// Trains `paths` architectures a step, which together contain every operation of a decision equally often.
 struct FairNas {
-    /// Number of choices of each decision. Every number divides `paths`.
-    choices: Vec<usize>,
+    /// Number of choices of each decision, and whether it is one between operations. In these, every number divides
+    /// `paths`.
+    decisions: Vec<(usize, bool)>,
     /// Architectures a step, 1 to [`MAX_PATHS`].
     paths: usize,
     reduce: Reduce,
@@ -63,7 +68,7 @@ struct FairNas {
 impl FairNas {
     fn new(options: FairNasOptions, space: &dyn SearchSpace) -> Result<Self, StrategyError> {
         let FairNasOptions { reduce, unequal } = options;
-        let decisions = space.decisions();
+        let decisions: Vec<&Decision> = space.decisions().iter().filter(|decision| decision.is_operation()).collect();
         let choices: Vec<usize> = decisions.iter().map(|decision| decision.choices.len()).collect();
         let space_error =
             |problem| StrategyError::Space { strategy: "fairnas".into(), space: space.name().into(), problem };
@@ -80,13 +85,16 @@ impl FairNas {
                     ),
                     None => "use another strategy".into(),
                 };
-                let counts = choice_counts(decisions);
+                let counts = choice_counts(&decisions);
                 let expected = "strict fairness requires the same number of choices in every decision";
                 Err(space_error(format!("{expected}, found {counts}; {remedy}")))
             }
-            (_, Some(paths)) => Ok(Self { choices, paths, reduce }),
+            (_, Some(paths)) => {
+                let decisions = space.decisions().iter().map(|d| (d.choices.len(), d.is_operation())).collect();
+                Ok(Self { decisions, paths, reduce })
+            }
             (_, None) => {
-                let counts = choice_counts(decisions);
+                let counts = choice_counts(&decisions);
                 Err(space_error(format!("a fair step would train more than {MAX_PATHS} architectures ({counts})")))
             }
         }
@@ -103,7 +111,7 @@ fn lcm(a: usize, b: usize) -> Option<usize> {
 }
 
 /// Decisions grouped by their number of choices: `3 choices: layer 0, layer 1; 2 choices: layer 2`.
-fn choice_counts(decisions: &[Decision]) -> String {
+fn choice_counts(decisions: &[&Decision]) -> String {
     let mut by_count: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
     for decision in decisions {
         by_count.entry(decision.choices.len()).or_default().push(&decision.name);
@@ -119,12 +127,15 @@ fn choice_counts(decisions: &[Decision]) -> String {
 
 impl<D: Backend> SharingStrategy<D> for FairNas {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
-        let mut order = |m: &usize| {
+        let mut order = |(m, is_operation): &(usize, bool)| {
+            if !is_operation {
+                return vec![sampler.rng.random_range(0..*m); self.paths];
+            }
             let mut order: Vec<usize> = (0..self.paths).map(|p| p % m).collect();
             order.shuffle(sampler.rng);
             order
         };
-        let orders: Vec<Vec<usize>> = self.choices.iter().map(&mut order).collect();
+        let orders: Vec<Vec<usize>> = self.decisions.iter().map(&mut order).collect();
         let weight = self.reduce.weight(self.paths);
         let path = |p| Path { arch: Arch::new(orders.iter().map(|order| order[p]).collect::<Vec<_>>()), weight };
         Ok((0..self.paths).map(path).collect())

@@ -9,12 +9,13 @@ use nas_core::event::Event;
 use nas_core::metrics::FairnessAudit;
 use nas_core::network::{Pick, Value, Wire, WireError, Wiring};
 use nas_core::registry::{all, find};
-use nas_core::space::{ArchError, NasBench201, Scale, SpaceInfo, Tiny};
+use nas_core::space::{ArchError, Darts, NasBench201, Scale, SpaceInfo, Tiny};
 use nas_core::strategy::Step;
 use nas_core::trainer::Session;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -47,6 +48,44 @@ fn counts_are_equal_after_every_plan_in_nasbench201() {
             assert_eq!(audit.histogram(decision), Some(&[step; 5][..]));
         }
     }
+}
+
+/// Each step has one topology. Every edge of it is trained with every operation exactly once, so the counts of a decision
+/// between operations are equal, and those of every edge too.
+#[test]
+fn counts_are_equal_after_every_plan_in_darts() {
+    let space = Darts::new(Scale { cells: 8, ..SCALE });
+    let mut strategy = FairNas::new(FairNasOptions::default(), &space).unwrap();
+    let (mut rng, mut audit) = (ChaCha8Rng::seed_from_u64(0), audit(&space));
+    let mut edges: HashMap<(usize, usize, usize), [u64; 7]> = HashMap::new();
+    let mut topologies = HashSet::new();
+    for step in 1..=100 {
+        let paths = plan(&mut strategy, &space, &mut rng);
+        assert_eq!(paths.len(), 7);
+        for path in &paths {
+            space.validate(&path.arch).unwrap();
+            audit.record(path.arch.choices()).unwrap();
+            let genotype = space.genotype(&path.arch);
+            for (kind, cell) in [&genotype.normal, &genotype.reduce].into_iter().enumerate() {
+                for (node, (edge, decision)) in
+                    cell.nodes.iter().enumerate().flat_map(|(node, pair)| pair.iter().zip(1..).map(move |e| (node, e)))
+                {
+                    let choice = path.arch.choices()[12 * kind + 3 * node + decision];
+                    edges.entry((kind, node, edge.from)).or_default()[choice] += 1;
+                }
+            }
+        }
+        let topology = |path: &Path| path.arch.choices().iter().step_by(3).copied().collect::<Vec<_>>();
+        assert!(paths.iter().all(|path| topology(path) == topology(&paths[0])));
+        topologies.insert(topology(&paths[0]));
+        for decision in 0..24 {
+            if space.decisions()[decision].is_operation() {
+                assert_eq!(audit.histogram(decision), Some(&[step; 7][..]));
+            }
+        }
+        assert!(edges.values().all(|counts| counts.iter().all(|count| *count == counts[0])));
+    }
+    assert!(topologies.len() > 90 && edges.len() == 2 * (2 + 3 + 4 + 5), "{}", edges.len());
 }
 
 #[test]
@@ -96,9 +135,8 @@ struct Counts(SpaceInfo);
 
 impl Counts {
     fn new(counts: &[usize]) -> Self {
-        let decision = |(i, count): (usize, &usize)| Decision {
-            name: format!("layer {i}"),
-            choices: (0..*count).map(|choice| choice.to_string()).collect(),
+        let decision = |(i, count): (usize, &usize)| {
+            Decision::operation(format!("layer {i}"), (0..*count).map(|choice| choice.to_string()))
         };
         Self(SpaceInfo { name: "counts", decisions: counts.iter().enumerate().map(decision).collect(), scale: SCALE })
     }

@@ -5,6 +5,7 @@ use super::preflight::Preflight;
 use super::runs::PlannedRun;
 use super::variant::Variant;
 use crate::comparison::RunLength;
+use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::Result;
 
@@ -22,7 +23,16 @@ impl ComparisonJob<'_> {
                 let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
                 let (label, truth) = (variant.label.clone(), preflight.truth.clone());
                 let data = self.data.identity.clone();
-                planned.push(PlannedRun { label, seed, settings, dir, tensorboard, data, truth, sequence: None });
+                planned.push(PlannedRun {
+                    label,
+                    seed,
+                    settings,
+                    dir,
+                    tensorboard,
+                    data,
+                    truth,
+                    kind: RunKind::Search,
+                });
             }
         }
         Ok(planned)
@@ -35,9 +45,9 @@ impl ComparisonJob<'_> {
             settings.config.train.epochs = self.args.sequence_epochs.into();
             settings.config.train.max_steps = 0;
             let (seed, dir) = (settings.config.seed, self.out.join("sequences").join(variant.slug()));
-            let sequence = Some(self.args.sequence);
+            let kind = RunKind::Sequence(self.args.sequence);
             let data = self.data.identity.clone();
-            PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth: None, sequence }
+            PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth: None, kind }
         };
         self.variants.iter().zip(&self.settings).filter(|_| self.args.sequence > 0).map(plan).collect()
     }

@@ -25,7 +25,7 @@ impl ComparisonJob<'_> {
             for planned in planned.iter().filter(|planned| planned.label == variant.label) {
                 match Archived::read(&planned.dir) {
                     Ok(Archived::Run(run)) => runs.push(*run),
-                    Ok(Archived::Sequence(_)) => {}
+                    Ok(Archived::Sequence(_) | Archived::Retrain(_)) => {}
                     Err(error) => notes.push(format!("{} with seed {}: {error}", planned.label, planned.seed)),
                 }
             }

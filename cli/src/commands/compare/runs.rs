@@ -8,6 +8,7 @@ use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts};
 use crate::resume::{SavedRun, UnfinishedRun};
+use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings};
 use crate::single_run::RecordThenShow;
 use crate::summary::Outcome;
@@ -35,8 +36,8 @@ pub struct PlannedRun {
     pub data: DataIdentity,
     /// SHA-256 of the truth table; none if the run is not compared with one.
     pub truth: Option<String>,
-    /// The number of architectures trained one after another; none for a run.
-    pub sequence: Option<usize>,
+    /// A run or a sequence.
+    pub kind: RunKind,
 }
 
 impl PlannedRun {
@@ -70,8 +71,9 @@ impl PlannedRun {
                 let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
                 (truth != self.truth.as_ref()).then(|| "content of the truth table".into())
             }
+            Archived::Retrain(_) => Some("kind (stand-alone training)".into()),
             Archived::Sequence(sequence) => {
-                let (old, new) = (sequence.result.sequence, self.sequence.unwrap_or(0));
+                let (old, new) = (sequence.result.sequence, self.kind.sequence().unwrap_or(0));
                 (old != new).then(|| format!("--sequence ({old}, now {new})"))
             }
         })?;
@@ -109,7 +111,7 @@ impl PlannedRun {
     /// The checkpoint from which an unfinished run of the same settings continues.
     fn checkpoint(&self) -> Option<SavedRun> {
         let run = UnfinishedRun::read(&self.dir).ok()?;
-        let same = run.sequence() == self.sequence && run.other_settings(&self.settings.config).ok()?.is_none();
+        let same = run.kind() == self.kind && run.other_settings(&self.settings.config).ok()?.is_none();
         let saved = same.then(|| SavedRun::latest(&self.dir, &self.data).ok()).flatten()??;
         self.other_device(&run.manifest).is_none().then_some(saved)
     }
@@ -126,8 +128,8 @@ impl PlannedRun {
         mut prepare: impl FnMut(Option<&State>) -> Result<S, RunError>,
         work: impl FnOnce(S, &mut dyn Observer) -> Result<R, RunError>,
     ) -> Result<bool> {
-        let (settings, data, sequence) = (&self.settings, &self.data, self.sequence);
-        let facts = RunFacts { settings, data, sequence, tensorboard: self.tensorboard.as_deref() };
+        let (settings, data, kind) = (&self.settings, &self.data, &self.kind);
+        let facts = RunFacts { settings, data, kind, tensorboard: self.tensorboard.as_deref() };
         let continued = self.checkpoint().and_then(|saved| {
             let session = prepare(Some(&saved.state)).ok()?;
             Some((session, Recorder::resume(&self.dir, facts, &saved.position).ok()?))

@@ -98,6 +98,9 @@ impl CollectedRuns {
             Ok(Archived::Sequence(sequence)) => {
                 self.sequences.push((label_or(&sequence.result.strategy), *sequence));
             }
+            Ok(Archived::Retrain(_)) => {
+                self.problems.push((path.into(), "a stand-alone training, which the report does not show".into()));
+            }
             Err(error) => self.problems.push((path.into(), chained(&error))),
         }
     }

@@ -7,8 +7,8 @@ use crate::files;
 use anyhow::{Context, Result};
 use nas_core::durable;
 use nas_core::read_file;
+use nas_core::result::StandAloneResult;
 use nas_core::space::SearchSpace;
-use nas_core::trainer::StandAloneResult;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,25 @@ use toml::Table;
 
 /// The largest size of a table in bytes: more than a million rows.
 const LIMIT: u64 = 1 << 28;
+
+/// The figures of a row of a truth table.
+#[derive(Debug, Clone, Copy)]
+pub struct TruthRow {
+    /// Accuracy in percent.
+    pub accuracy: f64,
+    /// Mean training loss of the last epoch, in nats.
+    train_loss: f64,
+    params: u64,
+    macs: u64,
+}
+
+impl TruthRow {
+    /// The figures of a training; none if it was interrupted.
+    pub fn of(result: &StandAloneResult) -> Option<Self> {
+        let StandAloneResult { last, train_loss, params, macs, .. } = result;
+        Some(Self { accuracy: last.as_ref()?.accuracy, train_loss: (*train_loss)?, params: *params, macs: *macs })
+    }
+}
 
 /// A truth table that grows row by row.
 pub struct TruthFile {
@@ -75,8 +94,8 @@ impl TruthFile {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn add(&mut self, arch: &str, seed: u64, result: &StandAloneResult) -> Result<()> {
-        let StandAloneResult { accuracy, train_loss, params, macs } = result;
+    pub fn add(&mut self, arch: &str, seed: u64, row: &TruthRow) -> Result<()> {
+        let TruthRow { accuracy, train_loss, params, macs } = row;
         // Four decimals resolve a single image out of a million.
         let (accuracy_text, train_loss) = (format!("{accuracy:.4}"), format!("{train_loss:.4}"));
         let row = [arch, &seed.to_string(), &accuracy_text, &train_loss, &params.to_string(), &macs.to_string()];

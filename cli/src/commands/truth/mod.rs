@@ -16,8 +16,8 @@ use crate::settings::Settings;
 use crate::signal::cancel;
 use crate::text::print;
 use anyhow::{Error, Result};
-use file::TruthFile;
-use nas_core::config::{RunConfig, TruthSamples};
+use file::{TruthFile, TruthRow};
+use nas_core::config::{RetrainConfig, RunConfig, TrainImages, TruthSamples};
 use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::StandAloneTrainer;
@@ -39,6 +39,8 @@ pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
         path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
     let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
+    // A truth table ranks architectures: the recipe is that of `[train]` alone, on the training images of a supernet.
+    settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
     // The recipe beside the table thus names the data.
     settings.config.data.fingerprint = Some(identity.fingerprint);
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
@@ -85,7 +87,7 @@ impl TableJob<'_> {
         ));
         let (started, mut count) = (Instant::now(), 0);
         let work = |item: &(_, String, u64)| {
-            let (arch, _, seed) = item;
+            let (_, arch, seed) = item;
             // Building a trainer takes time, and many items may be left.
             if self.cancel.load(Ordering::Relaxed) {
                 return Ok(Ok(None));
@@ -96,23 +98,17 @@ impl TableJob<'_> {
             let continued = saved.state().and_then(|state| start().and_then(|run| run.restore(&state)).ok());
             let run = continued.map_or_else(start, Ok);
             let result = run.and_then(|run| run.run(&mut saved, self.cancel));
-            anyhow::Ok(result.map(|result| result.map(|result| (result, saved))))
+            anyhow::Ok(result.map(|result| TruthRow::of(&result).map(|row| (row, saved))))
         };
         let mut failed = Vec::new();
         ordered_parallel_map(threads, &items, work, |(_, text, seed), result| {
             match result? {
-                Ok(Some((result, saved))) => {
-                    file.add(text, *seed, &result)?;
+                Ok(Some((row, saved))) => {
+                    file.add(text, *seed, &row)?;
                     saved.remove();
                     count += 1;
                     let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
-                    progress.count(
-                        "training",
-                        known + count,
-                        total,
-                        &format!("accuracy {:.1} %", result.accuracy),
-                        left,
-                    );
+                    progress.count("training", known + count, total, &format!("accuracy {:.1} %", row.accuracy), left);
                 }
                 Ok(None) => {}
                 // A failed training is reported at the end; the remaining trainings continue.

@@ -1,16 +1,63 @@
 //! The selected architecture as a graph (DINAS, figure 2).
 
 use super::super::picture::Picture;
-use super::super::svg::{centred, colour, drawing};
+use super::super::svg::{cells, centred, colour, drawing, stand_alone};
 use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
 use anyhow::Result;
 use maud::{Markup, html};
-use nas_core::space::{Decision, SearchSpace};
+use nas_core::space::{Decision, Genotype, SearchSpace};
 use nas_core::trainer::build_space;
 
 /// Radius of a node.
 const RADIUS: f64 = 14.0;
+
+/// An architecture as a file of its own; `None` if it has no figure.
+pub fn architecture_svg(space: &dyn SearchSpace, text: &str) -> Option<String> {
+    Some(stand_alone(&ArchGraph::new(space, text)?.draw(text, "#0072b2")))
+}
+
+/// The graph of an architecture.
+enum ArchGraph {
+    /// A normal and a reduction cell.
+    Cells(Genotype),
+    /// One cell or a chain of layers.
+    Edges(Vec<Edge>),
+}
+
+impl ArchGraph {
+    fn new(space: &dyn SearchSpace, text: &str) -> Option<Self> {
+        space.cells(text).map(Self::Cells).or_else(|| edges(space, text).map(Self::Edges))
+    }
+
+    fn draw(&self, title: &str, colour: &str) -> Markup {
+        match self {
+            Self::Cells(genotype) => cells(title, genotype, colour),
+            Self::Edges(edges) => draw(title, edges, colour),
+        }
+    }
+
+    /// The edges as CSV.
+    fn csv(&self) -> Result<String> {
+        let genotype = match self {
+            Self::Cells(genotype) => genotype,
+            Self::Edges(edges) => {
+                let mut csv = CsvText::new(["from", "to", "operation"])?;
+                for edge in edges {
+                    csv.row([&edge.from.to_string(), &edge.to.to_string(), &edge.op])?;
+                }
+                return csv.finish();
+            }
+        };
+        let mut csv = CsvText::new(["cell", "from", "to", "operation"])?;
+        for (name, cell) in [("normal", &genotype.normal), ("reduce", &genotype.reduce)] {
+            for (node, edge) in cell.inner().zip(&cell.nodes).flat_map(|(node, edges)| edges.map(|edge| (node, edge))) {
+                csv.row([name, &edge.from.to_string(), &node.to_string(), edge.op.name()])?;
+            }
+        }
+        csv.finish()
+    }
+}
 
 /// An operation between two nodes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +73,16 @@ pub fn picture(number: usize, variant: &VariantRuns) -> Result<Option<Picture>> 
     let Some(selected) = &run.result.selected else { return Ok(None) };
     // The decisions are the same for any size of image and any number of classes.
     let space = build_space(&run.config, [32, 32, 3], 10).ok();
-    let Some(edges) = space.and_then(|space| edges(&*space, &selected.arch)) else { return Ok(None) };
+    let Some(graph) = space.and_then(|space| ArchGraph::new(&*space, &selected.arch)) else { return Ok(None) };
     let title = format!("Selected by {}", variant.label);
     let truth = selected.truth.map(|truth| format!(", stand-alone accuracy {truth:.2} %")).unwrap_or_default();
     let caption = format!(
         "{} (seed {}): shared-weight accuracy {:.2} %{truth}, {} parameters.",
         selected.arch, run.result.seed, selected.valid_accuracy, selected.params
     );
-    let mut csv = CsvText::new(["from", "to", "operation"])?;
-    for edge in &edges {
-        csv.row([&edge.from.to_string(), &edge.to.to_string(), &edge.op])?;
-    }
-    let svg = Some(draw(&title, &edges, &colour(number)));
+    let (svg, wide) = (Some(graph.draw(&title, &colour(number))), matches!(graph, ArchGraph::Cells(_)));
     let name = format!("selected_{number}");
-    Ok(Some(Picture { name, title, caption, svg, legend: Vec::new(), csv: csv.finish()? }))
+    Ok(Some(Picture { name, title, caption, svg, wide, legend: Vec::new(), csv: graph.csv()? }))
 }
 
 /// The edges of an architecture. Decisions named `edge TO<-FROM` form a cell; any other decision is a layer of a chain.

@@ -120,7 +120,7 @@ impl Curve {
         let (title, x, y) = (self.title.to_owned(), "sub-net passes".into(), self.y.into());
         let svg = Chart { title: title.clone(), x, y, marks: Marks::Lines, series }.svg();
         let caption = format!("Mean over seeds; the band is the range between them.{}", self.caption);
-        Ok(Picture { name: self.name.into(), title, caption, svg, legend, csv: csv.finish()? })
+        Ok(Picture { name: self.name.into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })
     }
 
     /// Sub-net passes and value of each row of the metric.

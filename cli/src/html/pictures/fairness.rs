@@ -37,7 +37,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     let (x, y) = ("updates, as a multiple of the mean".into(), "share of the choices in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Lines, series }.svg();
     let caption = "Histogram over all choices of all decisions and seeds. Strict fairness is a peak at 1.".into();
-    Ok(Picture { name: "fairness".into(), title, caption, svg, legend, csv: csv.finish()? })
+    Ok(Picture { name: "fairness".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })
 }
 
 /// The outline of a histogram: the share of the finite values in each bin in percent. Bins without values between two others

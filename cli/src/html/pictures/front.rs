@@ -45,7 +45,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Option<Picture>> {
     let caption = "Architectures that no candidate of the same search beats in accuracy and multiply-adds.".into();
     let (x, y) = ("million multiply-adds".into(), "shared-weight accuracy in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Dots, series }.svg();
-    Ok(Some(Picture { name: "front".into(), title, caption, svg, legend, csv: csv.finish()? }))
+    Ok(Some(Picture { name: "front".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? }))
 }
 
 /// The fronts in a run directory, by the name of their search. A front that cannot be read is left out.

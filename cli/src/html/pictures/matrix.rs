@@ -26,5 +26,13 @@ pub fn picture(number: usize, label: &str, sequence: &ArchivedSequence) -> Resul
         one_decimal(result.drop)
     );
     let svg = heat_map(&title, &result.matrix);
-    Ok(Picture { name: format!("matrix_{number}"), title, caption, svg, legend: Vec::new(), csv: csv.finish()? })
+    Ok(Picture {
+        name: format!("matrix_{number}"),
+        title,
+        caption,
+        svg,
+        wide: false,
+        legend: Vec::new(),
+        csv: csv.finish()?,
+    })
 }

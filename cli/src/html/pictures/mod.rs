@@ -9,6 +9,8 @@ mod outliers;
 mod time;
 mod truth;
 
+pub use cell::architecture_svg;
+
 use super::picture::Picture;
 use super::svg::Series;
 use crate::archive::ArchivedSequence;

@@ -28,6 +28,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
         title: title.into(),
         caption: "Mean over seeds.".into(),
         svg: bars(title, "s", &parts),
+        wide: false,
         legend: vec![("training".into(), 0), ("probe architectures, search, truth table".into(), 1)],
         csv: csv.finish()?,
     })

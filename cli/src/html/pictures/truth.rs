@@ -37,7 +37,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     let (legend, title) = (legend(&series), "Shared weights against stand-alone training".to_owned());
     let (x, y) = ("stand-alone accuracy in %".into(), "shared-weight accuracy in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Dots, series }.svg();
-    Ok(Picture { name: "truth".into(), title, caption, svg, legend, csv: csv.finish()? })
+    Ok(Picture { name: "truth".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })
 }
 
 /// `plain 0.512 [0.43, 0.58], n = 1000`: GT-tau of the first seed.

@@ -2,10 +2,12 @@
 
 mod axis;
 mod bars;
+mod cells;
 mod chart;
 mod heat_map;
 
 pub use bars::bars;
+pub use cells::cells;
 pub use chart::{Chart, Marks, Series};
 pub use heat_map::heat_map;
 
@@ -24,6 +26,14 @@ pub fn drawing(title: &str, (width, height): (f64, f64), content: &Markup) -> Ma
     html! {
         svg viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(title) { title { (title) } (content) }
     }
+}
+
+/// A drawing as a file of its own, in the colours of the page on a light screen.
+pub fn stand_alone(drawing: &Markup) -> String {
+    const STYLE: &str = "svg{background:#fff;font:13px sans-serif}text{fill:#1b1f24}.axis{stroke:#667}\
+                         .line{fill:none;stroke-width:2}.node{fill:#f4f6f9}";
+    let text = drawing.0.replacen("<svg ", "<svg xmlns=\"http://www.w3.org/2000/svg\" ", 1);
+    text.replacen('>', &format!("><style>{STYLE}</style>"), 1)
 }
 
 /// Text whose middle is at a position.

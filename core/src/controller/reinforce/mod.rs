@@ -9,10 +9,13 @@
 //! loss = mean over the batch of -A log pi(arch)
 //! ```
 //!
+//! In spaces of cells, the policy chooses predecessors by attention over the earlier nodes (see [`attention`]).
+//!
 //! As in DINAS, the entropy is part of the reward and not a term of the loss. Adam minimises the loss after clipping.
 //! The policy always runs on the CPU, also if the supernet trains on a GPU.
 
 mod adam;
+mod attention;
 mod baseline;
 mod lstm;
 mod options;
@@ -61,8 +64,8 @@ struct Observed {
 impl Reinforce {
     fn new(options: Options, mut context: ControllerContext) -> Result<Self, ControllerError> {
         options.validate()?;
-        let choices = context.space.decisions().iter().map(|d| d.choices.len()).collect();
-        let policy = Policy::new(choices, options.hidden, options.logit_scaling(), &mut context.rng)?;
+        let decisions = context.space.decisions().to_vec();
+        let policy = Policy::new(decisions, options.hidden, options.logit_scaling(), &mut context.rng)?;
         let lengths: Vec<usize> = (0..policy.params().len()).map(|k| policy.values(k).len()).collect();
         Ok(Self {
             space: context.space,

@@ -1,14 +1,14 @@
 //! The policy: the probability of an architecture is a product over its decisions, each conditioned on the earlier ones.
 
+use super::attention::{self, Anchors};
 use super::lstm::{LstmCell, LstmState, Matrix};
 use crate::arch::Arch;
 use crate::controller::ControllerError;
+use crate::space::{Decision, DecisionRole};
 use dfdx::prelude::*;
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
-
-/// Number of parameters that all decisions share: start vector, and input, recurrent and bias weights of the LSTM.
-const SHARED: usize = 4;
+use std::collections::BTreeMap;
 
 /// Initial weights are uniform in `[-INIT, INIT]` as in ENAS, so the initial policy is almost uniform.
 const INIT: f32 = 0.1;
@@ -38,43 +38,68 @@ pub(super) struct Score {
     pub(super) entropy: f64,
 }
 
-/// A one-layer LSTM with an embedding and a linear head for each decision.
+/// A one-layer LSTM with an embedding and a linear head for each decision between operations, and attention over the
+/// earlier nodes of a cell for decisions about topology.
 ///
-/// At each decision, the LSTM reads the embedding of the previous choice (at the first decision, a learned start vector),
-/// and the head of the decision maps its output to logits. Decisions may differ in their number of choices.
+/// At each decision, the LSTM reads the embedding of the previous choice (at the first decision, a learned start vector;
+/// after a decision about topology, the sum of the vectors of the chosen nodes). The head of the decision maps its output
+/// to logits. Decisions may differ in their number of choices. All cells are one sequence.
 pub(super) struct Policy {
     device: Cpu,
     hidden: usize,
-    choices: Vec<usize>,
+    decisions: Vec<Decision>,
     scaling: LogitScaling,
     params: Vec<Param>,
+    /// For each decision, the index of its embedding and of its head among the parameters; `None` for decisions about
+    /// topology. The choice of the last decision is not read, so it has no embedding.
+    own: Vec<[Option<usize>; 2]>,
+    /// Index of the first parameter of the attention.
+    attention: usize,
+    /// For each node without a decision, the index of its vector.
+    inputs: BTreeMap<usize, usize>,
 }
 
 impl Policy {
-    /// Creates a policy; `choices` holds the number of choices of each decision.
+    /// Creates a policy for these decisions.
     pub(super) fn new(
-        choices: Vec<usize>,
+        decisions: Vec<Decision>,
         hidden: usize,
         scaling: LogitScaling,
         rng: &mut ChaCha8Rng,
     ) -> Result<Self, ControllerError> {
         let mut shapes = vec![
-            ("start".into(), (1, hidden)),
+            ("start".to_owned(), (1, hidden)),
             ("lstm.input".into(), (hidden, 4 * hidden)),
             ("lstm.recurrent".into(), (hidden, 4 * hidden)),
             ("lstm.bias".into(), (1, 4 * hidden)),
         ];
-        // The choice of the last decision is not read, so it has no embedding.
-        let read = choices.len().saturating_sub(1);
-        shapes.extend(choices.iter().enumerate().take(read).map(|(i, n)| (format!("embedding.{i}"), (*n, hidden))));
-        shapes.extend(choices.iter().enumerate().map(|(i, n)| (format!("head.{i}"), (hidden, *n))));
+        let mut own = vec![[None; 2]; decisions.len()];
+        let read = decisions.len().saturating_sub(1);
+        let operations = || decisions.iter().enumerate().filter(|(_, decision)| decision.is_operation());
+        for (i, decision) in operations().filter(|(i, _)| *i < read) {
+            own[i][0] = Some(shapes.len());
+            shapes.push((format!("embedding.{i}"), (decision.choices.len(), hidden)));
+        }
+        for (i, decision) in operations() {
+            own[i][1] = Some(shapes.len());
+            shapes.push((format!("head.{i}"), (hidden, decision.choices.len())));
+        }
+        let attention = shapes.len();
+        let mut inputs = BTreeMap::new();
+        if operations().count() < decisions.len() {
+            shapes.extend(attention::shapes(hidden).map(|(name, shape)| (name.into(), shape)));
+            for node in attention::inputs(&decisions) {
+                inputs.insert(node, shapes.len());
+                shapes.push((format!("anchor.{node}"), (1, hidden)));
+            }
+        }
         let device = Cpu::default();
         let mut param = |(name, shape): (String, (usize, usize))| {
             let values: Vec<f32> = (0..shape.0 * shape.1).map(|_| rng.random_range(-INIT..=INIT)).collect();
             Ok(Param { name, value: device.try_tensor_from_vec(values, shape).map_err(failed)? })
         };
         let params = shapes.into_iter().map(&mut param).collect::<Result<_, ControllerError>>()?;
-        Ok(Self { device, hidden, choices, scaling, params })
+        Ok(Self { device, hidden, decisions, scaling, params, own, attention, inputs })
     }
 
     /// All parameters.
@@ -136,9 +161,12 @@ impl Policy {
         let zeros = |width| self.device.try_zeros_like(&(1, width)).map(|z: Matrix| z.put_tape(T::default()));
         let (mut total, mut entropy) = (zeros(1).map_err(failed)?, 0.0);
         let mut state = LstmState { h: zeros(self.hidden).map_err(failed)?, c: zeros(self.hidden).map_err(failed)? };
-        let mut taken: Vec<usize> = Vec::with_capacity(self.choices.len());
-        for decision in 0..self.choices.len() {
-            let (log_probs, next) = self.decide(decision, taken.last().copied(), state).map_err(failed)?;
+        let mut taken: Vec<usize> = Vec::with_capacity(self.decisions.len());
+        let input = |(node, k): (&usize, &usize)| (*node, self.params[*k].value.clone());
+        let mut anchors = Anchors::new(self.inputs.iter().map(input).collect());
+        for decision in 0..self.decisions.len() {
+            let before = taken.last().copied();
+            let (log_probs, next) = self.decide(decision, before, state, &mut anchors).map_err(failed)?;
             let values: Vec<f64> = log_probs.as_vec().into_iter().map(f64::from).collect();
             if values.iter().any(|l| l.is_nan()) {
                 return Err(ControllerError::Diverged(
@@ -164,16 +192,25 @@ impl Policy {
         decision: usize,
         before: Option<usize>,
         state: LstmState<T>,
+        anchors: &mut Anchors,
     ) -> Result<(Matrix<T>, LstmState<T>), CpuError> {
         let param = |k: usize| &self.params[k].value;
         let x = match before {
             None => param(0).retaped::<T>(),
-            Some(choice) => param(SHARED + decision - 1).retaped::<T>().try_slice((choice..choice + 1, ..))?,
+            Some(choice) => match (&self.decisions[decision - 1].role, self.own[decision - 1][0]) {
+                (DecisionRole::Topology { predecessors, .. }, _) => anchors.chosen::<T>(&predecessors[choice])?,
+                (_, k) => param(k.unwrap_or_default()).retaped::<T>().try_slice((choice..choice + 1, ..))?,
+            },
         };
         let cell = LstmCell { input: param(1), recurrent: param(2), bias: param(3) };
         let (h, state) = cell.step(x, state)?;
-        let head = self.params.len() - self.choices.len() + decision;
-        let logits = h.try_matmul(param(head).clone())?;
+        let logits = match (&self.decisions[decision].role, self.own[decision][1]) {
+            (DecisionRole::Topology { node, predecessors }, _) => {
+                anchors.begin(*node, &h);
+                anchors.logits(h, predecessors, [0, 1, 2].map(|k| param(self.attention + k)))?
+            }
+            (_, k) => h.try_matmul(param(k.unwrap_or_default()).clone())?,
+        };
         let mut logits = logits.try_mul(1.0 / self.scaling.temperature as f32)?;
         if self.scaling.tanh > 0.0 {
             logits = logits.try_tanh()?.try_mul(self.scaling.tanh as f32)?;

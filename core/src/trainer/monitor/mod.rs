@@ -14,6 +14,7 @@ use crate::arch::Arch;
 use crate::metrics::FairnessAudit;
 use crate::registry::Target;
 use crate::result;
+use crate::space::Decision;
 use crate::state::{State, StateError};
 use disturbance::{DisturbanceMonitor, PendingStep};
 pub use probes::Probes;
@@ -22,22 +23,28 @@ pub use probes::Probes;
 pub struct Monitor {
     probes: Option<Probes>,
     truth: Option<TruthComparison>,
+    /// Updates of the choices of [`operations`](Self::operations).
     audit: FairnessAudit,
+    /// For each decision of the space, whether it is one between operations.
+    operations: Vec<bool>,
     disturbance: DisturbanceMonitor,
 }
 
 impl Monitor {
-    /// Prepares the measurements. `choices` are the numbers of choices of the space's decisions. Single-step disturbance
+    /// Prepares the measurements of a space with these decisions. Single-step disturbance
     /// is measured at every step whose number is a multiple of `single_step_every`, if that step starts a plan; 0 turns
     /// it off.
     pub fn new(
         probes: Option<Probes>,
         truth: Option<TruthComparison>,
-        choices: &[usize],
+        decisions: &[Decision],
         single_step_every: usize,
     ) -> Self {
         let disturbance = DisturbanceMonitor::new(single_step_every);
-        Self { probes, truth, audit: FairnessAudit::new(choices), disturbance }
+        let choices: Vec<usize> =
+            decisions.iter().filter(|decision| decision.is_operation()).map(|d| d.choices.len()).collect();
+        let operations = decisions.iter().map(Decision::is_operation).collect();
+        Self { probes, truth, audit: FairnessAudit::new(&choices), operations, disturbance }
     }
 
     /// Evaluates the last architecture of the `previous` plan before a step on `paths`, where that step is one of those
@@ -67,7 +74,9 @@ impl Monitor {
         supernet: &Supernet<D>,
     ) -> Result<(), RunError> {
         for path in paths {
-            self.audit.record(path.path.arch.choices())?;
+            let choices = path.path.arch.choices().iter().zip(&self.operations);
+            self.audit
+                .record(&choices.filter(|(_, operation)| **operation).map(|(choice, _)| *choice).collect::<Vec<_>>())?;
         }
         self.disturbance.after_step(pending, paths, ended, supernet)
     }
@@ -111,12 +120,14 @@ impl Monitor {
     /// Numbers of updates of each choice, for the result.
     pub fn fairness(&self) -> Option<result::Fairness> {
         let summary = self.audit.summary()?;
-        let counts = (0..self.audit.decisions()).filter_map(|decision| self.audit.histogram(decision));
+        let mut audited = (0..self.audit.decisions()).filter_map(|decision| self.audit.histogram(decision));
+        // A decision about topology has no counts: its choices have no weights of their own.
+        let counts = self.operations.iter().map(|operation| operation.then(|| audited.next()).flatten());
         Some(result::Fairness {
             min: summary.min,
             max: summary.max,
             mean: summary.mean,
-            counts: counts.map(<[u64]>::to_vec).collect(),
+            counts: counts.map(|counts| counts.map_or(Vec::new(), <[u64]>::to_vec)).collect(),
         })
     }
 

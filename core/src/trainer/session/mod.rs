@@ -126,8 +126,7 @@ impl<D: Target> Session<D> {
 
         let probes = Probes::new(config, &space, &streams)?;
         let truth = TruthComparison::new(config, &space, &dataset, &streams)?;
-        let choices: Vec<usize> = space.decisions().iter().map(|d| d.choices.len()).collect();
-        let monitor = Monitor::new(probes, truth, &choices, config.probes.single_step_every);
+        let monitor = Monitor::new(probes, truth, space.decisions(), config.probes.single_step_every);
 
         let evaluator = Evaluator::new(&config.eval, &dataset, &split, &normalise, images, device)?;
         let network = Network::new(spec.clone(), device, weight_sets, &streams)?;
@@ -152,6 +151,8 @@ impl<D: Target> Session<D> {
             eval: self.supernet.evaluator().inputs().clone(),
             params: network.spec().param_count() * network.sets(),
             archs: self.space().count(),
+            network: network.spec().clone(),
+            scale: *self.space().scale(),
         }
     }
 

@@ -1,47 +1,39 @@
 //! Stand-alone training: one architecture with weights of its own, from scratch.
 
+mod average;
+mod images;
 mod run;
+mod state;
 
 pub use run::StandAloneRun;
 
-use super::training::{TrainPath, Training};
+use super::training::{Regularisation, TrainPath, Training};
 use super::training_data::TrainingData;
 use super::{RunError, build_space, wire_error};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
-use crate::data::{Dataset, Loader, Normalise};
+use crate::data::Dataset;
 use crate::network::{Network, NetworkSpec, Program, RunningMoments};
 use crate::registry::Target;
 use crate::space::SearchSpace;
 use crate::strategy::Path;
 use crate::streams::Streams;
+use images::StandAloneImages;
+use run::StandAloneNetwork;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Trains architectures with weights of their own, by the `[train]` recipe of a configuration.
+/// Trains architectures with weights of their own, by the sections `[train]` and `[retrain]` of a configuration.
 ///
-/// In a stand-alone network, every batch normalisation has scale and shift, and evaluation uses running statistics. The
-/// training images are those of a supernet run with the same seed. Accuracy is measured on the test images of the data
-/// set, or on all validation images of a data set without test images. The seed determines the split, the initial
-/// weights and the order of the images; it does not determine the architectures.
+/// In a stand-alone network, every batch normalisation has scale and shift, and evaluation uses running statistics.
+/// `retrain.images` chooses the training images. Accuracy is measured on the test images of the data set, or on all
+/// validation images of a data set without test images. The seed determines the split, the initial weights, the order of
+/// the images and drop path; it does not determine the architectures.
 pub struct StandAloneTrainer<D: Target> {
     config: RunConfig,
     dataset: Arc<Dataset>,
     space: Arc<dyn SearchSpace>,
     device: D,
-}
-
-/// The result of one stand-alone training.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StandAloneResult {
-    /// Accuracy in percent.
-    pub accuracy: f64,
-    /// Mean training loss of the last epoch, in nats.
-    pub train_loss: f64,
-    /// Number of parameters.
-    pub params: u64,
-    /// Multiply-adds for one image.
-    pub macs: u64,
 }
 
 impl<D: Target> StandAloneTrainer<D> {
@@ -57,7 +49,7 @@ impl<D: Target> StandAloneTrainer<D> {
         let shape = dataset.shape();
         let space = build_space(config, [shape.height, shape.width, shape.channels], dataset.classes.len())?;
         let trainer = Self { config: config.clone(), dataset, space, device: device.clone() };
-        trainer.compile(&trainer.space.nth(trainer.space.count() - 1))?;
+        trainer.compile(&trainer.space.format(&trainer.space.nth(trainer.space.count() - 1)))?;
         trainer.images(&Streams::new(config.seed))?;
         Ok(trainer)
     }
@@ -89,47 +81,45 @@ impl<D: Target> StandAloneTrainer<D> {
         }
     }
 
-    /// Prepares the training of one architecture from scratch.
+    /// Prepares the training of one architecture, as text, from scratch. A space may accept published architectures that
+    /// are not in it; see [`SearchSpace::stand_alone`].
     ///
     /// # Errors
     /// An architecture of another space, or a failing device.
-    pub fn start(&self, arch: &Arch, seed: u64) -> Result<StandAloneRun<D>, RunError> {
+    pub fn start(&self, arch: &str, seed: u64) -> Result<StandAloneRun<D>, RunError> {
         let streams = Streams::new(seed);
-        let (spec, program) = self.compile(arch)?;
+        let (spec, program, evaluated) = self.compile(arch)?;
         let images = self.images(&streams)?;
         let batches = images.loader.batches();
         let network = Network::new(spec.clone(), &self.device, 1, &streams)?;
         let running = Some(RunningMoments::exponential(&spec));
         let total = (self.config.train.epochs * batches) as u64;
         let training = Training::new(self.space.clone(), network, running, &self.config.train, total, batches);
-        let path = TrainPath { path: Path { arch: arch.clone(), weight: 1.0 }, program };
-        Ok(StandAloneRun::new(self.config.clone(), seed, self.dataset.clone(), images, training, path))
+        let training = training.regularised(Regularisation::new(&self.config.retrain, batches, streams));
+        // A published architecture outside of the space has no choices.
+        let choices = self.space.parse(arch).unwrap_or(Arch::new(Vec::new()));
+        let path = TrainPath { path: Path { arch: choices, weight: 1.0 }, program };
+        let config = RunConfig { seed, ..self.config.clone() };
+        let network = StandAloneNetwork { arch: arch.into(), path, evaluated };
+        Ok(StandAloneRun::new(config, *self.space.scale(), images, training, network))
     }
 
-    /// The stand-alone network of an architecture.
-    fn compile(&self, arch: &Arch) -> Result<(Arc<NetworkSpec>, Program), RunError> {
-        self.space.validate(arch)?;
-        let (spec, program) = NetworkSpec::stand_alone(&*self.space, arch).map_err(|e| wire_error(&*self.space, e))?;
-        Ok((Arc::new(spec), program))
+    /// The layers of an architecture, and its programs for training and for evaluation. Only the first has an auxiliary
+    /// head.
+    fn compile(&self, arch: &str) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
+        let fail = |error| wire_error(&*self.space, error);
+        let trained = self.space.stand_alone(arch, self.config.retrain.auxiliary_weight > 0.0)?;
+        let (spec, program) = NetworkSpec::fixed(&*trained).map_err(fail)?;
+        let evaluated = spec.fixed_program(&*self.space.stand_alone(arch, false)?).map_err(fail)?;
+        Ok((Arc::new(spec), program, evaluated))
     }
 
     fn images(&self, streams: &Streams) -> Result<StandAloneImages, RunError> {
-        let TrainingData { split, normalise, loader } = TrainingData::new(&self.config, &self.dataset, *streams)?;
-        let evaluated = match &self.dataset.test {
-            Some(test) => (0..test.len()).collect(),
-            None => split.valid,
-        };
-        Ok(StandAloneImages { loader, normalise, evaluated })
+        let TrainingData { split, normalise, loader } =
+            TrainingData::for_stand_alone(&self.config, &self.dataset, *streams)?;
+        let positions = self.dataset.test.as_ref().map_or(split.valid, |test| (0..test.len()).collect());
+        Ok(StandAloneImages { dataset: self.dataset.clone(), loader, normalise, positions })
     }
-}
-
-/// The images of one stand-alone training.
-struct StandAloneImages {
-    loader: Loader,
-    normalise: Normalise,
-    /// Positions of the images on which accuracy is measured: among the test images of the data set, or among its
-    /// training images if it has no test images.
-    evaluated: Vec<usize>,
 }
 
 #[cfg(test)]

@@ -1,155 +1,227 @@
 //! One stand-alone training in progress.
 
-use super::{StandAloneImages, StandAloneResult};
+use super::average::WeightAverage;
+use super::images::StandAloneImages;
 use crate::config::RunConfig;
-use crate::data::{Dataset, EvalBatches};
-use crate::event::{Event, Moment, Observer, offer_state};
-use crate::network::{Pass, tensor};
+use crate::event::{Event, Moment, Observer, StandAloneEpoch, Start, offer_state};
+use crate::network::Program;
 use crate::registry::Target;
-use crate::state::{State, StateError};
-use crate::trainer::RunError;
-use crate::trainer::accuracy::AccuracyCounter;
-use crate::trainer::saved_config::{check_config, comparable};
-use crate::trainer::training::{NoHooks, TrainPath, Training};
-use nas_ops::{OpError, Tensor4};
+use crate::result::{SCHEMA, StandAloneResult, TestFigures};
+use crate::space::Scale;
+use crate::state::State;
+use crate::trainer::training::{Model, NoHooks, TrainPath, Training};
+use crate::trainer::{RunError, memory};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
-/// The training of one architecture with weights of its own, between two steps.
-///
-/// | section of the state | content |
-/// |---|---|
-/// | `training` | weights, velocities, running batch-norm statistics, counters |
-/// | (none) | `progress`: the epoch and its sums; what the state belongs to: `arch`, `seed`, and of the `config` the sections `space`, `data` and `train` |
-pub struct StandAloneRun<D: Target> {
-    config: RunConfig,
-    seed: u64,
-    dataset: Arc<Dataset>,
-    images: StandAloneImages,
-    training: Training<D>,
-    path: TrainPath,
-    progress: Progress,
+/// The network of a stand-alone training.
+pub struct StandAloneNetwork {
+    /// The architecture as text.
+    pub arch: String,
+    /// The program for training, with the auxiliary head if there is one.
+    pub path: TrainPath,
+    /// The program for evaluation.
+    pub evaluated: Program,
 }
 
-/// The position of a training.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct Progress {
+/// The training of one architecture with weights of its own, between two steps.
+pub struct StandAloneRun<D: Target> {
+    /// The configuration, with the seed of this training.
+    pub(super) config: RunConfig,
+    scale: Scale,
+    images: StandAloneImages,
+    pub(super) training: Training<D>,
+    pub(super) network: StandAloneNetwork,
+    /// The average of the weights, if it is evaluated in place of the weights.
+    pub(super) average: Option<WeightAverage<D>>,
+    /// The weights of the evaluation with the highest accuracy, if evaluations before the end choose one.
+    pub(super) best: Option<State>,
+    pub(super) progress: Progress,
+}
+
+/// The position of a training, and its figures so far.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Progress {
     /// The current epoch, from 0.
     epoch: usize,
-    /// Steps of the current epoch so far.
-    steps: usize,
-    /// Sum of their losses.
-    loss: f64,
+    /// Sums over its steps so far.
+    sums: Sums,
     /// Mean loss of the latest complete epoch.
-    train_loss: f64,
+    train_loss: Option<f64>,
+    last: Option<TestFigures>,
+    best: Option<TestFigures>,
+    train_s: f64,
+    wall_s: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+struct Sums {
+    steps: usize,
+    loss: f64,
+    gradient_norm: f64,
+    /// Learning rate of the latest step.
+    lr: f64,
+    seconds: f64,
 }
 
 impl<D: Target> StandAloneRun<D> {
     pub(super) fn new(
         config: RunConfig,
-        seed: u64,
-        dataset: Arc<Dataset>,
+        scale: Scale,
         images: StandAloneImages,
         training: Training<D>,
-        path: TrainPath,
+        network: StandAloneNetwork,
     ) -> Self {
-        Self { config, seed, dataset, images, training, path, progress: Progress::default() }
+        let decay = config.retrain.weight_average;
+        let average = (decay > 0.0).then(|| WeightAverage::new(decay));
+        Self { config, scale, images, training, network, average, best: None, progress: Progress::default() }
     }
 
-    /// The state between two steps.
-    ///
-    /// # Errors
-    /// See [`State::put`].
-    pub fn save(&self) -> Result<State, RunError> {
-        let mut state = State::default();
-        self.identity(|key, value| state.put(key, &value))?;
-        state.put("progress", &self.progress)?;
-        state.put_section("training", self.training.save()?);
-        Ok(state)
+    /// Sizes of the training.
+    pub fn size(&self) -> Start {
+        let network = self.training.network();
+        Start {
+            epochs: self.config.train.epochs,
+            steps_per_epoch: self.images.loader.batches(),
+            steps: self.training.total_steps(),
+            train_images: self.images.loader.images(),
+            eval: self.images.inputs(self.config.eval.batch_size),
+            params: network.spec().param_count(),
+            archs: 1,
+            network: network.spec().clone(),
+            scale: self.scale,
+        }
     }
 
-    /// This training, not yet run, with the state of another one of the same configuration, architecture and seed.
-    ///
-    /// # Errors
-    /// State of another training, and missing or misfitting entries.
-    pub fn restore(mut self, state: &State) -> Result<Self, RunError> {
-        self.identity(|key, value| match (state.get(key)?, value) {
-            (Value::Object(saved), Value::Object(present)) => check_config(&saved, &present),
-            (saved, present) if saved == present => Ok(()),
-            (saved, present) => Err(StateError {
-                expected: format!("state of a training with {key} {present}"),
-                found: saved.to_string(),
-            }),
-        })?;
-        self.progress = state.get("progress")?;
-        self.training.load(&state.section("training"))?;
-        Ok(self)
-    }
-
-    /// Trains the remaining epochs; `None` if `cancel` became true first. `observer` may ask for the state, see
+    /// Trains the remaining epochs, until `cancel` becomes true. `observer` may ask for the state, see
     /// [`Observer::wants_state`].
     ///
     /// # Errors
     /// Diverged training, a failing device or a failing observer.
-    pub fn run(
-        mut self,
-        observer: &mut dyn Observer,
-        cancel: &AtomicBool,
-    ) -> Result<Option<StandAloneResult>, RunError> {
+    pub fn run(mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<StandAloneResult, RunError> {
+        observer.observe(&Event::Start(self.size()))?;
         while self.progress.epoch < self.config.train.epochs {
             if !self.train_epoch(observer, cancel)? {
                 offer_state(observer, Moment::Interrupted, || self.save())?;
-                return Ok(None);
+                return Ok(self.result(true));
             }
+            self.complete_epoch(observer)?;
             offer_state(observer, Moment::Epoch(self.progress.epoch), || self.save())?;
         }
-        let accuracy = self.accuracy()?;
-        let program = &self.path.program;
-        let (params, macs) = (program.params, program.macs);
-        Ok(Some(StandAloneResult { accuracy, train_loss: self.progress.train_loss, params, macs }))
+        offer_state(observer, Moment::Trained, || self.save())?;
+        Ok(self.result(false))
     }
 
     /// Trains the remaining batches of the current epoch. Returns false if `cancel` became true first.
     fn train_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
-        for batch in self.images.loader.epoch(self.progress.epoch as u64, self.progress.steps)? {
+        for batch in self.images.loader.epoch(self.progress.epoch as u64, self.progress.sums.steps)? {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            let done = self.training.step(batch?, std::slice::from_ref(&self.path), &mut NoHooks)?.done;
-            self.progress.loss += done.loss;
-            self.progress.steps += 1;
-            observer.observe(&Event::Step(done))?;
+            let started = Instant::now();
+            let outcome = self.training.step(batch?, std::slice::from_ref(&self.network.path), &mut NoHooks);
+            let outcome = outcome.map_err(|error| self.named(error))?;
+            if let Some(average) = &mut self.average {
+                average.add(self.training.model())?;
+            }
+            let (seconds, sums) = (started.elapsed().as_secs_f64(), &mut self.progress.sums);
+            sums.steps += 1;
+            sums.loss += outcome.done.loss;
+            sums.gradient_norm += outcome.gradient_norm;
+            sums.lr = outcome.lr;
+            sums.seconds += seconds;
+            self.progress.train_s += seconds;
+            self.progress.wall_s += seconds;
+            observer.observe(&Event::Step(outcome.done))?;
             offer_state(observer, Moment::Step, || self.save())?;
         }
-        let Progress { epoch, loss, .. } = self.progress;
-        let train_loss = loss / self.images.loader.batches() as f64;
-        self.progress = Progress { epoch: epoch + 1, train_loss, ..Progress::default() };
         Ok(true)
     }
 
-    /// Calls `entry` with each name and value that identify the training.
-    fn identity(&self, mut entry: impl FnMut(&str, Value) -> Result<(), StateError>) -> Result<(), StateError> {
-        let mut config = comparable(&self.config)?;
-        config.retain(|key, _| ["space.", "data.", "train."].iter().any(|section| key.starts_with(section)));
-        entry("config", Value::Object(config))?;
-        entry("arch", Value::from(self.path.path.arch.choices()))?;
-        entry("seed", self.seed.into())
+    /// Evaluates the network if it is due, and reports the epoch.
+    fn complete_epoch(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
+        let started = Instant::now();
+        let Sums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
+        let (steps, epoch) = (steps.max(1) as f64, self.progress.epoch);
+        let test = self.is_evaluated(epoch).then(|| self.evaluate(epoch)).transpose()?;
+        self.progress.train_loss = Some(loss / steps);
+        self.progress.epoch += 1;
+        self.progress.wall_s += started.elapsed().as_secs_f64();
+        observer.observe(&Event::StandAloneEpoch(StandAloneEpoch {
+            steps: self.training.counters().steps,
+            epoch,
+            train_loss: loss / steps,
+            lr,
+            gradient_norm: gradient_norm / steps,
+            test,
+            seconds,
+        }))?;
+        Ok(())
     }
 
-    /// Accuracy in percent with running batch-norm statistics.
-    fn accuracy(&self) -> Result<f64, RunError> {
-        let (training, images) = (&self.training, &self.images);
-        let norms = training.running().map(|running| running.table(training.network().device())).transpose()?;
-        let pass = Pass { norms: norms.as_ref(), ..Pass::PLAIN };
-        let source = self.dataset.test.as_ref().unwrap_or(&self.dataset.train);
-        let mut counter = AccuracyCounter::default();
-        for batch in EvalBatches::new(source, &images.evaluated, &images.normalise, self.config.eval.batch_size)? {
-            let batch = batch?;
-            let values: Result<Tensor4<D>, OpError> = tensor(training.network().device(), batch.images, batch.shape);
-            counter.add::<D>(&training.network().infer(values?, &self.path.program, &pass)?.scores, &batch.labels);
+    /// The error of a step, with the architecture as it was given.
+    fn named(&self, error: RunError) -> RunError {
+        match error {
+            RunError::Diverged { what, step, epoch, lr, .. } => {
+                RunError::Diverged { what, step, epoch, arch: self.network.arch.clone(), lr }
+            }
+            error => error,
         }
-        Ok(counter.means().accuracy)
+    }
+
+    fn is_evaluated(&self, epoch: usize) -> bool {
+        let every = self.config.retrain.eval_every;
+        epoch + 1 == self.config.train.epochs || (every > 0 && (epoch + 1).is_multiple_of(every))
+    }
+
+    /// Evaluates the network and keeps it if it is the best so far.
+    fn evaluate(&mut self, epoch: usize) -> Result<TestFigures, RunError> {
+        let batch_size = self.config.eval.batch_size;
+        let figures = self.images.evaluate(epoch, self.evaluated(), &self.network.evaluated, batch_size)?;
+        let is_last = epoch + 1 == self.config.train.epochs;
+        self.progress.last = is_last.then_some(figures);
+        if self.progress.best.is_none_or(|best| figures.accuracy > best.accuracy) {
+            self.progress.best = Some(figures);
+            if self.config.retrain.eval_every > 0 {
+                self.best = Some(self.evaluated().save()?);
+            }
+        }
+        Ok(figures)
+    }
+
+    /// The network that is evaluated: the average of the weights if there is one.
+    pub(super) fn evaluated(&self) -> &Model<D> {
+        let average = self.average.as_ref().and_then(|average| average.model.as_ref());
+        average.unwrap_or(self.training.model())
+    }
+
+    fn result(self, interrupted: bool) -> StandAloneResult {
+        let (progress, program) = (&self.progress, &self.network.evaluated);
+        let counters = self.training.counters();
+        StandAloneResult {
+            r#type: "retrain".into(),
+            schema: SCHEMA,
+            space: self.config.space.name.clone(),
+            arch: self.network.arch,
+            data: self.config.data.name.clone(),
+            seed: self.config.seed,
+            device: self.config.device.clone(),
+            threads: rayon::current_num_threads(),
+            interrupted,
+            epochs: progress.epoch,
+            steps: counters.steps,
+            train_images: self.images.loader.images(),
+            evaluated_on: self.images.evaluated_on().into(),
+            eval_images: self.images.positions.len(),
+            params: program.params,
+            macs: program.macs,
+            train_loss: progress.train_loss,
+            last: progress.last,
+            best: progress.best,
+            wall_s: progress.wall_s,
+            images_per_s: (progress.train_s > 0.0).then(|| counters.images as f64 / progress.train_s),
+            peak_rss_mb: memory::peak_rss_mb(),
+        }
     }
 }

@@ -113,7 +113,8 @@ fn common_layers(space: &dyn SearchSpace, spec: &NetworkSpec) -> Result<BTreeSet
     let last = space.nth(space.count() - 1);
     let program = spec.program(space, &last).map_err(|e| wire_error(space, e))?;
     let mut common: BTreeSet<LayerId> = program.layers.into_iter().collect();
-    for (decision, choice) in last.choices().iter().enumerate() {
+    let open = |(decision, _): &(usize, &usize)| space.decisions()[*decision].choices.len() > 1;
+    for (decision, choice) in last.choices().iter().enumerate().filter(open) {
         let mut choices = last.choices().to_vec();
         choices[decision] = usize::from(*choice == 0);
         let program = spec.program(space, &Arch::new(choices)).map_err(|e| wire_error(space, e))?;

@@ -1,7 +1,7 @@
 //! Forward and backward passes of all paths of a step, and the sum of their gradients.
 
-use super::loss::{loss, one_hot};
-use super::{Hooks, TrainPath, Training};
+use super::loss::{loss, targets};
+use super::{Hooks, Regularisation, TrainPath, Training};
 use crate::network::{Captured, LayerId, Network, ParamStep, Pass, Program};
 use crate::registry::Target;
 use crate::strategy::{LayerInput, Step};
@@ -24,14 +24,23 @@ impl<D: Target> Training<D> {
         hooks: &dyn Hooks<D>,
         step: &mut Step<D>,
     ) -> Result<f64, RunError> {
-        let network = &self.network;
-        let targets = one_hot::<D>(network.device(), labels, self.space.scale().classes)?;
+        let network = &self.model.network;
+        let Regularisation { label_smoothing, auxiliary_weight, .. } = self.regularisation;
+        let targets = targets::<D>(network.device(), labels, self.space.scale().classes, label_smoothing)?;
         let programs: Vec<&Program> = paths.iter().map(|path| &path.program).collect();
         let bind = |number: usize, layer| hooks.bind(&paths[number].path.arch, layer);
         let capture = |layer| hooks.capture(layer);
         let bind_first = |layer| bind(0, layer);
-        let moments = self.running.is_some();
-        let pass = Pass { norms: None, capture: Some(&capture), bind: Some(&bind_first), moments };
+        let moments = self.model.running.is_some();
+        let epochs = self.total_steps.div_ceil(self.steps_per_epoch);
+        let drop_path = self.regularisation.drop_path(step.number, step.epoch, epochs);
+        let pass = Pass {
+            norms: None,
+            capture: Some(&capture),
+            bind: Some(&bind_first),
+            moments,
+            drop_path: drop_path.as_ref(),
+        };
         let failed = OpError::device("loss");
         let mut sum = GradientSum { network, params: BTreeMap::new() };
         let mut total_loss = 0.0;
@@ -44,7 +53,8 @@ impl<D: Target> Training<D> {
             let pass = Pass { bind: Some(&bind), ..pass };
             let mut tape = OwnedTape::default();
             let forward = network.run_suffix(prefix.clone(), program, &pass, &mut tape)?;
-            let (loss, value) = loss(forward.scores, tape, targets.clone())?;
+            let auxiliary = forward.auxiliary.map(|scores| (scores, auxiliary_weight));
+            let (loss, value) = loss(forward.scores, auxiliary, tape, &targets)?;
             if !value.is_finite() {
                 return Err(self.diverged(step.number, "the loss", &path.arch));
             }
@@ -64,7 +74,7 @@ impl<D: Target> Training<D> {
             sum.add(gradients, prefix.layers.iter().map(|layer| (*layer, bind(0, *layer))))?;
         }
         step.params = sum.params.into_values().collect();
-        if let Some(running) = &mut self.running {
+        if let Some(running) = &mut self.model.running {
             observed.iter().for_each(|(layer, moments, count)| running.observe(*layer, moments, *count));
         }
         Ok(total_loss / paths.len() as f64)

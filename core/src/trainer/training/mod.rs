@@ -11,9 +11,13 @@
 mod gradients;
 mod hooks;
 mod loss;
+mod model;
+mod regularisation;
 mod state;
 
 pub use hooks::{Hooks, NoHooks};
+pub use model::Model;
+pub use regularisation::Regularisation;
 
 use super::RunError;
 use crate::arch::Arch;
@@ -61,11 +65,10 @@ pub struct Counters {
 /// A network under training.
 pub struct Training<D: Target> {
     space: Arc<dyn SearchSpace>,
-    network: Network<D>,
+    model: Model<D>,
     optimizer: Sgd<D>,
-    /// Present where evaluations need running batch-norm statistics.
-    running: Option<RunningMoments>,
     recipe: TrainConfig,
+    regularisation: Regularisation,
     total_steps: u64,
     steps_per_epoch: u64,
     counters: Counters,
@@ -86,23 +89,33 @@ impl<D: Target> Training<D> {
         Self {
             optimizer: Sgd::new(momentum, nesterov, weight_decay, clip, network.params().len()),
             space,
-            network,
-            running,
+            model: Model { network, running },
             recipe: recipe.clone(),
+            regularisation: Regularisation::default(),
             total_steps,
             steps_per_epoch: steps_per_epoch.max(1) as u64,
             counters: Counters::default(),
         }
     }
 
+    /// This training with a regularisation.
+    pub fn regularised(self, regularisation: Regularisation) -> Self {
+        Self { regularisation, ..self }
+    }
+
+    /// The weights and the running batch-norm statistics.
+    pub fn model(&self) -> &Model<D> {
+        &self.model
+    }
+
     /// The weights.
     pub fn network(&self) -> &Network<D> {
-        &self.network
+        &self.model.network
     }
 
     /// Running batch-norm statistics, if this training keeps them.
     pub fn running(&self) -> Option<&RunningMoments> {
-        self.running.as_ref()
+        self.model.running.as_ref()
     }
 
     /// Steps, passes and images so far.
@@ -125,7 +138,7 @@ impl<D: Target> Training<D> {
         paths: &[TrainPath],
         hooks: &mut dyn Hooks<D>,
     ) -> Result<StepOutcome, RunError> {
-        let images = tensor(self.network.device(), batch.images, batch.shape)?;
+        let images = tensor(self.network().device(), batch.images, batch.shape)?;
         let number = self.counters.steps;
         let mut step = Step {
             number,
@@ -150,13 +163,13 @@ impl<D: Target> Training<D> {
     /// Adds the updates of the optimizer to the weights. Returns the 2-norm of the gradients before clipping.
     fn update(&mut self, step: &mut Step<D>, hooks: &mut dyn Hooks<D>) -> Result<f64, RunError> {
         hooks.after_backward(step)?;
-        let network = &self.network;
+        let network = &self.model.network;
         let norm = self.optimizer.prepare(&mut step.params, step.lr, |p| network.slot(p.set, p.param))?;
         if !norm.is_finite() {
             return Err(self.diverged(step.number, "the gradient norm", &step.paths[0].arch));
         }
         hooks.before_apply(step)?;
-        self.network.apply(&mut step.params)?;
+        self.model.network.apply(&mut step.params)?;
         hooks.after_update(step)?;
         Ok(norm)
     }
@@ -170,7 +183,9 @@ impl<D: Target> Training<D> {
     /// The error of a step in which `quantity` is not finite.
     fn diverged(&self, step: u64, quantity: &'static str, arch: &Arch) -> RunError {
         let (epoch, lr) = (self.epoch_of(step), self.lr(step));
-        RunError::Diverged { what: quantity, step, epoch, arch: self.space.format(arch), lr }
+        // A published architecture outside of the space has no choices.
+        let arch = self.space.validate(arch).map_or(String::new(), |()| self.space.format(arch));
+        RunError::Diverged { what: quantity, step, epoch, arch, lr }
     }
 
     fn epoch_of(&self, step: u64) -> usize {
@@ -178,6 +193,7 @@ impl<D: Target> Training<D> {
     }
 
     fn lr(&self, step: u64) -> f64 {
-        self.recipe.lr_schedule.lr(self.recipe.lr, self.recipe.lr_min, step, self.total_steps)
+        let TrainConfig { lr_schedule, lr, lr_min, .. } = self.recipe;
+        lr_schedule.lr(lr, lr_min, step, self.total_steps) * self.regularisation.warmup(step)
     }
 }

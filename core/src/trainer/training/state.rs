@@ -10,12 +10,11 @@
 //! Layer names and suffixes are those of a PyTorch state dictionary. Convolution weights have the shape
 //! `[kh, kw, c_in / groups, c_out]`, PyTorch's have `[c_out, c_in / groups, kh, kw]`.
 
+use super::model::SavedParam;
 use super::{Counters, Training};
-use crate::network::{Network, tensor};
 use crate::registry::Target;
 use crate::state::{HostTensor, State, StateError};
 use crate::trainer::RunError;
-use nas_ops::{Backend, OpError, Tensor4};
 
 impl<D: Target> Training<D> {
     /// Weights, velocities, running statistics and counters.
@@ -23,22 +22,17 @@ impl<D: Target> Training<D> {
     /// # Errors
     /// See [`State::put`].
     pub fn save(&self) -> Result<State, StateError> {
-        let (mut model, mut optimizer, mut names) = (State::default(), State::default(), Vec::new());
-        for (slot, (weight, velocity)) in self.network.params().iter().zip(self.optimizer.velocities()).enumerate() {
-            let Param { name, shape } = Param::of(&self.network, slot);
-            let host = |tensor| HostTensor { shape: shape.to_vec(), values: D::to_host(tensor) };
-            model.tensors.insert(name.clone(), host(weight));
-            if let Some(velocity) = velocity {
-                optimizer.tensors.insert(name.clone(), host(velocity));
-                names.push(name);
-            }
+        let (mut optimizer, mut names) = (State::default(), Vec::new());
+        for (slot, velocity) in self.optimizer.velocities().iter().enumerate() {
+            let Some(velocity) = velocity else { continue };
+            let SavedParam { name, shape } = SavedParam::of(self.network(), slot);
+            let velocity = HostTensor { shape: shape.to_vec(), values: D::to_host(velocity) };
+            optimizer.tensors.insert(name.clone(), velocity);
+            names.push(name);
         }
         optimizer.put("velocities", &names)?;
-        if let Some(running) = &self.running {
-            running.save(self.network.spec(), &mut model)?;
-        }
         let mut state = State::default();
-        state.put_section("model", model);
+        state.put_section("model", self.model.save()?);
         state.put_section("optimizer", optimizer);
         state.put("steps", &self.counters.steps)?;
         state.put("subnet_passes", &self.counters.subnet_passes)?;
@@ -55,10 +49,10 @@ impl<D: Target> Training<D> {
         let optimizer = state.section("optimizer");
         let names: Vec<String> = optimizer.get("velocities")?;
         let mut velocities = Vec::new();
-        for slot in 0..self.network.params().len() {
-            let param = Param::of(&self.network, slot);
+        for slot in 0..self.network().params().len() {
+            let param = SavedParam::of(self.network(), slot);
             let moved = names.contains(&param.name);
-            velocities.push(moved.then(|| param.read(&optimizer, self.network.device())).transpose()?);
+            velocities.push(moved.then(|| param.read(&optimizer, self.network().device())).transpose()?);
         }
         let found = velocities.iter().flatten().count();
         if found != names.len() {
@@ -79,34 +73,6 @@ impl<D: Target> Training<D> {
     /// # Errors
     /// See [`load`](Self::load).
     pub fn load_model(&mut self, model: &State) -> Result<(), RunError> {
-        for slot in 0..self.network.params().len() {
-            let weight = Param::of(&self.network, slot).read(model, self.network.device())?;
-            self.network.set_param(slot, weight);
-        }
-        if let Some(running) = &mut self.running {
-            running.load(self.network.spec(), model)?;
-        }
-        Ok(())
-    }
-}
-
-/// A parameter of one weight set in saved state.
-struct Param {
-    /// `setK/<layer>.<role>`.
-    name: String,
-    shape: [usize; 4],
-}
-
-impl Param {
-    fn of<D: Backend>(network: &Network<D>, slot: usize) -> Self {
-        let params = &network.spec().params;
-        let (set, param) = (slot / params.len(), &params[slot % params.len()]);
-        Self { name: format!("set{set}/{}", param.name), shape: param.shape }
-    }
-
-    fn read<D: Backend>(&self, state: &State, device: &D) -> Result<Tensor4<D>, RunError> {
-        let values = state.tensor(&self.name, &self.shape)?.values.clone();
-        let value: Result<_, OpError> = tensor(device, values, self.shape);
-        Ok(value?)
+        self.model.load(model)
     }
 }

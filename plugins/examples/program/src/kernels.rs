@@ -15,8 +15,8 @@ struct Kernels {
 
 impl Kernels {
     fn new(scale: Scale) -> Self {
-        let choices = || KERNELS.iter().map(|k| format!("{k}x{k}")).collect();
-        let decision = |layer| Decision { name: format!("layer {layer}"), choices: choices() };
+        let choices = || KERNELS.iter().map(|k| format!("{k}x{k}"));
+        let decision = |layer| Decision::operation(format!("layer {layer}"), choices());
         Self { info: SpaceInfo { name: "kernels", decisions: (0..LAYERS).map(decision).collect(), scale } }
     }
 }
@@ -68,7 +68,8 @@ inventory::submit! {
         reference: "this example",
         width: 8,
         cells: 1,
-        build: |scale| Ok(Box::new(Kernels::new(scale))),
+        options: String::new,
+        build: |scale, _| Ok(Box::new(Kernels::new(scale))),
     }
 }
 

@@ -1,0 +1,26 @@
+//! The options of `retrain`.
+
+use super::RunArgs;
+use clap::{Args, ValueHint};
+use std::path::PathBuf;
+
+/// Options of `retrain`.
+#[derive(Debug, Args)]
+pub struct RetrainArgs {
+    /// Architecture in the notation of the search space
+    #[arg(long, value_name = "ARCH", help_heading = "Stand-alone training")]
+    pub arch: Option<String>,
+    /// Run directory: its selected architecture, search space and data set
+    #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, help_heading = "Stand-alone training")]
+    pub from: Option<PathBuf>,
+    /// Published settings: darts-cifar, dinas-cifar, darts-imagenet, nasbench201 or macro. They replace those of
+    /// --from, and the options below replace them
+    #[arg(long, value_name = "NAME", help_heading = "Stand-alone training")]
+    pub recipe: Option<String>,
+    /// Number of trainings; the seeds are --seed, --seed + 1, ...
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 1, help_heading = "Stand-alone training")]
+    pub seeds: u16,
+    /// The options of a run, except those of strategy, controller, probes and truth.
+    #[command(flatten)]
+    pub run: RunArgs,
+}

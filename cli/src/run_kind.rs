@@ -1,0 +1,42 @@
+//! The kinds of trainings that write a run directory.
+
+use serde_json::Value;
+
+/// What a run directory holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunKind {
+    /// A supernet and the search on it: a run.
+    Search,
+    /// A number of architectures trained one after another with shared weights.
+    Sequence(usize),
+    /// An architecture, as text, with weights of its own.
+    Retrain(String),
+}
+
+impl RunKind {
+    /// The kind that a manifest states.
+    pub fn of(manifest: &Value) -> Self {
+        let sequence = manifest["sequence"].as_u64().and_then(|n| usize::try_from(n).ok());
+        match (sequence, manifest["arch"].as_str()) {
+            (Some(n), _) => Self::Sequence(n),
+            (None, Some(arch)) => Self::Retrain(arch.into()),
+            (None, None) => Self::Search,
+        }
+    }
+
+    /// Number of architectures trained one after another; none for other kinds.
+    pub fn sequence(&self) -> Option<usize> {
+        match self {
+            Self::Sequence(n) => Some(*n),
+            _ => None,
+        }
+    }
+
+    /// The architecture of a stand-alone training; none for other kinds.
+    pub fn arch(&self) -> Option<&str> {
+        match self {
+            Self::Retrain(arch) => Some(arch),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Saved state of a stand-alone training.
+//!
+//! | section | content |
+//! |---|---|
+//! | `training` | weights, velocities, running batch-norm statistics, counters |
+//! | `evaluated` | the weights that are evaluated and exported, if they are an average |
+//! | `best` | the weights of the evaluation with the highest accuracy |
+//! | (none) | `progress`: the epoch, its sums and the figures so far |
+//! | (none) | what the state belongs to: `arch`, `seed`, and the sections `space`, `data`, `train` and `retrain` of the `config` |
+
+use super::StandAloneRun;
+use crate::registry::Target;
+use crate::state::{State, StateError};
+use crate::trainer::RunError;
+use crate::trainer::saved_config::{check_config, comparable};
+use serde_json::Value;
+
+/// The sections of the configuration on which a training depends.
+const SECTIONS: [&str; 4] = ["space.", "data.", "train.", "retrain."];
+
+impl<D: Target> StandAloneRun<D> {
+    /// The state between two steps.
+    ///
+    /// # Errors
+    /// See [`State::put`].
+    pub fn save(&self) -> Result<State, RunError> {
+        let mut state = State::default();
+        self.identity(|key, value| state.put(key, &value))?;
+        state.put("progress", &self.progress)?;
+        state.put_section("training", self.training.save()?);
+        if let Some(average) = self.average.as_ref().and_then(|average| average.model.as_ref()) {
+            state.put_section("evaluated", average.save()?);
+        }
+        if let Some(best) = &self.best {
+            state.put_section("best", best.clone());
+        }
+        Ok(state)
+    }
+
+    /// This training, not yet run, with the state of another one of the same configuration, architecture and seed.
+    ///
+    /// # Errors
+    /// State of another training, and missing or misfitting entries.
+    pub fn restore(mut self, state: &State) -> Result<Self, RunError> {
+        self.identity(|key, value| match (state.get(key)?, value) {
+            (Value::Object(saved), Value::Object(present)) => check_config(&saved, &present),
+            (saved, present) if saved == present => Ok(()),
+            (saved, present) => {
+                let expected = format!("state of a training with {key} {present}");
+                Err(StateError { expected, found: saved.to_string() })
+            }
+        })?;
+        self.progress = state.get("progress")?;
+        self.training.load(&state.section("training"))?;
+        let section = |name: &str| Some(state.section(name)).filter(|section| *section != State::default());
+        if let (Some(average), Some(saved)) = (&mut self.average, section("evaluated")) {
+            let mut model = self.training.model().clone();
+            model.load(&saved)?;
+            average.model = Some(model);
+        }
+        self.best = section("best");
+        Ok(self)
+    }
+
+    /// Calls `entry` with each name and value that identify the training.
+    fn identity(&self, mut entry: impl FnMut(&str, Value) -> Result<(), StateError>) -> Result<(), StateError> {
+        let mut config = comparable(&self.config)?;
+        config.retain(|key, _| SECTIONS.iter().any(|section| key.starts_with(section)));
+        entry("config", Value::Object(config))?;
+        entry("arch", Value::from(self.network.arch.as_str()))?;
+        entry("seed", self.config.seed.into())
+    }
+}

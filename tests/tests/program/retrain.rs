@@ -1,0 +1,131 @@
+//! `retrain`: stand-alone training of one architecture.
+
+use super::helper::{names, program, read, refuses, setup, stderr, stdout, tiny};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// The smallest training.
+const SMALL: &[&str] = &[
+    "--space=tiny",
+    "--data=synthetic",
+    "--set=data.synthetic.samples=200",
+    "--set=data.synthetic.size=8",
+    "--limit-train=64",
+    "--batch-size=16",
+    "--epochs=3",
+];
+
+fn retrain(dir: &Path, out: &str, options: &[&str]) -> String {
+    let output = program(dir).arg("retrain").args(options).args(["--out", out]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+fn result(dir: &Path, out: &str) -> Value {
+    let mut result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
+    for key in ["wall_s", "images_per_s", "peak_rss_mb", "threads"] {
+        result.as_object_mut().unwrap().remove(key);
+    }
+    result
+}
+
+#[test]
+fn the_selected_architecture_of_a_run_is_trained() {
+    let (dir, _) = setup("retrain");
+    let dir = dir.path();
+    tiny(dir, "run", &[]);
+    let selected = serde_json::from_str::<Value>(&read(dir, "run/result.json")).unwrap()["selected"]["arch"].clone();
+    let summary = retrain(dir, "net", &["--from=run", "--epochs=3", "--batch-size=16"]);
+    assert!(summary.contains("accuracy after the last epoch"), "{summary}");
+    let found = result(dir, "net");
+    assert_eq!((&found["arch"], &found["space"], &found["data"]), (&selected, &"tiny".into(), &"synthetic".into()));
+    assert_eq!(
+        (&found["epochs"], &found["steps"], &found["evaluated_on"]),
+        (&3.into(), &12.into(), &"validation".into())
+    );
+    let metrics = read(dir, "net/metrics.csv");
+    assert_eq!(metrics.lines().filter(|line| line.contains(",test,accuracy,")).count(), 3);
+    for file in ["weights.safetensors", "best.safetensors", "config.toml", "manifest.json"] {
+        assert!(names(&dir.join("net")).contains(&file.to_owned()), "{file}");
+    }
+    refuses(dir, &["search", "net", "--out=x"], 2, &["expected a run of a supernet", "stand-alone training"]);
+    refuses(dir, &["retrain", "--from=net", "--out=x"], 2, &["is no run of a supernet"]);
+}
+
+#[test]
+fn an_interrupted_training_continues_with_the_same_bytes() {
+    let (dir, _) = setup("continue");
+    let dir = dir.path();
+    let options = ["--arch=21", "--set=retrain.weight_average=0.5", "--set=retrain.label_smoothing=0.1"];
+    let options = [&options[..], SMALL].concat();
+    retrain(dir, "whole", &options);
+    retrain(dir, "cut", &[&options[..], &["--checkpoint-every=1"]].concat());
+    // As after a kill in the last epoch: the newest checkpoint and the result are missing.
+    let manifest = read(dir, "cut/manifest.json").replace("\"finished\"", "\"running\"");
+    fs::write(dir.join("cut/manifest.json"), manifest).unwrap();
+    fs::remove_file(dir.join("cut/result.json")).unwrap();
+    let newest = names(&dir.join("cut/checkpoints")).into_iter().max().unwrap();
+    fs::remove_dir_all(dir.join("cut/checkpoints").join(newest)).unwrap();
+    let output = program(dir).args(["resume", "cut"]).output().unwrap();
+    assert!(output.status.success() && stderr(&output).contains("continues at step 8"), "{}", stderr(&output));
+    for file in ["metrics.csv", "weights.safetensors", "best.safetensors"] {
+        assert_eq!(
+            fs::read(dir.join("whole").join(file)).unwrap(),
+            fs::read(dir.join("cut").join(file)).unwrap(),
+            "{file}"
+        );
+    }
+    assert_eq!(result(dir, "whole"), result(dir, "cut"));
+    refuses(dir, &["resume", "whole"], 2, &["the training in whole is finished"]);
+}
+
+#[test]
+fn several_seeds_give_mean_and_deviation_and_are_not_repeated() {
+    let (dir, _) = setup("seeds");
+    let dir = dir.path();
+    let options = [&["--arch=21", "--seeds=2"][..], SMALL].concat();
+    let table = retrain(dir, "net", &options);
+    assert!(table.contains("2 trainings") && table.contains("±"), "{table}");
+    assert_ne!(result(dir, "net/seed-0")["last"], result(dir, "net/seed-1")["last"]);
+    let before = fs::metadata(dir.join("net/seed-0/result.json")).unwrap().modified().unwrap();
+    retrain(dir, "net", &options);
+    assert_eq!(fs::metadata(dir.join("net/seed-0/result.json")).unwrap().modified().unwrap(), before);
+    let other = [&["retrain"], &options[..], &["--lr=0.01", "--out=net"]].concat();
+    refuses(dir, &other, 2, &["net/seed-0 holds a training with another train.lr (0.05, now 0.01)"]);
+    let other = [&["retrain", "--arch=11", "--seeds=2"], SMALL, &["--out=net"]].concat();
+    refuses(dir, &other, 2, &["another architecture (21, now 11)"]);
+}
+
+#[test]
+fn recipes_are_configurations_that_options_change() {
+    let (dir, _) = setup("recipe");
+    let dir = dir.path();
+    let small = ["--limit-train=64", "--data=synthetic", "--set=data.synthetic.samples=200", "--batch-size=64"];
+    let options =
+        [&["--arch=00000000", "--space=macro", "--recipe=macro", "--epochs=1", "--width=2"], &small[..]].concat();
+    retrain(dir, "net", &options);
+    let config = read(dir, "net/config.toml");
+    for line in
+        ["lr = 0.1", "lr_schedule = \"cosine\"", "weight_decay = 0.0005", "epochs = 1", "batch_size = 64", "width = 2"]
+    {
+        assert!(config.lines().any(|found| found == line), "{line}: {config}");
+    }
+    refuses(dir, &["retrain", "--arch=1", "--recipe=resnet"], 2, &["unknown recipe `resnet`", "darts-cifar"]);
+    refuses(dir, &["retrain"], 2, &["requires --arch ARCH or --from RUN"]);
+    refuses(dir, &["retrain", "--arch=1", "--seeds=2"], 2, &["--seeds requires --out DIR"]);
+    refuses(dir, &["retrain", "--arch=7", "--space=tiny", "--out=x"], 2, &["`7` is not"]);
+    refuses(
+        dir,
+        &["retrain", "--arch=11", "--space=tiny", "--set=retrain.images=all", "--out=x"],
+        2,
+        &["no test images"],
+    );
+    refuses(dir, &["retrain", "--arch=11", "--space=tiny", "--set=retrain.drop_path=1", "--out=x"], 2, &["below 1"]);
+    refuses(
+        dir,
+        &["retrain", "--arch=11", "--space=tiny", "--strategy=ogd", "--out=x"],
+        2,
+        &["--strategy has no effect"],
+    );
+}
