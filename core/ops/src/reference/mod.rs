@@ -15,7 +15,7 @@ pub use conv::{conv2d, patches};
 pub use norm::{batch_norm, unit};
 pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;
-pub use relu::relu;
+pub use relu::{relu, relu6};
 pub use sgd::{add_to, sgd, sum_of_squares};
 
 use crate::{Device, OpError};
