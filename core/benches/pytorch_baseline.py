@@ -1,7 +1,7 @@
 """One training pass of a single-path supernet in eager PyTorch, to compare `nas-train bench` with.
 
 usage: pytorch_baseline.py SPACE WIDTH CELLS BATCH THREADS [BENCH.json]       e.g. nasbench201 16 1 64 2 timed.json
-SPACE is nasbench201 or macro (whose depth is fixed: CELLS is ignored). Forward, cross-entropy, backward, clipping and
+SPACE is nasbench201, macro (whose depth is fixed: CELLS is ignored) or darts. Forward, cross-entropy, backward, clipping and
 SGD, on random 32 x 32 images; batch normalisation uses the statistics of the batch. The architectures are those of a
 line of `nas-train bench --json`, or 40 random ones. Prints the mean of a step, the better of two rounds, in NCHW and in
 channels_last, and the peak of resident memory.
@@ -128,18 +128,100 @@ class Macro(nn.Module):
         return self.classifier(self.head(x).mean((2, 3)))
 
 
+class FactorisedReduction(nn.Module):
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.even = conv(inputs, outputs // 2, 1, 2)
+        self.odd = conv(inputs, outputs - outputs // 2, 1, 2)
+        self.norm = norm(outputs)
+
+    def forward(self, x):
+        x = F.relu(x)
+        return self.norm(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], 1))
+
+
+def separable(channels, kernel, stride, dilation=1):
+    depthwise = nn.Conv2d(channels, channels, kernel, stride, kernel // 2 * dilation, dilation, channels, bias=False)
+    return nn.Sequential(nn.ReLU(), depthwise, conv(channels, channels, 1), norm(channels))
+
+
+def darts_operation(name, channels, stride):
+    kind, size = name.rsplit("_", 1)
+    kernel = int(size[0]) if size[0].isdigit() else 1
+    if name == "skip_connect":
+        return nn.Identity() if stride == 1 else FactorisedReduction(channels, channels)
+    if kind == "max_pool":
+        return nn.Sequential(nn.MaxPool2d(3, stride, 1), norm(channels))
+    if kind == "avg_pool":
+        return nn.Sequential(nn.AvgPool2d(3, stride, 1, count_include_pad=False), norm(channels))
+    if kind == "dil_conv":
+        return separable(channels, kernel, stride, 2)
+    return nn.Sequential(separable(channels, kernel, stride), separable(channels, kernel, 1))
+
+
+class DartsCell(nn.Module):
+    """Two inputs and four nodes of two edges each; every edge has seven operations."""
+
+    def __init__(self, before, last, channels, reduction, after_reduction):
+        super().__init__()
+        adapt = FactorisedReduction if after_reduction else (lambda a, b: relu_conv_norm(a, b, 1))
+        self.inputs = nn.ModuleList([adapt(before, channels), relu_conv_norm(last, channels, 1)])
+        stride = lambda source: 2 if reduction and source < 2 else 1
+        self.edges = nn.ModuleDict({
+            f"{node}_{source}_{name}": darts_operation(name, channels, stride(source))
+            for node in range(2, 6) for source in range(node) for name in DARTS_OPERATIONS})
+
+    def forward(self, before, last, cell):
+        nodes = [self.inputs[0](before), self.inputs[1](last)]
+        for node in range(2, 6):
+            edges = cell[2 * (node - 2):2 * (node - 1)]
+            nodes.append(sum(self.edges[f"{node}_{source}_{name}"](nodes[source]) for name, source in edges))
+        return torch.cat(nodes[2:], 1)
+
+
+class Darts(nn.Module):
+    def __init__(self, width, cells):
+        super().__init__()
+        self.stem = nn.Sequential(conv(3, 3 * width, 3), norm(3 * width))
+        self.reductions = [cells // 3, 2 * cells // 3]
+        before = last = 3 * width
+        blocks, channels = [], width
+        for cell in range(cells):
+            channels *= 2 if cell in self.reductions else 1
+            blocks.append(DartsCell(before, last, channels, cell in self.reductions, cell - 1 in self.reductions))
+            before, last = last, 4 * channels
+        self.blocks, self.classifier = nn.ModuleList(blocks), nn.Linear(last, 10)
+
+    def forward(self, x, arch):
+        before = last = self.stem(x)
+        for number, block in enumerate(self.blocks):
+            before, last = last, block(before, last, arch[number in self.reductions])
+        return self.classifier(last.mean((2, 3)))
+
+    @staticmethod
+    def random():
+        edge = lambda source: (random.choice(DARTS_OPERATIONS), source)
+        cell = lambda: [edge(source) for node in range(2, 6) for source in random.sample(range(node), 2)]
+        return [cell(), cell()]
+
+
+DARTS_OPERATIONS = ["max_pool_3x3", "avg_pool_3x3", "skip_connect", "sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3",
+                    "dil_conv_5x5"]
 OPERATIONS = ["none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"]
 
 
 def choices(space, arch):
     if space == "macro":
         return [int(digit) for digit in arch]
+    if space == "darts":
+        edges = [(name, int(source)) for name, source in re.findall(r"'(\w+)', (\d+)", arch)]
+        return [edges[:8], edges[8:]]
     return [OPERATIONS.index(name) for name in re.findall(r"(\w+)~", arch)]
 
 
 def main():
     space, (width, cells, batch, threads) = sys.argv[1], map(int, sys.argv[2:6])
-    kind = {"nasbench201": NasBench201, "macro": Macro}[space]
+    kind = {"nasbench201": NasBench201, "macro": Macro, "darts": Darts}[space]
     torch.set_num_threads(threads)
     torch.manual_seed(0)
     random.seed(0)
@@ -147,7 +229,8 @@ def main():
         with open(sys.argv[6]) as file:
             archs = [choices(space, arch) for arch in json.loads(file.readline())["architectures"]]
     else:
-        archs = [[random.randrange(kind.choices) for _ in range(kind.decisions)] for _ in range(40)]
+        draw = getattr(kind, "random", lambda: [random.randrange(kind.choices) for _ in range(kind.decisions)])
+        archs = [draw() for _ in range(40)]
     for layout in (torch.contiguous_format, torch.channels_last):
         net = kind(width, cells).to(memory_format=layout)
         x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=layout)

@@ -76,7 +76,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
-    /// Print the published results on CIFAR-10 or ImageNet, with parameters and MACs of our own networks of the same cells
+    /// Print published results on CIFAR-10 or ImageNet, and own retrained networks below them
     Table(TableArgs),
     /// Describe a strategy, controller, search space or data set, with its options; or an architecture
     Describe(DescribeArgs),

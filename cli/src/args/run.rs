@@ -57,7 +57,7 @@ pub struct RunArgs {
     pub batch_size: Option<i64>,
     #[arg(long, value_name = "X", value_parser = above_zero, help_heading = "Training")]
     pub lr: Option<f64>,
-    #[arg(long, value_name = "SCHEDULE", value_parser = ["constant", "cosine"], help_heading = "Training")]
+    #[arg(long, value_name = "SCHEDULE", value_parser = ["constant", "linear", "cosine"], help_heading = "Training")]
     pub lr_schedule: Option<String>,
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Training")]
     pub seed: Option<i64>,

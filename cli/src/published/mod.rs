@@ -15,7 +15,7 @@ pub enum PublishedTable {
 
 /// A row of a published table. Numbers are text, with the decimals of the publication; a number that it does not state is
 /// empty.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct PublishedRow {
     /// Name of the network or the search method.
     pub method: String,
@@ -53,6 +53,14 @@ impl PublishedTable {
         };
         let mut reader = csv::ReaderBuilder::new().comment(Some(b'#')).from_reader(text.as_bytes());
         Ok(reader.deserialize().collect::<Result<_, _>>()?)
+    }
+
+    /// The data set whose images the networks classify.
+    pub fn data(self) -> &'static str {
+        match self {
+            Self::Cifar10 => "cifar10",
+            Self::Imagenet => "folder",
+        }
     }
 
     /// The publication of the table.

@@ -300,6 +300,7 @@ impl<D: Backend> Run<'_, D> {
             },
             Op::OddPixels => x.odd_pixels(tape),
             Op::Relu => x.relu(tape),
+            Op::Relu6 => x.relu6(tape),
             Op::GlobalAvgPool => x.global_avg_pool(tape),
             Op::Sum => D::Activation::sum(&all()?, tape),
             Op::Concat => D::Activation::concat(&all()?, tape),

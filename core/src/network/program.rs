@@ -16,6 +16,8 @@ pub enum Op {
     OddPixels,
     /// ReLU, `max(x, 0)`.
     Relu,
+    /// ReLU6, `min(max(x, 0), 6)`.
+    Relu6,
     /// Global average pooling: the mean over height and width.
     GlobalAvgPool,
     /// Sum of all inputs.

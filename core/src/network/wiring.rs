@@ -256,6 +256,11 @@ impl<'a> Wiring<'a> {
         }
     }
 
+    /// Adds a ReLU6, `min(max(x, 0), 6)`.
+    pub fn relu6(&mut self, x: Value) -> Value {
+        self.homogeneous(Op::Relu6, x, x.size)
+    }
+
     /// Adds global average pooling: the mean over height and width.
     ///
     /// # Errors

@@ -2,12 +2,14 @@
 
 mod darts;
 mod descriptor;
+mod fairnas;
 mod nasbench201;
 mod nasbench_macro;
 mod tiny;
 
 pub use darts::{CellEdge, CellGenotype, CellNetwork, CellOp, Darts, Genotype, Stem};
 pub use descriptor::{SpaceBuilder, SpaceDescriptor, SpaceError};
+pub use fairnas::FairNasSpace;
 pub use nasbench_macro::NasBenchMacro;
 pub use nasbench201::NasBench201;
 pub use tiny::Tiny;

@@ -1,6 +1,6 @@
 //! Laws that hold in every space, and the notation of each.
 
-use super::{Darts, NasBench201, NasBenchMacro, Scale, SearchSpace, Tiny};
+use super::{Darts, FairNasSpace, NasBench201, NasBenchMacro, Scale, SearchSpace, Tiny};
 use crate::arch::Arch;
 use crate::network::NetworkSpec;
 use crate::streams::Streams;
@@ -90,8 +90,12 @@ fn lists_of_choices_are_read_where_the_notation_is_digits() {
 fn networks_of_all_spaces_exist_at_every_image_size() {
     for (height, width) in (1..=34).map(|size| (size, size)).chain([(1, 32), (31, 30)]) {
         let scale = Scale { image: [height, width, 3], width: 1, ..SCALE };
-        let spaces: [Box<dyn SearchSpace>; 3] =
-            [Box::new(NasBench201::new(scale)), Box::new(Tiny::new(scale)), Box::new(NasBenchMacro::new(scale))];
+        let spaces: [Box<dyn SearchSpace>; 4] = [
+            Box::new(NasBench201::new(scale)),
+            Box::new(Tiny::new(scale)),
+            Box::new(NasBenchMacro::new(scale)),
+            Box::new(FairNasSpace::new(scale)),
+        ];
         for space in spaces {
             let supernet = NetworkSpec::supernet(&*space).unwrap();
             supernet.program(&*space, &space.nth(space.count() - 1)).unwrap();

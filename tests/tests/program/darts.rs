@@ -105,6 +105,8 @@ fn describe_arch_prints_costs_and_draws_cells() {
     let size = ["--space=darts", "--cells=14", "--width=48", "--classes=1000", "--image=224"];
     let nasnet = stdout(&describe(&[&["nasnet_a"], &size[..]].concat()));
     assert_eq!(row("total with auxiliary head", &nasnet), [6_800_520, 605_487_744]);
+    let mobile = stdout(&describe(&["fairnas_a", "--space=fairnas", "--classes=1000", "--image=224"]));
+    assert_eq!(row("total", &mobile), [4_651_352, 388_122_848]);
     let tiny = stdout(&describe(&["21", "--space=tiny"]));
     assert!(tiny.contains("total") && !tiny.contains("auxiliary"), "{tiny}");
     for (arguments, words) in [

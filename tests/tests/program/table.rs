@@ -1,6 +1,8 @@
-//! `nas-train table`: published results.
+//! `nas-train table`: published results, and own results below them.
 
-use super::helper::{program, refuses, setup, stderr, stdout};
+use super::data_files::put_classes;
+use super::helper::{program, read, refuses, setup, stderr, stdout, tiny};
+use serde_json::Value;
 use std::path::Path;
 
 /// Rows of table 1 of the paper: network, accuracy with deviation, parameters and GPU days.
@@ -96,6 +98,69 @@ fn every_row_of_the_table_of_imagenet_is_printed() {
     for (row, line) in IMAGENET.iter().zip(text.lines().skip(1)) {
         assert!([0, 1, 3, 4, 5].iter().all(|&at| line.contains(row[at])), "{row:?} in {line}");
     }
+}
+
+#[test]
+fn published_cells_are_built_beside_the_published_numbers() {
+    let (dir, _) = setup("computed");
+    // `describe arch` has the exact counts, which tests compare with PyTorch.
+    for (table, network, arch, options) in [
+        ("cifar10", "DARTS + cutout", "darts_v2", ["--cells=20", "--width=36", "--classes=10", "--image=32"]),
+        ("imagenet", "AmoebaNet-A", "amoebanet_a", ["--cells=14", "--width=48", "--classes=1000", "--image=224"]),
+    ] {
+        let described = program(dir.path()).args(["describe", "arch", arch, "--space=darts"]).args(options).output();
+        let described = stdout(&described.unwrap());
+        let total = described.lines().find_map(|line| line.strip_prefix("total  ")).unwrap();
+        let exact = total.split_whitespace().map(|count| format!("{:.2}", count.parse::<f64>().unwrap() / 1e6));
+        let markdown = printed(dir.path(), &[table, "--format=markdown"]);
+        let rows = cells(&markdown);
+        let row = rows.iter().find(|row| row[0] == network).unwrap();
+        let columns = ["computed parameters (M)", "computed MACs (M)"];
+        let found = columns.map(|title| row[rows[0].iter().position(|found| *found == title).unwrap()]);
+        assert_eq!(found.to_vec(), exact.collect::<Vec<_>>(), "{network}");
+    }
+}
+
+#[test]
+fn own_trainings_follow_with_mean_and_deviation() {
+    let (dir, _) = setup("measured");
+    let dir = dir.path();
+    put_classes(&dir.join("data/train"), 9);
+    put_classes(&dir.join("data/test"), 9);
+    let small = ["--space=tiny", "--data=folder", "--data-dir=data", "--set=data.image_size=8", "--batch-size=4"];
+    let retrain = |out: &str, options: &[&str]| {
+        let arguments = [&["retrain", "--epochs=2", "--out", out], &small[..], options].concat();
+        let output = program(dir).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", stderr(&output));
+    };
+    retrain("several", &["--arch=21", "--seeds=3"]);
+    retrain("again", &["--arch=21", "--seed=9"]);
+    retrain("other", &["--arch=11"]);
+    let csv = printed(dir, &["imagenet", "several", "again", "other", "--format=csv"]);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let header = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    let field = |row: usize, key: &str| &rows[row][header.iter().position(|found| found == key).unwrap()];
+    assert_eq!(rows.len(), IMAGENET.len() + 2);
+    let accuracy = |out: &str| {
+        let result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
+        result["last"]["accuracy"].as_f64().unwrap()
+    };
+    let all = ["several/seed-0", "several/seed-1", "several/seed-2", "again"].map(accuracy);
+    let mean = all.iter().sum::<f64>() / 4.0;
+    let deviation = (all.iter().map(|accuracy| (accuracy - mean).powi(2)).sum::<f64>() / 3.0).sqrt();
+    let group = ["method", "origin", "trainings", "accuracy", "deviation"].map(|key| field(16, key));
+    assert_eq!(group, ["several", "measured", "4", &format!("{mean:.2}"), &format!("{deviation:.2}")]);
+    let single = ["method", "trainings", "accuracy", "deviation", "params_m"].map(|key| field(17, key));
+    assert_eq!(single, ["other", "1", &format!("{:.2}", accuracy("other")), "", ""]);
+    assert!(field(17, "comment").contains("architecture 11") && field(17, "comment").contains("18 test images"));
+    let text = printed(dir, &["imagenet", "several"]);
+    assert!(text.contains("\nmeasured: stand-alone trainings by this program"), "{text}");
+    // Other directories are refused.
+    refuses(dir, &["table", "cifar10", "other"], 2, &["other was trained on folder", "about cifar10"]);
+    refuses(dir, &["table", "imagenet", "data"], 2, &["data holds no training"]);
+    tiny(dir, "search", &[]);
+    refuses(dir, &["table", "imagenet", "search"], 2, &["search holds no stand-alone training"]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
-//! `nas-train table`: the tables of Niu et al. 2021 that compare networks, with own results beside them.
+//! `nas-train table`: the tables of Niu et al. 2021 that compare networks, with own results below them.
 
+mod measured;
 mod output;
 mod rows;
 
@@ -8,9 +9,13 @@ use crate::exit::ExitStatus;
 use crate::text::print;
 use anyhow::Result;
 
-/// Prints a published table.
+/// Prints a published table, and a row for each group of own trainings.
+///
+/// # Errors
+/// A directory that holds no finished training on the data of the table.
 pub fn table(args: &TableArgs) -> Result<ExitStatus> {
-    let rows = rows::published(args.table)?;
+    let mut rows = rows::published(args.table)?;
+    rows.extend(measured::measured(args.table, &args.runs)?);
     print(&match args.format {
         TableFormat::Text => output::text(args.table, &rows),
         TableFormat::Csv => output::csv(&rows)?,

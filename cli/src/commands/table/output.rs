@@ -1,6 +1,6 @@
 //! A table of networks as text, CSV and Markdown.
 
-use super::rows::NetworkRow;
+use super::rows::{DartsScale, NetworkRow, Origin};
 use crate::csv_text::CsvText;
 use crate::published::PublishedTable;
 use crate::text_table::{NO_BREAK_SPACE, TextTable};
@@ -13,7 +13,7 @@ const UNKNOWN: &str = "–";
 type Column = (&'static str, fn(&NetworkRow) -> String);
 
 /// The columns of CSV files, one number each.
-const CSV: [Column; 15] = [
+const CSV: [Column; 16] = [
     ("method", |row| row.row.method.clone()),
     ("kind", |row| row.row.kind.clone()),
     ("origin", |row| row.origin.word().into()),
@@ -27,12 +27,13 @@ const CSV: [Column; 15] = [
     ("macs_m", |row| row.row.macs_m.clone()),
     ("computed_macs_m", NetworkRow::computed_macs),
     ("gpu_days", |row| row.row.gpu_days.clone()),
+    ("trainings", |row| row.trainings.clone()),
     ("source", |row| row.row.source.clone()),
     ("comment", |row| row.row.comment.clone()),
 ];
 
 /// The columns of text and Markdown. Tables without top-5 accuracies or MACs leave these columns out.
-const SHOWN: [Column; 12] = [
+const SHOWN: [Column; 13] = [
     ("network", |row| row.row.method.clone()),
     ("kind", |row| row.row.kind.clone()),
     ("numbers", |row| row.origin.word().into()),
@@ -44,6 +45,7 @@ const SHOWN: [Column; 12] = [
     ("MACs (M)", |row| row.row.macs_m.clone()),
     ("computed MACs (M)", NetworkRow::computed_macs),
     ("search (GPU days)", |row| row.row.gpu_days.clone()),
+    ("trainings", |row| row.trainings.clone()),
     ("source", |row| row.row.source.clone()),
 ];
 
@@ -96,7 +98,20 @@ fn known(value: String) -> String {
 
 /// Where the numbers come from, and the comments of rows.
 fn notes(table: PublishedTable, rows: &[NetworkRow]) -> Vec<String> {
-    let mut notes = vec![format!("quoted: numbers as printed in {}; not measured by this program", table.source())];
+    let DartsScale { width, cells, side, classes } = DartsScale::of(table);
+    let mut notes = vec![
+        format!("quoted: numbers as printed in {}; not measured by this program", table.source()),
+        format!(
+            "computed: the network of this program with the published cell, {cells} cells and {width} channels, for \
+             {classes} classes and images of {side} x {side}, without auxiliary head; the published network may have \
+             another width and depth"
+        ),
+    ];
+    if rows.iter().any(|row| row.origin == Origin::Measured) {
+        notes.push(
+            "measured: stand-alone trainings by this program, mean ± sample standard deviation over seeds".into(),
+        );
+    }
     let comments = rows.iter().filter(|row| !row.row.comment.is_empty());
     notes.extend(comments.map(|row| format!("{}: {}", row.row.method, row.row.comment)));
     notes

@@ -1,13 +1,18 @@
 //! The rows of a table of networks: published ones and our own.
 
 use crate::published::{PublishedRow, PublishedTable, error_of};
-use anyhow::Result;
+use anyhow::{Context, Result};
+use nas_core::config::{RunConfig, SpaceConfig};
+use nas_core::network::NetworkSpec;
+use nas_core::trainer::build_space;
 
 /// Who states the numbers of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// A publication.
     Quoted,
+    /// This program.
+    Measured,
 }
 
 impl Origin {
@@ -15,6 +20,7 @@ impl Origin {
     pub fn word(self) -> &'static str {
         match self {
             Self::Quoted => "quoted",
+            Self::Measured => "measured",
         }
     }
 }
@@ -26,8 +32,10 @@ pub struct NetworkRow {
     pub row: PublishedRow,
     /// Who states them.
     pub origin: Origin,
-    /// Parameters and multiply-adds of our own network of the same cell, in millions.
+    /// Size of the network of this cell that this program builds.
     pub computed: Option<ComputedSize>,
+    /// Number of own trainings.
+    pub trainings: String,
 }
 
 /// The size of a network that this program builds.
@@ -66,6 +74,50 @@ impl NetworkRow {
 /// # Errors
 /// A named network that cannot be built.
 pub fn published(table: PublishedTable) -> Result<Vec<NetworkRow>> {
-    let row = |row: PublishedRow| Ok(NetworkRow { row, origin: Origin::Quoted, computed: None });
+    let row = |row: PublishedRow| {
+        let computed = (!row.arch.is_empty()).then(|| size(table, &row.arch)).transpose()?;
+        Ok(NetworkRow { row, origin: Origin::Quoted, computed, trainings: String::new() })
+    };
     table.rows()?.into_iter().map(row).collect()
+}
+
+/// Scale of the networks of DARTS (Liu et al. 2019, section 3.2) for a data set.
+#[derive(Debug, Clone, Copy)]
+pub struct DartsScale {
+    /// Channels after the stem.
+    pub width: usize,
+    /// Number of cells.
+    pub cells: usize,
+    /// Height and width of the images.
+    pub side: usize,
+    /// Number of classes.
+    pub classes: usize,
+}
+
+impl DartsScale {
+    /// The scale for the images of a table.
+    pub fn of(table: PublishedTable) -> Self {
+        match table {
+            PublishedTable::Cifar10 => Self { width: 36, cells: 20, side: 32, classes: 10 },
+            PublishedTable::Imagenet => Self { width: 48, cells: 14, side: 224, classes: 1000 },
+        }
+    }
+}
+
+/// The size of the network of a named cell, without auxiliary head.
+fn size(table: PublishedTable, arch: &str) -> Result<ComputedSize> {
+    let DartsScale { width, cells, side, classes } = DartsScale::of(table);
+    let config = RunConfig::from_table(&toml::toml! {
+        [space]
+        name = "darts"
+    })?;
+    let config = RunConfig { space: SpaceConfig { width, cells, ..config.space.clone() }, ..config };
+    let space = build_space(&config, [side, side, 3], classes)?;
+    let costs = NetworkSpec::fixed_costs(&*space.stand_alone(arch, false)?);
+    let costs = costs.with_context(|| format!("the network of {arch}"))?;
+    let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
+    Ok(ComputedSize {
+        params_m: million(costs.iter().map(|cost| cost.params).sum()),
+        macs_m: million(costs.iter().map(|cost| cost.macs).sum()),
+    })
 }

@@ -87,7 +87,7 @@ impl TableJob<'_> {
         ));
         let (started, mut count) = (Instant::now(), 0);
         let work = |item: &(_, String, u64)| {
-            let (arch, _, seed) = item;
+            let (_, arch, seed) = item;
             // Building a trainer takes time, and many items may be left.
             if self.cancel.load(Ordering::Relaxed) {
                 return Ok(Ok(None));

@@ -94,6 +94,12 @@ pub trait Activation<D: Backend>: Clone {
     /// A device failure.
     fn relu<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
+    /// `min(max(x, 0), 6)`, where a NaN stays a NaN; see [`reference::relu6`].
+    ///
+    /// # Errors
+    /// A device failure.
+    fn relu6<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
+
     /// Mean over height and width, `[n, h, w, c]` to `[n, 1, 1, c]`.
     ///
     /// # Errors
@@ -176,6 +182,10 @@ impl<D: Backend> Activation<D> for Tensor4<D> {
 
     fn relu<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError> {
         reference::relu(self, tape)
+    }
+
+    fn relu6<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        reference::relu6(self, tape)
     }
 
     fn global_avg_pool<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError> {

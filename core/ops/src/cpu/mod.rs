@@ -109,6 +109,10 @@ impl Activation<Cpu> for CpuActivation {
         operations::relu(self, tape)
     }
 
+    fn relu6<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::relu6(self, tape)
+    }
+
     fn global_avg_pool<T: Tape<f32, Cpu>>(&self, tape: &mut T) -> Result<Self, OpError> {
         operations::global_avg_pool(self, tape)
     }

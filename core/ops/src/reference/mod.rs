@@ -16,7 +16,7 @@ pub use conv::{conv2d, patches};
 pub use norm::{batch_norm, unit};
 pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;
-pub use relu::relu;
+pub use relu::{relu, relu6};
 pub use scale_images::scale_images;
 pub use sgd::{add_to, sgd, sum_of_squares};
 

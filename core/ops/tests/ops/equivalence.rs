@@ -208,6 +208,7 @@ proptest! {
     fn others((n, h, w) in image(), c in 1..=20_usize, outputs in 1..=20_usize, count in 1..=4_usize, bias: bool) {
         let image = (n, h, w, c);
         same_answers(Call::Relu, &[image], 1, 0.0)?;
+        same_answers(Call::Relu6, &[image], 1, 0.0)?;
         same_answers(Call::OddPixels, &[image], 1, 0.0)?;
         same_answers(Call::ScaleImages, &[image], 1, 0.0)?;
         same_answers(Call::Sum, &vec![image; count], 2, 1e-6)?;

@@ -98,6 +98,12 @@ fn odd_pixels<I: Implementation>() {
     }
 }
 
+fn relu6<I: Implementation>() {
+    for case in Case::all(include_str!("../fixtures/relu6.txt")) {
+        case.check::<I>(Call::Relu6, &["x"]);
+    }
+}
+
 fn norm<I: Implementation>() {
     for case in Case::all(include_str!("../fixtures/norm.txt")) {
         case.check::<I>(Call::Norm(case.vectors()), &[&["x"], &NORM[..]].concat());
@@ -132,6 +138,10 @@ macro_rules! instantiate {
             #[test]
             fn odd_pixels() {
                 super::odd_pixels::<$implementation>();
+            }
+            #[test]
+            fn relu6() {
+                super::relu6::<$implementation>();
             }
             #[test]
             fn norm() {

@@ -50,6 +50,10 @@ impl<D: Backend, A: Activation<D>> OnTensors<D, A> {
         A::from_tensor(x, tape)?.relu(tape)?.to_tensor(tape)
     }
 
+    pub fn relu6<T: Tape<f32, D>>(x: &Tensor4<D>, tape: &mut T) -> Result<Tensor4<D>> {
+        A::from_tensor(x, tape)?.relu6(tape)?.to_tensor(tape)
+    }
+
     pub fn sum<T: Tape<f32, D>>(terms: &[&Tensor4<D>], tape: &mut T) -> Result<Tensor4<D>> {
         let terms = Self::all(terms, tape)?;
         A::sum(&terms.iter().collect::<Vec<_>>(), tape)?.to_tensor(tape)

@@ -22,6 +22,7 @@ pub enum Call {
     /// Image `i` of the batch has the factor [`image_factor`]`(i)`.
     ScaleImages,
     Relu,
+    Relu6,
     Sum,
     Concat,
     GlobalAvgPool,
@@ -103,6 +104,7 @@ fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tens
             OnTensors::<D, A>::scale_images(all[0], &factors, tape)?
         }
         Call::Relu => OnTensors::<D, A>::relu(all[0], tape)?,
+        Call::Relu6 => OnTensors::<D, A>::relu6(all[0], tape)?,
         Call::Sum => OnTensors::<D, A>::sum(&all, tape)?,
         Call::Concat => OnTensors::<D, A>::concat(&all, tape)?,
         Call::GlobalAvgPool => OnTensors::<D, A>::global_avg_pool(all[0], tape)?,

@@ -26,6 +26,8 @@ fn nan_stays<I: Implementation>() {
     assert!(y[0].is_nan());
     assert_eq!(y[1..], [0.0, 0.0, 2.0]);
     assert_eq!(gradients[0], [1.0, 0.0, 0.0, 1.0]);
+    let (y, _) = answer::<I>(Call::Relu6, &[((1, 2, 2, 1), &x)], &[1.0; 4]);
+    assert!(y[0].is_nan() && y[1..] == [0.0, 0.0, 2.0]);
     let pool = PoolSpec { kind: PoolKind::Max, window: SAME };
     let (y, _) = answer::<I>(Call::Pool(pool), &[((1, 2, 2, 1), &x)], &[1.0; 4]);
     assert!(y.iter().all(|y| y.is_nan()));

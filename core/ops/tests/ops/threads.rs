@@ -49,6 +49,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
     same_bits(Call::OddPixels, &[image]);
     same_bits(Call::ScaleImages, &[image]);
     same_bits(Call::Relu, &[image]);
+    same_bits(Call::Relu6, &[image]);
     same_bits(Call::Sum, &[image, image, image]);
     same_bits(Call::Concat, &[image, (53, 6, 5, 3)]);
     same_bits(Call::GlobalAvgPool, &[image]);

@@ -1,7 +1,7 @@
 //! Networks of cells.
 
 use super::operations::factorised_reduction;
-use super::{CellEdge, Genotype};
+use super::{CellEdge, CellOp, Genotype};
 use crate::network::{ConvUnit, Form, Pick, Value, Wire, WireError, Wiring};
 use crate::space::Scale;
 use nas_ops::{PoolKind, PoolSpec, Window};
@@ -169,7 +169,10 @@ impl WiredCellAt<'_> {
             name += ".again";
         }
         let stride = if self.reduction && edge.from < super::genotype::INPUTS { 2 } else { 1 };
-        edge.op.wire(net, &name, nodes[edge.from], stride)
+        let y = edge.op.wire(net, &name, nodes[edge.from], stride)?;
+        // As in DARTS, drop path spares identities.
+        let identity = edge.op == CellOp::SkipConnect && stride == 1;
+        Ok(if identity { y } else { net.drop_path(y) })
     }
 }
 

@@ -19,6 +19,7 @@ use crate::space::SearchSpace;
 use crate::strategy::Path;
 use crate::streams::Streams;
 use images::StandAloneImages;
+use run::StandAloneNetwork;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ impl<D: Target> StandAloneTrainer<D> {
         let shape = dataset.shape();
         let space = build_space(config, [shape.height, shape.width, shape.channels], dataset.classes.len())?;
         let trainer = Self { config: config.clone(), dataset, space, device: device.clone() };
-        trainer.compile(&trainer.space.nth(trainer.space.count() - 1))?;
+        trainer.compile(&trainer.space.format(&trainer.space.nth(trainer.space.count() - 1)))?;
         trainer.images(&Streams::new(config.seed))?;
         Ok(trainer)
     }
@@ -80,13 +81,14 @@ impl<D: Target> StandAloneTrainer<D> {
         }
     }
 
-    /// Prepares the training of one architecture from scratch.
+    /// Prepares the training of one architecture, as text, from scratch. A space may accept published architectures that
+    /// are not in it; see [`SearchSpace::stand_alone`].
     ///
     /// # Errors
     /// An architecture of another space, or a failing device.
-    pub fn start(&self, arch: &Arch, seed: u64) -> Result<StandAloneRun<D>, RunError> {
+    pub fn start(&self, arch: &str, seed: u64) -> Result<StandAloneRun<D>, RunError> {
         let streams = Streams::new(seed);
-        let (spec, program) = self.compile(arch)?;
+        let (spec, program, evaluated) = self.compile(arch)?;
         let images = self.images(&streams)?;
         let batches = images.loader.batches();
         let network = Network::new(spec.clone(), &self.device, 1, &streams)?;
@@ -94,16 +96,22 @@ impl<D: Target> StandAloneTrainer<D> {
         let total = (self.config.train.epochs * batches) as u64;
         let training = Training::new(self.space.clone(), network, running, &self.config.train, total, batches);
         let training = training.regularised(Regularisation::new(&self.config.retrain, batches, streams));
-        let path = TrainPath { path: Path { arch: arch.clone(), weight: 1.0 }, program };
+        // A published architecture outside of the space has no choices.
+        let choices = self.space.parse(arch).unwrap_or(Arch::new(Vec::new()));
+        let path = TrainPath { path: Path { arch: choices, weight: 1.0 }, program };
         let config = RunConfig { seed, ..self.config.clone() };
-        Ok(StandAloneRun::new(config, self.space.clone(), images, training, path))
+        let network = StandAloneNetwork { arch: arch.into(), path, evaluated };
+        Ok(StandAloneRun::new(config, *self.space.scale(), images, training, network))
     }
 
-    /// The stand-alone network of an architecture.
-    fn compile(&self, arch: &Arch) -> Result<(Arc<NetworkSpec>, Program), RunError> {
-        self.space.validate(arch)?;
-        let (spec, program) = NetworkSpec::stand_alone(&*self.space, arch).map_err(|e| wire_error(&*self.space, e))?;
-        Ok((Arc::new(spec), program))
+    /// The layers of an architecture, and its programs for training and for evaluation. Only the first has an auxiliary
+    /// head.
+    fn compile(&self, arch: &str) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
+        let fail = |error| wire_error(&*self.space, error);
+        let trained = self.space.stand_alone(arch, self.config.retrain.auxiliary_weight > 0.0)?;
+        let (spec, program) = NetworkSpec::fixed(&*trained).map_err(fail)?;
+        let evaluated = spec.fixed_program(&*self.space.stand_alone(arch, false)?).map_err(fail)?;
+        Ok((Arc::new(spec), program, evaluated))
     }
 
     fn images(&self, streams: &Streams) -> Result<StandAloneImages, RunError> {

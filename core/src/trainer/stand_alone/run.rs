@@ -4,25 +4,35 @@ use super::average::WeightAverage;
 use super::images::StandAloneImages;
 use crate::config::RunConfig;
 use crate::event::{Event, Moment, Observer, StandAloneEpoch, Start, offer_state};
+use crate::network::Program;
 use crate::registry::Target;
 use crate::result::{SCHEMA, StandAloneResult, TestFigures};
-use crate::space::SearchSpace;
+use crate::space::Scale;
 use crate::state::State;
 use crate::trainer::training::{Model, NoHooks, TrainPath, Training};
 use crate::trainer::{RunError, memory};
 use serde::{Deserialize, Serialize};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
+
+/// The network of a stand-alone training.
+pub struct StandAloneNetwork {
+    /// The architecture as text.
+    pub arch: String,
+    /// The program for training, with the auxiliary head if there is one.
+    pub path: TrainPath,
+    /// The program for evaluation.
+    pub evaluated: Program,
+}
 
 /// The training of one architecture with weights of its own, between two steps.
 pub struct StandAloneRun<D: Target> {
     /// The configuration, with the seed of this training.
     pub(super) config: RunConfig,
-    space: Arc<dyn SearchSpace>,
+    scale: Scale,
     images: StandAloneImages,
     pub(super) training: Training<D>,
-    pub(super) path: TrainPath,
+    pub(super) network: StandAloneNetwork,
     /// The average of the weights, if it is evaluated in place of the weights.
     pub(super) average: Option<WeightAverage<D>>,
     /// The weights of the evaluation with the highest accuracy, if evaluations before the end choose one.
@@ -58,14 +68,14 @@ struct Sums {
 impl<D: Target> StandAloneRun<D> {
     pub(super) fn new(
         config: RunConfig,
-        space: Arc<dyn SearchSpace>,
+        scale: Scale,
         images: StandAloneImages,
         training: Training<D>,
-        path: TrainPath,
+        network: StandAloneNetwork,
     ) -> Self {
         let decay = config.retrain.weight_average;
         let average = (decay > 0.0).then(|| WeightAverage::new(decay));
-        Self { config, space, images, training, path, average, best: None, progress: Progress::default() }
+        Self { config, scale, images, training, network, average, best: None, progress: Progress::default() }
     }
 
     /// Sizes of the training.
@@ -80,7 +90,7 @@ impl<D: Target> StandAloneRun<D> {
             params: network.spec().param_count(),
             archs: 1,
             network: network.spec().clone(),
-            scale: *self.space.scale(),
+            scale: self.scale,
         }
     }
 
@@ -110,7 +120,8 @@ impl<D: Target> StandAloneRun<D> {
                 return Ok(false);
             }
             let started = Instant::now();
-            let outcome = self.training.step(batch?, std::slice::from_ref(&self.path), &mut NoHooks)?;
+            let outcome = self.training.step(batch?, std::slice::from_ref(&self.network.path), &mut NoHooks);
+            let outcome = outcome.map_err(|error| self.named(error))?;
             if let Some(average) = &mut self.average {
                 average.add(self.training.model())?;
             }
@@ -149,6 +160,16 @@ impl<D: Target> StandAloneRun<D> {
         Ok(())
     }
 
+    /// The error of a step, with the architecture as it was given.
+    fn named(&self, error: RunError) -> RunError {
+        match error {
+            RunError::Diverged { what, step, epoch, lr, .. } => {
+                RunError::Diverged { what, step, epoch, arch: self.network.arch.clone(), lr }
+            }
+            error => error,
+        }
+    }
+
     fn is_evaluated(&self, epoch: usize) -> bool {
         let every = self.config.retrain.eval_every;
         epoch + 1 == self.config.train.epochs || (every > 0 && (epoch + 1).is_multiple_of(every))
@@ -157,7 +178,7 @@ impl<D: Target> StandAloneRun<D> {
     /// Evaluates the network and keeps it if it is the best so far.
     fn evaluate(&mut self, epoch: usize) -> Result<TestFigures, RunError> {
         let batch_size = self.config.eval.batch_size;
-        let figures = self.images.evaluate(epoch, self.evaluated(), &self.path.program, batch_size)?;
+        let figures = self.images.evaluate(epoch, self.evaluated(), &self.network.evaluated, batch_size)?;
         let is_last = epoch + 1 == self.config.train.epochs;
         self.progress.last = is_last.then_some(figures);
         if self.progress.best.is_none_or(|best| figures.accuracy > best.accuracy) {
@@ -176,13 +197,13 @@ impl<D: Target> StandAloneRun<D> {
     }
 
     fn result(self, interrupted: bool) -> StandAloneResult {
-        let (progress, program) = (&self.progress, &self.path.program);
+        let (progress, program) = (&self.progress, &self.network.evaluated);
         let counters = self.training.counters();
         StandAloneResult {
             r#type: "retrain".into(),
             schema: SCHEMA,
             space: self.config.space.name.clone(),
-            arch: self.space.format(&self.path.path.arch),
+            arch: self.network.arch,
             data: self.config.data.name.clone(),
             seed: self.config.seed,
             device: self.config.device.clone(),

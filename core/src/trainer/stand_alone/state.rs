@@ -67,7 +67,7 @@ impl<D: Target> StandAloneRun<D> {
         let mut config = comparable(&self.config)?;
         config.retain(|key, _| SECTIONS.iter().any(|section| key.starts_with(section)));
         entry("config", Value::Object(config))?;
-        entry("arch", Value::from(self.path.path.arch.choices()))?;
+        entry("arch", Value::from(self.network.arch.as_str()))?;
         entry("seed", self.config.seed.into())
     }
 }

@@ -26,8 +26,7 @@ fn trainer(space: &str, change: impl Fn(&mut RunConfig)) -> StandAloneTrainer<Cp
 }
 
 fn train(trainer: &StandAloneTrainer<Cpu>, text: &str, seed: u64) -> StandAloneResult {
-    let arch = trainer.space().parse(text).unwrap();
-    complete(trainer.start(&arch, seed).unwrap())
+    complete(trainer.start(text, seed).unwrap())
 }
 
 /// The result of a training without what differs between equal ones.
@@ -68,10 +67,10 @@ fn larger_samples_start_with_smaller_ones() {
 #[test]
 fn a_cancelled_or_diverged_training_has_no_result() {
     let trainer = trainer("tiny", |config| config.train.lr = 1e30);
-    let arch = trainer.space().nth(8);
-    let cancelled = trainer.start(&arch, 0).unwrap().run(&mut silent(), &AtomicBool::new(true)).unwrap();
+    let arch = "22";
+    let cancelled = trainer.start(arch, 0).unwrap().run(&mut silent(), &AtomicBool::new(true)).unwrap();
     assert!(cancelled.interrupted && cancelled.last.is_none());
-    let error = trainer.start(&arch, 0).unwrap().run(&mut silent(), &AtomicBool::new(false)).unwrap_err();
+    let error = trainer.start(arch, 0).unwrap().run(&mut silent(), &AtomicBool::new(false)).unwrap_err();
     assert!(matches!(error, RunError::Diverged { .. }), "{error}");
 }
 
@@ -107,12 +106,12 @@ fn a_training_continues_from_any_step_with_the_same_bits() {
         config.retrain.warmup_epochs = 2;
     });
     for trainer in [plain, regularised] {
-        let arch = trainer.space().nth(8);
-        let whole = complete(trainer.start(&arch, 3).unwrap());
+        let arch = "22";
+        let whole = complete(trainer.start(arch, 3).unwrap());
         for steps in [1, 3, 5, 24] {
             let mut keeper = KeepAfter { steps, state: None };
-            trainer.start(&arch, 3).unwrap().run(&mut keeper, &AtomicBool::new(false)).unwrap();
-            let run = trainer.start(&arch, 3).unwrap().restore(&keeper.state.unwrap()).unwrap();
+            trainer.start(arch, 3).unwrap().run(&mut keeper, &AtomicBool::new(false)).unwrap();
+            let run = trainer.start(arch, 3).unwrap().restore(&keeper.state.unwrap()).unwrap();
             assert_eq!(complete(run), whole, "after {steps} steps");
         }
     }
@@ -143,11 +142,11 @@ fn the_average_of_the_weights_is_that_of_its_formula() {
         config.retrain.weight_average = 0.75;
         (config.train.epochs, config.train.batch_size) = (1, 100);
     });
-    let arch = trainer.space().nth(8);
+    let arch = "22";
     let mut first = KeepAfter { steps: 1, state: None };
-    trainer.start(&arch, 3).unwrap().run(&mut first, &AtomicBool::new(false)).unwrap();
+    trainer.start(arch, 3).unwrap().run(&mut first, &AtomicBool::new(false)).unwrap();
     let mut last = KeepLast(None);
-    trainer.start(&arch, 3).unwrap().run(&mut last, &AtomicBool::new(false)).unwrap();
+    trainer.start(arch, 3).unwrap().run(&mut last, &AtomicBool::new(false)).unwrap();
     let (first, last) = (first.state.unwrap(), last.0.unwrap());
     for name in ["set0/stem.weight", "stem.running_var"] {
         let of = |state: &State, section: &str| state.section(section).tensors[name].values.clone();
@@ -162,7 +161,7 @@ fn the_average_of_the_weights_is_that_of_its_formula() {
 #[test]
 fn all_images_train_the_network_only_if_there_are_test_images() {
     let images = |change: &dyn Fn(&mut RunConfig)| {
-        let run = trainer("tiny", change).start(&Arch::new(vec![2, 2]), 0).unwrap();
+        let run = trainer("tiny", change).start("22", 0).unwrap();
         (run.size().train_images, run.size().eval.positions.len())
     };
     assert_eq!(images(&|_| ()), (200, 300));
@@ -176,10 +175,46 @@ fn all_images_train_the_network_only_if_there_are_test_images() {
 #[test]
 fn the_state_of_another_training_is_refused() {
     let trainer = trainer("tiny", |_| ());
-    let (arch, other) = (trainer.space().nth(8), trainer.space().nth(7));
-    let state = trainer.start(&arch, 3).unwrap().save().unwrap();
-    for (arch, seed, problem) in [(&other, 3, "arch [2,1]"), (&arch, 4, "seed 4")] {
+    let (arch, other) = ("22", "21");
+    let state = trainer.start(arch, 3).unwrap().save().unwrap();
+    for (arch, seed, problem) in [(other, 3, "arch \"21\""), (arch, 4, "seed 4")] {
         let error = trainer.start(arch, seed).unwrap().restore(&state).err().unwrap().to_string();
         assert!(error.contains(problem), "{error}");
     }
+}
+
+/// Drop path and the auxiliary head of `darts`: training differs with each, and continues exactly.
+#[test]
+fn a_regularised_cell_network_continues_with_the_same_bits() {
+    let small = |config: &mut RunConfig| {
+        (config.space.width, config.space.cells) = (2, 3);
+        (config.train.epochs, config.train.batch_size) = (2, 100);
+    };
+    let loss = |change: &dyn Fn(&mut RunConfig)| {
+        let trainer = trainer("darts", |config| {
+            small(config);
+            change(config);
+        });
+        let whole = complete(trainer.start("darts_v1", 0).unwrap());
+        let mut keeper = KeepAfter { steps: 3, state: None };
+        trainer.start("darts_v1", 0).unwrap().run(&mut keeper, &AtomicBool::new(false)).unwrap();
+        let run = trainer.start("darts_v1", 0).unwrap().restore(&keeper.state.unwrap()).unwrap();
+        assert_eq!(complete(run), whole);
+        whole.train_loss.unwrap()
+    };
+    let plain = loss(&|_| ());
+    let dropped = loss(&|config| config.retrain.drop_path = 0.5);
+    let headed = loss(&|config| config.retrain.auxiliary_weight = 0.4);
+    assert!(plain != dropped && plain != headed, "{plain} {dropped} {headed}");
+}
+
+#[test]
+fn published_cells_outside_of_the_space_are_trained() {
+    let trainer = trainer("darts", |config| {
+        (config.space.width, config.space.cells) = (2, 3);
+        (config.train.epochs, config.data.limit_train) = (1, Some(64));
+    });
+    let result = complete(trainer.start("nasnet_a", 0).unwrap());
+    assert_eq!((result.arch.as_str(), result.epochs), ("nasnet_a", 1));
+    assert!(trainer.start("nasnet_b", 0).is_err());
 }

@@ -183,7 +183,9 @@ impl<D: Target> Training<D> {
     /// The error of a step in which `quantity` is not finite.
     fn diverged(&self, step: u64, quantity: &'static str, arch: &Arch) -> RunError {
         let (epoch, lr) = (self.epoch_of(step), self.lr(step));
-        RunError::Diverged { what: quantity, step, epoch, arch: self.space.format(arch), lr }
+        // A published architecture outside of the space has no choices.
+        let arch = self.space.validate(arch).map_or(String::new(), |()| self.space.format(arch));
+        RunError::Diverged { what: quantity, step, epoch, arch, lr }
     }
 
     fn epoch_of(&self, step: u64) -> usize {

@@ -19,6 +19,6 @@ pub use linear::linear;
 pub use mean::global_avg_pool;
 pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;
-pub use relu::relu;
+pub use relu::{relu, relu6};
 pub use scale_images::scale_images;
 pub use unit::unit;
