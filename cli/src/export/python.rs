@@ -124,6 +124,7 @@ impl ExportedNetwork {
             Op::DropPath => x,
             Op::OddPixels => format!("F.pad({x}, (0, 1, 0, 1))[:, :, 1::2, 1::2]"),
             Op::Relu => format!("F.relu({x})"),
+            Op::Relu6 => format!("F.relu6({x})"),
             Op::GlobalAvgPool => format!("{x}.mean((2, 3), keepdim=True)"),
             Op::Sum => all(" + "),
             Op::Concat => format!("torch.cat(({},), 1)", all(", ")),

@@ -78,12 +78,6 @@ pub struct AuxiliaryHead {
 }
 
 impl Program {
-    /// The program without its auxiliary head: the one for evaluation.
-    pub fn without_auxiliary(self) -> Self {
-        let output = self.instrs.len();
-        Self::prune(self.instrs, output, (self.params, self.macs), None)
-    }
-
     /// Keeps the instructions on which `output` and the auxiliary head depend, and renumbers the values.
     pub(super) fn prune(
         instrs: Vec<Instr>,

@@ -1,6 +1,6 @@
 //! Networks for other programs: one architecture with fixed weights and batch-norm statistics.
 
-use super::{RunError, build_space, wire_error};
+use super::{RunError, build_space, stand_alone_network};
 use crate::checkpoint::weights;
 use crate::config::RunConfig;
 use crate::network::{NetworkSpec, Program};
@@ -28,7 +28,6 @@ impl FrozenNetwork {
     /// # Errors
     /// A layer without weights or without statistics.
     pub(super) fn new(spec: Arc<NetworkSpec>, program: Program, model: &State) -> Result<Self, StateError> {
-        let program = program.without_auxiliary();
         let tensors = weights::of_layers(&spec, &program.layers, model)?;
         Ok(Self { spec, program, tensors })
     }
@@ -46,10 +45,9 @@ impl FrozenNetwork {
         file: &Path,
     ) -> Result<(Self, Map<String, Value>), RunError> {
         let space = build_space(config, image, classes)?;
-        let network = space.stand_alone(arch, config.retrain.auxiliary_weight > 0.0)?;
-        let (spec, program) = NetworkSpec::fixed(&*network).map_err(|e| wire_error(&*space, e))?;
+        let (spec, _, program) = stand_alone_network(&*space, arch, config.retrain.auxiliary_weight > 0.0)?;
         let (model, about) = weights::read(file, &spec)?;
-        Ok((Self::new(Arc::new(spec), program, &model)?, about))
+        Ok((Self::new(spec, program, &model)?, about))
     }
 
     /// The tensor of a layer with a suffix of [`weights`], such as `norm.weight`; none if the layer has no such tensor.

@@ -45,7 +45,7 @@ pub use stand_alone::{StandAloneRun, StandAloneTrainer};
 pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
 use evaluator::{Evaluator, Weights};
-use search_space::{stand_alone_cost, wire_error};
+use search_space::{stand_alone_cost, stand_alone_network, wire_error};
 use std::collections::BTreeMap;
 use supernet::Supernet;
 

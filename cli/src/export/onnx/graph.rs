@@ -63,6 +63,12 @@ impl Graph {
                 Op::DropPath => x.to_owned(),
                 Op::OddPixels => self.odd_pixels(&name, x),
                 Op::Relu => self.node("Relu", &name, &[x], vec![]),
+                Op::Relu6 => {
+                    let limit = |value| HostTensor { shape: vec![], values: vec![value] };
+                    let least = self.floats(&format!("{name}.min"), &limit(0.0));
+                    let most = self.floats(&format!("{name}.max"), &limit(6.0));
+                    self.node("Clip", &name, &[x, &least, &most], vec![])
+                }
                 Op::GlobalAvgPool => self.node("GlobalAveragePool", &name, &[x], vec![]),
                 Op::Sum => self.node("Sum", &name, &inputs, vec![]),
                 Op::Concat => self.node("Concat", &name, &inputs, vec![int("axis", 1)]),
