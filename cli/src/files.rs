@@ -33,6 +33,26 @@ pub fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// As [`write_bytes`], for a path that does not exist yet.
+///
+/// # Errors
+/// The path exists, or the file cannot be written.
+pub fn write_new(path: &Path, content: &[u8]) -> Result<()> {
+    check_new(path)?;
+    write_bytes(path, content)
+}
+
+/// Checks that a path does not exist.
+///
+/// # Errors
+/// It exists.
+pub fn check_new(path: &Path) -> Result<(), UsageError> {
+    match path.symlink_metadata() {
+        Ok(_) => Err(UsageError(format!("{} exists: choose another file, or remove it", path.display()))),
+        Err(_) => Ok(()),
+    }
+}
+
 /// The path of the temporary file of [`write()`].
 pub fn temporary(path: &Path) -> PathBuf {
     let mut beside = OsString::from(path);

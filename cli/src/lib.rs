@@ -18,6 +18,7 @@ mod data;
 mod device;
 mod error_messages;
 mod exit;
+mod export;
 mod files;
 mod html;
 mod parallel;

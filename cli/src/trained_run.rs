@@ -3,7 +3,7 @@
 use crate::archive;
 use crate::data::{DataIdentity, LoadedData};
 use crate::exit::UsageError;
-use crate::record::WEIGHTS;
+use crate::record::{BEST_WEIGHTS, WEIGHTS};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
@@ -33,11 +33,7 @@ impl TrainedRun {
             let problem = "expected a run of a supernet, found the stand-alone training of";
             return Err(UsageError(format!("{}: {problem} {arch}", dir.display())).into());
         }
-        if !dir.join(WEIGHTS).exists() {
-            let remedy = "the run is unfinished (`nas-train resume`) or was made with --no-weights";
-            return Err(UsageError(format!("{} has no {WEIGHTS}: {remedy}", dir.display())).into());
-        }
-        check_weights(dir, &manifest)?;
+        weights_file(dir, WEIGHTS, &manifest)?;
         Ok(Self { dir: dir.into(), settings: Settings::of_file(&dir.join("config.toml"))?, manifest })
     }
 
@@ -69,13 +65,25 @@ impl TrainedRun {
     }
 }
 
-/// Compares the weights with their hash in the manifest, which only finished runs have.
-fn check_weights(dir: &Path, manifest: &Value) -> Result<(), CheckpointError> {
-    let Some(written) = manifest["files"][WEIGHTS]["sha256"].as_str() else { return Ok(()) };
-    let path = dir.join(WEIGHTS);
-    if weights::sha256(&path)? == written {
-        return Ok(());
+/// The path of a file with weights in a run directory. Compares it with its hash in the manifest, which only finished runs
+/// have.
+///
+/// # Errors
+/// The file does not exist, or differs from the one that the run wrote.
+pub fn weights_file(dir: &Path, name: &str, manifest: &Value) -> Result<PathBuf> {
+    let path = dir.join(name);
+    if !path.exists() {
+        let remedy = match name {
+            BEST_WEIGHTS => "the training was made with --no-weights, or with retrain.eval_every = 0",
+            _ => "the run is unfinished (`nas-train resume`) or was made with --no-weights",
+        };
+        return Err(UsageError(format!("{} has no {name}: {remedy}", dir.display())).into());
     }
-    let problem = "its checksum is not the one in manifest.json: restore the file, or make the run again".into();
-    Err(CheckpointError::Content { path, problem })
+    match manifest["files"][name]["sha256"].as_str() {
+        Some(written) if weights::sha256(&path)? != written => {
+            let problem = "its checksum is not the one in manifest.json: restore the file, or make the run again";
+            Err(CheckpointError::Content { path, problem: problem.into() }.into())
+        }
+        _ => Ok(path),
+    }
 }

@@ -69,6 +69,8 @@ pub struct EvalInputs {
     pub batch_size: usize,
     /// Positions of the images among the images of the data set from which they are taken, in the order of evaluation.
     pub positions: Vec<usize>,
+    /// Names of the classes, in the order of the class scores.
+    pub classes: Vec<String>,
 }
 
 /// A training step.

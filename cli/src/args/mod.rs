@@ -4,6 +4,7 @@ mod bench;
 mod compare;
 mod config_help;
 mod describe;
+mod export;
 mod parse;
 mod plugins;
 mod resume;
@@ -17,6 +18,7 @@ mod unused;
 pub use bench::BenchArgs;
 pub use compare::{Budget, CompareArgs};
 pub use describe::{DescribeArchArgs, DescribeArgs, DescribeCommand};
+pub use export::ExportArgs;
 pub use plugins::{Language, PluginsArgs, PluginsCommand};
 pub use resume::ResumeArgs;
 pub use retrain::RetrainArgs;
@@ -70,7 +72,7 @@ pub enum Command {
     Compare(Box<CompareArgs>),
     /// Write an HTML report of finished runs, or rewrite the report of a comparison
     Report(ReportArgs),
-    /// Export the metrics of a finished run as TensorBoard event files
+    /// Export the network of a finished run for other programs, or its metrics for TensorBoard
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
@@ -146,17 +148,6 @@ pub enum ConfigCommand {
         /// Configuration file in TOML
         file: PathBuf,
     },
-}
-
-/// Options of `export`.
-#[derive(Debug, Args)]
-pub struct ExportArgs {
-    /// Run directory of a finished run
-    #[arg(value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
-    pub run: PathBuf,
-    /// Directory for the TensorBoard event files
-    #[arg(long, value_name = "DIR", value_hint = clap::ValueHint::DirPath)]
-    pub tensorboard: PathBuf,
 }
 
 /// Options of `report`.

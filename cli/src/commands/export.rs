@@ -1,39 +1,90 @@
-//! `nas-train export`: the metrics of a run as TensorBoard event files.
+//! `nas-train export`: the network or the metrics of a finished run, for other programs.
 
-use crate::archive::Archived;
+use crate::archive::{Archived, MetricRow};
 use crate::args::ExportArgs;
 use crate::exit::{ExitStatus, UsageError, chained};
+use crate::export::ExportedNetwork;
+use crate::files;
 use crate::tensorboard::EventFile;
 use crate::text::eprint_line;
 use anyhow::{Error, Result};
+use std::path::Path;
 
-/// Writes the metrics of a finished run as TensorBoard event files.
+/// Writes the network of a run in the formats that the options name, and its metrics as TensorBoard event files.
 ///
 /// # Errors
-/// The directory contains no finished run, or a file cannot be written.
+/// The directory contains no finished run or no weights, a file exists, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
-    let metrics = match Archived::read(&args.run) {
-        Ok(Archived::Run(run)) => run.metrics,
-        Ok(Archived::Retrain(run)) => run.metrics,
-        Ok(Archived::Sequence(_)) => {
+    check(args)?;
+    let run = Archived::read(&args.run)
+        .map_err(|error| UsageError(format!("{}: {}", args.run.display(), chained(&error))))?;
+    if args.has_network() {
+        network(args, &run)?;
+    }
+    if let Some(dir) = &args.tensorboard {
+        tensorboard(args, &run, dir)?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Checks that the options name an output that does not exist, and have an effect.
+fn check(args: &ExportArgs) -> Result<(), UsageError> {
+    if !args.has_network() {
+        if args.tensorboard.is_none() {
+            let expected = "--onnx FILE, --safetensors FILE, --python FILE or --tensorboard DIR";
+            return Err(UsageError(format!("`export` requires {expected}")));
+        }
+        let without_effect = [("--arch", args.arch.is_some()), ("--best", args.best), ("--normalise", args.normalise)];
+        if let Some((option, _)) = without_effect.iter().find(|(_, given)| *given) {
+            let expected = "--onnx FILE, --safetensors FILE or --python FILE";
+            return Err(UsageError(format!("{option} has no effect without {expected}")));
+        }
+    }
+    if args.normalise && args.onnx.is_none() && args.python.is_none() {
+        return Err(UsageError("--normalise has no effect without --onnx FILE or --python FILE".into()));
+    }
+    args.network_files().try_for_each(|file| files::check_new(file))
+}
+
+fn network(args: &ExportArgs, run: &Archived) -> Result<()> {
+    let network = ExportedNetwork::read(args, run)?;
+    let write = |file: &Path, content: &[u8]| {
+        files::write_new(file, content)?;
+        eprint_line(&format!("{}: {:.1} kB", file.display(), content.len() as f64 / 1e3));
+        anyhow::Ok(())
+    };
+    if let Some(file) = &args.onnx {
+        write(file, &network.onnx(args.normalise))?;
+    }
+    if let Some(file) = &args.safetensors {
+        write(file, &network.safetensors().map_err(Error::msg)?)?;
+    }
+    if let Some(file) = &args.python {
+        write(file, network.python(args.normalise).as_bytes())?;
+    }
+    eprint_line(&format!("architecture {}; batch-norm statistics: {}", network.arch(), network.statistics()));
+    Ok(())
+}
+
+fn tensorboard(args: &ExportArgs, run: &Archived, dir: &Path) -> Result<()> {
+    let metrics: &[MetricRow] = match run {
+        Archived::Run(run) => &run.metrics,
+        Archived::Retrain(run) => &run.metrics,
+        Archived::Sequence(_) => {
             let problem = "contains the result of `nas-train disturbance`, which has no metrics over steps; its matrix is in matrix.csv";
             return Err(UsageError(format!("{} {problem}", args.run.display())).into());
         }
-        Err(error) => return Err(UsageError(format!("{}: {}", args.run.display(), chained(&error))).into()),
     };
     let name = EventFile::new_name();
-    let mut events = EventFile::create(&args.tensorboard, &name)?;
+    let mut events = EventFile::create(dir, &name)?;
     let mut rows = metrics.iter();
     let written = rows.try_for_each(|row| events.scalar(&format!("{}/{}", row.split, row.metric), row.step, row.value));
     if let Err(error) = written {
         // An incomplete file would keep the same command from a second try.
-        EventFile::remove(&args.tensorboard, &name)?;
+        EventFile::remove(dir, &name)?;
         return Err(Error::new(error).context("cannot export"));
     }
-    eprint_line(&format!(
-        "{} scalars written; view them with `tensorboard --logdir {}`",
-        metrics.len(),
-        args.tensorboard.display()
-    ));
-    Ok(ExitStatus::Success)
+    let view = format!("view them with `tensorboard --logdir {}`", dir.display());
+    eprint_line(&format!("{} scalars written; {view}", metrics.len()));
+    Ok(())
 }

@@ -78,7 +78,8 @@ mod tests {
     #[test]
     fn the_speed_excludes_evaluations_and_the_remaining_time_includes_them() {
         let (zero, after) = (Instant::now(), |s| Duration::from_secs(s));
-        let eval = EvalInputs { mean: vec![0.0], std: vec![1.0], batch_size: 9, positions: (0..9).collect() };
+        let eval =
+            EvalInputs { mean: vec![0.0], std: vec![1.0], batch_size: 9, positions: (0..9).collect(), classes: vec![] };
         let scale = Scale { image: [8, 8, 1], classes: 3, width: 2, cells: 1 };
         let network = Arc::new(NetworkSpec::supernet(&Tiny::new(scale)).unwrap());
         let size = Start {

@@ -10,7 +10,7 @@ mod saving;
 mod schedule;
 
 pub use dir::OutDir;
-pub use saving::{CHECKPOINTS, RECORD, WEIGHTS};
+pub use saving::{BEST_WEIGHTS, CHECKPOINTS, RECORD, WEIGHTS};
 pub use schedule::CheckpointSchedule;
 
 use crate::archive::event_file;

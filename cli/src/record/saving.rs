@@ -20,7 +20,7 @@ pub const CHECKPOINTS: &str = "checkpoints";
 /// The file of the weights in a run directory.
 pub const WEIGHTS: &str = weights::FILE;
 /// The file of the weights after the epoch with the highest accuracy.
-const BEST_WEIGHTS: &str = "best.safetensors";
+pub const BEST_WEIGHTS: &str = "best.safetensors";
 /// The key of the recorder's position in the notes of a checkpoint.
 pub const RECORD: &str = "record";
 

@@ -12,9 +12,9 @@
 
 use super::CheckpointError;
 use super::tensors::{from_bytes, to_bytes};
-use crate::network::{LayerKind, NetworkSpec, Role};
+use crate::network::{LayerId, LayerKind, NetworkSpec, Role};
 use crate::read_file;
-use crate::state::{HostTensor, State};
+use crate::state::{HostTensor, State, StateError};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -42,6 +42,34 @@ pub fn to_file(spec: &NetworkSpec, model: &State, about: &Map<String, Value>) ->
     let mut about = about.clone();
     about.insert(BATCHES.into(), Value::Object(model.values.clone()));
     to_bytes(&tensors, &about)
+}
+
+/// The tensors of some layers in weight set 0, with batch-norm statistics, under the names and in the layout of the file.
+///
+/// # Errors
+/// A layer without weights or statistics in `model`.
+pub fn of_layers(
+    spec: &NetworkSpec,
+    layers: &[LayerId],
+    model: &State,
+) -> Result<BTreeMap<String, HostTensor>, StateError> {
+    let wanted = entries(spec, 1).into_iter().filter(|entry| layers.contains(&entry.layer));
+    let tensor = |entry: Entry| match model.tensors.get(&entry.saved) {
+        Some(tensor) => Ok((entry.exported, entry.layout.export(tensor))),
+        None => {
+            let found = "none: no training has used this layer".into();
+            Err(StateError { expected: format!("tensor {}", entry.exported), found })
+        }
+    };
+    wanted.map(tensor).collect()
+}
+
+/// Tensors of [`of_layers`] as a file, with metadata.
+///
+/// # Errors
+/// Tensors that the format cannot hold.
+pub fn of_tensors(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
+    to_bytes(tensors, about)
 }
 
 /// Reads a file: the state for the section `training/model`, and the metadata.
@@ -95,6 +123,7 @@ fn sets(model: &State) -> usize {
 
 /// A tensor with its name in the state and in the file.
 struct Entry {
+    layer: LayerId,
     saved: String,
     exported: String,
     layout: Layout,
@@ -126,13 +155,14 @@ fn entries(spec: &NetworkSpec, sets: usize) -> Vec<Entry> {
                 (Role::Shift, _) => ("norm.bias", Layout::Vector(param.len())),
             };
             let exported = format!("{prefix}{}.{suffix}", layer.name);
-            entries.push(Entry { saved: format!("set{set}/{}", param.name), exported, layout });
+            entries.push(Entry { layer: param.layer, saved: format!("set{set}/{}", param.name), exported, layout });
         }
     }
-    for layer in &spec.layers {
+    for (id, layer) in spec.layers.iter().enumerate() {
         let Some(channels) = layer.norm_channels() else { continue };
         for name in ["running_mean", "running_var"] {
             entries.push(Entry {
+                layer: id,
                 saved: format!("{}.{name}", layer.name),
                 exported: format!("{}.norm.{name}", layer.name),
                 layout: Layout::Statistics(channels),

@@ -9,6 +9,7 @@ use crate::event::EvalInputs;
 use crate::metrics::disturbance::Observation;
 use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments};
 use nas_ops::{Backend, OpError, Tensor4};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// The part of a data set on which architectures are evaluated.
@@ -66,7 +67,8 @@ impl<D: Backend> Evaluator<D> {
         };
         let valid = set(part, positions.clone())?;
         let (mean, std) = (normalise.mean().to_vec(), normalise.std().to_vec());
-        let inputs = EvalInputs { mean, std, batch_size: config.batch_size, positions };
+        let (batch_size, classes) = (config.batch_size, dataset.classes.clone());
+        let inputs = EvalInputs { mean, std, batch_size, positions, classes };
         Ok(Self { bn: config.bn, inputs, valid, recalibration })
     }
 
@@ -147,8 +149,21 @@ impl<D: Backend> Evaluator<D> {
         Ok(Some(counters.iter().map(AccuracyCounter::means).collect()))
     }
 
-    /// The fixed batch-norm statistics of a program; `None` to normalise by batch statistics.
+    /// [`statistics`](Self::statistics) on the device.
     fn norms(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Option<NormTable<D>>, RunError> {
+        let statistics = self.statistics(program, weights)?;
+        Ok(statistics.map(|moments| moments.table(weights.network.device())).transpose()?)
+    }
+
+    /// The fixed batch-norm statistics of a program; `None` to normalise by batch statistics.
+    ///
+    /// # Errors
+    /// As [`observe`](Self::observe).
+    pub fn statistics<'a>(
+        &self,
+        program: &Program,
+        weights: &Weights<'a, D>,
+    ) -> Result<Option<Cow<'a, RunningMoments>>, RunError> {
         let network = weights.network;
         match (&self.recalibration, weights.running) {
             (Some(recalibration), _) => {
@@ -159,9 +174,9 @@ impl<D: Backend> Evaluator<D> {
                         moments.observe(layer, &m, count);
                     }
                 }
-                Ok(Some(moments.table(network.device())?))
+                Ok(Some(Cow::Owned(moments)))
             }
-            (None, Some(running)) if self.bn == BnMode::Running => Ok(Some(running.table(network.device())?)),
+            (None, Some(running)) if self.bn == BnMode::Running => Ok(Some(Cow::Borrowed(running))),
             _ => Ok(None),
         }
     }

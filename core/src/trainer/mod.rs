@@ -9,12 +9,14 @@
 //! | [`Session`] | a run of a configuration, composed of these parts |
 //! | [`Search`] | search on trained weights, under limits of size and cost |
 //! | [`Sequence`] | architectures trained one after another in a session |
+//! | [`FrozenNetwork`] | one architecture with fixed weights and statistics, for other programs |
 //! | [`StandAloneTrainer`] | one architecture with weights of its own, trained by the same step |
 
 mod accuracy;
 mod error;
 mod eval_set;
 mod evaluator;
+mod frozen;
 mod memory;
 mod monitor;
 mod planner;
@@ -33,6 +35,7 @@ mod training_data;
 
 pub use error::RunError;
 pub use evaluator::EvalImages;
+pub use frozen::FrozenNetwork;
 pub use memory::{peak_rss_mb, reset_peak_rss};
 pub use search::{Candidate, Limits, Search, SearchOutcome, pareto_front};
 pub use search_space::build_space;
@@ -42,7 +45,7 @@ pub use stand_alone::{StandAloneRun, StandAloneTrainer};
 pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
 
 use evaluator::{Evaluator, Weights};
-use search_space::{stand_alone_cost, wire_error};
+use search_space::{stand_alone_cost, stand_alone_network, wire_error};
 use std::collections::BTreeMap;
 use supernet::Supernet;
 

@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
-use crate::network::{NetworkSpec, WireError};
+use crate::network::{NetworkSpec, Program, WireError};
 use crate::registry::{self, BuildError, SpaceDescriptor};
 use crate::space::{Scale, SearchSpace};
 use std::sync::Arc;
@@ -39,6 +39,22 @@ pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Res
 pub fn stand_alone_cost(space: &dyn SearchSpace, arch: &Arch) -> Result<(u64, u64), RunError> {
     let (_, program) = NetworkSpec::stand_alone(space, arch).map_err(|e| wire_error(space, e))?;
     Ok((program.params, program.macs))
+}
+
+/// The layers of an architecture with weights of its own, and its programs for training and for evaluation. Only the first
+/// has the auxiliary head, if there is to be one.
+///
+/// # Errors
+/// An architecture of another space, or one that cannot be built at the scale of the space.
+pub fn stand_alone_network(
+    space: &dyn SearchSpace,
+    arch: &str,
+    auxiliary: bool,
+) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
+    let fail = |error| wire_error(space, error);
+    let (spec, trained) = NetworkSpec::fixed(&*space.stand_alone(arch, auxiliary)?).map_err(fail)?;
+    let evaluated = spec.fixed_program(&*space.stand_alone(arch, false)?).map_err(fail)?;
+    Ok((Arc::new(spec), trained, evaluated))
 }
 
 /// The error of a network that cannot be built, with the scale of its space.

@@ -9,6 +9,7 @@ mod darts;
 mod data_errors;
 mod data_files;
 mod disk_cache;
+mod export;
 mod helper;
 mod inspect;
 mod interrupted;

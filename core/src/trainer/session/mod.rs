@@ -15,7 +15,7 @@ use super::planner::{ArchSource, Planner};
 use super::supernet::{NamedStrategy, Supernet};
 use super::training::{TrainPath, Training};
 use super::training_data::TrainingData;
-use super::{EvalImages, Evaluator, RunError, build_space, wire_error};
+use super::{EvalImages, Evaluator, FrozenNetwork, RunError, build_space, wire_error};
 use crate::arch::Arch;
 use crate::checkpoint::weights;
 use crate::config::{BnMode, RunConfig};
@@ -191,6 +191,15 @@ impl<D: Target> Session<D> {
     /// An architecture of another space, a loss that is not finite, or a failing device.
     pub fn evaluate(&self, arch: &Arch) -> Result<f64, RunError> {
         self.supernet.evaluate(arch)
+    }
+
+    /// An architecture with its shared weights and fixed batch-norm statistics: the running ones, or those measured on
+    /// training images, as `eval.bn` requires.
+    ///
+    /// # Errors
+    /// An architecture of another space, `eval.bn = "batch"`, a layer that was not trained, or a failing device.
+    pub fn freeze(&self, arch: &Arch) -> Result<FrozenNetwork, RunError> {
+        self.supernet.freeze(arch)
     }
 
     /// Plans the coming step if no plan is left, and returns its paths.

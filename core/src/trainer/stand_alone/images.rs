@@ -31,7 +31,7 @@ impl StandAloneImages {
     /// The evaluated images, in batches of `batch_size`.
     pub fn inputs(&self, batch_size: usize) -> EvalInputs {
         let (mean, std) = (self.normalise.mean().to_vec(), self.normalise.std().to_vec());
-        EvalInputs { mean, std, batch_size, positions: self.positions.clone() }
+        EvalInputs { mean, std, batch_size, positions: self.positions.clone(), classes: self.dataset.classes.clone() }
     }
 
     /// Accuracies after an epoch, with running batch-norm statistics. Drop path and auxiliary head have no influence.

@@ -9,7 +9,7 @@ pub use run::StandAloneRun;
 
 use super::training::{Regularisation, TrainPath, Training};
 use super::training_data::TrainingData;
-use super::{RunError, build_space, wire_error};
+use super::{RunError, build_space, stand_alone_network};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
 use crate::data::Dataset;
@@ -104,14 +104,8 @@ impl<D: Target> StandAloneTrainer<D> {
         Ok(StandAloneRun::new(config, *self.space.scale(), images, training, network))
     }
 
-    /// The layers of an architecture, and its programs for training and for evaluation. Only the first has an auxiliary
-    /// head.
     fn compile(&self, arch: &str) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
-        let fail = |error| wire_error(&*self.space, error);
-        let trained = self.space.stand_alone(arch, self.config.retrain.auxiliary_weight > 0.0)?;
-        let (spec, program) = NetworkSpec::fixed(&*trained).map_err(fail)?;
-        let evaluated = spec.fixed_program(&*self.space.stand_alone(arch, false)?).map_err(fail)?;
-        Ok((Arc::new(spec), program, evaluated))
+        stand_alone_network(&*self.space, arch, self.config.retrain.auxiliary_weight > 0.0)
     }
 
     fn images(&self, streams: &Streams) -> Result<StandAloneImages, RunError> {

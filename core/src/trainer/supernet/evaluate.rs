@@ -110,7 +110,7 @@ impl<D: Target> Supernet<D> {
     }
 
     /// Calls `f` with the weights that an architecture uses.
-    fn with_weights<R>(&self, arch: &Arch, f: impl FnOnce(&Weights<'_, D>) -> R) -> R {
+    pub(super) fn with_weights<R>(&self, arch: &Arch, f: impl FnOnce(&Weights<'_, D>) -> R) -> R {
         let bind = |layer| self.strategy.bind(arch, layer);
         f(&Weights { network: self.training.network(), running: self.training.running(), bind: &bind })
     }

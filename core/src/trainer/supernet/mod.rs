@@ -1,6 +1,7 @@
 //! The supernet of a run: its training, the sharing strategy, and the evaluation of architectures with shared weights.
 
 mod evaluate;
+mod freeze;
 mod strategy;
 #[cfg(test)]
 mod tests;

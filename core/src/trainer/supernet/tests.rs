@@ -9,8 +9,13 @@ use dfdx::tensor::Cpu;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 fn session(space: &str, bn: &str, truth: &str) -> Session<Cpu> {
+    session_of("", space, bn, truth)
+}
+
+/// A session whose strategy has a behaviour of `test_support`.
+fn session_of(behaviour: &str, space: &str, bn: &str, truth: &str) -> Session<Cpu> {
     let text = format!(
-        "[strategy]\nname = \"test\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
+        "[strategy]\nname = \"test\"\nbehaviour = \"{behaviour}\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
          [data]\nlimit_train = 16\nlimit_valid = 12\n\
          [train]\nepochs = 1\nbatch_size = 4\nsteps_per_arch = 2\n\
          [eval]\nbn = \"{bn}\"\nimages = 10\nbatch_size = 4\nrecalibrate_images = 4\n\
@@ -73,6 +78,36 @@ fn shared_layers_do_not_count_the_layers_of_every_architecture() {
     assert_eq!(shared([1, 2], &[[1, 1]]), 1);
     assert_eq!(shared([0, 0], &[[0, 0]]), 0);
     assert_eq!(shared([1, 2], &[[1, 1], [0, 2]]), 2);
+}
+
+/// A frozen architecture has the layers of its own program, with the weight sets that the strategy binds to them.
+#[test]
+fn a_frozen_architecture_has_its_own_layers_and_weights() {
+    let session = session_of("private_weights", "tiny", "recalibrate", "0");
+    let mut model = session.supernet().training().model().save().unwrap();
+    model.tensors.get_mut("set5/stem.weight").unwrap().values.fill(5.0);
+    let session = session.with_weights(&model).unwrap();
+    let frozen = session.freeze(&Arch::new([1, 2])).unwrap();
+    let names: Vec<&str> = frozen.tensors.keys().map(String::as_str).collect();
+    let of_norm =
+        |layer: &str| ["norm.running_mean", "norm.running_var", "weight"].map(|name| format!("{layer}.{name}"));
+    let expected: Vec<String> =
+        ["layer0.conv1x1", "layer1.conv3x3", "stem"].iter().flat_map(|layer| of_norm(layer)).collect();
+    assert_eq!(names[..2], ["classifier.bias", "classifier.weight"]);
+    assert_eq!(names[2..], expected);
+    assert!(frozen.tensors["stem.weight"].values.iter().all(|value| *value == 5.0));
+    let other = session.freeze(&Arch::new([1, 1])).unwrap();
+    assert!(other.tensors["stem.weight"].values.iter().all(|value| *value != 5.0));
+    assert!(session.freeze(&Arch::new([9, 9])).is_err());
+}
+
+/// Without training there are no running statistics, and evaluation by batches has no statistics at all.
+#[test]
+fn an_architecture_without_statistics_is_not_frozen() {
+    for bn in ["running", "batch"] {
+        let error = session("tiny", bn, "0").freeze(&Arch::new([1, 2])).unwrap_err().to_string();
+        assert!(error.contains("expected tensor") && error.contains("norm.running_mean, found none"), "{error}");
+    }
 }
 
 /// Truth events of one run as (number, total, text), and whether the result has the comparison.
