@@ -93,6 +93,10 @@ impl UnfinishedRun {
             (true, None, _) => {
                 Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
             }
+            _ if !run.dir.join("config.toml").exists() => {
+                let problem = "was killed before it wrote config.toml, so there is nothing to resume";
+                Err(UsageError(format!("the run in {dir} {problem}: remove {dir} and start the run again")).into())
+            }
             _ => Ok(run),
         }
     }

@@ -114,7 +114,7 @@ def kill_command(faults, rng, directory, words, files, reference, duration):
 
 def kill_run(faults, rng, directory, words, files, reference, duration):
     """Kills a run until `resume` finishes it; returns the number of kills."""
-    out = directory / "out"
+    out, start = directory / "out", words
     kills = 0
     while True:
         threads = ["--threads", rng.choice(["1", "2"])]
@@ -125,8 +125,10 @@ def kill_run(faults, rng, directory, words, files, reference, duration):
             faults.fail("silent", words, f"cannot be resumed: {text}")
             return kills
         kills += 1
-        if not (out / "manifest.json").exists():
-            # Killed before the run reserved its directory: the same command starts it.
+        if not (out / "config.toml").exists():
+            # Killed before the run had its configuration: nothing is lost, and the same command starts it.
+            shutil.rmtree(out, ignore_errors=True)
+            words = start
             continue
         code, text, _ = faults.run(["report", "out"], directory)
         is_finished = '"status": "finished"' in (out / "manifest.json").read_text()

@@ -336,10 +336,8 @@ impl<D: Backend> Run<'_, D> {
                 let (y, moments) = x.unit(weight()?, UnitSpec { relu, conv }, norm, tape)?;
                 (y, Some(moments))
             }
-            LayerKind::Conv { relu, conv, norm: None, .. } => {
-                let x = if relu { &x.relu(tape)? } else { x };
-                (x.conv2d(weight()?, conv, tape)?, None)
-            }
+            LayerKind::Conv { relu: true, conv, norm: None, .. } => (x.relu_conv2d(weight()?, conv, tape)?, None),
+            LayerKind::Conv { relu: false, conv, norm: None, .. } => (x.conv2d(weight()?, conv, tape)?, None),
             LayerKind::Norm { .. } => {
                 let (y, moments) = x.batch_norm(norm, tape)?;
                 (y, Some(moments))

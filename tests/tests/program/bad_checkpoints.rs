@@ -140,6 +140,15 @@ fn checkpoints_with_flipped_bits_are_skipped() {
 }
 
 #[test]
+fn a_run_killed_before_its_configuration_is_started_again() {
+    let (dir, _) = setup("early");
+    let dir = dir.path();
+    unfinished(dir);
+    fs::remove_file(dir.join("out/config.toml")).unwrap();
+    refuses(dir, &["resume", "out"], 2, &["before it wrote config.toml", "remove out and start the run again"]);
+}
+
+#[test]
 fn a_run_in_progress_is_not_resumed() {
     let (dir, _) = setup("progress");
     let dir = dir.path();

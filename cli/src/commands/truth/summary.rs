@@ -5,10 +5,12 @@ use super::recipe::shell_word;
 use crate::text::pairs;
 use nas_core::config::RunConfig;
 use nas_core::metrics::{kendall_tau, mean};
+use nas_core::registry::{SpaceDescriptor, find};
 use nas_core::space::{Scale, SearchSpace};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use toml::{Table, Value};
 
 /// The figures of a truth table, as `--json` prints them. Accuracies are in percent.
 #[derive(Debug, Serialize)]
@@ -18,6 +20,9 @@ pub struct Summary {
     space: String,
     #[serde(skip)]
     scale: Scale,
+    /// Options of the space that differ from their defaults.
+    #[serde(skip)]
+    space_options: Table,
     data: String,
     #[serde(skip)]
     data_dir: Option<PathBuf>,
@@ -52,6 +57,7 @@ impl Summary {
             schema: nas_core::result::SCHEMA,
             space: space.name().into(),
             scale: *space.scale(),
+            space_options: changed_options(config),
             data: config.data.name.clone(),
             data_dir: config.data.dir.clone(),
             interrupted,
@@ -80,14 +86,27 @@ impl Summary {
         let Scale { width, cells, .. } = self.scale;
         let word = |path: &Path| shell_word(&path.to_string_lossy());
         let dir = self.data_dir.as_ref().map(|dir| format!(" --data-dir {}", word(dir))).unwrap_or_default();
+        let option = |(key, value): (&String, &Value)| {
+            let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
+            format!(" --set {}", shell_word(&format!("space.{key}={value}")))
+        };
+        let options: String = self.space_options.iter().map(option).collect();
         let use_it = format!(
-            "To use the table, add --space {} --width {width} --cells {cells} --data {}{dir} --truth {} --truth-samples all",
+            "To use the table, add --space {} --width {width} --cells {cells}{options} --data {}{dir} --truth {} \
+             --truth-samples all",
             self.space,
             self.data,
             word(path)
         );
         format!("Stand-alone training on {} in space {}{stopped}\n{}\n{use_it}\n", self.data, self.space, pairs(&rows))
     }
+}
+
+fn changed_options(config: &RunConfig) -> Table {
+    let space = find::<SpaceDescriptor>(&config.space.name).map(|space| (space.options)()).unwrap_or_default();
+    let defaults: Table = space.parse().unwrap_or_default();
+    let options = config.space.options.clone().into_iter();
+    options.filter(|(key, value)| defaults.get(key) != Some(value)).collect()
 }
 
 /// Mean Kendall tau over all pairs of seeds, on the architectures that both seeds have.

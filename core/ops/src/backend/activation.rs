@@ -50,6 +50,15 @@ pub trait Activation<D: Backend>: Clone {
     /// Channels or groups that do not match the weights, an image smaller than the window, or a device failure.
     fn conv2d<T: Tape<f32, D>>(&self, weight: &Tensor4<D>, spec: ConvSpec, tape: &mut T) -> Result<Self, OpError>;
 
+    /// `conv(relu(x))` in one operation, which need not store `relu(x)`; see [`reference::relu`] and
+    /// [`reference::conv2d`].
+    ///
+    /// # Errors
+    /// As [`conv2d`](Self::conv2d).
+    fn relu_conv2d<T: Tape<f32, D>>(&self, weight: &Tensor4<D>, spec: ConvSpec, tape: &mut T) -> Result<Self, OpError> {
+        self.relu(tape)?.conv2d(weight, spec, tape)
+    }
+
     /// Maximum or average under a window; padding is never counted. See [`reference::pool2d`].
     ///
     /// # Errors

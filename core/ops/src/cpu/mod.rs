@@ -72,7 +72,16 @@ impl Activation<Cpu> for CpuActivation {
     }
 
     fn conv2d<T: Tape<f32, Cpu>>(&self, weight: &Tensor4<Cpu>, spec: ConvSpec, tape: &mut T) -> Result<Self, OpError> {
-        operations::conv2d(self, weight, spec, tape)
+        operations::conv2d(self, weight, UnitSpec { relu: false, conv: spec }, tape)
+    }
+
+    fn relu_conv2d<T: Tape<f32, Cpu>>(
+        &self,
+        weight: &Tensor4<Cpu>,
+        spec: ConvSpec,
+        tape: &mut T,
+    ) -> Result<Self, OpError> {
+        operations::conv2d(self, weight, UnitSpec { relu: true, conv: spec }, tape)
     }
 
     fn pool2d<T: Tape<f32, Cpu>>(&self, spec: PoolSpec, tape: &mut T) -> Result<Self, OpError> {

@@ -75,6 +75,7 @@ fn all<I: Implementation>() {
         (conv(3, 1, 1, 4), (3, 3, 1, 4)),
     ] {
         check::<I>(Call::Conv(spec), &[image, weight]);
+        check::<I>(Call::ReluConv(spec), &[image, weight]);
     }
     for kind in [PoolKind::Max, PoolKind::Average] {
         check::<I>(Call::Pool(PoolSpec { kind, window: Window::same(3, 1, 1) }), &[image]);

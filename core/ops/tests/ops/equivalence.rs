@@ -170,6 +170,7 @@ proptest! {
         let shapes = [(n, h, w, groups * inputs), (kh, kw, inputs, groups * outputs)];
         let tolerance = if inputs <= 20 { 2e-5 } else { 5e-5 };
         same_answers(Call::Conv(ConvSpec { window, groups }), &shapes, seed, tolerance)?;
+        same_answers(Call::ReluConv(ConvSpec { window, groups }), &shapes, seed, tolerance)?;
     }
 
     #[test]

@@ -14,6 +14,15 @@ impl<D: Backend, A: Activation<D>> OnTensors<D, A> {
         A::from_tensor(x, tape)?.conv2d(w, spec, tape)?.to_tensor(tape)
     }
 
+    pub fn relu_conv2d<T: Tape<f32, D>>(
+        x: &Tensor4<D>,
+        w: &Tensor4<D>,
+        spec: ConvSpec,
+        tape: &mut T,
+    ) -> Result<Tensor4<D>> {
+        A::from_tensor(x, tape)?.relu_conv2d(w, spec, tape)?.to_tensor(tape)
+    }
+
     pub fn pool2d<T: Tape<f32, D>>(x: &Tensor4<D>, spec: PoolSpec, tape: &mut T) -> Result<Tensor4<D>> {
         A::from_tensor(x, tape)?.pool2d(spec, tape)?.to_tensor(tape)
     }

@@ -13,6 +13,7 @@ pub type Dims = (usize, usize, usize, usize);
 #[derive(Debug, Clone, Copy)]
 pub enum Call {
     Conv(ConvSpec),
+    ReluConv(ConvSpec),
     Pool(PoolSpec),
     Norm(Vectors),
     Unit(UnitSpec, Vectors),
@@ -97,6 +98,7 @@ fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tens
     let all = inputs.iter().collect::<Vec<_>>();
     let y = match call {
         Call::Conv(spec) => OnTensors::<D, A>::conv2d(all[0], all[1], spec, tape)?,
+        Call::ReluConv(spec) => OnTensors::<D, A>::relu_conv2d(all[0], all[1], spec, tape)?,
         Call::Pool(spec) => OnTensors::<D, A>::pool2d(all[0], spec, tape)?,
         Call::OddPixels => OnTensors::<D, A>::odd_pixels(all[0], tape)?,
         Call::ScaleImages => {

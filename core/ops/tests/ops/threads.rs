@@ -29,6 +29,7 @@ fn results_do_not_depend_on_the_number_of_threads() {
         (conv(5, 2, 12), (5, 5, 1, 12)),
     ] {
         same_bits(Call::Conv(spec), &[image, weight]);
+        same_bits(Call::ReluConv(spec), &[image, weight]);
     }
     same_bits(Call::Conv(conv(3, 1, 1)), &[(53, 6, 5, 16), (3, 3, 16, 32)]);
     // Each image is computed in two pieces.

@@ -2,7 +2,7 @@
 
 use super::fused_depthwise::FusedDepthwise;
 use crate::{
-    ConvSpec, OpError, Tensor4,
+    OpError, Tensor4, UnitSpec,
     cpu::{
         activation::CpuActivation,
         buffer::Buffer,
@@ -14,15 +14,15 @@ use crate::{
 };
 use dfdx::{shapes::HasShape, tensor::Cpu};
 
-/// As [`crate::reference::conv2d`].
+/// As [`crate::reference::conv2d`], after a ReLU if the specification has one.
 pub fn conv2d(
     x: &CpuActivation,
     weight: &Tensor4<Cpu>,
-    spec: ConvSpec,
+    spec: UnitSpec,
     tape: &mut dyn Recorder,
 ) -> Result<CpuActivation, OpError> {
     let op = "conv2d";
-    let conv = Conv::new(ConvShape::new(op, x.dims(), *weight.shape(), spec)?, false);
+    let conv = Conv::new(ConvShape::new(op, x.dims(), *weight.shape(), spec.conv)?, spec.relu);
     let weight = tape.contiguous(op, weight)?;
     let mut z = Buffer::uninitialised(elements(conv.output()));
     forward(&conv, x, &Buffer::read(&weight), &mut z, false);
