@@ -69,7 +69,7 @@ fn values_out_of_range_are_rejected() {
         (&["--lr=0"], "expected a number above 0"),
         (&["--lr", "-0.1"], "expected a number above 0"),
         (&["--lr=nan"], "expected a number above 0"),
-        (&["--lr-schedule=linear"], "[possible values: constant, cosine]"),
+        (&["--lr-schedule=step"], "[possible values: constant, linear, cosine]"),
         (&["--truth-samples=many"], "expected a number or `all`, found `many`"),
         (&["--set=train.epochs=0"], "--set train.epochs=0: train.epochs: expected at least 1, found 0"),
         (&["--set=train.epochs=-1"], "--set train.epochs=-1: section `train`: epochs = -1"),
