@@ -127,6 +127,7 @@ impl ExitStatus {
             | RunError::Build(_)
             | RunError::Wire { .. }
             | RunError::Arch(_)
+            | RunError::Disconnected { .. }
             | RunError::State(_)
             | RunError::OwnPlans { .. } => Self::Usage,
             RunError::Data(error) => Self::of_data(error),

@@ -79,7 +79,7 @@ fn start<D: Target>(
     seed: u64,
     state: Option<&State>,
 ) -> Result<StandAloneRun<D>, RunError> {
-    let run = trainer.start(arch, seed)?;
+    let run = trainer.start(arch, seed)?.connected()?;
     match state {
         Some(state) => run.restore(state),
         None => Ok(run),

@@ -14,6 +14,9 @@ pub static METRICS: &[Metric] = &[
     metric("train", "gradient_norm", "", "2-norm of a step's gradients before clipping, mean over the epoch."),
     metric("train", "fairness_min", "", "Smallest number of sub-net passes that contained a choice so far."),
     metric("train", "fairness_max", "", "Largest number of sub-net passes that contained a choice so far."),
+    metric("test", "accuracy", "%", "Top-1 accuracy of a retrained network after an epoch."),
+    metric("test", "top5_accuracy", "%", "Top-5 accuracy of a retrained network after an epoch."),
+    metric("test", "loss", "nats", "Mean cross-entropy of a retrained network after an epoch."),
     metric("probe", "mean_accuracy", "%", "Mean shared-weight accuracy of the probe architectures."),
     metric(
         "probe",

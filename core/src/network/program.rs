@@ -78,6 +78,11 @@ pub struct AuxiliaryHead {
 }
 
 impl Program {
+    /// Whether the class scores depend on the images. An architecture whose branches are all zeros has constant scores.
+    pub fn reads_images(&self) -> bool {
+        self.instrs.iter().any(|instr| !matches!(instr.op, Op::Zeros(_)) && instr.inputs.contains(&0))
+    }
+
     /// Keeps the instructions on which `output` and the auxiliary head depend, and renumbers the values.
     pub(super) fn prune(
         instrs: Vec<Instr>,

@@ -36,6 +36,11 @@ pub enum RunError {
     /// An architecture does not belong to the space.
     #[error(transparent)]
     Arch(#[from] ArchError),
+    /// The network of an architecture does not read the images.
+    #[error(
+        "architecture {arch} does not connect the images to the classifier, so it cannot learn: choose another one"
+    )]
+    Disconnected { arch: String },
     /// A strategy planned paths that cannot be trained.
     #[error("strategy {strategy} planned {problem}")]
     Plan { strategy: String, problem: String },

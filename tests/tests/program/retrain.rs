@@ -112,6 +112,8 @@ fn recipes_are_configurations_that_options_change() {
         assert!(config.lines().any(|found| found == line), "{line}: {config}");
     }
     refuses(dir, &["retrain", "--arch=1", "--recipe=resnet"], 2, &["unknown recipe `resnet`", "darts-cifar"]);
+    let none = "--arch=|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
+    refuses(dir, &["retrain", none, "--out=x"], 2, &["does not connect the images to the classifier"]);
     refuses(dir, &["retrain"], 2, &["requires --arch ARCH or --from RUN"]);
     refuses(dir, &["retrain", "--arch=1", "--seeds=2"], 2, &["--seeds requires --out DIR"]);
     refuses(dir, &["retrain", "--arch=7", "--space=tiny", "--out=x"], 2, &["`7` is not"]);

@@ -78,6 +78,17 @@ impl<D: Target> StandAloneRun<D> {
         Self { config, scale, images, training, network, average, best: None, progress: Progress::default() }
     }
 
+    /// This training, if its network reads the images.
+    ///
+    /// # Errors
+    /// [`RunError::Disconnected`] otherwise: such a network cannot do better than guessing.
+    pub fn connected(self) -> Result<Self, RunError> {
+        match self.network.evaluated.reads_images() {
+            true => Ok(self),
+            false => Err(RunError::Disconnected { arch: self.network.arch }),
+        }
+    }
+
     /// Sizes of the training.
     pub fn size(&self) -> Start {
         let network = self.training.network();

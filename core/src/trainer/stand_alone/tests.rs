@@ -52,6 +52,10 @@ fn an_architecture_learns_and_equal_seeds_give_equal_results() {
 fn a_network_without_operations_guesses() {
     let trainer = trainer("nasbench201", |config| config.train.epochs = 1);
     let none = "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
+    let error = trainer.start(none, 0).unwrap().connected().err().unwrap();
+    assert!(matches!(error, RunError::Disconnected { .. }), "{error}");
+    assert!(trainer.start(&none.replace("none~0|+", "skip_connect~0|+"), 0).unwrap().connected().is_err());
+    assert!(trainer.start("|none~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|", 0).unwrap().connected().is_ok());
     let accuracy = train(&trainer, none, 0).last.unwrap().accuracy;
     assert!((8.0..12.0).contains(&accuracy), "{accuracy}");
 }
