@@ -76,7 +76,7 @@ fn row(group: &TrainingGroup) -> Markup {
             td { (unbroken(&time)) }
             td { (first.data) }
             td { (first.space) }
-            td class="text" { (first.arch) }
+            td class="arch" title=(first.arch) { (first.arch) }
         }
     }
 }
@@ -85,6 +85,11 @@ fn row(group: &TrainingGroup) -> Markup {
 fn with_deviation(summary: Summary) -> String {
     let deviation = summary.std.map(|std| format!(" ± {std:.2}")).unwrap_or_default();
     unbroken(&format!("{:.2}{deviation}", summary.mean))
+}
+
+/// Keeps mean and deviation in one line.
+fn unbroken_deviation(text: &str) -> String {
+    text.replace(" ± ", &unbroken(" ± "))
 }
 
 fn unbroken(text: &str) -> String {
@@ -109,7 +114,7 @@ fn published(trainings: &[TrainingGroup]) -> Result<Markup> {
                 thead { tr { @for (title, _) in &columns { th scope="col" { (title) } } } }
                 tbody {
                     @for row in &rows {
-                        tr class=[class(row)] { @for (_, value) in &columns { td { (known(value(row))) } } }
+                        tr class=[class(row)] { @for (_, value) in &columns { td { (unbroken_deviation(&known(value(row)))) } } }
                     }
                 }
             }
