@@ -13,6 +13,7 @@ use nas_core::metrics::Summary;
 /// The headings of the table of trainings.
 const HEADINGS: [&str; 13] = [
     "training",
+    "architecture",
     "accuracy after the last epoch (%)",
     "highest accuracy (%)",
     "top-5 accuracy (%)",
@@ -24,7 +25,6 @@ const HEADINGS: [&str; 13] = [
     "time",
     "data",
     "space",
-    "architecture",
 ];
 
 /// The section; empty without trainings.
@@ -40,7 +40,7 @@ pub fn section(trainings: &[TrainingGroup], pictures: &[Picture]) -> Result<Mark
         h2 { "Stand-alone training" }
         div class="scroll" {
             table {
-                thead { tr { @for heading in HEADINGS { th scope="col" { (heading) } } } }
+                thead { tr { @for heading in HEADINGS { th scope="col" class=[(heading == "architecture").then_some("arch")] { (heading) } } } }
                 tbody { @for group in trainings { (row(group)) } }
             }
         }
@@ -65,6 +65,7 @@ fn row(group: &TrainingGroup) -> Markup {
     html! {
         tr {
             td { (breakable(&group.name)) }
+            td class="arch" title=(first.arch) { (first.arch) }
             td { (last) }
             td { (best) }
             td { (top5) }
@@ -76,7 +77,6 @@ fn row(group: &TrainingGroup) -> Markup {
             td { (unbroken(&time)) }
             td { (first.data) }
             td { (first.space) }
-            td class="arch" title=(first.arch) { (first.arch) }
         }
     }
 }
