@@ -35,6 +35,7 @@ mod tensorboard;
 mod text;
 mod text_table;
 mod trained_run;
+mod trainings;
 
 pub use args::Cli;
 pub use exit::ExitStatus;

@@ -53,6 +53,8 @@ pub struct ArchivedSequence {
 /// A finished stand-alone training.
 #[derive(Debug, Clone)]
 pub struct ArchivedRetrain {
+    /// The run directory.
+    pub path: PathBuf,
     /// The configuration from `config.toml`.
     pub config: RunConfig,
     /// `manifest.json`: program version, command line, host and status.
@@ -101,7 +103,13 @@ impl Archived {
         }
         if result["type"] == "retrain" {
             let (result, metrics) = (typed(&text)?, rows::read(path, "metrics.csv")?);
-            return Ok(Self::Retrain(Box::new(ArchivedRetrain { config, manifest, result, metrics })));
+            return Ok(Self::Retrain(Box::new(ArchivedRetrain {
+                path: path.into(),
+                config,
+                manifest,
+                result,
+                metrics,
+            })));
         }
         let run = ArchivedRun {
             path: path.into(),

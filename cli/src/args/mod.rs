@@ -153,7 +153,7 @@ pub enum ConfigCommand {
 /// Options of `report`.
 #[derive(Debug, Args)]
 pub struct ReportArgs {
-    /// Directories of runs, of `disturbance` or of comparisons
+    /// Directories of runs, of `disturbance`, of `retrain` or of comparisons
     #[arg(required = true, value_name = "RUN", value_hint = clap::ValueHint::DirPath)]
     pub runs: Vec<PathBuf>,
     /// Directory for report.html and figures/ [default: RUN if only one is given, otherwise `report`]

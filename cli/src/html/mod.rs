@@ -6,10 +6,12 @@ mod picture;
 mod pictures;
 mod svg;
 mod tables;
+mod training;
 
 use crate::archive::ArchivedSequence;
 use crate::comparison::Comparison;
 use crate::files;
+use crate::trainings::TrainingGroup;
 use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use picture::Picture;
@@ -26,8 +28,26 @@ pub struct HtmlReport<'a> {
     pub comparison: &'a Comparison,
     /// Sequences with the labels of their variants.
     pub sequences: Vec<(String, ArchivedSequence)>,
+    /// Stand-alone trainings.
+    pub trainings: Vec<TrainingGroup>,
     /// Directories and files that are not shown, with the reason.
     pub problems: Vec<(PathBuf, String)>,
+}
+
+/// The pictures of a report by section.
+struct ReportPictures {
+    /// Of runs and sequences.
+    runs: Vec<Picture>,
+    /// Of stand-alone trainings.
+    trainings: Vec<Picture>,
+}
+
+impl ReportPictures {
+    /// Name and content of the file of each picture that has data.
+    fn data(&self) -> Vec<(String, &str)> {
+        let shown = self.runs.iter().chain(&self.trainings).filter(|picture| picture.svg.is_some());
+        shown.map(|picture| (format!("figures/{}.csv", picture.name), picture.csv.as_str())).collect()
+    }
 }
 
 impl HtmlReport<'_> {
@@ -36,7 +56,7 @@ impl HtmlReport<'_> {
     /// # Errors
     /// The message names the file.
     pub fn check_replaceable(&self, dir: &Path) -> Result<()> {
-        own_files::check(dir, Self::data(&self.pictures()?).into_iter().map(|(name, _)| name))
+        own_files::check(dir, self.pictures()?.data().into_iter().map(|(name, _)| name))
     }
 
     /// Writes `report.html`, then `figures/*.csv`, into a directory.
@@ -46,25 +66,22 @@ impl HtmlReport<'_> {
     pub fn write(&self, dir: &Path) -> Result<()> {
         let pictures = self.pictures()?;
         // The page marks the other files as those of a report, which a further report may replace.
-        files::write(&dir.join("report.html"), &self.page(&pictures).into_string())?;
+        files::write(&dir.join("report.html"), &self.page(&pictures)?.into_string())?;
         files::make_dir(&dir.join("figures"))?;
-        Self::data(&pictures).iter().try_for_each(|(name, csv)| files::write(&dir.join(name), csv))
+        pictures.data().iter().try_for_each(|(name, csv)| files::write(&dir.join(name), csv))
     }
 
-    fn pictures(&self) -> Result<Vec<Picture>> {
-        pictures::all(&self.comparison.variants, &self.sequences)
+    fn pictures(&self) -> Result<ReportPictures> {
+        let runs = pictures::of_runs(&self.comparison.variants, &self.sequences)?;
+        Ok(ReportPictures { runs, trainings: pictures::of_trainings(&self.trainings)? })
     }
 
-    /// Name and content of the file of each picture that has data.
-    fn data(pictures: &[Picture]) -> Vec<(String, &str)> {
-        let shown = pictures.iter().filter(|picture| picture.svg.is_some());
-        shown.map(|picture| (format!("figures/{}.csv", picture.name), picture.csv.as_str())).collect()
-    }
-
-    fn page(&self, pictures: &[Picture]) -> Markup {
-        let labels: Vec<&str> = self.comparison.variants.iter().map(|variant| variant.label.as_str()).collect();
+    fn page(&self, pictures: &ReportPictures) -> Result<Markup> {
+        let variants = self.comparison.variants.iter().map(|variant| variant.label.as_str());
+        let labels: Vec<&str> = variants.chain(self.trainings.iter().map(|group| group.name.as_str())).collect();
         let title = format!("nas-train: {}", labels.join(", "));
-        html! {
+        let trainings = training::section(&self.trainings, &pictures.trainings)?;
+        Ok(html! {
             (DOCTYPE)
             html lang="en" {
                 head {
@@ -77,14 +94,14 @@ impl HtmlReport<'_> {
                 }
                 body {
                     h1 { (title) }
-                    (self.body(pictures))
+                    (self.body(&pictures.runs, &trainings))
                     script { (PreEscaped(SORT)) (PreEscaped(PRINT)) }
                 }
             }
-        }
+        })
     }
 
-    fn body(&self, pictures: &[Picture]) -> Markup {
+    fn body(&self, pictures: &[Picture], trainings: &Markup) -> Markup {
         let comparison = self.comparison;
         let missing: Vec<&str> =
             pictures.iter().filter(|picture| picture.svg.is_none()).map(|picture| picture.title.as_str()).collect();
@@ -96,14 +113,15 @@ impl HtmlReport<'_> {
                 @for note in comparison.notes.iter().chain(&comparison.seeds_note) { p { (note) } }
                 (tables::differences(comparison))
             }
-            h2 { "Pictures" }
+            (trainings)
+            @if !pictures.is_empty() { h2 { "Pictures" } }
             div class="figures" { @for figure in pictures.iter().filter_map(Picture::figure) { (figure) } }
             @if !missing.is_empty() { p { "No data for: " (missing.join("; ")) "." } }
             @if !comparison.variants.is_empty() {
                 (tables::further_figures(comparison))
                 (tables::runs(comparison))
-                (configuration::configuration(comparison))
             }
+            (configuration::configuration(comparison, &self.trainings))
         }
     }
 

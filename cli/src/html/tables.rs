@@ -159,7 +159,7 @@ fn value(comparison: &Comparison, label: &str, figure: &Figure) -> Markup {
     }
 }
 
-/// A label that may break after `:`, `=` and `_`, so that long labels do not widen a table.
-fn breakable(label: &str) -> Markup {
-    html! { @for piece in label.split_inclusive([':', '=', '_']) { (piece) wbr; } }
+/// A label that may break after `:`, `=`, `_` and `/`, so that long labels do not widen a table.
+pub fn breakable(label: &str) -> Markup {
+    html! { @for piece in label.split_inclusive([':', '=', '_', '/']) { (piece) wbr; } }
 }

@@ -1,6 +1,13 @@
 //! Published results: tables 1 and 2 of Niu et al. 2021 (arXiv 2003.13089), which compare networks on CIFAR-10 and
 //! ImageNet.
 
+mod columns;
+mod measured;
+mod network;
+
+pub use columns::{NetworkColumn, known, notes, shown_columns};
+pub use network::{ComputedSize, DartsScale, NetworkRow, Origin, networks};
+
 use anyhow::Result;
 use serde::Deserialize;
 

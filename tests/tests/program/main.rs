@@ -20,6 +20,7 @@ mod plugins;
 mod repeat;
 mod replaced_files;
 mod report;
+mod report_trainings;
 mod results;
 mod resume;
 mod retrain;

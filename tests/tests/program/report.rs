@@ -12,12 +12,12 @@ fn compare(dir: &Path, options: &str) {
 }
 
 /// The text of a report, with ordinary spaces and without marks where a label may break.
-fn page_text(dir: &Path, file: &str) -> String {
+pub fn page_text(dir: &Path, file: &str) -> String {
     read(dir, file).replace('\u{a0}', " ").replace("<wbr>", "")
 }
 
 /// Asserts that a page loads no other file, and that it closes its elements.
-fn assert_self_contained(page: &str) {
+pub fn assert_self_contained(page: &str) {
     for outside in ["http:", "https:", "src=", "@import", "url(", "<link"] {
         assert!(!page.contains(outside), "{outside}");
     }

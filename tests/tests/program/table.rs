@@ -1,8 +1,9 @@
 //! `nas-train table`: published results, and own results below them.
 
 use super::data_files::put_classes;
-use super::helper::{program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{names, program, read, refuses, setup, stderr, stdout, tiny};
 use serde_json::Value;
+use std::fs;
 use std::path::Path;
 
 /// Rows of table 1 of the paper: network, accuracy with deviation, parameters and GPU days.
@@ -156,7 +157,17 @@ fn own_trainings_follow_with_mean_and_deviation() {
     assert!(field(17, "comment").contains("architecture 11") && field(17, "comment").contains("18 test images"));
     let text = printed(dir, &["imagenet", "several"]);
     assert!(text.contains("\nmeasured: stand-alone trainings by this program"), "{text}");
-    // Other directories are refused.
+    // Other directories are refused, and the same training under two names.
+    fs::create_dir(dir.join("copy")).unwrap();
+    for file in names(&dir.join("other")).into_iter().filter(|name| name != "checkpoints") {
+        fs::copy(dir.join("other").join(&file), dir.join("copy").join(&file)).unwrap();
+    }
+    refuses(
+        dir,
+        &["table", "imagenet", "other", "copy"],
+        2,
+        &["copy is the same training as other", "name one of them"],
+    );
     refuses(dir, &["table", "cifar10", "other"], 2, &["other was trained on folder", "about cifar10"]);
     refuses(dir, &["table", "imagenet", "data"], 2, &["data holds no training"]);
     tiny(dir, "search", &[]);

@@ -59,7 +59,8 @@ impl ComparisonJob<'_> {
         };
         comparison.sequences = sequences.iter().filter_map(name).collect();
         comparison.write(&self.out)?;
-        HtmlReport { comparison: &comparison, sequences, problems: Vec::new() }.write(&self.out)?;
+        HtmlReport { comparison: &comparison, sequences, trainings: Vec::new(), problems: Vec::new() }
+            .write(&self.out)?;
         self.print(&comparison)
     }
 

@@ -13,7 +13,7 @@ use nas_core::trainer::build_space;
 use std::path::Path;
 
 impl CollectedRuns {
-    /// Refuses runs and sequences on different data or with different measurements, because their figures cannot be
+    /// Refuses runs on different data, and supernets with different measurements, because their figures cannot be
     /// compared.
     ///
     /// # Errors
@@ -30,7 +30,9 @@ impl CollectedRuns {
         let runs = self.runs().map(|run| (&run.path, DataIdentity::of(&run.manifest)));
         let sequences =
             self.sequences.iter().map(|(_, sequence)| (&sequence.path, DataIdentity::of(&sequence.manifest)));
-        let mut all = runs.chain(sequences);
+        let trainings = self.trainings.iter().flat_map(|group| &group.runs);
+        let trainings = trainings.map(|run| (&run.path, DataIdentity::of(&run.manifest)));
+        let mut all = runs.chain(sequences).chain(trainings);
         let Some((first_path, first)) = all.next() else { return Ok(()) };
         let Some((path, other)) = all.find(|(_, data)| *data != first) else { return Ok(()) };
         let text =

@@ -1,10 +1,11 @@
-//! Collecting the runs of directories, which hold single runs, sequences or comparisons.
+//! Collecting the runs of directories, which hold single runs, sequences, stand-alone trainings or comparisons.
 
 use super::labels::labels;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::VariantRuns;
 use crate::exit::chained;
 use crate::text::eprint_line;
+use crate::trainings::{self, TrainingGroup, seed_directories};
 use nas_core::read_file;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -14,13 +15,15 @@ use std::path::{Path, PathBuf};
 /// The largest size of `comparison.json` in bytes.
 const LIMIT: u64 = 1 << 28;
 
-/// The runs and sequences found in the directories.
+/// What was found in the directories.
 #[derive(Default)]
 pub struct CollectedRuns {
     /// Runs with the label from their comparison; the name of the strategy for runs outside of one.
     runs: Vec<(String, ArchivedRun)>,
     /// Sequences, labelled likewise.
     pub sequences: Vec<(String, ArchivedSequence)>,
+    /// Stand-alone trainings.
+    pub trainings: Vec<TrainingGroup>,
     /// Directories and files that are not shown, with the reason.
     pub problems: Vec<(PathBuf, String)>,
     /// The budget of the comparison; none unless all runs belong to one comparison.
@@ -34,7 +37,7 @@ pub struct CollectedRuns {
 impl CollectedRuns {
     /// Whether there is nothing to show.
     pub fn is_empty(&self) -> bool {
-        self.runs.is_empty() && self.sequences.is_empty()
+        self.runs.is_empty() && self.sequences.is_empty() && self.trainings.is_empty()
     }
 
     /// Adds the runs of a directory.
@@ -53,7 +56,13 @@ impl CollectedRuns {
                 self.problems.push((path.into(), "the comparison is unfinished".into()));
                 self.add_runs_below(path);
             }
-            Err(_) => self.add_directory(path, None),
+            Err(_) => match seed_directories(path) {
+                Ok(seeds) if !seeds.is_empty() && !path.join("manifest.json").exists() => {
+                    let name = path.display().to_string();
+                    seeds.iter().for_each(|seed| self.add_directory(seed, Some(&name)));
+                }
+                _ => self.add_directory(path, None),
+            },
         }
         self.budget = self.budget.take().filter(|_| is_first);
     }
@@ -92,14 +101,18 @@ impl CollectedRuns {
         if !self.seen.insert(path.canonicalize().unwrap_or_else(|_| path.into())) {
             return;
         }
+        // A supernet has the label of its comparison, a stand-alone training the directory that the user named.
         let label_or = |strategy: &str| label.unwrap_or(strategy).to_owned();
         match Archived::read(path) {
             Ok(Archived::Run(run)) => self.runs.push((label_or(&run.result.strategy), *run)),
             Ok(Archived::Sequence(sequence)) => {
                 self.sequences.push((label_or(&sequence.result.strategy), *sequence));
             }
-            Ok(Archived::Retrain(_)) => {
-                self.problems.push((path.into(), "a stand-alone training, which the report does not show".into()));
+            Ok(Archived::Retrain(run)) => {
+                let name = label.map_or_else(|| path.display().to_string(), Into::into);
+                if let Err(error) = trainings::add(&mut self.trainings, &name, *run) {
+                    self.problems.push((path.into(), chained(&error)));
+                }
             }
             Err(error) => self.problems.push((path.into(), chained(&error))),
         }

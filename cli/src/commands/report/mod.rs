@@ -34,7 +34,8 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         (None, [only]) => only.clone(),
         (None, _) => PathBuf::from("report"),
     };
-    let report = HtmlReport { comparison: &comparison, sequences: collected.sequences, problems: collected.problems };
+    let CollectedRuns { sequences, trainings, problems, .. } = collected;
+    let report = HtmlReport { comparison: &comparison, sequences, trainings, problems };
     report.check_replaceable(&out)?;
     files::make_dir(&out)?;
     report.write(&out)?;

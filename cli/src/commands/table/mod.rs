@@ -1,11 +1,11 @@
 //! `nas-train table`: the tables of Niu et al. 2021 that compare networks, with own results below them.
 
-mod measured;
+mod groups;
 mod output;
-mod rows;
 
 use crate::args::{TableArgs, TableFormat};
 use crate::exit::ExitStatus;
+use crate::published::networks;
 use crate::text::print;
 use anyhow::Result;
 
@@ -14,8 +14,7 @@ use anyhow::Result;
 /// # Errors
 /// A directory that holds no finished training on the data of the table.
 pub fn table(args: &TableArgs) -> Result<ExitStatus> {
-    let mut rows = rows::published(args.table)?;
-    rows.extend(measured::measured(args.table, &args.runs)?);
+    let rows = networks(args.table, &groups::groups(args.table, &args.runs)?)?;
     print(&match args.format {
         TableFormat::Text => output::text(args.table, &rows),
         TableFormat::Csv => output::csv(&rows)?,

@@ -1,19 +1,12 @@
 //! A table of networks as text, CSV and Markdown.
 
-use super::rows::{DartsScale, NetworkRow, Origin};
 use crate::csv_text::CsvText;
-use crate::published::PublishedTable;
+use crate::published::{NetworkColumn, NetworkRow, PublishedTable, known, notes, shown_columns};
 use crate::text_table::{NO_BREAK_SPACE, TextTable};
 use anyhow::Result;
 
-/// Shown where a number is unknown.
-const UNKNOWN: &str = "–";
-
-/// A column: its title or key, and the value of a row.
-type Column = (&'static str, fn(&NetworkRow) -> String);
-
 /// The columns of CSV files, one number each.
-const CSV: [Column; 16] = [
+const CSV: [NetworkColumn; 16] = [
     ("method", |row| row.row.method.clone()),
     ("kind", |row| row.row.kind.clone()),
     ("origin", |row| row.origin.word().into()),
@@ -32,27 +25,6 @@ const CSV: [Column; 16] = [
     ("comment", |row| row.row.comment.clone()),
 ];
 
-/// The columns of text and Markdown. Tables without top-5 accuracies or MACs leave these columns out.
-const SHOWN: [Column; 13] = [
-    ("network", |row| row.row.method.clone()),
-    ("kind", |row| row.row.kind.clone()),
-    ("numbers", |row| row.origin.word().into()),
-    ("accuracy (%)", |row| with_deviation(&row.row.accuracy, &row.row.deviation)),
-    ("error (%)", NetworkRow::error),
-    ("top-5 error (%)", NetworkRow::top5_error),
-    ("parameters (M)", |row| row.row.params_m.clone()),
-    ("computed parameters (M)", NetworkRow::computed_params),
-    ("MACs (M)", |row| row.row.macs_m.clone()),
-    ("computed MACs (M)", NetworkRow::computed_macs),
-    ("search (GPU days)", |row| row.row.gpu_days.clone()),
-    ("trainings", |row| row.trainings.clone()),
-    ("source", |row| row.row.source.clone()),
-];
-
-fn with_deviation(accuracy: &str, deviation: &str) -> String {
-    if deviation.is_empty() { accuracy.into() } else { format!("{accuracy} ± {deviation}") }
-}
-
 /// All columns and rows as CSV.
 ///
 /// # Errors
@@ -65,7 +37,7 @@ pub fn csv(rows: &[NetworkRow]) -> Result<String> {
 
 /// Aligned columns, and the notes.
 pub fn text(table: PublishedTable, rows: &[NetworkRow]) -> String {
-    let columns = shown(rows);
+    let columns = shown_columns(rows);
     let mut aligned = TextTable::new(columns.iter().map(|(title, _)| title.to_uppercase()));
     for row in rows {
         aligned.row(columns.iter().map(|(_, value)| known(value(row)).replace(" ± ", &format!("{NO_BREAK_SPACE}± "))));
@@ -76,7 +48,7 @@ pub fn text(table: PublishedTable, rows: &[NetworkRow]) -> String {
 
 /// A Markdown table, and the notes as a list.
 pub fn markdown(table: PublishedTable, rows: &[NetworkRow]) -> String {
-    let columns = shown(rows);
+    let columns = shown_columns(rows);
     let line = |cells: Vec<String>| format!("| {} |\n", cells.join(" | "));
     let mut text = line(columns.iter().map(|(title, _)| (*title).into()).collect());
     text += &format!("|{}\n", "---|".repeat(columns.len()));
@@ -85,34 +57,4 @@ pub fn markdown(table: PublishedTable, rows: &[NetworkRow]) -> String {
         text += &line(columns.iter().map(|(_, value)| known(value(row)).replace('|', "\\|")).collect());
     }
     notes(table, rows).iter().fold(text + "\n", |text, note| text + &format!("- {note}\n"))
-}
-
-/// The columns in which a row has a value.
-fn shown(rows: &[NetworkRow]) -> Vec<Column> {
-    SHOWN.into_iter().filter(|(_, value)| rows.iter().any(|row| !value(row).is_empty())).collect()
-}
-
-fn known(value: String) -> String {
-    if value.is_empty() { UNKNOWN.into() } else { value }
-}
-
-/// Where the numbers come from, and the comments of rows.
-fn notes(table: PublishedTable, rows: &[NetworkRow]) -> Vec<String> {
-    let DartsScale { width, cells, side, classes } = DartsScale::of(table);
-    let mut notes = vec![
-        format!("quoted: numbers as printed in {}; not measured by this program", table.source()),
-        format!(
-            "computed: the network of this program with the published cell, {cells} cells and {width} channels, for \
-             {classes} classes and images of {side} x {side}, without auxiliary head; the published network may have \
-             another width and depth"
-        ),
-    ];
-    if rows.iter().any(|row| row.origin == Origin::Measured) {
-        notes.push(
-            "measured: stand-alone trainings by this program, mean ± sample standard deviation over seeds".into(),
-        );
-    }
-    let comments = rows.iter().filter(|row| !row.row.comment.is_empty());
-    notes.extend(comments.map(|row| format!("{}: {}", row.row.method, row.row.comment)));
-    notes
 }

@@ -1,13 +1,18 @@
-//! The selected architecture as a graph (DINAS, figure 2).
+//! Selected and trained architectures as graphs (DINAS, figure 2).
 
 use super::super::picture::Picture;
 use super::super::svg::{cells, centred, colour, drawing, stand_alone};
+use crate::archive::ArchivedRetrain;
 use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
+use crate::data::DataIdentity;
 use anyhow::Result;
 use maud::{Markup, html};
+use nas_core::config::RunConfig;
+use nas_core::result::StandAloneResult;
 use nas_core::space::{Decision, Genotype, SearchSpace};
 use nas_core::trainer::build_space;
+use serde_json::Value;
 
 /// Radius of a node.
 const RADIUS: f64 = 14.0;
@@ -28,6 +33,18 @@ enum ArchGraph {
 impl ArchGraph {
     fn new(space: &dyn SearchSpace, text: &str) -> Option<Self> {
         space.cells(text).map(Self::Cells).or_else(|| edges(space, text).map(Self::Edges))
+    }
+
+    /// The graph of an architecture in the space of a run.
+    fn of_run(config: &RunConfig, manifest: &Value, text: &str) -> Option<Self> {
+        // The decisions are the same for any number of classes, and for any size of image that the space accepts.
+        let (shape, classes) = DataIdentity::of(manifest).map_or(([32, 32, 3], 10), |data| (data.shape, data.classes));
+        Self::new(&*build_space(config, shape, classes).ok()?, text)
+    }
+
+    fn picture(&self, name: String, title: String, caption: String, number: usize) -> Result<Picture> {
+        let (svg, wide) = (Some(self.draw(&title, &colour(number))), matches!(self, Self::Cells(_)));
+        Ok(Picture { name, title, caption, svg, wide, legend: Vec::new(), csv: self.csv()? })
     }
 
     fn draw(&self, title: &str, colour: &str) -> Markup {
@@ -71,18 +88,22 @@ struct Edge {
 pub fn picture(number: usize, variant: &VariantRuns) -> Result<Option<Picture>> {
     let Some(run) = variant.runs.first() else { return Ok(None) };
     let Some(selected) = &run.result.selected else { return Ok(None) };
-    // The decisions are the same for any size of image and any number of classes.
-    let space = build_space(&run.config, [32, 32, 3], 10).ok();
-    let Some(graph) = space.and_then(|space| ArchGraph::new(&*space, &selected.arch)) else { return Ok(None) };
+    let Some(graph) = ArchGraph::of_run(&run.config, &run.manifest, &selected.arch) else { return Ok(None) };
     let title = format!("Selected by {}", variant.label);
     let truth = selected.truth.map(|truth| format!(", stand-alone accuracy {truth:.2} %")).unwrap_or_default();
     let caption = format!(
         "{} (seed {}): shared-weight accuracy {:.2} %{truth}, {} parameters.",
         selected.arch, run.result.seed, selected.valid_accuracy, selected.params
     );
-    let (svg, wide) = (Some(graph.draw(&title, &colour(number))), matches!(graph, ArchGraph::Cells(_)));
-    let name = format!("selected_{number}");
-    Ok(Some(Picture { name, title, caption, svg, wide, legend: Vec::new(), csv: graph.csv()? }))
+    graph.picture(format!("selected_{number}"), title, caption, number).map(Some)
+}
+
+/// The architecture of a stand-alone training, which `names` names; none if it has no figure.
+pub fn of_training(number: usize, names: &str, run: &ArchivedRetrain) -> Result<Option<Picture>> {
+    let StandAloneResult { arch, params, macs, .. } = &run.result;
+    let Some(graph) = ArchGraph::of_run(&run.config, &run.manifest, arch) else { return Ok(None) };
+    let caption = format!("{arch}: {params} parameters, {macs} multiply-adds.");
+    graph.picture(format!("trained_{number}"), format!("Network of {names}"), caption, number).map(Some)
 }
 
 /// The edges of an architecture. Decisions named `edge TO<-FROM` form a cell; any other decision is a layer of a chain.
@@ -147,7 +168,6 @@ fn bends(edges: &[Edge]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nas_core::config::RunConfig;
 
     fn edges_of(space: &str, text: &str) -> Option<Vec<Edge>> {
         let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();

@@ -1,14 +1,13 @@
 //! Metrics over the course of training.
 
 use super::super::picture::Picture;
-use super::super::svg::{Chart, Marks, Series};
+use super::super::svg::{Chart, Marks};
 use super::legend;
+use super::mean::mean_with_range;
 use crate::archive::ArchivedRun;
 use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
 use anyhow::Result;
-use nas_core::metrics::Summary;
-use std::collections::BTreeMap;
 
 /// A metric whose curve is drawn.
 struct Curve {
@@ -94,10 +93,10 @@ impl Curve {
     fn picture(&self, variants: &[VariantRuns]) -> Result<Picture> {
         let (mut series, mut csv) = (Vec::new(), CsvText::new(["variant", "seed", "passes", "value"])?);
         for (colour, variant) in variants.iter().enumerate() {
-            let mut values_at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
+            let mut curves = Vec::new();
             for run in &variant.runs {
-                for (passes, value) in self.values(run) {
-                    values_at.entry(passes).or_default().push(value);
+                let curve: Vec<(u64, f64)> = self.values(run).collect();
+                for (passes, value) in &curve {
                     csv.row([
                         variant.label.as_str(),
                         &run.result.seed.to_string(),
@@ -105,16 +104,9 @@ impl Curve {
                         &value.to_string(),
                     ])?;
                 }
+                curves.push(curve);
             }
-            let mean = |values: &[f64]| Summary::of(values).ok().map(|summary| summary.mean);
-            let points = values_at.iter().filter_map(|(passes, values)| Some((*passes as f64, mean(values)?)));
-            let bands = values_at.values().filter(|values| mean(values).is_some()).map(|values| range(values));
-            series.push(Series {
-                label: variant.label.clone(),
-                colour,
-                points: points.collect(),
-                band: if variant.runs.len() > 1 { bands.collect() } else { Vec::new() },
-            });
+            series.push(mean_with_range(&variant.label, colour, &curves));
         }
         let legend = legend(&series);
         let (title, x, y) = (self.title.to_owned(), "sub-net passes".into(), self.y.into());
@@ -131,8 +123,4 @@ impl Curve {
         let rows = run.metrics.iter().filter(move |row| row.split == self.split && row.metric == metric);
         rows.map(move |row| ((row.step as f64 * passes_per_step).round() as u64, row.value))
     }
-}
-
-fn range(values: &[f64]) -> (f64, f64) {
-    values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(lo, hi), value| (lo.min(*value), hi.max(*value)))
 }

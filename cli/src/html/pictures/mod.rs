@@ -5,11 +5,14 @@ mod curve;
 mod fairness;
 mod front;
 mod matrix;
+mod mean;
 mod outliers;
 mod time;
+mod training;
 mod truth;
 
 pub use cell::architecture_svg;
+pub use training::pictures as of_trainings;
 
 use super::picture::Picture;
 use super::svg::Series;
@@ -17,11 +20,14 @@ use crate::archive::ArchivedSequence;
 use crate::comparison::VariantRuns;
 use anyhow::Result;
 
-/// All pictures, in the order of the page.
+/// All pictures of runs and sequences, in the order of the page.
 ///
 /// # Errors
 /// None in practice: the data files are written to memory.
-pub fn all(variants: &[VariantRuns], sequences: &[(String, ArchivedSequence)]) -> Result<Vec<Picture>> {
+pub fn of_runs(variants: &[VariantRuns], sequences: &[(String, ArchivedSequence)]) -> Result<Vec<Picture>> {
+    if variants.is_empty() && sequences.is_empty() {
+        return Ok(Vec::new());
+    }
     let mut pictures = curve::of_training(variants)?;
     pictures.push(truth::picture(variants)?);
     pictures.extend(front::picture(variants)?);

@@ -38,7 +38,7 @@ impl Series {
 /// How the points of a chart are drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Marks {
-    /// As a line through all points.
+    /// As a line through all points; a single point as a dot.
     Lines,
     /// As separate dots.
     Dots,
@@ -103,6 +103,8 @@ fn lines(series: &Series, x: &Axis, y: &Axis) -> Markup {
         @if !series.band.is_empty() {
             path class="band" fill=(colour(series.colour)) d={ "M" (upper) "L" (lower) "Z" } {}
         }
+        // A line needs two points.
+        @if series.points.len() == 1 { (dots(series, x, y)) }
         @if !series.points.is_empty() { path class="line" stroke=(colour(series.colour)) d={ "M" (line) } {} }
     }
 }

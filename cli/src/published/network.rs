@@ -1,6 +1,8 @@
 //! The rows of a table of networks: published ones and our own.
 
-use crate::published::{PublishedRow, PublishedTable, error_of};
+use super::measured::measured;
+use super::{PublishedRow, PublishedTable, error_of};
+use crate::trainings::TrainingGroup;
 use anyhow::{Context, Result};
 use nas_core::config::{RunConfig, SpaceConfig};
 use nas_core::network::NetworkSpec;
@@ -69,16 +71,17 @@ impl NetworkRow {
     }
 }
 
-/// The rows of a published table.
+/// The rows of a published table, and below them a row for each group of own trainings.
 ///
 /// # Errors
 /// A named network that cannot be built.
-pub fn published(table: PublishedTable) -> Result<Vec<NetworkRow>> {
+pub fn networks(table: PublishedTable, trainings: &[TrainingGroup]) -> Result<Vec<NetworkRow>> {
     let row = |row: PublishedRow| {
         let computed = (!row.arch.is_empty()).then(|| size(table, &row.arch)).transpose()?;
         Ok(NetworkRow { row, origin: Origin::Quoted, computed, trainings: String::new() })
     };
-    table.rows()?.into_iter().map(row).collect()
+    let published = table.rows()?.into_iter().map(row);
+    published.chain(trainings.iter().map(|group| Ok(measured(group)))).collect()
 }
 
 /// Scale of the networks of DARTS (Liu et al. 2019, section 3.2) for a data set.

@@ -1,0 +1,28 @@
+//! Rows of own trainings: results of `nas-train retrain`.
+
+use super::{ComputedSize, NetworkRow, Origin, PublishedRow};
+use crate::trainings::TrainingGroup;
+
+/// The row of trainings that differ in their seeds only.
+pub fn measured(group: &TrainingGroup) -> NetworkRow {
+    let accuracy = group.summary(|result| result.last.map(|last| last.accuracy));
+    let top5 = group.summary(|result| result.last.map(|last| last.top5_accuracy));
+    let text = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.2}"));
+    let first = group.first();
+    let row = PublishedRow {
+        method: group.name.clone(),
+        kind: "retrained".into(),
+        accuracy: text(accuracy.map(|summary| summary.mean)),
+        deviation: text(accuracy.and_then(|summary| summary.std)),
+        top5_accuracy: text(top5.map(|summary| summary.mean)),
+        source: "this program".into(),
+        comment: format!(
+            "architecture {}, {} epochs, evaluated on {} {} images",
+            first.arch, first.epochs, first.eval_images, first.evaluated_on
+        ),
+        ..PublishedRow::default()
+    };
+    let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
+    let computed = Some(ComputedSize { params_m: million(first.params), macs_m: million(first.macs) });
+    NetworkRow { row, origin: Origin::Measured, computed, trainings: group.runs.len().to_string() }
+}
