@@ -10,6 +10,9 @@ use nas_core::result::StandAloneResult;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+/// Beginning of the name of the run directory of a seed.
+const SEED: &str = "seed-";
+
 /// Trainings that differ in their seeds only.
 #[derive(Debug, Clone)]
 pub struct TrainingGroup {
@@ -66,13 +69,18 @@ fn position(groups: &[TrainingGroup], run: &ArchivedRetrain) -> Result<Option<us
     Ok(None)
 }
 
-/// The run directories `seed-N` in a directory of `retrain --seeds`.
+/// The run directory of a seed in the directory of `retrain --seeds`.
+pub fn seed_directory(path: &Path, seed: u64) -> PathBuf {
+    path.join(format!("{SEED}{seed}"))
+}
+
+/// The run directories of all seeds in a directory of `retrain --seeds`.
 ///
 /// # Errors
 /// The directory cannot be read.
 pub fn seed_directories(path: &Path) -> io::Result<Vec<PathBuf>> {
     let entries: Vec<fs::DirEntry> = fs::read_dir(path)?.collect::<io::Result<_>>()?;
-    let is_seed = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with("seed-");
+    let is_seed = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(SEED);
     let mut found: Vec<PathBuf> = entries.iter().filter(|entry| is_seed(entry)).map(fs::DirEntry::path).collect();
     found.retain(|dir| dir.join("manifest.json").exists());
     found.sort();

@@ -9,7 +9,7 @@ use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
 use std::ffi::OsString;
 
 /// The options without effect, by subcommand. The names are those of the fields of [`RunArgs`](super::RunArgs).
-const UNUSED: [(&str, &[&str]); 5] = [
+const UNUSED: [(&str, &[&str]); 6] = [
     (
         "disturbance",
         &[
@@ -44,38 +44,23 @@ const UNUSED: [(&str, &[&str]); 5] = [
         ],
     ),
     ("compare", &["strategy"]),
-    (
-        "retrain",
-        &[
-            "strategy",
-            "controller",
-            "controller_start",
-            "steps_per_arch",
-            "probes",
-            "interval",
-            "truth_samples",
-            "truth",
-            "bn",
-            "init",
-        ],
-    ),
-    (
-        "truth",
-        &[
-            "strategy",
-            "controller",
-            "controller_start",
-            "steps_per_arch",
-            "probes",
-            "interval",
-            "truth_samples",
-            "truth",
-            "bn",
-            "tensorboard",
-            "init",
-            "no_weights",
-        ],
-    ),
+    ("retrain", &SUPERNET_ONLY),
+    ("truth", &SUPERNET_ONLY),
+    ("truth", &["tensorboard", "no_weights"]),
+];
+
+/// The options without effect on stand-alone training.
+const SUPERNET_ONLY: [&str; 10] = [
+    "strategy",
+    "controller",
+    "controller_start",
+    "steps_per_arch",
+    "probes",
+    "interval",
+    "truth_samples",
+    "truth",
+    "bn",
+    "init",
 ];
 
 /// The options with another meaning: subcommand, option and help.
@@ -127,8 +112,8 @@ impl Cli {
 }
 
 fn first_unused(command: &str, given: &ArgMatches) -> Option<&'static str> {
-    let (_, unused) = UNUSED.iter().find(|(name, _)| *name == command)?;
-    unused.iter().copied().find(|id| given.value_source(id) == Some(ValueSource::CommandLine))
+    let mut unused = UNUSED.iter().filter(|(name, _)| *name == command).flat_map(|(_, unused)| unused.iter().copied());
+    unused.find(|id| given.value_source(id) == Some(ValueSource::CommandLine))
 }
 
 #[cfg(test)]

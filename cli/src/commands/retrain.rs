@@ -1,6 +1,6 @@
 //! `nas-train retrain`: stand-alone training of one architecture.
 
-use crate::archive::{Archived, Incomplete};
+use crate::archive::{Archived, ArchivedRetrain, Incomplete};
 use crate::args::RetrainArgs;
 use crate::device::on_device;
 use crate::exit::{ExitStatus, UsageError};
@@ -10,9 +10,10 @@ use crate::settings::{Settings, other_settings};
 use crate::single_run::SingleRun;
 use crate::summary::seeds_table;
 use crate::text::{eprint_line, print};
+use crate::trainings::{TrainingGroup, seed_directory};
 use anyhow::{Context, Result};
 use nas_core::registry::Target;
-use nas_core::result::{RunResult, StandAloneResult};
+use nas_core::result::RunResult;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
 use std::path::Path;
@@ -28,17 +29,19 @@ pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
         let seed: Vec<String> = seed.map(|seed| format!("seed={seed}")).into_iter().collect();
         Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, &seed)
     };
-    let first = settings(None)?.config.seed;
+    let of_first = settings(None)?;
     if args.seeds == 1 {
         let kind = RunKind::Retrain(arch.clone());
-        let run = SingleRun::with_settings(settings(None)?, args.run.out.as_deref(), &args.run, kind)?;
+        let run = SingleRun::with_settings(of_first, args.run.out.as_deref(), &args.run, kind)?;
         return stand_alone(run, &arch);
     }
+    let first = of_first.config.seed;
     let out = args.run.out.as_ref().ok_or_else(|| UsageError("--seeds requires --out DIR".into()))?;
-    let mut dirs = Vec::new();
+    let mut runs = Vec::new();
     for seed in first..first + u64::from(args.seeds) {
-        let (dir, settings) = (out.join(format!("seed-{seed}")), settings(Some(seed))?);
-        if !is_done(&dir, &settings, &arch)? {
+        let (dir, settings) = (seed_directory(out, seed), settings(Some(seed))?);
+        let done = finished(&dir, &settings, &arch)?;
+        if done.is_none() {
             let kind = RunKind::Retrain(arch.clone());
             let run = SingleRun::with_settings(settings, Some(&dir), &args.run, kind)?;
             let status = stand_alone(run, &arch)?;
@@ -46,11 +49,10 @@ pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
                 return Ok(status);
             }
         }
-        dirs.push(dir);
+        runs.push(done.map_or_else(|| archived(&dir), Ok)?);
     }
-    let results: Vec<StandAloneResult> = dirs.iter().map(|dir| result(dir)).collect::<Result<_>>()?;
     if !args.run.json {
-        print(&seeds_table(&results, out))?;
+        print(&seeds_table(&TrainingGroup { name: out.display().to_string(), runs }))?;
     }
     Ok(ExitStatus::Success)
 }
@@ -111,15 +113,15 @@ fn selected(dir: &Path) -> Result<String> {
     Ok(selected.arch)
 }
 
-/// Whether a directory holds the finished training with these settings.
-fn is_done(dir: &Path, settings: &Settings, arch: &str) -> Result<bool> {
-    let Ok(Archived::Retrain(run)) = Archived::read(dir) else { return Ok(false) };
+/// The finished training with these settings that a directory holds; none if it holds no finished training.
+fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<ArchivedRetrain>> {
+    let Ok(Archived::Retrain(run)) = Archived::read(dir) else { return Ok(None) };
     let other = match run.manifest["arch"].as_str() {
         Some(found) if found != arch => Some(format!("architecture ({found}, now {arch})")),
         _ => other_settings(&run.config, &settings.config)?,
     };
     match other {
-        None => Ok(true),
+        None => Ok(Some(*run)),
         Some(other) => {
             let problem = format!("{} holds a training with another {other}: choose another --out", dir.display());
             Err(UsageError(problem).into())
@@ -127,9 +129,9 @@ fn is_done(dir: &Path, settings: &Settings, arch: &str) -> Result<bool> {
     }
 }
 
-fn result(dir: &Path) -> Result<StandAloneResult> {
+fn archived(dir: &Path) -> Result<ArchivedRetrain> {
     match Archived::read(dir).with_context(|| dir.display().to_string())? {
-        Archived::Retrain(run) => Ok(run.result),
+        Archived::Retrain(run) => Ok(*run),
         _ => Err(Incomplete::Missing("result.json".into()).into()),
     }
 }

@@ -167,22 +167,15 @@ impl Observer for ProgressDisplay {
 }
 
 fn summary(start: &Start) -> String {
-    if start.network.form == Form::StandAlone {
-        return format!(
-            "{} parameters ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} images",
-            short(start.params as u64),
-            4.0 * start.params as f64 / 1e6,
-            start.epochs,
-            start.steps_per_epoch,
-            start.train_images,
-            start.eval.positions.len()
-        );
-    }
+    let params = short(start.params as u64);
+    let (trained, evaluated) = match start.network.form {
+        Form::StandAlone => (format!("{params} parameters"), "images"),
+        Form::Supernet => {
+            (format!("{} architectures, {params} shared parameters", short(start.archs)), "validation images")
+        }
+    };
     format!(
-        "{} architectures, {} shared parameters ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} validation \
-         images",
-        short(start.archs),
-        short(start.params as u64),
+        "{trained} ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} {evaluated}",
         4.0 * start.params as f64 / 1e6,
         start.epochs,
         start.steps_per_epoch,

@@ -2,6 +2,7 @@
 
 use super::{Outcome, percent, row, section};
 use crate::text::table;
+use crate::trainings::TrainingGroup;
 use nas_core::metrics::Summary;
 use nas_core::result::{StandAloneResult, TestFigures};
 use std::path::Path;
@@ -36,17 +37,17 @@ impl Outcome for StandAloneResult {
 }
 
 /// The accuracies of trainings that differ by their seeds, with mean and sample standard deviation.
-pub fn seeds_table(results: &[StandAloneResult], out: &Path) -> String {
-    let accuracy = |figures: &Option<TestFigures>| figures.map(|figures| figures.accuracy);
-    let rows = results.iter().map(|r| [r.seed.to_string(), percent(accuracy(&r.last)), percent(accuracy(&r.best))]);
-    let of = |pick: &dyn Fn(&StandAloneResult) -> Option<f64>| {
-        let values: Vec<f64> = results.iter().filter_map(pick).collect();
-        Summary::of(&values).map_or("-".into(), |summary| match summary.std {
-            Some(std) => format!("{:.2} ± {std:.2} %", summary.mean),
-            None => format!("{:.2} %", summary.mean),
-        })
+pub fn seeds_table(group: &TrainingGroup) -> String {
+    let last = |result: &StandAloneResult| result.last.map(|last| last.accuracy);
+    let best = |result: &StandAloneResult| result.best.map(|best| best.accuracy);
+    let row = |result: &StandAloneResult| [result.seed.to_string(), percent(last(result)), percent(best(result))];
+    let mean = |summary: Option<Summary>| match summary {
+        None => "-".into(),
+        Some(Summary { mean, std: Some(std), .. }) => format!("{mean:.2} ± {std:.2} %"),
+        Some(Summary { mean, std: None, .. }) => format!("{mean:.2} %"),
     };
-    let mean = ["mean".into(), of(&|r| accuracy(&r.last)), of(&|r| accuracy(&r.best))];
-    let table = table(["seed", "last epoch", "highest"], rows.chain([mean]));
-    format!("{} trainings\n{table}\nAll files are in {}\n", results.len(), out.display())
+    let means = ["mean".into(), mean(group.summary(last)), mean(group.summary(best))];
+    let rows = group.runs.iter().map(|run| row(&run.result)).chain([means]);
+    let table = table(["seed", "last epoch", "highest"], rows);
+    format!("{} trainings\n{table}\nAll files are in {}\n", group.runs.len(), group.name)
 }
