@@ -72,7 +72,7 @@ mod tests {
     use anyhow::anyhow;
 
     fn advised(batch: usize, problem: &'static str) -> String {
-        let mut config = RunConfig::default();
+        let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();
         config.device = "cuda:0".into();
         config.train.batch_size = batch;
         let error = with_memory_advice(&config, || Err::<(), _>(anyhow!(problem))).unwrap_err();
@@ -92,7 +92,7 @@ mod tests {
     #[test]
     #[cfg(feature = "cuda")]
     fn a_panic_because_of_exhausted_memory_is_an_error() {
-        let config = RunConfig::default();
+        let config = RunConfig::from_table(&toml::Table::new()).unwrap();
         let panics = |text: &'static str| with_memory_advice(&config, || -> Result<()> { panic!("{text} {}", 1) });
         assert!(panics("CUDA_ERROR_OUT_OF_MEMORY").is_err());
         assert!(std::panic::catch_unwind(|| panics("other")).is_err());
