@@ -17,6 +17,7 @@ mod patches;
 mod sgd;
 mod shape;
 mod spec;
+mod tape;
 
 pub mod reference;
 

@@ -24,7 +24,6 @@ mod sgd;
 mod simd;
 mod source;
 mod store;
-mod tape;
 #[cfg(test)]
 mod tests;
 mod winograd;
