@@ -10,6 +10,8 @@
 
 mod backend;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 mod error;
 mod norm;
@@ -23,6 +25,8 @@ pub mod reference;
 
 pub use backend::{Activation, Backend};
 pub use cpu::CpuActivation;
+#[cfg(feature = "cuda")]
+pub use cuda::CudaActivation;
 pub use device::Device;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};

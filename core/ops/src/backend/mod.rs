@@ -35,8 +35,3 @@ pub trait Backend: Device {
         to_host(x)
     }
 }
-
-#[cfg(feature = "cuda")]
-impl Backend for dfdx::tensor::Cuda {
-    type Activation = Tensor4<Self>;
-}

@@ -18,8 +18,8 @@ use crate::{
     shape::{PoolShape, elements, taps},
     tape::Recorder,
 };
-use dfdx::tensor::Cpu;
 use average::{Average, AverageBack};
+use dfdx::tensor::Cpu;
 use gather::{Maximum, MaximumBack};
 use rayon::prelude::*;
 
