@@ -39,3 +39,6 @@ use dfdx::tensor::Tensor;
 /// A dense tensor of four dimensions: `[n, h, w, c]` for activations, `[kh, kw, c_in / groups, c_out]` for convolution
 /// weights.
 pub type Tensor4<D> = Tensor<(usize, usize, usize, usize), f32, D>;
+
+/// A dense matrix.
+pub type Matrix<D> = Tensor<(usize, usize), f32, D>;

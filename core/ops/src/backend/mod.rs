@@ -5,7 +5,8 @@ mod activation;
 pub use activation::Activation;
 
 use crate::device::to_host;
-use crate::{Device, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use crate::{Device, Matrix, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use dfdx::tensor::{Tape, Tensor};
 
 /// A device that runs the image operations (on its [`Activation`]s) and the optimizer.
 pub trait Backend: Device {
@@ -28,6 +29,18 @@ pub trait Backend: Device {
     /// Shapes that differ within a pair (no `x` changes then), or a device failure.
     fn add_to(pairs: &mut [(&mut Tensor4<Self>, &Tensor4<Self>)]) -> Result<(), OpError> {
         reference::add_to(pairs)
+    }
+
+    /// Mean cross-entropy of scores `[n, 1, 1, classes]` and targets `[n, classes]`; see [`reference::cross_entropy`].
+    ///
+    /// # Errors
+    /// Shapes that do not match, no score, or a device failure.
+    fn cross_entropy<T: Tape<f32, Self>>(
+        scores: &Tensor4<Self>,
+        targets: &Matrix<Self>,
+        tape: &mut T,
+    ) -> Result<Tensor<(), f32, Self>, OpError> {
+        reference::cross_entropy(scores, targets, tape)
     }
 
     /// Copies a contiguous tensor to the host, in row-major order.

@@ -174,6 +174,19 @@ pub struct PoolArgs {
     pub overwrite: i32,
 }
 
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct CrossEntropyArgs {
+    pub scores: u64,
+    pub targets: u64,
+    pub d_loss: u64,
+    pub loss: u64,
+    pub gradient: u64,
+    pub d_scores: u64,
+    pub n: i32,
+    pub classes: i32,
+}
+
 /// Most parameters of one launch of the optimizer.
 pub const MOST_PARAMS: usize = 40;
 
@@ -209,4 +222,4 @@ macro_rules! kernel_arguments {
         )*
     };
 }
-kernel_arguments!(ConvArgs, NormArgs, MapArgs, SumArgs, ConcatArgs, PoolArgs, SgdArgs);
+kernel_arguments!(ConvArgs, NormArgs, MapArgs, SumArgs, ConcatArgs, PoolArgs, CrossEntropyArgs, SgdArgs);

@@ -6,9 +6,12 @@
 #![expect(unsafe_code, reason = "fresh device memory is not initialised")]
 
 use super::runtime::Runtime;
-use crate::{OpError, Tensor4};
+use crate::OpError;
 use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DriverError};
-use dfdx::tensor::Cuda;
+use dfdx::{
+    shapes::Shape,
+    tensor::{Cuda, Tensor},
+};
 use std::{
     collections::BTreeMap,
     fmt::{self, Write},
@@ -101,7 +104,7 @@ fn slice_len(slice: &CudaSlice<f32>) -> usize {
 ///
 /// # Errors
 /// The text has no address.
-pub fn address(op: &'static str, x: &Tensor4<Cuda>) -> Result<u64, OpError> {
+pub fn address<S: Shape>(op: &'static str, x: &Tensor<S, f32, Cuda>) -> Result<u64, OpError> {
     let mut text = AddressText { text: String::new() };
     // Writing ends with an error at the end of the address.
     let _ = write!(text, "{x:?}");

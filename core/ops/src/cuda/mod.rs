@@ -15,10 +15,10 @@ mod sgd;
 pub use activation::CudaActivation;
 
 use crate::{
-    Activation, Backend, ConvSpec, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec, Tensor4, UnitSpec,
+    Activation, Backend, ConvSpec, Matrix, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec, Tensor4, UnitSpec,
 };
 use args::Rectifier;
-use dfdx::tensor::{Cuda, Tape};
+use dfdx::tensor::{Cuda, Tape, Tensor};
 
 impl Backend for Cuda {
     type Activation = CudaActivation;
@@ -29,6 +29,14 @@ impl Backend for Cuda {
 
     fn add_to(pairs: &mut [(&mut Tensor4<Cuda>, &Tensor4<Cuda>)]) -> Result<(), OpError> {
         sgd::add_to(pairs)
+    }
+
+    fn cross_entropy<T: Tape<f32, Cuda>>(
+        scores: &Tensor4<Cuda>,
+        targets: &Matrix<Cuda>,
+        tape: &mut T,
+    ) -> Result<Tensor<(), f32, Cuda>, OpError> {
+        operations::cross_entropy(scores, targets, tape)
     }
 }
 

@@ -22,6 +22,7 @@ const SOURCE: &str = concat!(
     include_str!("kernels/norm.cu"),
     include_str!("kernels/elementwise.cu"),
     include_str!("kernels/pool.cu"),
+    include_str!("kernels/cross_entropy.cu"),
     include_str!("kernels/sgd.cu"),
 );
 
@@ -51,6 +52,8 @@ const KERNELS: &[&str] = &[
     "odd_pixels_backward",
     "image_mean_forward",
     "image_mean_backward",
+    "cross_entropy_forward",
+    "cross_entropy_backward",
     "sgd_squares",
     "sgd_step",
 ];
