@@ -6,11 +6,11 @@
 #![expect(unsafe_code, reason = "fresh device memory is not initialised")]
 
 use super::runtime::Runtime;
-use crate::OpError;
+use crate::{OpError, Tensor4, shape::elements, tape::Recorder};
 use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DriverError};
 use dfdx::{
-    shapes::Shape,
-    tensor::{Cuda, Tensor},
+    shapes::{HasShape, Shape},
+    tensor::{Cuda, NoneTape, Tensor},
 };
 use std::{
     collections::BTreeMap,
@@ -95,6 +95,32 @@ impl Drop for Buffer {
 
 fn slice_len(slice: &CudaSlice<f32>) -> usize {
     cudarc::driver::DeviceSlice::len(slice)
+}
+
+/// Copies tensors to the host, each in row-major order: to one buffer on the device first, and from there at once.
+///
+/// # Errors
+/// Not enough memory, or a failing device.
+pub fn all_to_host(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<Vec<f32>>, OpError> {
+    let op = "output";
+    let Some(first) = tensors.first() else { return Ok(Vec::new()) };
+    let runtime = Runtime::of(first.device())?;
+    let lengths: Vec<usize> = tensors.iter().map(|x| elements(*x.shape())).collect();
+    let all = Buffer::new(runtime, lengths.iter().sum()).map_err(OpError::device(op))?;
+    let mut to = all.address();
+    for (x, len) in tensors.iter().zip(&lengths) {
+        let x = NoneTape.contiguous(op, x)?;
+        runtime.copy(to, address(op, &x)?, *len).map_err(OpError::device(op))?;
+        to += (len * size_of::<f32>()) as u64;
+    }
+    let values = all.to_host().map_err(OpError::device(op))?;
+    let mut rest = &values[..];
+    let take = |len: &usize| {
+        let (taken, after) = rest.split_at(*len);
+        rest = after;
+        taken.to_vec()
+    };
+    Ok(lengths.iter().map(take).collect())
 }
 
 /// The address of a tensor's memory.

@@ -38,6 +38,14 @@ impl Backend for Cuda {
     ) -> Result<Tensor<(), f32, Cuda>, OpError> {
         operations::cross_entropy(scores, targets, tape)
     }
+
+    fn all_to_host(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<Vec<f32>>, OpError> {
+        memory::all_to_host(tensors)
+    }
+
+    fn sums_of_squares(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<f64>, OpError> {
+        sgd::sums_of_squares(tensors)
+    }
 }
 
 impl Activation<Cuda> for CudaActivation {

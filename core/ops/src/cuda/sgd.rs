@@ -6,6 +6,7 @@ use super::{
     runtime::Runtime,
 };
 use crate::{OpError, SgdParam, SgdSpec, Tensor4, sgd::check_pairs, shape::elements, tape::Recorder};
+use cudarc::driver::DriverError;
 use dfdx::{
     shapes::HasShape,
     tensor::{Cuda, NoneTape, ZerosTensor},
@@ -24,7 +25,7 @@ pub fn sgd(params: &mut [SgdParam<'_, Cuda>], spec: SgdSpec) -> Result<f64, OpEr
     // The contiguous tensors must live as long as the kernels are not launched.
     let inputs = params.iter().map(Inputs::of).collect::<Result<Vec<_>, _>>()?;
     let entries = inputs.iter().map(Inputs::param).collect::<Result<Vec<_>, _>>()?;
-    let norm = norm_of_gradients(runtime, &entries).map_err(OpError::device("update"))?;
+    let norm = squares(runtime, &entries).map_err(OpError::device("update"))?.iter().sum::<f64>().sqrt();
     if !norm.is_finite() {
         return Ok(norm);
     }
@@ -83,8 +84,21 @@ impl Inputs {
     }
 }
 
-/// The 2-norm of all gradients together. Waits for the GPU.
-fn norm_of_gradients(runtime: &'static Runtime, entries: &[Param]) -> Result<f64, cudarc::driver::DriverError> {
+/// The sum of squares of each tensor. Waits for the GPU.
+pub fn sums_of_squares(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<f64>, OpError> {
+    let Some(first) = tensors.first() else { return Ok(Vec::new()) };
+    let runtime = Runtime::of(first.device())?;
+    let tensors = tensors.iter().map(|x| contiguous(x)).collect::<Result<Vec<_>, _>>()?;
+    let entry = |x: &Tensor4<Cuda>| {
+        let size = elements(*x.shape()) as i32;
+        Ok(Param { gradient: address("update", x)?, size, ..Param::default() })
+    };
+    let entries = tensors.iter().map(entry).collect::<Result<Vec<_>, OpError>>()?;
+    squares(runtime, &entries).map_err(OpError::device("update"))
+}
+
+/// The sum of squares of each gradient. Waits for the GPU.
+fn squares(runtime: &'static Runtime, entries: &[Param]) -> Result<Vec<f64>, DriverError> {
     // Sums are in double precision: each takes two places.
     let partial = Buffer::new(runtime, 2 * BLOCKS * entries.len())?;
     for (i, chunk) in entries.chunks(MOST_PARAMS).enumerate() {
@@ -92,11 +106,8 @@ fn norm_of_gradients(runtime: &'static Runtime, entries: &[Param]) -> Result<f64
         launch(runtime, "sgd_squares", chunk.len(), args(chunk, at))?;
     }
     let words = partial.to_host()?;
-    let squares = words.chunks_exact(2).map(|pair| {
-        let bits = u64::from(pair[0].to_bits()) | u64::from(pair[1].to_bits()) << 32;
-        f64::from_bits(bits)
-    });
-    Ok(squares.sum::<f64>().sqrt())
+    let double = |pair: &[f32]| f64::from_bits(u64::from(pair[0].to_bits()) | u64::from(pair[1].to_bits()) << 32);
+    Ok(words.chunks_exact(2 * BLOCKS).map(|parts| parts.chunks_exact(2).map(double).sum()).collect())
 }
 
 fn args(entries: &[Param], partial: u64) -> SgdArgs {
@@ -105,12 +116,7 @@ fn args(entries: &[Param], partial: u64) -> SgdArgs {
     SgdArgs { params, partial, clipping: 0.0, decay: 0.0, momentum: 0.0, lr: 0.0, nesterov: 0 }
 }
 
-fn launch(
-    runtime: &Runtime,
-    kernel: &'static str,
-    params: usize,
-    args: SgdArgs,
-) -> Result<(), cudarc::driver::DriverError> {
+fn launch(runtime: &Runtime, kernel: &'static str, params: usize, args: SgdArgs) -> Result<(), DriverError> {
     runtime.launch(kernel, (BLOCKS as u32, params as u32, 1), (THREADS, 1), args)
 }
 
