@@ -67,9 +67,10 @@ CUresult release(CUdeviceptr at) {
     counts.bytes_in_use -= bytes;
     allocations.erase(found);
     if (guarded()) {
-        // The addresses stay reserved, their memory returns to the system.
+        // The addresses stay reserved and the memory returns to the system. All that is reserved has the same properties, so
+        // that the system joins it: it has a limit on the number of pieces.
         void *start = reinterpret_cast<void *>(at + room - pages(room));
-        mmap(start, pages(room), PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+        mmap(start, pages(room) + PAGE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
     } else {
         free(reinterpret_cast<void *>(at));
     }

@@ -73,7 +73,9 @@ bool ordered(const Access &before, const Access &after) {
         return before.warp == after.warp && before.warp_generation != after.warp_generation;
     }
     if (before.block == MANY || !blocks[after.block].acquired) return false;
-    return before.time < blocks[before.block].released;
+    // The atomic operation after a fence is ordered itself: "the last block resets the counter".
+    const unsigned released = blocks[before.block].released;
+    return before.time < released || (before.atomic && before.time == released);
 }
 
 // `reads` and one more read.
