@@ -76,6 +76,22 @@ impl Window {
     }
 }
 
+/// What batch normalisation needs to know of a batch, and where that goes; see `common.cu`.
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Statistics {
+    pub scale: u64,
+    pub shift: u64,
+    pub new_mean: u64,
+    pub new_variance: u64,
+    pub vectors: u64,
+    pub partial: u64,
+    pub counters: u64,
+    pub eps: f32,
+    pub pixels: i32,
+    pub channels: i32,
+}
+
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConvArgs {
@@ -87,6 +103,7 @@ pub struct ConvArgs {
     pub out: u64,
     pub partial: u64,
     pub counters: u64,
+    pub statistics: Statistics,
     pub overwrite: i32,
 }
 
@@ -95,21 +112,12 @@ pub struct ConvArgs {
 pub struct NormArgs {
     pub x: Source,
     pub dy: Source,
+    pub statistics: Statistics,
     pub mean: u64,
     pub variance: u64,
-    pub scale: u64,
-    pub shift: u64,
-    pub new_mean: u64,
-    pub new_variance: u64,
-    pub vectors: u64,
     pub coefficients: u64,
     pub d_scale: u64,
     pub d_shift: u64,
-    pub partial: u64,
-    pub counters: u64,
-    pub eps: f32,
-    pub pixels: i32,
-    pub channels: i32,
     pub batch: i32,
 }
 

@@ -1,11 +1,10 @@
 //! Sums over the pixels of a batch, for each channel; see `sum_over_pixels` in `common.cu`.
 
 use super::{
-    args::NormArgs,
+    args::Statistics,
     memory::Buffer,
     runtime::{Runtime, blocks},
 };
-use crate::EPS;
 use cudarc::driver::{DeviceRepr, DriverError};
 
 /// Channels and pixels of a block; `TILE_CHANNELS` and `TILE_ROWS` of the kernels.
@@ -13,7 +12,7 @@ const TILE: (u32, u32) = (32, 8);
 /// Pixels that one block adds, at least.
 const PIXELS_PER_CHUNK: usize = 256;
 /// Most chunks of pixels.
-const MOST_CHUNKS: usize = 128;
+const MOST_CHUNKS: usize = 512;
 
 /// The grid of a kernel that sums over pixels, and its intermediate results.
 pub struct Reduction {
@@ -48,15 +47,14 @@ impl Reduction {
         self.partial.address()
     }
 
-    /// The arguments of a normalisation over these pixels and channels.
-    pub fn norm_args(&self) -> NormArgs {
-        NormArgs {
+    /// The statistics `like` these, with the pixels, channels and intermediate results of this sum.
+    pub fn statistics(&self, like: Statistics) -> Statistics {
+        Statistics {
             partial: self.partial(),
             counters: self.runtime.counters(),
-            eps: EPS,
             pixels: self.pixels as i32,
             channels: self.channels as i32,
-            ..NormArgs::default()
+            ..like
         }
     }
 

@@ -34,6 +34,7 @@ const KERNELS: &[&str] = &[
     "conv_input_gradient_64",
     "conv_weight_gradient",
     "depthwise_forward",
+    "depthwise_forward_norm",
     "depthwise_input_gradient",
     "depthwise_weight_gradient",
     "norm_fixed",

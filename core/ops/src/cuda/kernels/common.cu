@@ -131,3 +131,31 @@ __device__ void sum_over_pixels(int pixels, int channels, double *partial, unsig
     }
     finish(c, sums);
 }
+
+// What batch normalisation needs to know of a batch, and where that goes.
+struct Statistics {
+    const float *scale, *shift;     // learned vectors, or null
+    float *new_mean, *new_variance; // of the batch
+    float *vectors;                 // [mean | factor | shift | inverse]
+    double *partial;                // null if no statistics are wanted
+    unsigned *counters;
+    float eps;
+    int pixels, channels;
+};
+
+__device__ __forceinline__ void write_vectors(const Statistics &s, int c, float mean, float variance) {
+    const float inverse = (float)(1.0 / sqrt((double)variance + (double)s.eps));
+    s.vectors[c] = mean;
+    s.vectors[s.channels + c] = s.scale ? s.scale[c] * inverse : inverse;
+    s.vectors[2 * s.channels + c] = s.shift ? s.shift[c] : 0.0f;
+    s.vectors[3 * s.channels + c] = inverse;
+}
+
+// From the sums of the values and of their squares. In double precision, a mean of a thousand standard deviations costs
+// the variance no more than ten of its sixteen digits.
+__device__ __forceinline__ void write_statistics(const Statistics &s, int c, double sum, double squares) {
+    const double mean = sum / s.pixels, variance = squares / s.pixels - mean * mean;
+    s.new_mean[c] = (float)mean;
+    s.new_variance[c] = (float)(variance < 0 ? 0 : variance);
+    write_vectors(s, c, s.new_mean[c], s.new_variance[c]);
+}

@@ -3,15 +3,18 @@
 
 enum { TILE_K = 16 };
 
-// C = A B for the tile (blockIdx.x, blockIdx.y), over the part of k that the problem gives. A problem has sizes m and
-// n, the values a(m, k) and b(k, n), and store(m, n, sum). Each thread computes ROWS x COLUMNS values.
+// C = A B for the tile (blockIdx.x, blockIdx.y), over a part of k. A problem has sizes m and n, the values a(m, k) and
+// b(k, n), and store(m, n, sum). Each thread computes ROWS x COLUMNS values, which it also returns in `sums`: those of
+// rows from m_first + row and columns from n_first + column on.
+struct Place { int m_first, n_first, row, column; };
 template <int TILE_M, int TILE_N, int ROWS, int COLUMNS, class Problem>
-__device__ void multiply(const Problem &p, int k_first, int k_end) {
+__device__ Place multiply(const Problem &p, int k_first, int k_end, float (&sums)[ROWS][COLUMNS]) {
     enum { THREADS = TILE_M / ROWS * (TILE_N / COLUMNS) };
     __shared__ float a[TILE_K][TILE_M + 1], b[TILE_K][TILE_N + 1];
     const int m_first = blockIdx.x * TILE_M, n_first = blockIdx.y * TILE_N;
     const int m = threadIdx.x / (TILE_N / COLUMNS) * ROWS, n = threadIdx.x % (TILE_N / COLUMNS) * COLUMNS;
-    float sums[ROWS][COLUMNS] = {};
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++) sums[i][j] = 0;
     for (int k = k_first; k < k_end; k += TILE_K) {
         for (int i = threadIdx.x; i < TILE_M * TILE_K; i += THREADS) {
             // Neighbouring threads read neighbouring values.
@@ -33,6 +36,7 @@ __device__ void multiply(const Problem &p, int k_first, int k_end) {
     for (int i = 0; i < ROWS; i++)
         for (int j = 0; j < COLUMNS; j++)
             if (m_first + m + i < p.m && n_first + n + j < p.n) p.store(m_first + m + i, n_first + n + j, sums[i][j]);
+    return {m_first, n_first, m, n};
 }
 
 struct ConvArgs {
@@ -43,6 +47,7 @@ struct ConvArgs {
     float *out;
     float *partial;
     unsigned *counters;
+    Statistics statistics; // of the output
     int overwrite;
 };
 
@@ -117,12 +122,56 @@ template <class Problem> __device__ Problem problem(const ConvArgs &args, int gr
     return {args, group, v.c_in / v.groups, v.c_out / v.groups, 0, 0};
 }
 
+// The statistics of the outputs of all tiles in a column of tiles. The block that ends last adds the tiles in order.
+template <int TILE_N, int ROWS, int COLUMNS>
+__device__ void measure(const Forward &p, const Place &at, const float (&values)[ROWS][COLUMNS]) {
+    enum { THREADS = 256, SLICES = THREADS / TILE_N };
+    __shared__ double rows[THREADS * COLUMNS / TILE_N][TILE_N][2];
+    const Statistics &s = p.args.statistics;
+    for (int j = 0; j < COLUMNS; j++) {
+        double sum = 0, squares = 0;
+        for (int i = 0; i < ROWS; i++) {
+            if (at.m_first + at.row + i >= p.m) continue;
+            sum += values[i][j];
+            squares += (double)values[i][j] * values[i][j];
+        }
+        rows[at.row / ROWS][at.column + j][0] = sum;
+        rows[at.row / ROWS][at.column + j][1] = squares;
+    }
+    __syncthreads();
+    const int column = threadIdx.x % TILE_N, slice = threadIdx.x / TILE_N;
+    const int c = p.group * p.outputs + at.n_first + column;
+    const bool inside = at.n_first + column < p.n;
+    if (slice == 0 && inside)
+        for (int k = 0; k < 2; k++) {
+            double sum = 0;
+            for (int row = 0; row < THREADS * COLUMNS / TILE_N; row++) sum += rows[row][column][k];
+            s.partial[((size_t)blockIdx.x * s.channels + c) * 2 + k] = sum;
+        }
+    if (!is_last_block(s.counters + blockIdx.z * gridDim.y + blockIdx.y, gridDim.x)) return;
+    for (int k = 0; k < 2; k++) {
+        double sum = 0;
+        if (inside)
+            for (int tile = slice; tile < (int)gridDim.x; tile += SLICES)
+                sum += s.partial[((size_t)tile * s.channels + c) * 2 + k];
+        rows[slice][column][k] = sum;
+    }
+    __syncthreads();
+    if (slice != 0 || !inside) return;
+    double sums[2] = {};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < SLICES; i++) sums[k] += rows[i][column][k];
+    write_statistics(s, c, sums[0], sums[1]);
+}
+
 template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void forward(const ConvArgs &args) {
     const Window &v = args.window;
     Forward p = problem<Forward>(args, blockIdx.z);
     p.m = v.n * v.out_h * v.out_w;
     p.n = p.outputs;
-    multiply<TILE_M, TILE_N, ROWS, COLUMNS>(p, 0, v.kernel_h * v.kernel_w * p.inputs);
+    float sums[ROWS][COLUMNS];
+    const Place at = multiply<TILE_M, TILE_N>(p, 0, v.kernel_h * v.kernel_w * p.inputs, sums);
+    if (args.statistics.partial) measure<TILE_N>(p, at, sums);
 }
 
 template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void input_gradient(const ConvArgs &args) {
@@ -130,7 +179,8 @@ template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void input_g
     InputGradient p = problem<InputGradient>(args, blockIdx.z);
     p.m = v.n * v.h * v.w;
     p.n = p.inputs;
-    multiply<TILE_M, TILE_N, ROWS, COLUMNS>(p, 0, v.kernel_h * v.kernel_w * p.outputs);
+    float sums[ROWS][COLUMNS];
+    multiply<TILE_M, TILE_N>(p, 0, v.kernel_h * v.kernel_w * p.outputs, sums);
 }
 
 // Tiles for few and for many channels; 256 threads each.
@@ -151,7 +201,8 @@ extern "C" __global__ void conv_weight_gradient(ConvArgs args) {
     p.n = p.outputs;
     const size_t size = (size_t)p.m * p.n;
     p.partial = args.partial + blockIdx.z * size;
-    multiply<TILE, TILE, ROWS, COLUMNS>(p, part * length, min((part + 1) * length, pixels));
+    float sums[ROWS][COLUMNS];
+    multiply<TILE, TILE>(p, part * length, min((part + 1) * length, pixels), sums);
     const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     if (!is_last_block(args.counters + tile, parts)) return;
     const float *first = args.partial + group * parts * size;

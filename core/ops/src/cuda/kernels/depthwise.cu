@@ -1,19 +1,36 @@
 // Convolutions with one input and one output channel a group.
 
-// One thread an output value.
-extern "C" __global__ void depthwise_forward(ConvArgs args) {
+__device__ __forceinline__ float depthwise_output(const ConvArgs &args, int p, int channel) {
     const Window &v = args.window;
-    const int c = v.c_in, size = v.n * v.out_h * v.out_w * c, i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i >= size) return;
-    const Pixel out = pixel(i / c, v.out_h, v.out_w);
-    const int channel = i % c;
+    const Pixel out = pixel(p, v.out_h, v.out_w);
     float sum = 0;
     for (int a = 0; a < v.kernel_h; a++)
         for (int b = 0; b < v.kernel_w; b++) {
-            const int at = tapped(v, out, a, b);
-            if (at >= 0) sum += read(args.x, at * c + channel, channel, c) * args.weight[(a * v.kernel_w + b) * c + channel];
+            const int at = tapped(v, out, a, b), i = at * v.c_in + channel;
+            if (at >= 0) sum += read(args.x, i, channel, v.c_in) * args.weight[(a * v.kernel_w + b) * v.c_in + channel];
         }
-    args.out[i] = sum;
+    return sum;
+}
+
+// One thread an output value.
+extern "C" __global__ void depthwise_forward(ConvArgs args) {
+    const Window &v = args.window;
+    const int i = blockIdx.x * blockDim.x + threadIdx.x;
+    if (i < v.n * v.out_h * v.out_w * v.c_in) args.out[i] = depthwise_output(args, i / v.c_in, i % v.c_in);
+}
+
+// With the statistics of the output. The grid is (tiles of channels, chunks of pixels).
+extern "C" __global__ void depthwise_forward_norm(ConvArgs args) {
+    const Statistics &s = args.statistics;
+    sum_over_pixels<2>(
+        s.pixels, s.channels, s.partial, s.counters,
+        [&](int p, int c, double *sums) {
+            const float y = depthwise_output(args, p, c);
+            args.out[p * s.channels + c] = y;
+            sums[0] += y;
+            sums[1] += (double)y * y;
+        },
+        [&](int c, const double *sums) { write_statistics(s, c, sums[0], sums[1]); });
 }
 
 // One thread an input value.

@@ -5,7 +5,7 @@ use crate::{
     ConvSpec, Moments, NormArgs, OpError, Tensor4, UnitSpec, Window as TapWindow,
     cuda::{
         activation::CudaActivation,
-        args::{ConvArgs, NormArgs as NormKernelArgs, Rectifier, Source, Window},
+        args::{ConvArgs, NormArgs as NormKernelArgs, Rectifier, Source, Statistics, Window},
         memory::{Buffer, address},
         reduction::Reduction,
         runtime::{Runtime, blocks},
@@ -72,16 +72,33 @@ impl Conv {
         ((blocks(rows, tile_rows), blocks(columns, tile_columns), self.shape.groups as u32), wide)
     }
 
-    /// `out = conv(x) + bias`.
-    fn forward(&self, x: &CudaActivation, bias: u64, out: u64) -> Result<(), DriverError> {
+    /// `out = conv(x) + bias`, and the statistics of the output if they are wanted.
+    fn forward(
+        &self,
+        x: &CudaActivation,
+        bias: u64,
+        out: u64,
+        statistics: Option<Statistics>,
+    ) -> Result<(), DriverError> {
         let ConvShape { n, out: [h, w], c_out, groups, .. } = self.shape;
         let args = ConvArgs { x: x.source(self.rectifier), bias, out, ..self.args() };
-        if self.is_depthwise() {
-            return self.runtime.launch_over("depthwise_forward", n * h * w * c_out, args);
+        match (self.is_depthwise(), statistics) {
+            (true, None) => self.runtime.launch_over("depthwise_forward", n * h * w * c_out, args),
+            (true, Some(statistics)) => {
+                let reduction = Reduction::new(self.runtime, n * h * w, c_out, 2, 1)?;
+                let args = ConvArgs { statistics: reduction.statistics(statistics), ..args };
+                reduction.launch("depthwise_forward_norm", args)
+            }
+            (false, statistics) => {
+                let (grid, wide) = self.tiles(n * h * w, c_out / groups);
+                // Each tile of pixels has two sums in double precision for each channel.
+                let partial = Buffer::new(self.runtime, statistics.map_or(0, |_| 4 * grid.0 as usize * c_out))?;
+                let counters = self.runtime.counters();
+                let statistics = statistics.map(|s| Statistics { partial: partial.address(), counters, ..s });
+                let args = ConvArgs { statistics: statistics.unwrap_or_default(), ..args };
+                self.runtime.launch(if wide { "conv_forward_64" } else { "conv_forward_16" }, grid, (THREADS, 1), args)
+            }
         }
-        let (grid, wide) = self.tiles(n * h * w, c_out / groups);
-        let kernel = if wide { "conv_forward_64" } else { "conv_forward_16" };
-        self.runtime.launch(kernel, grid, (THREADS, 1), args)
     }
 
     /// Adds the gradients of the input and of the weights, from that of the output.
@@ -130,7 +147,7 @@ pub fn conv2d(
     let op = "conv2d";
     let conv = Conv::new(op, x, weight, spec, tape)?;
     let out = x.buffer(op, conv.output())?;
-    conv.forward(x, 0, out.address()).map_err(OpError::device(op))?;
+    conv.forward(x, 0, out.address(), None).map_err(OpError::device(op))?;
     let y = x.computed(conv.output(), out, None);
     if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
         let x = x.clone();
@@ -156,8 +173,9 @@ pub fn unit(
     let conv = Conv::new(op, x, weight, spec, tape)?;
     let dims = conv.output();
     let z = x.buffer(op, dims)?;
-    conv.forward(x, 0, z.address()).map_err(OpError::device(op))?;
-    let (norm, moments) = Norm::new(op, x, plain(&z), dims, norm, tape)?;
+    let norm = Norm::new(op, x, dims, norm, tape)?;
+    conv.forward(x, 0, z.address(), norm.statistics()).map_err(OpError::device(op))?;
+    let moments = norm.moments();
     let y = x.computed(dims, z.clone(), Some(norm.vectors()));
     if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
         let x = x.clone();
@@ -186,7 +204,7 @@ pub fn linear(
     let bias = bias.map(|bias| tape.contiguous(op, bias)).transpose()?;
     let bias_address = bias.as_ref().map_or(Ok(0), |bias| address(op, bias))?;
     let out = x.buffer(op, conv.output())?;
-    conv.forward(x, bias_address, out.address()).map_err(OpError::device(op))?;
+    conv.forward(x, bias_address, out.address(), None).map_err(OpError::device(op))?;
     let y = x.computed(conv.output(), out, None);
     if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
         let x = x.clone();
@@ -195,7 +213,8 @@ pub fn linear(
             if let Some(bias) = &bias {
                 let d_shift = *grads.get_or_alloc_mut(bias)?.device_ptr();
                 let reduction = Reduction::new(x.runtime(), n, c_out, 1, 1)?;
-                let args = NormKernelArgs { dy: plain(&dy), d_shift, ..reduction.norm_args() };
+                let statistics = reduction.statistics(Statistics::default());
+                let args = NormKernelArgs { dy: plain(&dy), statistics, d_shift, ..NormKernelArgs::default() };
                 reduction.launch("bias_gradient", args)?;
             }
             let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();

@@ -4,7 +4,7 @@ use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
     cuda::{
         activation::CudaActivation,
-        args::{GRADIENT, MapArgs, NormArgs as KernelArgs, Source},
+        args::{GRADIENT, MapArgs, NormArgs as KernelArgs, Source, Statistics},
         memory::{Buffer, address},
         reduction::Reduction,
         runtime::Runtime,
@@ -21,56 +21,68 @@ pub struct Norm {
     /// `[mean | factor | shift | inverse]`, as kernels read them.
     vectors: Arc<Buffer>,
     affine: Option<(Tensor4<Cuda>, Tensor4<Cuda>)>,
+    moments: Moments<Cuda>,
     /// Whether the statistics are those of the batch, so that gradient flows through them.
     batch: bool,
-    pixels: usize,
-    channels: usize,
+    /// Where the statistics go and what they are computed with.
+    statistics: Statistics,
     runtime: &'static Runtime,
 }
 
 impl Norm {
-    /// Prepares the normalisation of `z`, on the device of `like`. Also returns the moments.
+    /// Prepares the normalisation of a value of these dimensions, on the device of `like`. The statistics of a batch
+    /// are still to be computed, into [`statistics`](Self::statistics).
     pub fn new(
         op: &'static str,
         like: &CudaActivation,
-        z: Source,
         dims: Dims,
         norm: NormArgs<'_, Cuda>,
         tape: &mut dyn Recorder<Cuda>,
-    ) -> Result<(Self, Moments<Cuda>), OpError> {
-        let (runtime, channels, pixels) = (like.runtime(), dims.3, elements(dims) / dims.3);
-        let failed = OpError::device(op);
+    ) -> Result<Self, OpError> {
+        let (runtime, channels) = (like.runtime(), dims.3);
+        let mut contiguous = |v| tape.contiguous(op, v);
         let affine = match norm.affine {
-            Some((scale, shift)) => Some((tape.contiguous(op, scale)?, tape.contiguous(op, shift)?)),
+            Some((scale, shift)) => Some((contiguous(scale)?, contiguous(shift)?)),
             None => None,
         };
         let [scale, shift] = match &affine {
             Some((scale, shift)) => [address(op, scale)?, address(op, shift)?],
             None => [0, 0],
         };
-        let vectors = Arc::new(Buffer::new(runtime, 4 * channels).map_err(&failed)?);
-        let args = KernelArgs { x: z, scale, shift, vectors: vectors.address(), ..KernelArgs::default() };
+        let vector = (1, 1, 1, channels);
         let moments = match norm.fixed {
-            Some(fixed) => {
-                let mut contiguous = |v| tape.contiguous(op, v);
-                let moments = Moments { mean: contiguous(&fixed.mean)?, variance: contiguous(&fixed.variance)? };
-                let [mean, variance] = [address(op, &moments.mean)?, address(op, &moments.variance)?];
-                let args = KernelArgs { mean, variance, eps: EPS, channels: channels as i32, ..args };
-                runtime.launch_over("norm_fixed", channels, args).map_err(&failed)?;
-                moments
-            }
-            None => {
-                let vector = (1, 1, 1, channels);
-                let moments = Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? };
-                let [new_mean, new_variance] = [address(op, &moments.mean)?, address(op, &moments.variance)?];
-                let reduction = Reduction::new(runtime, pixels, channels, 2, 1).map_err(&failed)?;
-                let KernelArgs { partial, counters, eps, pixels, channels, .. } = reduction.norm_args();
-                let args = KernelArgs { new_mean, new_variance, partial, counters, eps, pixels, channels, ..args };
-                reduction.launch("norm_batch", args).map_err(&failed)?;
-                moments
-            }
+            Some(fixed) => Moments { mean: contiguous(&fixed.mean)?, variance: contiguous(&fixed.variance)? },
+            None => Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? },
         };
-        Ok((Self { vectors, affine, batch: norm.fixed.is_none(), pixels, channels, runtime }, moments))
+        let [mean, variance] = [address(op, &moments.mean)?, address(op, &moments.variance)?];
+        let vectors = Arc::new(Buffer::new(runtime, 4 * channels).map_err(OpError::device(op))?);
+        let statistics = Statistics {
+            scale,
+            shift,
+            new_mean: mean,
+            new_variance: variance,
+            vectors: vectors.address(),
+            eps: EPS,
+            pixels: (elements(dims) / channels) as i32,
+            channels: channels as i32,
+            ..Statistics::default()
+        };
+        let batch = norm.fixed.is_none();
+        if !batch {
+            let args = KernelArgs { statistics, mean, variance, ..KernelArgs::default() };
+            runtime.launch_over("norm_fixed", channels, args).map_err(OpError::device(op))?;
+        }
+        Ok(Self { vectors, affine, moments, batch, statistics, runtime })
+    }
+
+    /// The statistics of the batch that are to be computed; `None` if they are fixed.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.batch.then_some(self.statistics)
+    }
+
+    /// The moments of the batch, or the fixed ones.
+    pub fn moments(&self) -> Moments<Cuda> {
+        self.moments.clone()
     }
 
     /// The normalisation for readers to apply.
@@ -88,17 +100,18 @@ impl Norm {
             }
             None => [0, 0],
         };
-        let coefficients = Buffer::new(self.runtime, 4 * self.channels)?;
-        let reduction = Reduction::new(self.runtime, self.pixels, self.channels, 2, 1)?;
+        let Statistics { pixels, channels, .. } = self.statistics;
+        let coefficients = Buffer::new(self.runtime, 4 * channels as usize)?;
+        let reduction = Reduction::new(self.runtime, pixels as usize, channels as usize, 2, 1)?;
         let args = KernelArgs {
             x: z,
             dy: Source { values: dy.address(), ..Source::default() },
-            vectors: self.vectors.address(),
+            statistics: reduction.statistics(self.statistics),
             coefficients: coefficients.address(),
             d_scale,
             d_shift,
             batch: self.batch.into(),
-            ..reduction.norm_args()
+            ..KernelArgs::default()
         };
         reduction.launch("norm_backward", args)?;
         Ok(coefficients)
@@ -123,7 +136,14 @@ pub fn batch_norm(
     let z = x.buffer(op, dims)?;
     x.write(elements(dims), Default::default(), z.address()).map_err(OpError::device(op))?;
     let input = Source { values: z.address(), ..Source::default() };
-    let (norm, moments) = Norm::new(op, x, input, dims, norm, tape)?;
+    let norm = Norm::new(op, x, dims, norm, tape)?;
+    if let Some(statistics) = norm.statistics() {
+        let failed = OpError::device(op);
+        let reduction = Reduction::new(x.runtime(), elements(dims) / dims.3, dims.3, 2, 1).map_err(&failed)?;
+        let args = KernelArgs { x: input, statistics: reduction.statistics(statistics), ..KernelArgs::default() };
+        reduction.launch("norm_batch", args).map_err(&failed)?;
+    }
+    let moments = norm.moments();
     let y = x.computed(dims, z.clone(), Some(norm.vectors()));
     if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
         let x = x.clone();
