@@ -2,7 +2,7 @@
 
 use crate::archive::{Archived, MetricRow};
 use crate::args::ExportArgs;
-use crate::exit::{ExitStatus, UsageError, chained};
+use crate::exit::{ExitStatus, UsageError};
 use crate::export::ExportedNetwork;
 use crate::files;
 use crate::tensorboard::EventFile;
@@ -16,8 +16,7 @@ use std::path::Path;
 /// The directory contains no finished run or no weights, a file exists, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
     check(args)?;
-    let run = Archived::read(&args.run)
-        .map_err(|error| UsageError(format!("{}: {}", args.run.display(), chained(&error))))?;
+    let run = Archived::read_named(&args.run)?;
     if args.has_network() {
         network(args, &run)?;
     }

@@ -1,26 +1,9 @@
 //! `retrain`: stand-alone training of one architecture.
 
-use super::helper::{names, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{SMALL, cut, names, program, read, refuses, retrain, setup, stderr, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-/// The smallest training.
-const SMALL: &[&str] = &[
-    "--space=tiny",
-    "--data=synthetic",
-    "--set=data.synthetic.samples=200",
-    "--set=data.synthetic.size=8",
-    "--limit-train=64",
-    "--batch-size=16",
-    "--epochs=3",
-];
-
-fn retrain(dir: &Path, out: &str, options: &[&str]) -> String {
-    let output = program(dir).arg("retrain").args(options).args(["--out", out]).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    stdout(&output)
-}
 
 fn result(dir: &Path, out: &str) -> Value {
     let mut result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
@@ -50,7 +33,7 @@ fn the_selected_architecture_of_a_run_is_trained() {
         assert!(names(&dir.join("net")).contains(&file.to_owned()), "{file}");
     }
     refuses(dir, &["search", "net", "--out=x"], 2, &["expected a run of a supernet", "stand-alone training"]);
-    refuses(dir, &["retrain", "--from=net", "--out=x"], 2, &["is no run of a supernet"]);
+    refuses(dir, &["retrain", "--from=net", "--out=x"], 2, &["--from net: expected a run of a supernet"]);
 }
 
 #[test]
@@ -62,9 +45,7 @@ fn an_interrupted_training_continues_with_the_same_bytes() {
     retrain(dir, "whole", &options);
     retrain(dir, "cut", &[&options[..], &["--checkpoint-every=1"]].concat());
     // As after a kill in the last epoch: the newest checkpoint and the result are missing.
-    let manifest = read(dir, "cut/manifest.json").replace("\"finished\"", "\"running\"");
-    fs::write(dir.join("cut/manifest.json"), manifest).unwrap();
-    fs::remove_file(dir.join("cut/result.json")).unwrap();
+    cut(dir, "cut");
     let newest = names(&dir.join("cut/checkpoints")).into_iter().max().unwrap();
     fs::remove_dir_all(dir.join("cut/checkpoints").join(newest)).unwrap();
     let output = program(dir).args(["resume", "cut"]).output().unwrap();
@@ -78,23 +59,6 @@ fn an_interrupted_training_continues_with_the_same_bytes() {
     }
     assert_eq!(result(dir, "whole"), result(dir, "cut"));
     refuses(dir, &["resume", "whole"], 2, &["the training in whole is finished"]);
-}
-
-#[test]
-fn several_seeds_give_mean_and_deviation_and_are_not_repeated() {
-    let (dir, _) = setup("seeds");
-    let dir = dir.path();
-    let options = [&["--arch=21", "--seeds=2"][..], SMALL].concat();
-    let table = retrain(dir, "net", &options);
-    assert!(table.contains("2 trainings") && table.contains("±"), "{table}");
-    assert_ne!(result(dir, "net/seed-0")["last"], result(dir, "net/seed-1")["last"]);
-    let before = fs::metadata(dir.join("net/seed-0/result.json")).unwrap().modified().unwrap();
-    retrain(dir, "net", &options);
-    assert_eq!(fs::metadata(dir.join("net/seed-0/result.json")).unwrap().modified().unwrap(), before);
-    let other = [&["retrain"], &options[..], &["--lr=0.01", "--out=net"]].concat();
-    refuses(dir, &other, 2, &["net/seed-0 holds a training with another train.lr (0.05, now 0.01)"]);
-    let other = [&["retrain", "--arch=11", "--seeds=2"], SMALL, &["--out=net"]].concat();
-    refuses(dir, &other, 2, &["another architecture (21, now 11)"]);
 }
 
 #[test]
