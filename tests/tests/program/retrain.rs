@@ -76,22 +76,37 @@ fn recipes_are_configurations_that_options_change() {
         assert!(config.lines().any(|found| found == line), "{line}: {config}");
     }
     refuses(dir, &["retrain", "--arch=1", "--recipe=resnet"], 2, &["unknown recipe `resnet`", "darts-cifar"]);
+    // The recipe names the space. Its network and cutout do not fit images of 8 x 8 pixels.
+    let of_space = ["--space: recipe darts-cifar is for space darts, found macro", "leave --recipe out"];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar", "--space=macro"], 2, &of_space);
+    let of_run = ["--from net: recipe darts-cifar is for space darts, found macro"];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar", "--from=net"], 2, &of_run);
+    let cutout =
+        ["recipe darts-cifar: data.cutout is 16, expected less than 16, twice the side of the images of 8 x 8"];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar"], 2, &cutout);
+    let stem = ["expected images of at least 64 x 64, found 8 x 8", "set space.stem = \"cifar\""];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-imagenet"], 2, &stem);
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    let (dir, _) = setup("retrain_errors");
     let none = "--arch=|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
-    refuses(dir, &["retrain", none, "--out=x"], 2, &["does not connect the images to the classifier"]);
-    refuses(dir, &["retrain"], 2, &["requires --arch ARCH or --from RUN"]);
-    refuses(dir, &["retrain", "--arch=1", "--seeds=2"], 2, &["--seeds requires --out DIR"]);
-    refuses(dir, &["retrain", "--arch=7", "--space=tiny", "--out=x"], 2, &["`7` is not"]);
-    refuses(
-        dir,
-        &["retrain", "--arch=11", "--space=tiny", "--set=retrain.images=all", "--out=x"],
-        2,
-        &["no test images"],
-    );
-    refuses(dir, &["retrain", "--arch=11", "--space=tiny", "--set=retrain.drop_path=1", "--out=x"], 2, &["below 1"]);
-    refuses(
-        dir,
-        &["retrain", "--arch=11", "--space=tiny", "--strategy=ogd", "--out=x"],
-        2,
-        &["--strategy has no effect"],
-    );
+    let tiny = &["--space=tiny", "--arch=11"];
+    for (options, words) in [
+        (&[none][..], &["does not connect the images to the classifier"][..]),
+        (&[], &["requires --arch ARCH or --from RUN"]),
+        (&["--arch=1", "--seeds=2"], &["--seeds requires --out DIR"]),
+        (&["--arch=7", "--space=tiny"], &["`7` is not"]),
+        (&["--arch=darts_v2"], &["architecture `darts_v2` is not in space nasbench201: add --space darts"]),
+        (&[tiny, &["--set=retrain.images=all"][..]].concat(), &["no test images"]),
+        (&[tiny, &["--set=retrain.drop_path=1"][..]].concat(), &["below 1"]),
+        (&[tiny, &["--strategy=ogd"][..]].concat(), &["--strategy has no effect"]),
+        (
+            &[tiny, &["--set=retrain.auxiliary_weight=0.4"][..]].concat(),
+            &["retrain.auxiliary_weight: expected 0", "space tiny have no auxiliary head", "found 0.4"],
+        ),
+    ] {
+        refuses(dir.path(), &[&["retrain"], options].concat(), 2, words);
+    }
 }

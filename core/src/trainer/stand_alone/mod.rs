@@ -105,7 +105,14 @@ impl<D: Target> StandAloneTrainer<D> {
     }
 
     fn compile(&self, arch: &str) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
-        stand_alone_network(&*self.space, arch, self.config.retrain.auxiliary_weight > 0.0)
+        let weight = self.config.retrain.auxiliary_weight;
+        let network = stand_alone_network(&*self.space, arch, weight > 0.0)?;
+        if weight > 0.0 && network.1.auxiliary.is_none() {
+            let expected = format!("0, because networks of space {} have no auxiliary head", self.space.name());
+            let key = "retrain.auxiliary_weight";
+            return Err(ConfigError::Range { key, expected, found: weight.to_string() }.into());
+        }
+        Ok(network)
     }
 
     fn images(&self, streams: &Streams) -> Result<StandAloneImages, RunError> {
