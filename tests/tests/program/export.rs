@@ -296,6 +296,7 @@ fn other_runs_options_and_files_are_refused() {
     tiny(dir, "bare", &["--no-weights"]);
     retrain(dir, "net", "tiny", "21", 8, &["--set=retrain.eval_every=0"]);
     fs::write(dir.join("old.onnx"), "").unwrap();
+    program(dir).args(["export", "run", "--tensorboard=events"]).assert().success();
     for (arguments, code, words) in [
         (
             &["run"][..],
@@ -315,7 +316,9 @@ fn other_runs_options_and_files_are_refused() {
         ),
         (&["net", "--onnx=n", "--best"], 2, &["net has no best.safetensors", "retrain.eval_every = 0"]),
         (&["run", "--onnx=old.onnx"], 2, &["old.onnx exists: choose another file, or remove it"]),
-        (&["run", "--onnx=none/n"], 1, &["cannot write none/n"]),
+        (&["run", "--onnx=a", "--python=none/n"], 2, &["cannot write none/n: there is no directory none"]),
+        (&["run", "--onnx=a", "--python=./a"], 2, &["./a is given for two outputs"]),
+        (&["run", "--onnx=a", "--tensorboard=events"], 2, &["events has event files of another run"]),
     ] {
         refuses(dir, &[&["export"], arguments].concat(), code, words);
     }

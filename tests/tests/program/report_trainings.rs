@@ -33,7 +33,7 @@ fn mean_of_two([a, b]: [f64; 2]) -> String {
 fn stand_alone_trainings_have_figures_curves_and_networks() {
     let (dir, _) = setup("trainings");
     let dir = dir.path();
-    let darts = ["--space=darts", "--arch=darts_v2", "--cells=3", "--width=4"];
+    let darts = ["--space=darts", "--arch=darts_v2", "--cells=3", "--width=4", "--epochs=2"];
     retrain(dir, "several", &[SMALL, &["--arch=21", "--seeds=2", "--epochs=2"]].concat());
     retrain(dir, "cell", &[SMALL, &darts].concat());
     program(dir).args(["report", "several", "cell", "--out=page"]).assert().success();
