@@ -133,8 +133,9 @@ pub trait SearchSpace: Wire + Send + Sync {
     fn format(&self, arch: &Arch) -> String;
 
     /// The network of one architecture for training with weights of its own, for
-    /// [`NetworkSpec::fixed`](crate::network::NetworkSpec::fixed). A space may accept published architectures that are
-    /// not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of spaces that define one.
+    /// [`NetworkSpec::stand_alone`](crate::network::NetworkSpec::stand_alone). A space may accept published architectures
+    /// that are not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of spaces that define
+    /// one.
     ///
     /// # Errors
     /// Text that describes no such architecture.
