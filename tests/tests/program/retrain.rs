@@ -106,6 +106,7 @@ fn options_that_do_not_fit_are_refused() {
             &[tiny, &["--set=retrain.auxiliary_weight=0.4"][..]].concat(),
             &["retrain.auxiliary_weight: expected 0", "space tiny have no auxiliary head", "found 0.4"],
         ),
+        (&[tiny, &["--set=retrain.drop_path=0.2"][..]].concat(), &["space tiny have no drop path, found 0.2"]),
     ] {
         refuses(dir.path(), &[&["retrain"], options].concat(), 2, words);
     }

@@ -3,7 +3,8 @@
 use super::helper::{SMALL, cut, names, program, read, refuses, retrain, setup, stderr, stdout, tiny};
 use std::fs;
 use std::path::Path;
-use std::time::SystemTime;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
 
 fn written(path: &Path) -> SystemTime {
     fs::metadata(path).unwrap().modified().unwrap()
@@ -96,4 +97,27 @@ fn several_seeds_give_mean_and_deviation_and_are_not_repeated() {
     refused(dir, &["--arch=21", "--seeds=2", "--out=net", "--lr=0.01"], 2, &words);
     assert_eq!(names(&dir.join("net")), ["seed-1"]);
     refused(dir, &["--arch=21", "--out=net"], 2, &["net has trainings with several seeds", "give --seeds N"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_training_names_the_command_that_continues_it() {
+    for (seeds, run, hint) in [
+        ("--seeds=1", "net", "to resume the run: nas-train resume net\n"),
+        ("--seeds=2", "net/seed-0", "to continue, repeat the command\n"),
+    ] {
+        let (dir, _) = setup("interrupted");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+        command.current_dir(dir.path()).arg("retrain").args(SMALL).args(["--arch=21", "--out=net", seeds]);
+        command.args(["--epochs=100000", "--set=retrain.eval_every=0"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let (child, start) = (command.spawn().unwrap(), Instant::now());
+        while !fs::read_to_string(dir.path().join(run).join("metrics.csv")).is_ok_and(|text| text.lines().count() > 1) {
+            assert!(start.elapsed() < Duration::from_secs(30), "no step");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        assert!(stderr(&output).ends_with(hint), "{}", stderr(&output));
+    }
 }
