@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Options of `retrain`.
 #[derive(Debug, Args)]
 pub struct RetrainArgs {
-    /// Architecture in the notation of the search space
+    /// Architecture in the notation of the search space, or the name of a published one
     #[arg(long, value_name = "ARCH", help_heading = "Stand-alone training")]
     pub arch: Option<String>,
     /// Run directory: its selected architecture, search space and data set
