@@ -1,5 +1,6 @@
 //! Exit codes of the program, and the printing of errors.
 
+use crate::archive::Incomplete;
 use anyhow::Error;
 use nas_core::checkpoint::CheckpointError;
 use nas_core::config::ConfigError;
@@ -27,7 +28,7 @@ pub enum ExitStatus {
     Usage = 2,
     /// A plugin cannot be loaded or violated the plugin interface.
     Plugin = 3,
-    /// Data or a truth table is missing or damaged.
+    /// Data, a truth table or a file of a run is missing or damaged.
     Data = 4,
     /// Training diverged: the loss or a gradient is not finite.
     Diverged = 5,
@@ -42,7 +43,7 @@ Exit codes:
     1  a file cannot be read or written, or an internal error
     2  invalid arguments or configuration
     3  a plugin cannot be loaded or violated the plugin interface
-    4  data is missing or damaged
+    4  data or a file of a run is missing or damaged
     5  training diverged: the loss or a gradient is not finite
   130  interrupted (Ctrl-C or a termination signal)";
 
@@ -96,6 +97,9 @@ impl ExitStatus {
         }
         if let Some(error) = cause.downcast_ref::<CheckpointError>() {
             return Some(Self::of_checkpoint(error));
+        }
+        if let Some(error) = cause.downcast_ref::<Incomplete>() {
+            return Some(if error.is_damage() { Self::Data } else { Self::Usage });
         }
         if let Some(error) = cause.downcast_ref::<TruthError>() {
             return Some(Self::of_truth(error));

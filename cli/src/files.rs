@@ -53,6 +53,28 @@ pub fn check_new(path: &Path) -> Result<(), UsageError> {
     }
 }
 
+/// Checks that new files can be written: they do not exist, their directories do, and no two are the same file.
+///
+/// # Errors
+/// The first file that fails a check.
+pub fn check_all_new<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), UsageError> {
+    let mut places = Vec::new();
+    for path in paths {
+        check_new(path)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let Some(dir) = parent.canonicalize().ok().filter(|dir| dir.is_dir()) else {
+            let problem = format!("there is no directory {}; create it", parent.display());
+            return Err(UsageError(format!("cannot write {}: {problem}", path.display())));
+        };
+        let place = dir.join(path.file_name().unwrap_or_default());
+        if places.contains(&place) {
+            return Err(UsageError(format!("{} is given for two outputs: choose different files", path.display())));
+        }
+        places.push(place);
+    }
+    Ok(())
+}
+
 /// The path of the temporary file of [`write()`].
 pub fn temporary(path: &Path) -> PathBuf {
     let mut beside = OsString::from(path);
@@ -165,6 +187,22 @@ mod tests {
         overwrite(&path, "short").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "short");
         assert!(overwrite(&dir.path().join("missing"), "").is_err());
+    }
+
+    #[test]
+    fn new_files_have_a_directory_and_different_names() {
+        let dir = tempfile::tempdir().unwrap();
+        let check = |names: &[&str]| {
+            let paths: Vec<PathBuf> = names.iter().map(|name| dir.path().join(name)).collect();
+            check_all_new(paths.iter()).map_err(|error| error.to_string())
+        };
+        fs::create_dir(dir.path().join("sub")).unwrap();
+        fs::write(dir.path().join("old"), "").unwrap();
+        assert_eq!(check(&["a", "b", "sub/a"]), Ok(()));
+        assert!(check(&["a", "sub/../a"]).unwrap_err().contains("is given for two outputs"));
+        assert!(check(&["a", "none/b"]).unwrap_err().contains("there is no directory "));
+        assert!(check(&["a", "old/b"]).unwrap_err().contains("there is no directory "));
+        assert!(check(&["old"]).unwrap_err().contains("exists: choose another file"));
     }
 
     #[test]

@@ -93,10 +93,7 @@ impl UnfinishedRun {
             (true, None, _) => {
                 Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
             }
-            _ if !run.dir.join("config.toml").exists() => {
-                let problem = "was killed before it wrote config.toml, so there is nothing to resume";
-                Err(UsageError(format!("the run in {dir} {problem}: remove {dir} and start the run again")).into())
-            }
+            _ if !run.dir.join("config.toml").exists() => Err(killed_at_start(&run.dir).into()),
             _ => Ok(run),
         }
     }
@@ -149,6 +146,13 @@ impl UnfinishedRun {
     pub fn other_settings(&self, config: &RunConfig) -> Result<Option<String>> {
         other_settings(&Settings::of_file(&self.dir.join("config.toml"))?.config, config)
     }
+}
+
+/// The error of an unfinished run without a configuration.
+pub fn killed_at_start(dir: &Path) -> UsageError {
+    let problem = "was killed before it wrote config.toml, so there is nothing to resume";
+    let dir = dir.display();
+    UsageError(format!("the run in {dir} {problem}: remove {dir} and start the run again"))
 }
 
 /// Compares the identity of the program, the data and the plugins with that in a checkpoint.

@@ -32,6 +32,8 @@ pub struct SingleRun {
     cancel: &'static AtomicBool,
     json: bool,
     tensorboard: Option<PathBuf>,
+    /// Whether the command makes several runs, so that only its repetition makes all of them.
+    one_of_several: bool,
 }
 
 /// Where a run writes.
@@ -74,6 +76,7 @@ impl SingleRun {
             cancel: cancel()?,
             json: args.json,
             tensorboard: args.tensorboard.clone(),
+            one_of_several: false,
             settings,
         })
     }
@@ -92,7 +95,13 @@ impl SingleRun {
             progress: ProgressDisplay::new(args.progress),
             cancel: cancel()?,
             json: args.json,
+            one_of_several: false,
         })
+    }
+
+    /// This run as one of several that a command makes.
+    pub fn one_of_several(self) -> Self {
+        Self { one_of_several: true, ..self }
     }
 
     /// The device on which the run trains.
@@ -165,7 +174,7 @@ impl SingleRun {
         let outcome = with_memory_advice(config, || work(session, &mut observer, self.cancel));
         drop(self.progress);
         match outcome {
-            Ok(result) => finish(&result, recorder, self.json),
+            Ok(result) => finish(&result, recorder, self.json, self.one_of_several),
             Err(error) => {
                 recorder.fail(&error);
                 Err(error)
@@ -197,17 +206,26 @@ impl Observer for RecordThenShow<'_> {
     }
 }
 
-fn finish(result: &impl Outcome, recorder: Recorder, json: bool) -> Result<ExitStatus> {
+fn finish(result: &impl Outcome, recorder: Recorder, json: bool, one_of_several: bool) -> Result<ExitStatus> {
     let dir = recorder.dir().to_path_buf();
     // Recording and printing are independent: if one fails, the other still happens.
     let written = recorder.finish(result);
-    let printed = match json {
-        true => serde_json::to_string(result).map_err(Into::into).and_then(|line| print(&line)),
-        false => print(&result.summary(&dir)),
-    };
+    let printed = print_result(result, &dir, json);
     written.and(printed)?;
-    if result.interrupted() {
-        eprint_line(&format!("to resume the run: nas-train resume {}", dir.display()));
+    if !result.interrupted() {
+        return Ok(ExitStatus::Success);
     }
-    Ok(if result.interrupted() { ExitStatus::Interrupted } else { ExitStatus::Success })
+    eprint_line(&match one_of_several {
+        true => "to continue, repeat the command".into(),
+        false => format!("to resume the run: nas-train resume {}", dir.display()),
+    });
+    Ok(ExitStatus::Interrupted)
+}
+
+/// Prints a result as one line of JSON, or as tables. `dir` is the run directory.
+///
+/// # Errors
+/// Standard output cannot be written.
+pub fn print_result(result: &impl Outcome, dir: &Path, json: bool) -> Result<()> {
+    if json { print(&serde_json::to_string(result)?) } else { print(&result.summary(dir)) }
 }

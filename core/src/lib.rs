@@ -27,4 +27,4 @@ pub mod toml_text;
 pub mod trainer;
 pub mod truth;
 
-pub use quote::{number, quote, quote_message};
+pub use quote::{number, quote, quote_message, quote_start};

@@ -2,6 +2,8 @@
 
 /// Largest number of characters of foreign text in a message.
 const LONGEST: usize = 200;
+/// Largest number of characters of the start of a text.
+const LONGEST_START: usize = 60;
 /// Largest number of characters of a message that another program wrote.
 const LONGEST_MESSAGE: usize = 2000;
 
@@ -11,6 +13,11 @@ const LONGEST_MESSAGE: usize = 2000;
 /// or hide parts of a message.
 pub fn quote(text: &str) -> String {
     shorten(text, LONGEST)
+}
+
+/// The start of a foreign text that is long by nature, such as a genotype: at most 60 characters.
+pub fn quote_start(text: &str) -> String {
+    shorten(text, LONGEST_START)
 }
 
 /// A message of a plugin: at most 2,000 characters, with control characters escaped.
@@ -57,6 +64,7 @@ mod tests {
         assert_eq!(quote("a\u{1b}[31m\nb\u{9b}"), "a\\u{1b}[31m\\nb\\u{9b}");
         assert_eq!(quote(&"\u{e9}".repeat(200)), "\u{e9}".repeat(200));
         assert_eq!(quote(&"\u{e9}".repeat(201)), "\u{e9}".repeat(200) + "...");
+        assert_eq!(quote_start(&"a".repeat(61)), "a".repeat(60) + "...");
         assert_eq!(quote_message(&"a".repeat(2001)), "a".repeat(2000) + "...");
     }
 

@@ -5,16 +5,16 @@
 #[derive(Debug, thiserror::Error)]
 pub enum Incomplete {
     /// There is no `manifest.json`.
-    #[error("no run directory: it has no manifest.json{hint}")]
+    #[error("no run directory: {found}")]
     NoManifest {
-        /// A suggestion of another directory; empty if none has a manifest.
-        hint: String,
+        /// What is there instead, with a suggestion of another directory.
+        found: String,
     },
     /// The run ended with this error.
     #[error("the run failed: {0}")]
     Failed(String),
     /// The run was killed or interrupted, or is still in progress. The text is the status in the manifest.
-    #[error("the run is unfinished (status {0})")]
+    #[error("the run is unfinished (status {0}); `nas-train resume` continues it")]
     Unfinished(String),
     /// The file with this name does not exist.
     #[error("{0} is missing")]

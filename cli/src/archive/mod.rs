@@ -3,6 +3,7 @@
 mod content;
 mod digests;
 mod incomplete;
+mod place;
 mod rows;
 mod schema;
 
@@ -11,11 +12,11 @@ pub use rows::{ArchRow, MetricRow};
 pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
-use content::{config, json, notes, text, typed};
+pub use content::config;
+use content::{json, notes, text, typed};
 use nas_core::config::RunConfig;
 use nas_core::result::{RunResult, SequenceResult, StandAloneResult};
 use serde_json::Value;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// A finished run with the contents of its files.
@@ -81,7 +82,7 @@ impl Archived {
     ///
     /// # Errors
     /// The directory is not that of a run, the run is unfinished or failed, its files are damaged, or they have another
-    /// schema version. The message states the reason.
+    /// schema version. The message states the reason, without the directory.
     pub fn read(path: &Path) -> Result<Self> {
         let manifest = finished(path)?;
         match Self::parse(path, &manifest) {
@@ -90,6 +91,14 @@ impl Archived {
             // A file that does not fit this version may be a damaged one.
             parsed => digests::check(path, &manifest).and(parsed),
         }
+    }
+
+    /// As [`read`](Self::read), with the directory in the message.
+    ///
+    /// # Errors
+    /// See [`read`](Self::read).
+    pub fn read_named(path: &Path) -> Result<Self> {
+        Self::read(path).with_context(|| path.display().to_string())
     }
 
     fn parse(path: &Path, manifest: &Value) -> Result<Self> {
@@ -189,7 +198,7 @@ fn finished(path: &Path) -> Result<Value> {
 pub fn manifest(path: &Path) -> Result<Value> {
     // A file in place of the directory has no manifest either.
     if path.is_file() || !path.join("manifest.json").try_exists().context("manifest.json cannot be read")? {
-        return Err(Incomplete::NoManifest { hint: hint(path) }.into());
+        return Err(Incomplete::NoManifest { found: place::found(path) }.into());
     }
     let manifest = json("manifest.json", &text(path, "manifest.json")?)?;
     check_schema(&manifest, "manifest.json")?;
@@ -200,16 +209,4 @@ pub fn manifest(path: &Path) -> Result<Value> {
 pub fn event_file(path: &Path) -> Option<String> {
     let manifest = json("manifest.json", &text(path, "manifest.json").ok()?).ok()?;
     manifest["tensorboard"].as_str().map(Into::into)
-}
-
-/// The path of a run below a directory without manifest, for the error message. Users may mistake the directory of a
-/// comparison for that of a run.
-fn hint(path: &Path) -> String {
-    let manifest = |dir: PathBuf| {
-        fs::read_dir(dir).into_iter().flatten().flatten().find(|e| e.path().join("manifest.json").is_file())
-    };
-    match manifest(path.join("runs")).or_else(|| manifest(path.into())) {
-        Some(run) => format!("; did you mean {}?", run.path().display()),
-        None => String::new(),
-    }
 }

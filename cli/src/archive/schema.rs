@@ -1,6 +1,7 @@
 //! The schema version of JSON files.
 
-use anyhow::{Result, bail};
+use crate::exit::UsageError;
+use anyhow::Result;
 use nas_core::result::SCHEMA;
 use serde_json::Value;
 
@@ -9,17 +10,17 @@ use serde_json::Value;
 /// # Errors
 /// The message says how the file can be used.
 pub fn check_schema(value: &Value, file: &str) -> Result<()> {
-    match value["schema"].as_u64() {
-        Some(schema) if schema == u64::from(SCHEMA) => Ok(()),
-        Some(1) => bail!(
-            "{file} has schema 1, this version reads schema {SCHEMA}: run it again with this version, or use version 0.1.0 of \
-             nas-train to read it"
-        ),
-        Some(other) => bail!(
-            "{file} has schema {other}, this version reads schema {SCHEMA}: use the version of nas-train that wrote it"
-        ),
-        None => bail!("{file} has no schema version, so it was not written by nas-train"),
-    }
+    let remedy = match value["schema"].as_u64() {
+        Some(schema) if schema == u64::from(SCHEMA) => return Ok(()),
+        Some(1) => "run it again with this version, or use version 0.1.0 of nas-train to read it",
+        Some(_) => "use the version of nas-train that wrote it",
+        None => {
+            let problem = format!("{file} has no schema version, so it was not written by nas-train");
+            return Err(UsageError(problem).into());
+        }
+    };
+    let found = &value["schema"];
+    Err(UsageError(format!("{file} has schema {found}, this version reads schema {SCHEMA}: {remedy}")).into())
 }
 
 #[cfg(test)]

@@ -32,7 +32,9 @@ fn complete(command: Command, helps: &BTreeMap<&'static str, KeyHelp>) -> Comman
 fn complete_option(arg: Arg, help: &KeyHelp) -> Arg {
     let own = arg.get_help().map(ToString::to_string);
     let mut text = own.or_else(|| help.meaning.clone()).unwrap_or_default();
-    if let Some(default) = help.default.as_ref().filter(|_| !text.contains("[default")) {
+    // An option with a default of its own has another meaning in its command, and a switch has no value to state.
+    let is_free = arg.get_default_values().is_empty() && arg.get_action().takes_values() && !text.contains("[default");
+    if let Some(default) = help.default.as_ref().filter(|_| is_free) {
         text += &format!(" [default: {default}]");
     }
     arg.help(text)
@@ -84,6 +86,18 @@ mod tests {
         }
         for words in ["[default: plain]", "[default: 40]", "[default: depends on --space]"] {
             assert!(help.contains(words), "{words} in {help}");
+        }
+    }
+
+    #[test]
+    fn every_option_has_one_default() {
+        let mut command = with_config_help(Cli::command());
+        command.build();
+        for subcommand in command.get_subcommands_mut() {
+            for option in subcommand.render_help().to_string().split("\n  ") {
+                assert!(option.matches("[default: ").count() <= 1, "{option}");
+                assert!(!option.contains("--no-weights") || !option.contains("[default: "), "{option}");
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The options of `describe`.
 
-use super::parse::{assignment, positive};
+use super::parse::{positive, space_option};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -48,9 +48,9 @@ pub struct DescribeArchArgs {
     #[arg(long, value_name = "S", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub image: u32,
     /// Set an option of the search space, such as space.stem=imagenet; repeat the option for several
-    #[arg(long, value_name = "space.KEY=VALUE", value_parser = assignment)]
+    #[arg(long, value_name = "space.KEY=VALUE", value_parser = space_option)]
     pub set: Vec<String>,
-    /// Draw the architecture into this SVG file
+    /// New SVG file for a drawing of the architecture
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub svg: Option<PathBuf>,
 }

@@ -68,6 +68,23 @@ pub fn assignment(text: &str) -> Result<String, String> {
     }
 }
 
+/// Checks that the text sets an option of the controller.
+pub fn controller_option(text: &str) -> Result<String, String> {
+    option_of(text, "controller", "controller")
+}
+
+/// Checks that the text sets an option of the search space.
+pub fn space_option(text: &str) -> Result<String, String> {
+    option_of(text, "space", "search space")
+}
+
+fn option_of(text: &str, section: &str, component: &str) -> Result<String, String> {
+    match assignment(text)?.split('.').next().map(str::trim) {
+        Some(found) if found == section => Ok(text.into()),
+        _ => Err(format!("expected an option of the {component}, {section}.KEY=VALUE")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -100,5 +117,7 @@ mod tests {
         for text in ["train.epochs", "=5", "train.=5", ""] {
             assert!(assignment(text).is_err(), "{text}");
         }
+        assert!(space_option("space.stem=cifar").is_ok() && controller_option("space.stem=cifar").is_err());
+        assert_eq!(space_option("train.lr=1"), Err("expected an option of the search space, space.KEY=VALUE".into()));
     }
 }

@@ -7,14 +7,14 @@ use std::path::PathBuf;
 /// Options of `retrain`.
 #[derive(Debug, Args)]
 pub struct RetrainArgs {
-    /// Architecture in the notation of the search space
+    /// Architecture in the notation of the search space, or the name of a published one
     #[arg(long, value_name = "ARCH", help_heading = "Stand-alone training")]
     pub arch: Option<String>,
     /// Run directory: its selected architecture, search space and data set
     #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, help_heading = "Stand-alone training")]
     pub from: Option<PathBuf>,
-    /// Published settings: darts-cifar, dinas-cifar, darts-imagenet, nasbench201 or macro. They replace those of
-    /// --from, and the options below replace them
+    /// Published settings of a search space: darts-cifar, dinas-cifar, darts-imagenet, nasbench201 or macro. They replace
+    /// those of --from, and the options below replace them
     #[arg(long, value_name = "NAME", help_heading = "Stand-alone training")]
     pub recipe: Option<String>,
     /// Number of trainings; the seeds are --seed, --seed + 1, ...

@@ -1,7 +1,7 @@
 //! The options of `search` and `evaluate`.
 
 use super::ProgressMode;
-use super::parse::{assignment, count, positive};
+use super::parse::{controller_option, count, positive};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ pub struct SearchArgs {
     #[arg(long, value_name = "NAME", default_value = "evolution")]
     pub controller: String,
     /// Option of the controller, such as controller.population=20; repeat the option for several
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = assignment)]
+    #[arg(long = "set", value_name = "controller.KEY=VALUE", value_parser = controller_option)]
     pub set: Vec<String>,
     /// Number of proposals
     #[arg(long, value_name = "N", value_parser = positive, default_value = "1000")]

@@ -5,7 +5,8 @@ use super::Cli;
 use super::config_help::with_config_help;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches};
+use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches, Parser};
+use nas_core::quote;
 use std::ffi::OsString;
 
 /// The options without effect, by subcommand. The names are those of the fields of [`RunArgs`](super::RunArgs).
@@ -47,6 +48,17 @@ const UNUSED: [(&str, &[&str]); 6] = [
     ("retrain", &SUPERNET_ONLY),
     ("truth", &SUPERNET_ONLY),
     ("truth", &["tensorboard", "no_weights"]),
+];
+
+/// The sections of the configuration without effect, by subcommand. The empty name means a run. A configuration file may
+/// have these sections, because several commands can share it; `--set` cannot set their keys.
+const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
+    ("", &["retrain"]),
+    ("compare", &["retrain"]),
+    ("disturbance", &["controller", "probes", "search", "truth", "retrain"]),
+    ("bench", &["controller", "probes", "search", "truth", "retrain", "save"]),
+    ("retrain", &["strategy", "controller", "probes", "search", "truth"]),
+    ("truth", &["strategy", "controller", "probes", "search", "truth", "retrain"]),
 ];
 
 /// The options without effect on stand-alone training.
@@ -101,19 +113,42 @@ impl Cli {
     pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Self, Error> {
         let mut definition = Self::definition();
         let matches = definition.try_get_matches_from_mut(arguments)?;
-        if let Some((name, given)) = matches.subcommand()
-            && let Some(id) = first_unused(name, given)
-        {
-            let problem = format!("--{} has no effect on `{name}`; leave it out", id.replace('_', "-"));
+        let (name, given) = matches.subcommand().unwrap_or(("", &matches));
+        if let Some(option) = first_unused(name, given) {
+            let command = if name.is_empty() { "a run".into() } else { format!("`{name}`") };
+            let problem = format!("--{option} has no effect on {command}; leave it out");
             return Err(definition.error(ErrorKind::ArgumentConflict, problem));
         }
         Self::from_arg_matches(&matches)
     }
 }
 
-fn first_unused(command: &str, given: &ArgMatches) -> Option<&'static str> {
-    let mut unused = UNUSED.iter().filter(|(name, _)| *name == command).flat_map(|(_, unused)| unused.iter().copied());
-    unused.find(|id| given.value_source(id) == Some(ValueSource::CommandLine))
+/// The first option without effect, as it was given: a flag, or `set` with its assignment.
+fn first_unused(command: &str, given: &ArgMatches) -> Option<String> {
+    let mut unused = unused(&UNUSED, command);
+    let flag = unused.find(|id| given.value_source(id) == Some(ValueSource::CommandLine));
+    flag.map(|id| id.replace('_', "-")).or_else(|| {
+        let mut assignments = given.try_get_many::<String>("set").ok().flatten().into_iter().flatten();
+        let assignment = assignments.find(|assignment| is_unused(command, assignment.split('=').next().unwrap_or("")));
+        assignment.map(|assignment| format!("set {}", quote(assignment)))
+    })
+}
+
+/// Whether a key has no effect: one of an unused section, or the key of an unused option.
+fn is_unused(command: &str, key: &str) -> bool {
+    let section = key.split('.').next().unwrap_or_default().trim();
+    let options = Cli::try_parse_from(["nas-train"]).map(|cli| cli.run.named()).unwrap_or_default();
+    let mut keys =
+        options.iter().filter(|option| unused(&UNUSED, command).any(|id| id.replace('_', "-") == option.flag));
+    unused(&UNUSED_SECTIONS, command).any(|unused| unused == section) || keys.any(|option| option.key == key.trim())
+}
+
+/// The entries of a command in a table.
+fn unused(
+    table: &'static [(&'static str, &'static [&'static str])],
+    command: &str,
+) -> impl Iterator<Item = &'static str> {
+    table.iter().filter(move |(name, _)| *name == command).flat_map(|(_, unused)| unused.iter().copied())
 }
 
 #[cfg(test)]
@@ -140,6 +175,19 @@ mod tests {
                 assert!(message.contains(&format!("{flag} has no effect on `{name}`")), "{message}");
             }
         }
+        for (name, sections) in UNUSED_SECTIONS {
+            for section in sections {
+                let strategies = (name == "compare").then_some("--strategies=plain");
+                let line = ["nas-train", name].into_iter().filter(|part| !part.is_empty()).chain(strategies);
+                let assignment = format!("--set={section}.name=x");
+                let line: Vec<OsString> = line.chain([assignment.as_str()]).map(Into::into).collect();
+                let message = Cli::read(line).unwrap_err().to_string();
+                assert!(message.contains(&format!("--set {section}.name=x has no effect on ")), "{message}");
+            }
+        }
+        assert!(
+            !is_unused("retrain", "eval.batch_size") && is_unused("retrain", "eval.bn") && !is_unused("", "eval.bn")
+        );
         let help = Cli::definition().find_subcommand_mut("compare").unwrap().render_long_help().to_string();
         assert!(help.contains("runs/compare"), "{help}");
     }

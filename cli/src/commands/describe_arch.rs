@@ -21,11 +21,12 @@ pub fn describe_arch(args: &DescribeArchArgs) -> Result<ExitStatus> {
     let side = args.image as usize;
     let space = build_space(&settings.config, [side, side, 3], args.classes as usize)
         .map_err(|error| settings.explain(error.into()))?;
-    let costs = costs(&*space, &args.arch)?;
+    args.svg.as_deref().map_or(Ok(()), files::check_new)?;
+    let costs = costs(&*space, &args.arch).map_err(|error| settings.explain(error))?;
     if let Some(file) = &args.svg {
         let svg = architecture_svg(&*space, &args.arch);
         let svg = svg.ok_or_else(|| UsageError(format!("space {} has no figures", space.name())))?;
-        files::write(file, &svg)?;
+        files::write_new(file, svg.as_bytes())?;
         eprint_line(&format!("figure: {}", file.display()));
     }
     print(&text(&*space, &args.arch, &costs))?;

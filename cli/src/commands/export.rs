@@ -2,13 +2,13 @@
 
 use crate::archive::{Archived, MetricRow};
 use crate::args::ExportArgs;
-use crate::exit::{ExitStatus, UsageError, chained};
+use crate::exit::{ExitStatus, UsageError};
 use crate::export::ExportedNetwork;
 use crate::files;
 use crate::tensorboard::EventFile;
 use crate::text::eprint_line;
 use anyhow::{Error, Result};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Writes the network of a run in the formats that the options name, and its metrics as TensorBoard event files.
 ///
@@ -16,8 +16,7 @@ use std::path::Path;
 /// The directory contains no finished run or no weights, a file exists, or a file cannot be written.
 pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
     check(args)?;
-    let run = Archived::read(&args.run)
-        .map_err(|error| UsageError(format!("{}: {}", args.run.display(), chained(&error))))?;
+    let run = Archived::read_named(&args.run)?;
     if args.has_network() {
         network(args, &run)?;
     }
@@ -27,42 +26,44 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
     Ok(ExitStatus::Success)
 }
 
-/// Checks that the options name an output that does not exist, and have an effect.
-fn check(args: &ExportArgs) -> Result<(), UsageError> {
+/// Checks before the first file is written that the options name outputs that do not exist, and have an effect.
+fn check(args: &ExportArgs) -> Result<()> {
     if !args.has_network() {
         if args.tensorboard.is_none() {
             let expected = "--onnx FILE, --safetensors FILE, --python FILE or --tensorboard DIR";
-            return Err(UsageError(format!("`export` requires {expected}")));
+            return Err(UsageError(format!("`export` requires {expected}")).into());
         }
         let without_effect = [("--arch", args.arch.is_some()), ("--best", args.best), ("--normalise", args.normalise)];
         if let Some((option, _)) = without_effect.iter().find(|(_, given)| *given) {
             let expected = "--onnx FILE, --safetensors FILE or --python FILE";
-            return Err(UsageError(format!("{option} has no effect without {expected}")));
+            return Err(UsageError(format!("{option} has no effect without {expected}")).into());
         }
     }
     if args.normalise && args.onnx.is_none() && args.python.is_none() {
-        return Err(UsageError("--normalise has no effect without --onnx FILE or --python FILE".into()));
+        return Err(UsageError("--normalise has no effect without --onnx FILE or --python FILE".into()).into());
     }
-    args.network_files().try_for_each(|file| files::check_new(file))
+    files::check_all_new(args.network_files())?;
+    args.tensorboard.as_ref().map_or(Ok(()), |dir| EventFile::check(dir, None))
 }
 
 fn network(args: &ExportArgs, run: &Archived) -> Result<()> {
     let network = ExportedNetwork::read(args, run)?;
-    let write = |file: &Path, content: &[u8]| {
-        files::write_new(file, content)?;
-        eprint_line(&format!("{}: {:.1} kB", file.display(), content.len() as f64 / 1e3));
-        anyhow::Ok(())
-    };
+    let mut outputs: Vec<(&PathBuf, Vec<u8>)> = Vec::new();
     if let Some(file) = &args.onnx {
-        write(file, &network.onnx(args.normalise))?;
+        outputs.push((file, network.onnx(args.normalise)));
     }
     if let Some(file) = &args.safetensors {
-        write(file, &network.safetensors().map_err(Error::msg)?)?;
+        outputs.push((file, network.safetensors().map_err(Error::msg)?));
     }
     if let Some(file) = &args.python {
-        write(file, network.python(args.normalise).as_bytes())?;
+        outputs.push((file, network.python(args.normalise).into_bytes()));
     }
-    eprint_line(&format!("architecture {}; batch-norm statistics: {}", network.arch(), network.statistics()));
+    for (file, content) in outputs {
+        files::write_new(file, &content)?;
+        eprint_line(&format!("{}: {:.1} kB", file.display(), content.len() as f64 / 1e3));
+    }
+    eprint_line(&format!("architecture: {}", network.arch()));
+    eprint_line(&format!("batch-norm statistics: {}", network.statistics()));
     Ok(())
 }
 

@@ -49,11 +49,6 @@ pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
 
 /// The controller with its options. They are those of `--set`; the run's own options belong to its own controller.
 fn controller(args: &SearchArgs, settings: &Settings) -> Result<ComponentConfig> {
-    if let Some(other) = args.set.iter().find(|assignment| !assignment.starts_with("controller.")) {
-        return Err(
-            UsageError(format!("--set {other}: expected an option of the controller, controller.KEY=VALUE")).into()
-        );
-    }
     let name = format!("controller.name={}", args.controller);
     settings.controller_with(&[&[name], &args.set[..]].concat())
 }

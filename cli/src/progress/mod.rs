@@ -100,9 +100,12 @@ impl ProgressDisplay {
         }
     }
 
-    /// Shows that `done` of `total` jobs are finished and that the remaining ones take about `left` seconds.
+    /// Shows that `done` of `total` jobs are finished and that the remaining ones take about `left` seconds. `details` may
+    /// be empty.
     pub fn count(&mut self, what: &str, done: usize, total: usize, details: &str, left: f64) {
-        let details = format!("{details}, {} left", duration(left));
+        let left = (done < total).then(|| format!("{} left", duration(left)));
+        let parts = [details, left.as_deref().unwrap_or_default()];
+        let details = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         let (done, total) = (done as u64, total as u64);
         self.show(&Position { phase: what.into(), done, total, details, prints_end: true });
     }

@@ -97,7 +97,7 @@ impl ConfigLayer {
     }
 
     /// The name of the strategy, controller or space that this layer sets.
-    fn component(&self, section: &str) -> Option<&Value> {
+    pub fn component(&self, section: &str) -> Option<&Value> {
         self.table.get(section)?.get("name")
     }
 }

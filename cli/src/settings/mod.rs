@@ -4,6 +4,7 @@ mod difference;
 mod layer;
 mod measurement;
 mod origin;
+mod other_space;
 mod recipes;
 mod show;
 mod unknown;
@@ -102,6 +103,7 @@ impl Settings {
 
     fn merge(mut layers: Vec<ConfigLayer>) -> Result<Self> {
         layers.iter().try_for_each(ConfigLayer::check)?;
+        recipes::check_space(&layers)?;
         layer::drop_options_of_others(&mut layers);
         let mut table = Table::new();
         let mut origins = Origins::default();
@@ -142,9 +144,9 @@ impl Settings {
     }
 
     /// Adds the origin of the offending value (file, `--set` or option) to an error, unless the value is a default. An
-    /// unknown option gets a hint.
+    /// unknown option and an architecture of another space get a hint.
     pub fn explain(&self, error: anyhow::Error) -> anyhow::Error {
-        with_origin(error, &self.origins, Some(&self.config))
+        with_origin(other_space::with_hint(error), &self.origins, Some(&self.config))
     }
 }
 

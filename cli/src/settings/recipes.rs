@@ -5,6 +5,7 @@ use super::origin::Origin;
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use nas_core::quote;
+use toml::Value;
 
 /// A named recipe.
 struct Recipe {
@@ -47,6 +48,28 @@ pub fn layer(name: &str) -> Result<ConfigLayer> {
     Ok(ConfigLayer { origin: Origin::Recipe(name.into()), table })
 }
 
+/// Refuses a recipe in layers that name another search space than the recipe.
+///
+/// # Errors
+/// The error has the origin of the other name.
+pub fn check_space(layers: &[ConfigLayer]) -> Result<()> {
+    let recipe = layers.iter().find_map(|layer| match &layer.origin {
+        Origin::Recipe(name) => Some((name, layer.component("space")?)),
+        _ => None,
+    });
+    let Some((name, space)) = recipe else { return Ok(()) };
+    let text = |value: &Value| quote(value.as_str().unwrap_or_default());
+    let named = layers.iter().filter_map(|layer| Some((&layer.origin, layer.component("space")?)));
+    match named.rev().find(|(_, named)| *named != space) {
+        None => Ok(()),
+        Some((origin, other)) => {
+            let remedy = "leave --recipe out, or choose a recipe of that space";
+            let (space, other) = (text(space), text(other));
+            Err(UsageError(format!("{origin}: recipe {name} is for space {space}, found {other}: {remedy}")).into())
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,7 +77,9 @@ mod tests {
     #[test]
     fn every_recipe_is_a_configuration() {
         for name in names() {
-            layer(name).unwrap().check().unwrap();
+            let layer = layer(name).unwrap();
+            layer.check().unwrap();
+            assert!(layer.component("space").is_some(), "{name} names no space");
         }
     }
 }

@@ -19,7 +19,8 @@ const RENAMED: [(&str, &str, &str); 1] = [("probes", "immediate_every", "single_
 pub fn with_hint(error: Error, config: Option<&RunConfig>) -> Error {
     let found = error.chain().find_map(options_error).cloned();
     let Some(OptionsError::Unknown { section, key, known, .. }) = found else { return error };
-    match new_name(&section, &key, &known).or_else(|| owner(&section, &key, config?)) {
+    let full_name = || full_name(&section, &key);
+    match new_name(&section, &key, &known).or_else(full_name).or_else(|| owner(&section, &key, config?)) {
         Some(hint) => ConfigError::Options(OptionsError::Unknown { section, key, hint, known }).into(),
         None => error,
     }
@@ -57,6 +58,21 @@ fn new_name(section: &str, key: &str, known: &str) -> Option<String> {
         is_known.then_some(snake_case)
     };
     renamed.or_else(snake_case).map(|name| format!("; its name is `{name}`"))
+}
+
+/// The keys of all sections with this name, for a key that was given without its section.
+fn full_name(section: &str, key: &str) -> Option<String> {
+    if !section.is_empty() {
+        return None;
+    }
+    let meanings = RunConfig::meanings().into_keys();
+    let mut names: Vec<String> = meanings.filter(|name| name.rsplit('.').next() == Some(key)).collect();
+    let components =
+        [("strategy", strategies_with(key)), ("controller", controllers_with(key)), ("space", spaces_with(key))];
+    let has_option = components.iter().filter(|(_, owners)| !owners.is_empty());
+    names.extend(has_option.map(|(section, _)| format!("{section}.{key}")));
+    let names: Vec<String> = names.into_iter().map(|name| format!("`{name}`")).collect();
+    (!names.is_empty()).then(|| format!("; its full name is {}", names.join(" or ")))
 }
 
 /// The strategy, controller or space that has the option of this name.

@@ -22,7 +22,7 @@ impl Outcome for StandAloneResult {
         let rows = vec![
             row("images", format!("{eval_images} {evaluated_on}")),
             row("accuracy after the last epoch", accuracy(self.last)),
-            row("among the five largest scores", top5),
+            row("top-5 accuracy", top5),
             row("highest accuracy", format!("{}{best}", accuracy(self.best))),
         ];
         let cost = vec![

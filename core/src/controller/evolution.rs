@@ -1,6 +1,6 @@
 //! Regularised evolution: mutation of good architectures, with removal of the oldest instead of the worst.
 
-use super::saved::{counts, put_counts, put_reals, reals};
+use super::saved::{put_reals, reals};
 use super::{Controller, ControllerContext, ControllerDescriptor, ControllerError, check, check_observation, distinct};
 use crate::arch::Arch;
 use crate::metrics::mean;
@@ -145,9 +145,9 @@ impl Controller for Evolution {
         let mut state = State::default();
         let population: Vec<Scored> = self.population.iter().cloned().collect();
         for (name, list) in [("population", &population), ("history", &self.history)] {
-            let choices = list.iter().flat_map(|s| s.arch.choices()).map(|c| *c as u64);
-            put_counts(&mut state, &format!("{name}.choices"), choices);
-            put_reals(&mut state, &format!("{name}.rewards"), list.iter().map(|s| s.reward));
+            let choices: Vec<usize> = list.iter().flat_map(|s| s.arch.choices()).copied().collect();
+            state.put(&format!("{name}.choices"), &choices)?;
+            put_reals(&mut state, &format!("{name}.rewards"), list.iter().map(|s| s.reward))?;
         }
         Ok(state)
     }
@@ -167,7 +167,7 @@ impl Controller for Evolution {
 impl Evolution {
     /// Reads a list of scored architectures and checks that they belong to the space.
     fn read(&self, state: &State, name: &str) -> Result<Vec<Scored>, ControllerError> {
-        let choices = counts(state, &format!("{name}.choices"))?;
+        let choices: Vec<usize> = state.get(&format!("{name}.choices"))?;
         let rewards = reals(state, &format!("{name}.rewards"))?;
         let width = self.space.decisions().len();
         if choices.len() != rewards.len() * width {
@@ -175,9 +175,7 @@ impl Evolution {
             return Err(StateError { expected, found: choices.len().to_string() }.into());
         }
         let scored = |(k, reward): (usize, f64)| {
-            let taken = choices[k * width..(k + 1) * width].iter();
-            // A value too large for usize becomes usize::MAX, which the check below rejects.
-            let arch = Arch::new(taken.map(|c| usize::try_from(*c).unwrap_or(usize::MAX)).collect::<Vec<_>>());
+            let arch = Arch::new(&choices[k * width..(k + 1) * width]);
             check_observation(self.space.as_ref(), &arch, reward)?;
             Ok(Scored { arch, reward })
         };

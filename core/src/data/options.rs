@@ -91,7 +91,8 @@ impl DataOptions {
             return Err(DataError::option("data.crop_padding", padding, format!("less than the image side, {side}")));
         }
         if self.cutout >= 2 * side {
-            let expected = format!("less than twice the image side, {}", 2 * side);
+            let (h, w) = (shape.height, shape.width);
+            let expected = format!("less than {}, twice the side of the images of {h} x {w}; 0 is no cutout", 2 * side);
             return Err(DataError::option("data.cutout", self.cutout, expected));
         }
         if self.random_resized_crop && shape.channels > 4 {

@@ -138,23 +138,14 @@ impl NetworkSpec {
         Ok(spec)
     }
 
-    /// Describes one architecture with weights of its own, and returns its program.
+    /// Describes a network with weights of its own, and returns its program: one architecture of a space
+    /// ([`Pick::One`]), or a network without decisions ([`Pick::All`]).
     ///
     /// # Errors
     /// The same as [`supernet`](Self::supernet).
-    pub fn stand_alone(space: &dyn Wire, arch: &Arch) -> Result<(Self, Program), WireError> {
+    pub fn stand_alone(network: &dyn Wire, pick: Pick<'_>) -> Result<(Self, Program), WireError> {
         let mut spec = Self::new(Form::StandAlone);
-        let program = Wiring::growing(&mut spec).finish(space, Pick::One(arch))?;
-        Ok((spec, program))
-    }
-
-    /// Describes a network without decisions, with weights of its own, and returns its program.
-    ///
-    /// # Errors
-    /// The same as [`supernet`](Self::supernet).
-    pub fn fixed(network: &dyn Wire) -> Result<(Self, Program), WireError> {
-        let mut spec = Self::new(Form::StandAlone);
-        let program = Wiring::growing(&mut spec).finish(network, Pick::All)?;
+        let program = Wiring::growing(&mut spec).finish(network, pick)?;
         Ok((spec, program))
     }
 

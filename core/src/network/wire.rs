@@ -31,7 +31,7 @@ impl Pick<'_> {
 /// module `network` does not depend on `space`.
 ///
 /// A network of one architecture without decisions implements it too, and ignores the pick; see
-/// [`NetworkSpec::fixed`](super::NetworkSpec::fixed).
+/// [`NetworkSpec::stand_alone`](super::NetworkSpec::stand_alone).
 pub trait Wire {
     /// Adds the layers and operations of the picked choices to `net` and returns the class scores.
     ///

@@ -58,7 +58,7 @@ pub struct TestFigures {
     pub epoch: usize,
     /// Images whose class has the largest score, in percent (top-1).
     pub accuracy: f64,
-    /// Images whose class has one of the five largest scores, in percent.
+    /// Top-5 accuracy: images whose class has one of the five largest scores, in percent.
     pub top5_accuracy: f64,
     /// Mean cross-entropy, in nats.
     pub loss: f64,

@@ -208,7 +208,7 @@ mod tests {
             let number = |i: usize| fields[i].parse::<usize>().unwrap();
             let space = space(number(3), number(1), number(2));
             let arch = space.parse(fields[0]).unwrap();
-            let (spec, program) = NetworkSpec::stand_alone(&space, &arch).unwrap();
+            let (spec, program) = NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
             assert_eq!((program.params, program.macs), (number(4) as u64, number(5) as u64), "{line}");
             assert_eq!(spec.param_count(), number(4));
             rows += 1;
@@ -221,7 +221,7 @@ mod tests {
     #[test]
     fn fairnas_a_has_the_published_size() {
         let space = space(224, 32, 1000);
-        let (_, program) = NetworkSpec::stand_alone(&space, &space.parse("fairnas_a").unwrap()).unwrap();
+        let (_, program) = NetworkSpec::stand_alone(&space, Pick::One(&space.parse("fairnas_a").unwrap())).unwrap();
         assert!((program.params as f64 / 1e6 - 4.6).abs() < 0.06, "{}", program.params);
         assert!((program.macs as f64 / 1e6 - 392.0).abs() < 4.0, "{}", program.macs);
     }

@@ -19,7 +19,7 @@ mod tests;
 
 use crate::arch::Arch;
 use crate::network::{Pick, Value, Wire, WireError, Wiring};
-use crate::quote::quote;
+use crate::quote::quote_start;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -91,7 +91,7 @@ pub struct SpaceInfo {
 
 /// Failure to read an architecture: a text or a list of choices that does not belong to the space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("architecture `{}` is not in space {space}: {problem}; an example is `{example}`", quote(text))]
+#[error("architecture `{}` is not in space {space}: {problem}; an example is `{example}`", quote_start(text))]
 pub struct ArchError {
     /// Name of the space.
     pub space: String,
@@ -133,8 +133,9 @@ pub trait SearchSpace: Wire + Send + Sync {
     fn format(&self, arch: &Arch) -> String;
 
     /// The network of one architecture for training with weights of its own, for
-    /// [`NetworkSpec::fixed`](crate::network::NetworkSpec::fixed). A space may accept published architectures that are
-    /// not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of spaces that define one.
+    /// [`NetworkSpec::stand_alone`](crate::network::NetworkSpec::stand_alone). A space may accept published architectures
+    /// that are not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of spaces that define
+    /// one.
     ///
     /// # Errors
     /// Text that describes no such architecture.

@@ -152,7 +152,7 @@ mod tests {
         let space = space(32, 32);
         for index in 0..space.count() {
             let arch = space.nth(index);
-            let (spec, program) = NetworkSpec::stand_alone(&space, &arch).unwrap();
+            let (spec, program) = NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
             let row = index as usize;
             assert_eq!(space.format(&arch), NASBENCH_MACRO.arch_text(row).unwrap());
             assert_eq!(program.params as f64, NASBENCH_MACRO.value("params", row).unwrap(), "{arch:?}");

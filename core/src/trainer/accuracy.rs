@@ -27,7 +27,7 @@ impl AccuracyCounter {
         self.images += labels.len();
     }
 
-    /// Images whose class has one of the five largest scores, in percent.
+    /// Top-5 accuracy, in percent.
     pub fn top5_accuracy(&self) -> f64 {
         100.0 * self.correct_top5 as f64 / self.images as f64
     }

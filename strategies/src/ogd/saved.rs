@@ -10,7 +10,6 @@ use super::{Ogd, RecordKey};
 use dfdx::prelude::{HasShape, ReshapeTo};
 use nas_core::state::{HostTensor, State, StateError};
 use nas_ops::{Backend, OpError};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -56,18 +55,18 @@ impl<D: Backend> Ogd<D> {
     pub(super) fn to_state(&self) -> Result<State, StateError> {
         let mut state = State::default();
         state.values.insert("next_step".into(), self.next_step.into());
-        put(&mut state, "statistics", &save_statistics(&self.statistics))?;
+        state.put("statistics", &save_statistics(&self.statistics))?;
         for (key, record) in &self.records {
             let name = self.record_name(*key);
             let saved = save_record(&mut state, &name, record).map_err(|e| mismatch(&name, &e.to_string()))?;
-            put(&mut state, &name, &saved)?;
+            state.put(&name, &saved)?;
         }
         Ok(state)
     }
 
     pub(super) fn set_state(&mut self, state: &State) -> Result<(), StateError> {
         let next_step = state.count("next_step")?;
-        let statistics = load_statistics(get(state, "statistics")?, &self.statistics)?;
+        let statistics = load_statistics(state.get("statistics")?, &self.statistics)?;
         let mut records = BTreeMap::new();
         // `ogd` has a single weight set, 0.
         for (layer, layout) in self.layouts.iter().enumerate() {
@@ -88,17 +87,6 @@ impl<D: Backend> Ogd<D> {
 
 fn mismatch(what: &str, found: &str) -> StateError {
     StateError { expected: format!("state of ogd for {what}"), found: found.into() }
-}
-
-fn put(state: &mut State, name: &str, value: &impl Serialize) -> Result<(), StateError> {
-    let value = serde_json::to_value(value).map_err(|e| mismatch(name, &e.to_string()))?;
-    state.values.insert(name.into(), value);
-    Ok(())
-}
-
-fn get<T: DeserializeOwned>(state: &State, name: &str) -> Result<T, StateError> {
-    let value = state.values.get(name).ok_or_else(|| mismatch(name, "none"))?;
-    T::deserialize(value).map_err(|e| mismatch(name, &e.to_string()))
 }
 
 fn save_statistics(statistics: &EpochStatistics) -> SavedStatistics {
@@ -153,7 +141,7 @@ fn load_record<D: Backend>(
     settings: &OgdSettings,
     device: &D,
 ) -> Result<LayerRecord<D>, StateError> {
-    let saved: SavedRecord = get(state, name)?;
+    let saved: SavedRecord = state.get(name)?;
     if let Some((step, _)) = saved.last_refresh.filter(|(step, _)| *step > settings.total_steps()) {
         let found = format!("a projector of step {step}, which is after the end of this run");
         return Err(mismatch(name, &found));

@@ -57,7 +57,8 @@ fn the_report_draws_the_selected_cells() {
         program(dir.path()).args(["evaluate", "out", "--arch=darts_v1", "--arch=darts_v2"]).output().unwrap();
     assert!(evaluated.status.success() && stdout(&evaluated).matches("Genotype(").count() == 2, "{evaluated:?}");
     let problem = "normal has 10 edges, expected 8: two for each of 4 nodes";
-    refuses(dir.path(), &["evaluate", "out", "--arch=nasnet_a"], 2, &[problem, "an example is `darts_v2`"]);
+    let remedy = "only `nas-train retrain` and `nas-train describe arch` accept";
+    refuses(dir.path(), &["evaluate", "out", "--arch=nasnet_a"], 2, &[problem, remedy, "an example is `darts_v2`"]);
 }
 
 #[test]
@@ -68,6 +69,7 @@ fn wrong_options_of_the_space_are_reported() {
         (&["--set=space.nonee=true"][..], "--set space.nonee=true: unknown option `space.nonee`, did you mean `none`?"),
         (&["--set=space.none=3"], "none = 3: invalid type: integer `3`, expected a boolean"),
         (&["--set=space.predecessors=one"], "unknown variant `one`, expected `distinct` or `with_replacement`"),
+        (&["--set=stem=imagenet"], "unknown option `stem`; its full name is `space.stem`"),
         (&["--cells=2"], "space darts needs at least 3 cells, found 2"),
         (&["--set=space.stem=imagenet", "--set=data.synthetic.size=32"], "at least 64 x 64, found 32 x 32"),
         (&["--set=data.synthetic.size=3"], "expected images of at least 4 x 4, found 3 x 3"),
@@ -110,11 +112,14 @@ fn describe_arch_prints_costs_and_draws_cells() {
     let tiny = stdout(&describe(&["21", "--space=tiny"]));
     assert!(tiny.contains("total") && !tiny.contains("auxiliary"), "{tiny}");
     for (arguments, words) in [
-        (&["darts_v2"][..], "architecture `darts_v2` is not in space nasbench201"),
+        (&["darts_v2"][..], "architecture `darts_v2` is not in space nasbench201: add --space darts"),
+        (&["01201201", "--space=tiny"], "is not in space tiny: add --space macro"),
+        (&["darts_v2", "--space=darts", "--svg=cell.svg"], "cell.svg exists: choose another file"),
         (&["darts_v9", "--space=darts"], "or one of amoebanet_a, darts_v1, darts_v2, nasnet_a, did you mean"),
         (&["darts_v2", "--space=darts", "--set=space.stem=imagenet"], "at least 64 x 64, found 32 x 32"),
         (&["darts_v2", "--space=darts", "--image=0"], "0 is not in 1..=4096"),
-        (&["22", "--space=tiny", "--set=train.epoch=3"], "did you mean `epochs`?"),
+        (&["22", "--space=tiny", "--set=train.epochs=3"], "expected an option of the search space, space.KEY=VALUE"),
+        (&["22", "--space=tiny", "--set=stem=cifar"], "expected an option of the search space, space.KEY=VALUE"),
     ] {
         refuses(dir.path(), &[&["describe", "arch"], arguments].concat(), 2, &[words]);
     }

@@ -5,7 +5,7 @@ use dfdx::prelude::{Cpu, TensorFromVec};
 use nas_core::checkpoint::weights;
 use nas_core::config::RunConfig;
 use nas_core::data::load;
-use nas_core::network::{Network, NetworkSpec, Pass, RunningMoments};
+use nas_core::network::{Network, NetworkSpec, Pass, Pick, RunningMoments};
 use nas_core::streams::Streams;
 use nas_core::trainer::build_space;
 use rten::{Model, Value as Tensor};
@@ -81,7 +81,7 @@ fn own(dir: &Path, out: &str, sub_net: Option<&str>, count: usize, nchw: &[f32])
         None => {
             let arch = manifest(dir, out)["arch"].as_str().unwrap().to_owned();
             let of = |auxiliary| space.stand_alone(&arch, auxiliary).unwrap();
-            let (spec, _) = NetworkSpec::fixed(&*of(config.retrain.auxiliary_weight > 0.0)).unwrap();
+            let (spec, _) = NetworkSpec::stand_alone(&*of(config.retrain.auxiliary_weight > 0.0), Pick::All).unwrap();
             let program = spec.fixed_program(&*of(false)).unwrap();
             (spec, program)
         }
@@ -296,6 +296,7 @@ fn other_runs_options_and_files_are_refused() {
     tiny(dir, "bare", &["--no-weights"]);
     retrain(dir, "net", "tiny", "21", 8, &["--set=retrain.eval_every=0"]);
     fs::write(dir.join("old.onnx"), "").unwrap();
+    program(dir).args(["export", "run", "--tensorboard=events"]).assert().success();
     for (arguments, code, words) in [
         (
             &["run"][..],
@@ -315,7 +316,9 @@ fn other_runs_options_and_files_are_refused() {
         ),
         (&["net", "--onnx=n", "--best"], 2, &["net has no best.safetensors", "retrain.eval_every = 0"]),
         (&["run", "--onnx=old.onnx"], 2, &["old.onnx exists: choose another file, or remove it"]),
-        (&["run", "--onnx=none/n"], 1, &["cannot write none/n"]),
+        (&["run", "--onnx=a", "--python=none/n"], 2, &["cannot write none/n: there is no directory none"]),
+        (&["run", "--onnx=a", "--python=./a"], 2, &["./a is given for two outputs"]),
+        (&["run", "--onnx=a", "--tensorboard=events"], 2, &["events has event files of another run"]),
     ] {
         refuses(dir, &[&["export"], arguments].concat(), code, words);
     }
@@ -325,5 +328,5 @@ fn other_runs_options_and_files_are_refused() {
     let mut bytes = fs::read(dir.join("run/weights.safetensors")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(dir.join("run/weights.safetensors"), bytes).unwrap();
-    refuses(dir, &["export", "run", "--onnx=n"], 2, &["weights.safetensors is torn or damaged"]);
+    refuses(dir, &["export", "run", "--onnx=n"], 4, &["weights.safetensors is torn or damaged"]);
 }

@@ -36,6 +36,31 @@ pub const TINY: &[&str] = &[
     "--set=probes.single_step_every=2",
 ];
 
+/// Options of a stand-alone training in `tiny`, 3 epochs of 4 steps.
+pub const SMALL: &[&str] = &[
+    "--space=tiny",
+    "--data=synthetic",
+    "--set=data.synthetic.samples=200",
+    "--set=data.synthetic.size=8",
+    "--limit-train=64",
+    "--batch-size=16",
+    "--epochs=3",
+];
+
+/// Runs `retrain` with these options into `dir/out`, and returns what it prints.
+pub fn retrain(dir: &Path, out: &str, options: &[&str]) -> String {
+    let output = program(dir).arg("retrain").args(options).args(["--out", out]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    stdout(&output)
+}
+
+/// Makes a finished run look as after a kill before its end: its status and its result.
+pub fn cut(dir: &Path, out: &str) {
+    let manifest = read(dir, &format!("{out}/manifest.json")).replace("\"finished\"", "\"running\"");
+    fs::write(dir.join(out).join("manifest.json"), manifest).unwrap();
+    fs::remove_file(dir.join(out).join("result.json")).unwrap();
+}
+
 /// Runs [`TINY`] with further options into `dir/out`, and expects success.
 pub fn tiny(dir: &Path, out: &str, options: &[&str]) -> Output {
     let output = program(dir).args(TINY).args(["--out", out]).args(options).output().unwrap();

@@ -48,8 +48,13 @@ fn the_example_is_the_default_configuration() {
 fn help_lists_the_exit_codes_and_completions_and_manual_pages_are_written() {
     let (dir, mut command) = setup("help");
     let help = stdout(&command.arg("--help").output().unwrap());
-    for code in ["0  success", "2  invalid arguments", "4  data is missing", "5  training diverged", "130  interrupted"]
-    {
+    for code in [
+        "0  success",
+        "2  invalid arguments",
+        "4  data or a file of a run is missing",
+        "5  training diverged",
+        "130  interrupted",
+    ] {
         assert!(help.contains(code), "{code} in {help}");
     }
     let bash = stdout(&program(dir.path()).args(["completions", "bash"]).output().unwrap());

@@ -119,7 +119,7 @@ fn directories_that_cannot_be_shown_are_listed_and_the_others_are_shown() {
         ("old", "manifest.json has schema 1, this version reads schema 2: run it again with this version, or use"),
         ("failed", "the run failed"),
         ("empty", "it has no manifest.json"),
-        ("missing", "it has no manifest.json"),
+        ("missing", "it does not exist"),
     ] {
         assert!(page.contains(&format!("Not shown: {path}: ")) && page.contains(problem), "{path}: {problem}");
         assert!(said.contains(&format!("{path}: ")) && said.contains(problem), "{said}");

@@ -1,25 +1,10 @@
 //! The HTML report of stand-alone trainings.
 
-use super::helper::{names, program, read, refuses, setup, stderr, tiny};
+use super::helper::{SMALL, names, program, read, refuses, retrain, setup, stderr, tiny};
 use super::report::{assert_self_contained, page_text};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-/// The data and length of the smallest training.
-const SMALL: &[&str] = &[
-    "--data=synthetic",
-    "--set=data.synthetic.samples=200",
-    "--set=data.synthetic.size=8",
-    "--limit-train=64",
-    "--batch-size=16",
-    "--epochs=2",
-];
-
-fn retrain(dir: &Path, out: &str, options: &[&str]) {
-    let output = program(dir).arg("retrain").args(options).args(["--out", out]).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-}
 
 /// The value at a path of keys in `result.json` of a training.
 fn figure(dir: &Path, out: &str, keys: [&str; 2]) -> f64 {
@@ -48,9 +33,9 @@ fn mean_of_two([a, b]: [f64; 2]) -> String {
 fn stand_alone_trainings_have_figures_curves_and_networks() {
     let (dir, _) = setup("trainings");
     let dir = dir.path();
-    let darts = ["--space=darts", "--arch=darts_v2", "--cells=3", "--width=4"];
-    retrain(dir, "several", &[&["--space=tiny", "--arch=21", "--seeds=2"], SMALL].concat());
-    retrain(dir, "cell", &[&darts[..], SMALL].concat());
+    let darts = ["--space=darts", "--arch=darts_v2", "--cells=3", "--width=4", "--epochs=2"];
+    retrain(dir, "several", &[SMALL, &["--arch=21", "--seeds=2", "--epochs=2"]].concat());
+    retrain(dir, "cell", &[SMALL, &darts].concat());
     program(dir).args(["report", "several", "cell", "--out=page"]).assert().success();
     let page = page_text(dir, "page/report.html");
     assert_self_contained(&page);
@@ -111,7 +96,7 @@ fn trainings_stand_beside_supernets_and_count_once() {
     assert!(page.contains("Not shown: failed: the run failed"), "{page}");
     assert_eq!(table(&page, "<h2>Stand-alone training</h2>").len(), 2);
     // The same data set is required, as for supernets.
-    let other = [&["--space=tiny", "--arch=21", "--set=data.synthetic.seed=5"], SMALL].concat();
+    let other = [SMALL, &["--arch=21", "--set=data.synthetic.seed=5"]].concat();
     retrain(dir, "other", &other);
     refuses(
         dir,
@@ -126,7 +111,7 @@ fn published_results_stand_beside_trainings_of_cells_on_cifar10() {
     let (dir, _) = setup("published");
     let dir = dir.path();
     let darts = ["--space=darts", "--arch=darts_v2", "--cells=3", "--width=4", "--seeds=2"];
-    retrain(dir, "own", &[&darts[..], SMALL].concat());
+    retrain(dir, "own", &[SMALL, &darts].concat());
     // The images of CIFAR-10 have 180 MB, so the name is changed, and the digests of the files are removed.
     let replace = |file: &str, from: &str, to: &str| {
         let text = read(dir, file);

@@ -143,7 +143,7 @@ fn damaged_checkpoints_are_skipped_and_other_data_refused() {
     fs::write(dir.join("out/config.toml"), config).unwrap();
     fs::write(dir.join("out/metrics.csv"), "step,epoch\n").unwrap();
     refuses(dir, &["resume", "out"], 2, &["metrics.csv has changed since the checkpoint"]);
-    refuses(dir, &["resume", "none"], 1, &["no run directory"]);
+    refuses(dir, &["resume", "none"], 2, &["no run directory"]);
 }
 
 #[test]

@@ -1,26 +1,9 @@
 //! `retrain`: stand-alone training of one architecture.
 
-use super::helper::{names, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{SMALL, cut, names, program, read, refuses, retrain, setup, stderr, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-
-/// The smallest training.
-const SMALL: &[&str] = &[
-    "--space=tiny",
-    "--data=synthetic",
-    "--set=data.synthetic.samples=200",
-    "--set=data.synthetic.size=8",
-    "--limit-train=64",
-    "--batch-size=16",
-    "--epochs=3",
-];
-
-fn retrain(dir: &Path, out: &str, options: &[&str]) -> String {
-    let output = program(dir).arg("retrain").args(options).args(["--out", out]).output().unwrap();
-    assert!(output.status.success(), "{}", stderr(&output));
-    stdout(&output)
-}
 
 fn result(dir: &Path, out: &str) -> Value {
     let mut result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
@@ -50,7 +33,7 @@ fn the_selected_architecture_of_a_run_is_trained() {
         assert!(names(&dir.join("net")).contains(&file.to_owned()), "{file}");
     }
     refuses(dir, &["search", "net", "--out=x"], 2, &["expected a run of a supernet", "stand-alone training"]);
-    refuses(dir, &["retrain", "--from=net", "--out=x"], 2, &["is no run of a supernet"]);
+    refuses(dir, &["retrain", "--from=net", "--out=x"], 2, &["--from net: expected a run of a supernet"]);
 }
 
 #[test]
@@ -62,9 +45,7 @@ fn an_interrupted_training_continues_with_the_same_bytes() {
     retrain(dir, "whole", &options);
     retrain(dir, "cut", &[&options[..], &["--checkpoint-every=1"]].concat());
     // As after a kill in the last epoch: the newest checkpoint and the result are missing.
-    let manifest = read(dir, "cut/manifest.json").replace("\"finished\"", "\"running\"");
-    fs::write(dir.join("cut/manifest.json"), manifest).unwrap();
-    fs::remove_file(dir.join("cut/result.json")).unwrap();
+    cut(dir, "cut");
     let newest = names(&dir.join("cut/checkpoints")).into_iter().max().unwrap();
     fs::remove_dir_all(dir.join("cut/checkpoints").join(newest)).unwrap();
     let output = program(dir).args(["resume", "cut"]).output().unwrap();
@@ -78,23 +59,6 @@ fn an_interrupted_training_continues_with_the_same_bytes() {
     }
     assert_eq!(result(dir, "whole"), result(dir, "cut"));
     refuses(dir, &["resume", "whole"], 2, &["the training in whole is finished"]);
-}
-
-#[test]
-fn several_seeds_give_mean_and_deviation_and_are_not_repeated() {
-    let (dir, _) = setup("seeds");
-    let dir = dir.path();
-    let options = [&["--arch=21", "--seeds=2"][..], SMALL].concat();
-    let table = retrain(dir, "net", &options);
-    assert!(table.contains("2 trainings") && table.contains("±"), "{table}");
-    assert_ne!(result(dir, "net/seed-0")["last"], result(dir, "net/seed-1")["last"]);
-    let before = fs::metadata(dir.join("net/seed-0/result.json")).unwrap().modified().unwrap();
-    retrain(dir, "net", &options);
-    assert_eq!(fs::metadata(dir.join("net/seed-0/result.json")).unwrap().modified().unwrap(), before);
-    let other = [&["retrain"], &options[..], &["--lr=0.01", "--out=net"]].concat();
-    refuses(dir, &other, 2, &["net/seed-0 holds a training with another train.lr (0.05, now 0.01)"]);
-    let other = [&["retrain", "--arch=11", "--seeds=2"], SMALL, &["--out=net"]].concat();
-    refuses(dir, &other, 2, &["another architecture (21, now 11)"]);
 }
 
 #[test]
@@ -112,22 +76,38 @@ fn recipes_are_configurations_that_options_change() {
         assert!(config.lines().any(|found| found == line), "{line}: {config}");
     }
     refuses(dir, &["retrain", "--arch=1", "--recipe=resnet"], 2, &["unknown recipe `resnet`", "darts-cifar"]);
+    // The recipe names the space. Its network and cutout do not fit images of 8 x 8 pixels.
+    let of_space = ["--space: recipe darts-cifar is for space darts, found macro", "leave --recipe out"];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar", "--space=macro"], 2, &of_space);
+    let of_run = ["--from net: recipe darts-cifar is for space darts, found macro"];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar", "--from=net"], 2, &of_run);
+    let cutout =
+        ["recipe darts-cifar: data.cutout is 16, expected less than 16, twice the side of the images of 8 x 8"];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar"], 2, &cutout);
+    let stem = ["expected images of at least 64 x 64, found 8 x 8", "set space.stem = \"cifar\""];
+    refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-imagenet"], 2, &stem);
+}
+
+#[test]
+fn options_that_do_not_fit_are_refused() {
+    let (dir, _) = setup("retrain_errors");
     let none = "--arch=|none~0|+|none~0|none~1|+|none~0|none~1|none~2|";
-    refuses(dir, &["retrain", none, "--out=x"], 2, &["does not connect the images to the classifier"]);
-    refuses(dir, &["retrain"], 2, &["requires --arch ARCH or --from RUN"]);
-    refuses(dir, &["retrain", "--arch=1", "--seeds=2"], 2, &["--seeds requires --out DIR"]);
-    refuses(dir, &["retrain", "--arch=7", "--space=tiny", "--out=x"], 2, &["`7` is not"]);
-    refuses(
-        dir,
-        &["retrain", "--arch=11", "--space=tiny", "--set=retrain.images=all", "--out=x"],
-        2,
-        &["no test images"],
-    );
-    refuses(dir, &["retrain", "--arch=11", "--space=tiny", "--set=retrain.drop_path=1", "--out=x"], 2, &["below 1"]);
-    refuses(
-        dir,
-        &["retrain", "--arch=11", "--space=tiny", "--strategy=ogd", "--out=x"],
-        2,
-        &["--strategy has no effect"],
-    );
+    let tiny = &["--space=tiny", "--arch=11"];
+    for (options, words) in [
+        (&[none][..], &["does not connect the images to the classifier"][..]),
+        (&[], &["requires --arch ARCH or --from RUN"]),
+        (&["--arch=1", "--seeds=2"], &["--seeds requires --out DIR"]),
+        (&["--arch=7", "--space=tiny"], &["`7` is not"]),
+        (&["--arch=darts_v2"], &["architecture `darts_v2` is not in space nasbench201: add --space darts"]),
+        (&[tiny, &["--set=retrain.images=all"][..]].concat(), &["no test images"]),
+        (&[tiny, &["--set=retrain.drop_path=1"][..]].concat(), &["below 1"]),
+        (&[tiny, &["--strategy=ogd"][..]].concat(), &["--strategy has no effect"]),
+        (
+            &[tiny, &["--set=retrain.auxiliary_weight=0.4"][..]].concat(),
+            &["retrain.auxiliary_weight: expected 0", "space tiny have no auxiliary head", "found 0.4"],
+        ),
+        (&[tiny, &["--set=retrain.drop_path=0.2"][..]].concat(), &["space tiny have no drop path, found 0.2"]),
+    ] {
+        refuses(dir.path(), &[&["retrain"], options].concat(), 2, words);
+    }
 }

@@ -119,7 +119,9 @@ fn a_search_obeys_its_limits_and_repeats_itself() {
         let front = rows(dir, &format!("{first}/front.csv"));
         assert!(front.is_sorted_by(|a, b| a.3 < b.3 && a.1 < b.1), "{front:?}");
     }
-    assert!(output(dir, &["search", "out"]).contains("Search by evolution with the weights of out"));
+    let found = program(dir).args(["search", "out"]).output().unwrap();
+    assert!(stdout(&found).contains("Search by evolution with the weights of out"));
+    assert!(stderr(&found).ends_with("proposal 1000/1000\n"), "{}", stderr(&found));
     assert_eq!(names(&dir.join("out/search-evolution-s0")), ["candidates.csv", "front.csv", "search.json"]);
     refuses(dir, &["search", "out"], 2, &["out/search-evolution-s0 is not empty"]);
     output(dir, &["report", "out", "--out=page"]);

@@ -36,6 +36,34 @@ fn an_option_of_another_strategy_is_reported_with_that_strategy() {
 }
 
 #[test]
+fn a_key_without_its_section_is_reported_with_its_full_name() {
+    let (dir, _) = setup("section");
+    for (key, names) in [("drop_path", "`retrain.drop_path`"), ("lr", "`train.lr` or `controller.lr`")] {
+        let words = format!("unknown option `{key}`; its full name is {names}; known: ");
+        refuses(dir.path(), &[&format!("--set={key}=1")], 2, &[&words]);
+    }
+}
+
+#[test]
+fn assignments_without_effect_are_rejected() {
+    let (dir, _) = setup("no_effect");
+    for (arguments, words) in [
+        (&["--set=retrain.drop_path=0.1"][..], "--set retrain.drop_path=0.1 has no effect on a run; leave it out"),
+        (&["retrain", "--arch=1", "--set=strategy.name=ogd"], "has no effect on `retrain`"),
+        (&["retrain", "--arch=1", "--set=eval.bn=batch"], "has no effect on `retrain`"),
+        (&["disturbance", "--set=probes.count=3"], "has no effect on `disturbance`"),
+        (&["bench", "--set=train.epochs=3"], "has no effect on `bench`"),
+        (&["truth", "--out=t.csv", "--set=retrain.drop_path=0.1"], "has no effect on `truth`"),
+        (&["compare", "--strategies=plain", "--set=strategy.name=ogd"], "has no effect on `compare`"),
+    ] {
+        refuses(dir.path(), arguments, 2, &[words]);
+    }
+    // A file may have the sections of several commands.
+    fs::write(dir.path().join("all.toml"), "[retrain]\ndrop_path = 0.1\n[probes]\ncount = 2\n").unwrap();
+    program(dir.path()).args(TINY).args(["--config=all.toml", "--out=out"]).assert().success();
+}
+
+#[test]
 fn a_renamed_key_is_reported_with_its_new_name() {
     let (dir, _) = setup("renamed");
     let words =

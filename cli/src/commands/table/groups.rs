@@ -4,7 +4,7 @@ use crate::archive::{Archived, ArchivedRetrain};
 use crate::exit::UsageError;
 use crate::published::PublishedTable;
 use crate::trainings::{TrainingGroup, add, seed_directories};
-use anyhow::{Context, Result};
+use anyhow::Result;
 use std::path::{Path, PathBuf};
 
 /// The trainings in the given directories.
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub fn groups(table: PublishedTable, paths: &[PathBuf]) -> Result<Vec<TrainingGroup>> {
     let mut groups = Vec::new();
     for path in paths {
-        for dir in trainings(path)? {
+        for dir in trainings(path) {
             add(&mut groups, &path.display().to_string(), read(table, &dir)?)?;
         }
     }
@@ -22,22 +22,16 @@ pub fn groups(table: PublishedTable, paths: &[PathBuf]) -> Result<Vec<TrainingGr
 }
 
 /// The directory itself, or the directories `seed-N` in it.
-fn trainings(path: &Path) -> Result<Vec<PathBuf>> {
-    if path.join("manifest.json").exists() {
-        return Ok(vec![path.into()]);
-    }
-    let found = seed_directories(path).with_context(|| format!("cannot read {}", path.display()))?;
-    match found.is_empty() {
-        false => Ok(found),
-        true => {
-            Err(UsageError(format!("{} holds no training: expected a directory of `retrain`", path.display())).into())
-        }
+fn trainings(path: &Path) -> Vec<PathBuf> {
+    match seed_directories(path) {
+        Ok(found) if !found.is_empty() && !path.join("manifest.json").exists() => found,
+        _ => vec![path.into()],
     }
 }
 
 fn read(table: PublishedTable, dir: &Path) -> Result<ArchivedRetrain> {
     let usage = |problem: &str| UsageError(format!("{} {problem}", dir.display()));
-    let Archived::Retrain(run) = Archived::read(dir).with_context(|| dir.display().to_string())? else {
+    let Archived::Retrain(run) = Archived::read_named(dir)? else {
         return Err(usage("holds no stand-alone training: expected a directory of `nas-train retrain`").into());
     };
     let (found, expected) = (&run.result.data, table.data());

@@ -155,7 +155,7 @@ impl Controller for Reinforce {
     }
 
     fn save(&self) -> Result<State, ControllerError> {
-        Ok(self.to_state())
+        Ok(self.to_state()?)
     }
 
     fn load(&mut self, state: &State) -> Result<(), ControllerError> {

@@ -4,7 +4,7 @@ use super::baseline::Baseline;
 use super::policy::Param;
 use super::{Observed, Reinforce};
 use crate::controller::ControllerError;
-use crate::controller::saved::{counts, put_counts, put_reals, reals};
+use crate::controller::saved::{put_reals, reals};
 use crate::state::{HostTensor, State, StateError};
 use dfdx::prelude::HasShape;
 
@@ -12,7 +12,7 @@ use dfdx::prelude::HasShape;
 const MOMENTS: [&str; 2] = ["adam.m.", "adam.v."];
 
 impl Reinforce {
-    pub(super) fn to_state(&self) -> State {
+    pub(super) fn to_state(&self) -> Result<State, StateError> {
         let mut state = State::default();
         let params = self.policy.params().iter().map(|p| (&p.name, *p.value.shape()));
         for (k, (name, (rows, columns))) in params.enumerate() {
@@ -24,23 +24,20 @@ impl Reinforce {
                 put(format!("{moment}{name}"), values[k].clone());
             }
         }
-        put_counts(&mut state, "counts", [self.adam.steps, self.observed as u64]);
-        put_reals(&mut state, "baseline", self.baseline.value());
-        put_reals(&mut state, "seen", self.recent.iter().flat_map(|s| [s.entropy, s.log_prob, s.advantage]));
+        state.put("counts", &[self.adam.steps, self.observed as u64])?;
+        put_reals(&mut state, "baseline", self.baseline.value())?;
+        put_reals(&mut state, "seen", self.recent.iter().flat_map(|s| [s.entropy, s.log_prob, s.advantage]))?;
         if self.observed > 0 {
-            put_reals(&mut state, "pending", self.pending.iter().flatten().copied());
+            put_reals(&mut state, "pending", self.pending.iter().flatten().copied())?;
         }
-        state
+        Ok(state)
     }
 
     /// Restores a saved state. The whole state is read first, so a state that does not fit leaves the controller unchanged.
     pub(super) fn set_state(&mut self, state: &State) -> Result<(), ControllerError> {
         let weights = self.read_like_params(state, "")?;
         let moments = [self.read_like_params(state, MOMENTS[0])?, self.read_like_params(state, MOMENTS[1])?];
-        let counts = counts(state, "counts")?;
-        let [steps, observed] = counts[..] else {
-            return Err(misfit("counts of updates and of observations", counts.len()).into());
-        };
+        let [steps, observed]: [u64; 2] = state.get("counts")?;
         let baseline = reals(state, "baseline")?.first().copied();
         let seen = reals(state, "seen")?;
         if seen.len() % 3 != 0 {

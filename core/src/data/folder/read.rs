@@ -150,3 +150,22 @@ fn digest(image: &RgbImage) -> Digest32 {
     hash.update(image.as_raw());
     hash.finalize().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    /// Images of 1,024 x 1,024 x 3 values: 1,365 are below the limit, 1,366 above.
+    #[test]
+    fn images_of_more_than_4_gib_stay_on_disk() {
+        let requested = AtomicBool::new(false);
+        let in_memory = |cache, counts: [usize; 2]| {
+            let options = DataOptions { image_size: 1024, cache, ..DataOptions::default() };
+            let parts = counts.map(|n| ImageFiles { paths: vec![PathBuf::new(); n], labels: vec![0; n] });
+            Reader::new(&options, &[&parts[0], &parts[1]], &Cancel(&requested)).in_memory
+        };
+        assert!(in_memory(Cache::Auto, [1000, 365]) && !in_memory(Cache::Auto, [1000, 366]));
+        assert!(in_memory(Cache::Memory, [1000, 366]) && !in_memory(Cache::Disk, [1, 0]));
+    }
+}

@@ -34,7 +34,7 @@ fn parameter_counts_equal_the_benchmark_for_all_architectures() {
     for index in 0..space.count() {
         let arch = space.nth(index);
         assert_eq!(space.format(&arch), table.arch_text(index as usize).unwrap());
-        let (spec, program) = NetworkSpec::stand_alone(&space, &arch).unwrap();
+        let (spec, program) = NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
         assert_eq!(spec.param_count() as u64, program.params);
         equivalent.entry(space.canonical(&arch)).or_default().insert(program.params);
         let millions = table.value("params_m", index as usize).unwrap();
@@ -65,7 +65,7 @@ fn is_mean_of_runs(counts: &[u64], millions: f64) -> bool {
 fn multiply_adds_of_a_known_architecture() {
     let space = benchmark();
     let text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|";
-    let (_, program) = NetworkSpec::stand_alone(&space, &space.parse(text).unwrap()).unwrap();
+    let (_, program) = NetworkSpec::stand_alone(&space, Pick::One(&space.parse(text).unwrap())).unwrap();
     assert_eq!(program.macs, 153_272_960);
     assert_eq!(program.params, 1_073_466);
 }

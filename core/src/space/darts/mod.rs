@@ -198,7 +198,10 @@ impl SearchSpace for Darts {
 
     fn parse(&self, text: &str) -> Result<Arch, ArchError> {
         let genotype = Genotype::parse(text).map_err(|problem| self.error(text, problem))?;
-        self.arch(&genotype).map_err(|problem| self.error(text, problem))
+        self.arch(&genotype).map_err(|problem| {
+            let remedy = "only `nas-train retrain` and `nas-train describe arch` accept cells outside of the space";
+            self.error(text, format!("{problem}; {remedy}"))
+        })
     }
 
     fn format(&self, arch: &Arch) -> String {

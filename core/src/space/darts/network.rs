@@ -185,7 +185,10 @@ impl WiredCellAt<'_> {
 fn auxiliary_head(net: &mut Wiring<'_>, x: Value, stem: Stem, classes: usize) -> Result<Value, WireError> {
     let [h, w, _] = x.size;
     if h < 2 || w < 2 {
-        let problem = format!("expected at least 2 x 2 pixels after the second reduction cell, found {h} x {w}");
+        let problem = format!(
+            "expected at least 2 x 2 pixels after the second reduction cell, found {h} x {w}: \
+             choose larger images, or no head (retrain.auxiliary_weight = 0)"
+        );
         return Err(WireError::Layer { layer: "auxiliary".into(), problem });
     }
     let kernel = [h, w].map(|size| size.div_ceil(2).max(5).min(size - 1));

@@ -13,7 +13,7 @@ use super::{RunError, build_space, stand_alone_network};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
 use crate::data::Dataset;
-use crate::network::{Network, NetworkSpec, Program, RunningMoments};
+use crate::network::{Network, NetworkSpec, Op, Program, RunningMoments};
 use crate::registry::Target;
 use crate::space::SearchSpace;
 use crate::strategy::Path;
@@ -105,7 +105,20 @@ impl<D: Target> StandAloneTrainer<D> {
     }
 
     fn compile(&self, arch: &str) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
-        stand_alone_network(&*self.space, arch, self.config.retrain.auxiliary_weight > 0.0)
+        let (retrain, space) = (&self.config.retrain, self.space.name());
+        let network = stand_alone_network(&*self.space, arch, retrain.auxiliary_weight > 0.0)?;
+        let trained = &network.1;
+        let has_drop_path = trained.instrs.iter().any(|instr| matches!(instr.op, Op::DropPath));
+        for (key, value, part, has_part) in [
+            ("retrain.auxiliary_weight", retrain.auxiliary_weight, "auxiliary head", trained.auxiliary.is_some()),
+            ("retrain.drop_path", retrain.drop_path, "drop path", has_drop_path),
+        ] {
+            if value > 0.0 && !has_part {
+                let expected = format!("0, because networks of space {space} have no {part}");
+                return Err(ConfigError::Range { key, expected, found: value.to_string() }.into());
+            }
+        }
+        Ok(network)
     }
 
     fn images(&self, streams: &Streams) -> Result<StandAloneImages, RunError> {

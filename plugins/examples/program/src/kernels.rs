@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(space.count(), 27);
         for arch in (0..27).map(|index| space.nth(index)) {
             assert_eq!(space.parse(&space.format(&arch)).unwrap(), arch);
-            NetworkSpec::stand_alone(&space, &arch).unwrap();
+            NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
         }
         assert!(space.parse("1-2-3").unwrap_err().to_string().contains("expected kernel sizes of 1, 3 or 5"));
         assert!(space.parse("1-3").unwrap_err().to_string().contains("expected 3 choices, found 2"));

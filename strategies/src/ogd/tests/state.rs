@@ -63,9 +63,9 @@ fn state_that_does_not_fit_is_an_error() {
     let error = load_error(&|state| drop(state.tensors.remove("0/stem/memory")));
     assert!(error.starts_with(&format!("{fit}tensor 0/stem/memory of shape [1, 45, 4], found none")), "{error}");
     let error = load_error(&|state| drop(state.values.insert("0/stem".into(), 3.into())));
-    assert!(error.starts_with(&format!("{fit}state of ogd for 0/stem, found invalid type")), "{error}");
+    assert!(error.starts_with(&format!("{fit}value 0/stem, found invalid type")), "{error}");
     let error = load_error(&|state| drop(state.values.insert("statistics".into(), "none".into())));
-    assert!(error.starts_with(&format!("{fit}state of ogd for statistics, found")), "{error}");
+    assert!(error.starts_with(&format!("{fit}value statistics, found")), "{error}");
     let refused = SharingStrategy::<TestDevice>::load(&mut harness.strategy(""), &State::default());
     assert!(refused.is_err());
 }

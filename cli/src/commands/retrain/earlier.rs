@@ -1,0 +1,76 @@
+//! The trainings that the directory of `--out` has from an earlier command.
+
+use crate::archive::{self, Archived, ArchivedRetrain};
+use crate::exit::UsageError;
+use crate::resume::killed_at_start;
+use crate::run_kind::RunKind;
+use crate::settings::{Settings, other_settings};
+use crate::trainings::seed_directories;
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use std::path::Path;
+
+/// The finished training in a directory. None if the directory has no run, or an unfinished training with these settings,
+/// which continues.
+///
+/// # Errors
+/// A training with other settings, a run of another kind, or a finished training with damaged files.
+pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<ArchivedRetrain>> {
+    let path = dir.display();
+    if !dir.join("manifest.json").exists() {
+        return Ok(None);
+    }
+    let manifest = archive::manifest(dir).with_context(|| path.to_string())?;
+    let is_finished = manifest["status"] == "finished";
+    let RunKind::Retrain(old_arch) = RunKind::of(&manifest) else {
+        let problem = "is the directory of a run with shared weights, not of a stand-alone training";
+        return Err(UsageError(format!("{path} {problem}: choose another --out")).into());
+    };
+    if !is_finished && !dir.join("config.toml").exists() {
+        return Err(killed_at_start(dir).into());
+    }
+    let old = archive::config(dir).with_context(|| path.to_string())?;
+    let other = match other_settings(&old, &settings.config)? {
+        _ if old_arch != arch => Some(format!("architecture ({old_arch}, now {arch})")),
+        // An unfinished training compares the content of the data when it continues.
+        None if is_finished => other_place(&old, &settings.config)?,
+        other => other,
+    };
+    if let Some(other) = other {
+        let remedy = "choose another --out, or repeat the original command";
+        return Err(UsageError(format!("{path} holds a training with another {other}: {remedy}")).into());
+    }
+    if !is_finished {
+        return Ok(None);
+    }
+    match Archived::read_named(dir).with_context(|| "remove the directory, or choose another --out")? {
+        Archived::Retrain(run) => Ok(Some(*run)),
+        _ => Ok(None),
+    }
+}
+
+/// The directories of the data, if they differ.
+fn other_place(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
+    let place = |config: &RunConfig| config.data.dir.as_deref().map(std::path::absolute).transpose();
+    let (old, new) = (place(old)?, place(new)?);
+    let differ = old.as_ref().zip(new.as_ref()).filter(|(old, new)| old != new);
+    Ok(differ.map(|(old, new)| format!("data.dir ({}, now {})", old.display(), new.display())))
+}
+
+/// Refuses a directory of one run for several trainings, and a directory of several trainings for one.
+///
+/// # Errors
+/// The message has the remedy.
+pub fn check_layout(out: &Path, several: bool) -> Result<(), UsageError> {
+    let path = out.display();
+    let is_run = out.join("manifest.json").exists();
+    if several && is_run {
+        let problem = "is the directory of a single run: choose another --out, or leave --seeds out";
+        return Err(UsageError(format!("{path} {problem}")));
+    }
+    if !several && !is_run && seed_directories(out).is_ok_and(|found| !found.is_empty()) {
+        let problem = "has trainings with several seeds: choose another --out, or give --seeds N";
+        return Err(UsageError(format!("{path} {problem}")));
+    }
+    Ok(())
+}

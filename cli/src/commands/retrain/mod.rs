@@ -1,0 +1,152 @@
+//! `nas-train retrain`: stand-alone training of one architecture.
+
+mod earlier;
+
+use crate::archive::{self, Archived, ArchivedRetrain, Incomplete};
+use crate::args::RetrainArgs;
+use crate::device::on_device;
+use crate::exit::{ExitStatus, UsageError};
+use crate::parallel::in_thread_pool;
+use crate::run_kind::RunKind;
+use crate::settings::Settings;
+use crate::single_run::{SingleRun, print_result};
+use crate::summary::seeds_table;
+use crate::text::{eprint_line, print};
+use crate::trainings::{TrainingGroup, seed_directory};
+use anyhow::{Context, Result};
+use earlier::{check_layout, finished};
+use nas_core::registry::Target;
+use nas_core::result::RunResult;
+use nas_core::state::State;
+use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
+use std::path::Path;
+
+/// Trains an architecture from scratch with each seed, continues where an earlier call was stopped, or prints the result of
+/// a finished training again.
+///
+/// # Errors
+/// Invalid options, an architecture of another space, unreadable data, diverged training, or files that cannot be
+/// written.
+pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
+    let arch = architecture(args)?;
+    let settings = |assignments: &[String]| {
+        Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
+    };
+    if args.seeds > 1 {
+        return several(args, &arch, settings);
+    }
+    let settings = settings(&[])?;
+    if let Some(out) = &args.run.out {
+        check_layout(out, false)?;
+        if let Some(run) = finished(out, &settings, &arch)? {
+            eprint_line(&format!("the training in {} is finished", out.display()));
+            print_result(&run.result, out, args.run.json)?;
+            return Ok(ExitStatus::Success);
+        }
+    }
+    let kind = RunKind::Retrain(arch.clone());
+    stand_alone(SingleRun::with_settings(settings, args.run.out.as_deref(), &args.run, kind)?, &arch)
+}
+
+/// Trains with several seeds, one after another, and prints a table of all of them.
+fn several(args: &RetrainArgs, arch: &str, settings: impl Fn(&[String]) -> Result<Settings>) -> Result<ExitStatus> {
+    let out = args.run.out.as_ref().ok_or_else(|| UsageError("--seeds requires --out DIR".into()))?;
+    check_layout(out, true)?;
+    let first = settings(&[])?.config.seed;
+    let mut planned = Vec::new();
+    for seed in first..first + u64::from(args.seeds) {
+        let (dir, settings) = (seed_directory(out, seed), settings(&[format!("seed={seed}")])?);
+        let done = finished(&dir, &settings, arch)?;
+        planned.push((dir, settings, done));
+    }
+    let mut runs = Vec::new();
+    for (dir, settings, done) in planned {
+        if let Some(run) = done {
+            if args.run.json {
+                print_result(&run.result, &dir, true)?;
+            }
+            runs.push(run);
+            continue;
+        }
+        let kind = RunKind::Retrain(arch.into());
+        let run = SingleRun::with_settings(settings, Some(&dir), &args.run, kind)?.one_of_several();
+        match stand_alone(run, arch)? {
+            ExitStatus::Success => runs.push(archived(&dir)?),
+            status => return Ok(status),
+        }
+    }
+    if !args.run.json {
+        print(&seeds_table(&TrainingGroup { name: out.display().to_string(), runs }))?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Trains a planned stand-alone training, from its start or from a checkpoint.
+///
+/// # Errors
+/// As [`retrain`].
+pub fn stand_alone(run: SingleRun, arch: &str) -> Result<ExitStatus> {
+    let device = run.device()?;
+    in_thread_pool(run.threads(), || {
+        on_device!(device, |make| {
+            let device = make()?;
+            run.execute(
+                |config, data, state| start(&StandAloneTrainer::new(config, data, &device)?, arch, config.seed, state),
+                StandAloneRun::run,
+            )
+        })
+    })
+}
+
+/// A new training, or one that continues from a state.
+fn start<D: Target>(
+    trainer: &StandAloneTrainer<D>,
+    arch: &str,
+    seed: u64,
+    state: Option<&State>,
+) -> Result<StandAloneRun<D>, RunError> {
+    let run = trainer.start(arch, seed)?.connected()?;
+    match state {
+        Some(state) => run.restore(state),
+        None => Ok(run),
+    }
+}
+
+/// The architecture of `--arch`, or the selected one of the run of `--from`.
+fn architecture(args: &RetrainArgs) -> Result<String> {
+    match (&args.arch, &args.from) {
+        (Some(arch), None) => Ok(arch.clone()),
+        (Some(arch), Some(dir)) => {
+            archive::manifest(dir).with_context(|| from(dir))?;
+            Ok(arch.clone())
+        }
+        (None, Some(dir)) => selected(dir),
+        (None, None) => Err(UsageError("`retrain` requires --arch ARCH or --from RUN".into()).into()),
+    }
+}
+
+/// The architecture that a run has selected.
+fn selected(dir: &Path) -> Result<String> {
+    let Archived::Run(run) = Archived::read(dir).with_context(|| from(dir))? else {
+        let problem = "expected a run of a supernet with a selected architecture";
+        return Err(UsageError(format!("{}: {problem}; give an architecture with --arch ARCH", from(dir))).into());
+    };
+    let RunResult { selected, .. } = run.result;
+    let without =
+        || UsageError(format!("{}: the run has no selected architecture; give one with --arch ARCH", from(dir)));
+    let arch = selected.ok_or_else(without)?.arch;
+    eprint_line(&format!("architecture {arch} of {}", dir.display()));
+    Ok(arch)
+}
+
+fn from(dir: &Path) -> String {
+    format!("--from {}", dir.display())
+}
+
+/// The training that this process has finished.
+fn archived(dir: &Path) -> Result<ArchivedRetrain> {
+    match Archived::read_named(dir)? {
+        Archived::Retrain(run) => Ok(*run),
+        _ => Err(Incomplete::Missing("result.json".into()).into()),
+    }
+}

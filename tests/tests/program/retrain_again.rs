@@ -1,0 +1,123 @@
+//! `retrain` into the directory of an earlier command.
+
+use super::helper::{SMALL, cut, names, program, read, refuses, retrain, setup, stderr, stdout, tiny};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant, SystemTime};
+
+fn written(path: &Path) -> SystemTime {
+    fs::metadata(path).unwrap().modified().unwrap()
+}
+
+/// Runs `retrain` with these options, and expects an error with these words.
+fn refused(dir: &Path, options: &[&str], code: i32, words: &[&str]) {
+    refuses(dir, &[&["retrain"], SMALL, options].concat(), code, words);
+}
+
+#[test]
+fn a_finished_training_is_not_repeated() {
+    let (dir, _) = setup("again");
+    let dir = dir.path();
+    let options = [SMALL, &["--arch=21"]].concat();
+    let summary = retrain(dir, "net", &options);
+    let before = written(&dir.join("net/result.json"));
+    let output = program(dir).arg("retrain").args(&options).args(["--out=net", "--threads=1"]).output().unwrap();
+    assert_eq!((output.status.code(), stdout(&output)), (Some(0), summary));
+    assert_eq!(stderr(&output), "the training in net is finished\n");
+    let json = retrain(dir, "net", &[&options[..], &["--json"]].concat());
+    let result = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    assert_eq!(result(&json), result(&read(dir, "net/result.json")));
+    assert_eq!(written(&dir.join("net/result.json")), before);
+    let result = read(dir, "net/result.json");
+    fs::write(dir.join("net/result.json"), result.replace("tiny", "tine")).unwrap();
+    refused(dir, &["--arch=21", "--out=net"], 4, &["remove the directory", "net: result.json is torn or damaged"]);
+}
+
+#[test]
+fn an_unfinished_training_continues() {
+    let (dir, _) = setup("unfinished");
+    let dir = dir.path();
+    let options = [SMALL, &["--arch=21", "--checkpoint-every=1"]].concat();
+    let summary = retrain(dir, "net", &options);
+    cut(dir, "net");
+    let newest = names(&dir.join("net/checkpoints")).into_iter().max().unwrap();
+    fs::remove_dir_all(dir.join("net/checkpoints").join(newest)).unwrap();
+    refused(
+        dir,
+        &["--arch=21", "--out=net", "--lr=0.1"],
+        2,
+        &["net holds a training with another train.lr (0.05, now 0.1)"],
+    );
+    let output = program(dir).arg("retrain").args(&options).args(["--out=net"]).output().unwrap();
+    assert!(stderr(&output).contains("net continues at step 8"), "{}", stderr(&output));
+    assert_eq!(stdout(&output).lines().next(), summary.lines().next());
+    cut(dir, "net");
+    fs::remove_file(dir.join("net/config.toml")).unwrap();
+    refused(
+        dir,
+        &["--arch=21", "--out=net"],
+        2,
+        &["killed before it wrote config.toml", "remove net and start the run"],
+    );
+}
+
+#[test]
+fn other_trainings_and_runs_are_refused() {
+    let (dir, _) = setup("other");
+    let dir = dir.path();
+    retrain(dir, "net", &[SMALL, &["--arch=21"]].concat());
+    let words = ["net holds a training with another train.lr (0.05, now 0.01)", "choose another --out"];
+    refused(dir, &["--arch=21", "--out=net", "--lr=0.01"], 2, &words);
+    refused(dir, &["--arch=11", "--out=net"], 2, &["another architecture (21, now 11)"]);
+    let words = ["net is the directory of a single run", "leave --seeds out"];
+    refused(dir, &["--arch=21", "--out=net", "--seeds=2"], 2, &words);
+    tiny(dir, "run", &[]);
+    refused(dir, &["--arch=21", "--out=run"], 2, &["run is the directory of a run with shared weights"]);
+    fs::create_dir(dir.join("notes")).unwrap();
+    fs::write(dir.join("notes/a.txt"), "").unwrap();
+    refused(dir, &["--arch=21", "--out=notes"], 2, &["the run directory notes is not empty"]);
+}
+
+#[test]
+fn several_seeds_give_mean_and_deviation_and_are_not_repeated() {
+    let (dir, _) = setup("seeds");
+    let dir = dir.path();
+    let options = [SMALL, &["--arch=21", "--seeds=2"]].concat();
+    let table = retrain(dir, "net", &options);
+    assert!(table.contains("2 trainings") && table.contains("±"), "{table}");
+    assert_ne!(read(dir, "net/seed-0/metrics.csv"), read(dir, "net/seed-1/metrics.csv"));
+    let before = written(&dir.join("net/seed-0/result.json"));
+    assert!(table.ends_with(&retrain(dir, "net", &options)));
+    let json = retrain(dir, "net", &[&options[..], &["--json"]].concat());
+    assert_eq!((json.lines().count(), written(&dir.join("net/seed-0/result.json"))), (2, before));
+    // A setting is checked for all seeds before the first training.
+    fs::remove_dir_all(dir.join("net/seed-0")).unwrap();
+    let words = ["net/seed-1 holds a training with another train.lr (0.05, now 0.01)"];
+    refused(dir, &["--arch=21", "--seeds=2", "--out=net", "--lr=0.01"], 2, &words);
+    assert_eq!(names(&dir.join("net")), ["seed-1"]);
+    refused(dir, &["--arch=21", "--out=net"], 2, &["net has trainings with several seeds", "give --seeds N"]);
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupted_training_names_the_command_that_continues_it() {
+    for (seeds, run, hint) in [
+        ("--seeds=1", "net", "to resume the run: nas-train resume net\n"),
+        ("--seeds=2", "net/seed-0", "to continue, repeat the command\n"),
+    ] {
+        let (dir, _) = setup("interrupted");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
+        command.current_dir(dir.path()).arg("retrain").args(SMALL).args(["--arch=21", "--out=net", seeds]);
+        command.args(["--epochs=100000", "--set=retrain.eval_every=0"]).stdout(Stdio::null()).stderr(Stdio::piped());
+        let (child, start) = (command.spawn().unwrap(), Instant::now());
+        while !fs::read_to_string(dir.path().join(run).join("metrics.csv")).is_ok_and(|text| text.lines().count() > 1) {
+            assert!(start.elapsed() < Duration::from_secs(30), "no step");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(130));
+        assert!(stderr(&output).ends_with(hint), "{}", stderr(&output));
+    }
+}
