@@ -27,7 +27,7 @@ pub fn open(ordinal: usize) -> Result<Cuda> {
     let device = Cuda::try_build(ordinal, 0).map_err(failed).with_context(|| format!("cannot use --device {name}"))?;
     // A kernel is loaded at its first launch. Without this launch, an unsuitable driver would be reported after the data
     // has been read.
-    let sum = device.try_ones::<()>().and_then(|one| one.try_add(1.0)).map_err(failed);
+    let sum = device.try_ones::<()>().and_then(|one| one.try_add(1.0_f32)).map_err(failed);
     sum.with_context(|| format!("cannot use --device {name}"))?;
     Ok(device)
 }

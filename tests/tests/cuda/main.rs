@@ -6,4 +6,5 @@ mod export;
 mod faults;
 mod helper;
 mod memory;
+mod order;
 mod resume;
