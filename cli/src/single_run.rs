@@ -2,7 +2,7 @@
 
 use crate::args::{ResumeArgs, RunArgs};
 use crate::data::LoadedData;
-use crate::device::Device;
+use crate::device::{Device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
 use crate::record::{OutDir, Recorder, RunFacts};
@@ -139,9 +139,11 @@ impl SingleRun {
             Place::New(_) => None,
             Place::Unfinished(dir) => SavedRun::latest(dir, &data.identity)?,
         };
-        let session = prepare(config, data.dataset.clone(), saved.as_ref().map(|saved| &saved.state));
+        let session = with_memory_advice(config, || {
+            prepare(config, data.dataset.clone(), saved.as_ref().map(|saved| &saved.state))
+        });
         let session = session.map_err(|error| {
-            let error = self.settings.explain(error.into());
+            let error = self.settings.explain(error);
             match &saved {
                 Some(saved) => saved.explain(error),
                 None => error,
@@ -169,12 +171,11 @@ impl SingleRun {
         };
         self.progress.print_line(&line);
         let mut observer = RecordThenShow { recorder: &mut recorder, progress: &mut self.progress };
-        let outcome = work(session, &mut observer, self.cancel);
+        let outcome = with_memory_advice(config, || work(session, &mut observer, self.cancel));
         drop(self.progress);
         match outcome {
             Ok(result) => finish(&result, recorder, self.json, self.one_of_several),
             Err(error) => {
-                let error = error.into();
                 recorder.fail(&error);
                 Err(error)
             }

@@ -1,10 +1,11 @@
 """One training pass of a single-path supernet in eager PyTorch, to compare `nas-train bench` with.
 
-usage: pytorch_baseline.py SPACE WIDTH CELLS BATCH THREADS [BENCH.json]       e.g. nasbench201 16 1 64 2 timed.json
+usage: pytorch_baseline.py SPACE WIDTH CELLS BATCH THREADS|cuda [BENCH.json]  e.g. nasbench201 16 1 64 2 timed.json
 SPACE is nasbench201, macro (whose depth is fixed: CELLS is ignored) or darts. Forward, cross-entropy, backward, clipping and
 SGD, on random 32 x 32 images; batch normalisation uses the statistics of the batch. The architectures are those of a
 line of `nas-train bench --json`, or 40 random ones. Prints the mean of a step, the better of two rounds, in NCHW and in
-channels_last, and the peak of resident memory.
+channels_last, and the peak of resident memory. With `cuda`, it runs on the first GPU without TF32 and prints the peak of
+memory there.
 needs: pip install torch numpy
 """
 import json
@@ -220,9 +221,15 @@ def choices(space, arch):
 
 
 def main():
-    space, (width, cells, batch, threads) = sys.argv[1], map(int, sys.argv[2:6])
+    space, (width, cells, batch), threads = sys.argv[1], map(int, sys.argv[2:5]), sys.argv[5]
+    on_gpu = threads == "cuda"
+    device = torch.device("cuda" if on_gpu else "cpu")
+    wait = torch.cuda.synchronize if on_gpu else lambda: None
     kind = {"nasbench201": NasBench201, "macro": Macro, "darts": Darts}[space]
-    torch.set_num_threads(threads)
+    if on_gpu:
+        torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    else:
+        torch.set_num_threads(int(threads))
     torch.manual_seed(0)
     random.seed(0)
     if len(sys.argv) > 6:
@@ -232,9 +239,9 @@ def main():
         draw = getattr(kind, "random", lambda: [random.randrange(kind.choices) for _ in range(kind.decisions)])
         archs = [draw() for _ in range(40)]
     for layout in (torch.contiguous_format, torch.channels_last):
-        net = kind(width, cells).to(memory_format=layout)
-        x = torch.randn(batch, 3, 32, 32).contiguous(memory_format=layout)
-        y = torch.randint(0, 10, (batch,))
+        net = kind(width, cells).to(device, memory_format=layout)
+        x = torch.randn(batch, 3, 32, 32, device=device).contiguous(memory_format=layout)
+        y = torch.randint(0, 10, (batch,), device=device)
         optimizer = torch.optim.SGD(net.parameters(), 0.025, momentum=0.9, weight_decay=5e-4, nesterov=True)
 
         def step(arch):
@@ -247,11 +254,14 @@ def main():
             step(arch)
         best = float("inf")
         for _ in range(2):
+            wait()
             start = time.perf_counter()
             for arch in archs:
                 step(arch)
+            wait()
             best = min(best, (time.perf_counter() - start) / len(archs))
-        memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        memory = torch.cuda.max_memory_allocated() / 2**20 if on_gpu else resident
         print(f"{space} {width},{cells},{batch} threads {threads} {layout}: {best * 1e3:.2f} ms/step, peak {memory:.0f} MiB")
 
 

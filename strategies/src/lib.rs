@@ -7,3 +7,5 @@ mod fairnas;
 mod ogd;
 mod plain;
 mod reduce;
+#[cfg(test)]
+mod test_device;

@@ -1,7 +1,7 @@
 //! `nas-train evaluate`: given architectures with the weights of a run.
 
 use crate::args::EvaluateArgs;
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::in_thread_pool;
 use crate::signal::cancel;
@@ -28,7 +28,12 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     }
     let run = TrainedRun::read(&args.run)?;
     let device = Device::parse(&run.settings.config.device)?;
-    in_thread_pool(run.settings.config.threads, || on_device!(device, |make| on(args, &run, &make()?)))
+    in_thread_pool(run.settings.config.threads, || {
+        on_device!(device, |make| {
+            let device = make()?;
+            with_memory_advice(&run.settings.config, || on(args, &run, &device))
+        })
+    })
 }
 
 fn on<D: Target>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<ExitStatus> {

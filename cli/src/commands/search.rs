@@ -3,7 +3,7 @@
 use super::evaluate::row;
 use crate::args::SearchArgs;
 use crate::csv_text::CsvText;
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::files;
 use crate::parallel::in_thread_pool;
@@ -39,7 +39,12 @@ pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
     }
     let job = SearchJob { args, run, controller, out };
     let device = Device::parse(&job.run.settings.config.device)?;
-    in_thread_pool(job.run.settings.config.threads, || on_device!(device, |make| job.on(&make()?)))
+    in_thread_pool(job.run.settings.config.threads, || {
+        on_device!(device, |make| {
+            let device = make()?;
+            with_memory_advice(&job.run.settings.config, || job.on(&device))
+        })
+    })
 }
 
 /// The controller with its options. They are those of `--set`; the run's own options belong to its own controller.

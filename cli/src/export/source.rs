@@ -4,7 +4,7 @@ use super::{ExportedNetwork, unsupported};
 use crate::archive::{Archived, ArchivedRetrain, ArchivedRun};
 use crate::args::ExportArgs;
 use crate::data::DataIdentity;
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, with_memory_advice};
 use crate::exit::UsageError;
 use crate::parallel::in_thread_pool;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
@@ -87,8 +87,13 @@ fn sub_net(args: &ExportArgs, archived: &ArchivedRun) -> Result<ExportedNetwork>
         // An exported network cannot use the statistics of a batch.
         config.eval.bn = BnMode::Recalibrate;
     }
-    let device = Device::parse(&config.device)?;
-    in_thread_pool(config.threads, || on_device!(device, |make| sub_net_on(arch, &run, &make()?)))
+    let (device, threads) = (Device::parse(&config.device)?, config.threads);
+    in_thread_pool(threads, || {
+        on_device!(device, |make| {
+            let device = make()?;
+            with_memory_advice(&run.settings.config, || sub_net_on(arch, &run, &device))
+        })
+    })
 }
 
 fn sub_net_on<D: Target>(arch: &str, run: &TrainedRun, device: &D) -> Result<ExportedNetwork> {

@@ -10,6 +10,8 @@
 
 mod backend;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod device;
 mod error;
 mod norm;
@@ -17,11 +19,14 @@ mod patches;
 mod sgd;
 mod shape;
 mod spec;
+mod tape;
 
 pub mod reference;
 
 pub use backend::{Activation, Backend};
 pub use cpu::CpuActivation;
+#[cfg(feature = "cuda")]
+pub use cuda::CudaActivation;
 pub use device::Device;
 pub use error::OpError;
 pub use norm::{EPS, Moments, NormArgs};
@@ -34,3 +39,6 @@ use dfdx::tensor::Tensor;
 /// A dense tensor of four dimensions: `[n, h, w, c]` for activations, `[kh, kw, c_in / groups, c_out]` for convolution
 /// weights.
 pub type Tensor4<D> = Tensor<(usize, usize, usize, usize), f32, D>;
+
+/// A dense matrix.
+pub type Matrix<D> = Tensor<(usize, usize), f32, D>;

@@ -199,6 +199,15 @@ pub(crate) fn check_parts(parts: impl IntoIterator<Item = Dims>) -> Result<Dims,
     Ok((n, h, w, channels))
 }
 
+/// Checks the scores and targets of a cross-entropy and returns the shape of the targets.
+pub(crate) fn check_targets(scores: Dims, targets: (usize, usize)) -> Result<(usize, usize), OpError> {
+    let op = "cross_entropy";
+    let (n, h, w, classes) = not_empty(op, scores)?;
+    expect(op, (h, w) == (1, 1), || ("scores [n, 1, 1, classes]".into(), format!("{scores:?}")))?;
+    expect(op, targets == (n, classes), || (format!("targets [{n}, {classes}]"), format!("{targets:?}")))?;
+    Ok(targets)
+}
+
 /// Number of elements of a tensor.
 pub(crate) fn elements((n, h, w, c): Dims) -> usize {
     n * h * w * c

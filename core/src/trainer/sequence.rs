@@ -205,11 +205,10 @@ impl Observer for SequenceObserver<'_> {
 mod tests {
     use super::*;
     use crate::trainer::test_support;
-    use dfdx::prelude::Cpu;
 
     fn sequence(behaviour: &str, n: usize) -> Result<SequenceResult, RunError> {
         let config = test_support::config(behaviour, |c| c.train.epochs = 2);
-        let sequence = Sequence::new(&config, test_support::dataset(&config), &Cpu::default(), n)?;
+        let sequence = Sequence::new(&config, test_support::dataset(&config), &test_support::test_device(), n)?;
         sequence.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false))
     }
 
@@ -255,7 +254,7 @@ mod tests {
     fn a_sequence_continues_with_the_same_bits() {
         let make = || {
             let config = test_support::config("damp", |c| c.train.epochs = 2);
-            Sequence::new(&config, test_support::dataset(&config), &Cpu::default(), 3).unwrap()
+            Sequence::new(&config, test_support::dataset(&config), &test_support::test_device(), 3).unwrap()
         };
         let whole = make().run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
         for steps in [1, 4, 8, 9, 15, 24] {

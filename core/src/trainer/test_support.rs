@@ -9,11 +9,24 @@ use crate::network::LayerId;
 use crate::result::RunResult;
 use crate::state::{HostTensor, State};
 use crate::strategy::{Path, Sampler, SharingStrategy, Step, StrategyDescriptor, StrategyError};
-use dfdx::prelude::{Cpu, TryMul};
+use dfdx::prelude::TryMul;
 use nas_ops::Backend;
 use rand::seq::SliceRandom;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+/// The device of the tests: the first GPU in a build with the feature `cuda`.
+#[cfg(feature = "cuda")]
+pub type TestDevice = dfdx::tensor::Cuda;
+/// The device of the tests.
+#[cfg(not(feature = "cuda"))]
+pub type TestDevice = dfdx::tensor::Cpu;
+
+/// The device that all tests of this thread share, because dfdx compiles kernels anew for every new GPU.
+pub fn test_device() -> TestDevice {
+    thread_local!(static DEVICE: TestDevice = TestDevice::default());
+    DEVICE.with(Clone::clone)
+}
 
 /// Trains one drawn architecture a step, except where its behaviour says otherwise.
 #[derive(Default)]
@@ -26,12 +39,17 @@ struct TestStrategy {
 }
 
 impl TestStrategy {
+    fn new(options: &toml::Table) -> Self {
+        let behaviour = options.get("behaviour").and_then(|s| s.as_str()).unwrap_or_default().to_string();
+        Self { behaviour, ..Self::default() }
+    }
+
     fn is(&self, behaviour: &str) -> bool {
         self.behaviour == behaviour
     }
 }
 
-impl SharingStrategy<Cpu> for TestStrategy {
+impl<D: Backend> SharingStrategy<D> for TestStrategy {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
         self.calls.push("plan");
         let path = |arch| Path { arch, weight: 1.0 };
@@ -65,7 +83,7 @@ impl SharingStrategy<Cpu> for TestStrategy {
         if self.is("damp") { 8 } else { 0 }
     }
 
-    fn after_backward(&mut self, step: &mut Step<Cpu>) -> Result<(), StrategyError> {
+    fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
         self.calls.push("after_backward");
         assert!(step.params.iter().all(|p| p.update.is_none()));
         if self.is("nan_gradient") {
@@ -75,7 +93,7 @@ impl SharingStrategy<Cpu> for TestStrategy {
         Ok(())
     }
 
-    fn before_apply(&mut self, step: &mut Step<Cpu>) -> Result<(), StrategyError> {
+    fn before_apply(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
         self.calls.push("before_apply");
         assert!(step.params.iter().all(|p| p.update.is_some()));
         if self.is("freeze") {
@@ -88,7 +106,7 @@ impl SharingStrategy<Cpu> for TestStrategy {
                 param.update = param.update.take().map(|update| update.try_mul(factor).unwrap());
             }
             for input in &step.inputs {
-                let values = Cpu::to_host(&input.input);
+                let values = D::to_host(&input.input);
                 let mean = values.iter().map(|x| x.abs()).sum::<f32>() / values.len() as f32;
                 self.inputs.resize(self.inputs.len().max(input.layer + 1), None);
                 self.inputs[input.layer] = Some(self.inputs[input.layer].map_or(mean, |old| 0.5 * (old + mean)));
@@ -130,12 +148,9 @@ inventory::submit! {
         summary: "behaves as a test chooses",
         reference: "tests",
         options: &String::new,
-        cpu: &|options, _| {
-            let behaviour = options.get("behaviour").and_then(|s| s.as_str()).unwrap_or_default().to_string();
-            Ok(Box::new(TestStrategy { behaviour, ..TestStrategy::default() }))
-        },
+        cpu: &|options, _| Ok(Box::new(TestStrategy::new(options))),
         #[cfg(feature = "cuda")]
-        cuda: &|_, _| Err(StrategyError::Other("tests run on the CPU".into())),
+        cuda: &|options, _| Ok(Box::new(TestStrategy::new(options))),
     }
 }
 
@@ -175,9 +190,9 @@ pub fn dataset(config: &RunConfig) -> Arc<Dataset> {
 }
 
 /// A session of [`config`].
-pub fn session(behaviour: &str, change: impl Fn(&mut RunConfig)) -> Result<Session<Cpu>, RunError> {
+pub fn session(behaviour: &str, change: impl Fn(&mut RunConfig)) -> Result<Session<TestDevice>, RunError> {
     let config = config(behaviour, change);
-    Session::new(&config, dataset(&config), &Cpu::default())
+    Session::new(&config, dataset(&config), &test_device())
 }
 
 /// Runs a session of [`config`]; returns its result and the loss of every step.

@@ -1,7 +1,7 @@
 //! Tests of `fairnas`: equal counts, the distribution of the permutations, refused spaces, whole runs.
 
 use super::*;
-use dfdx::tensor::Cpu;
+use crate::test_device::{TestDevice, test_device};
 use nas_core::config::RunConfig;
 use nas_core::controller::ControllerError;
 use nas_core::data;
@@ -24,7 +24,7 @@ const SCALE: Scale = Scale { image: [8, 8, 1], classes: 10, width: 2, cells: 1 }
 
 fn plan(strategy: &mut FairNas, space: &dyn SearchSpace, rng: &mut ChaCha8Rng) -> Vec<Path> {
     let mut draw = || Err(ControllerError::Other("fairnas draws no architectures from the sampler".into()));
-    SharingStrategy::<Cpu>::plan(strategy, &mut Sampler { space, draw: &mut draw, rng }).unwrap()
+    SharingStrategy::<TestDevice>::plan(strategy, &mut Sampler { space, draw: &mut draw, rng }).unwrap()
 }
 
 fn audit(space: &dyn SearchSpace) -> FairnessAudit {
@@ -208,7 +208,7 @@ fn a_decision_with_a_single_choice_fits_any_number_of_paths() {
 #[test]
 fn the_notes_state_the_cost_and_the_effect_of_the_sum() {
     let strategy = FairNas::new(FairNasOptions::default(), &Tiny::new(SCALE)).unwrap();
-    let notes = SharingStrategy::<Cpu>::notes(&strategy);
+    let notes = SharingStrategy::<TestDevice>::notes(&strategy);
     assert!(notes[0].contains("costs 3 sub-net passes") && notes[0].contains("3 times larger"), "{notes:?}");
 }
 
@@ -218,18 +218,18 @@ thread_local! {
 }
 
 /// `fairnas`, which also hashes the weights after every update.
-struct HashedWeights(Box<dyn SharingStrategy<Cpu>>);
+struct HashedWeights<D: Backend>(Box<dyn SharingStrategy<D>>);
 
-impl SharingStrategy<Cpu> for HashedWeights {
+impl<D: Backend> SharingStrategy<D> for HashedWeights<D> {
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError> {
         self.0.plan(sampler)
     }
 
-    fn after_update(&mut self, step: &Step<Cpu>) -> Result<(), StrategyError> {
+    fn after_update(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
         let mut hasher = DefaultHasher::new();
         for param in &step.params {
             param.param.hash(&mut hasher);
-            Cpu::to_host(&param.weight).iter().for_each(|weight| weight.to_bits().hash(&mut hasher));
+            D::to_host(&param.weight).iter().for_each(|weight| weight.to_bits().hash(&mut hasher));
         }
         WEIGHTS.with_borrow_mut(|weights| weights.push(hasher.finish()));
         Ok(())
@@ -244,7 +244,7 @@ inventory::submit! {
         options: &String::new,
         cpu: &|options, context| Ok(Box::new(HashedWeights(build(options, context)?))),
         #[cfg(feature = "cuda")]
-        cuda: &build,
+        cuda: &|options, context| Ok(Box::new(HashedWeights(build(options, context)?))),
     }
 }
 
@@ -259,7 +259,7 @@ fn run(strategy: &str, batch_size: usize, probes: usize) -> Vec<(u64, u64)> {
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
     let dataset = Arc::new(data::load(&config.data.name, &config.data).unwrap());
-    let mut session = Session::new(&config, dataset, &Cpu::default()).unwrap();
+    let mut session = Session::new(&config, dataset, &test_device()).unwrap();
     let mut counts = Vec::new();
     let mut observer = |event: &Event<'_>| {
         if let Event::Epoch(epoch) = event {

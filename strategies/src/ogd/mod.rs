@@ -30,7 +30,7 @@ use nas_core::options::{example, parse_options};
 use nas_core::registry::StrategyDescriptor;
 use nas_core::state::State;
 use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
-use nas_ops::{Backend, OpError, Tensor4, reference::sum_of_squares};
+use nas_ops::{Backend, OpError, Tensor4};
 use options::{OgdOptions, OgdSettings, ProjectionTarget, SampleSelection, StepOrder};
 use projector::Projector;
 use rayon::prelude::*;
@@ -66,12 +66,14 @@ struct ProjectedLayer {
     bias: Option<usize>,
 }
 
-/// Result of the projection of one layer.
+/// Result of the projection of one layer. `weight` and `bias` are indices into [`Step::params`].
 struct Projection<D: Backend> {
-    /// Before and after the projection.
-    squared_norms: [f64; 2],
+    weight: usize,
+    bias: Option<usize>,
+    /// The values before the projection.
+    old: WeightAndBias<D>,
     /// The new values; `None` if the projector is the identity.
-    values: Option<WeightAndBias<D>>,
+    new: Option<WeightAndBias<D>>,
 }
 
 impl<D: Backend> Ogd<D> {
@@ -113,15 +115,16 @@ impl<D: Backend> Ogd<D> {
     fn record(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
         let started = Instant::now();
         let (samples, stride) = (self.settings.samples, self.settings.options.location_stride);
-        let mut captured = Vec::new();
+        let (mut captured, mut tensors) = (Vec::new(), Vec::new());
         for input in &step.inputs {
             let Some(layout) = self.layouts.get(input.layer).copied().flatten() else { continue };
             let Some(path) = step.paths.get(input.path) else { continue };
             let set = SharingStrategy::<D>::bind(self, &path.arch, input.layer);
             let (_, h, w, c) = *input.input.shape();
-            captured.push(((set, input.layer), layout, D::to_host(&input.input), [h, w, c]));
+            captured.push(((set, input.layer), layout, [h, w, c]));
+            tensors.push(&input.input);
         }
-        let recorded = captured.into_par_iter().map(|(key, layout, images, dims)| {
+        let recorded = captured.into_par_iter().zip(D::all_to_host(&tensors)?).map(|((key, layout, dims), images)| {
             Ok((key, RecordedInputs::from_images(&layout, images, dims, samples, stride)?))
         });
         let alpha = self.settings.alpha_at(step.number);
@@ -137,14 +140,20 @@ impl<D: Backend> Ogd<D> {
         let layers = self.projected_layers(step);
         self.refresh(&layers, step.number)?;
         let started = Instant::now();
+        let projections = layers.iter().filter_map(|layer| self.project_layer(layer, step).transpose());
+        let projections = projections.collect::<Result<Vec<_>, _>>()?;
         let (mut before, mut after) = (0.0, 0.0);
-        for layer in &layers {
-            let Some(Projection { squared_norms, values }) = self.project_layer(layer, step)? else { continue };
-            before += squared_norms[0];
-            after += squared_norms[1];
-            let Some((weight, bias)) = values else { continue };
-            self.set_target(&mut step.params[layer.weight], weight);
-            if let (Some(place), Some(value)) = (layer.bias, bias) {
+        for (projection, norms) in projections.iter().zip(squared_norms(&projections)?) {
+            let Projection { weight, bias, old, new } = projection;
+            before += norms[0];
+            after += norms[1];
+            let Some(new) = new else { continue };
+            let (values, values_of_bias) = match self.settings.options.shrink_only && norms[0] > 0.0 {
+                true => scaled(old.clone(), (norms[1] / norms[0]).sqrt())?,
+                false => new.clone(),
+            };
+            self.set_target(&mut step.params[*weight], values);
+            if let (Some(place), Some(value)) = (*bias, values_of_bias) {
                 self.set_target(&mut step.params[place], value);
             }
         }
@@ -201,17 +210,15 @@ impl<D: Backend> Ogd<D> {
     fn project_layer(&self, layer: &ProjectedLayer, step: &Step<D>) -> Result<Option<Projection<D>>, OpError> {
         let read = |place: usize| self.target(&step.params[place]).cloned();
         let Some(old) = read(layer.weight).map(|weight| (weight, layer.bias.and_then(read))) else { return Ok(None) };
-        let before = squared_norm(&old);
-        let Some(projector) = self.records.get(&layer.key).and_then(LayerRecord::active_projector) else {
-            return Ok(Some(Projection { squared_norms: [before; 2], values: None }));
+        let ProjectedLayer { weight, bias, .. } = *layer;
+        let new = match self.records.get(&layer.key).and_then(LayerRecord::active_projector) {
+            Some(projector) => {
+                let joined = projector.apply(layer.layout.join(&old.0, old.1.as_ref())?)?;
+                Some(layer.layout.split(joined, &old.0)?)
+            }
+            None => None,
         };
-        let joined = projector.apply(layer.layout.join(&old.0, old.1.as_ref())?)?;
-        let mut new = layer.layout.split(joined, &old.0)?;
-        let after = squared_norm(&new);
-        if self.settings.options.shrink_only && before > 0.0 {
-            new = scaled(old, (after / before).sqrt())?;
-        }
-        Ok(Some(Projection { squared_norms: [before, after], values: Some(new) }))
+        Ok(Some(Projection { weight, bias, old, new }))
     }
 
     /// The quantity that is projected; `None` for an update that does not exist yet.
@@ -233,9 +240,21 @@ impl<D: Backend> Ogd<D> {
 /// The weight of a layer and its bias, if it has one.
 type WeightAndBias<D> = (Tensor4<D>, Option<Tensor4<D>>);
 
-fn squared_norm<D: Backend>((weight, bias): &WeightAndBias<D>) -> f64 {
-    let squares = |x: &Tensor4<D>| sum_of_squares(&D::to_host(x));
-    squares(weight) + bias.as_ref().map_or(0.0, squares)
+/// The squared norm of each projected quantity, before and after the projection.
+fn squared_norms<D: Backend>(projections: &[Projection<D>]) -> Result<Vec<[f64; 2]>, OpError> {
+    let versions = projections.iter().flat_map(|p| [Some(&p.old), p.new.as_ref()]).flatten();
+    let squares = D::sums_of_squares(&versions.flat_map(tensors).collect::<Vec<_>>())?;
+    let mut squares = squares.into_iter();
+    let mut norm = |version: &WeightAndBias<D>| squares.by_ref().take(tensors(version).count()).sum::<f64>();
+    let both = |p: &Projection<D>| {
+        let before = norm(&p.old);
+        [before, p.new.as_ref().map_or(before, &mut norm)]
+    };
+    Ok(projections.iter().map(both).collect())
+}
+
+fn tensors<D: Backend>((weight, bias): &WeightAndBias<D>) -> impl Iterator<Item = &Tensor4<D>> {
+    std::iter::once(weight).chain(bias)
 }
 
 fn scaled<D: Backend>((weight, bias): WeightAndBias<D>, factor: f64) -> Result<WeightAndBias<D>, OpError> {

@@ -3,7 +3,7 @@
 use super::case::Case;
 use crate::args::BenchArgs;
 use crate::data::LoadedData;
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, with_memory_advice};
 use crate::parallel::in_thread_pool;
 use crate::settings::{Origin, Settings};
 use crate::signal::cancel;
@@ -51,7 +51,10 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     only_steps(&mut settings.config, warm_up + steps, random);
     let device = Device::parse(&settings.config.device)?;
     let measured = in_thread_pool(settings.config.threads, || {
-        on_device!(device, |make| on(&settings, &make()?, warm_up, steps, cancel))
+        on_device!(device, |make| {
+            let device = make()?;
+            with_memory_advice(&settings.config, || on(&settings, &device, warm_up, steps, cancel))
+        })
     })?;
     Ok((!cancel.load(Ordering::Relaxed)).then_some(measured))
 }

@@ -4,6 +4,7 @@ use super::runs::PlannedRun;
 use super::{ComparisonJob, MakeDevice};
 use crate::commands::disturbance::continued;
 use crate::commands::run::session;
+use crate::device::with_memory_advice;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use anyhow::{Error, Result};
@@ -73,13 +74,15 @@ impl ComparisonJob<'_> {
             let config = &planned.settings.config;
             let device = device()?;
             let new = || Sequence::new(config, self.data.dataset.clone(), &device, self.args.sequence);
-            let mut first = match new() {
-                Err(RunError::OwnPlans { .. }) => {
-                    let reason = "the strategy chooses the architectures of each step itself";
-                    return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
-                }
-                sequence => Some(sequence?),
+            let first = with_memory_advice(config, || match new() {
+                Err(RunError::OwnPlans { .. }) => Ok(None),
+                sequence => sequence.map(Some),
+            })?;
+            let Some(first) = first else {
+                let reason = "the strategy chooses the architectures of each step itself";
+                return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
             };
+            let mut first = Some(first);
             let prepare = |state: Option<&State>| continued(first.take().map_or_else(new, Ok)?, state);
             let run = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, self.cancel);
             let made = planned.make(&self.bars, self.args.run.progress, prepare, run);

@@ -4,6 +4,7 @@ use super::place;
 use crate::archive::{Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::data::DataIdentity;
+use crate::device::with_memory_advice;
 use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts};
@@ -131,18 +132,20 @@ impl PlannedRun {
         let (settings, data, kind) = (&self.settings, &self.data, &self.kind);
         let facts = RunFacts { settings, data, kind, tensorboard: self.tensorboard.as_deref() };
         let continued = self.checkpoint().and_then(|saved| {
-            let session = prepare(Some(&saved.state)).ok()?;
+            let session = with_memory_advice(&settings.config, || prepare(Some(&saved.state))).ok()?;
             Some((session, Recorder::resume(&self.dir, facts, &saved.position).ok()?))
         });
         let (session, mut recorder) = match continued {
             Some(continued) => continued,
             None => {
                 place::prepare(&self.dir, self.tensorboard.as_deref())?;
-                (prepare(None)?, Recorder::create(OutDir::Prepared(self.dir.clone()), facts)?)
+                let session = with_memory_advice(&settings.config, || prepare(None))?;
+                (session, Recorder::create(OutDir::Prepared(self.dir.clone()), facts)?)
             }
         };
         let mut progress = ProgressDisplay::labelled(format!("{} seed {}", self.label, self.seed), mode, bars);
-        let outcome = work(session, &mut RecordThenShow { recorder: &mut recorder, progress: &mut progress });
+        let mut observer = RecordThenShow { recorder: &mut recorder, progress: &mut progress };
+        let outcome = with_memory_advice(&settings.config, || work(session, &mut observer));
         match outcome {
             Ok(result) => {
                 let finished = !result.interrupted();
@@ -150,7 +153,7 @@ impl PlannedRun {
                 Ok(finished)
             }
             Err(error) => {
-                let error = anyhow::Error::from(error).context(format!("{} with seed {}", self.label, self.seed));
+                let error = error.context(format!("{} with seed {}", self.label, self.seed));
                 recorder.fail(&error);
                 Err(error)
             }

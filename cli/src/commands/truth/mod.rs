@@ -8,14 +8,14 @@ mod summary;
 
 use crate::args::TruthArgs;
 use crate::data::LoadedData;
-use crate::device::{Device, on_device};
+use crate::device::{Device, on_device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use crate::progress::ProgressDisplay;
 use crate::settings::Settings;
 use crate::signal::cancel;
 use crate::text::print;
-use anyhow::{Error, Result};
+use anyhow::Result;
 use file::{TruthFile, TruthRow};
 use nas_core::config::{RetrainConfig, RunConfig, TrainImages, TruthSamples};
 use nas_core::data::Dataset;
@@ -92,12 +92,14 @@ impl TableJob<'_> {
             if self.cancel.load(Ordering::Relaxed) {
                 return Ok(Ok(None));
             }
-            let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
             let mut saved = saved(item)?;
-            let start = || trainer.start(arch, *seed);
-            let continued = saved.state().and_then(|state| start().and_then(|run| run.restore(&state)).ok());
-            let run = continued.map_or_else(start, Ok);
-            let result = run.and_then(|run| run.run(&mut saved, self.cancel));
+            let device = device()?;
+            let result = with_memory_advice(self.config, || {
+                let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device)?;
+                let start = || trainer.start(arch, *seed);
+                let continued = saved.state().and_then(|state| start().and_then(|run| run.restore(&state)).ok());
+                continued.map_or_else(start, Ok)?.run(&mut saved, self.cancel)
+            });
             anyhow::Ok(result.map(|result| TruthRow::of(&result).map(|row| (row, saved))))
         };
         let mut failed = Vec::new();
@@ -112,7 +114,7 @@ impl TableJob<'_> {
                 }
                 Ok(None) => {}
                 // A failed training is reported at the end; the remaining trainings continue.
-                Err(error) => failed.push(Error::from(error).context(format!("{text} with seed {seed}"))),
+                Err(error) => failed.push(error.context(format!("{text} with seed {seed}"))),
             }
             Ok(())
         })?;

@@ -5,7 +5,11 @@ mod activation;
 pub use activation::Activation;
 
 use crate::device::to_host;
-use crate::{Device, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use crate::{Device, Matrix, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use dfdx::{
+    tensor::{Tape, Tensor},
+    tensor_ops::ReshapeTo,
+};
 
 /// A device that runs the image operations (on its [`Activation`]s) and the optimizer.
 pub trait Backend: Device {
@@ -30,13 +34,37 @@ pub trait Backend: Device {
         reference::add_to(pairs)
     }
 
+    /// Mean cross-entropy of scores `[n, 1, 1, classes]` and targets `[n, classes]`; see [`reference::cross_entropy`].
+    ///
+    /// # Errors
+    /// Shapes that do not match, no score, or a device failure.
+    fn cross_entropy<T: Tape<f32, Self>>(
+        scores: &Tensor4<Self>,
+        targets: &Matrix<Self>,
+        tape: &mut T,
+    ) -> Result<Tensor<(), f32, Self>, OpError> {
+        reference::cross_entropy(scores, targets, tape)
+    }
+
     /// Copies a contiguous tensor to the host, in row-major order.
     fn to_host(x: &Tensor4<Self>) -> Vec<f32> {
         to_host(x)
     }
-}
 
-#[cfg(feature = "cuda")]
-impl Backend for dfdx::tensor::Cuda {
-    type Activation = Tensor4<Self>;
+    /// Copies tensors to the host, each in row-major order. A GPU is waited for once for all of them.
+    ///
+    /// # Errors
+    /// A device failure.
+    fn all_to_host(tensors: &[&Tensor4<Self>]) -> Result<Vec<Vec<f32>>, OpError> {
+        let contiguous = tensors.iter().map(|x| (*x).clone().try_contiguous().map_err(OpError::device("output")));
+        contiguous.map(|x| Ok(Self::to_host(&x?))).collect()
+    }
+
+    /// The sum of squares of each tensor. A GPU is waited for once for all of them.
+    ///
+    /// # Errors
+    /// A device failure.
+    fn sums_of_squares(tensors: &[&Tensor4<Self>]) -> Result<Vec<f64>, OpError> {
+        Ok(Self::all_to_host(tensors)?.iter().map(|values| reference::sum_of_squares(values)).collect())
+    }
 }

@@ -24,7 +24,6 @@ mod sgd;
 mod simd;
 mod source;
 mod store;
-mod tape;
 #[cfg(test)]
 mod tests;
 mod winograd;
@@ -37,7 +36,10 @@ use crate::{
 use dfdx::tensor::{Cpu, Tape};
 
 impl Backend for Cpu {
+    #[cfg(not(feature = "reference"))]
     type Activation = CpuActivation;
+    #[cfg(feature = "reference")]
+    type Activation = Tensor4<Self>;
 
     fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpError> {
         sgd::sgd(params, spec)

@@ -2,8 +2,8 @@
 //!
 //! Velocities and weights change in place. A step allocates only its updates, because strategies may keep them.
 
-use super::{buffer::Buffer, elementwise::add_assign, tape::Recorder};
-use crate::{OpError, SgdParam, SgdSpec, Tensor4, reference::sum_of_squares, sgd::check_pairs};
+use super::{buffer::Buffer, elementwise::add_assign};
+use crate::{OpError, SgdParam, SgdSpec, Tensor4, reference::sum_of_squares, sgd::check_pairs, tape::Recorder};
 use dfdx::{
     shapes::HasShape,
     tensor::{Cpu, NoneTape, TensorFromVec},

@@ -110,3 +110,9 @@ fn reference() {
 fn cpu() {
     all::<Native<Cpu>>();
 }
+
+#[test]
+#[cfg(feature = "cuda")]
+fn cuda() {
+    all::<Native<dfdx::tensor::Cuda>>();
+}

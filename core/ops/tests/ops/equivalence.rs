@@ -1,10 +1,10 @@
-//! The kernels of the CPU compared with the plain implementation, for random shapes and parameters.
+//! The kernels of each device compared with the plain implementation, for random shapes and parameters.
 //!
 //! Tolerances are relative to `1 + |expected|`, because both sides add in different orders. In single precision, a sum
 //! of 576 products of values between -1 and 1 has an error of up to 2e-5 (measured for 2,400 sums of a plain loop
 //! against double precision; up to 1e-5 with Winograd's algorithm).
 
-use crate::problem::{Answer, Call, Dims, Native, Problem, Reference, Vectors, assert_close};
+use crate::problem::{Answer, Call, Dims, Implementation, Native, Problem, Reference, Vectors, assert_close};
 use dfdx::tensor::Cpu;
 use nas_ops::{Backend, ConvSpec, OpError, PoolKind, PoolSpec, UnitSpec, Window};
 use proptest::{prelude::*, sample::select};
@@ -17,27 +17,34 @@ fn assert_close_to_largest(found: &[f32], expected: &[f32], tolerance: f32) {
     assert_close("gradient", &scaled(found), &scaled(expected), tolerance);
 }
 
-/// Solves a random problem with both implementations and compares the answers.
+/// Solves a random problem with the plain implementation and the kernels of each device, and compares the answers.
 fn same_answers(call: Call, shapes: &[Dims], seed: u64, tolerance: f32) -> Result<(), TestCaseError> {
     let problem = match Problem::random(call, shapes, seed) {
         Err(OpError::Shape { .. }) => return Err(TestCaseError::reject("the window is larger than the image")),
         other => other.unwrap(),
     };
-    let Answer { y, gradients, moments } = problem.solve::<Native<Cpu>>().unwrap();
     let expected = problem.solve::<Reference<Cpu>>().unwrap();
+    same_as::<Native<Cpu>>(&expected, &problem, tolerance);
+    #[cfg(feature = "cuda")]
+    same_as::<Native<dfdx::tensor::Cuda>>(&expected, &problem, tolerance);
+    Ok(())
+}
+
+/// Solves a problem and compares the answer.
+fn same_as<I: Implementation>(expected: &Answer, problem: &Problem, tolerance: f32) {
+    let Answer { y, gradients, moments } = problem.solve::<I>().unwrap();
     assert_close("y", &y, &expected.y, tolerance);
-    assert_close("y without a tape", &problem.infer::<Native<Cpu>>().unwrap().1, &expected.y, tolerance);
+    assert_close("y without a tape", &problem.infer::<I>().unwrap().1, &expected.y, tolerance);
     for (found, expected) in gradients.iter().zip(&expected.gradients) {
-        match call {
+        match problem.call {
             Call::Units(..) => assert_close_to_largest(found, expected, tolerance),
             _ => assert_close("gradient", found, expected, tolerance),
         }
     }
-    if let (Some((mean, variance)), Some((expected_mean, expected_variance))) = (moments, expected.moments) {
-        assert_close("mean", &mean, &expected_mean, tolerance);
-        assert_close("variance", &variance, &expected_variance, tolerance);
+    if let (Some((mean, variance)), Some((expected_mean, expected_variance))) = (moments, &expected.moments) {
+        assert_close("mean", &mean, expected_mean, tolerance);
+        assert_close("variance", &variance, expected_variance, tolerance);
     }
-    Ok(())
 }
 
 fn pair(range: std::ops::RangeInclusive<usize>) -> impl Strategy<Value = [usize; 2]> {

@@ -84,6 +84,12 @@ fn cpu() {
 }
 
 #[test]
+#[cfg(feature = "cuda")]
+fn cuda() {
+    all::<Native<dfdx::tensor::Cuda>>();
+}
+
+#[test]
 fn patches_reject_the_arguments_that_a_convolution_rejects() {
     for (window, groups) in [(Window::same(3, 1, 1), 3), (Window::valid(5, 1), 1), (Window::valid(0, 1), 1)] {
         assert!(nas_ops::patches(&[0.0; 64], (1, 4, 4, 4), ConvSpec { window, groups }).is_err());

@@ -163,3 +163,8 @@ instantiate! {
     reference: Reference<Cpu>;
     cpu: Native<Cpu>;
 }
+
+#[cfg(feature = "cuda")]
+instantiate! {
+    cuda: Native<dfdx::tensor::Cuda>;
+}

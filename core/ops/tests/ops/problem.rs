@@ -66,9 +66,40 @@ pub struct Answer {
 /// The output of a call, and its moments if it has any.
 pub type Outcome<D> = Result<(Tensor4<D>, Option<Moments<D>>), OpError>;
 
+/// A device for tests.
+pub trait TestDevice: Backend + TensorFromVec<f32> {
+    /// The device that all tests of this thread share.
+    fn shared() -> Self;
+}
+
+impl TestDevice for Cpu {
+    fn shared() -> Self {
+        Self::default()
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl TestDevice for Cuda {
+    fn shared() -> Self {
+        // dfdx compiles kernels anew for every new device.
+        thread_local!(static DEVICE: Cuda = Cuda::default());
+        DEVICE.with(Clone::clone)
+    }
+}
+
+/// Runs `$check::<I>()` for each implementation with kernels of its own.
+macro_rules! for_each_native {
+    ($check:ident) => {
+        $check::<$crate::problem::Native<dfdx::tensor::Cpu>>();
+        #[cfg(feature = "cuda")]
+        $check::<$crate::problem::Native<dfdx::tensor::Cuda>>();
+    };
+}
+pub(crate) use for_each_native;
+
 /// A device and the activations on which the operations run.
 pub trait Implementation {
-    type Device: Backend + TensorFromVec<f32>;
+    type Device: TestDevice;
     type Activation: Activation<Self::Device>;
 }
 
@@ -78,12 +109,12 @@ pub struct Reference<D>(PhantomData<D>);
 /// The activations of the device.
 pub struct Native<D>(PhantomData<D>);
 
-impl<D: Backend> Implementation for Reference<D> {
+impl<D: TestDevice> Implementation for Reference<D> {
     type Device = D;
     type Activation = Tensor4<D>;
 }
 
-impl<D: Backend> Implementation for Native<D> {
+impl<D: TestDevice> Implementation for Native<D> {
     type Device = D;
     type Activation = D::Activation;
 }
@@ -146,7 +177,7 @@ fn split<D: Backend>(vectors: Vectors, inputs: &[Tensor4<D>]) -> (Option<Moments
 impl Problem {
     /// Runs the call and its backward pass.
     pub fn solve<I: Implementation>(&self) -> Result<Answer, OpError> {
-        let device = I::Device::default();
+        let device = I::Device::shared();
         let inputs = self.tensors::<I>(&device);
         let mut tape = OwnedTape::default();
         let (y, moments) = run::<_, I::Activation, _>(self.call, &inputs, &mut tape)?;
@@ -168,7 +199,7 @@ impl Problem {
 
     /// Runs the call without a tape.
     pub fn infer<I: Implementation>(&self) -> Result<(Dims, Vec<f32>), OpError> {
-        let device = I::Device::default();
+        let device = I::Device::shared();
         let (y, _) = run::<_, I::Activation, _>(self.call, &self.tensors::<I>(&device), &mut NoneTape)?;
         Ok((*y.shape(), I::Device::to_host(&y)))
     }

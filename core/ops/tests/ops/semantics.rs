@@ -3,13 +3,13 @@
 
 use crate::{
     on_tensors::OnTensors,
-    problem::{self, Call, Dims, Implementation, Outcome, Problem, Reference, assert_close},
+    problem::{Call, Dims, Implementation, Outcome, Problem, Reference, TestDevice, assert_close, for_each_native},
 };
 use dfdx::prelude::*;
 use nas_ops::{Activation, Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
 
-type Native = OnTensors<Cpu, <Cpu as Backend>::Activation>;
-type Plain = OnTensors<Cpu, Tensor4<Cpu>>;
+/// The operations of an implementation as functions of tensors.
+type Ops<I> = OnTensors<<I as Implementation>::Device, <I as Implementation>::Activation>;
 
 const SAME: Window = Window { kernel: [3; 2], stride: [1; 2], padding: [1; 2], dilation: [1; 2] };
 
@@ -36,7 +36,7 @@ fn nan_stays<I: Implementation>() {
 #[test]
 fn nan_stays_nan() {
     nan_stays::<Reference<Cpu>>();
-    nan_stays::<problem::Native<Cpu>>();
+    for_each_native!(nan_stays);
 }
 
 fn ties<I: Implementation>() {
@@ -51,72 +51,77 @@ fn ties<I: Implementation>() {
 #[test]
 fn the_first_of_equal_maxima_takes_the_gradient() {
     ties::<Reference<Cpu>>();
-    ties::<problem::Native<Cpu>>();
+    for_each_native!(ties);
 }
 
 /// Gradients of the sum of the output of `call`.
-fn gradients(call: impl FnOnce(&mut OwnedTape<f32, Cpu>) -> Tensor4<Cpu>) -> Gradients<f32, Cpu> {
+fn gradients<D: TestDevice>(call: impl FnOnce(&mut OwnedTape<f32, D>) -> Tensor4<D>) -> Gradients<f32, D> {
     let mut tape = OwnedTape::default();
     let y = call(&mut tape);
     y.put_tape(tape).sum::<(), _>().backward()
 }
 
-#[test]
-fn a_tensor_may_be_used_twice() {
-    let device = Cpu::default();
+/// A tensor of normally distributed values.
+fn normal<D: TestDevice>(dims: Dims, seed: u64) -> Tensor4<D> {
+    let values: Tensor4<Cpu> = Cpu::seed_from_u64(seed).sample_normal_like(&dims);
+    D::shared().tensor_from_vec(values.as_vec(), dims)
+}
+
+fn used_twice<I: Implementation>() {
+    let device = I::Device::shared();
     let x = device.tensor_from_vec(vec![2.0, -3.0], (1, 1, 1, 2));
-    for native in [true, false] {
-        let sum = gradients(|tape| {
-            if native { Native::sum(&[&x, &x, &x], tape) } else { Plain::sum(&[&x, &x, &x], tape) }.unwrap()
-        });
-        assert_eq!(Cpu::to_host(&sum.get(&x)), [3.0, 3.0]);
-        let whole = gradients(|tape| {
-            if native { Native::concat(&[&x, &x], tape) } else { Plain::concat(&[&x, &x], tape) }.unwrap()
-        });
-        assert_eq!(Cpu::to_host(&whole.get(&x)), [2.0, 2.0]);
-        let one = device.tensor_from_vec(vec![3.0], (1, 1, 1, 1));
-        let square = gradients(|tape| {
-            if native { Native::linear(&one, &one, None, tape) } else { Plain::linear(&one, &one, None, tape) }.unwrap()
-        });
-        assert_eq!(Cpu::to_host(&square.get(&one)), [6.0]);
-    }
+    let sum = gradients(|tape| Ops::<I>::sum(&[&x, &x, &x], tape).unwrap());
+    assert_eq!(I::Device::to_host(&sum.get(&x)), [3.0, 3.0]);
+    let whole = gradients(|tape| Ops::<I>::concat(&[&x, &x], tape).unwrap());
+    assert_eq!(I::Device::to_host(&whole.get(&x)), [2.0, 2.0]);
+    let one = device.tensor_from_vec(vec![3.0], (1, 1, 1, 1));
+    let square = gradients(|tape| Ops::<I>::linear(&one, &one, None, tape).unwrap());
+    assert_eq!(I::Device::to_host(&square.get(&one)), [6.0]);
 }
 
 #[test]
-fn gradients_accumulate_over_uses_and_passes() {
-    let device = Cpu::default();
-    let x: Tensor4<Cpu> = device.sample_normal_like(&(3, 4, 4, 5));
-    let weight: Tensor4<Cpu> = device.sample_normal_like(&(3, 3, 5, 5));
+fn a_tensor_may_be_used_twice() {
+    used_twice::<Reference<Cpu>>();
+    for_each_native!(used_twice);
+}
+
+fn accumulates<I: Implementation>() {
+    let x: Tensor4<I::Device> = normal((3, 4, 4, 5), 1);
+    let weight = normal((3, 3, 5, 5), 2);
     let spec = UnitSpec { relu: true, conv: ConvSpec { window: SAME, groups: 1 } };
-    let run = |tape: &mut OwnedTape<f32, Cpu>| {
-        let (y, _) = Native::unit(&x, &weight, spec, NormArgs::BATCH, tape).unwrap();
-        Native::pool2d(&y, PoolSpec { kind: PoolKind::Max, window: SAME }, tape).unwrap()
+    let run = |tape: &mut OwnedTape<f32, I::Device>| {
+        let (y, _) = Ops::<I>::unit(&x, &weight, spec, NormArgs::BATCH, tape).unwrap();
+        Ops::<I>::pool2d(&y, PoolSpec { kind: PoolKind::Max, window: SAME }, tape).unwrap()
     };
     let once = gradients(run);
     let twice_used = gradients(|tape| {
         let (first, second) = (run(tape), run(tape));
-        Native::sum(&[&first, &second], tape).unwrap()
+        Ops::<I>::sum(&[&first, &second], tape).unwrap()
     });
     let (_, mut tape) = x.trace(once.clone()).split_tape();
     let y = run(&mut tape);
     let two_passes = y.put_tape(tape).sum::<(), _>().backward();
     for tensor in [&x, &weight] {
-        let double = Cpu::to_host(&once.get(tensor)).iter().map(|g| 2.0 * g).collect::<Vec<_>>();
-        assert_close("two uses", &Cpu::to_host(&twice_used.get(tensor)), &double, 1e-5);
-        assert_close("two passes", &Cpu::to_host(&two_passes.get(tensor)), &double, 1e-5);
+        let double = I::Device::to_host(&once.get(tensor)).iter().map(|g| 2.0 * g).collect::<Vec<_>>();
+        assert_close("two uses", &I::Device::to_host(&twice_used.get(tensor)), &double, 1e-5);
+        assert_close("two passes", &I::Device::to_host(&two_passes.get(tensor)), &double, 1e-5);
     }
 }
 
 #[test]
-fn tensors_may_be_permuted_or_broadcast() {
-    let device = Cpu::default();
-    let x: Tensor4<Cpu> = device.sample_normal_like(&(2, 5, 3, 4));
-    let weight: Tensor4<Cpu> = device.sample_normal_like(&(3, 3, 1, 4));
-    let run = |x: &Tensor4<Cpu>, tape: &mut OwnedTape<f32, Cpu>| -> Outcome<Cpu> {
+fn gradients_accumulate_over_uses_and_passes() {
+    for_each_native!(accumulates);
+}
+
+fn permuted_or_broadcast<I: Implementation>() {
+    let host = I::Device::to_host;
+    let x: Tensor4<I::Device> = normal((2, 5, 3, 4), 1);
+    let weight = normal((3, 3, 1, 4), 2);
+    let run = |x: &Tensor4<I::Device>, tape: &mut OwnedTape<f32, I::Device>| -> Outcome<I::Device> {
         let spec = ConvSpec { window: SAME, groups: 4 };
-        let y = Native::relu(&Native::conv2d(x, &weight, spec, tape)?, tape)?;
-        let y = Native::sum(&[&Native::concat(&[&y, x], tape)?, &Native::concat(&[x, &y], tape)?], tape)?;
-        Ok((Native::global_avg_pool(&y, tape)?, None))
+        let y = Ops::<I>::relu(&Ops::<I>::conv2d(x, &weight, spec, tape)?, tape)?;
+        let y = Ops::<I>::sum(&[&Ops::<I>::concat(&[&y, x], tape)?, &Ops::<I>::concat(&[x, &y], tape)?], tape)?;
+        Ok((Ops::<I>::global_avg_pool(&y, tape)?, None))
     };
     let permuted = x.clone().permute::<_, Axes4<0, 2, 1, 3>>();
     let ordered = permuted.clone().contiguous();
@@ -125,29 +130,34 @@ fn tensors_may_be_permuted_or_broadcast() {
     let gradient = found.clone().put_tape(tape).sum::<(), _>().backward().get(&x);
     let mut tape = OwnedTape::default();
     let expected = run(&ordered, &mut tape).unwrap().0;
-    assert_eq!(Cpu::to_host(&found), Cpu::to_host(&expected));
+    assert_eq!(host(&found), host(&expected));
     let gradient_of_ordered = expected.put_tape(tape).sum::<(), _>().backward().get(&ordered);
     let back = gradient_of_ordered.permute::<(usize, usize, usize, usize), Axes4<0, 2, 1, 3>>().contiguous();
-    assert_eq!(Cpu::to_host(&gradient), Cpu::to_host(&back));
-    let row = device.tensor_from_vec(vec![1.0, -2.0], (1, 1, 1, 2));
-    let spread: Tensor<(usize, usize, usize), f32, Cpu> = row.reshape_like(&(1, 1, 2));
-    let spread: Tensor4<Cpu> = spread.broadcast_like::<_, Axis<0>>(&(3, 1, 1, 2));
-    assert_eq!(Cpu::to_host(&Native::relu(&spread, &mut NoneTape).unwrap()), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
+    assert_eq!(host(&gradient), host(&back));
+    let row = I::Device::shared().tensor_from_vec(vec![1.0, -2.0], (1, 1, 1, 2));
+    let spread: Tensor<(usize, usize, usize), f32, I::Device> = row.reshape_like(&(1, 1, 2));
+    let spread: Tensor4<I::Device> = spread.broadcast_like::<_, Axis<0>>(&(3, 1, 1, 2));
+    assert_eq!(host(&Ops::<I>::relu(&spread, &mut NoneTape).unwrap()), [1.0, 0.0, 1.0, 0.0, 1.0, 0.0]);
 }
 
 #[test]
-fn a_cache_of_the_device_does_not_change_results() {
-    let device = Cpu::default();
-    let x: Tensor4<Cpu> = device.sample_normal_like(&(2, 5, 5, 4));
+fn tensors_may_be_permuted_or_broadcast() {
+    for_each_native!(permuted_or_broadcast);
+}
+
+fn cached<I: Implementation>() {
+    // A device of its own: the cache is one of the device.
+    let device = I::Device::default();
+    let values: Tensor4<Cpu> = normal((2, 5, 5, 4), 1);
+    let x = device.tensor_from_vec(values.as_vec(), (2, 5, 5, 4));
     let run = || {
         let mut tape = OwnedTape::default();
-        let (y, _) = Native::batch_norm(&x, NormArgs::BATCH, &mut tape).unwrap();
-        let y = Native::relu(
-            &Native::pool2d(&y, PoolSpec { kind: PoolKind::Average, window: SAME }, &mut tape).unwrap(),
-            &mut tape,
-        );
-        let y = y.unwrap();
-        (Cpu::to_host(&y), Cpu::to_host(&y.put_tape(tape).square().sum::<(), _>().backward().get(&x)))
+        let pool = PoolSpec { kind: PoolKind::Average, window: SAME };
+        let (y, _) = Ops::<I>::batch_norm(&x, NormArgs::BATCH, &mut tape).unwrap();
+        let y = Ops::<I>::pool2d(&y, pool, &mut tape).unwrap();
+        let y = Ops::<I>::relu(&y, &mut tape).unwrap();
+        let values = I::Device::to_host(&y);
+        (values, I::Device::to_host(&y.put_tape(tape).square().sum::<(), _>().backward().get(&x)))
     };
     let without = run();
     device.enable_cache();
@@ -157,17 +167,22 @@ fn a_cache_of_the_device_does_not_change_results() {
     device.empty_cache();
 }
 
+#[test]
+fn a_cache_of_the_device_does_not_change_results() {
+    for_each_native!(cached);
+}
+
 /// Gradients of a unit whose output is read by two depthwise convolutions and, with `others`, by a ReLU. The
 /// convolutions compute it themselves; for the ReLU it is computed in full.
-fn read_by_several<A: Activation<Cpu>>(others: bool) -> Vec<Vec<f32>> {
+fn read_by_several<I: Implementation>(others: bool) -> Vec<Vec<f32>> {
     let wave = |dims: Dims| {
         let len = dims.0 * dims.1 * dims.2 * dims.3;
-        Cpu::default().tensor_from_vec((0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), dims)
+        I::Device::shared().tensor_from_vec((0..len).map(|i| (i as f32 * 0.7).sin()).collect::<Vec<_>>(), dims)
     };
     let tensors = [(9, 5, 4, 4), (1, 1, 4, 20), (3, 3, 1, 20), (3, 3, 1, 20)].map(wave);
     let unit = |window: Window, groups, relu| UnitSpec { relu, conv: ConvSpec { window, groups } };
     let mut tape = OwnedTape::default();
-    let x = A::from_tensor(&tensors[0], &mut tape).unwrap();
+    let x = I::Activation::from_tensor(&tensors[0], &mut tape).unwrap();
     let expand = unit(Window::valid(1, 1), 1, true);
     let hidden = x.unit(&tensors[1], expand, NormArgs::BATCH, &mut tape).unwrap().0;
     let mut read = |weight| hidden.unit(weight, unit(SAME, 20, true), NormArgs::BATCH, &mut tape).unwrap().0;
@@ -175,19 +190,23 @@ fn read_by_several<A: Activation<Cpu>>(others: bool) -> Vec<Vec<f32>> {
     if others {
         terms.push(hidden.relu(&mut tape).unwrap());
     }
-    let y = A::sum(&terms.iter().collect::<Vec<_>>(), &mut tape).unwrap().to_tensor(&mut tape).unwrap();
+    let y = I::Activation::sum(&terms.iter().collect::<Vec<_>>(), &mut tape).unwrap().to_tensor(&mut tape).unwrap();
     let gradients = y.put_tape(tape).square().sum::<(), _>().backward();
-    tensors.iter().map(|tensor| Cpu::to_host(&gradients.get(tensor))).collect()
+    tensors.iter().map(|tensor| I::Device::to_host(&gradients.get(tensor))).collect()
+}
+
+fn several_readers<I: Implementation>() {
+    for others in [false, true] {
+        let expected = read_by_several::<Reference<Cpu>>(others);
+        for (found, expected) in read_by_several::<I>(others).iter().zip(expected) {
+            assert_close("gradient", found, &expected, 2e-3);
+        }
+    }
 }
 
 #[test]
 fn hidden_channels_may_have_several_readers() {
-    for others in [false, true] {
-        let found = read_by_several::<<Cpu as Backend>::Activation>(others);
-        for (found, expected) in found.iter().zip(read_by_several::<Tensor4<Cpu>>(others)) {
-            assert_close("gradient", found, &expected, 2e-3);
-        }
-    }
+    for_each_native!(several_readers);
 }
 
 fn scaled_images<I: Implementation>() {
@@ -200,5 +219,5 @@ fn scaled_images<I: Implementation>() {
 #[test]
 fn every_image_has_its_own_factor() {
     scaled_images::<Reference<Cpu>>();
-    scaled_images::<problem::Native<Cpu>>();
+    for_each_native!(scaled_images);
 }

@@ -1,12 +1,12 @@
 use super::*;
+use crate::trainer::test_support::TestDevice;
 use crate::trainer::test_support::session;
-use dfdx::prelude::Cpu;
 
 fn component(name: &str, options: &str) -> ComponentConfig {
     ComponentConfig { name: name.into(), options: options.parse().unwrap() }
 }
 
-fn search(session: &Session<Cpu>, controller: &ComponentConfig, limits: Limits, budget: usize) -> SearchOutcome {
+fn search(session: &Session<TestDevice>, controller: &ComponentConfig, limits: Limits, budget: usize) -> SearchOutcome {
     let search = Search::new(session, controller, limits, 7).unwrap();
     search.run(budget, &AtomicBool::new(false), &mut |_| ()).unwrap()
 }

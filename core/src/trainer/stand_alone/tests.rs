@@ -6,7 +6,7 @@ use crate::data::load;
 use crate::event::{Event, Moment, Observer};
 use crate::result::StandAloneResult;
 use crate::state::State;
-use dfdx::prelude::Cpu;
+use crate::trainer::test_support::{TestDevice, test_device};
 use std::sync::atomic::AtomicBool;
 
 /// An observer that ignores every event.
@@ -14,7 +14,7 @@ fn silent() -> impl Observer {
     |_: &Event<'_>| Ok(())
 }
 
-fn trainer(space: &str, change: impl Fn(&mut RunConfig)) -> StandAloneTrainer<Cpu> {
+fn trainer(space: &str, change: impl Fn(&mut RunConfig)) -> StandAloneTrainer<TestDevice> {
     let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();
     config.space.name = space.into();
     config.data.limit_train = Some(200);
@@ -22,15 +22,15 @@ fn trainer(space: &str, change: impl Fn(&mut RunConfig)) -> StandAloneTrainer<Cp
     config.train.epochs = 8;
     change(&mut config);
     let dataset = load("digits", &config.data).unwrap();
-    StandAloneTrainer::new(&config, Arc::new(dataset), &Cpu::default()).unwrap()
+    StandAloneTrainer::new(&config, Arc::new(dataset), &test_device()).unwrap()
 }
 
-fn train(trainer: &StandAloneTrainer<Cpu>, text: &str, seed: u64) -> StandAloneResult {
+fn train(trainer: &StandAloneTrainer<TestDevice>, text: &str, seed: u64) -> StandAloneResult {
     complete(trainer.start(text, seed).unwrap())
 }
 
 /// The result of a training without what differs between equal ones.
-fn complete(run: StandAloneRun<Cpu>) -> StandAloneResult {
+fn complete(run: StandAloneRun<TestDevice>) -> StandAloneResult {
     let result = run.run(&mut silent(), &AtomicBool::new(false)).unwrap();
     StandAloneResult { wall_s: 0.0, images_per_s: None, peak_rss_mb: None, ..result }
 }
@@ -172,7 +172,7 @@ fn all_images_train_the_network_only_if_there_are_test_images() {
     let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();
     config.retrain.images = TrainImages::All;
     let dataset = load("digits", &config.data).unwrap();
-    let error = StandAloneTrainer::new(&config, Arc::new(dataset), &Cpu::default()).err().unwrap();
+    let error = StandAloneTrainer::new(&config, Arc::new(dataset), &test_device()).err().unwrap();
     assert!(error.to_string().contains("has no test images"), "{error}");
 }
 

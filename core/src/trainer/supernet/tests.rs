@@ -4,16 +4,16 @@ use crate::arch::Arch;
 use crate::config::RunConfig;
 use crate::event::{Event, Purpose};
 use crate::trainer::test_support::dataset;
+use crate::trainer::test_support::{TestDevice, test_device};
 use crate::trainer::{RunError, Session};
-use dfdx::tensor::Cpu;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-fn session(space: &str, bn: &str, truth: &str) -> Session<Cpu> {
+fn session(space: &str, bn: &str, truth: &str) -> Session<TestDevice> {
     session_of("", space, bn, truth)
 }
 
 /// A session whose strategy has a behaviour of `test_support`.
-fn session_of(behaviour: &str, space: &str, bn: &str, truth: &str) -> Session<Cpu> {
+fn session_of(behaviour: &str, space: &str, bn: &str, truth: &str) -> Session<TestDevice> {
     let text = format!(
         "[strategy]\nname = \"test\"\nbehaviour = \"{behaviour}\"\n[space]\nname = \"{space}\"\nwidth = 1\n\
          [data]\nlimit_train = 16\nlimit_valid = 12\n\
@@ -22,10 +22,10 @@ fn session_of(behaviour: &str, space: &str, bn: &str, truth: &str) -> Session<Cp
          [probes]\ncount = 3\n[search]\nproposals = 2\n[truth]\nsamples = \"{truth}\"\n"
     );
     let config = RunConfig::from_table(&text.parse().unwrap()).unwrap();
-    Session::new(&config, dataset(&config), &Cpu::default()).unwrap()
+    Session::new(&config, dataset(&config), &test_device()).unwrap()
 }
 
-fn archs(session: &Session<Cpu>, n: u64) -> Vec<Arch> {
+fn archs(session: &Session<TestDevice>, n: u64) -> Vec<Arch> {
     let space = session.space();
     (0..n).map(|i| space.nth(i * 7919 % space.count())).collect()
 }

@@ -1,14 +1,8 @@
 //! Cross-entropy of class scores, with its gradient.
 
 use crate::registry::Target;
-use dfdx::prelude::{
-    HasErr, HasShape, MeanTo, NoneTape, OwnedTape, PutTape, ReshapeTo, SplitTape, Tape, Tensor, TryAdd, TryMul,
-};
-use dfdx::shapes::Axis;
-use nas_ops::{OpError, Tensor4};
-
-/// A matrix `[n, classes]`.
-pub type Matrix<D, T = NoneTape> = Tensor<(usize, usize), f32, D, T>;
+use dfdx::prelude::{OwnedTape, PutTape, SplitTape, Tensor, TryAdd, TryMul};
+use nas_ops::{Matrix, OpError, Tensor4};
 
 /// A loss with the tape of its forward pass, ready for the backward pass.
 pub type Loss<D> = Tensor<(), f32, D, OwnedTape<f32, D>>;
@@ -24,30 +18,25 @@ pub fn loss<D: Target>(
     tape: OwnedTape<f32, D>,
     targets: &Matrix<D>,
 ) -> Result<(Loss<D>, f64), OpError> {
-    let shape = *targets.shape();
-    let of = |scores: Tensor4<D>, tape| {
-        let scores = scores.put_tape(tape).try_reshape_like(&shape)?;
-        cross_entropy(scores, targets.clone())
-    };
-    let both = || match auxiliary {
-        None => of(scores, tape).map(|loss| (loss.as_vec()[0], loss)),
-        Some((auxiliary, weight)) => {
-            let (auxiliary, tape) = of(auxiliary, tape)?.try_mul(weight as f32)?.split_tape();
-            let loss = of(scores, tape)?;
-            Ok((loss.as_vec()[0], loss.try_add(auxiliary)?))
+    let mut tape = tape;
+    let failed = OpError::device("loss");
+    let auxiliary = match auxiliary {
+        Some((scores, weight)) => {
+            let loss = D::cross_entropy(&scores, targets, &mut tape)?;
+            let (weighted, filled) = loss.put_tape(tape).try_mul(weight as f32).map_err(&failed)?.split_tape();
+            tape = filled;
+            Some(weighted)
         }
+        None => None,
     };
-    let (value, loss) = both().map_err(OpError::device("loss"))?;
-    Ok((loss, f64::from(value)))
-}
-
-/// `-mean over n of sum over classes of targets * log_softmax(scores)`.
-fn cross_entropy<D: Target, T: Tape<f32, D>>(
-    scores: Matrix<D, T>,
-    targets: Matrix<D>,
-) -> Result<Tensor<(), f32, D, T>, <D as HasErr>::Err> {
-    let classes = targets.shape().1 as f32;
-    scores.try_log_softmax::<Axis<1>>()?.try_mul(targets)?.try_mean()?.try_mul(-classes)
+    let loss = D::cross_entropy(&scores, targets, &mut tape)?;
+    let value = f64::from(loss.as_vec()[0]);
+    let loss = loss.put_tape(tape);
+    let loss = match auxiliary {
+        Some(auxiliary) => loss.try_add(auxiliary).map_err(&failed)?,
+        None => loss,
+    };
+    Ok((loss, value))
 }
 
 /// Labels as probabilities `[n, classes]` with a smoothing `s`: `1 - s + s / classes` at the label, `s / classes`

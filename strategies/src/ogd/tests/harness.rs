@@ -2,6 +2,7 @@
 
 use super::super::Ogd;
 use super::super::options::OgdOptions;
+use crate::test_device::{TestDevice, test_device};
 use dfdx::prelude::*;
 use nas_core::arch::Arch;
 use nas_core::network::{Network, NetworkSpec, Pass, Program};
@@ -20,9 +21,9 @@ const TOTAL_STEPS: u64 = 20;
 /// A supernet of the space `tiny`, its optimizer and, except for plain training, a strategy.
 pub struct Harness {
     pub space: Arc<dyn SearchSpace>,
-    pub network: Network<Cpu>,
-    pub optimizer: Sgd<Cpu>,
-    pub strategy: Option<Ogd<Cpu>>,
+    pub network: Network<TestDevice>,
+    pub optimizer: Sgd<TestDevice>,
+    pub strategy: Option<Ogd<TestDevice>>,
     pub steps: u64,
 }
 
@@ -32,7 +33,7 @@ impl Harness {
         let scale = Scale { image: [8, 8, 1], classes: 5, width: 6, cells: 1 };
         let space: Arc<dyn SearchSpace> = Arc::new(Tiny::new(scale));
         let spec = Arc::new(NetworkSpec::supernet(&*space).unwrap());
-        let network = Network::new(spec, &Cpu::default(), 1, &Streams::new(1)).unwrap();
+        let network = Network::new(spec, &test_device(), 1, &Streams::new(1)).unwrap();
         let optimizer = Sgd::new(0.9, false, 3e-4, 5.0, network.params().len());
         let mut new = Self { space, network, optimizer, strategy: None, steps: 0 };
         new.strategy = options.map(|text| new.strategy(text));
@@ -40,7 +41,7 @@ impl Harness {
     }
 
     /// A new instance of `ogd` for this network.
-    pub fn strategy(&self, options: &str) -> Ogd<Cpu> {
+    pub fn strategy(&self, options: &str) -> Ogd<TestDevice> {
         let options: OgdOptions = parse_options("strategy", &options.parse().unwrap()).unwrap();
         let context = StrategyContext {
             space: self.space.clone(),
@@ -53,7 +54,7 @@ impl Harness {
     }
 
     /// Random images and labels.
-    pub fn batch(&self, n: usize, seed: u64) -> (Tensor4<Cpu>, Vec<usize>) {
+    pub fn batch(&self, n: usize, seed: u64) -> (Tensor4<TestDevice>, Vec<usize>) {
         let mut rng = Streams::new(seed).rng("batch", 0);
         let values: Vec<f32> = (0..n * 64).map(|_| rng.random_range(-1.0..1.0)).collect();
         let labels = (0..n).map(|i| i % 5).collect();
@@ -67,7 +68,7 @@ impl Harness {
     }
 
     /// Class scores of an architecture.
-    pub fn scores(&self, arch: &str, images: &Tensor4<Cpu>) -> Vec<f64> {
+    pub fn scores(&self, arch: &str, images: &Tensor4<TestDevice>) -> Vec<f64> {
         let forward = self.network.infer(images.clone(), &self.program(arch).1, &Pass::PLAIN).unwrap();
         super::f64s(&forward.scores.as_vec())
     }
@@ -79,11 +80,16 @@ impl Harness {
 
     /// Trains one architecture for one step. Returns the step with the applied updates, and with those before
     /// projection.
-    pub fn step(&mut self, arch: &str, batch: &(Tensor4<Cpu>, Vec<usize>), lr: f64) -> (Step<Cpu>, Step<Cpu>) {
+    pub fn step(
+        &mut self,
+        arch: &str,
+        batch: &(Tensor4<TestDevice>, Vec<usize>),
+        lr: f64,
+    ) -> (Step<TestDevice>, Step<TestDevice>) {
         let (arch, program) = self.program(arch);
         let (images, labels) = batch;
         let mut tape = OwnedTape::default();
-        let capture = |layer| self.strategy.as_ref().map_or(0, |s| SharingStrategy::<Cpu>::capture(s, layer));
+        let capture = |layer| self.strategy.as_ref().map_or(0, |s| SharingStrategy::<TestDevice>::capture(s, layer));
         let pass = Pass { capture: Some(&capture), ..Pass::PLAIN };
         let forward = self.network.forward(images.clone(), &program, &pass, &mut tape).unwrap();
         let mut targets = vec![0.0; labels.len() * 5];
@@ -129,7 +135,7 @@ impl Harness {
 
     /// The metrics of the strategy, without times.
     pub fn telemetry(&self) -> Vec<(String, f64)> {
-        let numbers = SharingStrategy::<Cpu>::telemetry(self.strategy.as_ref().unwrap());
+        let numbers = SharingStrategy::<TestDevice>::telemetry(self.strategy.as_ref().unwrap());
         numbers.into_iter().filter(|(name, _)| !name.starts_with("time.")).collect()
     }
 
@@ -139,8 +145,8 @@ impl Harness {
     }
 }
 
-fn copy(step: &Step<Cpu>) -> Step<Cpu> {
-    let copy = |p: &ParamStep<Cpu>| ParamStep {
+fn copy(step: &Step<TestDevice>) -> Step<TestDevice> {
+    let copy = |p: &ParamStep<TestDevice>| ParamStep {
         param: p.param,
         set: p.set,
         layer: p.layer,

@@ -6,8 +6,8 @@ use super::super::projector::{Projector, ProjectorMatrices};
 use super::super::recorded_inputs::{PatchStorage, RecordedInputs};
 use super::recursion::Recursion;
 use super::{dense, distance, f64s, layout, norm, projector, random_rows, times};
+use crate::test_device::test_device;
 use dfdx::prelude::TensorFromVec;
-use dfdx::tensor::Cpu;
 use nas_core::network::LayerKind;
 use nas_ops::{ConvSpec, Window};
 
@@ -39,7 +39,7 @@ fn the_low_rank_and_the_full_form_are_equal() {
     with_gram.add(RecordedInputs::new(&layout(d), &rows[d..]));
     with_gram.add(zeros);
     assert!(matches!((&low_rank.storage, &with_gram.storage), (PatchStorage::Rows(_), PatchStorage::Gram(_))));
-    let device = Cpu::default();
+    let device = test_device();
     let [a, b] = [low_rank, with_gram].map(|inputs| Projector::new(&inputs, s).unwrap().into_device(&device).unwrap());
     assert!(distance(&dense(&a, d), &dense(&b, d)) < 1e-6);
     let x = device.tensor_from_vec(random_rows(d, 4, 3), (1, d, 4));
@@ -54,7 +54,7 @@ fn each_group_has_its_own_projector() {
     let conv = ConvSpec { window: Window::same(3, 1, 1), groups: blocks };
     let kind = LayerKind::Conv { relu: false, conv, c_in: 6, c_out: 12, norm: None };
     let grouped = MatrixLayout::of(&kind).unwrap();
-    let device = Cpu::default();
+    let device = test_device();
     for n in [5, 40] {
         let rows = random_rows(blocks * n, d, 11);
         let x = random_rows(blocks * d, outputs, 12);
@@ -135,7 +135,7 @@ fn a_huge_alpha_gives_the_identity() {
     let trace = RecordedInputs::new(&layout(d), &rows).trace();
     assert!(matches!(projector(&rows, d, 1e-8 / trace).matrices, ProjectorMatrices::Identity));
     let p = projector(&rows, d, 1e-3 / trace);
-    let device = Cpu::default();
+    let device = test_device();
     let x = f64s(&random_rows(d, 3, 9));
     let px = p.apply(device.tensor_from_vec(random_rows(d, 3, 9), (1, d, 3))).unwrap();
     assert!(distance(&f64s(&px.as_vec()), &x) <= 1e-3 * norm(&x));

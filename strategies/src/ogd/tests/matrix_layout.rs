@@ -3,13 +3,14 @@
 use super::super::layout::MatrixLayout;
 use super::super::options::SampleSelection;
 use super::{distance, f64s, random_rows, rows, times};
-use dfdx::prelude::{Cpu, NoneTape, TensorFromVec};
+use crate::test_device::{TestDevice, test_device};
+use dfdx::prelude::{NoneTape, TensorFromVec};
 use nas_core::network::LayerKind;
 use nas_ops::{ConvSpec, Tensor4, Window, reference};
 
-fn tensor(shape: (usize, usize, usize, usize), seed: u64) -> Tensor4<Cpu> {
+fn tensor(shape: (usize, usize, usize, usize), seed: u64) -> Tensor4<TestDevice> {
     let values = random_rows(shape.0 * shape.1 * shape.2, shape.3, seed);
-    Cpu::default().tensor_from_vec(values, shape)
+    test_device().tensor_from_vec(values, shape)
 }
 
 /// `[blocks, n, inputs]` times `[blocks, inputs, outputs]`, as rows `[n, blocks * outputs]`.

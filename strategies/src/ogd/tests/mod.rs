@@ -14,8 +14,8 @@ use super::layout::{MatrixLayout, Tensor3};
 use super::options::SampleSelection;
 use super::projector::{Projector, ProjectorMatrices};
 use super::recorded_inputs::RecordedInputs;
+use crate::test_device::{TestDevice, test_device};
 use dfdx::prelude::{Axes3, HasShape, PermuteTo, TryMatMul};
-use dfdx::tensor::Cpu;
 use nas_core::network::LayerKind;
 use nas_ops::Tensor4;
 use rand::{Rng, SeedableRng};
@@ -27,7 +27,7 @@ fn layout(d: usize) -> MatrixLayout {
 }
 
 /// The recorded patches of all selected images, `[blocks, n, d]`.
-fn rows(layout: &MatrixLayout, x: &Tensor4<Cpu>, samples: SampleSelection, stride: usize) -> Vec<f32> {
+fn rows(layout: &MatrixLayout, x: &Tensor4<TestDevice>, samples: SampleSelection, stride: usize) -> Vec<f32> {
     let (_, h, w, c) = *x.shape();
     let selected = layout.select_images(x.as_vec(), h * w * c, samples);
     let images: Vec<_> =
@@ -42,15 +42,15 @@ fn random_rows(n: usize, d: usize, seed: u64) -> Vec<f32> {
     (0..n * d).map(|_| rng.random_range(-0.5_f32..1.0)).collect()
 }
 
-fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Tensor3<Cpu>> {
+fn projector(rows: &[f32], d: usize, s: f64) -> Projector<Tensor3<TestDevice>> {
     let inputs = RecordedInputs::new(&layout(d), rows);
-    Projector::new(&inputs, s).unwrap().into_device(&Cpu::default()).unwrap()
+    Projector::new(&inputs, s).unwrap().into_device(&test_device()).unwrap()
 }
 
 /// `P` of the first block as a matrix `[d, d]`.
-fn dense(projector: &Projector<Tensor3<Cpu>>, d: usize) -> Vec<f64> {
+fn dense(projector: &Projector<Tensor3<TestDevice>>, d: usize) -> Vec<f64> {
     let mut identity: Vec<f64> = (0..d * d).map(|i| f64::from(u8::from(i % (d + 1) == 0))).collect();
-    let gram = |x: &Tensor3<Cpu>| {
+    let gram = |x: &Tensor3<TestDevice>| {
         let x = x.clone();
         f64s(&x.clone().permute::<_, Axes3<0, 2, 1>>().matmul(x).as_vec()[..d * d])
     };

@@ -1,6 +1,6 @@
 //! Whole runs with the trainer.
 
-use dfdx::tensor::Cpu;
+use crate::test_device::{TestDevice, test_device};
 use nas_core::config::RunConfig;
 use nas_core::data::load;
 use nas_core::event::Event;
@@ -31,7 +31,7 @@ fn run(strategy: &str) -> RunResult {
     table.extend(strategy.parse::<toml::Table>().unwrap());
     let config = RunConfig::from_table(&table).unwrap();
     let dataset = Arc::new(load(&config.data.name, &config.data).unwrap());
-    let session: Result<Session<Cpu>, RunError> = Session::new(&config, dataset, &Cpu::default());
+    let session: Result<Session<TestDevice>, RunError> = Session::new(&config, dataset, &test_device());
     let mut observer = |_: &Event<'_>| Ok(());
     session.unwrap().run(&mut observer, &AtomicBool::new(false)).unwrap()
 }

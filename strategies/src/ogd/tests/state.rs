@@ -1,7 +1,7 @@
 //! A strategy that loads saved state continues with the same bits.
 
 use super::harness::Harness;
-use dfdx::tensor::Cpu;
+use crate::test_device::TestDevice;
 use nas_core::state::State;
 use nas_core::strategy::SharingStrategy;
 
@@ -11,13 +11,13 @@ fn train(options: &str, stop: Option<usize>) -> Harness {
     let mut harness = Harness::new(Some(options));
     for (i, arch) in ARCHS.iter().enumerate() {
         if stop == Some(i) {
-            let state = SharingStrategy::<Cpu>::save(harness.strategy.as_ref().unwrap()).unwrap();
+            let state = SharingStrategy::<TestDevice>::save(harness.strategy.as_ref().unwrap()).unwrap();
             // A checkpoint stores the values as JSON text.
             let text = serde_json::to_string(&state.values).unwrap();
             let state = State { values: serde_json::from_str(&text).unwrap(), ..state };
             let mut new = harness.strategy(options);
-            SharingStrategy::<Cpu>::load(&mut new, &state).unwrap();
-            let again = SharingStrategy::<Cpu>::save(&new).unwrap();
+            SharingStrategy::<TestDevice>::load(&mut new, &state).unwrap();
+            let again = SharingStrategy::<TestDevice>::save(&new).unwrap();
             assert_eq!(again, state);
             harness.strategy = Some(new);
         }
@@ -50,12 +50,12 @@ fn loading_saved_state_does_not_change_the_training() {
 #[test]
 fn state_that_does_not_fit_is_an_error() {
     let harness = train("memory = \"all\"", None);
-    let state = SharingStrategy::<Cpu>::save(harness.strategy.as_ref().unwrap()).unwrap();
+    let state = SharingStrategy::<TestDevice>::save(harness.strategy.as_ref().unwrap()).unwrap();
     let load_error = |change: &dyn Fn(&mut State)| {
         let mut state = state.clone();
         change(&mut state);
         let mut new = harness.strategy("");
-        SharingStrategy::<Cpu>::load(&mut new, &state).unwrap_err().to_string()
+        SharingStrategy::<TestDevice>::load(&mut new, &state).unwrap_err().to_string()
     };
     let fit = "saved state does not fit: expected ";
     let error = load_error(&|state| drop(state.values.remove("next_step")));
@@ -66,6 +66,6 @@ fn state_that_does_not_fit_is_an_error() {
     assert!(error.starts_with(&format!("{fit}value 0/stem, found invalid type")), "{error}");
     let error = load_error(&|state| drop(state.values.insert("statistics".into(), "none".into())));
     assert!(error.starts_with(&format!("{fit}value statistics, found")), "{error}");
-    let refused = SharingStrategy::<Cpu>::load(&mut harness.strategy(""), &State::default());
+    let refused = SharingStrategy::<TestDevice>::load(&mut harness.strategy(""), &State::default());
     assert!(refused.is_err());
 }

@@ -4,6 +4,7 @@ use super::super::options::SampleSelection;
 use super::super::recorded_inputs::RecordedInputs;
 use super::harness::Harness;
 use super::{distance, f64s, norm, rows, times};
+use crate::test_device::TestDevice;
 use dfdx::prelude::TensorFromVec;
 use nas_core::network::Role;
 
@@ -67,7 +68,7 @@ fn outputs_on_recorded_inputs_change_within_the_bound() {
         let layout = layouts[captured.layer].unwrap();
         let rows = rows(&layout, &captured.input, SampleSelection::First(4), 2);
         let inputs = RecordedInputs::new(&layout, &rows);
-        let update = |step: &nas_core::strategy::Step<dfdx::tensor::Cpu>| {
+        let update = |step: &nas_core::strategy::Step<TestDevice>| {
             let of = |role| step.params.iter().find(|p| p.layer == captured.layer && p.role == role);
             let (weight, bias) = (of(Role::Weight).unwrap(), of(Role::Bias).and_then(|p| p.update.as_ref()));
             f64s(&layout.join(weight.update.as_ref().unwrap(), bias).unwrap().as_vec())
@@ -160,9 +161,8 @@ fn shrink_only_keeps_the_direction_and_takes_the_projected_length() {
     };
     let (projected, free) = second(options);
     let (shrunk, _) = second(&format!("{options}\nshrink_only = true"));
-    let update = |step: &nas_core::strategy::Step<dfdx::tensor::Cpu>, i: usize| {
-        f64s(&step.params[i].update.as_ref().unwrap().as_vec())
-    };
+    let update =
+        |step: &nas_core::strategy::Step<TestDevice>, i: usize| f64s(&step.params[i].update.as_ref().unwrap().as_vec());
     let biased = |layer| free.params.iter().any(|p| p.layer == layer && p.role == Role::Bias);
     for (i, param) in free.params.iter().enumerate().filter(|(_, p)| !biased(p.layer)) {
         let (free, shrunk, projected) = (update(&free, i), update(&shrunk, i), update(&projected, i));

@@ -14,11 +14,11 @@ use super::{
     elementwise::parallel_add_assign,
     image_group::{group_count, group_len},
     source::{PendingNorm, Source},
-    tape::Recorder,
 };
 use crate::{
     OpError, Tensor4,
     shape::{Dims, elements},
+    tape::Recorder,
 };
 use dfdx::{
     shapes::HasShape,
@@ -86,7 +86,7 @@ impl CpuActivation {
     }
 
     /// A copy of a tensor. Its gradient is added to that of the tensor.
-    pub(crate) fn from_tensor(x: &Tensor4<Cpu>, tape: &mut dyn Recorder) -> Result<Self, OpError> {
+    pub(crate) fn from_tensor(x: &Tensor4<Cpu>, tape: &mut dyn Recorder<Cpu>) -> Result<Self, OpError> {
         let x = tape.contiguous("input", x)?;
         let activation = Self::new(*x.shape(), Buffer::read(&x));
         if tape.is_recording() {
@@ -103,7 +103,7 @@ impl CpuActivation {
     }
 
     /// The normalised values as a tensor.
-    pub(crate) fn to_tensor(&self, tape: &mut dyn Recorder) -> Result<Tensor4<Cpu>, OpError> {
+    pub(crate) fn to_tensor(&self, tape: &mut dyn Recorder<Cpu>) -> Result<Tensor4<Cpu>, OpError> {
         let made = Cpu::default().try_tensor_from_vec(self.normalised().to_vec(), self.dims);
         let tensor = made.map_err(OpError::device("output"))?;
         if let (true, Some(gradient)) = (tape.is_recording(), self.gradient.clone()) {

@@ -7,8 +7,8 @@ pub use kernels::{AddInputGradient, BackwardCoefficients, BatchMoments, ChannelM
 use super::{buffer::Buffer, elementwise::add_assign, image_group::group_len, simd::dispatch, source::PendingNorm};
 use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
-    cpu::tape::Recorder,
     shape::{Dims, elements},
+    tape::Recorder,
 };
 use dfdx::tensor::{Cpu, CpuError, Gradients, NoneTape, TensorFromVec};
 use kernels::BackwardSums;
@@ -37,7 +37,7 @@ impl BatchNorm {
     pub fn new(
         op: &'static str,
         norm: NormArgs<'_, Cpu>,
-        tape: &mut dyn Recorder,
+        tape: &mut dyn Recorder<Cpu>,
         dims: Dims,
         groups: Vec<Vec<ChannelMoments>>,
     ) -> Result<(Self, Affine), OpError> {

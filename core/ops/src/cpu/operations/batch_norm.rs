@@ -8,9 +8,9 @@ use crate::{
         image_group::group_len,
         norm::{AddInputGradient, BatchMoments, BatchNorm},
         simd::dispatch,
-        tape::Recorder,
     },
     shape::{check_norm, not_empty},
+    tape::Recorder,
 };
 use dfdx::tensor::Cpu;
 use rayon::prelude::*;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub fn batch_norm(
     x: &CpuActivation,
     norm: NormArgs<'_, Cpu>,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
     let op = "batch_norm";
     let dims = not_empty(op, x.dims())?;

@@ -8,10 +8,11 @@ use crate::{
         elementwise::add_assign,
         simd::{Isa, Kernel, Lanes, dispatch, each_block},
         source::{NormLanes, STRIP_LEN, Source},
-        tape::Recorder,
     },
     shape::{check_parts, check_terms, elements},
+    tape::Recorder,
 };
+use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 
 /// Elements of the sum per parallel task, about: they stay in the second-level cache while all terms are added.
@@ -20,7 +21,7 @@ const CHUNK_LEN: usize = 16 * 1024;
 const CHUNK_PIXELS: usize = 4 * 1024;
 
 /// As [`crate::reference::sum`].
-pub fn sum(terms: &[&CpuActivation], tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn sum(terms: &[&CpuActivation], tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     let dims = check_terms(terms.iter().map(|term| term.dims()))?;
     if let [only] = terms {
         return Ok((*only).clone());
@@ -80,7 +81,7 @@ impl Kernel for AddTerm<'_> {
 }
 
 /// As [`crate::reference::concat`].
-pub fn concat(parts: &[&CpuActivation], tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn concat(parts: &[&CpuActivation], tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     let dims = check_parts(parts.iter().map(|part| part.dims()))?;
     if let [only] = parts {
         return Ok((*only).clone());

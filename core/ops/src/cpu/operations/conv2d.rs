@@ -8,9 +8,9 @@ use crate::{
         buffer::Buffer,
         conv::{Conv, OutputGradient},
         norm::{AffineGradients, BatchNorm, ChannelMoments},
-        tape::Recorder,
     },
     shape::{ConvShape, elements},
+    tape::Recorder,
 };
 use dfdx::{shapes::HasShape, tensor::Cpu};
 
@@ -19,7 +19,7 @@ pub fn conv2d(
     x: &CpuActivation,
     weight: &Tensor4<Cpu>,
     spec: UnitSpec,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<CpuActivation, OpError> {
     let op = "conv2d";
     let conv = Conv::new(ConvShape::new(op, x.dims(), *weight.shape(), spec.conv)?, spec.relu);

@@ -8,9 +8,9 @@ use crate::{
         buffer::Buffer,
         conv::{Conv, OutputGradient},
         elementwise::add_assign,
-        tape::Recorder,
     },
     shape::{ConvShape, check_linear},
+    tape::Recorder,
 };
 use dfdx::tensor::Cpu;
 
@@ -22,7 +22,7 @@ pub fn linear(
     x: &CpuActivation,
     weight: &Tensor4<Cpu>,
     bias: Option<&Tensor4<Cpu>>,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<CpuActivation, OpError> {
     let op = "linear";
     let (n, c_in, c_out) = check_linear(x.dims(), weight, bias)?;

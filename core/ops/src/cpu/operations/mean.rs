@@ -2,13 +2,15 @@
 
 use crate::{
     OpError,
-    cpu::{activation::CpuActivation, buffer::Buffer, tape::Recorder},
+    cpu::{activation::CpuActivation, buffer::Buffer},
     shape::not_empty,
+    tape::Recorder,
 };
+use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 
 /// As [`crate::reference::global_avg_pool`].
-pub fn global_avg_pool(x: &CpuActivation, tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn global_avg_pool(x: &CpuActivation, tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     let (n, h, w, c) = not_empty("global_avg_pool", x.dims())?;
     let mut means = Buffer::zeroed(n * c);
     let share = 1.0 / (h * w) as f32;

@@ -2,13 +2,15 @@
 
 use crate::{
     OpError,
-    cpu::{activation::CpuActivation, buffer::Buffer, elementwise::add_assign, tape::Recorder},
+    cpu::{activation::CpuActivation, buffer::Buffer, elementwise::add_assign},
     shape::{Dims, elements, half, not_empty},
+    tape::Recorder,
 };
+use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 
 /// As [`crate::reference::odd_pixels`].
-pub fn odd_pixels(x: &CpuActivation, tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn odd_pixels(x: &CpuActivation, tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     let dims = not_empty("odd_pixels", x.dims())?;
     let output = half(dims);
     let (x_image, y_image) = (elements(dims) / dims.0, elements(output) / dims.0);

@@ -7,19 +7,20 @@ use crate::{
         buffer::Buffer,
         image_group::group_len,
         simd::{Isa, Kernel, Lanes, dispatch, each_block},
-        tape::Recorder,
     },
     shape::{elements, not_empty},
+    tape::Recorder,
 };
+use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 
 /// As [`crate::reference::relu`].
-pub fn relu(x: &CpuActivation, tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn relu(x: &CpuActivation, tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     limited("relu", x, None, tape)
 }
 
 /// As [`crate::reference::relu6`].
-pub fn relu6(x: &CpuActivation, tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn relu6(x: &CpuActivation, tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     limited("relu6", x, Some(6.0), tape)
 }
 
@@ -28,7 +29,7 @@ fn limited(
     op: &'static str,
     x: &CpuActivation,
     limit: Option<f32>,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<CpuActivation, OpError> {
     let dims = not_empty(op, x.dims())?;
     let size = group_len(dims);

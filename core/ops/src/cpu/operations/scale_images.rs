@@ -2,14 +2,20 @@
 
 use crate::{
     OpError,
-    cpu::{activation::CpuActivation, buffer::Buffer, tape::Recorder},
+    cpu::{activation::CpuActivation, buffer::Buffer},
     shape::{elements, factor_for_each_image, not_empty},
+    tape::Recorder,
 };
+use dfdx::tensor::Cpu;
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// As [`crate::reference::scale_images`].
-pub fn scale_images(x: &CpuActivation, factors: &[f32], tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn scale_images(
+    x: &CpuActivation,
+    factors: &[f32],
+    tape: &mut dyn Recorder<Cpu>,
+) -> Result<CpuActivation, OpError> {
     let dims = not_empty("scale_images", x.dims())?;
     factor_for_each_image(factors, dims)?;
     let (size, image) = (elements(dims), elements(dims) / dims.0);

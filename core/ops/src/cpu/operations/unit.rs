@@ -11,9 +11,9 @@ use crate::{
         buffer::Buffer,
         conv::Conv,
         norm::BatchNorm,
-        tape::Recorder,
     },
     shape::{ConvShape, check_norm, elements},
+    tape::Recorder,
 };
 use dfdx::{shapes::HasShape, tensor::Cpu};
 use std::sync::Arc;
@@ -24,7 +24,7 @@ pub fn unit(
     weight: &Tensor4<Cpu>,
     spec: UnitSpec,
     norm: NormArgs<'_, Cpu>,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
     let op = "unit";
     let conv = Conv::new(ConvShape::new(op, x.dims(), *weight.shape(), spec.conv)?, spec.relu);
@@ -43,7 +43,7 @@ fn computed(
     weight: Tensor4<Cpu>,
     conv: Conv,
     norm: NormArgs<'_, Cpu>,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
     let (op, dims) = ("unit", conv.output());
     let mut z = Buffer::uninitialised(elements(dims));
@@ -71,7 +71,7 @@ fn deferred(
     weight: Tensor4<Cpu>,
     conv: Conv,
     norm: NormArgs<'_, Cpu>,
-    tape: &mut dyn Recorder,
+    tape: &mut dyn Recorder<Cpu>,
 ) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
     let (op, dims) = ("unit", conv.output());
     let values = Buffer::read(&weight);

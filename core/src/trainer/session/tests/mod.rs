@@ -7,8 +7,8 @@ use super::Session;
 use crate::config::{BnMode, RunConfig};
 use crate::event::Event;
 use crate::trainer::RunError;
+use crate::trainer::test_support::TestDevice;
 use crate::trainer::test_support::{run, session};
-use dfdx::prelude::Cpu;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// With plans as long as an epoch, nothing happens between an architecture's last step and the end of the epoch.
@@ -97,7 +97,7 @@ fn an_observer_that_fails_ends_the_run() {
 /// The modes differ in evaluation only. The evaluator's own tests compare each mode with values computed independently.
 #[test]
 fn batch_norm_modes_share_the_training_and_differ_in_evaluation() {
-    let first_loss = |session: &Session<Cpu>| {
+    let first_loss = |session: &Session<TestDevice>| {
         let arch = session.space().nth(8);
         session.supernet().observe_first(&arch).unwrap().loss
     };

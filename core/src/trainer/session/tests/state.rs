@@ -4,14 +4,14 @@ use crate::config::{BnMode, RunConfig};
 use crate::event::{Event, Phase};
 use crate::result::RunResult;
 use crate::state::State;
+use crate::trainer::test_support::TestDevice;
 use crate::trainer::test_support::session;
 use crate::trainer::{RunError, Session};
-use dfdx::prelude::Cpu;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs a session. Records its events without times, and stops after the event number `stop` that counts as a stop:
 /// a step, or a sample of the controller.
-fn observe(session: &mut Session<Cpu>, stop: usize, events: &mut Vec<String>) -> RunResult {
+fn observe(session: &mut Session<TestDevice>, stop: usize, events: &mut Vec<String>) -> RunResult {
     let (mut stops, cancel) = (0, AtomicBool::new(false));
     let mut observer = |event: &Event<'_>| {
         let mut event = event.clone();
@@ -38,7 +38,7 @@ fn through_json(state: State) -> State {
 }
 
 /// The state without times.
-fn timeless(session: &Session<Cpu>) -> State {
+fn timeless(session: &Session<TestDevice>) -> State {
     let mut state = session.save().unwrap();
     let progress = state.values["progress"].as_object_mut().unwrap();
     progress.retain(|key, _| !key.ends_with("_s"));

@@ -14,16 +14,17 @@ use crate::{
         buffer::Buffer,
         image_group::group_len,
         simd::{Isa, Kernel, Lanes, dispatch, each_block},
-        tape::Recorder,
     },
     shape::{PoolShape, elements, taps},
+    tape::Recorder,
 };
 use average::{Average, AverageBack};
+use dfdx::tensor::Cpu;
 use gather::{Maximum, MaximumBack};
 use rayon::prelude::*;
 
 /// As [`crate::reference::pool2d`].
-pub fn pool2d(x: &CpuActivation, spec: PoolSpec, tape: &mut dyn Recorder) -> Result<CpuActivation, OpError> {
+pub fn pool2d(x: &CpuActivation, spec: PoolSpec, tape: &mut dyn Recorder<Cpu>) -> Result<CpuActivation, OpError> {
     let shape = PoolShape::new(x.dims(), spec)?;
     let pool = Pool::new(&shape);
     let output = (shape.n, shape.out[0], shape.out[1], shape.c);

@@ -1,5 +1,13 @@
 //! The devices on which a run can train: the CPU, and GPUs in a build with the feature `cuda`.
 
+#[cfg(feature = "cuda")]
+mod gpu;
+mod memory;
+
+#[cfg(feature = "cuda")]
+pub use gpu::open as open_gpu;
+pub use memory::with_memory_advice;
+
 use crate::exit::UsageError;
 use nas_core::quote;
 
@@ -51,24 +59,13 @@ macro_rules! on_device {
             }
             #[cfg(feature = "cuda")]
             $crate::device::Device::Cuda(ordinal) => {
-                let $make = || $crate::device::cuda(ordinal);
+                let $make = || $crate::device::open_gpu(ordinal);
                 $body
             }
         }
     };
 }
 pub(crate) use on_device;
-
-/// Opens the GPU with this number.
-///
-/// # Errors
-/// The GPU does not exist, or no driver is installed.
-#[cfg(feature = "cuda")]
-pub fn cuda(ordinal: usize) -> anyhow::Result<dfdx::tensor::Cuda> {
-    // The second argument seeds dfdx's random numbers, which this program does not use.
-    dfdx::tensor::Cuda::try_build(ordinal, 0)
-        .map_err(|error| anyhow::anyhow!("cannot use GPU {ordinal} (--device cuda:{ordinal}): {error:?}"))
-}
 
 #[cfg(test)]
 mod tests {
@@ -81,6 +78,13 @@ mod tests {
             let message = Device::parse(name).unwrap_err().to_string();
             assert!(message.contains("expected `cpu` or `cuda:K`"), "{message}");
         }
+    }
+
+    #[test]
+    #[cfg(feature = "cuda")]
+    fn a_gpu_without_number_is_the_first() {
+        assert_eq!(Device::parse("cuda").unwrap(), Device::Cuda(0));
+        assert_eq!(Device::parse("cuda:3").unwrap(), Device::Cuda(3));
     }
 
     #[test]

@@ -1,0 +1,216 @@
+// Dense and grouped convolutions as products of matrices that are never stored: a tile of each is gathered from the
+// images into shared memory.
+
+enum { TILE_K = 16 };
+
+// C = A B for the tile (blockIdx.x, blockIdx.y), over a part of k. A problem has sizes m and n, the values a(m, k) and
+// b(k, n), and store(m, n, sum). Each thread computes ROWS x COLUMNS values, which it also returns in `sums`: those of
+// rows from m_first + row and columns from n_first + column on.
+struct Place { int m_first, n_first, row, column; };
+template <int TILE_M, int TILE_N, int ROWS, int COLUMNS, class Problem>
+__device__ Place multiply(const Problem &p, int k_first, int k_end, float (&sums)[ROWS][COLUMNS]) {
+    enum { THREADS = TILE_M / ROWS * (TILE_N / COLUMNS) };
+    __shared__ float a[TILE_K][TILE_M + 1], b[TILE_K][TILE_N + 1];
+    const int m_first = blockIdx.x * TILE_M, n_first = blockIdx.y * TILE_N;
+    const int m = threadIdx.x / (TILE_N / COLUMNS) * ROWS, n = threadIdx.x % (TILE_N / COLUMNS) * COLUMNS;
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++) sums[i][j] = 0;
+    for (int k = k_first; k < k_end; k += TILE_K) {
+        for (int i = threadIdx.x; i < TILE_M * TILE_K; i += THREADS) {
+            // Neighbouring threads read neighbouring values.
+            const int row = Problem::A_ALONG_K ? i / TILE_K : i % TILE_M, at = Problem::A_ALONG_K ? i % TILE_K : i / TILE_M;
+            const bool inside = m_first + row < p.m && k + at < k_end;
+            a[at][row] = inside ? p.a(m_first + row, k + at) : 0.0f;
+        }
+        for (int i = threadIdx.x; i < TILE_N * TILE_K; i += THREADS) {
+            const int column = i % TILE_N, at = i / TILE_N;
+            const bool inside = n_first + column < p.n && k + at < k_end;
+            b[at][column] = inside ? p.b(k + at, n_first + column) : 0.0f;
+        }
+        __syncthreads();
+        for (int at = 0; at < TILE_K; at++)
+            for (int i = 0; i < ROWS; i++)
+                for (int j = 0; j < COLUMNS; j++) sums[i][j] += a[at][m + i] * b[at][n + j];
+        __syncthreads();
+    }
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLUMNS; j++)
+            if (m_first + m + i < p.m && n_first + n + j < p.n) p.store(m_first + m + i, n_first + n + j, sums[i][j]);
+    return {m_first, n_first, m, n};
+}
+
+struct ConvArgs {
+    Window window;
+    Source x, dy;
+    const float *weight, *bias;
+    // The output, the gradient of the input, or that of the weights.
+    float *out;
+    float *partial;
+    unsigned *counters;
+    Statistics statistics; // of the output
+    int overwrite;
+};
+
+// Position of an element of a weight: tap and channel of the group.
+struct Tap { int a, b, channel; };
+__device__ __forceinline__ Tap tap(int index, int channels, int kernel_w) {
+    const int tap = index / channels;
+    return {tap / kernel_w, tap % kernel_w, index % channels};
+}
+
+// y[pixel, o] = sum of x[tapped pixel, i] weight[tap, i, o].
+struct Forward {
+    enum { A_ALONG_K = true };
+    const ConvArgs &args;
+    int group, inputs, outputs, m, n;
+    __device__ float a(int row, int k) const {
+        const Window &v = args.window;
+        const Tap t = tap(k, inputs, v.kernel_w);
+        const int at = tapped(v, pixel(row, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
+        return at < 0 ? 0.0f : read(args.x, at * v.c_in + c, c, v.c_in);
+    }
+    __device__ float b(int k, int o) const { return args.weight[k * args.window.c_out + group * outputs + o]; }
+    __device__ void store(int row, int o, float y) const {
+        o += group * outputs;
+        args.out[row * args.window.c_out + o] = args.bias ? y + args.bias[o] : y;
+    }
+};
+
+// dx[pixel, i] = sum of dy[reader, o] weight[tap, i, o], where the rectifier of x passes it.
+struct InputGradient {
+    enum { A_ALONG_K = true };
+    const ConvArgs &args;
+    int group, inputs, outputs, m, n;
+    __device__ float a(int row, int k) const {
+        const Window &v = args.window;
+        const Tap t = tap(k, outputs, v.kernel_w);
+        const int at = reader(v, pixel(row, v.h, v.w), t.a, t.b), o = group * outputs + t.channel;
+        return at < 0 ? 0.0f : read(args.dy, at * v.c_out + o, o, v.c_out);
+    }
+    __device__ float b(int k, int i) const {
+        const int tap = k / outputs, o = group * outputs + k % outputs;
+        return args.weight[(tap * inputs + i) * args.window.c_out + o];
+    }
+    __device__ void store(int row, int i, float dx) const {
+        const int c = group * inputs + i, at = row * args.window.c_in + c;
+        const bool passed = passes(read_linear(args.x, at, c, args.window.c_in), args.x.rectifier);
+        write(args.out + at, passed ? dx : 0.0f, args.overwrite);
+    }
+};
+
+// dweight[tap, i, o] = sum over pixels of x[tapped pixel, i] dy[pixel, o], over one part of the pixels.
+struct WeightGradient {
+    enum { A_ALONG_K = false };
+    const ConvArgs &args;
+    int group, inputs, outputs, m, n;
+    float *partial;
+    __device__ float a(int row, int k) const {
+        const Window &v = args.window;
+        const Tap t = tap(row, inputs, v.kernel_w);
+        const int at = tapped(v, pixel(k, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
+        return at < 0 ? 0.0f : read(args.x, at * v.c_in + c, c, v.c_in);
+    }
+    __device__ float b(int k, int o) const {
+        const int c = group * outputs + o;
+        return read(args.dy, k * args.window.c_out + c, c, args.window.c_out);
+    }
+    __device__ void store(int row, int o, float sum) const { partial[row * n + o] = sum; }
+};
+
+template <class Problem> __device__ Problem problem(const ConvArgs &args, int group) {
+    const Window &v = args.window;
+    return {args, group, v.c_in / v.groups, v.c_out / v.groups, 0, 0};
+}
+
+// The statistics of the outputs of all tiles in a column of tiles. The block that ends last adds the tiles in order.
+template <int TILE_N, int ROWS, int COLUMNS>
+__device__ void measure(const Forward &p, const Place &at, const float (&values)[ROWS][COLUMNS]) {
+    enum { THREADS = 256, SLICES = THREADS / TILE_N };
+    __shared__ double rows[THREADS * COLUMNS / TILE_N][TILE_N][2];
+    const Statistics &s = p.args.statistics;
+    for (int j = 0; j < COLUMNS; j++) {
+        double sum = 0, squares = 0;
+        for (int i = 0; i < ROWS; i++) {
+            if (at.m_first + at.row + i >= p.m) continue;
+            sum += values[i][j];
+            squares += (double)values[i][j] * values[i][j];
+        }
+        rows[at.row / ROWS][at.column + j][0] = sum;
+        rows[at.row / ROWS][at.column + j][1] = squares;
+    }
+    __syncthreads();
+    const int column = threadIdx.x % TILE_N, slice = threadIdx.x / TILE_N;
+    const int c = p.group * p.outputs + at.n_first + column;
+    const bool inside = at.n_first + column < p.n;
+    if (slice == 0 && inside)
+        for (int k = 0; k < 2; k++) {
+            double sum = 0;
+            for (int row = 0; row < THREADS * COLUMNS / TILE_N; row++) sum += rows[row][column][k];
+            s.partial[((size_t)blockIdx.x * s.channels + c) * 2 + k] = sum;
+        }
+    if (!is_last_block(s.counters + blockIdx.z * gridDim.y + blockIdx.y, gridDim.x)) return;
+    for (int k = 0; k < 2; k++) {
+        double sum = 0;
+        if (inside)
+            for (int tile = slice; tile < (int)gridDim.x; tile += SLICES)
+                sum += s.partial[((size_t)tile * s.channels + c) * 2 + k];
+        rows[slice][column][k] = sum;
+    }
+    __syncthreads();
+    if (slice != 0 || !inside) return;
+    double sums[2] = {};
+    for (int k = 0; k < 2; k++)
+        for (int i = 0; i < SLICES; i++) sums[k] += rows[i][column][k];
+    write_statistics(s, c, sums[0], sums[1]);
+}
+
+template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void forward(const ConvArgs &args) {
+    const Window &v = args.window;
+    Forward p = problem<Forward>(args, blockIdx.z);
+    p.m = v.n * v.out_h * v.out_w;
+    p.n = p.outputs;
+    float sums[ROWS][COLUMNS];
+    const Place at = multiply<TILE_M, TILE_N>(p, 0, v.kernel_h * v.kernel_w * p.inputs, sums);
+    if (args.statistics.partial) measure<TILE_N>(p, at, sums);
+}
+
+template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void input_gradient(const ConvArgs &args) {
+    const Window &v = args.window;
+    InputGradient p = problem<InputGradient>(args, blockIdx.z);
+    p.m = v.n * v.h * v.w;
+    p.n = p.inputs;
+    float sums[ROWS][COLUMNS];
+    multiply<TILE_M, TILE_N>(p, 0, v.kernel_h * v.kernel_w * p.outputs, sums);
+}
+
+// Tiles for few and for many channels; 256 threads each.
+extern "C" __global__ void conv_forward_16(ConvArgs args) { forward<128, 16, 8, 1>(args); }
+extern "C" __global__ void conv_forward_64(ConvArgs args) { forward<64, 64, 4, 4>(args); }
+extern "C" __global__ void conv_input_gradient_16(ConvArgs args) { input_gradient<128, 16, 8, 1>(args); }
+extern "C" __global__ void conv_input_gradient_64(ConvArgs args) { input_gradient<64, 64, 4, 4>(args); }
+
+// The grid is (tiles of rows, tiles of outputs, parts of the pixels * groups). The parts of a tile are added in order
+// by the block that ends last.
+extern "C" __global__ void conv_weight_gradient(ConvArgs args) {
+    enum { TILE = 32, ROWS = 2, COLUMNS = 2 };
+    const Window &v = args.window;
+    const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
+    const int pixels = v.n * v.out_h * v.out_w, length = (pixels + parts - 1) / parts;
+    WeightGradient p = problem<WeightGradient>(args, group);
+    p.m = v.kernel_h * v.kernel_w * p.inputs;
+    p.n = p.outputs;
+    const size_t size = (size_t)p.m * p.n;
+    p.partial = args.partial + blockIdx.z * size;
+    float sums[ROWS][COLUMNS];
+    multiply<TILE, TILE>(p, part * length, min((part + 1) * length, pixels), sums);
+    const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
+    if (!is_last_block(args.counters + tile, parts)) return;
+    const float *first = args.partial + group * parts * size;
+    for (int i = threadIdx.x; i < TILE * TILE; i += TILE / ROWS * (TILE / COLUMNS)) {
+        const int row = blockIdx.x * TILE + i / TILE, o = blockIdx.y * TILE + i % TILE;
+        if (row >= p.m || o >= p.n) continue;
+        float sum = 0;
+        for (int k = 0; k < parts; k++) sum += first[k * size + (size_t)row * p.n + o];
+        args.out[row * v.c_out + group * p.outputs + o] += sum;
+    }
+}

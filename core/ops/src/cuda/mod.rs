@@ -1,0 +1,150 @@
+//! Kernels for a GPU: CUDA C++ in `kernels/`, compiled by NVRTC once a process for the card at hand, on dfdx's stream.
+//!
+//! Activations never become tensors between two operations. A batch normalisation is applied by the kernels that read
+//! it. No kernel uses floating-point atomics, and the order of every sum depends on the shapes alone: runs on one card
+//! have equal bits.
+
+mod activation;
+mod args;
+mod memory;
+mod operations;
+mod reduction;
+mod runtime;
+mod sgd;
+
+pub use activation::CudaActivation;
+
+use crate::{
+    Activation, Backend, ConvSpec, Matrix, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec, Tensor4, UnitSpec,
+};
+use args::Rectifier;
+use dfdx::tensor::{Cuda, Tape, Tensor};
+
+impl Backend for Cuda {
+    type Activation = CudaActivation;
+
+    fn sgd(params: &mut [SgdParam<'_, Cuda>], spec: SgdSpec) -> Result<f64, OpError> {
+        sgd::sgd(params, spec)
+    }
+
+    fn add_to(pairs: &mut [(&mut Tensor4<Cuda>, &Tensor4<Cuda>)]) -> Result<(), OpError> {
+        sgd::add_to(pairs)
+    }
+
+    fn cross_entropy<T: Tape<f32, Cuda>>(
+        scores: &Tensor4<Cuda>,
+        targets: &Matrix<Cuda>,
+        tape: &mut T,
+    ) -> Result<Tensor<(), f32, Cuda>, OpError> {
+        operations::cross_entropy(scores, targets, tape)
+    }
+
+    fn all_to_host(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<Vec<f32>>, OpError> {
+        memory::all_to_host(tensors)
+    }
+
+    fn sums_of_squares(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<f64>, OpError> {
+        sgd::sums_of_squares(tensors)
+    }
+}
+
+impl Activation<Cuda> for CudaActivation {
+    const ACCUMULATES_GRADIENTS: bool = true;
+
+    fn from_tensor<T: Tape<f32, Cuda>>(x: &Tensor4<Cuda>, tape: &mut T) -> Result<Self, OpError> {
+        CudaActivation::from_tensor(x, tape)
+    }
+
+    fn constant(x: &Tensor4<Cuda>) -> Result<Self, OpError> {
+        CudaActivation::constant(x)
+    }
+
+    fn to_tensor<T: Tape<f32, Cuda>>(&self, tape: &mut T) -> Result<Tensor4<Cuda>, OpError> {
+        CudaActivation::to_tensor(self, tape)
+    }
+
+    fn first_images(&self, images: usize) -> Result<Tensor4<Cuda>, OpError> {
+        CudaActivation::first_images(self, images)
+    }
+
+    fn dims(&self) -> (usize, usize, usize, usize) {
+        CudaActivation::dims(self)
+    }
+
+    fn conv2d<T: Tape<f32, Cuda>>(
+        &self,
+        weight: &Tensor4<Cuda>,
+        spec: ConvSpec,
+        tape: &mut T,
+    ) -> Result<Self, OpError> {
+        operations::conv2d(self, weight, UnitSpec { relu: false, conv: spec }, tape)
+    }
+
+    fn relu_conv2d<T: Tape<f32, Cuda>>(
+        &self,
+        weight: &Tensor4<Cuda>,
+        spec: ConvSpec,
+        tape: &mut T,
+    ) -> Result<Self, OpError> {
+        operations::conv2d(self, weight, UnitSpec { relu: true, conv: spec }, tape)
+    }
+
+    fn pool2d<T: Tape<f32, Cuda>>(&self, spec: PoolSpec, tape: &mut T) -> Result<Self, OpError> {
+        operations::pool2d(self, spec, tape)
+    }
+
+    fn scale_images<T: Tape<f32, Cuda>>(&self, factors: &[f32], tape: &mut T) -> Result<Self, OpError> {
+        operations::scale_images(self, factors, tape)
+    }
+
+    fn odd_pixels<T: Tape<f32, Cuda>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::odd_pixels(self, tape)
+    }
+
+    fn batch_norm<T: Tape<f32, Cuda>>(
+        &self,
+        norm: NormArgs<'_, Cuda>,
+        tape: &mut T,
+    ) -> Result<(Self, Moments<Cuda>), OpError> {
+        operations::batch_norm(self, norm, tape)
+    }
+
+    fn unit<T: Tape<f32, Cuda>>(
+        &self,
+        weight: &Tensor4<Cuda>,
+        spec: UnitSpec,
+        norm: NormArgs<'_, Cuda>,
+        tape: &mut T,
+    ) -> Result<(Self, Moments<Cuda>), OpError> {
+        operations::unit(self, weight, spec, norm, tape)
+    }
+
+    fn relu<T: Tape<f32, Cuda>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::rectify(self, Rectifier::Relu, tape)
+    }
+
+    fn relu6<T: Tape<f32, Cuda>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::rectify(self, Rectifier::Relu6, tape)
+    }
+
+    fn global_avg_pool<T: Tape<f32, Cuda>>(&self, tape: &mut T) -> Result<Self, OpError> {
+        operations::global_avg_pool(self, tape)
+    }
+
+    fn linear<T: Tape<f32, Cuda>>(
+        &self,
+        weight: &Tensor4<Cuda>,
+        bias: Option<&Tensor4<Cuda>>,
+        tape: &mut T,
+    ) -> Result<Self, OpError> {
+        operations::linear(self, weight, bias, tape)
+    }
+
+    fn sum<T: Tape<f32, Cuda>>(terms: &[&Self], tape: &mut T) -> Result<Self, OpError> {
+        operations::sum(terms, tape)
+    }
+
+    fn concat<T: Tape<f32, Cuda>>(parts: &[&Self], tape: &mut T) -> Result<Self, OpError> {
+        operations::concat(parts, tape)
+    }
+}

@@ -1,0 +1,166 @@
+//! Batch normalisation.
+
+use crate::{
+    EPS, Moments, NormArgs, OpError, Tensor4,
+    cuda::{
+        activation::CudaActivation,
+        args::{GRADIENT, MapArgs, NormArgs as KernelArgs, Source, Statistics},
+        memory::{Buffer, address},
+        reduction::Reduction,
+        runtime::Runtime,
+    },
+    shape::{Dims, check_norm, elements, not_empty},
+    tape::Recorder,
+};
+use cudarc::driver::{DevicePtr, DriverError};
+use dfdx::tensor::{Cuda, CudaError, Gradients};
+use std::sync::Arc;
+
+/// The statistics and parameters of one batch normalisation of `[.., c]`.
+pub struct Norm {
+    /// `[mean | factor | shift | inverse]`, as kernels read them.
+    vectors: Arc<Buffer>,
+    affine: Option<(Tensor4<Cuda>, Tensor4<Cuda>)>,
+    moments: Moments<Cuda>,
+    /// Whether the statistics are those of the batch, so that gradient flows through them.
+    batch: bool,
+    /// Where the statistics go and what they are computed with.
+    statistics: Statistics,
+    runtime: &'static Runtime,
+}
+
+impl Norm {
+    /// Prepares the normalisation of a value of these dimensions, on the device of `like`. The statistics of a batch
+    /// are still to be computed, into [`statistics`](Self::statistics).
+    pub fn new(
+        op: &'static str,
+        like: &CudaActivation,
+        dims: Dims,
+        norm: NormArgs<'_, Cuda>,
+        tape: &mut dyn Recorder<Cuda>,
+    ) -> Result<Self, OpError> {
+        let (runtime, channels) = (like.runtime(), dims.3);
+        let mut contiguous = |v| tape.contiguous(op, v);
+        let affine = match norm.affine {
+            Some((scale, shift)) => Some((contiguous(scale)?, contiguous(shift)?)),
+            None => None,
+        };
+        let [scale, shift] = match &affine {
+            Some((scale, shift)) => [address(op, scale)?, address(op, shift)?],
+            None => [0, 0],
+        };
+        let vector = (1, 1, 1, channels);
+        let moments = match norm.fixed {
+            Some(fixed) => Moments { mean: contiguous(&fixed.mean)?, variance: contiguous(&fixed.variance)? },
+            None => Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? },
+        };
+        let [mean, variance] = [address(op, &moments.mean)?, address(op, &moments.variance)?];
+        let vectors = Arc::new(Buffer::new(runtime, 4 * channels).map_err(OpError::device(op))?);
+        let statistics = Statistics {
+            scale,
+            shift,
+            new_mean: mean,
+            new_variance: variance,
+            vectors: vectors.address(),
+            eps: EPS,
+            pixels: (elements(dims) / channels) as i32,
+            channels: channels as i32,
+            ..Statistics::default()
+        };
+        let batch = norm.fixed.is_none();
+        if !batch {
+            let args = KernelArgs { statistics, mean, variance, ..KernelArgs::default() };
+            runtime.launch_over("norm_fixed", channels, args).map_err(OpError::device(op))?;
+        }
+        Ok(Self { vectors, affine, moments, batch, statistics, runtime })
+    }
+
+    /// The statistics of the batch that are to be computed; `None` if they are fixed.
+    pub fn statistics(&self) -> Option<Statistics> {
+        self.batch.then_some(self.statistics)
+    }
+
+    /// The moments of the batch, or the fixed ones.
+    pub fn moments(&self) -> Moments<Cuda> {
+        self.moments.clone()
+    }
+
+    /// The normalisation for readers to apply.
+    pub fn vectors(&self) -> Arc<Buffer> {
+        self.vectors.clone()
+    }
+
+    /// Adds the gradients of scale and shift, from the gradient `dy` of the output and the input `z`. Returns the
+    /// coefficients of the gradient of the input.
+    pub fn backward(&self, dy: &Buffer, z: Source, grads: &mut Gradients<f32, Cuda>) -> Result<Buffer, CudaError> {
+        let [d_scale, d_shift] = match &self.affine {
+            Some((scale, shift)) => {
+                let scale = *grads.get_or_alloc_mut(scale)?.device_ptr();
+                [scale, *grads.get_or_alloc_mut(shift)?.device_ptr()]
+            }
+            None => [0, 0],
+        };
+        let Statistics { pixels, channels, .. } = self.statistics;
+        let coefficients = Buffer::new(self.runtime, 4 * channels as usize)?;
+        let reduction = Reduction::new(self.runtime, pixels as usize, channels as usize, 2, 1)?;
+        let args = KernelArgs {
+            x: z,
+            dy: Source { values: dy.address(), ..Source::default() },
+            statistics: reduction.statistics(self.statistics),
+            coefficients: coefficients.address(),
+            d_scale,
+            d_shift,
+            batch: self.batch.into(),
+            ..KernelArgs::default()
+        };
+        reduction.launch("norm_backward", args)?;
+        Ok(coefficients)
+    }
+
+    /// The gradient of the input, as kernels read it.
+    pub fn gradient(&self, dy: &Buffer, z: Source, coefficients: &Buffer) -> Source {
+        let vectors = coefficients.address();
+        Source { values: dy.address(), other: z.values, vectors, kind: GRADIENT, rectifier: 0 }
+    }
+}
+
+/// As [`crate::reference::batch_norm`]. The normalisation of the result stays pending.
+pub fn batch_norm(
+    x: &CudaActivation,
+    norm: NormArgs<'_, Cuda>,
+    tape: &mut dyn Recorder<Cuda>,
+) -> Result<(CudaActivation, Moments<Cuda>), OpError> {
+    let op = "batch_norm";
+    let dims = not_empty(op, x.dims())?;
+    check_norm(op, dims.3, &norm)?;
+    let z = x.buffer(op, dims)?;
+    x.write(elements(dims), Default::default(), z.address()).map_err(OpError::device(op))?;
+    let input = Source { values: z.address(), ..Source::default() };
+    let norm = Norm::new(op, x, dims, norm, tape)?;
+    if let Some(statistics) = norm.statistics() {
+        let failed = OpError::device(op);
+        let reduction = Reduction::new(x.runtime(), elements(dims) / dims.3, dims.3, 2, 1).map_err(&failed)?;
+        let args = KernelArgs { x: input, statistics: reduction.statistics(statistics), ..KernelArgs::default() };
+        reduction.launch("norm_batch", args).map_err(&failed)?;
+    }
+    let moments = norm.moments();
+    let y = x.computed(dims, z.clone(), Some(norm.vectors()));
+    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
+        let x = x.clone();
+        tape.record(Box::new(move |grads| {
+            let Some(dy) = output.take() else { return Ok(()) };
+            let input = Source { values: z.address(), ..Source::default() };
+            let coefficients = norm.backward(&dy, input, grads)?;
+            let gradient = norm.gradient(&dy, input, &coefficients);
+            x.accumulate(|out, overwrite| add_source(x.runtime(), gradient, dims, out, overwrite))?;
+            Ok(())
+        }));
+    }
+    Ok((y, moments))
+}
+
+fn add_source(runtime: &Runtime, x: Source, dims: Dims, out: u64, overwrite: bool) -> Result<(), DriverError> {
+    let (size, channels) = (elements(dims), dims.3 as i32);
+    let args = MapArgs { x, out, size: size as i32, channels, overwrite: overwrite.into(), ..MapArgs::default() };
+    runtime.launch_over("add_source", size, args)
+}

@@ -1,0 +1,87 @@
+//! Pools, subsampling and the mean over height and width.
+
+use crate::{
+    OpError, PoolKind, PoolSpec, Window as TapWindow,
+    cuda::{
+        activation::CudaActivation,
+        args::{PoolArgs, Rectifier, Window},
+        memory::Buffer,
+        runtime::blocks,
+    },
+    shape::{Dims, PoolShape, elements, half, not_empty},
+    tape::Recorder,
+};
+use dfdx::tensor::Cuda;
+
+/// As [`crate::reference::pool2d`].
+pub fn pool2d(x: &CudaActivation, spec: PoolSpec, tape: &mut dyn Recorder<Cuda>) -> Result<CudaActivation, OpError> {
+    let op = "pool2d";
+    let PoolShape { n, size, out, c, window } = PoolShape::new(x.dims(), spec)?;
+    let output = (n, out[0], out[1], c);
+    let maximum = spec.kind == PoolKind::Max;
+    // The backward pass of a maximum needs the taps that won.
+    let taps = (maximum && tape.is_recording()).then(|| Buffer::new(x.runtime(), elements(output)));
+    let taps = taps.transpose().map_err(OpError::device(op))?;
+    let args = PoolArgs {
+        window: Window::sliding(n, size, out, c, window),
+        taps: taps.as_ref().map_or(0, Buffer::address),
+        maximum: maximum.into(),
+        ..PoolArgs::default()
+    };
+    gather(op, x, output, ["pool_forward", "pool_backward"], args, taps, tape)
+}
+
+/// As [`crate::reference::odd_pixels`].
+pub fn odd_pixels(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Result<CudaActivation, OpError> {
+    let op = "odd_pixels";
+    let dims = not_empty(op, x.dims())?;
+    let output = half(dims);
+    let (n, h, w, c) = dims;
+    let window = Window::sliding(n, [h, w], [output.1, output.2], c, TapWindow::valid(1, 2));
+    let args = PoolArgs { window, ..PoolArgs::default() };
+    gather(op, x, output, ["odd_pixels_forward", "odd_pixels_backward"], args, None, tape)
+}
+
+/// As [`crate::reference::global_avg_pool`].
+pub fn global_avg_pool(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Result<CudaActivation, OpError> {
+    let op = "global_avg_pool";
+    let (n, h, w, c) = not_empty(op, x.dims())?;
+    let window = Window::sliding(n, [h, w], [1, 1], c, TapWindow::valid(1, 1));
+    let args = PoolArgs { window, ..PoolArgs::default() };
+    gather(op, x, (n, 1, 1, c), ["image_mean_forward", "image_mean_backward"], args, None, tape)
+}
+
+/// An operation with one thread a value of its output, and a backward pass with one thread a value of its input.
+/// `keep` stays in memory until the backward pass.
+fn gather(
+    op: &'static str,
+    x: &CudaActivation,
+    output: Dims,
+    [forward, backward]: [&'static str; 2],
+    args: PoolArgs,
+    keep: Option<Buffer>,
+    tape: &mut dyn Recorder<Cuda>,
+) -> Result<CudaActivation, OpError> {
+    let out = x.buffer(op, output)?;
+    let args = PoolArgs { x: x.source(Rectifier::None), out: out.address(), ..args };
+    let launched = match forward {
+        // A block sums the pixels of 32 channels of one image.
+        "image_mean_forward" => x.runtime().launch(forward, (blocks(output.3, 32), output.0 as u32, 1), (32, 8), args),
+        _ => x.runtime().launch_over(forward, elements(output), args),
+    };
+    launched.map_err(OpError::device(op))?;
+    let y = x.computed(output, out, None);
+    if let (true, Some(slot)) = (tape.is_recording(), y.gradient().cloned()) {
+        let x = x.clone();
+        tape.record(Box::new(move |_| {
+            let _keep = keep;
+            let Some(dy) = slot.take() else { return Ok(()) };
+            x.accumulate(|out, overwrite| {
+                let args = PoolArgs { dy: dy.address(), out, overwrite: overwrite.into(), ..args };
+                x.runtime().launch_over(backward, elements(x.dims()), args)
+            })?;
+            Ok(())
+        }));
+    }
+    Ok(y)
+}
