@@ -2,6 +2,7 @@
 //! gradient of each input, and compare the answer: with central differences, the plain implementation, or PyTorch.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
+mod cross_entropy;
 mod differences;
 mod equivalence;
 mod errors;
