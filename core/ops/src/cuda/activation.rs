@@ -13,9 +13,9 @@ use crate::{
 use cudarc::driver::{DevicePtr, DriverError};
 use dfdx::{
     shapes::HasShape,
-    tensor::{Cuda, NoneTape, ZerosTensor},
+    tensor::{Cuda, CudaError, Gradients, NoneTape, ZerosTensor},
 };
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// An activation `[n, h, w, c]` on a GPU. Clones share the values and the gradient.
 ///
@@ -27,7 +27,6 @@ pub struct CudaActivation {
     values: Values,
     /// The vectors of the pending normalisation, `[mean | factor | shift | inverse]`.
     pending: Option<Arc<Buffer>>,
-    normalised: Arc<OnceLock<Arc<Buffer>>>,
     gradient: Option<GradientSlot>,
     device: Cuda,
     runtime: &'static Runtime,
@@ -51,7 +50,6 @@ impl CudaActivation {
             dims,
             values: Values::Computed(values),
             pending,
-            normalised: Arc::default(),
             gradient: Some(GradientSlot::default()),
             device: self.device.clone(),
             runtime: self.runtime,
@@ -68,9 +66,7 @@ impl CudaActivation {
         let op = "input";
         let x = tape.contiguous(op, x)?;
         let dims = *x.shape();
-        if elements(dims) > i32::MAX as usize {
-            return Err(too_large(op, dims));
-        }
+        check_len(op, dims)?;
         let device = x.device().clone();
         let runtime = Runtime::of(&device)?;
         let gradient = GradientSlot::default();
@@ -79,7 +75,7 @@ impl CudaActivation {
             tape.record(Box::new(move |grads| {
                 if let Some(more) = gradient.take() {
                     let total = *grads.get_or_alloc_mut(&input)?.device_ptr();
-                    add(runtime, elements(dims), more.address(), total, false)?;
+                    assign(runtime, Source::plain(more.address()), dims, total, false)?;
                 }
                 Ok(())
             }));
@@ -89,7 +85,6 @@ impl CudaActivation {
             dims,
             values: Values::Tensor { address: at, _keep: x },
             pending: None,
-            normalised: Arc::default(),
             gradient: Some(gradient),
             device,
             runtime,
@@ -100,10 +95,12 @@ impl CudaActivation {
     pub fn to_tensor(&self, tape: &mut dyn Recorder<Cuda>) -> Result<Tensor4<Cuda>, OpError> {
         let tensor = self.first_images(self.dims.0)?;
         if let (true, Some(gradient)) = (tape.is_recording(), self.gradient.clone()) {
-            let (output, runtime, len) = (tensor.ghost(), self.runtime, elements(self.dims));
+            let (output, runtime, dims) = (tensor.ghost(), self.runtime, self.dims);
             tape.record(Box::new(move |grads| {
-                let dy = *grads.get_or_alloc_mut(&output)?.device_ptr();
-                gradient.accumulate(runtime, len, |total, overwrite| add(runtime, len, dy, total, overwrite))?;
+                let dy = Source::plain(*grads.get_or_alloc_mut(&output)?.device_ptr());
+                gradient.accumulate(runtime, elements(dims), |total, overwrite| {
+                    assign(runtime, dy, dims, total, overwrite)
+                })?;
                 Ok(())
             }));
         }
@@ -115,7 +112,8 @@ impl CudaActivation {
         let (n, h, w, c) = self.dims;
         let dims = (images.min(n), h, w, c);
         let tensor = self.zeros(dims)?;
-        self.write(elements(dims), Rectifier::None, address("output", &tensor)?).map_err(OpError::device("output"))?;
+        assign(self.runtime, self.source(Rectifier::None), dims, address("output", &tensor)?, true)
+            .map_err(OpError::device("output"))?;
         Ok(tensor)
     }
 
@@ -126,17 +124,19 @@ impl CudaActivation {
 
     /// A buffer for an activation of these dimensions.
     pub fn buffer(&self, op: &'static str, dims: Dims) -> Result<Arc<Buffer>, OpError> {
-        match elements(dims) {
-            len if len > i32::MAX as usize => Err(too_large(op, dims)),
-            len => Ok(Arc::new(Buffer::new(self.runtime, len).map_err(OpError::device(op))?)),
-        }
+        let len = check_len(op, dims)?;
+        Ok(Arc::new(Buffer::new(self.runtime, len).map_err(OpError::device(op))?))
     }
 
-    /// Writes the first `len` values, normalised and rectified, to an address.
-    pub fn write(&self, len: usize, rectifier: Rectifier, to: u64) -> Result<(), DriverError> {
-        let (size, channels) = (len as i32, self.dims.3 as i32);
-        let args = MapArgs { x: self.source(rectifier), out: to, size, channels, image: size, ..MapArgs::default() };
-        self.runtime.launch_over("map_forward", len, args)
+    /// The normalised values in memory: those of this activation, or a copy.
+    pub fn normalised(&self, op: &'static str) -> Result<Arc<Buffer>, OpError> {
+        if let (Values::Computed(values), None) = (&self.values, &self.pending) {
+            return Ok(values.clone());
+        }
+        let copy = self.buffer(op, self.dims)?;
+        assign(self.runtime, self.source(Rectifier::None), self.dims, copy.address(), true)
+            .map_err(OpError::device(op))?;
+        Ok(copy)
     }
 
     /// `(n, h, w, c)`.
@@ -151,33 +151,28 @@ impl CudaActivation {
 
     /// The values as kernels read them.
     pub fn source(&self, rectifier: Rectifier) -> Source {
-        let rectifier = rectifier as i32;
-        match (self.normalised.get(), &self.pending) {
-            (Some(normalised), _) => Source { values: normalised.address(), rectifier, ..Source::default() },
-            (None, None) => Source { values: self.values.address(), rectifier, ..Source::default() },
-            (None, Some(vectors)) => Source {
-                values: self.values.address(),
-                vectors: vectors.address(),
-                kind: NORMALISED,
-                rectifier,
-                ..Source::default()
-            },
+        let plain = Source { rectifier: rectifier as i32, ..Source::plain(self.values.address()) };
+        match &self.pending {
+            Some(vectors) => Source { vectors: vectors.address(), kind: NORMALISED, ..plain },
+            None => plain,
         }
     }
 
-    /// The activation with its normalised values in memory, which stay there.
-    pub fn normalised(&self, op: &'static str) -> Result<Source, OpError> {
-        if self.pending.is_some() && self.normalised.get().is_none() {
-            let values = self.buffer(op, self.dims)?;
-            self.write(elements(self.dims), Rectifier::None, values.address()).map_err(OpError::device(op))?;
-            self.normalised.get_or_init(|| values);
-        }
-        Ok(self.source(Rectifier::None))
+    /// Whether the backward pass needs the gradient of this activation.
+    pub fn requires_grad(&self) -> bool {
+        self.gradient.is_some()
     }
 
-    /// The gradient; `None` if the backward pass needs none.
-    pub fn gradient(&self) -> Option<&GradientSlot> {
-        self.gradient.as_ref()
+    /// Records the backward pass of the operation that computed this activation. It gets the gradient of this
+    /// activation, if anything contributed to it.
+    pub fn record(
+        &self,
+        tape: &mut dyn Recorder<Cuda>,
+        backward: impl FnOnce(Arc<Buffer>, &mut Gradients<f32, Cuda>) -> Result<(), CudaError> + 'static,
+    ) {
+        if let (true, Some(gradient)) = (tape.is_recording(), self.gradient.clone()) {
+            tape.record(Box::new(move |grads| gradient.take().map_or(Ok(()), |dy| backward(dy, grads))));
+        }
     }
 
     /// Calls `work(address, overwrite)` with the gradient, if the backward pass needs it; `work` fills it if
@@ -192,8 +187,12 @@ impl CudaActivation {
         if slot.set_if_empty(dy) {
             return Ok(());
         }
-        let len = elements(self.dims);
-        slot.accumulate(self.runtime, len, |total, overwrite| add(self.runtime, len, dy.address(), total, overwrite))
+        self.accumulate_source(Source::plain(dy.address()))
+    }
+
+    /// Adds a gradient that a kernel reads.
+    pub fn accumulate_source(&self, dy: Source) -> Result<(), DriverError> {
+        self.accumulate(|total, overwrite| assign(self.runtime, dy, self.dims, total, overwrite))
     }
 }
 
@@ -206,34 +205,33 @@ impl Values {
     }
 }
 
-/// `to = from` if `overwrite`, and `to += from` otherwise.
-fn add(runtime: &Runtime, len: usize, from: u64, to: u64, overwrite: bool) -> Result<(), DriverError> {
-    let overwrite = overwrite.into();
-    let args = MapArgs {
-        dy: from,
-        out: to,
-        size: len as i32,
-        channels: 1,
-        image: len as i32,
-        overwrite,
-        ..MapArgs::default()
-    };
-    runtime.launch_over("map_backward", len, args)
+/// `to = x` if `overwrite`, and `to += x` otherwise.
+fn assign(runtime: &Runtime, x: Source, dims: Dims, to: u64, overwrite: bool) -> Result<(), DriverError> {
+    let (size, channels, overwrite) = (elements(dims), dims.3 as i32, overwrite.into());
+    let args = MapArgs { x, out: to, size: size as i32, channels, overwrite, ..MapArgs::default() };
+    runtime.launch_over("map_forward", size, args)
 }
 
-fn too_large(op: &'static str, dims: Dims) -> OpError {
-    OpError::Shape { op, expected: format!("at most {} values on a GPU", i32::MAX), found: format!("{dims:?}") }
+/// The number of values. Kernels count them in 32 bits.
+fn check_len(op: &'static str, dims: Dims) -> Result<usize, OpError> {
+    match elements(dims) {
+        len if len <= i32::MAX as usize => Ok(len),
+        _ => {
+            let (expected, found) = (format!("at most {} values on a GPU", i32::MAX), format!("{dims:?}"));
+            Err(OpError::Shape { op, expected, found })
+        }
+    }
 }
 
 /// The gradient of an activation, once there is one.
 #[derive(Clone, Default)]
-pub struct GradientSlot {
+struct GradientSlot {
     gradient: Arc<Mutex<Option<Arc<Buffer>>>>,
 }
 
 impl GradientSlot {
     /// Takes the gradient out; `None` if nothing contributed to it.
-    pub fn take(&self) -> Option<Arc<Buffer>> {
+    fn take(&self) -> Option<Arc<Buffer>> {
         self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 

@@ -16,6 +16,13 @@ pub struct Source {
     pub rectifier: i32,
 }
 
+impl Source {
+    /// The values at an address as they are.
+    pub fn plain(values: u64) -> Self {
+        Self { values, ..Self::default() }
+    }
+}
+
 /// Values of [`Source::kind`].
 pub const NORMALISED: i32 = 1;
 pub const GRADIENT: i32 = 2;
@@ -154,7 +161,6 @@ pub struct Part {
     pub dx: u64,
     pub first: i32,
     pub channels: i32,
-    pub overwrite: i32,
 }
 
 #[repr(C)]

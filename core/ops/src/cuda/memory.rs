@@ -7,7 +7,7 @@
 
 use super::runtime::Runtime;
 use crate::{OpError, Tensor4, shape::elements, tape::Recorder};
-use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DriverError};
+use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DeviceSlice, DriverError};
 use dfdx::{
     shapes::{HasShape, Shape},
     tensor::{Cuda, NoneTape, Tensor},
@@ -88,13 +88,9 @@ impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(slice) = self.slice.take() {
             let mut free = self.runtime.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
-            free.entry(slice_len(&slice)).or_default().push(slice);
+            free.entry(slice.len()).or_default().push(slice);
         }
     }
-}
-
-fn slice_len(slice: &CudaSlice<f32>) -> usize {
-    cudarc::driver::DeviceSlice::len(slice)
 }
 
 /// Copies tensors to the host, each in row-major order: to one buffer on the device first, and from there at once.

@@ -8,7 +8,7 @@ use super::{
 use cudarc::driver::{DeviceRepr, DriverError};
 
 /// Channels and pixels of a block; `TILE_CHANNELS` and `TILE_ROWS` of the kernels.
-const TILE: (u32, u32) = (32, 8);
+pub const TILE: (u32, u32) = (32, 8);
 /// Pixels that one block adds, at least.
 const PIXELS_PER_CHUNK: usize = 256;
 /// Most chunks of pixels.

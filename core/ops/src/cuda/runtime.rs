@@ -43,7 +43,6 @@ const KERNELS: &[&str] = &[
     "bias_gradient",
     "map_forward",
     "map_backward",
-    "add_source",
     "sum_forward",
     "concat_forward",
     "concat_backward",
@@ -82,6 +81,9 @@ impl Runtime {
     pub fn of(device: &Cuda) -> Result<&'static Self, OpError> {
         static RUNTIME: OnceLock<Runtime> = OnceLock::new();
         static CREATION: Mutex<()> = Mutex::new(());
+        if let Some(runtime) = RUNTIME.get() {
+            return Ok(runtime);
+        }
         let _one_at_a_time = CREATION.lock().unwrap_or_else(PoisonError::into_inner);
         match RUNTIME.get() {
             Some(runtime) => Ok(runtime),

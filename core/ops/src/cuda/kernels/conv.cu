@@ -58,17 +58,20 @@ __device__ __forceinline__ Tap tap(int index, int channels, int kernel_w) {
     return {tap / kernel_w, tap % kernel_w, index % channels};
 }
 
+// The value of x under an element of a weight, for an output pixel; 0 outside of the image.
+__device__ __forceinline__ float input(const ConvArgs &args, int group, int inputs, int out_pixel, int element) {
+    const Window &v = args.window;
+    const Tap t = tap(element, inputs, v.kernel_w);
+    const int at = tapped(v, pixel(out_pixel, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
+    return at < 0 ? 0.0f : read(args.x, at * v.c_in + c, c, v.c_in);
+}
+
 // y[pixel, o] = sum of x[tapped pixel, i] weight[tap, i, o].
 struct Forward {
     enum { A_ALONG_K = true };
     const ConvArgs &args;
     int group, inputs, outputs, m, n;
-    __device__ float a(int row, int k) const {
-        const Window &v = args.window;
-        const Tap t = tap(k, inputs, v.kernel_w);
-        const int at = tapped(v, pixel(row, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
-        return at < 0 ? 0.0f : read(args.x, at * v.c_in + c, c, v.c_in);
-    }
+    __device__ float a(int row, int k) const { return input(args, group, inputs, row, k); }
     __device__ float b(int k, int o) const { return args.weight[k * args.window.c_out + group * outputs + o]; }
     __device__ void store(int row, int o, float y) const {
         o += group * outputs;
@@ -104,12 +107,7 @@ struct WeightGradient {
     const ConvArgs &args;
     int group, inputs, outputs, m, n;
     float *partial;
-    __device__ float a(int row, int k) const {
-        const Window &v = args.window;
-        const Tap t = tap(row, inputs, v.kernel_w);
-        const int at = tapped(v, pixel(k, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
-        return at < 0 ? 0.0f : read(args.x, at * v.c_in + c, c, v.c_in);
-    }
+    __device__ float a(int row, int k) const { return input(args, group, inputs, k, row); }
     __device__ float b(int k, int o) const {
         const int c = group * outputs + o;
         return read(args.dy, k * args.window.c_out + c, c, args.window.c_out);

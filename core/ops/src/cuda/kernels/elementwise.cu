@@ -12,11 +12,11 @@ __device__ __forceinline__ float factor(const MapArgs &args, int i) {
     return args.factors ? args.factors[i / args.image] : 1.0f;
 }
 
-// out = factor x
+// out = factor x, or out += factor x
 extern "C" __global__ void map_forward(MapArgs args) {
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= args.size) return;
-    args.out[i] = factor(args, i) * read(args.x, i, i % args.channels, args.channels);
+    write(args.out + i, factor(args, i) * read(args.x, i, i % args.channels, args.channels), args.overwrite);
 }
 
 // The gradient of x for `out = factor x`, from dy; the rectifier of x passes it or not.
@@ -27,12 +27,6 @@ extern "C" __global__ void map_backward(MapArgs args) {
         args.x.rectifier == NONE ||
         passes(read_linear(args.x, i, i % args.channels, args.channels), args.x.rectifier);
     write(args.out + i, passed ? factor(args, i) * args.dy[i] : 0.0f, args.overwrite);
-}
-
-// A gradient through a batch normalisation, where no convolution reads it: out = x, which is of kind GRADIENT.
-extern "C" __global__ void add_source(MapArgs args) {
-    const int i = blockIdx.x * blockDim.x + threadIdx.x;
-    if (i < args.size) write(args.out + i, read(args.x, i, i % args.channels, args.channels), args.overwrite);
 }
 
 enum { MOST_TERMS = 8 };
@@ -56,7 +50,7 @@ extern "C" __global__ void sum_forward(SumArgs args) {
 struct Part {
     Source x;
     float *dx;
-    int first, channels, overwrite;
+    int first, channels;
 };
 
 struct ConcatArgs {
@@ -90,5 +84,5 @@ extern "C" __global__ void concat_backward(ConcatArgs args) {
     const int p = i / args.width, whole = args.first + i % args.width;
     int c = whole;
     const Part &part = part_of(args, c);
-    if (part.dx) write(part.dx + p * part.channels + c, args.dy[p * args.channels + whole], part.overwrite);
+    if (part.dx) part.dx[p * part.channels + c] = args.dy[p * args.channels + whole];
 }

@@ -20,7 +20,7 @@ pub fn sum(terms: &[&CudaActivation], tape: &mut dyn Recorder<Cuda>) -> Result<C
     let dims = check_terms(terms.iter().map(|term| term.dims()))?;
     let (like, size) = (terms[0], elements(dims));
     let out = like.buffer(op, dims)?;
-    let so_far = Source { values: out.address(), ..Source::default() };
+    let so_far = Source::plain(out.address());
     let mut sources: Vec<Source> = terms.iter().map(|term| term.source(Rectifier::None)).collect();
     // Where there are more terms than one launch takes, the next begins with the sum so far.
     while !sources.is_empty() {
@@ -35,14 +35,11 @@ pub fn sum(terms: &[&CudaActivation], tape: &mut dyn Recorder<Cuda>) -> Result<C
         }
     }
     let y = like.computed(dims, out, None);
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        let terms: Vec<CudaActivation> = terms.iter().map(|term| (*term).clone()).collect();
-        tape.record(Box::new(move |_| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            terms.iter().try_for_each(|term| term.accumulate_shared(&dy))?;
-            Ok(())
-        }));
-    }
+    let terms: Vec<CudaActivation> = terms.iter().map(|term| (*term).clone()).collect();
+    y.record(tape, move |dy, _| {
+        terms.iter().try_for_each(|term| term.accumulate_shared(&dy))?;
+        Ok(())
+    });
     Ok(y)
 }
 
@@ -57,15 +54,12 @@ pub fn concat(parts: &[&CudaActivation], tape: &mut dyn Recorder<Cuda>) -> Resul
         args.y = out.address();
         launch("concat_forward", &y, args).map_err(OpError::device(op))?;
     }
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        tape.record(Box::new(move |_| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            for (args, parts) in launches(&parts, dims).into_iter().zip(parts.chunks(MOST_TERMS)) {
-                backward(parts, &dy, args)?;
-            }
-            Ok(())
-        }));
-    }
+    y.record(tape, move |dy, _| {
+        for (args, parts) in launches(&parts, dims).into_iter().zip(parts.chunks(MOST_TERMS)) {
+            backward(parts, &dy, args)?;
+        }
+        Ok(())
+    });
     Ok(y)
 }
 
@@ -100,9 +94,9 @@ fn launch(kernel: &'static str, like: &CudaActivation, args: ConcatArgs) -> Resu
 fn backward(parts: &[CudaActivation], dy: &Buffer, mut args: ConcatArgs) -> Result<(), DriverError> {
     args.dy = dy.address();
     let mut gradients = Vec::new();
-    for (slot, part) in args.parts.iter_mut().zip(parts).filter(|(_, part)| part.gradient().is_some()) {
+    for (slot, part) in args.parts.iter_mut().zip(parts).filter(|(_, part)| part.requires_grad()) {
         let gradient = Arc::new(Buffer::new(part.runtime(), elements(part.dims()))?);
-        (slot.dx, slot.overwrite) = (gradient.address(), 1);
+        slot.dx = gradient.address();
         gradients.push((part, gradient));
     }
     parts.first().map_or(Ok(()), |like| launch("concat_backward", like, args))?;

@@ -149,14 +149,11 @@ pub fn conv2d(
     let out = x.buffer(op, conv.output())?;
     conv.forward(x, 0, out.address(), None).map_err(OpError::device(op))?;
     let y = x.computed(conv.output(), out, None);
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        let x = x.clone();
-        tape.record(Box::new(move |grads| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();
-            conv.backward(&x, plain(&dy), d_weight).map_err(CudaError::from)
-        }));
-    }
+    let x = x.clone();
+    y.record(tape, move |dy, grads| {
+        let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();
+        conv.backward(&x, Source::plain(dy.address()), d_weight).map_err(CudaError::from)
+    });
     Ok(y)
 }
 
@@ -177,16 +174,13 @@ pub fn unit(
     conv.forward(x, 0, z.address(), norm.statistics()).map_err(OpError::device(op))?;
     let moments = norm.moments();
     let y = x.computed(dims, z.clone(), Some(norm.vectors()));
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        let x = x.clone();
-        tape.record(Box::new(move |grads| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            let coefficients = norm.backward(&dy, plain(&z), grads)?;
-            let dz = norm.gradient(&dy, plain(&z), &coefficients);
-            let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();
-            conv.backward(&x, dz, d_weight).map_err(CudaError::from)
-        }));
-    }
+    let x = x.clone();
+    y.record(tape, move |dy, grads| {
+        let coefficients = norm.backward(&dy, Source::plain(z.address()), grads)?;
+        let dz = norm.gradient(&dy, Source::plain(z.address()), &coefficients);
+        let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();
+        conv.backward(&x, dz, d_weight).map_err(CudaError::from)
+    });
     Ok((y, moments))
 }
 
@@ -206,25 +200,18 @@ pub fn linear(
     let out = x.buffer(op, conv.output())?;
     conv.forward(x, bias_address, out.address(), None).map_err(OpError::device(op))?;
     let y = x.computed(conv.output(), out, None);
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        let x = x.clone();
-        tape.record(Box::new(move |grads| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            if let Some(bias) = &bias {
-                let d_shift = *grads.get_or_alloc_mut(bias)?.device_ptr();
-                let reduction = Reduction::new(x.runtime(), n, c_out, 1, 1)?;
-                let statistics = reduction.statistics(Statistics::default());
-                let args = NormKernelArgs { dy: plain(&dy), statistics, d_shift, ..NormKernelArgs::default() };
-                reduction.launch("bias_gradient", args)?;
-            }
-            let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();
-            conv.backward(&x, plain(&dy), d_weight).map_err(CudaError::from)
-        }));
-    }
+    let x = x.clone();
+    y.record(tape, move |dy, grads| {
+        if let Some(bias) = &bias {
+            let d_shift = *grads.get_or_alloc_mut(bias)?.device_ptr();
+            let reduction = Reduction::new(x.runtime(), n, c_out, 1, 1)?;
+            let statistics = reduction.statistics(Statistics::default());
+            let args =
+                NormKernelArgs { dy: Source::plain(dy.address()), statistics, d_shift, ..NormKernelArgs::default() };
+            reduction.launch("bias_gradient", args)?;
+        }
+        let d_weight = *grads.get_or_alloc_mut(&conv.weight)?.device_ptr();
+        conv.backward(&x, Source::plain(dy.address()), d_weight).map_err(CudaError::from)
+    });
     Ok(y)
-}
-
-/// A buffer as kernels read it.
-fn plain(buffer: &Buffer) -> Source {
-    Source { values: buffer.address(), ..Source::default() }
 }

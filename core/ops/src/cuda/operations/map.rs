@@ -43,29 +43,26 @@ fn map(
 ) -> Result<CudaActivation, OpError> {
     let (dims, size) = (x.dims(), elements(x.dims()));
     let out = x.buffer(op, dims)?;
-    let channels = dims.3 as i32;
-    let args = move |x: &CudaActivation, factors: &Option<Buffer>| MapArgs {
+    let args = MapArgs {
         x: x.source(rectifier),
         factors: factors.as_ref().map_or(0, Buffer::address),
         size: size as i32,
-        channels,
+        channels: dims.3 as i32,
         image: (size / dims.0.max(1)).max(1) as i32,
         ..MapArgs::default()
     };
-    let forward = MapArgs { out: out.address(), ..args(x, &factors) };
+    let forward = MapArgs { out: out.address(), overwrite: 1, ..args };
     x.runtime().launch_over("map_forward", size, forward).map_err(OpError::device(op))?;
     let y = x.computed(dims, out, None);
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        let x = x.clone();
-        tape.record(Box::new(move |_| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            x.accumulate(|out, overwrite| {
-                let overwrite = overwrite.into();
-                let args = MapArgs { dy: dy.address(), out, overwrite, ..args(&x, &factors) };
-                x.runtime().launch_over("map_backward", size, args)
-            })?;
-            Ok(())
-        }));
-    }
+    let x = x.clone();
+    y.record(tape, move |dy, _| {
+        // The kernel reads the factors.
+        let _factors = factors;
+        x.accumulate(|out, overwrite| {
+            let args = MapArgs { dy: dy.address(), out, overwrite: overwrite.into(), ..args };
+            x.runtime().launch_over("map_backward", size, args)
+        })?;
+        Ok(())
+    });
     Ok(y)
 }

@@ -4,7 +4,7 @@ use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
     cuda::{
         activation::CudaActivation,
-        args::{GRADIENT, MapArgs, NormArgs as KernelArgs, Source, Statistics},
+        args::{GRADIENT, NormArgs as KernelArgs, Source, Statistics},
         memory::{Buffer, address},
         reduction::Reduction,
         runtime::Runtime,
@@ -12,7 +12,7 @@ use crate::{
     shape::{Dims, check_norm, elements, not_empty},
     tape::Recorder,
 };
-use cudarc::driver::{DevicePtr, DriverError};
+use cudarc::driver::DevicePtr;
 use dfdx::tensor::{Cuda, CudaError, Gradients};
 use std::sync::Arc;
 
@@ -105,7 +105,7 @@ impl Norm {
         let reduction = Reduction::new(self.runtime, pixels as usize, channels as usize, 2, 1)?;
         let args = KernelArgs {
             x: z,
-            dy: Source { values: dy.address(), ..Source::default() },
+            dy: Source::plain(dy.address()),
             statistics: reduction.statistics(self.statistics),
             coefficients: coefficients.address(),
             d_scale,
@@ -120,7 +120,7 @@ impl Norm {
     /// The gradient of the input, as kernels read it.
     pub fn gradient(&self, dy: &Buffer, z: Source, coefficients: &Buffer) -> Source {
         let vectors = coefficients.address();
-        Source { values: dy.address(), other: z.values, vectors, kind: GRADIENT, rectifier: 0 }
+        Source { other: z.values, vectors, kind: GRADIENT, ..Source::plain(dy.address()) }
     }
 }
 
@@ -133,9 +133,8 @@ pub fn batch_norm(
     let op = "batch_norm";
     let dims = not_empty(op, x.dims())?;
     check_norm(op, dims.3, &norm)?;
-    let z = x.buffer(op, dims)?;
-    x.write(elements(dims), Default::default(), z.address()).map_err(OpError::device(op))?;
-    let input = Source { values: z.address(), ..Source::default() };
+    let z = x.normalised(op)?;
+    let input = Source::plain(z.address());
     let norm = Norm::new(op, x, dims, norm, tape)?;
     if let Some(statistics) = norm.statistics() {
         let failed = OpError::device(op);
@@ -145,22 +144,12 @@ pub fn batch_norm(
     }
     let moments = norm.moments();
     let y = x.computed(dims, z.clone(), Some(norm.vectors()));
-    if let (true, Some(output)) = (tape.is_recording(), y.gradient().cloned()) {
-        let x = x.clone();
-        tape.record(Box::new(move |grads| {
-            let Some(dy) = output.take() else { return Ok(()) };
-            let input = Source { values: z.address(), ..Source::default() };
-            let coefficients = norm.backward(&dy, input, grads)?;
-            let gradient = norm.gradient(&dy, input, &coefficients);
-            x.accumulate(|out, overwrite| add_source(x.runtime(), gradient, dims, out, overwrite))?;
-            Ok(())
-        }));
-    }
+    let x = x.clone();
+    y.record(tape, move |dy, grads| {
+        let input = Source::plain(z.address());
+        let coefficients = norm.backward(&dy, input, grads)?;
+        x.accumulate_source(norm.gradient(&dy, input, &coefficients))?;
+        Ok(())
+    });
     Ok((y, moments))
-}
-
-fn add_source(runtime: &Runtime, x: Source, dims: Dims, out: u64, overwrite: bool) -> Result<(), DriverError> {
-    let (size, channels) = (elements(dims), dims.3 as i32);
-    let args = MapArgs { x, out, size: size as i32, channels, overwrite: overwrite.into(), ..MapArgs::default() };
-    runtime.launch_over("add_source", size, args)
 }

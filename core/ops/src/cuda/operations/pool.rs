@@ -6,11 +6,13 @@ use crate::{
         activation::CudaActivation,
         args::{PoolArgs, Rectifier, Window},
         memory::Buffer,
+        reduction::TILE,
         runtime::blocks,
     },
     shape::{Dims, PoolShape, elements, half, not_empty},
     tape::Recorder,
 };
+use cudarc::driver::DriverError;
 use dfdx::tensor::Cuda;
 
 /// As [`crate::reference::pool2d`].
@@ -28,7 +30,8 @@ pub fn pool2d(x: &CudaActivation, spec: PoolSpec, tape: &mut dyn Recorder<Cuda>)
         maximum: maximum.into(),
         ..PoolArgs::default()
     };
-    gather(op, x, output, ["pool_forward", "pool_backward"], args, taps, tape)
+    let forward = |args| x.runtime().launch_over("pool_forward", elements(output), args);
+    gather(op, x, output, (forward, "pool_backward"), args, taps, tape)
 }
 
 /// As [`crate::reference::odd_pixels`].
@@ -39,7 +42,8 @@ pub fn odd_pixels(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Result<C
     let (n, h, w, c) = dims;
     let window = Window::sliding(n, [h, w], [output.1, output.2], c, TapWindow::valid(1, 2));
     let args = PoolArgs { window, ..PoolArgs::default() };
-    gather(op, x, output, ["odd_pixels_forward", "odd_pixels_backward"], args, None, tape)
+    let forward = |args| x.runtime().launch_over("odd_pixels_forward", elements(output), args);
+    gather(op, x, output, (forward, "odd_pixels_backward"), args, None, tape)
 }
 
 /// As [`crate::reference::global_avg_pool`].
@@ -48,40 +52,35 @@ pub fn global_avg_pool(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Res
     let (n, h, w, c) = not_empty(op, x.dims())?;
     let window = Window::sliding(n, [h, w], [1, 1], c, TapWindow::valid(1, 1));
     let args = PoolArgs { window, ..PoolArgs::default() };
-    gather(op, x, (n, 1, 1, c), ["image_mean_forward", "image_mean_backward"], args, None, tape)
+    // A block sums the pixels of a tile of channels of one image.
+    let grid = (blocks(c, TILE.0 as usize), n as u32, 1);
+    let forward = |args| x.runtime().launch("image_mean_forward", grid, TILE, args);
+    gather(op, x, (n, 1, 1, c), (forward, "image_mean_backward"), args, None, tape)
 }
 
-/// An operation with one thread a value of its output, and a backward pass with one thread a value of its input.
-/// `keep` stays in memory until the backward pass.
+/// An operation whose backward pass has one thread a value of its input. `forward` launches the kernel of the forward
+/// pass; `keep` stays in memory until the backward pass.
 fn gather(
     op: &'static str,
     x: &CudaActivation,
     output: Dims,
-    [forward, backward]: [&'static str; 2],
+    (forward, backward): (impl FnOnce(PoolArgs) -> Result<(), DriverError>, &'static str),
     args: PoolArgs,
     keep: Option<Buffer>,
     tape: &mut dyn Recorder<Cuda>,
 ) -> Result<CudaActivation, OpError> {
     let out = x.buffer(op, output)?;
     let args = PoolArgs { x: x.source(Rectifier::None), out: out.address(), ..args };
-    let launched = match forward {
-        // A block sums the pixels of 32 channels of one image.
-        "image_mean_forward" => x.runtime().launch(forward, (blocks(output.3, 32), output.0 as u32, 1), (32, 8), args),
-        _ => x.runtime().launch_over(forward, elements(output), args),
-    };
-    launched.map_err(OpError::device(op))?;
+    forward(args).map_err(OpError::device(op))?;
     let y = x.computed(output, out, None);
-    if let (true, Some(slot)) = (tape.is_recording(), y.gradient().cloned()) {
-        let x = x.clone();
-        tape.record(Box::new(move |_| {
-            let _keep = keep;
-            let Some(dy) = slot.take() else { return Ok(()) };
-            x.accumulate(|out, overwrite| {
-                let args = PoolArgs { dy: dy.address(), out, overwrite: overwrite.into(), ..args };
-                x.runtime().launch_over(backward, elements(x.dims()), args)
-            })?;
-            Ok(())
-        }));
-    }
+    let x = x.clone();
+    y.record(tape, move |dy, _| {
+        let _keep = keep;
+        x.accumulate(|out, overwrite| {
+            let args = PoolArgs { dy: dy.address(), out, overwrite: overwrite.into(), ..args };
+            x.runtime().launch_over(backward, elements(x.dims()), args)
+        })?;
+        Ok(())
+    });
     Ok(y)
 }
