@@ -1,8 +1,8 @@
 //! The options of a run in other subcommands. An option without effect is hidden from the help and rejected; an option
 //! with another meaning has its own help.
 
-use super::Cli;
 use super::config_help::with_config_help;
+use super::{Cli, NamedOption};
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Command, CommandFactory, Error, FromArgMatches, Parser};
@@ -125,22 +125,29 @@ impl Cli {
 
 /// The first option without effect, as it was given: a flag, or `set` with its assignment.
 fn first_unused(command: &str, given: &ArgMatches) -> Option<String> {
-    let mut unused = unused(&UNUSED, command);
-    let flag = unused.find(|id| given.value_source(id) == Some(ValueSource::CommandLine));
+    let mut flags = unused(&UNUSED, command);
+    let flag = flags.find(|id| given.value_source(id) == Some(ValueSource::CommandLine));
     flag.map(|id| id.replace('_', "-")).or_else(|| {
-        let mut assignments = given.try_get_many::<String>("set").ok().flatten().into_iter().flatten();
-        let assignment = assignments.find(|assignment| is_unused(command, assignment.split('=').next().unwrap_or("")));
-        assignment.map(|assignment| format!("set {}", quote(assignment)))
+        let mut assignments = given.try_get_many::<String>("set").ok()??.peekable();
+        assignments.peek()?;
+        let keys = unused_keys(command);
+        let assignment = assignments.find(|assignment| is_unused(command, &keys, assignment))?;
+        Some(format!("set {}", quote(assignment)))
     })
 }
 
-/// Whether a key has no effect: one of an unused section, or the key of an unused option.
-fn is_unused(command: &str, key: &str) -> bool {
-    let section = key.split('.').next().unwrap_or_default().trim();
+/// The keys of the unused options.
+fn unused_keys(command: &str) -> Vec<&'static str> {
     let options = Cli::try_parse_from(["nas-train"]).map(|cli| cli.run.named()).unwrap_or_default();
-    let mut keys =
-        options.iter().filter(|option| unused(&UNUSED, command).any(|id| id.replace('_', "-") == option.flag));
-    unused(&UNUSED_SECTIONS, command).any(|unused| unused == section) || keys.any(|option| option.key == key.trim())
+    let is_unused = |option: &NamedOption| unused(&UNUSED, command).any(|id| id.replace('_', "-") == option.flag);
+    options.into_iter().filter(is_unused).map(|option| option.key).collect()
+}
+
+/// Whether an assignment has no effect: to a key of an unused section, or to the key of an unused option.
+fn is_unused(command: &str, keys: &[&str], assignment: &str) -> bool {
+    let key = assignment.split('=').next().unwrap_or_default().trim();
+    let section = key.split('.').next().unwrap_or_default().trim();
+    unused(&UNUSED_SECTIONS, command).any(|unused| unused == section) || keys.contains(&key)
 }
 
 /// The entries of a command in a table.
@@ -185,6 +192,7 @@ mod tests {
                 assert!(message.contains(&format!("--set {section}.name=x has no effect on ")), "{message}");
             }
         }
+        let is_unused = |command, assignment| is_unused(command, &unused_keys(command), assignment);
         assert!(
             !is_unused("retrain", "eval.batch_size") && is_unused("retrain", "eval.bn") && !is_unused("", "eval.bn")
         );

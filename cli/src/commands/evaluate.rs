@@ -1,9 +1,8 @@
 //! `nas-train evaluate`: given architectures with the weights of a run.
 
 use crate::args::EvaluateArgs;
-use crate::device::{Device, on_device, with_memory_advice};
+use crate::device::compute;
 use crate::exit::{ExitStatus, UsageError};
-use crate::parallel::in_thread_pool;
 use crate::signal::cancel;
 use crate::text::{print, table};
 use crate::trained_run::TrainedRun;
@@ -27,13 +26,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
         return Err(UsageError("`evaluate` requires --arch ARCH or --archs FILE.csv".into()).into());
     }
     let run = TrainedRun::read(&args.run)?;
-    let device = Device::parse(&run.settings.config.device)?;
-    in_thread_pool(run.settings.config.threads, || {
-        on_device!(device, |make| {
-            let device = make()?;
-            with_memory_advice(&run.settings.config, || on(args, &run, &device))
-        })
-    })
+    compute!(&run.settings.config, |device| on(args, &run, &device))
 }
 
 fn on<D: Target>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<ExitStatus> {

@@ -3,10 +3,9 @@
 use super::evaluate::row;
 use crate::args::SearchArgs;
 use crate::csv_text::CsvText;
-use crate::device::{Device, on_device, with_memory_advice};
+use crate::device::compute;
 use crate::exit::{ExitStatus, UsageError};
 use crate::files;
-use crate::parallel::in_thread_pool;
 use crate::progress::ProgressDisplay;
 use crate::settings::Settings;
 use crate::signal::cancel;
@@ -38,13 +37,7 @@ pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
         return Err(UsageError(problem).into());
     }
     let job = SearchJob { args, run, controller, out };
-    let device = Device::parse(&job.run.settings.config.device)?;
-    in_thread_pool(job.run.settings.config.threads, || {
-        on_device!(device, |make| {
-            let device = make()?;
-            with_memory_advice(&job.run.settings.config, || job.on(&device))
-        })
-    })
+    compute!(&job.run.settings.config, |device| job.on(&device))
 }
 
 /// The controller with its options. They are those of `--set`; the run's own options belong to its own controller.

@@ -67,6 +67,22 @@ macro_rules! on_device {
 }
 pub(crate) use on_device;
 
+/// Runs `$body` on the threads of the configuration `$config`, with its device as `$device`. Exhausted memory of the device
+/// is an error with advice.
+macro_rules! compute {
+    ($config:expr, |$device:ident| $body:expr) => {{
+        let config: &nas_core::config::RunConfig = $config;
+        let device = $crate::device::Device::parse(&config.device)?;
+        $crate::parallel::in_thread_pool(config.threads, || {
+            $crate::device::on_device!(device, |make| {
+                let $device = make()?;
+                $crate::device::with_memory_advice(config, || $body)
+            })
+        })
+    }};
+}
+pub(crate) use compute;
+
 #[cfg(test)]
 mod tests {
     use super::*;

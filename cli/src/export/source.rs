@@ -4,9 +4,8 @@ use super::{ExportedNetwork, unsupported};
 use crate::archive::{Archived, ArchivedRetrain, ArchivedRun};
 use crate::args::ExportArgs;
 use crate::data::DataIdentity;
-use crate::device::{Device, on_device, with_memory_advice};
+use crate::device::compute;
 use crate::exit::UsageError;
-use crate::parallel::in_thread_pool;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
 use crate::signal::cancel;
 use crate::trained_run::{TrainedRun, weights_file};
@@ -87,13 +86,7 @@ fn sub_net(args: &ExportArgs, archived: &ArchivedRun) -> Result<ExportedNetwork>
         // An exported network cannot use the statistics of a batch.
         config.eval.bn = BnMode::Recalibrate;
     }
-    let (device, threads) = (Device::parse(&config.device)?, config.threads);
-    in_thread_pool(threads, || {
-        on_device!(device, |make| {
-            let device = make()?;
-            with_memory_advice(&run.settings.config, || sub_net_on(arch, &run, &device))
-        })
-    })
+    compute!(&run.settings.config, |device| sub_net_on(arch, &run, &device))
 }
 
 fn sub_net_on<D: Target>(arch: &str, run: &TrainedRun, device: &D) -> Result<ExportedNetwork> {

@@ -3,8 +3,7 @@
 use super::case::Case;
 use crate::args::BenchArgs;
 use crate::data::LoadedData;
-use crate::device::{Device, on_device, with_memory_advice};
-use crate::parallel::in_thread_pool;
+use crate::device::compute;
 use crate::settings::{Origin, Settings};
 use crate::signal::cancel;
 use anyhow::Result;
@@ -49,13 +48,7 @@ pub fn measure(args: &BenchArgs, case: &Case) -> Result<Option<Measured>> {
     let (steps, warm_up) = (usize::try_from(args.steps)?, usize::try_from(args.warm_up)?);
     let random = *settings.origin("data.name") == Origin::Default;
     only_steps(&mut settings.config, warm_up + steps, random);
-    let device = Device::parse(&settings.config.device)?;
-    let measured = in_thread_pool(settings.config.threads, || {
-        on_device!(device, |make| {
-            let device = make()?;
-            with_memory_advice(&settings.config, || on(&settings, &device, warm_up, steps, cancel))
-        })
-    })?;
+    let measured = compute!(&settings.config, |device| on(&settings, &device, warm_up, steps, cancel))?;
     Ok((!cancel.load(Ordering::Relaxed)).then_some(measured))
 }
 
