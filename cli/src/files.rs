@@ -1,6 +1,7 @@
 //! Replacement of files, locks against concurrent writers, and error messages that name the file.
 
 use crate::exit::UsageError;
+use crate::machine::unique_name;
 use anyhow::{Context, Result};
 use nas_core::durable;
 use std::ffi::OsString;
@@ -22,13 +23,25 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
 /// # Errors
 /// The file cannot be written; the message names it.
 pub fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
-    let beside = temporary(path);
+    replace(path, &temporary(path), content)
+}
+
+/// As [`write()`], for a file that several processes may write at the same time, also of different machines. The last one
+/// wins.
+///
+/// # Errors
+/// The file cannot be written; the message names it.
+pub fn write_shared(path: &Path, text: &str) -> Result<()> {
+    replace(path, &path.with_file_name(unique_name(path)), text.as_bytes())
+}
+
+fn replace(path: &Path, beside: &Path, content: &[u8]) -> Result<()> {
     let written = || -> io::Result<()> {
-        durable::write(&beside, content)?;
-        fs::rename(&beside, path)
+        durable::write(beside, content)?;
+        fs::rename(beside, path)
     };
     written()
-        .inspect_err(|_| drop(fs::remove_file(&beside)))
+        .inspect_err(|_| drop(fs::remove_file(beside)))
         .and_then(|()| durable::sync_dir(path.parent().unwrap_or(Path::new(""))))
         .with_context(|| format!("cannot write {}", path.display()))
 }

@@ -11,6 +11,8 @@
 
 mod archive;
 mod args;
+mod claim;
+mod cluster;
 mod commands;
 mod comparison;
 mod csv_text;
@@ -21,7 +23,9 @@ mod exit;
 mod export;
 mod files;
 mod html;
+mod machine;
 mod parallel;
+mod planned_run;
 mod progress;
 mod published;
 mod record;
@@ -70,6 +74,8 @@ fn dispatch(cli: &Cli) -> anyhow::Result<ExitStatus> {
         Some(Command::Report(args)) => commands::report(args),
         Some(Command::Export(args)) => commands::export(args),
         Some(Command::Truth(args)) => commands::truth(args),
+        Some(Command::Cluster(args)) => commands::cluster(args),
+        Some(Command::ClusterTask(args)) => commands::cluster_task(args),
         Some(Command::Table(args)) => commands::table(args),
         Some(Command::List(args)) => commands::list(args),
         Some(Command::Describe(args)) => commands::describe(args),

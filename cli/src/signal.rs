@@ -2,6 +2,7 @@
 //! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal. SIGUSR1 asks for
 //! a checkpoint.
 
+use crate::cluster::is_slurm_task;
 use crate::exit::ExitStatus;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
@@ -12,6 +13,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 static CANCEL: AtomicBool = AtomicBool::new(false);
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
 static LISTENING: AtomicBool = AtomicBool::new(false);
+/// Whether this process is a task of a cluster.
+static IS_TASK: AtomicBool = AtomicBool::new(false);
+/// Whether the scheduler has announced the end of the task's time.
+static TIME_IS_OVER: AtomicBool = AtomicBool::new(false);
 
 /// The flag that Ctrl-C or a termination signal sets. The first call installs the signal handler.
 ///
@@ -32,6 +37,21 @@ pub fn cancel() -> Result<&'static AtomicBool> {
     Ok(&CANCEL)
 }
 
+/// As [`cancel`], for a task of a cluster: no further signal ends the process before it has written a checkpoint. A scheduler
+/// may send several, and it kills the process in the end. Under Slurm, SIGUSR1 announces the end of the task's time.
+///
+/// # Errors
+/// The signal handler cannot be installed.
+pub fn cancel_as_task() -> Result<&'static AtomicBool> {
+    IS_TASK.store(true, Ordering::SeqCst);
+    cancel()
+}
+
+/// Whether the task's time is over, so that it must be queued again.
+pub fn must_requeue() -> bool {
+    TIME_IS_OVER.load(Ordering::SeqCst)
+}
+
 /// Number of signals SIGUSR1 so far. Each asks all runs of this process for a checkpoint.
 pub fn checkpoint_requests() -> u64 {
     REQUESTS.load(Ordering::Relaxed)
@@ -44,12 +64,20 @@ fn count_checkpoint_requests() -> Result<()> {
     std::thread::spawn(move || {
         for _ in signals.forever() {
             REQUESTS.fetch_add(1, Ordering::Relaxed);
+            if IS_TASK.load(Ordering::SeqCst) && is_slurm_task() {
+                TIME_IS_OVER.store(true, Ordering::SeqCst);
+                CANCEL.store(true, Ordering::SeqCst);
+            }
         }
     });
     Ok(())
 }
 
 fn interrupted() {
+    if IS_TASK.load(Ordering::SeqCst) {
+        CANCEL.store(true, Ordering::SeqCst);
+        return;
+    }
     if CANCEL.swap(true, Ordering::SeqCst) {
         std::process::exit(i32::from(ExitStatus::Interrupted as u8));
     }

@@ -86,6 +86,12 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A word of a command, quoted for a shell where necessary.
+pub fn shell_word(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! The options of `compare`.
 
-use super::RunArgs;
 use super::parse::assignment;
+use super::{ClusterArgs, RunArgs};
 use clap::{Args, ValueEnum};
 
 /// The amount that is equal in all runs of a comparison.
@@ -42,6 +42,9 @@ pub struct CompareArgs {
     /// Epochs for each architecture of the disturbance matrix
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 6, help_heading = "Comparison")]
     pub sequence_epochs: u16,
+    /// The options of a scheduler.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// The options of a run. `--out` is the directory of the comparison, which is resumed if it exists.
     #[command(flatten)]
     pub run: RunArgs,

@@ -1,6 +1,7 @@
 //! The command line: subcommands and their options.
 
 mod bench;
+mod cluster;
 mod compare;
 mod config_help;
 mod describe;
@@ -16,6 +17,7 @@ mod truth;
 mod unused;
 
 pub use bench::BenchArgs;
+pub use cluster::{ClusterArgs, ClusterCommand, ClusterCommandArgs, ClusterTaskArgs};
 pub use compare::{Budget, CompareArgs};
 pub use describe::{DescribeArchArgs, DescribeArgs, DescribeCommand};
 pub use export::ExportArgs;
@@ -76,6 +78,11 @@ pub enum Command {
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
+    /// Show, repeat, end or merge the runs that were handed to a cluster
+    Cluster(ClusterCommandArgs),
+    /// Make runs of a plan, as a task of a cluster
+    #[command(hide = true)]
+    ClusterTask(ClusterTaskArgs),
     /// Print published results on CIFAR-10 or ImageNet, and own retrained networks below them
     Table(TableArgs),
     /// Describe a strategy, controller, search space or data set, with its options; or an architecture

@@ -1,6 +1,6 @@
 //! The options of `retrain`.
 
-use super::RunArgs;
+use super::{ClusterArgs, RunArgs};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -20,6 +20,9 @@ pub struct RetrainArgs {
     /// Number of trainings; the seeds are --seed, --seed + 1, ...
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 1, help_heading = "Stand-alone training")]
     pub seeds: u16,
+    /// The options of a scheduler.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// The options of a run, except those of strategy, controller, probes and truth.
     #[command(flatten)]
     pub run: RunArgs,

@@ -1,7 +1,7 @@
 //! The options of `truth`.
 
-use super::RunArgs;
 use super::parse::samples;
+use super::{ClusterArgs, RunArgs};
 use clap::Args;
 
 /// Options of `truth`.
@@ -16,6 +16,9 @@ pub struct TruthArgs {
     /// Number of trainings in parallel, 0 for one per core; the accuracies do not depend on it
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(..=1024), default_value_t = 0, help_heading = "Stand-alone training")]
     pub jobs: u16,
+    /// The options of a scheduler.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
     /// The options of a run, except those of strategy, controller, probes and truth. `--out FILE.csv` is the table,
     /// which is resumed if it exists.
     #[command(flatten)]

@@ -53,10 +53,10 @@ const UNUSED: [(&str, &[&str]); 6] = [
 /// The sections of the configuration without effect, by subcommand. The empty name means a run. A configuration file may
 /// have these sections, because several commands can share it; `--set` cannot set their keys.
 const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
-    ("", &["retrain"]),
+    ("", &["retrain", "cluster"]),
     ("compare", &["retrain"]),
-    ("disturbance", &["controller", "probes", "search", "truth", "retrain"]),
-    ("bench", &["controller", "probes", "search", "truth", "retrain", "save"]),
+    ("disturbance", &["controller", "probes", "search", "truth", "retrain", "cluster"]),
+    ("bench", &["controller", "probes", "search", "truth", "retrain", "save", "cluster"]),
     ("retrain", &["strategy", "controller", "probes", "search", "truth"]),
     ("truth", &["strategy", "controller", "probes", "search", "truth", "retrain"]),
 ];

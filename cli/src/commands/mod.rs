@@ -1,6 +1,8 @@
 //! The commands of the program, one module each.
 
 mod bench;
+mod cluster;
+mod cluster_task;
 mod compare;
 mod components;
 mod config;
@@ -21,7 +23,9 @@ mod table;
 mod truth;
 
 pub use bench::bench;
-pub use compare::compare;
+pub use cluster::cluster;
+pub use cluster_task::cluster_task;
+pub use compare::{compare, compare_at};
 pub use config::config;
 pub use describe::describe;
 pub use disturbance::disturbance;
@@ -32,11 +36,11 @@ pub use list::list;
 pub use plugins::plugins;
 pub use report::report;
 pub use resume::resume;
-pub use retrain::retrain;
+pub use retrain::{retrain, retrain_at};
 pub use run::run;
 pub use search::search;
 pub use table::table;
-pub use truth::truth;
+pub use truth::{truth, truth_at};
 
 use anyhow::{Result, ensure};
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};

@@ -65,7 +65,7 @@ impl SearchJob<'_> {
         let search = Search::new(&session, &self.controller, limits, unsigned(args.seed))?;
         let outcome = search.run(budget, cancel, &mut |done| {
             let left = started.elapsed().as_secs_f64() / done.max(1) as f64 * (budget - done) as f64;
-            progress.count("proposal", done, budget, "", left);
+            progress.count("proposal", done, budget, "", Some(left));
         })?;
         drop(progress);
         let result = self.result(&outcome, limits, session.eval_images());

@@ -100,10 +100,10 @@ impl ProgressDisplay {
         }
     }
 
-    /// Shows that `done` of `total` jobs are finished and that the remaining ones take about `left` seconds. `details` may
-    /// be empty.
-    pub fn count(&mut self, what: &str, done: usize, total: usize, details: &str, left: f64) {
-        let left = (done < total).then(|| format!("{} left", duration(left)));
+    /// Shows that `done` of `total` jobs are finished and that the remaining ones take about `left` seconds, if that is
+    /// known. `details` may be empty.
+    pub fn count(&mut self, what: &str, done: usize, total: usize, details: &str, left: Option<f64>) {
+        let left = left.filter(|_| done < total).map(|left| format!("{} left", duration(left)));
         let parts = [details, left.as_deref().unwrap_or_default()];
         let details = parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
         let (done, total) = (done as u64, total as u64);

@@ -5,6 +5,7 @@ use super::run_file::FileDigest;
 use super::saving::CheckpointCost;
 use crate::data::DataIdentity;
 use crate::files;
+use crate::machine;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::read_file;
@@ -240,9 +241,8 @@ impl Manifest {
 
 impl Host {
     fn this() -> Self {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("COMPUTERNAME").ok());
         Self {
-            name: name.map(|name| name.trim().into()),
+            name: machine::host(),
             os: std::env::consts::OS,
             arch: std::env::consts::ARCH,
             cores: std::thread::available_parallelism().ok().map(usize::from),

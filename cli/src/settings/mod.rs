@@ -17,10 +17,11 @@ pub use show::{example, show};
 use crate::args::RunArgs;
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
-use nas_core::config::{ComponentConfig, RunConfig};
+use nas_core::config::{ClusterConfig, ComponentConfig, RunConfig};
 use nas_core::registry::{self, BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
 use nas_core::trainer::build_space;
 use origin::Origins;
+use std::mem;
 use std::path::Path;
 use toml::Table;
 
@@ -29,6 +30,8 @@ use toml::Table;
 pub struct Settings {
     /// The configuration, with all options of the strategy, the controller and the space.
     pub config: RunConfig,
+    /// Section `[cluster]`, which no run needs: that of `config` has the defaults.
+    pub cluster: ClusterConfig,
     origins: Origins,
 }
 
@@ -47,6 +50,14 @@ impl Settings {
     /// See [`resolve`](Self::resolve).
     pub fn resolve_with(args: &RunArgs, assignments: &[String]) -> Result<Self> {
         Self::resolve_over(Vec::new(), args, assignments)
+    }
+
+    /// Reads the configuration from a table, whose `file` is named in errors.
+    ///
+    /// # Errors
+    /// See [`resolve`](Self::resolve).
+    pub fn of_table(file: &Path, table: Table) -> Result<Self> {
+        Self::merge(vec![ConfigLayer { origin: Origin::File(file.into()), table }])
     }
 
     /// Merges the layers of a stand-alone training: the run of `--from`, the recipe, and those of a command line.
@@ -123,8 +134,9 @@ impl Settings {
             }
             anyhow::Ok(())
         };
+        let cluster = mem::take(&mut config.cluster);
         match complete(&mut config) {
-            Ok(()) => Ok(Self { config, origins }),
+            Ok(()) => Ok(Self { config, cluster, origins }),
             Err(error) => Err(with_origin(error, &origins, Some(&config))),
         }
     }

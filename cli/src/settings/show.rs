@@ -4,7 +4,7 @@ use super::{Origin, Settings};
 use crate::args::Cli;
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use nas_core::config::RunConfig;
+use nas_core::config::{ClusterConfig, RunConfig};
 use nas_core::data::DataOptions;
 use nas_core::options::{commented, option_names, shown};
 use nas_core::quote;
@@ -21,7 +21,8 @@ pub fn show(settings: &Settings) -> Result<String> {
         let value = if value.is_float() { shown(value) } else { value.to_string() };
         format!("{} = {value} # {origin}", last(key))
     };
-    Ok(render(&settings.config.to_table()?, "", &comment))
+    let config = RunConfig { cluster: settings.cluster.clone(), ..settings.config.clone() };
+    Ok(render(&config.to_table()?, "", &comment))
 }
 
 /// All keys with their meanings, defaults and options, as TOML in which every value is commented out.
@@ -33,6 +34,7 @@ pub fn example() -> Result<String> {
             data.entry(key).or_insert(unset.clone());
         }
     }
+    table.insert("cluster".into(), Value::try_from(ClusterConfig::default())?);
     let options = Cli::parse_from(["nas-train"]).run.named();
     let command = Cli::command();
     let meanings = RunConfig::meanings();

@@ -15,6 +15,8 @@ impl RunConfig {
             ("eval.recalibrate_images", self.eval.recalibrate_images),
             ("probes.interval", self.probes.interval),
             ("search.proposals", self.search.proposals),
+            ("cluster.runs_per_task", self.cluster.runs_per_task),
+            ("cluster.poll_seconds", self.cluster.poll_seconds as usize),
         ];
         if let Some((key, _)) = counts.iter().find(|(_, count)| *count == 0) {
             return Err(range(key, "at least 1", 0));
@@ -28,6 +30,11 @@ impl RunConfig {
             ("train.steps_per_arch", t.steps_per_arch, 1_000_000_000),
             ("search.proposals", self.search.proposals, 100_000),
             ("retrain.warmup_epochs", self.retrain.warmup_epochs, 1_000_000),
+            ("cluster.max_running", self.cluster.max_running, 1_000_000),
+            ("cluster.runs_per_task", self.cluster.runs_per_task, 1_000_000),
+            ("cluster.gpus", self.cluster.gpus, 1_000),
+            ("cluster.retries", self.cluster.retries, 1_000),
+            ("cluster.poll_seconds", self.cluster.poll_seconds as usize, 86_400),
         ];
         if let Some((key, count, most)) = limits.iter().find(|(_, count, most)| count > most) {
             return Err(range(key, &format!("at most {most}"), count));

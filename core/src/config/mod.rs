@@ -1,11 +1,13 @@
 //! The configuration of a run: one TOML document in which every key is optional.
 
 mod check;
+mod cluster;
 mod retrain;
 mod save;
 mod sections;
 mod truth;
 
+pub use cluster::{ClusterConfig, Scheduler};
 pub use retrain::{RetrainConfig, TrainImages};
 pub use save::{CheckpointInterval, SaveConfig};
 pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
@@ -60,6 +62,8 @@ pub struct RunConfig {
     pub retrain: RetrainConfig,
     /// Section `[save]`: checkpoints and weights.
     pub save: SaveConfig,
+    /// Section `[cluster]`: the scheduler of several runs.
+    pub cluster: ClusterConfig,
 }
 
 /// An invalid configuration.
@@ -81,8 +85,20 @@ pub enum ConfigError {
 }
 
 /// Names of the sections.
-const SECTIONS: [&str; 11] =
-    ["strategy", "controller", "space", "data", "train", "eval", "probes", "search", "truth", "retrain", "save"];
+const SECTIONS: [&str; 12] = [
+    "strategy",
+    "controller",
+    "space",
+    "data",
+    "train",
+    "eval",
+    "probes",
+    "search",
+    "truth",
+    "retrain",
+    "save",
+    "cluster",
+];
 
 impl RunConfig {
     /// Reads a configuration; keys that the table lacks keep their defaults.
@@ -144,10 +160,12 @@ impl RunConfig {
             truth: parse_options("truth", section("truth"))?,
             retrain: parse_options("retrain", section("retrain"))?,
             save: parse_options("save", section("save"))?,
+            cluster: parse_options("cluster", section("cluster"))?,
         })
     }
 
-    /// Writes the configuration as the TOML document that [`from_table`](Self::from_table) reads.
+    /// Writes the configuration as the TOML document that [`from_table`](Self::from_table) reads. The section `[cluster]` is
+    /// left out if it has the defaults, because most runs have no scheduler.
     ///
     /// # Errors
     /// A value that TOML cannot express.
@@ -169,6 +187,9 @@ impl RunConfig {
         table.insert("truth".into(), Value::try_from(&self.truth)?);
         table.insert("retrain".into(), Value::try_from(&self.retrain)?);
         table.insert("save".into(), Value::try_from(&self.save)?);
+        if self.cluster != ClusterConfig::default() {
+            table.insert("cluster".into(), Value::try_from(&self.cluster)?);
+        }
         Ok(table)
     }
 
@@ -187,6 +208,7 @@ impl RunConfig {
             ("truth.", meanings::<TruthConfig>()),
             ("retrain.", meanings::<RetrainConfig>()),
             ("save.", meanings::<SaveConfig>()),
+            ("cluster.", meanings::<ClusterConfig>()),
         ];
         let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {
             keys.into_iter().map(|(key, meaning)| (format!("{section}{key}"), meaning)).collect::<Vec<_>>()

@@ -1,30 +1,43 @@
 //! Making the missing runs and sequences.
 
-use super::runs::PlannedRun;
-use super::{ComparisonJob, MakeDevice};
+use super::{ComparisonJob, Made, MakeDevice};
 use crate::commands::disturbance::continued;
 use crate::commands::run::session;
 use crate::device::with_memory_advice;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
+use crate::planned_run::PlannedRun;
 use anyhow::{Error, Result};
 use nas_core::event::Observer;
 use nas_core::registry::Target;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, Sequence, reset_peak_rss};
 
-/// The outcome of making the sequences.
-pub struct MadeSequences {
-    /// A remark for each variant without a disturbance matrix.
-    pub notes: Vec<String>,
-    /// The errors of the sequences that failed.
-    pub failed: Vec<Error>,
-}
-
 impl ComparisonJob<'_> {
+    /// Makes the missing runs and sequences; none if the comparison was interrupted.
+    pub(super) fn make<D: Target>(
+        &self,
+        share: ThreadsPerJob,
+        runs: &[PlannedRun],
+        sequences: &[PlannedRun],
+        device: MakeDevice<'_, D>,
+    ) -> Result<Option<Made>> {
+        let (missing, missing_sequences) = (self.missing(runs)?, self.missing(sequences)?);
+        if self.interrupted() {
+            return Ok(None);
+        }
+        let (count, done) = (runs.len(), runs.len() - missing.len());
+        let count = if count == 1 { "1 run".into() } else { format!("{count} runs") };
+        self.bars.print_progress(&format!("{count}, {done} of them done; {}", self.out.display()));
+        let Some(mut failed) = self.make_runs(share, &missing, device)? else { return Ok(None) };
+        let Some(sequences) = self.make_sequences(share, &missing_sequences, device)? else { return Ok(None) };
+        failed.extend(sequences.failed);
+        Ok(Some(Made { failed, notes: sequences.notes }))
+    }
+
     /// Makes the missing runs. A failed run is reported; the remaining runs continue. Returns the errors of the failed
     /// runs; none if the comparison was interrupted.
-    pub fn make_runs<D: Target>(
+    fn make_runs<D: Target>(
         &self,
         share: ThreadsPerJob,
         missing: &[PlannedRun],
@@ -61,12 +74,12 @@ impl ComparisonJob<'_> {
     }
 
     /// Makes the missing sequences; none if the comparison was interrupted.
-    pub fn make_sequences<D: Target>(
+    fn make_sequences<D: Target>(
         &self,
         share: ThreadsPerJob,
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
-    ) -> Result<Option<MadeSequences>> {
+    ) -> Result<Option<Made>> {
         let work = |planned: &PlannedRun| {
             if self.interrupted() {
                 return Ok((false, None));
@@ -79,8 +92,7 @@ impl ComparisonJob<'_> {
                 sequence => sequence.map(Some),
             })?;
             let Some(first) = first else {
-                let reason = "the strategy chooses the architectures of each step itself";
-                return Ok((true, Some(format!("{}: no disturbance matrix, because {reason}.", planned.label))));
+                return Ok((true, Some(no_matrix(&planned.label))));
             };
             let mut first = Some(first);
             let prepare = |state: Option<&State>| continued(first.take().map_or_else(new, Ok)?, state);
@@ -102,6 +114,11 @@ impl ComparisonJob<'_> {
             }
             Ok(())
         })?;
-        Ok(complete.then_some(MadeSequences { notes, failed }))
+        Ok(complete.then_some(Made { notes, failed }))
     }
+}
+
+/// The remark for a variant whose strategy makes plans of its own.
+pub fn no_matrix(label: &str) -> String {
+    format!("{label}: no disturbance matrix, because the strategy chooses the architectures of each step itself.")
 }

@@ -4,17 +4,18 @@
 
 mod budget;
 mod checks;
+mod cluster;
 mod execute;
 mod out;
-mod place;
 mod plan;
 mod preflight;
 mod results;
-mod runs;
 mod times;
 mod variant;
 
 use crate::args::{Budget, CompareArgs};
+use crate::claim::Claim;
+use crate::cluster::{Handed, RunPlace};
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::ExitStatus;
@@ -23,14 +24,18 @@ use crate::parallel::ThreadsPerJob;
 use crate::progress::ProgressBars;
 use crate::settings::Settings;
 use crate::signal::cancel;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use budget::lengths;
 use nas_core::registry::Target;
 use nas_core::trainer::StepCost;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 use variant::Variant;
+
+/// How long to wait for another process that collects the results of the same runs.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison.
 ///
@@ -38,6 +43,15 @@ use variant::Variant;
 /// Strategies or settings that cannot be run are refused before anything runs. A failed run is reported; the remaining
 /// runs continue, and the program ends with the error of the first failed one.
 pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
+    let place = RunPlace::choose(&args.cluster, &Settings::resolve(&args.run)?.cluster)?;
+    compare_at(args, place)
+}
+
+/// As [`compare()`], with its runs made elsewhere or not at all.
+///
+/// # Errors
+/// See [`compare()`].
+pub fn compare_at(args: &CompareArgs, place: RunPlace) -> Result<ExitStatus> {
     // Loads the plugins, whose strategies the variants may name.
     let seed = Settings::resolve(&args.run)?.config.seed;
     let variants = Variant::list(args)?;
@@ -49,13 +63,17 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
     out::check(&out)?;
     let (cancel, bars) = (cancel()?, ProgressBars::new(args.run.progress));
     let data = LoadedData::read(&settings[0], cancel, |line| bars.print_progress(line))?;
-    let job = ComparisonJob { args, variants, settings, data, out, cancel, bars };
-    on_device!(Device::parse(&job.settings[0].config.device)?, |make| job.on(&make))
+    // The machine from which runs are submitted may have no GPU.
+    let device = Device::parse(&settings[0].config.device)?;
+    let device = if place == RunPlace::Here { device } else { Device::Cpu };
+    let job = ComparisonJob { args, place, variants, settings, data, out, cancel, bars };
+    on_device!(device, |make| job.on(&make))
 }
 
 /// A comparison whose arguments are checked and whose data set is read.
 struct ComparisonJob<'a> {
     args: &'a CompareArgs,
+    place: RunPlace,
     variants: Vec<Variant>,
     /// One per variant, with the first seed.
     settings: Vec<Settings>,
@@ -78,7 +96,14 @@ impl ComparisonJob<'_> {
         files::make_dir(&self.out)?;
         let lock = out::lock_path(&self.out);
         let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
-        files::lock(&lock, &self.out)?;
+        let _claim = match self.place {
+            RunPlace::Here => {
+                files::lock(&lock, &self.out)?;
+                Some(Claim::take(&out::claim_path(&self.out), &self.out)?)
+            }
+            // Several processes may submit and wait for the same runs.
+            RunPlace::Cluster { .. } | RunPlace::Merge => None,
+        };
         let seconds_per_step = match self.args.budget {
             Budget::Time => self.seconds_per_step(share, device)?,
             _ => Some(Vec::new()),
@@ -87,20 +112,23 @@ impl ComparisonJob<'_> {
         let costs: Vec<StepCost> = preflights.iter().map(|preflight| preflight.cost).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights)?, self.plan_sequences());
-        let (missing, missing_sequences) = (self.missing(&runs)?, self.missing(&sequences)?);
-        if self.interrupted() {
-            return Ok(ExitStatus::Interrupted);
-        }
-        let (count, done) = (runs.len(), runs.len() - missing.len());
-        let count = if count == 1 { "1 run".into() } else { format!("{count} runs") };
-        self.bars.print_progress(&format!("{count}, {done} of them done; {}", self.out.display()));
-
-        let Some(mut failed) = self.make_runs(share, &missing, device)? else { return Ok(ExitStatus::Interrupted) };
-        let Some(sequences) = self.make_sequences(share, &missing_sequences, device)? else {
-            return Ok(ExitStatus::Interrupted);
+        let made = match &self.place {
+            RunPlace::Here => self.make(share, &runs, &sequences, device)?,
+            RunPlace::Cluster { config, detach } => {
+                let sequences = Self::accepted(&sequences, &preflights);
+                match self.hand_over(&[runs.as_slice(), &sequences].concat(), config, *detach)? {
+                    Handed::Ended(failed) => Some(Made { failed, notes: self.refused(&preflights) }),
+                    Handed::GoOn(status) => return Ok(status),
+                }
+            }
+            RunPlace::Merge => Some(Made { failed: Vec::new(), notes: self.refused(&preflights) }),
         };
-        failed.extend(sequences.failed);
-        let comparison = self.collect(&runs, lengths, sequences.notes)?;
+        let Some(Made { failed, notes }) = made else { return Ok(ExitStatus::Interrupted) };
+        let _claim = match self.place {
+            RunPlace::Here => None,
+            _ => Some(Claim::take_within(&out::claim_path(&self.out), &self.out, PATIENCE)?),
+        };
+        let comparison = self.collect(&runs, lengths, notes)?;
         let consequence = match comparison {
             Some(_) => "a run failed; the comparison shows the finished ones",
             None => "no run of the first variant finished, so there is nothing to compare with",
@@ -113,4 +141,12 @@ impl ComparisonJob<'_> {
             Some(error) => Err(error.context(consequence)),
         }
     }
+}
+
+/// The outcome of making the runs of a comparison.
+struct Made {
+    /// The errors of failed runs and sequences.
+    failed: Vec<Error>,
+    /// Remarks for the report.
+    notes: Vec<String>,
 }

@@ -2,9 +2,9 @@
 
 use super::ComparisonJob;
 use super::preflight::Preflight;
-use super::runs::PlannedRun;
 use super::variant::Variant;
 use crate::comparison::RunLength;
+use crate::planned_run::PlannedRun;
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::Result;

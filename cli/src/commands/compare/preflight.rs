@@ -20,6 +20,8 @@ pub struct Preflight {
     pub cost: StepCost,
     /// SHA-256 of the truth table; none if the runs are not compared with one.
     pub truth: Option<String>,
+    /// Whether the strategy trains given architectures, as a sequence requires.
+    pub accepts_sequence: bool,
 }
 
 impl ComparisonJob<'_> {
@@ -45,10 +47,11 @@ impl ComparisonJob<'_> {
     fn preflight_of<D: Target>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
         let session = Session::new(&settings.config, self.data.dataset.clone(), &device()?)?;
         let truth = session.truth_sha256().map(Into::into);
-        let preflight = Preflight { cost: step_cost(session)?, truth };
+        let mut preflight = Preflight { cost: step_cost(session)?, truth, accepts_sequence: self.args.sequence > 0 };
         if self.args.sequence > 0 {
             match Sequence::new(&settings.config, self.data.dataset.clone(), &device()?, self.args.sequence) {
-                Ok(_) | Err(RunError::OwnPlans { .. }) => {}
+                Ok(_) => {}
+                Err(RunError::OwnPlans { .. }) => preflight.accepts_sequence = false,
                 Err(error) => return Err(error.into()),
             }
         }

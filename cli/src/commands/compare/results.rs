@@ -1,11 +1,11 @@
 //! Reading the finished runs back, and writing and printing the comparison.
 
 use super::ComparisonJob;
-use super::runs::PlannedRun;
 use super::variant::Variant;
 use crate::archive::{Archived, ArchivedSequence};
 use crate::comparison::{self, Comparison, RunLength, VariantRuns};
 use crate::html::HtmlReport;
+use crate::planned_run::PlannedRun;
 use crate::text::print;
 use anyhow::Result;
 

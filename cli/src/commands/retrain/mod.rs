@@ -1,9 +1,11 @@
 //! `nas-train retrain`: stand-alone training of one architecture.
 
+mod cluster;
 mod earlier;
 
 use crate::archive::{self, Archived, ArchivedRetrain, Incomplete};
 use crate::args::RetrainArgs;
+use crate::cluster::{Handed, RunPlace};
 use crate::device::on_device;
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::in_thread_pool;
@@ -28,12 +30,22 @@ use std::path::Path;
 /// Invalid options, an architecture of another space, unreadable data, diverged training, or files that cannot be
 /// written.
 pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
+    let settings = Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, &[])?;
+    let place = RunPlace::choose(&args.cluster, &settings.cluster)?;
+    retrain_at(args, &place)
+}
+
+/// As [`retrain()`], with its trainings made elsewhere or not at all.
+///
+/// # Errors
+/// See [`retrain()`].
+pub fn retrain_at(args: &RetrainArgs, place: &RunPlace) -> Result<ExitStatus> {
     let arch = architecture(args)?;
     let settings = |assignments: &[String]| {
         Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
     };
-    if args.seeds > 1 {
-        return several(args, &arch, settings);
+    if args.seeds > 1 || *place != RunPlace::Here {
+        return several(args, &arch, settings, place);
     }
     let settings = settings(&[])?;
     if let Some(out) = &args.run.out {
@@ -49,8 +61,14 @@ pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
 }
 
 /// Trains with several seeds, one after another, and prints a table of all of them.
-fn several(args: &RetrainArgs, arch: &str, settings: impl Fn(&[String]) -> Result<Settings>) -> Result<ExitStatus> {
-    let out = args.run.out.as_ref().ok_or_else(|| UsageError("--seeds requires --out DIR".into()))?;
+fn several(
+    args: &RetrainArgs,
+    arch: &str,
+    settings: impl Fn(&[String]) -> Result<Settings>,
+    place: &RunPlace,
+) -> Result<ExitStatus> {
+    let option = if *place == RunPlace::Here { "--seeds" } else { "--cluster" };
+    let out = args.run.out.as_ref().ok_or_else(|| UsageError(format!("{option} requires --out DIR")))?;
     check_layout(out, true)?;
     let first = settings(&[])?.config.seed;
     let mut planned = Vec::new();
@@ -59,13 +77,37 @@ fn several(args: &RetrainArgs, arch: &str, settings: impl Fn(&[String]) -> Resul
         let done = finished(&dir, &settings, arch)?;
         planned.push((dir, settings, done));
     }
+    let failed = match place {
+        RunPlace::Cluster { config, detach } => {
+            match cluster::hand_over(
+                args,
+                arch,
+                planned.iter().map(|(dir, settings, _)| (dir, settings)),
+                config,
+                *detach,
+            )? {
+                Handed::Ended(failed) => failed,
+                Handed::GoOn(status) => return Ok(status),
+            }
+        }
+        RunPlace::Here | RunPlace::Merge => Vec::new(),
+    };
     let mut runs = Vec::new();
     for (dir, settings, done) in planned {
+        let done = match place {
+            RunPlace::Here => done,
+            _ if dir.exists() => finished(&dir, &settings, arch)?,
+            _ => None,
+        };
         if let Some(run) = done {
             if args.run.json {
                 print_result(&run.result, &dir, true)?;
             }
             runs.push(run);
+            continue;
+        }
+        if *place != RunPlace::Here {
+            eprint_line(&format!("the training in {} is not finished", dir.display()));
             continue;
         }
         let kind = RunKind::Retrain(arch.into());
@@ -75,10 +117,10 @@ fn several(args: &RetrainArgs, arch: &str, settings: impl Fn(&[String]) -> Resul
             status => return Ok(status),
         }
     }
-    if !args.run.json {
+    if !args.run.json && !runs.is_empty() {
         print(&seeds_table(&TrainingGroup { name: out.display().to_string(), runs }))?;
     }
-    Ok(ExitStatus::Success)
+    failed.into_iter().next().map_or(Ok(ExitStatus::Success), Err)
 }
 
 /// Trains a planned stand-alone training, from its start or from a checkpoint.
@@ -99,7 +141,10 @@ pub fn stand_alone(run: SingleRun, arch: &str) -> Result<ExitStatus> {
 }
 
 /// A new training, or one that continues from a state.
-fn start<D: Target>(
+///
+/// # Errors
+/// An architecture that does not connect, and a state that does not fit.
+pub fn start<D: Target>(
     trainer: &StandAloneTrainer<D>,
     arch: &str,
     seed: u64,

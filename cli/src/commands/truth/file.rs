@@ -2,6 +2,7 @@
 
 use super::recipe::RecipeFile;
 use super::rows::{HEADER, Rows, csv_row};
+use crate::claim::Claim;
 use crate::exit::UsageError;
 use crate::files;
 use anyhow::{Context, Result};
@@ -9,16 +10,19 @@ use nas_core::durable;
 use nas_core::read_file;
 use nas_core::result::StandAloneResult;
 use nas_core::space::SearchSpace;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use toml::Table;
 
 /// The largest size of a table in bytes: more than a million rows.
 const LIMIT: u64 = 1 << 28;
 
 /// The figures of a row of a truth table.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 pub struct TruthRow {
     /// Accuracy in percent.
     pub accuracy: f64,
@@ -41,16 +45,18 @@ pub struct TruthFile {
     path: PathBuf,
     file: File,
     rows: Rows,
+    _claim: Claim,
 }
 
 impl TruthFile {
     /// Opens an existing table to resume it, or creates a table and its recipe. An incomplete last row is removed. A table
-    /// without a complete header is new: its first write was interrupted.
+    /// without a complete header is new: its first write was interrupted. `patience` is the time to wait for another program
+    /// of another machine that writes to the table.
     ///
     /// # Errors
     /// The table has another recipe, another format or a damaged row, another program writes to it, or a file cannot be read
     /// or written.
-    pub fn open(path: &Path, recipe: &Table, space: &dyn SearchSpace) -> Result<Self> {
+    pub fn open(path: &Path, recipe: &Table, space: &dyn SearchSpace, patience: Duration) -> Result<Self> {
         let failed = || format!("cannot write {}", path.display());
         let beside = RecipeFile::beside(path, recipe);
         // A refused start creates no table.
@@ -63,9 +69,10 @@ impl TruthFile {
         let file = File::options().create(true).append(true).open(path).with_context(failed)?;
         // The content of both files is read and written with the lock only.
         files::lock(&file, path)?;
+        let claim = Claim::take_within(&path.with_extension("owner"), path, patience)?;
         let text = read_file::text(path, LIMIT).with_context(|| format!("cannot read {}", path.display()))?;
         let header = csv_row(HEADER)?;
-        let mut table = Self { path: path.into(), file, rows: Rows::default() };
+        let mut table = Self { path: path.into(), file, rows: Rows::default(), _claim: claim };
         if header.starts_with(&text) && text.len() < header.len() {
             if !beside.exists()? {
                 beside.write()?;
@@ -95,13 +102,43 @@ impl TruthFile {
     /// # Errors
     /// The file cannot be written.
     pub fn add(&mut self, arch: &str, seed: u64, row: &TruthRow) -> Result<()> {
+        self.append(&Self::line(arch, seed, row)?)?;
+        self.rows.insert(arch, seed, row.accuracy);
+        Ok(())
+    }
+
+    /// Adds rows, and writes the rows of `items` at the end of the table, in this order. Rows of other trainings stay before
+    /// them. The file is replaced as a whole.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn merge(&mut self, items: &[(String, u64)], rows: BTreeMap<(String, u64), TruthRow>) -> Result<()> {
+        let text =
+            read_file::text(&self.path, LIMIT).with_context(|| format!("cannot read {}", self.path.display()))?;
+        let order: BTreeSet<&(String, u64)> = items.iter().collect();
+        let mut lines: BTreeMap<(String, u64), String> = BTreeMap::new();
+        let mut merged = csv_row(HEADER)?;
+        for line in text.split_inclusive('\n').skip(1) {
+            match self.rows.key(line).filter(|key| order.contains(key)) {
+                Some(key) => drop(lines.insert(key, line.into())),
+                None => merged += line,
+            }
+        }
+        for ((arch, seed), row) in rows {
+            let line = Self::line(&arch, seed, &row)?;
+            self.rows.insert(&arch, seed, row.accuracy);
+            lines.entry((arch, seed)).or_insert(line);
+        }
+        merged.extend(items.iter().filter_map(|item| lines.remove(item)));
+        files::write_shared(&self.path, &merged)
+    }
+
+    fn line(arch: &str, seed: u64, row: &TruthRow) -> Result<String> {
         let TruthRow { accuracy, train_loss, params, macs } = row;
         // Four decimals resolve a single image out of a million.
         let (accuracy_text, train_loss) = (format!("{accuracy:.4}"), format!("{train_loss:.4}"));
         let row = [arch, &seed.to_string(), &accuracy_text, &train_loss, &params.to_string(), &macs.to_string()];
-        self.append(&csv_row(row)?)?;
-        self.rows.insert(arch, seed, *accuracy);
-        Ok(())
+        csv_row(row)
     }
 
     fn append(&mut self, row: &str) -> Result<()> {

@@ -1,38 +1,58 @@
 //! `nas-train truth`: a table of stand-alone accuracies.
 
+mod cluster;
 mod file;
 mod recipe;
 mod rows;
 mod saved;
 mod summary;
+mod training;
+
+pub use cluster::PublishedRow;
+pub use saved::SavedTraining;
+pub use training::train;
 
 use crate::args::TruthArgs;
-use crate::data::LoadedData;
-use crate::device::{Device, on_device, with_memory_advice};
+use crate::cluster::{HandOver, Handed, RunPlace};
+use crate::data::{DataIdentity, LoadedData};
+use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use crate::progress::ProgressDisplay;
 use crate::settings::Settings;
 use crate::signal::cancel;
-use crate::text::print;
-use anyhow::Result;
-use file::{TruthFile, TruthRow};
-use nas_core::config::{RetrainConfig, RunConfig, TrainImages, TruthSamples};
+use crate::text::{eprint_line, print};
+use anyhow::{Error, Result};
+use dfdx::tensor::Cpu;
+use file::TruthFile;
+use nas_core::config::{ClusterConfig, RetrainConfig, RunConfig, TrainImages, TruthSamples};
 use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::StandAloneTrainer;
 use recipe::recipe;
-use saved::SavedTraining;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How long to wait for another process that merges the same rows.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file.
 ///
 /// # Errors
 /// Invalid options, a table that was made with other settings, or diverged training.
 pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
+    let place = RunPlace::choose(&args.cluster, &Settings::resolve(&args.run)?.cluster)?;
+    truth_at(args, &place)
+}
+
+/// As [`truth()`], with its trainings made elsewhere or not at all.
+///
+/// # Errors
+/// See [`truth()`].
+pub fn truth_at(args: &TruthArgs, place: &RunPlace) -> Result<ExitStatus> {
     let mut settings = Settings::resolve(&args.run)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
     let path =
@@ -42,9 +62,15 @@ pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
     // A truth table ranks architectures: the recipe is that of `[train]` alone, on the training images of a supernet.
     settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
     // The recipe beside the table thus names the data.
-    settings.config.data.fingerprint = Some(identity.fingerprint);
+    settings.config.data.fingerprint = Some(identity.fingerprint.clone());
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
-    let done = on_device!(Device::parse(&settings.config.device)?, |make| job.on(make));
+    let device = Device::parse(&settings.config.device)?;
+    let done = match place {
+        RunPlace::Here => on_device!(device, |make| job.here(make)),
+        // The machine from which trainings are submitted may have no GPU.
+        RunPlace::Cluster { config, detach } => job.on_cluster(&identity, config, *detach),
+        RunPlace::Merge => job.merge(Vec::new()),
+    };
     done.map_err(|error| settings.explain(error))
 }
 
@@ -57,24 +83,35 @@ struct TableJob<'a> {
     cancel: &'static AtomicBool,
 }
 
+/// A training of the table: the architecture and the seed.
+type Item = (String, u64);
+
 impl TableJob<'_> {
-    fn on<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
-        let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
+    /// All trainings of the table, in its order.
+    fn items<D: Target>(&self, trainer: &StandAloneTrainer<D>) -> Result<Vec<Item>> {
         let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
-        let archs = trainer.sample(samples)?;
-        let mut file = TruthFile::open(self.path, &recipe(self.config, trainer.space().scale())?, &**trainer.space())?;
         let first = self.config.seed;
-        let mut items = Vec::new();
-        for arch in &archs {
-            let text = trainer.space().format(arch);
-            let missing = (first..first + u64::from(self.args.seeds)).filter(|seed| !file.holds(&text, *seed));
-            items.extend(missing.map(|seed| (arch.clone(), text.clone(), seed)));
-        }
+        let seeds = || first..first + u64::from(self.args.seeds);
+        let archs = trainer.sample(samples)?;
+        let with_seeds = |arch| seeds().map(move |seed| (trainer.space().format(arch), seed));
+        Ok(archs.iter().flat_map(with_seeds).collect())
+    }
+
+    fn open<D: Target>(&self, trainer: &StandAloneTrainer<D>, patience: Duration) -> Result<TruthFile> {
+        let recipe = recipe(self.config, trainer.space().scale())?;
+        TruthFile::open(self.path, &recipe, &**trainer.space(), patience)
+    }
+
+    fn here<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
+        let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
+        let mut items = self.items(&trainer)?;
+        let total = items.len();
+        let mut file = self.open(&trainer, Duration::ZERO)?;
+        items.retain(|(text, seed)| !file.holds(text, *seed));
         let mut progress = ProgressDisplay::new(self.args.run.progress);
         let threads = ThreadsPerJob::new(self.args.jobs.into(), self.config.threads);
-        let total = archs.len() * usize::from(self.args.seeds);
         let known = total - items.len();
-        let saved = |(_, text, seed): &(_, String, u64)| SavedTraining::of(self.path, text, *seed, self.config);
+        let saved = |(text, seed): &Item| SavedTraining::of(self.path, text, *seed, self.config);
         let mut in_part = 0;
         for item in &items {
             in_part += usize::from(saved(item)?.exists());
@@ -86,31 +123,25 @@ impl TableJob<'_> {
             self.path.display()
         ));
         let (started, mut count) = (Instant::now(), 0);
-        let work = |item: &(_, String, u64)| {
-            let (_, arch, seed) = item;
+        let work = |item: &Item| {
             // Building a trainer takes time, and many items may be left.
             if self.cancel.load(Ordering::Relaxed) {
                 return Ok(Ok(None));
             }
             let mut saved = saved(item)?;
-            let device = device()?;
-            let result = with_memory_advice(self.config, || {
-                let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device)?;
-                let start = || trainer.start(arch, *seed);
-                let continued = saved.state().and_then(|state| start().and_then(|run| run.restore(&state)).ok());
-                continued.map_or_else(start, Ok)?.run(&mut saved, self.cancel)
-            });
-            anyhow::Ok(result.map(|result| TruthRow::of(&result).map(|row| (row, saved))))
+            let row = train(self.config, &self.dataset, &device()?, item, &mut saved, self.cancel);
+            anyhow::Ok(row.map(|row| row.map(|row| (row, saved))))
         };
         let mut failed = Vec::new();
-        ordered_parallel_map(threads, &items, work, |(_, text, seed), result| {
+        ordered_parallel_map(threads, &items, work, |(text, seed), result| {
             match result? {
                 Ok(Some((row, saved))) => {
                     file.add(text, *seed, &row)?;
                     saved.remove();
                     count += 1;
                     let left = started.elapsed().as_secs_f64() / count as f64 * (items.len() - count) as f64;
-                    progress.count("training", known + count, total, &format!("accuracy {:.1} %", row.accuracy), left);
+                    let details = format!("accuracy {:.1} %", row.accuracy);
+                    progress.count("training", known + count, total, &details, Some(left));
                 }
                 Ok(None) => {}
                 // A failed training is reported at the end; the remaining trainings continue.
@@ -120,7 +151,70 @@ impl TableJob<'_> {
         })?;
         drop(progress);
         let interrupted = self.cancel.load(Ordering::Relaxed) && count + failed.len() < items.len();
-        let summary = summary::Summary::of(&file, self.config, &**trainer.space(), interrupted);
+        self.finish(&file, &trainer, failed, interrupted, total)
+    }
+
+    fn on_cluster(&self, data: &DataIdentity, config: &ClusterConfig, detach: bool) -> Result<ExitStatus> {
+        let trainer = self.trainer()?;
+        let mut items = self.items(&trainer)?;
+        // A table with another recipe is refused before anything is submitted.
+        let file = self.open(&trainer, PATIENCE)?;
+        items.retain(|(text, seed)| !file.holds(text, *seed));
+        drop(file);
+        if items.is_empty() {
+            return self.merge(Vec::new());
+        }
+        let plans = items.iter().map(|(text, seed)| cluster::plan_of(self.config, text, *seed));
+        let hand_over = HandOver {
+            dir: cluster::plan_dir(self.path)?,
+            runs: plans.collect::<Result<_>>()?,
+            data,
+            config,
+            detach,
+            threads: self.config.threads,
+            cancel: self.cancel,
+        };
+        match hand_over.execute(&mut ProgressDisplay::new(self.args.run.progress))? {
+            Handed::Ended(failed) => self.merge(failed),
+            Handed::GoOn(status) => Ok(status),
+        }
+    }
+
+    /// Writes the rows of the finished trainings of a cluster into the table.
+    fn merge(&self, failed: Vec<Error>) -> Result<ExitStatus> {
+        let trainer = self.trainer()?;
+        let dir = cluster::plan_dir(self.path)?;
+        let items = self.items(&trainer)?;
+        let mut file = self.open(&trainer, PATIENCE)?;
+        let mut rows = BTreeMap::new();
+        for (text, seed) in items.iter().filter(|(text, seed)| !file.holds(text, *seed)) {
+            if let Some(published) = PublishedRow::read(&dir, text, *seed)? {
+                rows.insert((text.clone(), *seed), published.row);
+            }
+        }
+        file.merge(&items, rows)?;
+        let missing = items.iter().filter(|(text, seed)| !file.holds(text, *seed)).count();
+        if missing > failed.len() {
+            eprint_line(&format!("{missing} of {} trainings are not finished", items.len()));
+        }
+        self.finish(&file, &trainer, failed, false, items.len())
+    }
+
+    /// A trainer for the notation of the space. It trains nothing, so the CPU suffices.
+    fn trainer(&self) -> Result<StandAloneTrainer<Cpu>> {
+        Ok(StandAloneTrainer::new(self.config, self.dataset.clone(), &Cpu::default())?)
+    }
+
+    /// Prints the summary of the table.
+    fn finish<D: Target>(
+        &self,
+        file: &TruthFile,
+        trainer: &StandAloneTrainer<D>,
+        failed: Vec<Error>,
+        interrupted: bool,
+        total: usize,
+    ) -> Result<ExitStatus> {
+        let summary = summary::Summary::of(file, self.config, &**trainer.space(), interrupted);
         print(&if self.args.run.json { serde_json::to_string(&summary)? } else { summary.table(self.path) })?;
         let lost = failed.len();
         match failed.into_iter().next() {

@@ -3,6 +3,7 @@
 use crate::exit::UsageError;
 use crate::files;
 use crate::settings::first_difference;
+use crate::text::shell_word;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::read_file;
@@ -105,10 +106,4 @@ impl<'a> RecipeFile<'a> {
 fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("nas-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-/// A word of a command, quoted for a shell where necessary.
-pub fn shell_word(word: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
 }

@@ -44,6 +44,13 @@ impl Rows {
         self.0.insert((arch.into(), seed), accuracy);
     }
 
+    /// Architecture and seed of a line of the table.
+    pub fn key(&self, line: &str) -> Option<(String, u64)> {
+        let fields = fields(line)?;
+        let key = (fields.get(0)?.to_owned(), fields.get(1)?.parse().ok()?);
+        self.0.contains_key(&key).then_some(key)
+    }
+
     /// The accuracies by architecture and seed.
     pub fn accuracies(&self) -> &BTreeMap<(String, u64), f64> {
         &self.0

@@ -1,7 +1,7 @@
 //! Checkpoints of a stand-alone training of a truth table.
 
 use crate::exit::chained;
-use crate::record::CheckpointSchedule;
+use crate::record::{CHECKPOINTS, CheckpointSchedule};
 use crate::text::eprint_line;
 use anyhow::Result;
 use nas_core::checkpoint::{Checkpoint, Checkpoints};
@@ -32,6 +32,15 @@ impl SavedTraining {
         let name = format!("{}-{seed}", &sha256::of(arch.as_bytes())[..16]);
         let checkpoints = Checkpoints::at(&parent.join(name));
         Ok(Self { checkpoints, parent, schedule: CheckpointSchedule::new(config)?, steps: 0 })
+    }
+
+    /// The checkpoints of a training that has this directory for itself.
+    ///
+    /// # Errors
+    /// An interval of checkpoints that cannot be read.
+    pub fn within(dir: &Path, config: &RunConfig) -> Result<Self> {
+        let checkpoints = Checkpoints::at(&dir.join(CHECKPOINTS));
+        Ok(Self { checkpoints, parent: dir.into(), schedule: CheckpointSchedule::new(config)?, steps: 0 })
     }
 
     /// The state of the latest whole checkpoint of this version of the program; none if the training starts anew.

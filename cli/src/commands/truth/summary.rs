@@ -1,8 +1,7 @@
 //! The summary that `nas-train truth` prints for its table.
 
 use super::file::TruthFile;
-use super::recipe::shell_word;
-use crate::text::pairs;
+use crate::text::{pairs, shell_word};
 use nas_core::config::RunConfig;
 use nas_core::metrics::{kendall_tau, mean};
 use nas_core::registry::{SpaceDescriptor, find};

@@ -1,6 +1,8 @@
-//! The runs of a comparison. A finished run is kept, an unfinished one continues from its latest checkpoint.
+//! One of several runs that a command has planned. A finished run is kept, an unfinished one continues from its latest
+//! checkpoint.
 
-use super::place;
+pub mod place;
+
 use crate::archive::{Archived, Incomplete};
 use crate::args::ProgressMode;
 use crate::data::DataIdentity;
@@ -20,7 +22,7 @@ use nas_core::trainer::RunError;
 use serde_json::Value;
 use std::path::PathBuf;
 
-/// A run, or a sequence, of a comparison.
+/// A run, a sequence or a stand-alone training, with everything that determines it.
 #[derive(Debug, Clone)]
 pub struct PlannedRun {
     /// The label of its variant.
@@ -37,7 +39,7 @@ pub struct PlannedRun {
     pub data: DataIdentity,
     /// SHA-256 of the truth table; none if the run is not compared with one.
     pub truth: Option<String>,
-    /// A run or a sequence.
+    /// What is trained.
     pub kind: RunKind,
 }
 

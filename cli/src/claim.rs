@@ -1,0 +1,142 @@
+//! Claims of output files against other processes, also of other machines that see the same files.
+//!
+//! Locks of shared file systems may hold within one machine only. The creation of a file that must not exist holds
+//! everywhere, so a claim is a file with the machine and the process that made it.
+
+use crate::exit::UsageError;
+use crate::files;
+use crate::machine::{ProcessId, unique_name};
+use anyhow::{Context, Result};
+use nas_core::durable;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Time between two attempts to take a claim.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// A claim, which ends when it is dropped.
+#[derive(Debug)]
+pub struct Claim {
+    path: PathBuf,
+}
+
+impl Claim {
+    /// Claims an output by creating the file `path`. `output` is what it protects, for the message. A claim of a process of
+    /// this machine that has ended is replaced.
+    ///
+    /// # Errors
+    /// Another process has claimed the output, or the file cannot be written.
+    pub fn take(path: &Path, output: &Path) -> Result<Self> {
+        loop {
+            match Self::create(path) {
+                Ok(()) => return Ok(Self { path: path.into() }),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
+            }
+            let text = match fs::read_to_string(path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                text => text.with_context(|| format!("cannot read {}", path.display()))?,
+            };
+            match ProcessId::parse(&text) {
+                Some(process) if process.has_ended() => Self::remove_old(path, &text)?,
+                Some(process) if process.is_local() => return Err(files::in_use(output)),
+                owner => return Err(refused(path, output, owner.as_ref())),
+            }
+        }
+    }
+
+    /// As [`take`](Self::take), but waits until another process ends its claim, for at most this time.
+    ///
+    /// # Errors
+    /// See [`take`](Self::take).
+    pub fn take_within(path: &Path, output: &Path, patience: Duration) -> Result<Self> {
+        let started = Instant::now();
+        loop {
+            match Self::take(path, output) {
+                Err(error) if error.is::<UsageError>() && started.elapsed() < patience => thread::sleep(PAUSE),
+                taken => return taken,
+            }
+        }
+    }
+
+    fn create(path: &Path) -> io::Result<()> {
+        // Written beside and linked, so that no process sees a claim without its content.
+        let beside = path.with_file_name(unique_name(path));
+        durable::write(&beside, ProcessId::this().to_string().as_bytes())?;
+        let created = match fs::hard_link(&beside, path) {
+            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+                // This file system has no hard links.
+                File::create_new(path).and_then(|mut file| file.write_all(ProcessId::this().to_string().as_bytes()))
+            }
+            created => created,
+        };
+        let _ = fs::remove_file(&beside);
+        created
+    }
+
+    /// Removes the claim of a process that has ended, unless another process has replaced it meanwhile.
+    fn remove_old(path: &Path, text: &str) -> Result<()> {
+        let aside = path.with_file_name(unique_name(path));
+        match fs::rename(path, &aside) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            renamed => renamed.with_context(|| format!("cannot remove {}", path.display()))?,
+        }
+        if fs::read_to_string(&aside).is_ok_and(|moved| moved != text) {
+            // That was the claim of a process that was faster.
+            let _ = fs::hard_link(&aside, path);
+        }
+        files::remove(&aside)
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// The error of a claim of another machine, where nobody can see here whether its process is alive.
+fn refused(path: &Path, output: &Path, owner: Option<&ProcessId>) -> anyhow::Error {
+    let who = owner.map_or("an unknown process".into(), |owner| format!("process {} of {}", owner.pid, owner.host));
+    UsageError(format!(
+        "{} is in use by {who}; wait for its end, or choose another --out. If it was killed, remove {}",
+        output.display(),
+        path.display()
+    ))
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_output_is_claimed_once_until_the_claim_ends() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".owner");
+        let claim = Claim::take(&path, dir.path()).unwrap();
+        let message = Claim::take(&path, dir.path()).unwrap_err().to_string();
+        assert!(message.contains("is in use by another nas-train process"), "{message}");
+        drop(claim);
+        drop(Claim::take(&path, dir.path()).unwrap());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn a_claim_of_an_ended_process_is_replaced_and_one_of_another_machine_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join(".owner");
+        let ended = ProcessId { started: "0".into(), ..ProcessId::this() };
+        fs::write(&path, ended.to_string()).unwrap();
+        drop(Claim::take(&path, dir.path()).unwrap());
+        let elsewhere = ProcessId { boot: "other".into(), host: "n7".into(), ..ProcessId::this() };
+        for text in [elsewhere.to_string(), "torn".into()] {
+            fs::write(&path, text).unwrap();
+            let message = Claim::take(&path, dir.path()).unwrap_err().to_string();
+            assert!(message.contains("If it was killed, remove "), "{message}");
+        }
+    }
+}

@@ -1,0 +1,250 @@
+//! Attempts of a run: each writes a directory of its own, and a finished one becomes the run directory.
+
+use super::ClusterDir;
+use super::environment::attempt_name;
+use crate::files;
+use crate::machine::{host, unique};
+use crate::record::CHECKPOINTS;
+use anyhow::{Context, Result};
+use nas_core::durable;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+/// The file of a failed attempt.
+const FAILURE: &str = "failure.json";
+/// The end of the name of a directory whose copy is not complete.
+const PARTIAL: &str = ".partial";
+/// The attempt that a run without a cluster has left in the run directory.
+const EARLIER: &str = "local";
+
+/// Why an attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// Exit code of the program.
+    pub code: u8,
+    /// The message.
+    pub message: String,
+    /// The machine.
+    pub host: String,
+}
+
+/// What became of a finished attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is the run directory now.
+    Yes,
+    /// Another attempt was faster; this one was removed.
+    Lost,
+}
+
+/// The directory of one attempt of a run.
+#[derive(Debug)]
+pub struct Attempt {
+    /// The directory in which the run is made.
+    pub dir: PathBuf,
+    /// The run directory, or the file of the row.
+    published: PathBuf,
+    /// The directory of all attempts of the run.
+    parent: PathBuf,
+}
+
+impl Attempt {
+    /// Starts an attempt of a run: with a copy of the earlier attempt that has come farthest, or with an empty directory.
+    /// Another process may still write to the earlier one. None if the run is finished.
+    ///
+    /// # Errors
+    /// A directory cannot be read or written.
+    pub fn start(plan: &ClusterDir, name: &str) -> Result<Option<Self>> {
+        let (published, parent) = (plan.published(name), plan.attempts(name));
+        if is_listed(&published) {
+            return Ok(None);
+        }
+        let mut dir = parent.join(attempt_name());
+        if dir.exists() {
+            dir = parent.join(unique());
+        }
+        let partial = dir.with_file_name(format!("{}{PARTIAL}", dir.file_name().unwrap_or_default().to_string_lossy()));
+        let made = || -> io::Result<()> {
+            let earlier = earlier_attempts(&parent);
+            fs::create_dir_all(&partial)?;
+            if let Some(earlier) = earlier.into_iter().max_by_key(|dir| last_checkpoint(dir)) {
+                copy_attempt(&earlier, &partial)?;
+            }
+            fs::rename(&partial, &dir)
+        };
+        made().with_context(|| format!("cannot prepare {}", dir.display()))?;
+        Ok(Some(Self { dir, published, parent }))
+    }
+
+    /// Makes the finished attempt the run directory, and removes the other attempts.
+    ///
+    /// # Errors
+    /// The directory cannot be renamed.
+    pub fn publish(self) -> Result<Published> {
+        let to = self.published.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+        let published = match fs::rename(&self.dir, &self.published) {
+            Ok(()) => Published::Yes,
+            Err(_) if is_listed(&self.published) => Published::Lost,
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot rename {}", self.dir.display()));
+            }
+        };
+        durable::sync_dir(to).with_context(|| format!("cannot write {}", to.display()))?;
+        self.remove_all();
+        Ok(published)
+    }
+
+    /// As [`publish`](Self::publish), for a result that is one file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn publish_file(self, text: &str) -> Result<()> {
+        let to = self.published.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+        let beside = self.dir.join("row.json");
+        files::write(&beside, text)?;
+        let renamed = fs::rename(&beside, &self.published);
+        renamed.with_context(|| format!("cannot write {}", self.published.display()))?;
+        durable::sync_dir(to).with_context(|| format!("cannot write {}", to.display()))?;
+        self.remove_all();
+        Ok(())
+    }
+
+    /// Records why the attempt failed. Nothing is recorded if another attempt has finished the run; returns whether that is
+    /// so.
+    pub fn fail(&self, code: u8, message: &str) -> bool {
+        if is_listed(&self.published) {
+            return true;
+        }
+        let failure = Failure { code, message: message.into(), host: host().unwrap_or_default() };
+        // The log of the task has the message too.
+        let text = serde_json::to_string(&failure).unwrap_or_default();
+        let _ = files::write(&self.dir.join(FAILURE), &text);
+        false
+    }
+
+    /// What remains of the attempts does no harm.
+    fn remove_all(&self) {
+        let _ = fs::remove_dir_all(&self.parent);
+    }
+}
+
+/// Makes the directory of an unfinished run without a cluster the first attempt of the run.
+///
+/// # Errors
+/// The directory cannot be renamed.
+pub fn adopt(plan: &ClusterDir, name: &str) -> Result<()> {
+    let (from, to) = (plan.published(name), plan.attempts(name).join(EARLIER));
+    let renamed = || -> io::Result<()> {
+        fs::create_dir_all(plan.attempts(name))?;
+        fs::rename(&from, &to)
+    };
+    renamed().with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+}
+
+/// The failure of the latest attempt of a run; none if it has not failed.
+pub fn failure(plan: &ClusterDir, name: &str) -> Option<Failure> {
+    let changed = |dir: &PathBuf| fs::metadata(dir).and_then(|metadata| metadata.modified()).ok();
+    let latest = earlier_attempts(&plan.attempts(name)).into_iter().max_by_key(changed)?;
+    serde_json::from_str(&fs::read_to_string(latest.join(FAILURE)).ok()?).ok()
+}
+
+/// Whether a directory lists an entry. Shared file systems keep the attributes of entries for seconds, but not listings.
+fn is_listed(path: &Path) -> bool {
+    let entries = fs::read_dir(path.parent().unwrap_or(Path::new(""))).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
+}
+
+fn earlier_attempts(parent: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
+    entries.filter(|path| !path.to_string_lossy().ends_with(PARTIAL)).collect()
+}
+
+/// The number of the last checkpoint of an attempt.
+fn last_checkpoint(dir: &Path) -> Option<u64> {
+    let entries = fs::read_dir(dir.join(CHECKPOINTS)).ok()?.flatten();
+    entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).max()
+}
+
+/// Copies an attempt that another process may still write. The checkpoints come first: they refer to the beginning of the
+/// other files, which only grow.
+fn copy_attempt(from: &Path, to: &Path) -> io::Result<()> {
+    let checkpoints = from.join(CHECKPOINTS);
+    if checkpoints.is_dir() {
+        copy_files(&checkpoints, &to.join(CHECKPOINTS))?;
+    }
+    copy_files(from, to)
+}
+
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)?.flatten() {
+        let name = entry.file_name();
+        let (source, target) = (entry.path(), to.join(&name));
+        if target.exists() || name == FAILURE || name.to_string_lossy().ends_with(".new") {
+            continue;
+        }
+        let copied = if source.is_dir() { copy_files(&source, &target) } else { fs::copy(&source, &target).map(drop) };
+        match copied {
+            // The other process has replaced it by a later checkpoint.
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            copied => copied?,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NAME: &str = "runs/plain-s0";
+
+    fn start(dir: &ClusterDir) -> Attempt {
+        Attempt::start(dir, NAME).unwrap().unwrap()
+    }
+
+    #[test]
+    fn the_first_finished_attempt_becomes_the_run_and_the_other_ends_in_peace() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = ClusterDir::of(temporary.path());
+        let (first, second) = (start(&dir), start(&dir));
+        assert_ne!(first.dir, second.dir);
+        fs::write(first.dir.join("a"), "first").unwrap();
+        fs::write(second.dir.join("a"), "second").unwrap();
+        assert_eq!(second.publish().unwrap(), Published::Yes);
+        assert!(first.fail(1, "its directory is gone"));
+        assert_eq!(first.publish().unwrap(), Published::Lost);
+        assert_eq!(fs::read_to_string(dir.published(NAME).join("a")).unwrap(), "second");
+        assert!(Attempt::start(&dir, NAME).unwrap().is_none());
+        assert!(!dir.attempts(NAME).exists());
+    }
+
+    #[test]
+    fn an_attempt_starts_with_a_copy_of_the_one_that_came_farthest() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = ClusterDir::of(temporary.path());
+        for (attempt, step) in [(start(&dir), 20), (start(&dir), 100), (start(&dir), 3)] {
+            let checkpoint = attempt.dir.join(CHECKPOINTS).join(step.to_string());
+            fs::create_dir_all(&checkpoint).unwrap();
+            fs::write(checkpoint.join("state.json"), "{}").unwrap();
+            fs::write(attempt.dir.join("metrics.csv"), step.to_string()).unwrap();
+            attempt.fail(1, "lost");
+        }
+        assert_eq!(failure(&dir, NAME).unwrap().message, "lost");
+        let next = start(&dir);
+        assert_eq!(fs::read_to_string(next.dir.join("metrics.csv")).unwrap(), "100");
+        assert!(next.dir.join("checkpoints/100/state.json").exists() && !next.dir.join(FAILURE).exists());
+    }
+
+    #[test]
+    fn a_row_is_published_as_a_file() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = ClusterDir::of(temporary.path());
+        start(&dir).publish_file("{}").unwrap();
+        assert_eq!(fs::read_to_string(dir.published(NAME)).unwrap(), "{}");
+    }
+}

@@ -1,0 +1,87 @@
+//! Commands of a scheduler, each with a time limit: a scheduler under load may not answer.
+
+use crate::exit::UsageError;
+use anyhow::{Context, Result, anyhow};
+use std::io::{ErrorKind, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// Time between two looks at a running command.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Executes a command and returns its standard output.
+///
+/// # Errors
+/// The program does not exist, it fails (the message has its own message), or it has not ended within the limit. It is then
+/// killed.
+pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<String> {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = match command.spawn() {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let remedy = "load the module of the scheduler, or use --cluster script";
+            return Err(UsageError(format!("there is no `{program}` on the PATH: {remedy}")).into());
+        }
+        child => child.with_context(|| format!("cannot execute {program}"))?,
+    };
+    let (stdout, stderr) = (read(child.stdout.take()), read(child.stderr.take()));
+    let started = Instant::now();
+    let status = loop {
+        if let Some(status) = child.try_wait().with_context(|| format!("cannot wait for {program}"))? {
+            break status;
+        }
+        if started.elapsed() > limit {
+            kill(&mut child);
+            return Err(anyhow!("{program} has not answered within {} s; try again later", limit.as_secs()));
+        }
+        thread::sleep(PAUSE);
+    };
+    // A process that the command has started may keep the pipes open.
+    let text = |pipe: mpsc::Receiver<String>| pipe.recv_timeout(limit).unwrap_or_default();
+    let (stdout, stderr) = (text(stdout), text(stderr));
+    if !status.success() {
+        let message = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
+        return Err(anyhow!("{program} failed: {}", if message.is_empty() { status.to_string() } else { message }));
+    }
+    Ok(stdout)
+}
+
+fn read(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        let _ = sender.send(String::from_utf8_lossy(&bytes).into_owned());
+    });
+    receiver
+}
+
+fn kill(child: &mut Child) {
+    let _ = child.kill();
+    let _ = child.wait();
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, limit: Duration) -> Result<String> {
+        output("sh", &["-c".into(), script.into()], limit)
+    }
+
+    #[test]
+    fn output_failure_absence_and_silence_are_told_apart() {
+        let long = Duration::from_secs(20);
+        assert_eq!(sh("echo 7", long).unwrap(), "7\n");
+        let message = sh("echo 'error: no such partition' >&2; exit 1", long).unwrap_err().to_string();
+        assert_eq!(message, "sh failed: error: no such partition");
+        let message = output("no-such-scheduler", &[], long).unwrap_err().to_string();
+        assert!(message.contains("there is no `no-such-scheduler` on the PATH"), "{message}");
+        let message = sh("sleep 30", Duration::from_millis(50)).unwrap_err().to_string();
+        assert!(message.contains("has not answered within"), "{message}");
+    }
+}

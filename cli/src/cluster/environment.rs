@@ -1,0 +1,87 @@
+//! What a scheduler tells a task in environment variables, and what a task asks of Slurm.
+
+use super::command::output;
+use crate::exit::UsageError;
+use crate::machine::unique;
+use anyhow::{Result, anyhow};
+use std::env;
+use std::thread;
+use std::time::Duration;
+
+/// The variables with the index of a task, and the first index of their schedulers: Slurm, Kubernetes, PBS, Grid Engine.
+const INDICES: [(&str, usize); 4] =
+    [("SLURM_ARRAY_TASK_ID", 0), ("JOB_COMPLETION_INDEX", 0), ("PBS_ARRAY_INDEX", 0), ("SGE_TASK_ID", 1)];
+/// How often a task asks to be queued again before it gives up.
+const MAX_RESTARTS: u32 = 100;
+/// Time limit of the request to be queued again.
+const LIMIT: Duration = Duration::from_secs(60);
+/// How long a task waits for its end after a termination signal.
+const WAIT: Duration = Duration::from_secs(600);
+
+/// The index of this task in its array; 0 outside of an array.
+///
+/// # Errors
+/// A variable that is not a number.
+pub fn task_number() -> Result<usize, UsageError> {
+    for (name, first) in INDICES {
+        let Some(text) = env::var(name).ok().filter(|text| !text.is_empty() && text != "undefined") else { continue };
+        let number = text.parse::<usize>().ok().and_then(|index| index.checked_sub(first));
+        return number.ok_or_else(|| UsageError(format!("{name}: expected an index of an array, found {text}")));
+    }
+    Ok(0)
+}
+
+/// Whether Slurm has started this process.
+pub fn is_slurm_task() -> bool {
+    env::var_os("SLURM_JOB_ID").is_some()
+}
+
+/// Number of CPUs that Slurm has given to this task; none outside of Slurm.
+pub fn slurm_cpus() -> Option<usize> {
+    let number = |name| env::var(name).ok()?.parse().ok().filter(|cpus| *cpus > 0);
+    number("SLURM_CPUS_PER_TASK").or_else(|| number("SLURM_CPUS_ON_NODE"))
+}
+
+/// A name for this attempt: job and number of restarts under Slurm, otherwise a unique text.
+pub fn attempt_name() -> String {
+    match env::var("SLURM_JOB_ID") {
+        Ok(job) => format!("{job}-{}", restarts()),
+        Err(_) => unique(),
+    }
+}
+
+/// How often Slurm has started this task again. The variable does not exist at the first start.
+fn restarts() -> u32 {
+    env::var("SLURM_RESTART_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+/// What became of the request to be queued again.
+#[derive(Debug)]
+pub enum Requeued {
+    /// Slurm ends this process and starts it again.
+    Yes,
+    /// The task was started too often, or Slurm refused.
+    No(anyhow::Error),
+}
+
+/// Asks Slurm to end this task and to start it again.
+pub fn requeue() -> Requeued {
+    let Ok(job) = env::var("SLURM_JOB_ID") else { return Requeued::No(anyhow!("this is no task of Slurm")) };
+    if restarts() >= MAX_RESTARTS {
+        return Requeued::No(anyhow!("the task was started again {MAX_RESTARTS} times; give it more --time"));
+    }
+    // The number of a job may also be that of its array, which would be queued again as a whole.
+    let id = match (env::var("SLURM_ARRAY_JOB_ID"), env::var("SLURM_ARRAY_TASK_ID")) {
+        (Ok(array), Ok(task)) => format!("{array}_{task}"),
+        _ => job,
+    };
+    match output("scontrol", &["requeue".into(), id], LIMIT) {
+        Ok(_) => Requeued::Yes,
+        Err(error) => Requeued::No(error),
+    }
+}
+
+/// Waits until Slurm ends this process.
+pub fn wait_for_end() {
+    thread::sleep(WAIT);
+}

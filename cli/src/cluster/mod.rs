@@ -1,0 +1,90 @@
+//! Runs on a cluster: a plan that is handed to a scheduler, tasks that make its runs, and the states of the runs.
+//!
+//! The run directories are the truth about a run, not the scheduler. Every attempt of a run writes a directory of its own,
+//! and a finished one is renamed to the run directory, so that no result depends on locks of a shared file system.
+
+mod arrays;
+mod attempt;
+mod command;
+mod environment;
+mod hand_over;
+mod job_script;
+mod plan;
+mod round;
+mod slurm;
+mod states;
+mod watch;
+
+pub use attempt::{Attempt, Failure, adopt};
+pub use environment::{Requeued, is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
+pub use hand_over::{HandOver, Handed, RunPlace};
+pub use job_script::{JobScript, write_commands};
+pub use plan::{Plan, PlanHeader, PlannedWork, RunPlan};
+pub use round::{Round, rounds, submit};
+pub use slurm::Slurm;
+pub use states::{RunState, States};
+pub use watch::{Watched, seconds_left, watch};
+
+use std::path::{Path, PathBuf};
+
+/// The paths of a plan's files below its output directory.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterDir {
+    out: PathBuf,
+}
+
+impl ClusterDir {
+    /// The files of the plan in an output directory.
+    pub fn of(out: &Path) -> Self {
+        Self { out: out.into() }
+    }
+
+    /// The output directory.
+    pub fn out(&self) -> &Path {
+        &self.out
+    }
+
+    /// The plan.
+    pub fn plan(&self) -> PathBuf {
+        self.out.join("plan.jsonl")
+    }
+
+    /// The run directory of a run, or the file with the row of a truth table.
+    pub fn published(&self, name: &str) -> PathBuf {
+        self.out.join(name)
+    }
+
+    /// The directory of a run's attempts.
+    pub fn attempts(&self, name: &str) -> PathBuf {
+        self.out.join("attempts").join(name)
+    }
+
+    /// The job script.
+    pub fn job_script(&self) -> PathBuf {
+        self.scheduler().join("job.sh")
+    }
+
+    /// The list of commands, one a run.
+    pub fn commands(&self) -> PathBuf {
+        self.scheduler().join("commands.txt")
+    }
+
+    /// The records of what was submitted.
+    pub fn submitted(&self) -> PathBuf {
+        self.scheduler().join("submitted")
+    }
+
+    /// The directory of the output of a job array's tasks.
+    pub fn logs(&self, round: usize, part: usize) -> PathBuf {
+        self.all_logs().join(format!("{round}-{part}"))
+    }
+
+    /// The directory of the output of all tasks.
+    pub fn all_logs(&self) -> PathBuf {
+        self.scheduler().join("logs")
+    }
+
+    fn scheduler(&self) -> PathBuf {
+        self.out.join("cluster")
+    }
+}

@@ -1,0 +1,379 @@
+//! `plan.jsonl`: the runs of a command, one line each, as the tasks of a cluster read them.
+
+use super::ClusterDir;
+use crate::data::DataIdentity;
+use crate::exit::UsageError;
+use crate::machine::unique_name;
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use nas_core::{durable, read_file, sha256};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use toml::Table;
+
+/// The format of a plan.
+const FORMAT: u32 = 1;
+/// The largest size of a plan in bytes: about a million runs.
+const LIMIT: u64 = 1 << 31;
+/// Number of digits of the plan's hash in the name of its jobs.
+const NAME_DIGITS: usize = 12;
+
+/// The first line of a plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanHeader {
+    /// The format of the file.
+    plan: u32,
+    /// The version of the program. Tasks of another version refuse the plan.
+    pub version: String,
+    /// The command that made the plan; `cluster merge` executes it again.
+    pub argv: Vec<String>,
+    /// The working directory of that command.
+    pub cwd: PathBuf,
+    /// Number of runs.
+    pub runs: usize,
+    /// The identity of the data set.
+    pub data: DataIdentity,
+}
+
+impl PlanHeader {
+    /// The header of a plan of this command.
+    ///
+    /// # Errors
+    /// The working directory does not exist.
+    pub fn of_this_command(runs: usize, data: &DataIdentity) -> Result<Self> {
+        Ok(Self {
+            plan: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+            argv: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
+            cwd: std::env::current_dir().context("the working directory does not exist")?,
+            runs,
+            data: data.clone(),
+        })
+    }
+}
+
+/// What a run of a plan does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum PlannedWork {
+    /// A run with search.
+    Search,
+    /// Architectures trained one after another with shared weights.
+    Sequence {
+        /// Number of architectures.
+        architectures: usize,
+    },
+    /// A stand-alone training.
+    Retrain {
+        /// The architecture.
+        arch: String,
+    },
+    /// A stand-alone training of a truth table.
+    Truth {
+        /// The architecture.
+        arch: String,
+    },
+}
+
+/// A run of a plan.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// Path of the run directory below the output directory.
+    pub name: String,
+    /// The label of its variant, for messages.
+    pub label: String,
+    /// The seed.
+    pub seed: u64,
+    /// What is trained.
+    pub work: PlannedWork,
+    /// SHA-256 of the truth table; none if the run is not compared with one.
+    pub truth: Option<String>,
+    /// The configuration.
+    pub config: Table,
+}
+
+impl RunPlan {
+    /// The plan of a run with this configuration. The directory of its data becomes absolute.
+    ///
+    /// # Errors
+    /// A configuration that cannot be written.
+    pub fn new(
+        name: String,
+        label: String,
+        work: PlannedWork,
+        truth: Option<String>,
+        config: &RunConfig,
+    ) -> Result<Self> {
+        let mut config = config.clone();
+        if let Some(dir) = &mut config.data.dir {
+            *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
+        }
+        Ok(Self { name, label, seed: config.seed, work, truth, config: config.to_table()? })
+    }
+}
+
+/// A line of a plan.
+#[derive(Serialize, Deserialize)]
+struct Line<R> {
+    /// SHA-256 of the run's JSON text.
+    sha256: String,
+    run: R,
+}
+
+/// The part of a run that its state needs.
+#[derive(Deserialize)]
+struct Name {
+    name: String,
+}
+
+/// A plan in its file.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The directory of the plan.
+    pub dir: ClusterDir,
+    /// The first line.
+    pub header: PlanHeader,
+    /// SHA-256 of the file.
+    pub sha256: String,
+    /// The lines of the runs.
+    lines: Vec<String>,
+}
+
+impl Plan {
+    /// Writes a plan; the file appears whole or not at all. An existing file with the same runs is used. `is_idle` states
+    /// whether no task of another existing plan is left, which is then set aside.
+    ///
+    /// # Errors
+    /// The directory has another plan whose tasks are not finished, or the file cannot be written.
+    pub fn create(
+        dir: &ClusterDir,
+        header: &PlanHeader,
+        runs: &[RunPlan],
+        is_idle: impl Fn(&Self) -> Result<bool>,
+    ) -> Result<Self> {
+        let mut lines = vec![serde_json::to_string(header)?];
+        for run in runs {
+            let sha256 = sha256::of(serde_json::to_string(run)?.as_bytes());
+            lines.push(serde_json::to_string(&Line { sha256, run })?);
+        }
+        let text = lines.join("\n") + "\n";
+        let path = dir.plan();
+        fs::create_dir_all(dir.out()).with_context(|| format!("cannot create {}", dir.out().display()))?;
+        loop {
+            match link_new(&path, &text) {
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                created => {
+                    created.with_context(|| format!("cannot write {}", path.display()))?;
+                    return Self::read(dir);
+                }
+            }
+            let old = Self::read(dir)?;
+            let PlanHeader { version, data, .. } = &old.header;
+            if old.lines == lines[1..] && (version, data) == (&header.version, &header.data) {
+                return Ok(old);
+            }
+            if !is_idle(&old)? {
+                let problem = "has a plan with other runs, and its tasks are not finished";
+                let remedy = "wait for them, end them with `nas-train cluster cancel`, or choose another --out";
+                return Err(UsageError(format!("{} {problem}: {remedy}", dir.out().display())).into());
+            }
+            old.set_aside()?;
+        }
+    }
+
+    /// Renames the files of a plan whose tasks are finished.
+    fn set_aside(&self) -> Result<()> {
+        let id = &self.sha256[..NAME_DIGITS];
+        let submitted = self.dir.submitted();
+        let renamed = |from: PathBuf, to: PathBuf| match fs::rename(&from, to) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            renamed => renamed.with_context(|| format!("cannot rename {}", from.display())),
+        };
+        renamed(submitted.clone(), submitted.with_file_name(format!("submitted-{id}")))?;
+        renamed(self.dir.plan(), self.dir.out().join(format!("plan-{id}.jsonl")))
+    }
+
+    /// Reads the plan of a directory.
+    ///
+    /// # Errors
+    /// There is no plan, or it is damaged.
+    pub fn read(dir: &ClusterDir) -> Result<Self> {
+        let path = dir.plan();
+        let text = match read_file::text(&path, LIMIT) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let problem = "has no plan.jsonl: name the --out of a command with --cluster";
+                return Err(UsageError(format!("{} {problem}", dir.out().display())).into());
+            }
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        Self::parse(dir, &text)
+    }
+
+    /// Reads the plan file of a task, which must have this hash.
+    ///
+    /// # Errors
+    /// The file is not visible on this machine, it has other content, or it is of another version.
+    pub fn read_by_task(path: &Path, expected: Option<&str>) -> Result<Self> {
+        let dir = ClusterDir::of(path.parent().unwrap_or(Path::new("")));
+        let text = match read_file::text(path, LIMIT) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let host = crate::machine::host().unwrap_or_else(|| "this machine".into());
+                let problem = "--out must be in a directory that all nodes share";
+                return Err(UsageError(format!("{} is not visible on {host}: {problem}", path.display())).into());
+            }
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let found = sha256::of(text.as_bytes());
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            let problem = format!("has changed since it was submitted (SHA-256 {found:.12}, expected {expected:.12})");
+            let remedy = "restore it, or repeat the command with another --out";
+            return Err(UsageError(format!("{} {problem}: {remedy}", path.display())).into());
+        }
+        let plan = Self::parse(&dir, &text)?;
+        let version = env!("CARGO_PKG_VERSION");
+        if plan.header.version != version {
+            let problem = format!("was made by version {}, this is {version}", plan.header.version);
+            return Err(UsageError(format!("{} {problem}: use the same program on all nodes", path.display())).into());
+        }
+        Ok(plan)
+    }
+
+    fn parse(dir: &ClusterDir, text: &str) -> Result<Self> {
+        let damaged = |problem: String| UsageError(format!("{} is damaged: {problem}", dir.plan().display()));
+        let mut lines = text.lines().map(str::to_owned);
+        let header = lines.next().unwrap_or_default();
+        let header: PlanHeader =
+            serde_json::from_str(&header).map_err(|error| damaged(format!("the first line: {error}")))?;
+        if header.plan != FORMAT {
+            return Err(damaged(format!("format {}, expected {FORMAT}", header.plan)).into());
+        }
+        let lines: Vec<String> = lines.collect();
+        if lines.len() != header.runs || !text.ends_with('\n') {
+            return Err(damaged(format!("{} runs, expected {}", lines.len(), header.runs)).into());
+        }
+        Ok(Self { dir: dir.clone(), header, sha256: sha256::of(text.as_bytes()), lines })
+    }
+
+    /// Number of runs.
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The name of the jobs of this plan.
+    pub fn job_name(&self) -> String {
+        format!("nas-{}", &self.sha256[..NAME_DIGITS])
+    }
+
+    /// The names of all runs.
+    ///
+    /// # Errors
+    /// A damaged line.
+    pub fn names(&self) -> Result<Vec<String>> {
+        let name = |(number, line): (usize, &String)| {
+            let line: Line<Name> =
+                serde_json::from_str(line).map_err(|error| self.damaged(number, &error.to_string()))?;
+            Ok(line.run.name)
+        };
+        self.lines.iter().enumerate().map(name).collect()
+    }
+
+    /// A run by its number from 0.
+    ///
+    /// # Errors
+    /// The plan has fewer runs, or its line is damaged.
+    pub fn run(&self, number: usize) -> Result<RunPlan> {
+        let Some(line) = self.lines.get(number) else {
+            let problem = format!("{} has {} runs, so there is no run {number}", self.dir.plan().display(), self.len());
+            return Err(UsageError(format!("{problem}; expected at most {}", self.len().saturating_sub(1))).into());
+        };
+        let line: Line<RunPlan> =
+            serde_json::from_str(line).map_err(|error| self.damaged(number, &error.to_string()))?;
+        if line.sha256 != sha256::of(serde_json::to_string(&line.run)?.as_bytes()) {
+            return Err(self.damaged(number, "its hash differs").into());
+        }
+        Ok(line.run)
+    }
+
+    fn damaged(&self, number: usize, problem: &str) -> UsageError {
+        UsageError(format!("{} is damaged: run {number}: {problem}", self.dir.plan().display()))
+    }
+}
+
+/// Creates a file with its content; an existing one stays.
+fn link_new(path: &Path, text: &str) -> std::io::Result<()> {
+    if path.exists() {
+        return Err(ErrorKind::AlreadyExists.into());
+    }
+    let beside = path.with_file_name(unique_name(path));
+    durable::write(&beside, text.as_bytes())?;
+    let linked = match fs::hard_link(&beside, path) {
+        // This file system has no hard links.
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => return fs::rename(&beside, path),
+        linked => linked,
+    };
+    let _ = fs::remove_file(&beside);
+    linked.and_then(|()| durable::sync_dir(path.parent().unwrap_or(Path::new(""))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::exit::chained;
+
+    fn runs(n: u64) -> Vec<RunPlan> {
+        let config: Table = "seed = 1\n[train]\nlr = 0.025\nepochs = 1".parse().unwrap();
+        let run = |seed| RunPlan {
+            name: format!("runs/plain-s{seed}"),
+            label: "plain".into(),
+            seed,
+            work: PlannedWork::Search,
+            truth: None,
+            config: config.clone(),
+        };
+        (0..n).map(run).collect()
+    }
+
+    fn create(dir: &ClusterDir, n: u64, is_idle: bool) -> Result<Plan> {
+        let header = PlanHeader::of_this_command(n as usize, &DataIdentity::default())?;
+        Plan::create(dir, &header, &runs(n), |_| Ok(is_idle))
+    }
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written_and_never_replaced_while_it_is_in_use() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = ClusterDir::of(temporary.path());
+        let plan = create(&dir, 3, false).unwrap();
+        assert_eq!((plan.len(), plan.run(2).unwrap()), (3, runs(3)[2].clone()));
+        assert_eq!(plan.names().unwrap()[1], "runs/plain-s1");
+        assert_eq!(create(&dir, 3, false).unwrap().sha256, plan.sha256);
+        assert!(create(&dir, 4, false).unwrap_err().to_string().contains("its tasks are not finished"));
+        assert_eq!(create(&dir, 4, true).unwrap().len(), 4);
+        assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 2);
+        assert!(plan.run(3).unwrap_err().to_string().contains("has 3 runs, so there is no run 3"));
+    }
+
+    #[test]
+    fn changed_plans_are_refused() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = ClusterDir::of(temporary.path());
+        let plan = create(&dir, 2, false).unwrap();
+        let text = fs::read_to_string(dir.plan()).unwrap();
+        let task = |text: &str, sha256: Option<&str>| {
+            fs::write(dir.plan(), text).unwrap();
+            let run = Plan::read_by_task(&dir.plan(), sha256).and_then(|plan| plan.run(0));
+            chained(&run.unwrap_err())
+        };
+        let changed = text.replace("0.025", "0.25");
+        assert!(task(&changed, Some(&plan.sha256)).contains("has changed since it was submitted"));
+        assert!(task(&changed, None).contains("its hash differs"));
+        assert!(task(&text[..text.len() - 9], None).contains("is damaged"));
+        assert!(task("", None).contains("is damaged"));
+        let version = format!("\"version\":\"{}\"", env!("CARGO_PKG_VERSION"));
+        assert!(task(&text.replace(&version, "\"version\":\"0.0.1\""), None).contains("was made by version 0.0.1"));
+        fs::remove_file(dir.plan()).unwrap();
+        let message = chained(&Plan::read_by_task(&dir.plan(), None).unwrap_err());
+        assert!(message.contains("--out must be in a directory that all nodes share"), "{message}");
+    }
+}

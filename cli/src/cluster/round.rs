@@ -1,0 +1,149 @@
+//! Rounds of submission: which runs were handed to Slurm, in which job arrays. Every round is recorded before its first array
+//! is submitted, so that a command that was killed continues it and submits nothing twice.
+
+use super::arrays::{ArrayPart, shares, split};
+use super::slurm::{QueuedTask, SubmittedArray};
+use super::{Plan, Slurm};
+use crate::claim::Claim;
+use crate::files;
+use anyhow::{Context, Result};
+use nas_core::config::ClusterConfig;
+use nas_core::read_file;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The largest size of a record in bytes.
+const LIMIT: u64 = 1 << 28;
+/// How long to wait for another process that submits the plan.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// Runs that were submitted together.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Round {
+    /// Number of the round, from 0.
+    pub number: usize,
+    /// Number of runs of a task.
+    pub runs_per_task: usize,
+    /// The job arrays.
+    pub parts: Vec<ArrayPart>,
+    /// The number of each job array that was submitted.
+    #[serde(default)]
+    pub jobs: BTreeMap<usize, u64>,
+    /// Time of the record, in seconds since 1970.
+    pub time: u64,
+}
+
+impl Round {
+    /// The runs of a task of a part.
+    pub fn runs_of(&self, part: usize, task: usize, count: usize) -> std::ops::Range<usize> {
+        let offset = self.parts.get(part).map_or(0, |part| part.offset);
+        let first = ((offset + task) * self.runs_per_task).min(count);
+        first..(first + self.runs_per_task).min(count)
+    }
+
+    /// All runs of the round, with their part and task.
+    pub fn runs(&self, count: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        self.parts.iter().enumerate().flat_map(move |(number, part)| {
+            part.tasks
+                .iter()
+                .flat_map(move |task| self.runs_of(number, *task, count).map(move |run| (run, number, *task)))
+        })
+    }
+
+    fn path(plan: &Plan, number: usize) -> PathBuf {
+        plan.dir.submitted().join(format!("round-{number}.json"))
+    }
+
+    fn write(&self, plan: &Plan) -> Result<()> {
+        files::write_shared(&Self::path(plan, self.number), &(serde_json::to_string(self)? + "\n"))
+    }
+
+    /// What identifies a part in the queue.
+    fn comment(&self, part: usize) -> String {
+        format!("{}-{part}", self.number)
+    }
+
+    fn is_submitted(&self) -> bool {
+        self.jobs.len() == self.parts.len()
+    }
+}
+
+/// The rounds of a plan so far.
+///
+/// # Errors
+/// A record that cannot be read.
+pub fn rounds(plan: &Plan) -> Result<Vec<Round>> {
+    let mut rounds = Vec::new();
+    loop {
+        let path = Round::path(plan, rounds.len());
+        let text = match read_file::text(&path, LIMIT) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(rounds),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let damaged = || format!("{} is damaged: remove it, if no task of the plan is in the queue", path.display());
+        rounds.push(serde_json::from_str(&text).with_context(damaged)?);
+    }
+}
+
+/// Completes the submission of the last round, and submits a new round of the runs that `missing` chooses, given the rounds so
+/// far and the queue. Returns the number of runs of the new round.
+///
+/// # Errors
+/// Another process submits the plan, Slurm refuses a job array or does not answer, or a record cannot be written.
+pub fn submit(
+    plan: &Plan,
+    config: &ClusterConfig,
+    missing: impl FnOnce(&[Round], &[QueuedTask]) -> Result<Vec<usize>>,
+) -> Result<usize> {
+    let dir = plan.dir.submitted();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    let _claim = Claim::take_within(&dir.join(".owner"), plan.dir.out(), PATIENCE)?;
+    let mut rounds = rounds(plan)?;
+    let queue = Slurm.queue(plan)?;
+    if let Some(last) = rounds.last_mut().filter(|round| !round.is_submitted()) {
+        submit_parts(plan, last, config, &queue)?;
+    }
+    let runs = missing(&rounds, &Slurm.queue(plan)?)?;
+    if runs.is_empty() {
+        return Ok(0);
+    }
+    let number = rounds.len();
+    // A repeated run has a task of its own.
+    let runs_per_task = if number == 0 { config.runs_per_task } else { 1 };
+    let mut tasks: Vec<usize> = runs.iter().map(|run| run / runs_per_task).collect();
+    tasks.dedup();
+    let parts = split(&tasks, Slurm.array_limit()?);
+    let time = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+    let mut round = Round { number, runs_per_task, parts, jobs: BTreeMap::new(), time };
+    round.write(plan)?;
+    submit_parts(plan, &mut round, config, &[])?;
+    Ok(runs.len())
+}
+
+/// Submits the parts of a round that are neither recorded as submitted nor in the queue.
+fn submit_parts(plan: &Plan, round: &mut Round, config: &ClusterConfig, queue: &[QueuedTask]) -> Result<()> {
+    let shares = shares(config.max_running, round.parts.len());
+    for (number, max_running) in shares.into_iter().enumerate() {
+        if round.jobs.contains_key(&number) {
+            continue;
+        }
+        let comment = round.comment(number);
+        // A process that was killed may have submitted it without a record.
+        let queued = queue.iter().find(|task| task.comment == comment).map(|task| task.job);
+        let job = match queued {
+            Some(job) => job,
+            None => {
+                let logs = plan.dir.logs(round.number, number);
+                let (part, runs_per_task) = (&round.parts[number], round.runs_per_task);
+                let array = SubmittedArray { part, runs_per_task, max_running, comment: &comment, logs: &logs };
+                Slurm.submit(plan, &array, config)?
+            }
+        };
+        round.jobs.insert(number, job);
+        round.write(plan)?;
+    }
+    Ok(())
+}

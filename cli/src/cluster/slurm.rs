@@ -1,0 +1,130 @@
+//! The commands of Slurm.
+
+use super::Plan;
+use super::arrays::{ArrayPart, ranges};
+use super::command::output;
+use anyhow::{Context, Result};
+use nas_core::config::ClusterConfig;
+use std::fs;
+use std::time::Duration;
+
+/// Time limit of a question.
+const ASK: Duration = Duration::from_secs(30);
+/// Time limit of a submission. `sbatch` waits for minutes where the cluster has too many jobs.
+const SUBMIT: Duration = Duration::from_secs(90);
+/// The limit of indices where the configuration of Slurm cannot be read; the default of Slurm.
+const DEFAULT_MAX_ARRAY_SIZE: usize = 1001;
+/// Number of indices in a submission, so that the argument of `sbatch` stays far below the limit of the system.
+const MAX_PART: usize = 10_000;
+
+/// A task in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueuedTask {
+    /// The job array.
+    pub job: u64,
+    /// The index in the array.
+    pub task: usize,
+    /// Whether it has started.
+    pub is_running: bool,
+    /// The comment that the array was submitted with.
+    pub comment: String,
+}
+
+/// The Slurm of this machine.
+#[derive(Debug, Clone, Copy)]
+pub struct Slurm;
+
+impl Slurm {
+    /// Number of indices of a job array: one more than the largest index.
+    ///
+    /// # Errors
+    /// Slurm is not installed, or it does not answer.
+    pub fn array_limit(self) -> Result<usize> {
+        let config = output("scontrol", &["show".into(), "config".into()], ASK)?;
+        let line = config.lines().find_map(|line| line.strip_prefix("MaxArraySize"));
+        let limit = line.and_then(|line| line.trim_start_matches([' ', '=']).trim().parse().ok());
+        Ok(limit.unwrap_or(DEFAULT_MAX_ARRAY_SIZE).clamp(1, MAX_PART))
+    }
+
+    /// Submits a job array and returns its number. `comment` identifies it in the queue.
+    ///
+    /// # Errors
+    /// `sbatch` refuses it, or does not answer; the message is its own.
+    pub fn submit(self, plan: &Plan, array: &SubmittedArray<'_>, config: &ClusterConfig) -> Result<u64> {
+        fs::create_dir_all(array.logs).with_context(|| format!("cannot create {}", array.logs.display()))?;
+        let limit = array.max_running.map(|limit| format!("%{limit}")).unwrap_or_default();
+        let mut arguments = vec![
+            "--parsable".into(),
+            format!("--job-name={}", plan.job_name()),
+            format!("--comment={}", array.comment),
+            format!("--array={}{limit}", ranges(&array.part.tasks)),
+            format!("--output={}", array.logs.join("%a.log").display()),
+        ];
+        arguments.extend(config.sbatch_args.iter().cloned());
+        arguments.push(plan.dir.job_script().to_string_lossy().into_owned());
+        arguments.extend([array.part.offset.to_string(), array.runs_per_task.to_string()]);
+        let answer = output("sbatch", &arguments, SUBMIT)?;
+        // `JOB`, or `JOB;CLUSTER`. Messages of plugins may precede it.
+        let job =
+            answer.lines().next_back().and_then(|line| line.split(';').next()).and_then(|job| job.trim().parse().ok());
+        job.with_context(|| format!("sbatch printed no job number: {}", answer.trim()))
+    }
+
+    /// The tasks of a plan in the queue, pending and running.
+    ///
+    /// # Errors
+    /// Slurm does not answer.
+    pub fn queue(self, plan: &Plan) -> Result<Vec<QueuedTask>> {
+        // Without -r, pending tasks of an array are one line. JSON output ignores the selection of jobs.
+        let format = "--format=%F|%K|%T|%k";
+        let name = format!("--name={}", plan.job_name());
+        let answer = output("squeue", &["-h".into(), "-r".into(), name, format.into()], ASK)?;
+        Ok(answer.lines().filter_map(queued_task).collect())
+    }
+
+    /// Ends all tasks of a plan.
+    ///
+    /// # Errors
+    /// Slurm does not answer.
+    pub fn cancel(self, plan: &Plan) -> Result<()> {
+        output("scancel", &[format!("--name={}", plan.job_name())], ASK).map(drop)
+    }
+}
+
+/// A job array to submit.
+#[derive(Debug)]
+pub struct SubmittedArray<'a> {
+    /// The indices of the array.
+    pub part: &'a ArrayPart,
+    /// Number of runs of a task.
+    pub runs_per_task: usize,
+    /// Largest number of tasks that run at the same time.
+    pub max_running: Option<usize>,
+    /// Identifies the array in the queue.
+    pub comment: &'a str,
+    /// The directory of the output of the tasks.
+    pub logs: &'a std::path::Path,
+}
+
+/// A line of `squeue`: job array, index, state, comment.
+fn queued_task(line: &str) -> Option<QueuedTask> {
+    let mut fields = line.splitn(4, '|').map(str::trim);
+    let (job, task, state) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?, fields.next()?);
+    let is_running =
+        ["RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"].contains(&state);
+    Some(QueuedTask { job, task, is_running, comment: fields.next().unwrap_or_default().into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lines_of_squeue_are_read() {
+        let task = QueuedTask { job: 5, task: 3, is_running: true, comment: "0-1".into() };
+        assert_eq!(queued_task("5|3|RUNNING|0-1"), Some(task.clone()));
+        assert_eq!(queued_task("5|3|PENDING|0-1"), Some(QueuedTask { is_running: false, ..task }));
+        assert_eq!(queued_task("5|N/A|RUNNING|"), None);
+        assert_eq!(queued_task(""), None);
+    }
+}

@@ -1,0 +1,164 @@
+//! The states of a plan's runs: from their files, and for unfinished ones from the queue of Slurm.
+
+use super::slurm::QueuedTask;
+use super::{ClusterDir, Failure, Plan, Round, attempt};
+use crate::exit::ExitStatus;
+use anyhow::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Number of lines of a task's output that are shown for a lost run.
+const LAST_LINES: usize = 3;
+
+/// The state of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RunState {
+    /// Its directory is complete.
+    Done,
+    /// Its task has started.
+    Running,
+    /// Its task waits in the queue.
+    Pending,
+    /// Its last attempt ended with an error.
+    Failed(Failure),
+    /// No task of it is in the queue, and it is not finished.
+    Lost,
+}
+
+impl RunState {
+    /// Whether another attempt may succeed: after a lost node, or an exit code that does not exclude it.
+    pub fn is_worth_retrying(&self) -> bool {
+        let is_final =
+            |code| ![ExitStatus::Failure, ExitStatus::Interrupted].iter().any(|status| *status as u8 == code);
+        match self {
+            Self::Lost => true,
+            Self::Failed(failure) => !is_final(failure.code),
+            Self::Done | Self::Running | Self::Pending => false,
+        }
+    }
+}
+
+/// The states of all runs, by their numbers.
+#[derive(Debug)]
+pub struct States {
+    /// The names of the runs.
+    pub names: Vec<String>,
+    /// One state per run.
+    pub states: Vec<RunState>,
+    /// How often each run was submitted.
+    pub submissions: Vec<usize>,
+    /// The output file of the last task of each run.
+    logs: BTreeMap<usize, PathBuf>,
+}
+
+impl States {
+    /// Reads the states. `queue` has the tasks of the plan; it is read before the files, so that a task that ends meanwhile has
+    /// left its files.
+    ///
+    /// # Errors
+    /// A damaged plan.
+    pub fn read(plan: &Plan, rounds: &[Round], queue: &[QueuedTask]) -> Result<Self> {
+        let names = plan.names()?;
+        let (mut submissions, mut logs) = (vec![0; names.len()], BTreeMap::new());
+        let mut queued: BTreeMap<usize, bool> = BTreeMap::new();
+        let tasks: BTreeMap<(u64, usize), bool> =
+            queue.iter().map(|task| ((task.job, task.task), task.is_running)).collect();
+        for round in rounds {
+            for (run, part, task) in round.runs(names.len()) {
+                submissions[run] += 1;
+                logs.insert(run, plan.dir.logs(round.number, part).join(format!("{task}.log")));
+                if let Some(is_running) = round.jobs.get(&part).and_then(|job| tasks.get(&(*job, task))) {
+                    *queued.entry(run).or_default() |= is_running;
+                }
+            }
+        }
+        let mut listings = Listings::default();
+        let state = |(run, name): (usize, &String)| match queued.get(&run) {
+            _ if listings.has(&plan.dir.published(name)) => RunState::Done,
+            Some(true) => RunState::Running,
+            Some(false) => RunState::Pending,
+            None => attempt::failure(&plan.dir, name).map_or(RunState::Lost, RunState::Failed),
+        };
+        let states = names.iter().enumerate().map(state).collect();
+        Ok(Self { names, states, submissions, logs })
+    }
+
+    /// Number of runs in a state.
+    pub fn count(&self, is_in_state: impl Fn(&RunState) -> bool) -> usize {
+        self.states.iter().filter(|state| is_in_state(state)).count()
+    }
+
+    /// Number of finished runs.
+    pub fn done(&self) -> usize {
+        self.count(|state| *state == RunState::Done)
+    }
+
+    /// The runs for which `choose` holds, by number.
+    pub fn chosen(&self, choose: impl Fn(usize, &RunState) -> bool) -> Vec<usize> {
+        self.states.iter().enumerate().filter(|(run, state)| choose(*run, state)).map(|(run, _)| run).collect()
+    }
+
+    /// The counts as text: `12 of 48 runs done, 4 running, 30 pending, 1 failed, 1 lost`.
+    pub fn summary(&self) -> String {
+        let others = self.unfinished_counts();
+        let separator = if others.is_empty() { "" } else { ", " };
+        format!("{} of {} runs done{separator}{others}", self.done(), self.names.len())
+    }
+
+    /// The counts of unfinished runs as text: `4 running, 30 pending`.
+    pub fn unfinished_counts(&self) -> String {
+        let counts = [
+            (self.count(|state| *state == RunState::Running), "running"),
+            (self.count(|state| *state == RunState::Pending), "pending"),
+            (self.count(|state| matches!(state, RunState::Failed(_))), "failed"),
+            (self.count(|state| *state == RunState::Lost), "lost"),
+        ];
+        let counts = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
+        counts.collect::<Vec<_>>().join(", ")
+    }
+
+    /// A line for every failed and lost run, with its message or the last lines of its output.
+    pub fn problems(&self) -> Vec<String> {
+        let problem = |(run, state): (usize, &RunState)| match state {
+            RunState::Failed(Failure { code, message, host }) => {
+                Some(format!("{} failed on {host} with exit code {code}: {message}", self.names[run]))
+            }
+            RunState::Lost => Some(format!("{} is lost: {}", self.names[run], self.last_lines(run))),
+            RunState::Done | RunState::Running | RunState::Pending => None,
+        };
+        self.states.iter().enumerate().filter_map(problem).collect()
+    }
+
+    fn last_lines(&self, run: usize) -> String {
+        let Some(path) = self.logs.get(&run) else { return "it was not submitted".into() };
+        let Ok(file) = fs::File::open(path) else {
+            let reason = "the node may not see this directory, or it died before the start";
+            return format!("its task wrote no output to {} ({reason})", path.display());
+        };
+        let lines: Vec<String> = BufReader::new(file).lines().map_while(Result::ok).collect();
+        let last = lines[lines.len().saturating_sub(LAST_LINES)..].join(" / ");
+        format!("its task ended without a result; the end of {}: {last}", path.display())
+    }
+
+    /// Names of runs whose directory is listed as finished, for a plan that was not submitted.
+    pub fn unfinished(dir: &ClusterDir, names: &[String]) -> Vec<usize> {
+        let mut listings = Listings::default();
+        let is_missing = |(_, name): &(usize, &String)| !listings.has(&dir.published(name));
+        names.iter().enumerate().filter(is_missing).map(|(run, _)| run).collect()
+    }
+}
+
+/// The entries of directories, each read once.
+#[derive(Default)]
+struct Listings(BTreeMap<PathBuf, BTreeSet<OsString>>);
+
+impl Listings {
+    fn has(&mut self, path: &Path) -> bool {
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
+        let read = || fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
+        self.0.entry(parent.into()).or_insert_with(read).contains(name)
+    }
+}

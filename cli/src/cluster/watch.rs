@@ -1,0 +1,98 @@
+//! Waiting for the runs of a plan, and submitting lost ones again.
+
+use super::slurm::QueuedTask;
+use super::{Plan, Round, RunState, Slurm, States, rounds, submit};
+use crate::exit::chained;
+use crate::progress::ProgressDisplay;
+use anyhow::Result;
+use nas_core::config::ClusterConfig;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+/// Time between two looks at the interrupt flag.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The longest time between two questions to a scheduler that does not answer.
+const MAX_INTERVAL: Duration = Duration::from_secs(300);
+
+/// How waiting ended.
+#[derive(Debug)]
+pub enum Watched {
+    /// No task is left in the queue. Failed and lost runs are not submitted again.
+    Ended(States),
+    /// An interrupt signal came; the tasks go on.
+    Detached,
+}
+
+/// Waits until no run is pending or running. A run that is lost, or failed in a way that another attempt may not, is submitted
+/// again, as often as the configuration allows.
+///
+/// # Errors
+/// A damaged plan, or a submission that fails.
+pub fn watch(
+    plan: &Plan,
+    config: &ClusterConfig,
+    progress: &mut ProgressDisplay,
+    cancel: &AtomicBool,
+) -> Result<Watched> {
+    let interval = Duration::from_secs(config.poll_seconds);
+    let mut wait = interval;
+    // A listing of a shared file system may be old: a run counts as lost when two readings in succession say so.
+    let mut suspects = BTreeSet::new();
+    loop {
+        if cancel.load(Ordering::Relaxed) {
+            return Ok(Watched::Detached);
+        }
+        match Slurm.queue(plan) {
+            Ok(queue) => {
+                wait = interval;
+                let rounds = rounds(plan)?;
+                let states = States::read(plan, &rounds, &queue)?;
+                show(&states, &rounds, progress);
+                let lost: BTreeSet<usize> = states.chosen(|_, state| *state == RunState::Lost).into_iter().collect();
+                let is_certain = lost.is_subset(&suspects);
+                suspects = lost;
+                let retried = |states: &States| {
+                    states.chosen(|run, state| state.is_worth_retrying() && states.submissions[run] <= config.retries)
+                };
+                let is_idle = states.count(|state| matches!(state, RunState::Running | RunState::Pending)) == 0;
+                let again = retried(&states);
+                if is_idle && is_certain && again.is_empty() {
+                    return Ok(Watched::Ended(states));
+                }
+                if is_certain && !again.is_empty() {
+                    let choose =
+                        |rounds: &[Round], queue: &[QueuedTask]| Ok(retried(&States::read(plan, rounds, queue)?));
+                    match submit(plan, config, choose)? {
+                        0 => {}
+                        count => progress.print_line(&format!("{count} lost or failed runs are submitted again")),
+                    }
+                }
+            }
+            Err(error) => {
+                progress.print_line(&format!("warning: {}", chained(&error)));
+                wait = (2 * wait).min(MAX_INTERVAL);
+            }
+        }
+        let asked = Instant::now();
+        while asked.elapsed() < wait && !cancel.load(Ordering::Relaxed) {
+            thread::sleep(PAUSE);
+        }
+    }
+}
+
+/// Shows the counts, and the time left at the rate so far.
+fn show(states: &States, rounds: &[Round], progress: &mut ProgressDisplay) {
+    let (done, total) = (states.done(), states.names.len());
+    progress.count("runs", done, total, &states.unfinished_counts(), seconds_left(states, rounds));
+}
+
+/// The time in which the remaining runs finish at the rate since the first submission, in seconds; none before the first run
+/// is done.
+pub fn seconds_left(states: &States, rounds: &[Round]) -> Option<f64> {
+    let started = rounds.first()?.time;
+    let elapsed = UNIX_EPOCH.elapsed().ok()?.as_secs_f64() - started as f64;
+    let done = states.done();
+    (done > 0).then(|| elapsed / done as f64 * (states.names.len() - done) as f64)
+}

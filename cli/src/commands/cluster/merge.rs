@@ -1,0 +1,62 @@
+//! `nas-train cluster merge`: the command of a plan again, without its runs.
+
+use crate::args::{Cli, ClusterArgs, Command, RunArgs};
+use crate::cluster::{Plan, RunPlace};
+use crate::commands::{compare_at, retrain_at, truth_at};
+use crate::exit::{ExitStatus, UsageError};
+use crate::settings::Settings;
+use anyhow::{Context, Result, anyhow};
+use nas_core::config::ClusterConfig;
+use std::ffi::OsString;
+
+/// Collects the results of the finished runs of a plan, as the command that made the plan does at its end.
+///
+/// # Errors
+/// The command cannot be executed again, and its own errors.
+pub fn merge(plan: &Plan) -> Result<ExitStatus> {
+    let mut command = command(plan)?;
+    // The directory may have been moved since.
+    let out = plan.dir.out().to_path_buf();
+    match &mut command {
+        Command::Compare(args) => {
+            args.run.out = Some(out);
+            compare_at(args, RunPlace::Merge)
+        }
+        Command::Truth(args) => {
+            args.run.out = Some(out.with_extension("csv"));
+            truth_at(args, &RunPlace::Merge)
+        }
+        Command::Retrain(args) => {
+            args.run.out = Some(out);
+            retrain_at(args, &RunPlace::Merge)
+        }
+        _ => Err(unknown(plan)),
+    }
+}
+
+/// The section `[cluster]` of the command of a plan.
+///
+/// # Errors
+/// The command cannot be read again.
+pub fn cluster_config(plan: &Plan) -> Result<ClusterConfig> {
+    let of = |run: &RunArgs, cluster: &ClusterArgs| anyhow::Ok(cluster.over(&Settings::resolve(run)?.cluster));
+    match command(plan)? {
+        Command::Compare(args) => of(&args.run, &args.cluster),
+        Command::Truth(args) => of(&args.run, &args.cluster),
+        Command::Retrain(args) => of(&args.run, &args.cluster),
+        _ => Err(unknown(plan)),
+    }
+}
+
+/// The command of a plan, in whose working directory this process continues.
+fn command(plan: &Plan) -> Result<Command> {
+    let header = &plan.header;
+    let context = || format!("the working directory {} of the command of the plan", header.cwd.display());
+    std::env::set_current_dir(&header.cwd).with_context(context)?;
+    let cli = Cli::read(header.argv.iter().map(OsString::from)).map_err(|error| anyhow!("{error}"))?;
+    cli.command.ok_or_else(|| unknown(plan))
+}
+
+fn unknown(plan: &Plan) -> anyhow::Error {
+    UsageError(format!("{} has no command of compare, truth or retrain", plan.dir.plan().display())).into()
+}

@@ -1,0 +1,61 @@
+//! `nas-train cluster`: the runs of a plan that was handed to a scheduler.
+
+mod merge;
+mod status;
+
+use crate::args::{ClusterCommand, ClusterCommandArgs};
+use crate::cluster::{ClusterDir, Plan, RunState, Slurm, States, rounds, submit};
+use crate::exit::{ExitStatus, UsageError};
+use crate::text::print;
+use anyhow::Result;
+use std::path::Path;
+
+/// Shows, repeats, ends or merges the runs of a plan.
+///
+/// # Errors
+/// A directory without a plan, a damaged plan, or a scheduler that does not answer.
+pub fn cluster(args: &ClusterCommandArgs) -> Result<ExitStatus> {
+    match &args.command {
+        ClusterCommand::Status { dir, json } => status::status(&read(dir)?, *json),
+        ClusterCommand::Retry { dir } => retry(&read(dir)?),
+        ClusterCommand::Cancel { dir } => cancel(&read(dir)?),
+        ClusterCommand::Merge { dir } => merge::merge(&read(dir)?),
+    }
+}
+
+/// The plan in an output directory, or beside a truth table.
+fn read(dir: &Path) -> Result<Plan> {
+    let is_table = dir.extension().is_some_and(|extension| extension == "csv");
+    let dir = if is_table { dir.with_extension("cluster") } else { dir.into() };
+    Plan::read(&ClusterDir::of(&std::path::absolute(dir)?))
+}
+
+/// Submits failed and lost runs again, also those with a final exit code: their cause may have been removed.
+fn retry(plan: &Plan) -> Result<ExitStatus> {
+    if rounds(plan)?.is_empty() {
+        let problem = "was not submitted to Slurm: execute the commands of the missing runs again";
+        return Err(UsageError(format!("{} {problem}", plan.dir.plan().display())).into());
+    }
+    let config = merge::cluster_config(plan)?;
+    let count = submit(plan, &config, |rounds, queue| {
+        let is_repeated = |_, state: &RunState| matches!(state, RunState::Failed(_) | RunState::Lost);
+        Ok(States::read(plan, rounds, queue)?.chosen(is_repeated))
+    })?;
+    print(&match count {
+        0 => "no run has failed or is lost".into(),
+        count => format!("{count} runs are submitted again"),
+    })?;
+    Ok(ExitStatus::Success)
+}
+
+fn cancel(plan: &Plan) -> Result<ExitStatus> {
+    let count = Slurm.queue(plan)?.len();
+    if count > 0 {
+        Slurm.cancel(plan)?;
+    }
+    print(&match count {
+        0 => "no task is pending or running".into(),
+        count => format!("{count} tasks are cancelled; `nas-train cluster retry` continues their runs"),
+    })?;
+    Ok(ExitStatus::Success)
+}

@@ -1,0 +1,216 @@
+//! `nas-train cluster-task`: the runs of a plan that one task of a cluster makes.
+
+use super::disturbance::continued;
+use super::retrain::start;
+use super::run::session;
+use super::truth::{PublishedRow, SavedTraining, train};
+use crate::archive;
+use crate::args::ClusterTaskArgs;
+use crate::cluster::{
+    Attempt, Plan, PlannedWork, Requeued, RunPlan, is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end,
+};
+use crate::data::LoadedData;
+use crate::device::{Device, on_device};
+use crate::exit::{ExitStatus, UsageError, chained};
+use crate::parallel::in_thread_pool;
+use crate::planned_run::PlannedRun;
+use crate::progress::ProgressBars;
+use crate::run_kind::RunKind;
+use crate::settings::Settings;
+use crate::signal;
+use crate::text::eprint_line;
+use anyhow::Result;
+use nas_core::event::Observer;
+use nas_core::registry::Target;
+use nas_core::state::State;
+use nas_core::trainer::{Sequence, StandAloneRun, StandAloneTrainer, reset_peak_rss};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// Number of tasks that may start in the same second; more would read the plan and the data at once.
+const STARTS_PER_SECOND: usize = 50;
+/// The longest wait before a start, in milliseconds.
+const MAX_DELAY: u64 = 30_000;
+
+/// Makes runs of a plan one after another. A run that another task has finished is left out, and a failed one does not stop
+/// the others.
+///
+/// # Errors
+/// A plan that is not visible, was changed or is of another version; the error of the first failed run.
+pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
+    let cancel = signal::cancel_as_task()?;
+    let plan = Plan::read_by_task(&std::path::absolute(&args.plan)?, args.plan_sha256.as_deref())?;
+    let task = args.task.map_or_else(task_number, Ok)?;
+    let first = args.offset.saturating_add(task).saturating_mul(args.runs as usize);
+    // An index beyond the plan is an error.
+    plan.run(first)?;
+    delay(&plan, first, cancel);
+    let mut failed = None;
+    for number in first..(first + args.runs as usize).min(plan.len()) {
+        if cancel.load(Ordering::Relaxed) {
+            break;
+        }
+        if let Err(error) = make(&plan, &plan.run(number)?, args, cancel) {
+            eprint_line(&format!("error: {}", chained(&error)));
+            failed = failed.or(Some(error));
+        }
+    }
+    if cancel.load(Ordering::Relaxed) {
+        return interrupted(failed);
+    }
+    failed.map_or(Ok(ExitStatus::Success), Err)
+}
+
+/// Spreads the starts of many tasks over time.
+fn delay(plan: &Plan, number: usize, cancel: &AtomicBool) {
+    if plan.len() <= STARTS_PER_SECOND {
+        return;
+    }
+    let spread = (plan.len() as u64 * 1000 / STARTS_PER_SECOND as u64).min(MAX_DELAY);
+    // A multiplicative hash: neighbours start at different times.
+    let wait = (number as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) % spread;
+    for _ in 0..wait / 100 {
+        if cancel.load(Ordering::Relaxed) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// The end of a task after a signal: under Slurm, it is queued again if its time is over, and otherwise ended by Slurm.
+fn interrupted(failed: Option<anyhow::Error>) -> Result<ExitStatus> {
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    if !is_slurm_task() {
+        return Ok(ExitStatus::Interrupted);
+    }
+    if signal::must_requeue() {
+        match requeue() {
+            Requeued::Yes => eprint_line("the time of this task is over: it is queued again, and its run continues"),
+            Requeued::No(error) => {
+                let remedy = "`nas-train cluster retry` continues the run";
+                return Err(
+                    error.context(format!("the time of this task is over, and it cannot be queued again; {remedy}"))
+                );
+            }
+        }
+    }
+    // A preempted task that ended by itself could count as complete.
+    wait_for_end();
+    Ok(ExitStatus::Interrupted)
+}
+
+/// Makes one run: in a directory of its own, which is published at the end.
+fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<()> {
+    let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else {
+        eprint_line(&format!("{} is done", run.name));
+        return Ok(());
+    };
+    match train_in(&attempt, plan, run, args, cancel) {
+        // After an interrupt signal, the next attempt continues from the checkpoint.
+        Ok(None) => Ok(()),
+        Ok(Some(Finished::Row(text))) => attempt.publish_file(&text),
+        Ok(Some(Finished::Directory)) => {
+            if args.pack {
+                archive::pack(&attempt.dir)?;
+            }
+            attempt.publish().map(drop)
+        }
+        Err(error) => {
+            let was_lost = attempt.fail(ExitStatus::of(&error) as u8, &chained(&error));
+            if was_lost { Ok(()) } else { Err(error.context(run.name.clone())) }
+        }
+    }
+}
+
+/// What a finished attempt has made.
+enum Finished {
+    /// The attempt's directory is a run directory.
+    Directory,
+    /// The text of a file.
+    Row(String),
+}
+
+fn train_in(
+    attempt: &Attempt,
+    plan: &Plan,
+    run: &RunPlan,
+    args: &ClusterTaskArgs,
+    cancel: &AtomicBool,
+) -> Result<Option<Finished>> {
+    let settings = Settings::of_table(&plan.dir.plan(), run.config.clone())?;
+    let bars = ProgressBars::new(args.progress);
+    let data = LoadedData::read(&settings, cancel, |line| bars.print_progress(line))?;
+    if data.identity != plan.header.data {
+        let (old, new) = (&plan.header.data, &data.identity);
+        let remedy = "use the same data on all nodes";
+        return Err(
+            UsageError(format!("the plan was made with the data set {old}, this node has {new}: {remedy}")).into()
+        );
+    }
+    let threads = if settings.config.threads > 0 { settings.config.threads } else { slurm_cpus().unwrap_or(0) };
+    let device = Device::parse(&settings.config.device)?;
+    let task = RunTask { attempt: &attempt.dir, run, settings, data, bars, args, cancel };
+    in_thread_pool(threads, || on_device!(device, |make| task.on(&make()?)))
+}
+
+/// A run of a plan with its data.
+struct RunTask<'a> {
+    attempt: &'a Path,
+    run: &'a RunPlan,
+    settings: Settings,
+    data: LoadedData,
+    bars: ProgressBars,
+    args: &'a ClusterTaskArgs,
+    cancel: &'a AtomicBool,
+}
+
+impl RunTask<'_> {
+    fn on<D: Target>(&self, device: &D) -> Result<Option<Finished>> {
+        let (config, dataset) = (&self.settings.config, &self.data.dataset);
+        let (mode, cancel) = (self.args.progress, self.cancel);
+        let has_finished = match &self.run.work {
+            PlannedWork::Search => {
+                let measures_memory = reset_peak_rss();
+                let prepare = |state: Option<&State>| session(config, dataset.clone(), device, state);
+                self.planned(RunKind::Search).make(&self.bars, mode, prepare, |mut session, observer| {
+                    let mut result = session.run(observer, cancel)?;
+                    result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
+                    Ok(result)
+                })
+            }
+            PlannedWork::Sequence { architectures: n } => {
+                let prepare =
+                    |state: Option<&State>| continued(Sequence::new(config, dataset.clone(), device, *n)?, state);
+                let work = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, cancel);
+                self.planned(RunKind::Sequence(*n)).make(&self.bars, mode, prepare, work)
+            }
+            PlannedWork::Retrain { arch } => {
+                let trainer = StandAloneTrainer::new(config, dataset.clone(), device)?;
+                let prepare = |state: Option<&State>| start(&trainer, arch, config.seed, state);
+                let work = |run: StandAloneRun<D>, observer: &mut dyn Observer| run.run(observer, cancel);
+                self.planned(RunKind::Retrain(arch.clone())).make(&self.bars, mode, prepare, work)
+            }
+            PlannedWork::Truth { arch } => return self.row(arch, device),
+        };
+        Ok(has_finished?.then_some(Finished::Directory))
+    }
+
+    fn planned(&self, kind: RunKind) -> PlannedRun {
+        let RunPlan { label, seed, truth, .. } = self.run.clone();
+        let (settings, dir, data) = (self.settings.clone(), self.attempt.into(), self.data.identity.clone());
+        PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth, kind }
+    }
+
+    fn row<D: Target>(&self, text: &str, device: &D) -> Result<Option<Finished>> {
+        let config = &self.settings.config;
+        let mut saved = SavedTraining::within(self.attempt, config)?;
+        let (arch, seed) = (text.to_owned(), self.run.seed);
+        let row = train(config, &self.data.dataset, device, &(arch.clone(), seed), &mut saved, self.cancel)?;
+        let published = row.map(|row| serde_json::to_string(&PublishedRow { arch, seed, row }));
+        Ok(published.transpose()?.map(|text| Finished::Row(text + "\n")))
+    }
+}

@@ -1,0 +1,47 @@
+//! Stand-alone trainings with several seeds that are made on a cluster.
+
+use crate::args::RetrainArgs;
+use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlan, adopt};
+use crate::data::LoadedData;
+use crate::exit::UsageError;
+use crate::progress::ProgressDisplay;
+use crate::settings::Settings;
+use crate::signal::cancel;
+use anyhow::Result;
+use nas_core::config::ClusterConfig;
+use std::path::{Path, PathBuf};
+
+/// Hands the trainings in these directories to a scheduler and waits for them.
+///
+/// # Errors
+/// Data that cannot be read, and the errors of [`HandOver::execute`].
+pub fn hand_over<'a>(
+    args: &RetrainArgs,
+    arch: &str,
+    trainings: impl Iterator<Item = (&'a PathBuf, &'a Settings)>,
+    config: &ClusterConfig,
+    detach: bool,
+) -> Result<Handed> {
+    if args.run.tensorboard.is_some() {
+        let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` for finished trainings";
+        return Err(UsageError(format!("--tensorboard has no effect with --cluster: {remedy}")).into());
+    }
+    let trainings: Vec<_> = trainings.collect();
+    let Some((first, settings)) = trainings.first() else { return Ok(Handed::Ended(Vec::new())) };
+    let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
+    let data = LoadedData::read(settings, cancel, |line| progress.print_line(line))?;
+    let out = first.parent().unwrap_or(Path::new(""));
+    let dir = ClusterDir::of(&std::path::absolute(out)?);
+    let mut runs = Vec::new();
+    for (path, settings) in &trainings {
+        let name = path.strip_prefix(out).unwrap_or(path).to_string_lossy().into_owned();
+        // An unfinished training of this machine continues on the cluster.
+        if path.exists() && super::finished(path, settings, arch)?.is_none() {
+            adopt(&dir, &name)?;
+        }
+        let work = PlannedWork::Retrain { arch: arch.into() };
+        runs.push(RunPlan::new(name.clone(), name, work, None, &settings.config)?);
+    }
+    let threads = settings.config.threads;
+    HandOver { dir, runs, data: &data.identity, config, detach, threads, cancel }.execute(&mut progress)
+}

@@ -1,0 +1,64 @@
+//! A truth table whose trainings are made on a cluster. Each finished training is a file with its row.
+
+use super::file::TruthRow;
+use crate::cluster::{ClusterDir, PlannedWork, RunPlan};
+use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
+use nas_core::{read_file, sha256};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// The largest size of a row's file in bytes.
+const LIMIT: u64 = 1 << 20;
+
+/// The file of a finished training.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct PublishedRow {
+    /// The architecture.
+    pub arch: String,
+    /// The seed of the training.
+    pub seed: u64,
+    /// The figures.
+    #[serde(flatten)]
+    pub row: TruthRow,
+}
+
+impl PublishedRow {
+    /// Reads the file of a training; none if it is not finished.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn read(dir: &ClusterDir, arch: &str, seed: u64) -> Result<Option<Self>> {
+        let path = dir.published(&name(arch, seed));
+        let text = match read_file::text(&path, LIMIT) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            text => text.with_context(|| format!("cannot read {}", path.display()))?,
+        };
+        let damaged =
+            || format!("{} is damaged: remove it, and `nas-train cluster retry` makes it again", path.display());
+        serde_json::from_str(&text).map(Some).with_context(damaged)
+    }
+}
+
+/// The directory of the plan of a table.
+///
+/// # Errors
+/// The working directory does not exist.
+pub fn plan_dir(table: &Path) -> Result<ClusterDir> {
+    Ok(ClusterDir::of(&std::path::absolute(table.with_extension("cluster"))?))
+}
+
+/// The plan of a training.
+///
+/// # Errors
+/// A configuration that cannot be written.
+pub fn plan_of(config: &RunConfig, arch: &str, seed: u64) -> Result<RunPlan> {
+    let work = PlannedWork::Truth { arch: arch.into() };
+    Ok(RunPlan { seed, ..RunPlan::new(name(arch, seed), arch.into(), work, None, config)? })
+}
+
+/// The file of a training. Its directory is one of 256, so that none has too many entries.
+fn name(arch: &str, seed: u64) -> String {
+    let hash = &sha256::of(arch.as_bytes())[..16];
+    format!("rows/{}/{hash}-{seed}.json", &hash[..2])
+}

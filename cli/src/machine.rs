@@ -1,0 +1,107 @@
+//! The identity of this machine and of processes, for files that several machines share.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::fs;
+use std::path::Path;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A process of any machine. The number of a process is used again after its end, so its start belongs to it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessId {
+    /// Name of the machine.
+    pub host: String,
+    /// Identity of the machine since it was started.
+    pub boot: String,
+    /// Number of the process.
+    pub pid: u32,
+    /// Start of the process, in ticks since the start of the machine.
+    pub started: String,
+}
+
+impl ProcessId {
+    /// This process.
+    pub fn this() -> Self {
+        let pid = std::process::id();
+        Self {
+            host: host().unwrap_or_else(|| "unknown".into()),
+            boot: boot(),
+            pid,
+            started: start_of(pid).unwrap_or_default(),
+        }
+    }
+
+    /// Reads what [`fmt::Display`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// Whether it is a process of this machine.
+    pub fn is_local(&self) -> bool {
+        self.boot == boot()
+    }
+
+    /// Whether it is a process of this machine that has ended.
+    pub fn has_ended(&self) -> bool {
+        self.is_local() && start_of(self.pid).is_none_or(|started| started != self.started)
+    }
+}
+
+impl fmt::Display for ProcessId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(self).map_err(|_| fmt::Error)?)
+    }
+}
+
+/// The name of this machine.
+pub fn host() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok().or_else(|| std::env::var("COMPUTERNAME").ok());
+    name.map(|name| name.trim().into())
+}
+
+/// A name beside a file that no other process of any machine uses, for a temporary file.
+pub fn unique_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    format!("{name}.{}.new", unique())
+}
+
+/// A text that no other process of any machine makes: machine, process and time.
+pub fn unique() -> String {
+    let host = host().unwrap_or_default().replace(|c: char| !c.is_ascii_alphanumeric(), "-");
+    let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
+    format!("{host}-{}-{time}", std::process::id())
+}
+
+fn boot() -> String {
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+    id.map_or_else(|| host().unwrap_or_default(), |id| id.trim().into())
+}
+
+/// The start of a process of this machine, in ticks since the start of the machine; none if it has ended.
+fn start_of(pid: u32) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name of the process, in parentheses, may contain spaces. The start is the 22nd field, the 20th after the name.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    (!["Z", "X"].contains(&state)).then(|| fields.nth(18).map(Into::into))?
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_process_is_local_and_has_not_ended() {
+        let this = ProcessId::this();
+        assert_eq!(ProcessId::parse(&this.to_string()), Some(this.clone()));
+        assert!(this.is_local() && !this.has_ended());
+        assert!(ProcessId { started: "x".into(), ..this.clone() }.has_ended());
+        assert!(!ProcessId { boot: "x".into(), started: "x".into(), ..this }.has_ended());
+    }
+
+    #[test]
+    fn names_are_unique() {
+        assert_ne!(unique_name(Path::new("a/b")), unique_name(Path::new("a/b")));
+        assert!(unique_name(Path::new("a/b")).starts_with("b."));
+    }
+}
