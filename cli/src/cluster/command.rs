@@ -42,10 +42,20 @@ pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<St
     let text = |pipe: mpsc::Receiver<String>| pipe.recv_timeout(limit).unwrap_or_default();
     let (stdout, stderr) = (text(stdout), text(stderr));
     if !status.success() {
-        let message = stderr.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("; ");
-        return Err(anyhow!("{program} failed: {}", if message.is_empty() { status.to_string() } else { message }));
+        return Err(anyhow!("{program} failed: {}", message(program, &stderr).unwrap_or_else(|| status.to_string())));
     }
     Ok(stdout)
+}
+
+/// The message of a failed command in one line, without its name; none if it printed nothing.
+fn message(program: &str, stderr: &str) -> Option<String> {
+    let prefix = format!("{program}: ");
+    let line = |line: &str| {
+        let line = line.trim().trim_start_matches(&prefix);
+        line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    };
+    let lines: Vec<String> = stderr.lines().map(line).filter(|line| !line.is_empty()).collect();
+    (!lines.is_empty()).then(|| lines.join("; "))
 }
 
 fn read(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<String> {
@@ -77,8 +87,9 @@ mod tests {
     fn output_failure_absence_and_silence_are_told_apart() {
         let long = Duration::from_secs(20);
         assert_eq!(sh("echo 7", long).unwrap(), "7\n");
-        let message = sh("echo 'error: no such partition' >&2; exit 1", long).unwrap_err().to_string();
-        assert_eq!(message, "sh failed: error: no such partition");
+        let message = sh("echo 'sh: error: no such partition' >&2; exit 1", long).unwrap_err().to_string();
+        assert_eq!(message, "sh failed: no such partition");
+        assert_eq!(sh("exit 3", long).unwrap_err().to_string(), "sh failed: exit status: 3");
         let message = output("no-such-scheduler", &[], long).unwrap_err().to_string();
         assert!(message.contains("there is no `no-such-scheduler` on the PATH"), "{message}");
         let message = sh("sleep 30", Duration::from_millis(50)).unwrap_err().to_string();

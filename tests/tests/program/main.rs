@@ -3,6 +3,8 @@
 
 mod bad_checkpoints;
 mod bench;
+#[cfg(unix)]
+mod cluster;
 mod compare;
 mod damaged_runs;
 mod darts;
