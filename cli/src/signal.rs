@@ -15,6 +15,8 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 static LISTENING: AtomicBool = AtomicBool::new(false);
 /// Whether this process is a task of a cluster.
 static IS_TASK: AtomicBool = AtomicBool::new(false);
+/// Whether this process only waits for tasks of a cluster, which go on after its end.
+static IS_WAITING: AtomicBool = AtomicBool::new(false);
 /// Whether the scheduler has announced the end of the task's time.
 static TIME_IS_OVER: AtomicBool = AtomicBool::new(false);
 
@@ -45,6 +47,11 @@ pub fn cancel() -> Result<&'static AtomicBool> {
 pub fn cancel_as_task() -> Result<&'static AtomicBool> {
     IS_TASK.store(true, Ordering::SeqCst);
     cancel()
+}
+
+/// Leaves out the line of an interrupted run from now on, because this process only waits for others.
+pub fn set_waiting() {
+    IS_WAITING.store(true, Ordering::SeqCst);
 }
 
 /// Whether the task's time is over, so that it must be queued again.
@@ -80,6 +87,9 @@ fn interrupted() {
     }
     if CANCEL.swap(true, Ordering::SeqCst) {
         std::process::exit(i32::from(ExitStatus::Interrupted as u8));
+    }
+    if IS_WAITING.load(Ordering::SeqCst) {
+        return;
     }
     eprint_line("interrupted: the run ends after the current step; press Ctrl-C again to stop immediately");
 }

@@ -2,6 +2,7 @@
 
 use super::ClusterDir;
 use super::environment::attempt_name;
+use crate::exit::ExitStatus;
 use crate::files;
 use crate::machine::{host, unique};
 use crate::record::CHECKPOINTS;
@@ -129,6 +130,15 @@ impl Attempt {
     /// What remains of the attempts does no harm.
     fn remove_all(&self) {
         let _ = fs::remove_dir_all(&self.parent);
+    }
+}
+
+/// Records that a task was stopped before it started a run.
+pub fn stopped(plan: &ClusterDir, name: &str, failure: &str) {
+    let parent = plan.attempts(name);
+    let attempt = Attempt { dir: parent.join(attempt_name()), published: plan.published(name), parent };
+    if fs::create_dir_all(&attempt.dir).is_ok() {
+        attempt.fail(ExitStatus::Interrupted as u8, failure);
     }
 }
 

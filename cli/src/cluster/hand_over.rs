@@ -147,6 +147,7 @@ impl HandOver<'_> {
 fn errors(states: &States) -> Vec<Error> {
     let codes = states.states.iter().filter_map(|state| match state {
         RunState::Failed(failure) => Some(ExitStatus::from_code(failure.code.into()).unwrap_or(ExitStatus::Failure)),
+        RunState::Stopped => Some(ExitStatus::Interrupted),
         RunState::Lost => Some(ExitStatus::Failure),
         RunState::Done | RunState::Running | RunState::Pending => None,
     });

@@ -66,7 +66,7 @@ impl<'a> JobScript<'a> {
             Some("open-mode=append".into()),
             // `B:` sends the signal to this script, which `exec` has replaced by the program.
             Some("signal=B:USR1@120".into()),
-            Some(format!("chdir={}", plan.dir.out().display())),
+            Some(format!("chdir=\"{}\"", plan.dir.out().display())),
             (!partition.is_empty()).then(|| format!("partition={partition}")),
             (!time.is_empty()).then(|| format!("time={time}")),
             (*gpus > 0).then(|| format!("gpus={gpus}")),

@@ -15,12 +15,12 @@ mod slurm;
 mod states;
 mod watch;
 
-pub use attempt::{Attempt, Failure, adopt};
+pub use attempt::{Attempt, Failure, adopt, stopped};
 pub use environment::{Requeued, is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
 pub use hand_over::{HandOver, Handed, RunPlace};
 pub use job_script::{JobScript, write_commands};
 pub use plan::{Plan, PlanHeader, PlannedWork, RunPlan};
-pub use round::{Round, rounds, submit};
+pub use round::{Round, rounds, set_cancelled, submit};
 pub use slurm::Slurm;
 pub use states::{RunState, States};
 pub use watch::{Watched, seconds_left, watch};

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// The largest size of a record in bytes.
 const LIMIT: u64 = 1 << 28;
@@ -53,6 +53,11 @@ impl Round {
         })
     }
 
+    /// Time since the submission.
+    pub fn age(&self) -> Duration {
+        UNIX_EPOCH.elapsed().unwrap_or_default().saturating_sub(Duration::from_secs(self.time))
+    }
+
     fn path(plan: &Plan, number: usize) -> PathBuf {
         plan.dir.submitted().join(format!("round-{number}.json"))
     }
@@ -69,6 +74,23 @@ impl Round {
     fn is_submitted(&self) -> bool {
         self.jobs.len() == self.parts.len()
     }
+}
+
+/// Records that the tasks of all rounds so far are cancelled, so that a waiting command does not submit them again.
+///
+/// # Errors
+/// The file cannot be written.
+pub fn set_cancelled(plan: &Plan, rounds: usize) -> Result<()> {
+    files::write_shared(&cancelled(plan, rounds), "")
+}
+
+/// Whether the tasks of this many rounds were cancelled.
+pub fn is_cancelled(plan: &Plan, rounds: usize) -> bool {
+    cancelled(plan, rounds).exists()
+}
+
+fn cancelled(plan: &Plan, rounds: usize) -> PathBuf {
+    plan.dir.submitted().join(format!("cancelled-{rounds}"))
 }
 
 /// The rounds of a plan so far.
@@ -116,7 +138,7 @@ pub fn submit(
     let mut tasks: Vec<usize> = runs.iter().map(|run| run / runs_per_task).collect();
     tasks.dedup();
     let parts = split(&tasks, Slurm.array_limit()?);
-    let time = std::time::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
+    let time = UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
     let mut round = Round { number, runs_per_task, parts, jobs: BTreeMap::new(), time };
     round.write(plan)?;
     submit_parts(plan, &mut round, config, &[])?;

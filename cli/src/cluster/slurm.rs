@@ -26,6 +26,8 @@ pub struct QueuedTask {
     pub task: usize,
     /// Whether it has started.
     pub is_running: bool,
+    /// Why it is pending.
+    pub reason: String,
     /// The comment that the array was submitted with.
     pub comment: String,
 }
@@ -58,7 +60,7 @@ impl Slurm {
             format!("--job-name={}", plan.job_name()),
             format!("--comment={}", array.comment),
             format!("--array={}{limit}", ranges(&array.part.tasks)),
-            format!("--output={}", array.logs.join("%a.log").display()),
+            format!("--output={}/%a.log", array.logs.to_string_lossy().replace('%', "%%")),
         ];
         arguments.extend(config.sbatch_args.iter().cloned());
         arguments.push(plan.dir.job_script().to_string_lossy().into_owned());
@@ -76,7 +78,7 @@ impl Slurm {
     /// Slurm does not answer.
     pub fn queue(self, plan: &Plan) -> Result<Vec<QueuedTask>> {
         // Without -r, pending tasks of an array are one line. JSON output ignores the selection of jobs.
-        let format = "--format=%F|%K|%T|%k";
+        let format = "--format=%F|%K|%T|%r|%k";
         let name = format!("--name={}", plan.job_name());
         let answer = output("squeue", &["-h".into(), "-r".into(), name, format.into()], ASK)?;
         Ok(answer.lines().filter_map(queued_task).collect())
@@ -106,13 +108,14 @@ pub struct SubmittedArray<'a> {
     pub logs: &'a std::path::Path,
 }
 
-/// A line of `squeue`: job array, index, state, comment.
+/// A line of `squeue`: job array, index, state, reason, comment.
 fn queued_task(line: &str) -> Option<QueuedTask> {
-    let mut fields = line.splitn(4, '|').map(str::trim);
+    let mut fields = line.splitn(5, '|').map(str::trim);
     let (job, task, state) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?, fields.next()?);
     let is_running =
         ["RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"].contains(&state);
-    Some(QueuedTask { job, task, is_running, comment: fields.next().unwrap_or_default().into() })
+    let (reason, comment) = (fields.next()?.into(), fields.next().unwrap_or_default().into());
+    Some(QueuedTask { job, task, is_running, reason, comment })
 }
 
 #[cfg(test)]
@@ -121,10 +124,10 @@ mod tests {
 
     #[test]
     fn the_lines_of_squeue_are_read() {
-        let task = QueuedTask { job: 5, task: 3, is_running: true, comment: "0-1".into() };
-        assert_eq!(queued_task("5|3|RUNNING|0-1"), Some(task.clone()));
-        assert_eq!(queued_task("5|3|PENDING|0-1"), Some(QueuedTask { is_running: false, ..task }));
-        assert_eq!(queued_task("5|N/A|RUNNING|"), None);
+        let task = QueuedTask { job: 5, task: 3, is_running: true, reason: "None".into(), comment: "0-1".into() };
+        assert_eq!(queued_task("5|3|RUNNING|None|0-1"), Some(task.clone()));
+        assert_eq!(queued_task("5|3|PENDING|None|0-1"), Some(QueuedTask { is_running: false, ..task }));
+        assert_eq!(queued_task("5|N/A|RUNNING|None|"), None);
         assert_eq!(queued_task(""), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The states of a plan's runs: from their files, and for unfinished ones from the queue of Slurm.
 
 use super::slurm::QueuedTask;
-use super::{ClusterDir, Failure, Plan, Round, attempt};
+use super::{ClusterDir, Failure, Plan, Round, attempt, round};
 use crate::exit::ExitStatus;
 use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,6 +24,8 @@ pub enum RunState {
     Pending,
     /// Its last attempt ended with an error.
     Failed(Failure),
+    /// Its task was cancelled before its end.
+    Stopped,
     /// No task of it is in the queue, and it is not finished.
     Lost,
 }
@@ -31,12 +33,10 @@ pub enum RunState {
 impl RunState {
     /// Whether another attempt may succeed: after a lost node, or an exit code that does not exclude it.
     pub fn is_worth_retrying(&self) -> bool {
-        let is_final =
-            |code| ![ExitStatus::Failure, ExitStatus::Interrupted].iter().any(|status| *status as u8 == code);
         match self {
             Self::Lost => true,
-            Self::Failed(failure) => !is_final(failure.code),
-            Self::Done | Self::Running | Self::Pending => false,
+            Self::Failed(failure) => failure.code == ExitStatus::Failure as u8,
+            Self::Done | Self::Running | Self::Pending | Self::Stopped => false,
         }
     }
 }
@@ -52,6 +52,8 @@ pub struct States {
     pub submissions: Vec<usize>,
     /// The output file of the last task of each run.
     logs: BTreeMap<usize, PathBuf>,
+    /// Why tasks of the plan are held in the queue; they do not start by themselves.
+    held: BTreeSet<String>,
 }
 
 impl States {
@@ -62,6 +64,7 @@ impl States {
     /// A damaged plan.
     pub fn read(plan: &Plan, rounds: &[Round], queue: &[QueuedTask]) -> Result<Self> {
         let names = plan.names()?;
+        let is_cancelled = round::is_cancelled(plan, rounds.len());
         let (mut submissions, mut logs) = (vec![0; names.len()], BTreeMap::new());
         let mut queued: BTreeMap<usize, bool> = BTreeMap::new();
         let tasks: BTreeMap<(u64, usize), bool> =
@@ -80,10 +83,18 @@ impl States {
             _ if listings.has(&plan.dir.published(name)) => RunState::Done,
             Some(true) => RunState::Running,
             Some(false) => RunState::Pending,
-            None => attempt::failure(&plan.dir, name).map_or(RunState::Lost, RunState::Failed),
+            None => match attempt::failure(&plan.dir, name) {
+                Some(failure) if failure.code == ExitStatus::Interrupted as u8 => RunState::Stopped,
+                Some(failure) => RunState::Failed(failure),
+                None if is_cancelled => RunState::Stopped,
+                None => RunState::Lost,
+            },
         };
         let states = names.iter().enumerate().map(state).collect();
-        Ok(Self { names, states, submissions, logs })
+        let held =
+            queue.iter().filter(|task| task.reason.to_lowercase().contains("held") || task.reason.contains("Hold"));
+        let held = held.map(|task| task.reason.clone()).collect();
+        Ok(Self { names, states, submissions, logs, held })
     }
 
     /// Number of runs in a state.
@@ -114,22 +125,26 @@ impl States {
             (self.count(|state| *state == RunState::Running), "running"),
             (self.count(|state| *state == RunState::Pending), "pending"),
             (self.count(|state| matches!(state, RunState::Failed(_))), "failed"),
+            (self.count(|state| *state == RunState::Stopped), "stopped"),
             (self.count(|state| *state == RunState::Lost), "lost"),
         ];
         let counts = counts.into_iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// A line for every failed and lost run, with its message or the last lines of its output.
+    /// A line for every failed, stopped and lost run, with its message or the last lines of its output.
     pub fn problems(&self) -> Vec<String> {
         let problem = |(run, state): (usize, &RunState)| match state {
             RunState::Failed(Failure { code, message, host }) => {
                 Some(format!("{} failed on {host} with exit code {code}: {message}", self.names[run]))
             }
+            RunState::Stopped => Some(format!("{} was stopped before its end; `nas-train cluster retry` continues it", self.names[run])),
             RunState::Lost => Some(format!("{} is lost: {}", self.names[run], self.last_lines(run))),
             RunState::Done | RunState::Running | RunState::Pending => None,
         };
-        self.states.iter().enumerate().filter_map(problem).collect()
+        let held =
+            self.held.iter().map(|reason| format!("tasks are held ({reason}); `scontrol release` lets them start"));
+        self.states.iter().enumerate().filter_map(problem).chain(held).collect()
     }
 
     fn last_lines(&self, run: usize) -> String {

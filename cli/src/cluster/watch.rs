@@ -4,12 +4,13 @@ use super::slurm::QueuedTask;
 use super::{Plan, Round, RunState, Slurm, States, rounds, submit};
 use crate::exit::chained;
 use crate::progress::ProgressDisplay;
+use crate::signal;
 use anyhow::Result;
 use nas_core::config::ClusterConfig;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// Time between two looks at the interrupt flag.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -38,6 +39,7 @@ pub fn watch(
 ) -> Result<Watched> {
     let interval = Duration::from_secs(config.poll_seconds);
     let mut wait = interval;
+    signal::set_waiting();
     // A listing of a shared file system may be old: a run counts as lost when two readings in succession say so.
     let mut suspects = BTreeSet::new();
     loop {
@@ -64,9 +66,12 @@ pub fn watch(
                 if is_certain && !again.is_empty() {
                     let choose =
                         |rounds: &[Round], queue: &[QueuedTask]| Ok(retried(&States::read(plan, rounds, queue)?));
-                    match submit(plan, config, choose)? {
-                        0 => {}
-                        count => progress.print_line(&format!("{count} lost or failed runs are submitted again")),
+                    match submit(plan, config, choose) {
+                        Ok(0) => {}
+                        Ok(count) => progress.print_line(&format!("{count} lost or failed runs are submitted again")),
+                        Err(error) if is_idle => return Err(error),
+                        // The other tasks go on, and a later submission may succeed.
+                        Err(error) => progress.print_line(&format!("warning: {}", chained(&error))),
                     }
                 }
             }
@@ -91,8 +96,7 @@ fn show(states: &States, rounds: &[Round], progress: &mut ProgressDisplay) {
 /// The time in which the remaining runs finish at the rate since the first submission, in seconds; none before the first run
 /// is done.
 pub fn seconds_left(states: &States, rounds: &[Round]) -> Option<f64> {
-    let started = rounds.first()?.time;
-    let elapsed = UNIX_EPOCH.elapsed().ok()?.as_secs_f64() - started as f64;
+    let elapsed = rounds.first()?.age().as_secs_f64();
     let done = states.done();
     (done > 0).then(|| elapsed / done as f64 * (states.names.len() - done) as f64)
 }

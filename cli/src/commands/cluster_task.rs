@@ -7,7 +7,8 @@ use super::truth::{PublishedRow, SavedTraining, train};
 use crate::archive;
 use crate::args::ClusterTaskArgs;
 use crate::cluster::{
-    Attempt, Plan, PlannedWork, Requeued, RunPlan, is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end,
+    Attempt, Plan, PlannedWork, Requeued, Round, RunPlan, is_slurm_task, requeue, rounds, slurm_cpus, stopped,
+    task_number, wait_for_end,
 };
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
@@ -49,12 +50,17 @@ pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
     delay(&plan, first, cancel);
     let mut failed = None;
     for number in first..(first + args.runs as usize).min(plan.len()) {
-        if cancel.load(Ordering::Relaxed) {
-            break;
-        }
-        if let Err(error) = make(&plan, &plan.run(number)?, args, cancel) {
-            eprint_line(&format!("error: {}", chained(&error)));
-            failed = failed.or(Some(error));
+        let run = plan.run(number)?;
+        let made = if cancel.load(Ordering::Relaxed) { Ok(Made::Interrupted) } else { make(&plan, &run, args, cancel) };
+        match made {
+            Ok(Made::Finished) => {}
+            // A task whose time is over continues by itself.
+            Ok(Made::Interrupted) if signal::must_requeue() => {}
+            Ok(Made::Interrupted) => stopped(&plan.dir, &run.name, "a termination signal ended the task"),
+            Err(error) => {
+                eprint_line(&format!("error: {}", chained(&error)));
+                failed = failed.or(Some(error));
+            }
         }
     }
     if cancel.load(Ordering::Relaxed) {
@@ -63,9 +69,12 @@ pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
     failed.map_or(Ok(ExitStatus::Success), Err)
 }
 
-/// Spreads the starts of many tasks over time.
+/// Spreads the starts of many tasks over time. Tasks that start long after the submission have waited for others, so they do
+/// not start at once.
 fn delay(plan: &Plan, number: usize, cancel: &AtomicBool) {
-    if plan.len() <= STARTS_PER_SECOND {
+    let is_recent = |round: &Round| round.age() < Duration::from_millis(2 * MAX_DELAY);
+    let starts_at_once = rounds(plan).is_ok_and(|rounds| rounds.last().is_some_and(is_recent));
+    if plan.len() <= STARTS_PER_SECOND || !starts_at_once {
         return;
     }
     let spread = (plan.len() as u64 * 1000 / STARTS_PER_SECOND as u64).min(MAX_DELAY);
@@ -103,25 +112,30 @@ fn interrupted(failed: Option<anyhow::Error>) -> Result<ExitStatus> {
     Ok(ExitStatus::Interrupted)
 }
 
+/// How a run ended without an error.
+enum Made {
+    /// This attempt or another one has finished it.
+    Finished,
+    /// A signal came; a checkpoint is left.
+    Interrupted,
+}
+
 /// Makes one run: in a directory of its own, which is published at the end.
-fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<()> {
-    let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else {
-        eprint_line(&format!("{} is done", run.name));
-        return Ok(());
-    };
-    match train_in(&attempt, plan, run, args, cancel) {
-        // After an interrupt signal, the next attempt continues from the checkpoint.
-        Ok(None) => Ok(()),
-        Ok(Some(Finished::Row(text))) => attempt.publish_file(&text),
-        Ok(Some(Finished::Directory)) => {
-            if args.pack {
-                archive::pack(&attempt.dir)?;
-            }
-            attempt.publish().map(drop)
+fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<Made> {
+    let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else { return Ok(Made::Finished) };
+    let finished = train_in(&attempt, plan, run, args, cancel).and_then(|finished| {
+        if args.pack && matches!(finished, Some(Finished::Directory)) {
+            archive::pack(&attempt.dir)?;
         }
+        Ok(finished)
+    });
+    match finished {
+        Ok(None) => Ok(Made::Interrupted),
+        Ok(Some(Finished::Row(text))) => attempt.publish_file(&text).map(|()| Made::Finished),
+        Ok(Some(Finished::Directory)) => attempt.publish().map(|_| Made::Finished),
         Err(error) => {
             let was_lost = attempt.fail(ExitStatus::of(&error) as u8, &chained(&error));
-            if was_lost { Ok(()) } else { Err(error.context(run.name.clone())) }
+            if was_lost { Ok(Made::Finished) } else { Err(error.context(run.name.clone())) }
         }
     }
 }

@@ -4,7 +4,7 @@ mod merge;
 mod status;
 
 use crate::args::{ClusterCommand, ClusterCommandArgs};
-use crate::cluster::{ClusterDir, Plan, RunState, Slurm, States, rounds, submit};
+use crate::cluster::{ClusterDir, Plan, RunState, Slurm, States, rounds, set_cancelled, submit};
 use crate::exit::{ExitStatus, UsageError};
 use crate::text::print;
 use anyhow::Result;
@@ -38,11 +38,12 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
     }
     let config = merge::cluster_config(plan)?;
     let count = submit(plan, &config, |rounds, queue| {
-        let is_repeated = |_, state: &RunState| matches!(state, RunState::Failed(_) | RunState::Lost);
+        let is_repeated =
+            |_, state: &RunState| matches!(state, RunState::Failed(_) | RunState::Stopped | RunState::Lost);
         Ok(States::read(plan, rounds, queue)?.chosen(is_repeated))
     })?;
     print(&match count {
-        0 => "no run has failed or is lost".into(),
+        0 => "no run has failed, was stopped or is lost".into(),
         count => format!("{count} runs are submitted again"),
     })?;
     Ok(ExitStatus::Success)
@@ -50,6 +51,7 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
 
 fn cancel(plan: &Plan) -> Result<ExitStatus> {
     let count = Slurm.queue(plan)?.len();
+    set_cancelled(plan, rounds(plan)?.len())?;
     if count > 0 {
         Slurm.cancel(plan)?;
     }

@@ -27,6 +27,7 @@ pub fn status(plan: &Plan, json: bool) -> Result<ExitStatus> {
             "running": count(&|state| *state == RunState::Running),
             "pending": count(&|state| *state == RunState::Pending),
             "failed": count(&|state| matches!(state, RunState::Failed(_))),
+            "stopped": count(&|state| *state == RunState::Stopped),
             "lost": if is_submitted { count(&|state| *state == RunState::Lost) } else { 0 },
             "seconds_left": left,
             "problems": problems,
