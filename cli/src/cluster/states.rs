@@ -138,7 +138,9 @@ impl States {
             RunState::Failed(Failure { code, message, host }) => {
                 Some(format!("{} failed on {host} with exit code {code}: {message}", self.names[run]))
             }
-            RunState::Stopped => Some(format!("{} was stopped before its end; `nas-train cluster retry` continues it", self.names[run])),
+            RunState::Stopped => {
+                Some(format!("{} was stopped before its end; `nas-train cluster retry` continues it", self.names[run]))
+            }
             RunState::Lost => Some(format!("{} is lost: {}", self.names[run], self.last_lines(run))),
             RunState::Done | RunState::Running | RunState::Pending => None,
         };

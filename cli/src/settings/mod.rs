@@ -141,6 +141,13 @@ impl Settings {
         }
     }
 
+    /// The same settings with another seed.
+    pub fn with_seed(&self, seed: u64) -> Self {
+        let mut settings = self.clone();
+        settings.config.seed = seed;
+        settings
+    }
+
     /// The controller that assignments name, with the options that they set and the defaults of the others.
     ///
     /// # Errors

@@ -111,7 +111,7 @@ impl ComparisonJob<'_> {
         let Some(seconds_per_step) = seconds_per_step else { return Ok(ExitStatus::Interrupted) };
         let costs: Vec<StepCost> = preflights.iter().map(|preflight| preflight.cost).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
-        let (runs, sequences) = (self.plan_runs(&lengths, &preflights)?, self.plan_sequences());
+        let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences());
         let made = match &self.place {
             RunPlace::Here => self.make(share, &runs, &sequences, device)?,
             RunPlace::Cluster { config, detach } => {

@@ -11,12 +11,13 @@ use anyhow::Result;
 
 impl ComparisonJob<'_> {
     /// All runs, ordered by seed, then by variant. An interrupted comparison thus has equal seeds of all variants.
-    pub fn plan_runs(&self, lengths: &[RunLength], preflights: &[Preflight]) -> Result<Vec<PlannedRun>> {
+    pub fn plan_runs(&self, lengths: &[RunLength], preflights: &[Preflight]) -> Vec<PlannedRun> {
         let first = self.settings[0].config.seed;
         let mut planned = Vec::new();
         for seed in first..first + u64::from(self.args.seeds) {
-            for ((variant, length), preflight) in self.variants.iter().zip(lengths).zip(preflights) {
-                let mut settings = variant.settings(&self.args.run, seed)?;
+            let variants = self.variants.iter().zip(&self.settings).zip(lengths).zip(preflights);
+            for (((variant, first), length), preflight) in variants {
+                let mut settings = first.with_seed(seed);
                 length.apply(&mut settings.config);
                 let name = format!("{}-s{seed}", variant.slug());
                 let dir = self.out.join("runs").join(&name);
@@ -35,7 +36,7 @@ impl ComparisonJob<'_> {
                 });
             }
         }
-        Ok(planned)
+        planned
     }
 
     /// One sequence per variant, with the first seed; none with `--sequence 0`.
