@@ -3,16 +3,19 @@
 mod content;
 mod digests;
 mod incomplete;
+pub mod pack;
+mod packed;
 mod place;
 mod rows;
 mod schema;
 
 pub use incomplete::Incomplete;
+pub use packed::{ARCHIVE, contains, is_packed};
 pub use rows::{ArchRow, MetricRow};
 pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
-pub use content::config;
+pub use content::{config, config_text, packed_bytes};
 use content::{json, notes, text, typed};
 use nas_core::config::RunConfig;
 use nas_core::result::{RunResult, SequenceResult, StandAloneResult};

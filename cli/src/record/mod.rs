@@ -10,10 +10,10 @@ mod saving;
 mod schedule;
 
 pub use dir::OutDir;
-pub use saving::{BEST_WEIGHTS, CHECKPOINTS, RECORD, WEIGHTS};
+pub use saving::{BEST_WEIGHTS, CHECKPOINTS, RECORD, WEIGHTS, remove_checkpoints};
 pub use schedule::CheckpointSchedule;
 
-use crate::archive::event_file;
+use crate::archive::{ARCHIVE, event_file};
 use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
@@ -37,8 +37,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The files that a [`Recorder`] writes into the run directory.
-const FILES: [&str; 8] = [
+/// The file in a run directory that a comparison made. Its existence counts.
+pub const MARKER: &str = ".compare-run";
+
+/// The files of a run in its directory, packed or not.
+const FILES: [&str; 9] = [
     "config.toml",
     "metrics.csv",
     "archs.csv",
@@ -46,6 +49,7 @@ const FILES: [&str; 8] = [
     "log.jsonl",
     "result.json",
     "matrix.csv",
+    ARCHIVE,
     // The last one: it names the event file, which is removed before.
     "manifest.json",
 ];
@@ -302,7 +306,7 @@ pub fn check_unused(dir: &Path) -> Result<()> {
     }
 }
 
-/// Removes the files that a [`Recorder`] wrote into a run directory.
+/// Removes the files of a run from its directory.
 ///
 /// # Errors
 /// A file cannot be removed.

@@ -127,6 +127,14 @@ impl Recorder {
 pub fn remove_state(dir: &Path) -> Result<()> {
     files::remove(&dir.join(WEIGHTS))?;
     files::remove(&dir.join(BEST_WEIGHTS))?;
+    remove_checkpoints(dir)
+}
+
+/// Removes the checkpoints of a run.
+///
+/// # Errors
+/// A file cannot be removed.
+pub fn remove_checkpoints(dir: &Path) -> Result<()> {
     let checkpoints = dir.join(CHECKPOINTS);
     match std::fs::remove_dir_all(&checkpoints) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

@@ -16,6 +16,7 @@ mod interrupted;
 mod layers;
 mod messages;
 mod own_files;
+mod packed;
 mod plugins;
 mod repeat;
 mod replaced_files;
