@@ -14,6 +14,7 @@ mod helper;
 mod inspect;
 mod interrupted;
 mod layers;
+mod many_seeds;
 mod messages;
 mod own_files;
 mod packed;

@@ -7,6 +7,7 @@ use super::variant::Variant;
 use crate::comparison::RunLength;
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
+use crate::sharding::run_directory;
 use anyhow::Result;
 
 impl ComparisonJob<'_> {
@@ -19,7 +20,7 @@ impl ComparisonJob<'_> {
                 let mut settings = variant.settings(&self.args.run, seed)?;
                 length.apply(&mut settings.config);
                 let name = format!("{}-s{seed}", variant.slug());
-                let dir = self.out.join("runs").join(&name);
+                let dir = run_directory(&self.out.join("runs"), &name, seed - first);
                 let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
                 let (label, truth) = (variant.label.clone(), preflight.truth.clone());
                 let data = self.data.identity.clone();
