@@ -3,8 +3,7 @@
 mod content;
 mod digests;
 mod incomplete;
-pub mod pack;
-mod packed;
+pub mod packed;
 mod place;
 mod rows;
 mod schema;

@@ -2,6 +2,8 @@
 //!
 //! An archive may come from anywhere. Its entries are read in memory and never unpacked.
 
+pub mod pack;
+
 use super::Incomplete;
 use anyhow::{Context, Result};
 use nas_core::read_file;
@@ -73,7 +75,7 @@ struct Entry {
 }
 
 /// Adds the files of an archive to `entries`, up to the first damage. Extended headers are refused: they may have any
-/// size, and [`pack`](super::pack::pack) writes none.
+/// size, and [`pack`](pack::pack) writes none.
 fn list(archive: &File, entries: &mut Vec<Entry>) -> io::Result<()> {
     let size = archive.metadata()?.len();
     let mut end = 0;
@@ -109,3 +111,6 @@ fn torn(error: io::Error) -> Incomplete {
 fn unreadable() -> String {
     format!("{ARCHIVE} cannot be read")
 }
+
+#[cfg(test)]
+mod tests;
