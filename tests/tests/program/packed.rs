@@ -64,7 +64,8 @@ fn a_packed_training_is_kept_and_exports_its_best_weights() {
     let (dir, _) = setup("packed-net");
     let dir = dir.path();
     let options = [SMALL, &["--arch=21", "--seeds=2", "--progress=none"]].concat();
-    let first = retrain(dir, "out", &options);
+    retrain(dir, "out", &options);
+    let kept = retrain(dir, "out", &options);
     let export = |to: &str| {
         runs(dir, &format!("export out/seed-0 --best --safetensors {to}"));
         fs::read(dir.join(to)).unwrap()
@@ -74,7 +75,8 @@ fn a_packed_training_is_kept_and_exports_its_best_weights() {
         pack(&dir.join(seed));
         assert_eq!(names(&dir.join(seed)).len(), 4);
     }
-    assert_eq!((retrain(dir, "out", &options), export("after")), (first, best));
+    assert_eq!(retrain(dir, "out", &options), kept);
+    assert!(export("after") == best);
     fs::write(dir.join("out/seed-0/best.safetensors"), "other").unwrap();
     let damaged = ["export", "out/seed-0", "--best", "--safetensors=none"];
     refuses(dir, &damaged, 4, &["best.safetensors is torn or damaged"]);
