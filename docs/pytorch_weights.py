@@ -8,13 +8,21 @@ the images that the metadata of the file name, and compares the accuracy with th
 with status 1 if an accuracy differs by more than 0.1 points.
 """
 
-import csv, gzip, io, json, pathlib, sys, tomllib
+import csv, gzip, io, json, pathlib, sys, tarfile, tomllib
 import numpy as np
 import torch
 import torch.nn.functional as F
 from safetensors import safe_open
 
 EPS = 1e-5  # of batch normalisation, as in PyTorch
+
+
+def text(run, name):
+    """The text of a file of a run, which may be packed."""
+    if (run / name).exists():
+        return (run / name).read_text()
+    with tarfile.open(run / "record.tar") as archive:
+        return archive.extractfile(name).read().decode()
 
 
 def images(config):
@@ -100,12 +108,12 @@ def macro(net, arch, _, x):
 
 def probes(run):
     """The probe architectures and their accuracies in percent after the last epoch."""
-    rows = [row for row in csv.DictReader(open(run / "archs.csv")) if row["purpose"] == "probe"]
+    rows = [row for row in csv.DictReader(io.StringIO(text(run, "archs.csv"))) if row["purpose"] == "probe"]
     return [(row["arch"], float(row["accuracy"])) for row in rows if row["epoch"] == rows[-1]["epoch"]]
 
 
 def main(run):
-    config = tomllib.load(open(run / "config.toml", "rb"))
+    config = tomllib.loads(text(run, "config.toml"))
     with safe_open(run / "weights.safetensors", "pt") as file:
         about = json.loads(file.metadata()["nas_train"])
         net = Network({name: file.get_tensor(name) for name in file.keys()})

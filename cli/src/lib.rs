@@ -32,6 +32,7 @@ mod record;
 mod resume;
 mod run_kind;
 mod settings;
+mod sharding;
 mod signal;
 mod single_run;
 mod summary;

@@ -87,6 +87,10 @@ impl UnfinishedRun {
                 let problem = format!("{dir} is no run of a supernet, so it cannot be made longer: leave --epochs out");
                 Err(UsageError(problem).into())
             }
+            (true, Some(_), _) if archive::is_packed(&run.dir) => {
+                let problem = format!("is packed ({}), so it has no checkpoint to continue from", archive::ARCHIVE);
+                Err(UsageError(format!("the run in {dir} {problem}: run it again with more --epochs")).into())
+            }
             (true, None, RunKind::Sequence(_) | RunKind::Retrain(_)) => {
                 Err(UsageError(format!("the training in {dir} is finished")).into())
             }

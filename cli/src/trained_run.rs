@@ -9,6 +9,7 @@ use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{CheckpointError, weights};
 use nas_core::registry::Target;
+use nas_core::sha256;
 use nas_core::trainer::{EvalImages, Session};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -33,8 +34,8 @@ impl TrainedRun {
             let problem = "expected a run of a supernet, found the stand-alone training of";
             return Err(UsageError(format!("{}: {problem} {arch}", dir.display())).into());
         }
-        weights_file(dir, WEIGHTS, &manifest)?;
-        Ok(Self { dir: dir.into(), settings: Settings::of_file(&dir.join("config.toml"))?, manifest })
+        weights_of(dir, WEIGHTS, &manifest)?;
+        Ok(Self { dir: dir.into(), settings: Settings::of_run(dir)?, manifest })
     }
 
     /// Reads the data set, which must be that of the run.
@@ -65,25 +66,26 @@ impl TrainedRun {
     }
 }
 
-/// The path of a file with weights in a run directory. Compares it with its hash in the manifest, which only finished runs
-/// have.
+/// The content of a file with weights of a run, which may be packed. Compares it with its hash in the manifest, which only
+/// finished runs have.
 ///
 /// # Errors
 /// The file does not exist, or differs from the one that the run wrote.
-pub fn weights_file(dir: &Path, name: &str, manifest: &Value) -> Result<PathBuf> {
+pub fn weights_of(dir: &Path, name: &str, manifest: &Value) -> Result<Vec<u8>> {
     let path = dir.join(name);
-    if !path.exists() {
+    let content = if path.exists() { Some(weights::bytes(&path)?) } else { archive::packed_bytes(dir, name)? };
+    let Some(content) = content else {
         let remedy = match name {
             BEST_WEIGHTS => "the training was made with --no-weights, or with retrain.eval_every = 0",
             _ => "the run is unfinished (`nas-train resume`) or was made with --no-weights",
         };
         return Err(UsageError(format!("{} has no {name}: {remedy}", dir.display())).into());
-    }
+    };
     match manifest["files"][name]["sha256"].as_str() {
-        Some(written) if weights::sha256(&path)? != written => {
+        Some(written) if sha256::of(&content) != written => {
             let problem = "its checksum is not the one in manifest.json: restore the file, or make the run again";
             Err(CheckpointError::Content { path, problem: problem.into() }.into())
         }
-        _ => Ok(path),
+        _ => Ok(content),
     }
 }

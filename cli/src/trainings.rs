@@ -3,12 +3,13 @@
 use crate::archive::ArchivedRetrain;
 use crate::exit::UsageError;
 use crate::settings::other_settings;
+use crate::sharding::{self, run_directory};
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::metrics::Summary;
 use nas_core::result::StandAloneResult;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::{fs, io};
 
 /// Beginning of the name of the run directory of a seed.
 const SEED: &str = "seed-";
@@ -69,9 +70,9 @@ fn position(groups: &[TrainingGroup], run: &ArchivedRetrain) -> Result<Option<us
     Ok(None)
 }
 
-/// The run directory of a seed in the directory of `retrain --seeds`.
-pub fn seed_directory(path: &Path, seed: u64) -> PathBuf {
-    path.join(format!("{SEED}{seed}"))
+/// The run directory of a seed in the directory of `retrain --seeds`, whose first seed is `first`.
+pub fn seed_directory(path: &Path, first: u64, seed: u64) -> PathBuf {
+    run_directory(path, &format!("{SEED}{seed}"), seed - first)
 }
 
 /// The run directories of all seeds in a directory of `retrain --seeds`.
@@ -79,10 +80,8 @@ pub fn seed_directory(path: &Path, seed: u64) -> PathBuf {
 /// # Errors
 /// The directory cannot be read.
 pub fn seed_directories(path: &Path) -> io::Result<Vec<PathBuf>> {
-    let entries: Vec<fs::DirEntry> = fs::read_dir(path)?.collect::<io::Result<_>>()?;
-    let is_seed = |entry: &fs::DirEntry| entry.file_name().to_string_lossy().starts_with(SEED);
-    let mut found: Vec<PathBuf> = entries.iter().filter(|entry| is_seed(entry)).map(fs::DirEntry::path).collect();
-    found.retain(|dir| dir.join("manifest.json").exists());
-    found.sort();
+    let mut found = sharding::entries(path)?;
+    let is_seed = |dir: &Path| dir.file_name().is_some_and(|name| name.to_string_lossy().starts_with(SEED));
+    found.retain(|dir| is_seed(dir) && dir.join("manifest.json").exists());
     Ok(found)
 }

@@ -1,6 +1,6 @@
 //! The content of the files of a run.
 
-use super::Incomplete;
+use super::{Incomplete, packed};
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::read_file;
@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 /// The largest size of a file of a run, in bytes. `metrics.csv` reaches it after about 25 million steps.
-const LIMIT: u64 = 1 << 30;
+pub const LIMIT: u64 = 1 << 30;
 
 /// The configuration of a run.
 ///
@@ -20,7 +20,7 @@ const LIMIT: u64 = 1 << 30;
 pub fn config(dir: &Path) -> Result<RunConfig> {
     let name = "config.toml";
     let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
-    let text = text(dir, name)?;
+    let text = config_text(dir)?;
     let table: toml::Table = toml_text::parse(&text).map_err(|problem| {
         let TomlProblem::Syntax(error) = problem else { return torn(problem.to_string()) };
         let start = error.span().map_or(0, |span| span.start);
@@ -31,6 +31,14 @@ pub fn config(dir: &Path) -> Result<RunConfig> {
         return Err(torn("it is empty".into()).into());
     }
     RunConfig::from_table(&table).context("config.toml does not fit this version")
+}
+
+/// The text of `config.toml`.
+///
+/// # Errors
+/// The file is missing, or it cannot be read.
+pub fn config_text(dir: &Path) -> Result<String> {
+    text(dir, "config.toml")
 }
 
 /// Parses the content of a JSON file. An error has the name of the file and the line.
@@ -44,12 +52,22 @@ pub fn text(dir: &Path, name: &str) -> Result<String> {
     Ok(String::from_utf8(bytes(dir, name)?).map_err(torn)?)
 }
 
-/// The content of a file of a run.
+/// The content of a file of a run, which may be packed. A file in the directory takes precedence.
 pub fn bytes(dir: &Path, name: &str) -> Result<Vec<u8>> {
     match read_file::bytes(&dir.join(name), LIMIT) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(Incomplete::Missing(name.into()).into()),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            packed::bytes(dir, name, LIMIT)?.ok_or_else(|| Incomplete::Missing(name.into()).into())
+        }
         content => content.with_context(|| format!("{name} cannot be read")),
     }
+}
+
+/// The content of a file in the archive of a packed run; none if the run is not packed, or lacks the file.
+///
+/// # Errors
+/// A damaged archive, or one that cannot be read.
+pub fn packed_bytes(dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
+    packed::bytes(dir, name, LIMIT).with_context(|| dir.display().to_string())
 }
 
 /// Parses the content of `result.json`. An error has the line.

@@ -3,16 +3,18 @@
 mod content;
 mod digests;
 mod incomplete;
+mod packed;
 mod place;
 mod rows;
 mod schema;
 
 pub use incomplete::Incomplete;
+pub use packed::{ARCHIVE, contains, is_packed, pack};
 pub use rows::{ArchRow, MetricRow};
 pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
-pub use content::config;
+pub use content::{config, config_text, packed_bytes};
 use content::{json, notes, text, typed};
 use nas_core::config::RunConfig;
 use nas_core::result::{RunResult, SequenceResult, StandAloneResult};
@@ -203,11 +205,6 @@ pub fn manifest(path: &Path) -> Result<Value> {
     let manifest = json("manifest.json", &text(path, "manifest.json")?)?;
     check_schema(&manifest, "manifest.json")?;
     Ok(manifest)
-}
-
-/// TEMPORARY.
-pub fn pack(_: &Path) -> Result<()> {
-    Ok(())
 }
 
 /// The name of the TensorBoard event file of a run in any state; none without a file or without a readable manifest.

@@ -1,7 +1,7 @@
 //! Paths that are no run directory: what they are instead, for the error message.
 
+use crate::sharding;
 use crate::trainings::seed_directories;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// What a path without `manifest.json` is. Users may mistake the directory of a comparison, of several trainings or of a
@@ -33,6 +33,5 @@ pub fn found(path: &Path) -> String {
 
 /// The first run directory in a directory, by name.
 fn first_run(dir: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
-    entries.filter(|path| path.join("manifest.json").is_file()).min()
+    sharding::entries(dir).ok()?.into_iter().find(|path| path.join("manifest.json").is_file())
 }

@@ -1,6 +1,7 @@
 //! `comparison.json`, and the last line of `compare --json`.
 
 use super::{Comparison, Estimate, VariantRuns};
+use crate::sharding::relative_name;
 use anyhow::Result;
 use nas_core::result::SCHEMA;
 use serde_json::{Map, Value, json};
@@ -25,7 +26,6 @@ impl Comparison {
     fn variant(&self, number: usize, variant: &VariantRuns) -> Value {
         let own = self.estimates.iter().filter(|estimate| estimate.label == variant.label);
         let figures: Map<String, Value> = own.map(|estimate| (estimate.figure.key.into(), value(estimate))).collect();
-        let dirs = variant.runs.iter().filter_map(|run| run.path.file_name());
         json!({
             "label": variant.label,
             "strategy": variant.runs.first().map(|run| &run.result.strategy),
@@ -33,7 +33,7 @@ impl Comparison {
             "seeds": variant.runs.iter().map(|run| run.result.seed).collect::<Vec<_>>(),
             "length": self.lengths.get(number),
             "figures": figures,
-            "runs": dirs.map(|name| name.to_string_lossy()).collect::<Vec<_>>(),
+            "runs": variant.runs.iter().filter_map(|run| relative_name(&run.path)).collect::<Vec<_>>(),
             "sequence": self.sequences.get(&variant.label),
         })
     }

@@ -8,7 +8,7 @@ use crate::device::compute;
 use crate::exit::UsageError;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
 use crate::signal::cancel;
-use crate::trained_run::{TrainedRun, weights_file};
+use crate::trained_run::{TrainedRun, weights_of};
 use anyhow::{Context, Result};
 use nas_core::config::BnMode;
 use nas_core::registry::Target;
@@ -51,11 +51,12 @@ impl ExportedNetwork {
 
 /// The network of a stand-alone training.
 fn stand_alone(args: &ExportArgs, run: &ArchivedRetrain) -> Result<ExportedNetwork> {
-    let file = weights_file(&args.run, if args.best { BEST_WEIGHTS } else { WEIGHTS }, &run.manifest)?;
+    let name = if args.best { BEST_WEIGHTS } else { WEIGHTS };
+    let (path, file) = (args.run.join(name), weights_of(&args.run, name, &run.manifest)?);
     let data = DataIdentity::of(&run.manifest)
         .with_context(|| format!("{}: manifest.json has no `data`", args.run.display()))?;
     let arch = &run.result.arch;
-    let (network, about) = FrozenNetwork::stand_alone(&run.config, arch, data.shape, data.classes, &file)?;
+    let (network, about) = FrozenNetwork::stand_alone(&run.config, arch, data.shape, data.classes, &path, &file)?;
     let eval = &about["eval"];
     let numbers = |key: &str| -> Vec<f32> {
         let values = eval[key].as_array().into_iter().flatten();

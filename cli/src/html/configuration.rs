@@ -1,10 +1,12 @@
 //! The configuration of variants and stand-alone trainings.
 
+use crate::archive::{ARCHIVE, is_packed};
 use crate::comparison::Comparison;
 use crate::trainings::TrainingGroup;
 use maud::{Markup, html};
 use nas_core::config::RunConfig;
 use serde_json::Value;
+use std::path::Path;
 
 /// The configuration of the first run of each variant and of each group of trainings, and the command that repeats it; empty
 /// without both.
@@ -16,7 +18,7 @@ pub fn configuration(comparison: &Comparison, trainings: &[TrainingGroup]) -> Ma
         h2 { "Configuration" }
         @for variant in &comparison.variants {
             @if let Some(run) = variant.runs.first() {
-                @let repeat = format!("nas-train --config {}", run.path.join("config.toml").display());
+                @let repeat = repeat(&run.path, "nas-train");
                 details {
                     summary { (variant.label) }
                     @for note in &run.notes { p { (note) } }
@@ -26,12 +28,20 @@ pub fn configuration(comparison: &Comparison, trainings: &[TrainingGroup]) -> Ma
         }
         @for group in trainings {
             @if let Some(run) = group.runs.first() {
-                @let config = run.path.join("config.toml");
-                @let repeat = format!("nas-train retrain --arch \"{}\" --config {}", run.result.arch, config.display());
+                @let repeat = repeat(&run.path, &format!("nas-train retrain --arch \"{}\"", run.result.arch));
                 details { summary { (group.name) } (details(&run.manifest, &run.config, &repeat)) }
             }
         }
     }
+}
+
+/// The command that repeats a run. The configuration of a packed run is in its archive.
+fn repeat(dir: &Path, program: &str) -> String {
+    let file = dir.join("config.toml");
+    if file.exists() || !is_packed(dir) {
+        return format!("{program} --config {}", file.display());
+    }
+    format!("tar -xf {} config.toml && {program} --config config.toml", dir.join(ARCHIVE).display())
 }
 
 fn details(manifest: &Value, config: &RunConfig, repeat: &str) -> Markup {

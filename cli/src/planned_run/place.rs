@@ -2,10 +2,10 @@
 //!
 //! A comparison removes files only where it made them: each of its run directories has a marker, which is written first.
 
-use crate::archive::{Incomplete, event_file};
+use crate::archive::{Incomplete, contains, event_file};
 use crate::exit::UsageError;
 use crate::files;
-use crate::record::{check_unused, remove_run};
+use crate::record::{MARKER, check_unused, remove_run};
 use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use nas_core::durable;
@@ -13,8 +13,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
 
-/// The name of the marker. Its content is for readers; its existence counts.
-const MARKER: &str = ".compare-run";
+/// The content of the marker, for readers.
 const TEXT: &str = "Made by `nas-train compare`, which repeats this run if it is unfinished.\n";
 
 /// Checks that a run may be made in a directory: it is missing or empty, or a comparison made it. Its event files must come
@@ -43,7 +42,8 @@ pub fn prepare(dir: &Path, tensorboard: Option<&Path>) -> Result<()> {
         return Err(refused(dir, "files that no comparison made"));
     }
     files::make_dir(dir)?;
-    if write_marker(dir)? {
+    let is_packed = contains(dir, MARKER)?;
+    if write_marker(dir)? && !is_packed {
         // Another program may have chosen the directory at the same time.
         if files::has_others(dir, &[MARKER]).unwrap_or(true) {
             files::remove(&dir.join(MARKER))?;
@@ -58,14 +58,17 @@ pub fn prepare(dir: &Path, tensorboard: Option<&Path>) -> Result<()> {
     remove_run(dir)
 }
 
-/// Whether the directory is missing, empty, or marked.
+/// Whether the directory is missing, empty, or marked. The marker of a packed run is in its archive.
 fn is_free(dir: &Path) -> Result<bool> {
     if dir.join(MARKER).exists() {
         return Ok(true);
     }
     match files::has_others(dir, &[]) {
         Err(error) if error.kind() == ErrorKind::NotADirectory => Ok(false),
-        others => Ok(!others.with_context(|| format!("cannot read the directory {}", dir.display()))?),
+        others => {
+            let has_others = others.with_context(|| format!("cannot read the directory {}", dir.display()))?;
+            Ok(!has_others || contains(dir, MARKER)?)
+        }
     }
 }
 

@@ -1,14 +1,21 @@
-//! A CSV file that is written row by row.
+//! A CSV file whose rows are collected in memory.
 
 use super::run_file::{FileDigest, FilePosition, RunFile};
 use anyhow::Result;
-use csv::{Writer, WriterBuilder};
-use std::io;
+use csv::Writer;
+use std::io::{self, Write};
+use std::mem;
 use std::path::Path;
 
-/// A CSV file. [`row`](Self::row) passes each row to the operating system before it returns.
+/// Size of the rows in memory from which they are written, in bytes.
+const LIMIT: usize = 1 << 16;
+
+/// A CSV file. Its rows stay in memory until [`flush`](Self::flush), because a network file system pays for each write.
+/// Only whole rows are written.
 pub struct CsvFile {
-    writer: Writer<RunFile>,
+    file: RunFile,
+    /// The rows that are not written yet.
+    waiting: Writer<Vec<u8>>,
     rows: u64,
 }
 
@@ -19,7 +26,8 @@ impl CsvFile {
     /// The file exists or cannot be written.
     pub fn create(path: &Path, header: &[&str]) -> Result<Self> {
         let mut csv = Self::on(RunFile::create(path)?);
-        csv.write(header)?;
+        csv.add(header)?;
+        csv.flush()?;
         Ok(csv)
     }
 
@@ -32,39 +40,54 @@ impl CsvFile {
     }
 
     fn on(file: RunFile) -> Self {
-        Self { writer: WriterBuilder::new().from_writer(file), rows: 0 }
+        Self { file, waiting: Writer::from_writer(Vec::new()), rows: 0 }
     }
 
-    /// What was written so far.
-    pub fn position(&self) -> FilePosition {
-        self.writer.get_ref().position(Some(self.rows))
+    /// Writes the rows in memory, and returns the content of the file so far.
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn position(&mut self) -> io::Result<FilePosition> {
+        self.flush()?;
+        Ok(self.file.position(Some(self.rows)))
     }
 
     /// Appends a row.
     ///
     /// # Errors
-    /// The file cannot be written; the message names it.
+    /// The rows in memory exceed [`LIMIT`], and the file cannot be written; the message names it.
     pub fn row(&mut self, fields: &[&str]) -> io::Result<()> {
-        self.write(fields)?;
+        self.add(fields)?;
         self.rows += 1;
-        Ok(())
+        if self.waiting.get_ref().len() < LIMIT { Ok(()) } else { self.flush() }
     }
 
-    fn write(&mut self, fields: &[&str]) -> io::Result<()> {
-        self.writer.write_record(fields).map_err(io::Error::from).and_then(|()| self.writer.flush())
+    fn add(&mut self, fields: &[&str]) -> io::Result<()> {
+        self.waiting.write_record(fields)?;
+        self.waiting.flush()
     }
 
-    /// Waits until all rows are on the disk.
+    /// Passes the rows in memory to the operating system. Rows that cannot be written are lost.
     ///
     /// # Errors
     /// The file cannot be written; the message names it.
-    pub fn sync(&self) -> io::Result<()> {
-        self.writer.get_ref().sync()
+    pub fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.get_ref().is_empty() {
+            return Ok(());
+        }
+        let waiting = mem::replace(&mut self.waiting, Writer::from_writer(Vec::new()));
+        let rows = waiting.into_inner().map_err(|error| io::Error::other(error.to_string()))?;
+        self.file.write_all(&rows)
     }
 
-    /// Number of rows and SHA-256 of what was written.
-    pub fn digest(&self) -> FileDigest {
-        self.writer.get_ref().digest(Some(self.rows))
+    /// Writes the rows in memory, waits until all rows are on the disk, and returns their number and SHA-256.
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn complete(&mut self) -> io::Result<FileDigest> {
+        self.flush()?;
+        self.file.sync()?;
+        Ok(self.file.digest(Some(self.rows)))
     }
 }
 
@@ -80,16 +103,33 @@ mod tests {
         let mut csv = CsvFile::create(&path, &["arch", "text"]).unwrap();
         csv.row(&["a,b", "|c~0|"]).unwrap();
         let text = "arch,text\n\"a,b\",|c~0|\n";
+        assert_eq!(csv.complete().unwrap(), FileDigest::of("a.csv", text.as_bytes()));
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
-        assert_eq!(csv.digest(), FileDigest::of("a.csv", text.as_bytes()));
+    }
+
+    #[test]
+    fn rows_stay_in_memory_until_they_are_flushed_or_too_many() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.csv");
+        let mut csv = CsvFile::create(&path, &["a"]).unwrap();
+        csv.row(&["1"]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n");
+        assert_eq!(csv.position().unwrap().digest, FileDigest::of("a.csv", b"a\n1\n"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
+        let long = "x".repeat(LIMIT - 2);
+        csv.row(&[&long]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap().len(), 4);
+        csv.row(&["2"]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("a\n1\n{long}\n2\n"));
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn the_error_of_a_full_disk_names_the_file() {
         let full = File::options().write(true).open("/dev/full").unwrap();
-        let full = RunFile::on(Path::new("runs/a/metrics.csv"), full);
-        let error = CsvFile::on(full).row(&["1"]).unwrap_err();
+        let mut csv = CsvFile::on(RunFile::on(Path::new("runs/a/metrics.csv"), full));
+        csv.row(&["1"]).unwrap();
+        let error = csv.flush().unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
         assert!(error.to_string().starts_with("runs/a/metrics.csv: No space left"), "{error}");
     }

@@ -7,6 +7,30 @@ use std::io;
 
 impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
+        self.add(event)?;
+        match event {
+            Event::Warning(_)
+            | Event::Epoch(_)
+            | Event::StandAloneEpoch(_)
+            | Event::Probes(_)
+            | Event::Controller(_)
+            | Event::Trained(_) => self.flush(),
+            Event::Start(_) | Event::Note(_) | Event::Step(_) | Event::Evaluating(_) | Event::Evaluated(_) => Ok(()),
+        }
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        self.is_state_due(moment)
+    }
+
+    fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
+        self.write_state(state, moment)
+    }
+}
+
+impl Recorder {
+    /// Adds the rows of an event.
+    fn add(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
             Event::Start(start) => {
                 self.start = Some(start.clone());
@@ -45,16 +69,6 @@ impl Observer for Recorder {
         }
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        self.is_state_due(moment)
-    }
-
-    fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
-        self.write_state(state, moment)
-    }
-}
-
-impl Recorder {
     fn metric(&mut self, split: &str, name: &str, value: f64) -> io::Result<()> {
         let TrainingPosition { step, epoch, .. } = self.at;
         if let Some(events) = &mut self.events {

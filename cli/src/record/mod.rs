@@ -10,10 +10,10 @@ mod saving;
 mod schedule;
 
 pub use dir::OutDir;
-pub use saving::{BEST_WEIGHTS, CHECKPOINTS, RECORD, WEIGHTS};
+pub use saving::{BEST_WEIGHTS, CHECKPOINTS, RECORD, WEIGHTS, remove_checkpoints};
 pub use schedule::CheckpointSchedule;
 
-use crate::archive::event_file;
+use crate::archive::{ARCHIVE, event_file};
 use crate::data::DataIdentity;
 use crate::exit::chained;
 use crate::files;
@@ -37,8 +37,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The files that a [`Recorder`] writes into the run directory.
-const FILES: [&str; 8] = [
+/// The file in a run directory that a comparison made. Its existence counts.
+pub const MARKER: &str = ".compare-run";
+
+/// The files of a run in its directory, packed or not.
+const FILES: [&str; 9] = [
     "config.toml",
     "metrics.csv",
     "archs.csv",
@@ -46,14 +49,16 @@ const FILES: [&str; 8] = [
     "log.jsonl",
     "result.json",
     "matrix.csv",
+    ARCHIVE,
     // The last one: it names the event file, which is removed before.
     "manifest.json",
 ];
 
 /// Writes the events of a run into its directory.
 ///
-/// `metrics.csv` and `archs.csv` contain no times: equal runs write equal bytes for any number of threads. Each row is
-/// flushed before the next event, so that a killed run loses at most one row.
+/// `metrics.csv` and `archs.csv` contain no times: equal runs write equal bytes for any number of threads. Rows are written
+/// at the end of an epoch, at a checkpoint, at a warning and at the end, so that a killed run loses at most the rows of an
+/// epoch.
 pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,
@@ -223,13 +228,18 @@ impl Recorder {
         })
     }
 
-    /// How far this recorder has come.
-    fn position(&self) -> io::Result<RecordPosition> {
+    /// Writes the rows in memory.
+    fn flush(&mut self) -> io::Result<()> {
+        [&mut self.metrics, &mut self.archs, &mut self.timings].into_iter().try_for_each(CsvFile::flush)
+    }
+
+    /// How far this recorder has come. The rows in memory are written first.
+    fn position(&mut self) -> io::Result<RecordPosition> {
         Ok(RecordPosition {
             at: self.at,
-            metrics: self.metrics.position(),
-            archs: self.archs.position(),
-            timings: self.timings.position(),
+            metrics: self.metrics.position()?,
+            archs: self.archs.position()?,
+            timings: self.timings.position()?,
             log: self.log.position(),
             events: self.events.as_ref().map(EventFile::length).transpose()?,
         })
@@ -253,7 +263,7 @@ impl Recorder {
 
     /// Writes the result and waits until all files are on the disk, because the status `finished` follows. Returns their
     /// digests.
-    fn write(&self, result: &impl Outcome) -> Result<BTreeMap<&'static str, FileDigest>> {
+    fn write(&mut self, result: &impl Outcome) -> Result<BTreeMap<&'static str, FileDigest>> {
         let mut digests = BTreeMap::new();
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
         files.extend(result.files()?);
@@ -261,10 +271,9 @@ impl Recorder {
             files::write(&self.dir.join(name), &text)?;
             digests.insert(name, FileDigest::of(name, text.as_bytes()));
         }
-        for (name, csv) in [("metrics.csv", &self.metrics), ("archs.csv", &self.archs), ("timings.csv", &self.timings)]
-        {
-            csv.sync()?;
-            digests.insert(name, csv.digest());
+        let (metrics, archs, timings) = (&mut self.metrics, &mut self.archs, &mut self.timings);
+        for (name, csv) in [("metrics.csv", metrics), ("archs.csv", archs), ("timings.csv", timings)] {
+            digests.insert(name, csv.complete()?);
         }
         digests.insert("config.toml", self.config.clone());
         digests.extend(self.weights.iter().cloned());
@@ -275,8 +284,10 @@ impl Recorder {
         Ok(digests)
     }
 
-    /// Writes the status `failed` and the error into the manifest. Prints a warning if that fails too.
+    /// Writes the rows in memory, and the status `failed` and the error into the manifest. Prints a warning if that fails too.
     pub fn fail(&mut self, error: &anyhow::Error) {
+        // The first error is the one to report.
+        let _ = self.flush();
         if let Err(second) = self.manifest.fail(chained(error)) {
             eprint_line(&format!("warning: {}", chained(&second)));
         }
@@ -295,7 +306,7 @@ pub fn check_unused(dir: &Path) -> Result<()> {
     }
 }
 
-/// Removes the files that a [`Recorder`] wrote into a run directory.
+/// Removes the files of a run from its directory.
 ///
 /// # Errors
 /// A file cannot be removed.

@@ -1,7 +1,7 @@
 //! Checkpoints and weights of a run directory.
 
-use super::Recorder;
 use super::run_file::FileDigest;
+use super::{RecordPosition, Recorder};
 use crate::exit::chained;
 use crate::files;
 use crate::text::eprint_line;
@@ -41,7 +41,8 @@ impl Recorder {
         self.schedule.is_due(moment, self.at.step) || (self.run_config.save.weights && moment == Moment::Trained)
     }
 
-    /// Writes what is due. A checkpoint that cannot be written is reported, and the run continues.
+    /// Writes what is due. A checkpoint that cannot be written is reported, and the run continues; rows that cannot be
+    /// written end it.
     pub(super) fn write_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
         if self.run_config.save.weights && moment == Moment::Trained {
             self.write_weights(&state).map_err(|error| io::Error::other(chained(&error)))?;
@@ -50,7 +51,8 @@ impl Recorder {
             return Ok(());
         }
         let started = Instant::now();
-        let written = match self.write_checkpoint(state) {
+        let position = self.position()?;
+        let written = match self.write_checkpoint(state, &position) {
             Ok(bytes) => {
                 let cost = &mut self.checkpoint_cost;
                 (cost.written, cost.bytes) = (cost.written + 1, bytes);
@@ -70,9 +72,8 @@ impl Recorder {
     }
 
     /// Writes a checkpoint and returns its size in bytes.
-    fn write_checkpoint(&mut self, state: State) -> Result<u64, CheckpointError> {
+    fn write_checkpoint(&self, state: State, position: &RecordPosition) -> Result<u64, CheckpointError> {
         let checkpoints = Checkpoints::at(&self.dir.join(CHECKPOINTS));
-        let position = self.position().map_err(|source| CheckpointError::Read { path: self.dir.clone(), source })?;
         let mut notes = self.manifest.identity();
         notes.insert(RECORD.into(), json!(position));
         let written = checkpoints.write(&Checkpoint { state, notes })?;
@@ -126,6 +127,14 @@ impl Recorder {
 pub fn remove_state(dir: &Path) -> Result<()> {
     files::remove(&dir.join(WEIGHTS))?;
     files::remove(&dir.join(BEST_WEIGHTS))?;
+    remove_checkpoints(dir)
+}
+
+/// Removes the checkpoints of a run.
+///
+/// # Errors
+/// A file cannot be removed.
+pub fn remove_checkpoints(dir: &Path) -> Result<()> {
     let checkpoints = dir.join(CHECKPOINTS);
     match std::fs::remove_dir_all(&checkpoints) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

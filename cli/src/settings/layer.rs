@@ -2,6 +2,7 @@
 
 use super::origin::{Origin, Origins};
 use super::unknown::with_hint;
+use crate::archive;
 use crate::args::NamedOption;
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
@@ -27,11 +28,26 @@ impl ConfigLayer {
     /// Reads a configuration file.
     pub fn file(path: &Path) -> Result<Self> {
         let read = read_file::text(path, MAX_FILE).map_err(|error| UsageError(error.to_string()));
-        let text = read.with_context(|| format!("cannot read the configuration {}", path.display()))?;
-        let table = toml_text::parse(&text).map_err(|problem| {
+        Self::parse(path, &read.with_context(|| format!("cannot read the configuration {}", path.display()))?)
+    }
+
+    /// The configuration of a run, which may be packed.
+    ///
+    /// # Errors
+    /// See [`file`](Self::file); a damaged archive.
+    pub fn run(dir: &Path) -> Result<Self> {
+        let path = dir.join("config.toml");
+        if path.exists() || !archive::is_packed(dir) {
+            return Self::file(&path);
+        }
+        Self::parse(&path, &archive::config_text(dir).with_context(|| dir.display().to_string())?)
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self> {
+        let table = toml_text::parse(text).map_err(|problem| {
             UsageError(match problem {
                 TomlProblem::Syntax(error) => {
-                    format!("the configuration {} is not TOML: {}", path.display(), syntax_problem(&text, &error))
+                    format!("the configuration {} is not TOML: {}", path.display(), syntax_problem(text, &error))
                 }
                 TomlProblem::Other(problem) => format!("the configuration {} {problem}", path.display()),
             })
@@ -42,9 +58,9 @@ impl ConfigLayer {
     /// The search space and the data set of a run, from its configuration.
     ///
     /// # Errors
-    /// See [`file`](Self::file).
-    pub fn run(dir: &Path) -> Result<Self> {
-        let mut table = Self::file(&dir.join("config.toml"))?.table;
+    /// See [`run`](Self::run).
+    pub fn from(dir: &Path) -> Result<Self> {
+        let mut table = Self::run(dir)?.table;
         table.retain(|key, _| ["space", "data"].contains(&key));
         Ok(Self { origin: Origin::Run(dir.into()), table })
     }

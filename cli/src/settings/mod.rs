@@ -71,7 +71,7 @@ impl Settings {
         assignments: &[String],
     ) -> Result<Self> {
         let mut layers = Vec::new();
-        layers.extend(from.map(ConfigLayer::run).transpose()?);
+        layers.extend(from.map(ConfigLayer::from).transpose()?);
         layers.extend(recipe.map(recipes::layer).transpose()?);
         Self::resolve_over(layers, args, assignments)
     }
@@ -98,6 +98,14 @@ impl Settings {
     /// See [`resolve`](Self::resolve).
     pub fn of_file(path: &Path) -> Result<Self> {
         Self::of_file_with(path, &[])
+    }
+
+    /// Reads the configuration of a run directory, which may be packed.
+    ///
+    /// # Errors
+    /// See [`resolve`](Self::resolve); a damaged archive.
+    pub fn of_run(dir: &Path) -> Result<Self> {
+        Self::merge(vec![ConfigLayer::run(dir)?])
     }
 
     /// Reads the configuration from a file, and then `assignments`, which take precedence.

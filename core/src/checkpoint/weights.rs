@@ -77,9 +77,15 @@ pub fn of_tensors(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Va
 /// # Errors
 /// A file that cannot be read or is damaged, weights that are not finite, and tensors of another network.
 pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value>), CheckpointError> {
-    let bytes = read_file::bytes(path, MAX_SIZE).map_err(CheckpointError::read(path))?;
-    let fail = |problem: String| CheckpointError::content(path, problem);
-    let (mut tensors, mut about) = from_bytes(&bytes).map_err(fail)?;
+    parse(&bytes(path)?, spec).map_err(|problem| CheckpointError::content(path, problem))
+}
+
+/// As [`read`], from the content of a file.
+///
+/// # Errors
+/// The problem of a damaged content, or of weights of another network.
+pub fn parse(bytes: &[u8], spec: &NetworkSpec) -> Result<(State, Map<String, Value>), String> {
+    let (mut tensors, mut about) = from_bytes(bytes)?;
     let last_set = tensors.keys().filter_map(|name| name.strip_prefix("set")?.split_once('.')?.0.parse().ok()).max();
     let mut model = State::default();
     for entry in entries(spec, last_set.map_or(1, |last: usize| last.saturating_add(1)).min(MAX_SETS)) {
@@ -87,15 +93,15 @@ pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value
         if tensor.shape != entry.layout.exported_shape() {
             let expected = entry.layout.exported_shape();
             let problem = format!("tensor {} has the shape {:?}, expected {expected:?}", entry.exported, tensor.shape);
-            return Err(fail(problem));
+            return Err(problem);
         }
         if !tensor.values.iter().all(|value| value.is_finite()) {
-            return Err(fail(format!("tensor {} has values that are not finite", entry.exported)));
+            return Err(format!("tensor {} has values that are not finite", entry.exported));
         }
         model.tensors.insert(entry.saved, entry.layout.import(&tensor));
     }
     if let Some(name) = tensors.keys().next() {
-        return Err(fail(format!("tensor {name} is not one of this network")));
+        return Err(format!("tensor {name} is not one of this network"));
     }
     if let Some(Value::Object(counts)) = about.remove(BATCHES) {
         model.values = counts;
@@ -103,13 +109,12 @@ pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value
     Ok((model, about))
 }
 
-/// The SHA-256 of a file, as 64 hexadecimal digits.
+/// The content of a file with weights.
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn sha256(path: &Path) -> Result<String, CheckpointError> {
-    let bytes = read_file::bytes(path, MAX_SIZE).map_err(CheckpointError::read(path))?;
-    Ok(crate::sha256::of(&bytes))
+pub fn bytes(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+    read_file::bytes(path, MAX_SIZE).map_err(CheckpointError::read(path))
 }
 
 /// Largest number of weight sets that are looked for.

@@ -1,7 +1,7 @@
 //! Networks for other programs: one architecture with fixed weights and batch-norm statistics.
 
 use super::{RunError, build_space, stand_alone_network};
-use crate::checkpoint::weights;
+use crate::checkpoint::{CheckpointError, weights};
 use crate::config::RunConfig;
 use crate::network::{NetworkSpec, Program};
 use crate::state::{HostTensor, State, StateError};
@@ -32,21 +32,23 @@ impl FrozenNetwork {
         Ok(Self { spec, program, tensors })
     }
 
-    /// Reads the weights of a stand-alone training, for images `[height, width, channels]`. Also returns the metadata of
-    /// the file.
+    /// The weights of a stand-alone training from the content of their file, for images `[height, width, channels]`. Also
+    /// returns the metadata of the file. Errors name it by `path`.
     ///
     /// # Errors
-    /// A file that cannot be read, or weights of another network.
+    /// A damaged file, or weights of another network.
     pub fn stand_alone(
         config: &RunConfig,
         arch: &str,
         image: [usize; 3],
         classes: usize,
-        file: &Path,
+        path: &Path,
+        file: &[u8],
     ) -> Result<(Self, Map<String, Value>), RunError> {
         let space = build_space(config, image, classes)?;
         let (spec, _, program) = stand_alone_network(&*space, arch, config.retrain.auxiliary_weight > 0.0)?;
-        let (model, about) = weights::read(file, &spec)?;
+        let parsed = weights::parse(file, &spec);
+        let (model, about) = parsed.map_err(|problem| CheckpointError::Content { path: path.into(), problem })?;
         Ok((Self::new(spec, program, &model)?, about))
     }
 

@@ -7,6 +7,7 @@ use crate::comparison::RunLength;
 use crate::planned_run::PlannedRun;
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
+use crate::sharding::run_directory;
 use anyhow::Result;
 
 impl ComparisonJob<'_> {
@@ -16,11 +17,11 @@ impl ComparisonJob<'_> {
         let mut planned = Vec::new();
         for seed in first..first + u64::from(self.args.seeds) {
             let variants = self.variants.iter().zip(&self.settings).zip(lengths).zip(preflights);
-            for (((variant, first), length), preflight) in variants {
-                let mut settings = first.with_seed(seed);
+            for (((variant, settings), length), preflight) in variants {
+                let mut settings = settings.with_seed(seed);
                 length.apply(&mut settings.config);
                 let name = format!("{}-s{seed}", variant.slug());
-                let dir = self.out.join("runs").join(&name);
+                let dir = run_directory(&self.out.join("runs"), &name, seed - first);
                 let tensorboard = self.args.run.tensorboard.as_ref().map(|dir| dir.join(name));
                 let (label, truth) = (variant.label.clone(), preflight.truth.clone());
                 let data = self.data.identity.clone();

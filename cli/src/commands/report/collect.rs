@@ -4,12 +4,12 @@ use super::labels::labels;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::VariantRuns;
 use crate::exit::chained;
+use crate::sharding;
 use crate::text::eprint_line;
 use crate::trainings::{self, TrainingGroup, seed_directories};
 use nas_core::read_file;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The largest size of `comparison.json` in bytes.
@@ -91,10 +91,8 @@ impl CollectedRuns {
 
     /// Adds the runs of a comparison without a readable `comparison.json`.
     fn add_runs_below(&mut self, path: &Path) {
-        let entries = fs::read_dir(path.join("runs")).into_iter().flatten().flatten().map(|entry| entry.path());
-        let mut dirs: Vec<PathBuf> = entries.filter(|path| path.is_dir()).collect();
-        dirs.sort();
-        dirs.iter().for_each(|dir| self.add_directory(dir, None));
+        let entries = sharding::entries(&path.join("runs")).unwrap_or_default();
+        entries.iter().filter(|path| path.is_dir()).for_each(|dir| self.add_directory(dir, None));
     }
 
     fn add_directory(&mut self, path: &Path, label: Option<&str>) {

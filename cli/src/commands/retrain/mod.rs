@@ -73,7 +73,7 @@ fn several(
     let first = settings(&[])?.config.seed;
     let mut planned = Vec::new();
     for seed in first..first + u64::from(args.seeds) {
-        let (dir, settings) = (seed_directory(out, seed), settings(&[format!("seed={seed}")])?);
+        let (dir, settings) = (seed_directory(out, first, seed), settings(&[format!("seed={seed}")])?);
         let done = finished(&dir, &settings, arch)?;
         planned.push((dir, settings, done));
     }
