@@ -5,7 +5,7 @@ slurm=("$NAS_TRAIN" "${command[@]}" --cluster slurm)
 echo "== no sbatch on the PATH"
 mkdir empty
 refused env PATH="$PWD/empty" "${slurm[@]}" --out no-sbatch
-mentions sbatch PATH
+mentions PATH "--cluster script"
 
 echo "== a partition that does not exist"
 refused "${slurm[@]}" --partition nope --out no-partition
@@ -19,7 +19,6 @@ echo "== a scheduler that hangs"
 mkdir hanging
 for tool in sbatch squeue scontrol scancel; do printf '#!/bin/sh\nexec sleep 1000\n' >hanging/$tool; done
 chmod +x hanging/*
-export PATH_BEFORE=$PATH
 status=0
 PATH=$PWD/hanging:$PATH timeout 200 "${slurm[@]}" --out hangs >refused.txt 2>&1 || status=$?
 cat refused.txt
