@@ -15,15 +15,20 @@ echo "== a time limit that is none"
 refused "${slurm[@]}" --time soon --out no-time
 mentions --time
 
-echo "== a scheduler that hangs"
-mkdir hanging
-for tool in sbatch squeue scontrol scancel; do printf '#!/bin/sh\nexec sleep 1000\n' >hanging/$tool; done
-chmod +x hanging/*
-status=0
-PATH=$PWD/hanging:$PATH timeout 200 "${slurm[@]}" --out hangs >refused.txt 2>&1 || status=$?
-cat refused.txt
-expect [ $status != 0 ] && expect [ $status -lt 100 ]
-mentions seconds
+echo "== the corrected command in the same directory"
+for out in no-sbatch no-partition no-time; do
+    "${slurm[@]}" --detach --out $out
+    "$NAS_TRAIN" cluster cancel $out
+done
+
+for tool in scontrol sbatch; do
+    echo "== $tool hangs"
+    mkdir hanging-$tool
+    printf '#!/bin/sh\nexec sleep 1000\n' >hanging-$tool/$tool
+    chmod +x hanging-$tool/$tool
+    refused env PATH="$PWD/hanging-$tool:$PATH" "${slurm[@]}" --out hangs
+    mentions $tool "not answered"
+done
 
 echo "== a plan with changed bytes, an index beyond the plan, a plan of another version"
 "$NAS_TRAIN" "${command[@]}" --cluster script --out plan
@@ -38,9 +43,14 @@ refused "$NAS_TRAIN" cluster-task plan/plan.jsonl --offset 0
 mentions 0.0.1
 cp plan.copy plan/plan.jsonl
 
-echo "== another comparison in a directory with a plan"
-refused "$NAS_TRAIN" "${command[@]}" --lr 0.01 --cluster script --out plan
-mentions plan
+echo "== another comparison in a directory whose tasks are queued"
+partition down
+"${slurm[@]}" --detach --out queued
+refused "${slurm[@]}" --lr 0.01 --detach --out queued
+mentions "cluster cancel"
+expect [ "$(queue | wc -l)" = 4 ]
+"$NAS_TRAIN" cluster cancel queued
+partition up
 
 echo "== an output directory that the node cannot see"
 mv plan elsewhere
