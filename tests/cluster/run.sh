@@ -17,9 +17,14 @@ done
 
 group= # the process group of the scenario in progress
 failed=0
+end_group() { # TERM lets the scenario remove its mounts
+    kill -TERM -- "-$group" 2>/dev/null || return 0
+    for _ in $(seq 20); do kill -0 -- "-$group" 2>/dev/null || return 0; sleep 0.1; done
+    kill -KILL -- "-$group" 2>/dev/null || true
+}
 finish() {
     trap - EXIT
-    [ -z "$group" ] || kill -KILL -- "-$group" 2>/dev/null || true
+    [ -z "$group" ] || end_group
     "$HERE/slurm-down.sh" "$CLUSTER" 2>/dev/null || true
     if [ "$failed" = 0 ] && [ -z "${KEEP:-}" ]; then rm -rf "$WORK"; else echo "files: $WORK"; fi
 }
@@ -37,7 +42,7 @@ for name in "${names[@]}"; do
     "$HERE/scenario.sh" "$name" >"$log" 2>&1 </dev/null &
     group=$!
     wait "$group" || status=$?
-    kill -KILL -- "-$group" 2>/dev/null || true
+    end_group
     group=
     if [ "$status" = 0 ]; then
         echo "ok      $name ($((SECONDS - start)) s)"
