@@ -13,7 +13,7 @@ TRUTH=(truth --space nasbench201 --width 2 --cells 1 --limit-train 64 --batch-si
 fail() { trap - ERR; echo "FAILED: $*"; exit 1; }
 expect() { echo "expect: $*"; "$@" || fail "expected: $*"; } # expect COMMAND...: the command succeeds
 
-# wait_for SECONDS COMMAND...: repeats the command until it succeeds.
+# wait_for SECONDS COMMAND...: repeats the command until it succeeds. Limits are generous, since CI machines can be slow.
 wait_for() {
     local end=$((SECONDS + $1))
     shift

@@ -5,6 +5,6 @@ local_comparison limit "${command[@]}"
 start_requeued_tasks &
 "$NAS_TRAIN" "${command[@]}" --cluster slurm --time 1 --sbatch-arg=--signal=B:USR1@60 --out out &
 program=$!
-ended 900 $program
+ended 1800 $program
 expect at_least 4 restarted out 1
 same_comparison limit out

@@ -13,6 +13,6 @@ kill -KILL "$(cat "$CLUSTER/spool/n1.pid")" $victims
 kill -KILL "$(cat "$CLUSTER/spool/n2.pid")"
 # The controller notices the loss of n1 after half a minute. The task of n2 could be finished by then.
 timeout 10 scontrol update nodename=n2 state=down reason=test
-ended 400 $program
+ended 1800 $program
 expect at_least 2 restarted out 1
 same_comparison three out

@@ -15,5 +15,5 @@ while ! at_least 4 restarted out 2; do
     preempted=$((preempted + 1))
     expect [ $preempted -lt 12 ]
 done
-ended 400 $program
+ended 1800 $program
 same_comparison three out

@@ -18,7 +18,7 @@ both() {
         pids+=($!)
     done
     for mount in a b; do
-        wait_for 300 gone "${pids[0]}"
+        wait_for 1800 gone "${pids[0]}"
         status=0
         wait "${pids[0]}" || status=$?
         pids=("${pids[@]:1}")
