@@ -8,7 +8,7 @@ pub use pack::pack;
 
 use super::Incomplete;
 use anyhow::{Context, Result};
-use nas_core::read_file;
+use nas_core::{quote, read_file};
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -84,7 +84,7 @@ fn list(archive: &File, entries: &mut Vec<Entry>) -> io::Result<()> {
     for entry in tar::Archive::new(archive).entries_with_seek()?.raw(true) {
         let entry = entry?;
         let name = entry.header().path()?.into_owned();
-        let shown = || nas_core::quote(&name.to_string_lossy());
+        let shown = || format!("`{}`", quote(&name.to_string_lossy()));
         if name.file_name() != Some(name.as_os_str()) || !entry.header().entry_type().is_file() {
             return Err(problem(format!("{} is not the name of a file", shown())));
         }
