@@ -5,7 +5,7 @@
 
 use crate::exit::UsageError;
 use crate::files;
-use crate::machine::{ProcessId, unique_name};
+use crate::machine::{ProcessId, unique, unique_name};
 use anyhow::{Context, Result};
 use nas_core::durable;
 use std::fs::{self, File};
@@ -21,6 +21,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 #[derive(Debug)]
 pub struct Claim {
     path: PathBuf,
+    /// The content of the file: this process, and a text that no other claim has.
+    text: String,
 }
 
 impl Claim {
@@ -30,9 +32,10 @@ impl Claim {
     /// # Errors
     /// Another process has claimed the output, or the file cannot be written.
     pub fn take(path: &Path, output: &Path) -> Result<Self> {
+        let own = format!("{}\n{}\n", ProcessId::this(), unique());
         loop {
-            match Self::create(path) {
-                Ok(()) => return Ok(Self { path: path.into() }),
+            match create(path, &own) {
+                Ok(()) => return Ok(Self { path: path.into(), text: own }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
             }
@@ -40,8 +43,12 @@ impl Claim {
                 Err(error) if error.kind() == ErrorKind::NotFound => continue,
                 text => text.with_context(|| format!("cannot read {}", path.display()))?,
             };
-            match ProcessId::parse(&text) {
-                Some(process) if process.has_ended() => Self::remove_old(path, &text)?,
+            if text == own {
+                // The file system has repeated the request of this process, and answered to the repetition.
+                return Ok(Self { path: path.into(), text: own });
+            }
+            match ProcessId::parse(text.lines().next().unwrap_or_default()) {
+                Some(process) if process.has_ended() => remove_old(path, &text)?,
                 Some(process) if process.is_local() => return Err(files::in_use(output)),
                 owner => return Err(refused(path, output, owner.as_ref())),
             }
@@ -61,40 +68,42 @@ impl Claim {
             }
         }
     }
+}
 
-    fn create(path: &Path) -> io::Result<()> {
-        // Written beside and linked, so that no process sees a claim without its content.
-        let beside = path.with_file_name(unique_name(path));
-        durable::write(&beside, ProcessId::this().to_string().as_bytes())?;
-        let created = match fs::hard_link(&beside, path) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-                // This file system has no hard links.
-                File::create_new(path).and_then(|mut file| file.write_all(ProcessId::this().to_string().as_bytes()))
-            }
-            created => created,
-        };
-        let _ = fs::remove_file(&beside);
-        created
-    }
+/// Creates the file of a claim. It is written beside and linked, so that no process sees it without its content.
+fn create(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_file_name(unique_name(path));
+    durable::write(&beside, text.as_bytes())?;
+    let created = match fs::hard_link(&beside, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            // This file system has no hard links.
+            File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()))
+        }
+        created => created,
+    };
+    let _ = fs::remove_file(&beside);
+    created
+}
 
-    /// Removes the claim of a process that has ended, unless another process has replaced it meanwhile.
-    fn remove_old(path: &Path, text: &str) -> Result<()> {
-        let aside = path.with_file_name(unique_name(path));
-        match fs::rename(path, &aside) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-            renamed => renamed.with_context(|| format!("cannot remove {}", path.display()))?,
-        }
-        if fs::read_to_string(&aside).is_ok_and(|moved| moved != text) {
-            // That was the claim of a process that was faster.
-            let _ = fs::hard_link(&aside, path);
-        }
-        files::remove(&aside)
+/// Removes the claim of a process that has ended, unless another process has replaced it meanwhile.
+fn remove_old(path: &Path, text: &str) -> Result<()> {
+    let aside = path.with_file_name(unique_name(path));
+    match fs::rename(path, &aside) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        renamed => renamed.with_context(|| format!("cannot remove {}", path.display()))?,
     }
+    if fs::read_to_string(&aside).is_ok_and(|moved| moved != text) {
+        // That was the claim of a process that was faster.
+        let _ = fs::hard_link(&aside, path);
+    }
+    files::remove(&aside)
 }
 
 impl Drop for Claim {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if fs::read_to_string(&self.path).is_ok_and(|text| text == self.text) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -132,7 +141,8 @@ mod tests {
         let ended = ProcessId { started: "0".into(), ..ProcessId::this() };
         fs::write(&path, ended.to_string()).unwrap();
         drop(Claim::take(&path, dir.path()).unwrap());
-        let elsewhere = ProcessId { boot: "other".into(), host: "n7".into(), ..ProcessId::this() };
+        let elsewhere =
+            ProcessId { boot: "other".into(), machine: "other".into(), host: "n7".into(), ..ProcessId::this() };
         for text in [elsewhere.to_string(), "torn".into()] {
             fs::write(&path, text).unwrap();
             let message = Claim::take(&path, dir.path()).unwrap_err().to_string();

@@ -11,12 +11,18 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub struct ProcessId {
     /// Name of the machine.
     pub host: String,
+    /// Identity of the machine.
+    pub machine: String,
     /// Identity of the machine since it was started.
     pub boot: String,
+    /// The namespace of process numbers: that of a container differs.
+    pub namespace: String,
     /// Number of the process.
     pub pid: u32,
     /// Start of the process, in ticks since the start of the machine.
     pub started: String,
+    /// The job of Slurm to which the process belongs, and how often Slurm has started it again; none outside of Slurm.
+    pub slurm_job: Option<(String, u32)>,
 }
 
 impl ProcessId {
@@ -25,9 +31,12 @@ impl ProcessId {
         let pid = std::process::id();
         Self {
             host: host().unwrap_or_else(|| "unknown".into()),
+            machine: machine(),
             boot: boot(),
+            namespace: namespace(),
             pid,
             started: start_of(pid).unwrap_or_default(),
+            slurm_job: slurm_job(),
         }
     }
 
@@ -36,14 +45,22 @@ impl ProcessId {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether it is a process of this machine.
+    /// Whether it is a process whose end this one can see: of this machine since its start, outside of other containers.
     pub fn is_local(&self) -> bool {
-        self.boot == boot()
+        self.boot == boot() && self.namespace == namespace()
     }
 
-    /// Whether it is a process of this machine that has ended.
+    /// Whether it is known that the process has ended: this machine has no such process, it was started again, or Slurm has
+    /// started the same job again.
     pub fn has_ended(&self) -> bool {
-        self.is_local() && start_of(self.pid).is_none_or(|started| started != self.started)
+        let is_gone = self.is_local() && start_of(self.pid).is_none_or(|started| started != self.started);
+        let is_rebooted = self.machine == machine() && self.boot != boot();
+        let is_restarted = self
+            .slurm_job
+            .as_ref()
+            .zip(slurm_job())
+            .is_some_and(|((old_job, old), (job, restarts))| *old_job == job && *old < restarts);
+        is_gone || is_rebooted || is_restarted
     }
 }
 
@@ -72,6 +89,24 @@ pub fn unique() -> String {
     format!("{host}-{}-{time}", std::process::id())
 }
 
+/// How often Slurm has started the job of this process again. The variable does not exist at the first start.
+pub fn slurm_restarts() -> u32 {
+    std::env::var("SLURM_RESTART_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(0)
+}
+
+fn slurm_job() -> Option<(String, u32)> {
+    Some((std::env::var("SLURM_JOB_ID").ok()?, slurm_restarts()))
+}
+
+fn machine() -> String {
+    let id = fs::read_to_string("/etc/machine-id").ok().filter(|id| !id.trim().is_empty());
+    id.map_or_else(|| host().unwrap_or_default(), |id| id.trim().into())
+}
+
+fn namespace() -> String {
+    fs::read_link("/proc/self/ns/pid").map(|link| link.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
 fn boot() -> String {
     let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
     id.map_or_else(|| host().unwrap_or_default(), |id| id.trim().into())
@@ -96,7 +131,10 @@ mod tests {
         assert_eq!(ProcessId::parse(&this.to_string()), Some(this.clone()));
         assert!(this.is_local() && !this.has_ended());
         assert!(ProcessId { started: "x".into(), ..this.clone() }.has_ended());
-        assert!(!ProcessId { boot: "x".into(), started: "x".into(), ..this }.has_ended());
+        let rebooted = ProcessId { boot: "x".into(), ..this.clone() };
+        assert!(rebooted.has_ended());
+        assert!(!ProcessId { machine: "x".into(), ..rebooted }.has_ended());
+        assert!(!ProcessId { namespace: "x".into(), started: "x".into(), ..this }.has_ended());
     }
 
     #[test]

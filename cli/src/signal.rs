@@ -2,7 +2,6 @@
 //! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal. SIGUSR1 asks for
 //! a checkpoint.
 
-use crate::cluster::is_slurm_task;
 use crate::exit::ExitStatus;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
@@ -15,6 +14,8 @@ static REQUESTS: AtomicU64 = AtomicU64::new(0);
 static LISTENING: AtomicBool = AtomicBool::new(false);
 /// Whether this process is a task of a cluster.
 static IS_TASK: AtomicBool = AtomicBool::new(false);
+/// Whether SIGUSR1 announces the end of the task's time.
+static ENDS_BY_SIGNAL: AtomicBool = AtomicBool::new(false);
 /// Whether this process only waits for tasks of a cluster, which go on after its end.
 static IS_WAITING: AtomicBool = AtomicBool::new(false);
 /// Whether the scheduler has announced the end of the task's time.
@@ -40,12 +41,13 @@ pub fn cancel() -> Result<&'static AtomicBool> {
 }
 
 /// As [`cancel`], for a task of a cluster: no further signal ends the process before it has written a checkpoint. A scheduler
-/// may send several, and it kills the process in the end. Under Slurm, SIGUSR1 announces the end of the task's time.
+/// may send several, and it kills the process in the end. With `ends_by_signal`, SIGUSR1 announces the end of the task's time.
 ///
 /// # Errors
 /// The signal handler cannot be installed.
-pub fn cancel_as_task() -> Result<&'static AtomicBool> {
+pub fn cancel_as_task(ends_by_signal: bool) -> Result<&'static AtomicBool> {
     IS_TASK.store(true, Ordering::SeqCst);
+    ENDS_BY_SIGNAL.store(ends_by_signal, Ordering::SeqCst);
     cancel()
 }
 
@@ -71,7 +73,7 @@ fn count_checkpoint_requests() -> Result<()> {
     std::thread::spawn(move || {
         for _ in signals.forever() {
             REQUESTS.fetch_add(1, Ordering::Relaxed);
-            if IS_TASK.load(Ordering::SeqCst) && is_slurm_task() {
+            if ENDS_BY_SIGNAL.load(Ordering::SeqCst) {
                 TIME_IS_OVER.store(true, Ordering::SeqCst);
                 CANCEL.store(true, Ordering::SeqCst);
             }

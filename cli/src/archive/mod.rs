@@ -193,6 +193,11 @@ fn finished(path: &Path) -> Result<Value> {
     }
 }
 
+/// Whether a directory has the manifest of a finished run.
+pub fn is_finished(path: &Path) -> bool {
+    finished(path).is_ok()
+}
+
 /// The manifest of a run in any state.
 ///
 /// # Errors

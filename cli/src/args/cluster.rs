@@ -81,8 +81,10 @@ impl ClusterArgs {
         }
     }
 
-    /// The first option that has an effect with a scheduler only.
-    pub fn first_given(&self) -> Option<&'static str> {
+    /// The first option that has no effect with this scheduler.
+    pub fn first_given(&self, scheduler: Scheduler) -> Option<&'static str> {
+        // A job script and a list of commands are not submitted here.
+        let of_slurm = ["max-running", "retries", "detach"];
         let given = [
             ("partition", self.partition.is_some()),
             ("time", self.time.is_some()),
@@ -95,7 +97,12 @@ impl ClusterArgs {
             ("pack", self.pack),
             ("detach", self.detach),
         ];
-        given.into_iter().find(|(_, is_given)| *is_given).map(|(name, _)| name)
+        let has_effect = |name: &str| match scheduler {
+            Scheduler::None => false,
+            Scheduler::Slurm => true,
+            Scheduler::Script => !of_slurm.contains(&name),
+        };
+        given.into_iter().find(|(name, is_given)| *is_given && !has_effect(name)).map(|(name, _)| name)
     }
 }
 

@@ -1,10 +1,12 @@
 //! Attempts of a run: each writes a directory of its own, and a finished one becomes the run directory.
 
 use super::ClusterDir;
-use super::environment::attempt_name;
+use super::environment::{attempt_name, is_earlier};
+use crate::archive;
 use crate::exit::ExitStatus;
 use crate::files;
 use crate::machine::{host, unique};
+use crate::planned_run::place;
 use crate::record::CHECKPOINTS;
 use anyhow::{Context, Result};
 use nas_core::durable;
@@ -62,33 +64,44 @@ impl Attempt {
         if is_listed(&published) {
             return Ok(None);
         }
-        let mut dir = parent.join(attempt_name());
-        if dir.exists() {
-            dir = parent.join(unique());
-        }
+        let dir = parent.join(attempt_name());
         let partial = dir.with_file_name(format!("{}{PARTIAL}", dir.file_name().unwrap_or_default().to_string_lossy()));
         let made = || -> io::Result<()> {
             let earlier = earlier_attempts(&parent);
             fs::create_dir_all(&partial)?;
-            if let Some(earlier) = earlier.into_iter().max_by_key(|dir| last_checkpoint(dir)) {
-                copy_attempt(&earlier, &partial)?;
+            let source =
+                earlier.iter().max_by_key(|dir| last_checkpoint(dir)).filter(|dir| last_checkpoint(dir).is_some());
+            if let Some(source) = source {
+                copy_attempt(source, &partial)?;
             }
-            fs::rename(&partial, &dir)
+            place::mark(&partial)?;
+            fs::rename(&partial, &dir)?;
+            // What this task left before it was started again takes space only.
+            for old in earlier.iter().filter(|dir| Some(*dir) != source && is_of_this_task(dir)) {
+                let _ = fs::remove_dir_all(old);
+            }
+            Ok(())
         };
-        made().with_context(|| format!("cannot prepare {}", dir.display()))?;
-        Ok(Some(Self { dir, published, parent }))
+        match made() {
+            // The winner of a race has removed the other attempts.
+            Err(_) if is_listed(&published) => Ok(None),
+            made => {
+                made.with_context(|| format!("cannot prepare {}", dir.display()))?;
+                Ok(Some(Self { dir, published, parent }))
+            }
+        }
     }
 
     /// Makes the finished attempt the run directory, and removes the other attempts.
     ///
     /// # Errors
     /// The directory cannot be renamed.
-    pub fn publish(self) -> Result<Published> {
+    pub fn publish(&self) -> Result<Published> {
         let to = self.published.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
         let published = match fs::rename(&self.dir, &self.published) {
             Ok(()) => Published::Yes,
-            Err(_) if is_listed(&self.published) => Published::Lost,
+            Err(_) if archive::is_finished(&self.published) => Published::Lost,
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot rename {}", self.dir.display()));
             }
@@ -102,14 +115,10 @@ impl Attempt {
     ///
     /// # Errors
     /// The file cannot be written.
-    pub fn publish_file(self, text: &str) -> Result<()> {
+    pub fn publish_file(&self, text: &str) -> Result<()> {
         let to = self.published.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
-        let beside = self.dir.join("row.json");
-        files::write(&beside, text)?;
-        let renamed = fs::rename(&beside, &self.published);
-        renamed.with_context(|| format!("cannot write {}", self.published.display()))?;
-        durable::sync_dir(to).with_context(|| format!("cannot write {}", to.display()))?;
+        files::write_shared(&self.published, text)?;
         self.remove_all();
         Ok(())
     }
@@ -127,6 +136,11 @@ impl Attempt {
         false
     }
 
+    /// Records that a termination signal has ended the attempt.
+    pub fn stop(&self) {
+        self.fail(ExitStatus::Interrupted as u8, "a termination signal ended the task");
+    }
+
     /// What remains of the attempts does no harm.
     fn remove_all(&self) {
         let _ = fs::remove_dir_all(&self.parent);
@@ -134,11 +148,11 @@ impl Attempt {
 }
 
 /// Records that a task was stopped before it started a run.
-pub fn stopped(plan: &ClusterDir, name: &str, failure: &str) {
-    let parent = plan.attempts(name);
-    let attempt = Attempt { dir: parent.join(attempt_name()), published: plan.published(name), parent };
-    if fs::create_dir_all(&attempt.dir).is_ok() {
-        attempt.fail(ExitStatus::Interrupted as u8, failure);
+pub fn stopped(plan: &ClusterDir, name: &str) {
+    let (published, parent) = (plan.published(name), plan.attempts(name));
+    let attempt = Attempt { dir: parent.join(attempt_name()), published, parent };
+    if !is_listed(&attempt.published) && fs::create_dir_all(&attempt.dir).is_ok() {
+        attempt.stop();
     }
 }
 
@@ -147,12 +161,21 @@ pub fn stopped(plan: &ClusterDir, name: &str, failure: &str) {
 /// # Errors
 /// The directory cannot be renamed.
 pub fn adopt(plan: &ClusterDir, name: &str) -> Result<()> {
-    let (from, to) = (plan.published(name), plan.attempts(name).join(EARLIER));
+    let (from, to) = (plan.published(name), plan.attempts(name).join(format!("{EARLIER}-{}", unique())));
     let renamed = || -> io::Result<()> {
         fs::create_dir_all(plan.attempts(name))?;
         fs::rename(&from, &to)
     };
     renamed().with_context(|| format!("cannot rename {} to {}", from.display(), to.display()))
+}
+
+/// Whether a run has an attempt that has neither failed nor been stopped, other than one of this machine.
+pub fn has_open_attempt(plan: &ClusterDir, name: &str) -> bool {
+    let is_open = |dir: &PathBuf| {
+        let is_local = dir.file_name().unwrap_or_default().to_string_lossy().starts_with(EARLIER);
+        !is_local && !dir.join(FAILURE).exists()
+    };
+    earlier_attempts(&plan.attempts(name)).iter().any(is_open)
 }
 
 /// The failure of the latest attempt of a run; none if it has not failed.
@@ -162,8 +185,16 @@ pub fn failure(plan: &ClusterDir, name: &str) -> Option<Failure> {
     serde_json::from_str(&fs::read_to_string(latest.join(FAILURE)).ok()?).ok()
 }
 
-/// Whether a directory lists an entry. Shared file systems keep the attributes of entries for seconds, but not listings.
-fn is_listed(path: &Path) -> bool {
+/// Whether an attempt is an earlier one of this task.
+fn is_of_this_task(dir: &Path) -> bool {
+    is_earlier(&dir.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Whether a directory lists an entry. Shared file systems keep the absence of an entry for seconds, but not listings.
+pub fn is_listed(path: &Path) -> bool {
+    if path.exists() {
+        return true;
+    }
     let entries = fs::read_dir(path.parent().unwrap_or(Path::new(""))).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
 }
@@ -197,7 +228,7 @@ fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
         if target.exists() || name == FAILURE || name.to_string_lossy().ends_with(".new") {
             continue;
         }
-        let copied = if source.is_dir() { copy_files(&source, &target) } else { fs::copy(&source, &target).map(drop) };
+        let copied = if source.is_dir() { copy_files(&source, &target) } else { copy_file(&source, &target) };
         match copied {
             // The other process has replaced it by a later checkpoint.
             Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -205,6 +236,12 @@ fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Copies a file and waits until the copy is on the disk.
+fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    fs::File::open(to)?.sync_all()
 }
 
 #[cfg(test)]

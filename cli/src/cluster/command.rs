@@ -8,6 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+/// How long to wait for the output of a command that has ended. A process that it has started may keep the pipes open.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Time between two looks at a running command.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -19,6 +21,9 @@ const PAUSE: Duration = Duration::from_millis(10);
 pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    for (name, _) in std::env::vars_os().filter(|(name, _)| changes_output(&name.to_string_lossy())) {
+        command.env_remove(name);
+    }
     let mut child = match command.spawn() {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let remedy = "load the module of the scheduler, or use --cluster script";
@@ -34,17 +39,26 @@ pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<St
         }
         if started.elapsed() > limit {
             kill(&mut child);
-            return Err(anyhow!("{program} has not answered within {} s; try again later", limit.as_secs()));
+            let said = stderr.try_recv().ok().and_then(|text| message(program, &text));
+            let said = said.map(|text| format!(" ({text})")).unwrap_or_default();
+            return Err(anyhow!("{program} has not answered within {} s{said}; try again later", limit.as_secs()));
         }
         thread::sleep(PAUSE);
     };
-    // A process that the command has started may keep the pipes open.
-    let text = |pipe: mpsc::Receiver<String>| pipe.recv_timeout(limit).unwrap_or_default();
-    let (stdout, stderr) = (text(stdout), text(stderr));
+    let stderr = stderr.recv_timeout(PATIENCE).unwrap_or_default();
     if !status.success() {
         return Err(anyhow!("{program} failed: {}", message(program, &stderr).unwrap_or_else(|| status.to_string())));
     }
-    Ok(stdout)
+    stdout.recv_timeout(PATIENCE).with_context(|| format!("cannot read what {program} printed"))
+}
+
+/// Whether an environment variable would change what a command of Slurm does or prints: options of its own, and the variables
+/// of a job in which this process runs.
+fn changes_output(name: &str) -> bool {
+    let submission = ["ARRAY_INX", "JOB_NAME", "NO_REQUEUE", "OPEN_MODE", "OUTPUT", "SIGNAL", "WAIT"];
+    name.starts_with("SQUEUE_")
+        || name.strip_prefix("SBATCH_").is_some_and(|name| submission.contains(&name))
+        || (name.starts_with("SLURM_") && !["SLURM_CONF", "SLURM_CLUSTERS"].contains(&name))
 }
 
 /// The message of a failed command in one line, without its name; none if it printed nothing.

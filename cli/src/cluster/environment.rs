@@ -1,8 +1,8 @@
-//! What a scheduler tells a task in environment variables, and what a task asks of Slurm.
+//! The environment variables with which a scheduler starts a task, and the request of a task to be queued again.
 
 use super::command::output;
 use crate::exit::UsageError;
-use crate::machine::unique;
+use crate::machine::{slurm_restarts, unique};
 use anyhow::{Result, anyhow};
 use std::env;
 use std::thread;
@@ -31,9 +31,10 @@ pub fn task_number() -> Result<usize, UsageError> {
     Ok(0)
 }
 
-/// Whether Slurm has started this process.
-pub fn is_slurm_task() -> bool {
-    env::var_os("SLURM_JOB_ID").is_some()
+/// Whether this process is a task that was submitted to Slurm as a job of this name. A task of another scheduler may run
+/// within a job of Slurm, which is not ours to requeue.
+pub fn is_slurm_task(job_name: &str) -> bool {
+    env::var("SLURM_JOB_NAME").is_ok_and(|name| name == job_name)
 }
 
 /// Number of CPUs that Slurm has given to this task; none outside of Slurm.
@@ -42,17 +43,20 @@ pub fn slurm_cpus() -> Option<usize> {
     number("SLURM_CPUS_PER_TASK").or_else(|| number("SLURM_CPUS_ON_NODE"))
 }
 
-/// A name for this attempt: job and number of restarts under Slurm, otherwise a unique text.
+/// A name for this attempt that no other one has. It starts with the job and the number of restarts under Slurm.
 pub fn attempt_name() -> String {
     match env::var("SLURM_JOB_ID") {
-        Ok(job) => format!("{job}-{}", restarts()),
+        Ok(job) => format!("{job}-{}-{}", slurm_restarts(), unique()),
         Err(_) => unique(),
     }
 }
 
-/// How often Slurm has started this task again. The variable does not exist at the first start.
-fn restarts() -> u32 {
-    env::var("SLURM_RESTART_COUNT").ok().and_then(|count| count.parse().ok()).unwrap_or(0)
+/// Whether an attempt is an earlier one of this task: of the same job of Slurm, before it was started again.
+pub fn is_earlier(attempt: &str) -> bool {
+    let mut parts = attempt.split('-');
+    let (job, restarts) = (parts.next(), parts.next().and_then(|restarts| restarts.parse::<u32>().ok()));
+    env::var("SLURM_JOB_ID").is_ok_and(|own| job == Some(own.as_str()))
+        && restarts.is_some_and(|n| n < slurm_restarts())
 }
 
 /// What became of the request to be queued again.
@@ -67,7 +71,7 @@ pub enum Requeued {
 /// Asks Slurm to end this task and to start it again.
 pub fn requeue() -> Requeued {
     let Ok(job) = env::var("SLURM_JOB_ID") else { return Requeued::No(anyhow!("this is no task of Slurm")) };
-    if restarts() >= MAX_RESTARTS {
+    if slurm_restarts() >= MAX_RESTARTS {
         return Requeued::No(anyhow!("the task was started again {MAX_RESTARTS} times; give it more --time"));
     }
     // The number of a job may also be that of its array, which would be queued again as a whole.

@@ -1,15 +1,26 @@
 //! Handing the runs of a command to a scheduler.
 
+use super::attempt::{adopt, has_open_attempt, is_listed};
+use super::round::is_cancelled;
+use super::slurm::{QueuedTask, TaskState};
 use super::{
-    ClusterDir, JobScript, Plan, PlanHeader, RunPlan, RunState, Slurm, States, Watched, submit, watch, write_commands,
+    ClusterDir, JobScript, Plan, PlanHeader, Round, RunPlan, RunState, Slurm, States, Watched, rounds, submit, watch,
+    write_commands,
 };
+use crate::claim::Claim;
 use crate::data::DataIdentity;
-use crate::exit::{ChildFailed, ExitStatus, UsageError};
+use crate::exit::{ChildFailed, ExitStatus, UsageError, chained};
 use crate::progress::ProgressDisplay;
-use crate::text::eprint_line;
-use anyhow::{Error, Result};
+use crate::text::{eprint_line, shell_word};
+use anyhow::{Context, Error, Result};
 use nas_core::config::{ClusterConfig, Scheduler};
+use std::fs;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+/// How long to wait for another process that hands over the same runs or collects their results.
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Where the runs of a command are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,18 +45,20 @@ impl RunPlace {
     /// An option that needs a scheduler, without one.
     pub fn choose(args: &crate::args::ClusterArgs, config: &ClusterConfig) -> Result<Self, UsageError> {
         let config = args.over(config);
-        match (config.scheduler, args.first_given()) {
+        match (config.scheduler, args.first_given(config.scheduler)) {
             (Scheduler::None, Some(option)) => Err(UsageError(format!(
                 "--{option} has an effect with --cluster only: add --cluster slurm, or leave it out"
             ))),
+            (_, Some(option)) => {
+                Err(UsageError(format!("--{option} has an effect with --cluster slurm only: leave it out")))
+            }
             (Scheduler::None, None) => Ok(Self::Here),
-            _ => Ok(Self::Cluster { config, detach: args.detach }),
+            (_, None) => Ok(Self::Cluster { config, detach: args.detach }),
         }
     }
 }
 
 /// The runs of a command, to be handed over.
-#[derive(Debug)]
 pub struct HandOver<'a> {
     /// The directory of the plan.
     pub dir: ClusterDir,
@@ -59,6 +72,8 @@ pub struct HandOver<'a> {
     pub detach: bool,
     /// Number of threads of a run, 0 for all of a task.
     pub threads: usize,
+    /// Whether the run directory of a run, by number, holds the finished run. It exists.
+    pub is_done: &'a dyn Fn(usize) -> Result<bool>,
     /// Set by an interrupt signal.
     pub cancel: &'static AtomicBool,
 }
@@ -76,39 +91,52 @@ impl HandOver<'_> {
     /// Writes the plan, submits what is not finished, and waits for the end of all runs.
     ///
     /// # Errors
-    /// Files that cannot be written, another plan in the directory, or a scheduler that refuses the tasks.
+    /// Files that cannot be written, another plan in the directory, a program that makes the same runs on this machine, or a
+    /// scheduler that refuses the tasks.
     pub fn execute(&self, progress: &mut ProgressDisplay) -> Result<Handed> {
         let header = PlanHeader::of_this_command(self.runs.len(), self.data)?;
         let script = JobScript::new(self.config, self.threads)?;
-        match self.config.scheduler {
-            Scheduler::Slurm => {
-                // Without Slurm, nothing is written.
-                Slurm.array_limit()?;
-                let plan = Plan::create(&self.dir, &header, &self.runs, |old| Ok(Slurm.queue(old)?.is_empty()))?;
-                script.write(&plan)?;
-                self.slurm(&plan, progress)
-            }
-            Scheduler::Script | Scheduler::None => {
-                let is_idle = |old: &Plan| {
-                    let has_started = self.dir.attempts("").exists();
-                    Ok(!has_started || States::unfinished(&self.dir, &old.names()?).is_empty())
-                };
-                let plan = Plan::create(&self.dir, &header, &self.runs, is_idle)?;
-                script.write(&plan)?;
-                self.script(&plan)
+        let is_slurm = self.config.scheduler == Scheduler::Slurm;
+        if is_slurm {
+            // Without Slurm, nothing is written.
+            Slurm.array_limit()?;
+        }
+        fs::create_dir_all(self.dir.out()).with_context(|| format!("cannot create {}", self.dir.out().display()))?;
+        let claim = Claim::take_within(&self.dir.claim(), self.dir.out(), PATIENCE)?;
+        let plan = Plan::create(&self.dir, &header, &self.runs, check_idle)?;
+        script.write(&plan)?;
+        self.adopt_unfinished()?;
+        drop(claim);
+        if is_slurm { self.slurm(&plan, progress) } else { self.script(&plan) }
+    }
+
+    /// Makes the directories of unfinished runs of this machine the first attempts of the runs on the cluster.
+    fn adopt_unfinished(&self) -> Result<()> {
+        for (number, run) in self.runs.iter().enumerate() {
+            if is_listed(&self.dir.published(&run.name)) && !(self.is_done)(number)? {
+                adopt(&self.dir, &run.name)?;
             }
         }
+        Ok(())
     }
 
     fn slurm(&self, plan: &Plan, progress: &mut ProgressDisplay) -> Result<Handed> {
-        let out = self.dir.out().display();
-        let count = submit(plan, self.config, |rounds, _| match rounds {
+        let first = |rounds: &[Round], _: &[QueuedTask]| match rounds {
             [] => Ok(States::unfinished(&plan.dir, &plan.names()?)),
             _ => Ok(Vec::new()),
-        })?;
-        if count > 0 {
-            progress.print_line(&format!("{count} runs are submitted as jobs {}", plan.job_name()));
+        };
+        match submit(plan, self.config, first) {
+            Ok(0) => {}
+            Ok(count) => {
+                progress.print_line(&format!("{} submitted as jobs {}", are(count), plan.job_name()));
+            }
+            // The tasks that were submitted go on, and the rest is submitted later.
+            Err(error) if rounds(plan)?.iter().any(|round| !round.jobs.is_empty()) => {
+                progress.print_line(&format!("warning: {}", chained(&error)));
+            }
+            Err(error) => return Err(error),
         }
+        let out = shell_word(&self.dir.out().to_string_lossy());
         if self.detach {
             eprint_line(&format!(
                 "the runs go on; `nas-train cluster status {out}` shows them, and `nas-train cluster merge {out}` collects them"
@@ -116,7 +144,12 @@ impl HandOver<'_> {
             return Ok(Handed::GoOn(ExitStatus::Success));
         }
         match watch(plan, self.config, progress, self.cancel)? {
-            Watched::Ended(states) => Ok(Handed::Ended(errors(&states))),
+            Watched::Ended(states) => {
+                for problem in states.problems() {
+                    progress.print_line(&problem);
+                }
+                Ok(Handed::Ended(errors(&states)))
+            }
             Watched::Detached => {
                 let come_back = "repeat the command to wait for them";
                 eprint_line(&format!("the runs go on; {come_back}, or end them with `nas-train cluster cancel {out}`"));
@@ -128,29 +161,80 @@ impl HandOver<'_> {
     fn script(&self, plan: &Plan) -> Result<Handed> {
         let runs_per_task = self.config.runs_per_task;
         write_commands(plan, runs_per_task)?;
-        let (commands, script) = (plan.dir.commands(), plan.dir.job_script());
-        let last = plan.len().div_ceil(runs_per_task).saturating_sub(1);
+        let word = |path: &Path| shell_word(&path.to_string_lossy());
+        let (commands, script) = (word(&plan.dir.commands()), word(&plan.dir.job_script()));
+        let tasks = plan.len().div_ceil(runs_per_task);
         eprint_line(&format!(
-            "{} has one command for each of {} tasks; execute all of them, for instance\n  xargs -d '\\n' -P 8 -I{{}} sh -c {{}} < {}\nor \
-             submit {} as an array job with the indices 0 to {last}: its arguments are `0 {runs_per_task}`.\nThen: nas-train cluster merge {}",
-            commands.display(),
-            last + 1,
-            commands.display(),
-            script.display(),
-            self.dir.out().display()
+            "{commands} has one command for each of {tasks} tasks; execute all of them, for instance\n  \
+             xargs -d '\\n' -P 8 -I{{}} sh -c {{}} < {commands}\nor submit {script} as an array job with the indices 0 to {}: its \
+             arguments are `0 {runs_per_task}`.\nThen: nas-train cluster merge {}",
+            tasks.saturating_sub(1),
+            word(self.dir.out())
         ));
         Ok(Handed::GoOn(ExitStatus::Success))
     }
 }
 
-/// The errors of failed and lost runs.
+/// `1 run is`, `3 runs are`.
+pub fn are(count: usize) -> String {
+    if count == 1 { "1 run is".into() } else { format!("{count} runs are") }
+}
+
+/// Checks that no task of a plan is left.
+///
+/// # Errors
+/// Tasks in the queue of Slurm, or attempts that have not ended.
+fn check_idle(old: &Plan) -> Result<()> {
+    let is_submitted = !rounds(old)?.is_empty();
+    let (is_busy, remedy) = match is_submitted {
+        true => (
+            Slurm.queue(old)?.iter().any(|task| task.state != TaskState::Cancelled),
+            "wait for them, end them with `nas-train cluster cancel`, or choose another --out",
+        ),
+        false => {
+            let names = old.names()?;
+            let unfinished = States::unfinished(&old.dir, &names);
+            (
+                unfinished.into_iter().any(|run| has_open_attempt(&old.dir, &names[run])),
+                "execute its commands to the end, or choose another --out",
+            )
+        }
+    };
+    if !is_busy {
+        return Ok(());
+    }
+    let problem = "has a plan with other runs, and its tasks are not finished";
+    Err(UsageError(format!("{} {problem}: {remedy}", old.dir.out().display())).into())
+}
+
+/// Checks that no run of a directory is made on a cluster, before this machine makes them.
+///
+/// # Errors
+/// The plan of the directory was submitted, and its runs are neither finished nor cancelled.
+pub fn check_no_tasks(dir: &ClusterDir) -> Result<()> {
+    if !is_listed(&dir.plan()) {
+        return Ok(());
+    }
+    let plan = Plan::read(dir)?;
+    let rounds = rounds(&plan)?.len();
+    if rounds == 0 || is_cancelled(&plan, rounds) || States::unfinished(dir, &plan.names()?).is_empty() {
+        return Ok(());
+    }
+    let problem = "has runs on a cluster that are not finished";
+    let remedy = "wait for them with --cluster slurm, or end them with `nas-train cluster cancel`";
+    Err(UsageError(format!("{} {problem}: {remedy}", dir.out().display())).into())
+}
+
+/// The errors of failed, stopped and lost runs.
 fn errors(states: &States) -> Vec<Error> {
-    let codes = states.states.iter().filter_map(|state| match state {
-        RunState::Failed(failure) => Some(ExitStatus::from_code(failure.code.into()).unwrap_or(ExitStatus::Failure)),
-        RunState::Stopped => Some(ExitStatus::Interrupted),
-        RunState::Lost => Some(ExitStatus::Failure),
-        RunState::Done | RunState::Running | RunState::Pending => None,
-    });
-    let failed = codes.zip(states.problems()).map(|(status, message)| ChildFailed { status, message }.into());
-    failed.collect()
+    let error = |(run, state): (usize, &RunState)| {
+        let status = match state {
+            RunState::Failed(failure) => ExitStatus::from_code(failure.code.into()).unwrap_or(ExitStatus::Failure),
+            RunState::Stopped => ExitStatus::Interrupted,
+            RunState::Lost => ExitStatus::Failure,
+            RunState::Done | RunState::Running | RunState::Pending => return None,
+        };
+        Some(ChildFailed { status, message: states.problem(run)? }.into())
+    };
+    states.states.iter().enumerate().filter_map(error).collect()
 }

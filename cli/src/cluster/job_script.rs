@@ -37,6 +37,13 @@ impl<'a> JobScript<'a> {
                 .into());
             }
         }
+        if let Some(argument) = config.sbatch_args.iter().find(|argument| is_reserved(argument)) {
+            let problem = "the program sets this option itself; leave it out";
+            return Err(UsageError(format!("--sbatch-arg={}: {problem}", nas_core::quote(argument))).into());
+        }
+        if let Some(argument) = config.sbatch_args.iter().find(|argument| argument.contains(char::is_control)) {
+            return Err(UsageError(format!("--sbatch-arg={}: expected one line", nas_core::quote(argument))).into());
+        }
         let setup = match config.setup.as_str() {
             "" => String::new(),
             path => nas_core::read_file::text(Path::new(path), MAX_SETUP)
@@ -52,6 +59,11 @@ impl<'a> JobScript<'a> {
     /// The file cannot be written.
     pub fn write(&self, plan: &Plan) -> Result<()> {
         let path = plan.dir.job_script();
+        let name = plan.dir.out().to_string_lossy().into_owned();
+        if name.contains(|c: char| c.is_control() || c == '"') {
+            let problem = "a job script cannot name this directory; choose another --out, without quotes and line ends";
+            return Err(UsageError(format!("{}: {problem}", nas_core::quote(&name))).into());
+        }
         let parent = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
         files::write_shared(&path, &self.text(plan))
@@ -72,13 +84,19 @@ impl<'a> JobScript<'a> {
             (*gpus > 0).then(|| format!("gpus={gpus}")),
             (self.threads > 0).then(|| format!("cpus-per-task={}", self.threads)),
         ];
+        // Later lines override earlier ones.
+        let own = (!self.config.sbatch_args.is_empty()).then(|| self.config.sbatch_args.join(" "));
         let mut text = String::from("#!/bin/bash\n");
         for option in options.into_iter().flatten() {
             let _ = writeln!(text, "#SBATCH --{option}");
         }
+        if let Some(own) = own {
+            let _ = writeln!(text, "#SBATCH {own}");
+        }
         text += "# Makes runs of plan.jsonl: job.sh OFFSET [RUNS_PER_TASK [OPTION...]], with the index of the array added to OFFSET.\n";
         if !self.setup.is_empty() {
-            let _ = writeln!(text, "{}", self.setup.trim_end());
+            // The program handles this signal; it must not end the commands before.
+            let _ = writeln!(text, "trap '' USR1\n{}", self.setup.trim_end());
         }
         let (program, file) = (word(&self.program), word(&plan.dir.plan()));
         let pack = if *pack { " --pack" } else { "" };
@@ -89,6 +107,13 @@ impl<'a> JobScript<'a> {
         );
         text
     }
+}
+
+/// Whether an argument of `sbatch` would hide the tasks of a plan, or their output.
+fn is_reserved(argument: &str) -> bool {
+    let reserved = ["--job-name", "--comment", "--array", "--output", "--parsable", "--wrap", "--wait", "--test-only"];
+    let name = argument.split(['=', ' ']).next().unwrap_or_default();
+    reserved.contains(&name) || ["-J", "-a", "-o", "-W"].iter().any(|short| argument.starts_with(short))
 }
 
 /// Writes the list of commands of a plan, one for each group of runs.

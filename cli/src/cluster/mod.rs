@@ -15,12 +15,12 @@ mod slurm;
 mod states;
 mod watch;
 
-pub use attempt::{Attempt, Failure, adopt, stopped};
+pub use attempt::{Attempt, Failure, stopped};
 pub use environment::{Requeued, is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
-pub use hand_over::{HandOver, Handed, RunPlace};
+pub use hand_over::{HandOver, Handed, PATIENCE, RunPlace, are, check_no_tasks};
 pub use job_script::{JobScript, write_commands};
 pub use plan::{Plan, PlanHeader, PlannedWork, RunPlan};
-pub use round::{Round, rounds, set_cancelled, submit};
+pub use round::{Round, cancel, rounds, submit};
 pub use slurm::Slurm;
 pub use states::{RunState, States};
 pub use watch::{Watched, seconds_left, watch};
@@ -69,22 +69,13 @@ impl ClusterDir {
         self.scheduler().join("commands.txt")
     }
 
-    /// The records of what was submitted.
-    pub fn submitted(&self) -> PathBuf {
-        self.scheduler().join("submitted")
+    /// The claim of a process that makes the plan or collects its results.
+    pub fn claim(&self) -> PathBuf {
+        self.out.join(".owner")
     }
 
-    /// The directory of the output of a job array's tasks.
-    pub fn logs(&self, round: usize, part: usize) -> PathBuf {
-        self.all_logs().join(format!("{round}-{part}"))
-    }
-
-    /// The directory of the output of all tasks.
-    pub fn all_logs(&self) -> PathBuf {
-        self.scheduler().join("logs")
-    }
-
-    fn scheduler(&self) -> PathBuf {
+    /// The directory of job scripts, and of what was submitted.
+    pub fn scheduler(&self) -> PathBuf {
         self.out.join("cluster")
     }
 }

@@ -4,10 +4,12 @@ use super::ClusterDir;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::machine::unique_name;
+use crate::settings::is_table_file;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::{durable, read_file, sha256};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -95,7 +97,7 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    /// The plan of a run with this configuration. The directory of its data becomes absolute.
+    /// The plan of a run with this configuration. The paths of its data and of its truth table become absolute.
     ///
     /// # Errors
     /// A configuration that cannot be written.
@@ -109,6 +111,9 @@ impl RunPlan {
         let mut config = config.clone();
         if let Some(dir) = &mut config.data.dir {
             *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
+        }
+        if is_table_file(&config.truth.table) {
+            config.truth.table = std::path::absolute(&config.truth.table)?.to_string_lossy().into_owned();
         }
         Ok(Self { name, label, seed: config.seed, work, truth, config: config.to_table()? })
     }
@@ -142,16 +147,17 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Writes a plan; the file appears whole or not at all. An existing file with the same runs is used. `is_idle` states
-    /// whether no task of another existing plan is left, which is then set aside.
+    /// Writes a plan; the file appears whole or not at all. An existing plan that has all these runs is used. `check_idle`
+    /// returns an error if another existing plan has tasks; otherwise, that plan is set aside. The caller has claimed the
+    /// directory.
     ///
     /// # Errors
-    /// The directory has another plan whose tasks are not finished, or the file cannot be written.
+    /// The error of `check_idle`, or the file cannot be written.
     pub fn create(
         dir: &ClusterDir,
         header: &PlanHeader,
         runs: &[RunPlan],
-        is_idle: impl Fn(&Self) -> Result<bool>,
+        check_idle: impl Fn(&Self) -> Result<()>,
     ) -> Result<Self> {
         let mut lines = vec![serde_json::to_string(header)?];
         for run in runs {
@@ -171,28 +177,36 @@ impl Plan {
             }
             let old = Self::read(dir)?;
             let PlanHeader { version, data, .. } = &old.header;
-            if old.lines == lines[1..] && (version, data) == (&header.version, &header.data) {
+            let known: BTreeSet<&String> = old.lines.iter().collect();
+            let has_all = lines[1..].iter().all(|line| known.contains(line));
+            if has_all && (version, data) == (&header.version, &header.data) {
                 return Ok(old);
             }
-            if !is_idle(&old)? {
-                let problem = "has a plan with other runs, and its tasks are not finished";
-                let remedy = "wait for them, end them with `nas-train cluster cancel`, or choose another --out";
-                return Err(UsageError(format!("{} {problem}: {remedy}", dir.out().display())).into());
-            }
+            check_idle(&old)?;
             old.set_aside()?;
         }
     }
 
-    /// Renames the files of a plan whose tasks are finished.
+    /// Renames the file of a plan whose tasks are finished.
     fn set_aside(&self) -> Result<()> {
-        let id = &self.sha256[..NAME_DIGITS];
-        let submitted = self.dir.submitted();
-        let renamed = |from: PathBuf, to: PathBuf| match fs::rename(&from, to) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            renamed => renamed.with_context(|| format!("cannot rename {}", from.display())),
-        };
-        renamed(submitted.clone(), submitted.with_file_name(format!("submitted-{id}")))?;
-        renamed(self.dir.plan(), self.dir.out().join(format!("plan-{id}.jsonl")))
+        let path = self.dir.plan();
+        let aside = self.dir.out().join(format!("plan-{}.jsonl", &self.sha256[..NAME_DIGITS]));
+        fs::rename(&path, aside).with_context(|| format!("cannot rename {}", path.display()))
+    }
+
+    /// The directory with the records of what was submitted.
+    pub fn submitted(&self) -> PathBuf {
+        self.dir.scheduler().join(&self.sha256[..NAME_DIGITS]).join("submitted")
+    }
+
+    /// The directory of the output of a job array's tasks.
+    pub fn logs(&self, round: usize, part: usize) -> PathBuf {
+        self.all_logs().join(format!("{round}-{part}"))
+    }
+
+    /// The directory of the output of all tasks.
+    pub fn all_logs(&self) -> PathBuf {
+        self.dir.scheduler().join(&self.sha256[..NAME_DIGITS]).join("logs")
     }
 
     /// Reads the plan of a directory.
@@ -337,7 +351,7 @@ mod tests {
 
     fn create(dir: &ClusterDir, n: u64, is_idle: bool) -> Result<Plan> {
         let header = PlanHeader::of_this_command(n as usize, &DataIdentity::default())?;
-        Plan::create(dir, &header, &runs(n), |_| Ok(is_idle))
+        Plan::create(dir, &header, &runs(n), |_| if is_idle { Ok(()) } else { Err(UsageError("busy".into()).into()) })
     }
 
     #[test]
@@ -348,7 +362,8 @@ mod tests {
         assert_eq!((plan.len(), plan.run(2).unwrap()), (3, runs(3)[2].clone()));
         assert_eq!(plan.names().unwrap()[1], "runs/plain-s1");
         assert_eq!(create(&dir, 3, false).unwrap().sha256, plan.sha256);
-        assert!(create(&dir, 4, false).unwrap_err().to_string().contains("its tasks are not finished"));
+        assert_eq!(create(&dir, 2, false).unwrap().sha256, plan.sha256);
+        assert_eq!(create(&dir, 4, false).unwrap_err().to_string(), "busy");
         assert_eq!(create(&dir, 4, true).unwrap().len(), 4);
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 2);
         assert!(plan.run(3).unwrap_err().to_string().contains("has 3 runs, so there is no run 3"));

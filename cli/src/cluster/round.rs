@@ -2,7 +2,7 @@
 //! is submitted, so that a command that was killed continues it and submits nothing twice.
 
 use super::arrays::{ArrayPart, shares, split};
-use super::slurm::{QueuedTask, SubmittedArray};
+use super::slurm::{QueuedTask, SubmittedArray, TaskState};
 use super::{Plan, Slurm};
 use crate::claim::Claim;
 use crate::files;
@@ -10,7 +10,7 @@ use anyhow::{Context, Result};
 use nas_core::config::ClusterConfig;
 use nas_core::read_file;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 use std::time::{Duration, UNIX_EPOCH};
@@ -40,8 +40,8 @@ impl Round {
     /// The runs of a task of a part.
     pub fn runs_of(&self, part: usize, task: usize, count: usize) -> std::ops::Range<usize> {
         let offset = self.parts.get(part).map_or(0, |part| part.offset);
-        let first = ((offset + task) * self.runs_per_task).min(count);
-        first..(first + self.runs_per_task).min(count)
+        let first = offset.saturating_add(task).saturating_mul(self.runs_per_task).min(count);
+        first..first.saturating_add(self.runs_per_task).min(count)
     }
 
     /// All runs of the round, with their part and task.
@@ -59,7 +59,7 @@ impl Round {
     }
 
     fn path(plan: &Plan, number: usize) -> PathBuf {
-        plan.dir.submitted().join(format!("round-{number}.json"))
+        plan.submitted().join(format!("round-{number}.json"))
     }
 
     fn write(&self, plan: &Plan) -> Result<()> {
@@ -71,26 +71,48 @@ impl Round {
         format!("{}-{part}", self.number)
     }
 
+    /// The parts that are in the queue.
+    fn parts_in(&self, queue: &[QueuedTask]) -> Vec<usize> {
+        (0..self.parts.len()).filter(|part| queue.iter().any(|task| task.comment == self.comment(*part))).collect()
+    }
+
     fn is_submitted(&self) -> bool {
         self.jobs.len() == self.parts.len()
     }
 }
 
-/// Records that the tasks of all rounds so far are cancelled, so that a waiting command does not submit them again.
+/// Ends all tasks of a plan, and records it, so that a waiting command does not submit them again. Returns their number.
 ///
 /// # Errors
-/// The file cannot be written.
-pub fn set_cancelled(plan: &Plan, rounds: usize) -> Result<()> {
-    files::write_shared(&cancelled(plan, rounds), "")
+/// Another process submits the plan, or Slurm does not answer.
+pub fn cancel(plan: &Plan) -> Result<usize> {
+    let _claim = claim(plan)?;
+    let count = Slurm.queue(plan)?.iter().filter(|task| task.state != TaskState::Cancelled).count();
+    files::write_shared(&plan.submitted().join(cancelled(rounds(plan)?.len())), "")?;
+    Slurm.cancel(plan)?;
+    Ok(count)
 }
 
 /// Whether the tasks of this many rounds were cancelled.
 pub fn is_cancelled(plan: &Plan, rounds: usize) -> bool {
-    cancelled(plan, rounds).exists()
+    listed(plan).contains(cancelled(rounds).as_str())
 }
 
-fn cancelled(plan: &Plan, rounds: usize) -> PathBuf {
-    plan.dir.submitted().join(format!("cancelled-{rounds}"))
+fn cancelled(rounds: usize) -> String {
+    format!("cancelled-{rounds}")
+}
+
+/// The names of the records. A listing is right where the attributes of single files are old.
+fn listed(plan: &Plan) -> BTreeSet<String> {
+    let entries = fs::read_dir(plan.submitted()).into_iter().flatten().flatten();
+    entries.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect()
+}
+
+/// The claim of a process that submits or cancels tasks.
+fn claim(plan: &Plan) -> Result<Claim> {
+    let dir = plan.submitted();
+    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    Claim::take_within(&dir.join(".owner"), plan.dir.out(), PATIENCE)
 }
 
 /// The rounds of a plan so far.
@@ -98,20 +120,20 @@ fn cancelled(plan: &Plan, rounds: usize) -> PathBuf {
 /// # Errors
 /// A record that cannot be read.
 pub fn rounds(plan: &Plan) -> Result<Vec<Round>> {
+    let listed = listed(plan);
     let mut rounds = Vec::new();
-    loop {
+    while listed.contains(&format!("round-{}.json", rounds.len())) {
         let path = Round::path(plan, rounds.len());
-        let text = match read_file::text(&path, LIMIT) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(rounds),
-            text => text.with_context(|| format!("cannot read {}", path.display()))?,
-        };
+        let text = read_file::text(&path, LIMIT).with_context(|| format!("cannot read {}", path.display()))?;
+        let round = serde_json::from_str(&text).ok().filter(|round: &Round| round.runs_per_task > 0);
         let damaged = || format!("{} is damaged: remove it, if no task of the plan is in the queue", path.display());
-        rounds.push(serde_json::from_str(&text).with_context(damaged)?);
+        rounds.push(round.with_context(damaged)?);
     }
+    Ok(rounds)
 }
 
 /// Completes the submission of the last round, and submits a new round of the runs that `missing` chooses, given the rounds so
-/// far and the queue. Returns the number of runs of the new round.
+/// far and the queue. Returns the number of runs that were submitted.
 ///
 /// # Errors
 /// Another process submits the plan, Slurm refuses a job array or does not answer, or a record cannot be written.
@@ -120,12 +142,16 @@ pub fn submit(
     config: &ClusterConfig,
     missing: impl FnOnce(&[Round], &[QueuedTask]) -> Result<Vec<usize>>,
 ) -> Result<usize> {
-    let dir = plan.dir.submitted();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
-    let _claim = Claim::take_within(&dir.join(".owner"), plan.dir.out(), PATIENCE)?;
+    let _claim = claim(plan)?;
     let mut rounds = rounds(plan)?;
     let queue = Slurm.queue(plan)?;
-    if let Some(last) = rounds.last_mut().filter(|round| !round.is_submitted()) {
+    let is_refused = |round: &Round| round.jobs.is_empty() && round.parts_in(&queue).is_empty();
+    if rounds.last().is_some_and(is_refused) {
+        // Nothing of it was submitted, and the configuration may have changed since.
+        rounds.pop();
+    }
+    if let Some(last) = rounds.last_mut().filter(|round| !round.is_submitted() && !is_cancelled(plan, round.number + 1))
+    {
         submit_parts(plan, last, config, &queue)?;
     }
     let runs = missing(&rounds, &Slurm.queue(plan)?)?;
@@ -158,10 +184,10 @@ fn submit_parts(plan: &Plan, round: &mut Round, config: &ClusterConfig, queue: &
         let job = match queued {
             Some(job) => job,
             None => {
-                let logs = plan.dir.logs(round.number, number);
+                let logs = plan.logs(round.number, number);
                 let (part, runs_per_task) = (&round.parts[number], round.runs_per_task);
                 let array = SubmittedArray { part, runs_per_task, max_running, comment: &comment, logs: &logs };
-                Slurm.submit(plan, &array, config)?
+                Slurm.submit(plan, &array)?
             }
         };
         round.jobs.insert(number, job);

@@ -4,18 +4,28 @@ use super::Plan;
 use super::arrays::{ArrayPart, ranges};
 use super::command::output;
 use anyhow::{Context, Result};
-use nas_core::config::ClusterConfig;
 use std::fs;
 use std::time::Duration;
 
 /// Time limit of a question.
 const ASK: Duration = Duration::from_secs(30);
-/// Time limit of a submission. `sbatch` waits for minutes where the cluster has too many jobs.
-const SUBMIT: Duration = Duration::from_secs(90);
+/// Time limit of a submission. `sbatch` waits for two minutes where the cluster has too many jobs.
+const SUBMIT: Duration = Duration::from_secs(150);
 /// The limit of indices where the configuration of Slurm cannot be read; the default of Slurm.
 const DEFAULT_MAX_ARRAY_SIZE: usize = 1001;
 /// Number of indices in a submission, so that the argument of `sbatch` stays far below the limit of the system.
 const MAX_PART: usize = 10_000;
+
+/// The state of a task that Slurm knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TaskState {
+    /// It was cancelled, and Slurm does not start it again.
+    Cancelled,
+    /// It waits.
+    Pending,
+    /// It has started.
+    Running,
+}
 
 /// A task in the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +34,8 @@ pub struct QueuedTask {
     pub job: u64,
     /// The index in the array.
     pub task: usize,
-    /// Whether it has started.
-    pub is_running: bool,
+    /// Its state.
+    pub state: TaskState,
     /// Why it is pending.
     pub reason: String,
     /// The comment that the array was submitted with.
@@ -52,19 +62,19 @@ impl Slurm {
     ///
     /// # Errors
     /// `sbatch` refuses it, or does not answer; the message is its own.
-    pub fn submit(self, plan: &Plan, array: &SubmittedArray<'_>, config: &ClusterConfig) -> Result<u64> {
+    pub fn submit(self, plan: &Plan, array: &SubmittedArray<'_>) -> Result<u64> {
         fs::create_dir_all(array.logs).with_context(|| format!("cannot create {}", array.logs.display()))?;
         let limit = array.max_running.map(|limit| format!("%{limit}")).unwrap_or_default();
-        let mut arguments = vec![
+        let arguments = [
             "--parsable".into(),
             format!("--job-name={}", plan.job_name()),
             format!("--comment={}", array.comment),
             format!("--array={}{limit}", ranges(&array.part.tasks)),
             format!("--output={}/%a.log", array.logs.to_string_lossy().replace('%', "%%")),
+            plan.dir.job_script().to_string_lossy().into_owned(),
+            array.part.offset.to_string(),
+            array.runs_per_task.to_string(),
         ];
-        arguments.extend(config.sbatch_args.iter().cloned());
-        arguments.push(plan.dir.job_script().to_string_lossy().into_owned());
-        arguments.extend([array.part.offset.to_string(), array.runs_per_task.to_string()]);
         let answer = output("sbatch", &arguments, SUBMIT)?;
         // `JOB`, or `JOB;CLUSTER`. Messages of plugins may precede it.
         let job =
@@ -72,7 +82,7 @@ impl Slurm {
         job.with_context(|| format!("sbatch printed no job number: {}", answer.trim()))
     }
 
-    /// The tasks of a plan in the queue, pending and running.
+    /// The tasks of a plan in the queue, and those that were cancelled in the last minutes.
     ///
     /// # Errors
     /// Slurm does not answer.
@@ -80,7 +90,8 @@ impl Slurm {
         // Without -r, pending tasks of an array are one line. JSON output ignores the selection of jobs.
         let format = "--format=%F|%K|%T|%r|%k";
         let name = format!("--name={}", plan.job_name());
-        let answer = output("squeue", &["-h".into(), "-r".into(), name, format.into()], ASK)?;
+        let states = "--states=all".into();
+        let answer = output("squeue", &["-h".into(), "-r".into(), name, states, format.into()], ASK)?;
         Ok(answer.lines().filter_map(queued_task).collect())
     }
 
@@ -108,14 +119,23 @@ pub struct SubmittedArray<'a> {
     pub logs: &'a std::path::Path,
 }
 
-/// A line of `squeue`: job array, index, state, reason, comment.
+/// The states of `squeue` of a task that has started.
+const RUNNING: [&str; 7] = ["RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"];
+/// The states of a task that will start, also again.
+const PENDING: [&str; 6] = ["PENDING", "REQUEUED", "REQUEUE_FED", "REQUEUE_HOLD", "SPECIAL_EXIT", "RESV_DEL_HOLD"];
+
+/// A line of `squeue`: job array, index, state, reason, comment. None for a task that has ended by itself.
 fn queued_task(line: &str) -> Option<QueuedTask> {
     let mut fields = line.splitn(5, '|').map(str::trim);
     let (job, task, state) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?, fields.next()?);
-    let is_running =
-        ["RUNNING", "COMPLETING", "CONFIGURING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT"].contains(&state);
+    let state = match state {
+        state if RUNNING.contains(&state) => TaskState::Running,
+        state if PENDING.contains(&state) => TaskState::Pending,
+        "CANCELLED" => TaskState::Cancelled,
+        _ => return None,
+    };
     let (reason, comment) = (fields.next()?.into(), fields.next().unwrap_or_default().into());
-    Some(QueuedTask { job, task, is_running, reason, comment })
+    Some(QueuedTask { job, task, state, reason, comment })
 }
 
 #[cfg(test)]
@@ -124,9 +144,13 @@ mod tests {
 
     #[test]
     fn the_lines_of_squeue_are_read() {
-        let task = QueuedTask { job: 5, task: 3, is_running: true, reason: "None".into(), comment: "0-1".into() };
+        let state = TaskState::Running;
+        let task = QueuedTask { job: 5, task: 3, state, reason: "None".into(), comment: "0-1".into() };
         assert_eq!(queued_task("5|3|RUNNING|None|0-1"), Some(task.clone()));
-        assert_eq!(queued_task("5|3|PENDING|None|0-1"), Some(QueuedTask { is_running: false, ..task }));
+        let with = |state| Some(QueuedTask { state, ..task.clone() });
+        assert_eq!(queued_task("5|3|PENDING|None|0-1"), with(TaskState::Pending));
+        assert_eq!(queued_task("5|3|CANCELLED|None|0-1"), with(TaskState::Cancelled));
+        assert_eq!(queued_task("5|3|COMPLETED|None|0-1"), None);
         assert_eq!(queued_task("5|N/A|RUNNING|None|"), None);
         assert_eq!(queued_task(""), None);
     }

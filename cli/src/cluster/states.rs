@@ -1,6 +1,6 @@
 //! The states of a plan's runs: from their files, and for unfinished ones from the queue of Slurm.
 
-use super::slurm::QueuedTask;
+use super::slurm::{QueuedTask, TaskState};
 use super::{ClusterDir, Failure, Plan, Round, attempt, round};
 use crate::exit::ExitStatus;
 use anyhow::Result;
@@ -12,6 +12,11 @@ use std::path::{Path, PathBuf};
 
 /// Number of lines of a task's output that are shown for a lost run.
 const LAST_LINES: usize = 3;
+/// Number of runs whose problems are shown.
+const MAX_PROBLEMS: usize = 10;
+/// The reasons of Slurm for which tasks wait a while.
+const USUAL: [&str; 8] =
+    ["None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Dependency", "Licenses", "Prolog"];
 
 /// The state of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,8 +57,10 @@ pub struct States {
     pub submissions: Vec<usize>,
     /// The output file of the last task of each run.
     logs: BTreeMap<usize, PathBuf>,
-    /// Why tasks of the plan are held in the queue; they do not start by themselves.
-    held: BTreeSet<String>,
+    /// Unusual reasons why tasks wait: they may never start.
+    pub reasons: BTreeSet<String>,
+    /// Whether a task of the plan has written to the output directory.
+    pub is_seen: bool,
 }
 
 impl States {
@@ -66,35 +73,37 @@ impl States {
         let names = plan.names()?;
         let is_cancelled = round::is_cancelled(plan, rounds.len());
         let (mut submissions, mut logs) = (vec![0; names.len()], BTreeMap::new());
-        let mut queued: BTreeMap<usize, bool> = BTreeMap::new();
-        let tasks: BTreeMap<(u64, usize), bool> =
-            queue.iter().map(|task| ((task.job, task.task), task.is_running)).collect();
+        let mut queued: BTreeMap<usize, TaskState> = BTreeMap::new();
+        let tasks: BTreeMap<(u64, usize), TaskState> =
+            queue.iter().map(|task| ((task.job, task.task), task.state)).collect();
         for round in rounds {
             for (run, part, task) in round.runs(names.len()) {
                 submissions[run] += 1;
-                logs.insert(run, plan.dir.logs(round.number, part).join(format!("{task}.log")));
-                if let Some(is_running) = round.jobs.get(&part).and_then(|job| tasks.get(&(*job, task))) {
-                    *queued.entry(run).or_default() |= is_running;
+                logs.insert(run, plan.logs(round.number, part).join(format!("{task}.log")));
+                if let Some(state) = round.jobs.get(&part).and_then(|job| tasks.get(&(*job, task))) {
+                    let known = queued.entry(run).or_insert(*state);
+                    *known = (*known).max(*state);
                 }
             }
         }
         let mut listings = Listings::default();
         let state = |(run, name): (usize, &String)| match queued.get(&run) {
             _ if listings.has(&plan.dir.published(name)) => RunState::Done,
-            Some(true) => RunState::Running,
-            Some(false) => RunState::Pending,
-            None => match attempt::failure(&plan.dir, name) {
+            Some(TaskState::Running) => RunState::Running,
+            Some(TaskState::Pending) => RunState::Pending,
+            found => match attempt::failure(&plan.dir, name) {
                 Some(failure) if failure.code == ExitStatus::Interrupted as u8 => RunState::Stopped,
                 Some(failure) => RunState::Failed(failure),
-                None if is_cancelled => RunState::Stopped,
+                None if is_cancelled || found.is_some() => RunState::Stopped,
                 None => RunState::Lost,
             },
         };
-        let states = names.iter().enumerate().map(state).collect();
-        let held =
-            queue.iter().filter(|task| task.reason.to_lowercase().contains("held") || task.reason.contains("Hold"));
-        let held = held.map(|task| task.reason.clone()).collect();
-        Ok(Self { names, states, submissions, logs, held })
+        let states: Vec<RunState> = names.iter().enumerate().map(state).collect();
+        let pending = queue.iter().filter(|task| task.state == TaskState::Pending);
+        let reasons =
+            pending.map(|task| task.reason.clone()).filter(|reason| !USUAL.contains(&reason.as_str())).collect();
+        let is_seen = states.contains(&RunState::Done) || plan.dir.attempts("").exists();
+        Ok(Self { names, states, submissions, logs, reasons, is_seen })
     }
 
     /// Number of runs in a state.
@@ -132,9 +141,25 @@ impl States {
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// A line for every failed, stopped and lost run, with its message or the last lines of its output.
+    /// A line for each of the first failed, stopped and lost runs, with its message or the last lines of its output, and for
+    /// tasks that may never start.
     pub fn problems(&self) -> Vec<String> {
-        let problem = |(run, state): (usize, &RunState)| match state {
+        let problems: Vec<String> = (0..self.states.len()).filter_map(|run| self.problem(run)).collect();
+        let more = problems.len().saturating_sub(MAX_PROBLEMS);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        let waiting = (!self.reasons.is_empty()).then(|| self.waiting());
+        problems.into_iter().take(MAX_PROBLEMS).chain(more).chain(waiting).collect()
+    }
+
+    /// As [`problems`](Self::problems), without lost runs: those of a plan that was not submitted may not have started.
+    pub fn failures(&self) -> Vec<String> {
+        let has_ended = |(run, state): (usize, &RunState)| (*state != RunState::Lost).then(|| self.problem(run))?;
+        self.states.iter().enumerate().filter_map(has_ended).take(MAX_PROBLEMS).collect()
+    }
+
+    /// What is wrong with a run; none if nothing is.
+    pub fn problem(&self, run: usize) -> Option<String> {
+        match &self.states[run] {
             RunState::Failed(Failure { code, message, host }) => {
                 Some(format!("{} failed on {host} with exit code {code}: {message}", self.names[run]))
             }
@@ -143,10 +168,13 @@ impl States {
             }
             RunState::Lost => Some(format!("{} is lost: {}", self.names[run], self.last_lines(run))),
             RunState::Done | RunState::Running | RunState::Pending => None,
-        };
-        let held =
-            self.held.iter().map(|reason| format!("tasks are held ({reason}); `scontrol release` lets them start"));
-        self.states.iter().enumerate().filter_map(problem).chain(held).collect()
+        }
+    }
+
+    /// The unusual reasons why tasks wait, as text.
+    pub fn waiting(&self) -> String {
+        let reasons: Vec<&str> = self.reasons.iter().map(String::as_str).collect();
+        format!("tasks wait for {}; `scontrol show job` explains it", reasons.join(", "))
     }
 
     fn last_lines(&self, run: usize) -> String {

@@ -1,7 +1,7 @@
 //! Waiting for the runs of a plan, and submitting lost ones again.
 
 use super::slurm::QueuedTask;
-use super::{Plan, Round, RunState, Slurm, States, rounds, submit};
+use super::{Plan, Round, RunState, Slurm, States, are, rounds, submit};
 use crate::exit::chained;
 use crate::progress::ProgressDisplay;
 use crate::signal;
@@ -27,7 +27,8 @@ pub enum Watched {
 }
 
 /// Waits until no run is pending or running. A run that is lost, or failed in a way that another attempt may not, is submitted
-/// again, as often as the configuration allows.
+/// again, as often as the configuration allows. While no task has written anything, lost runs are not: the cause is probably
+/// the same for all of them, such as a directory that the nodes do not see.
 ///
 /// # Errors
 /// A damaged plan, or a submission that fails.
@@ -40,8 +41,8 @@ pub fn watch(
     let interval = Duration::from_secs(config.poll_seconds);
     let mut wait = interval;
     signal::set_waiting();
-    // A listing of a shared file system may be old: a run counts as lost when two readings in succession say so.
-    let mut suspects = BTreeSet::new();
+    // A listing of a shared file system may be old: a run counts as lost when two readings in succession miss it.
+    let (mut suspects, mut shown_reasons) = (BTreeSet::new(), BTreeSet::new());
     loop {
         if cancel.load(Ordering::Relaxed) {
             return Ok(Watched::Detached);
@@ -52,23 +53,32 @@ pub fn watch(
                 let rounds = rounds(plan)?;
                 let states = States::read(plan, &rounds, &queue)?;
                 show(&states, &rounds, progress);
+                if !states.reasons.is_empty() && shown_reasons != states.reasons {
+                    progress.print_line(&states.waiting());
+                    shown_reasons.clone_from(&states.reasons);
+                }
                 let lost: BTreeSet<usize> = states.chosen(|_, state| *state == RunState::Lost).into_iter().collect();
-                let is_certain = lost.is_subset(&suspects);
+                let certain: BTreeSet<usize> = lost.intersection(&suspects).copied().collect();
+                let is_certain = certain.len() == lost.len();
                 suspects = lost;
-                let retried = |states: &States| {
-                    states.chosen(|run, state| state.is_worth_retrying() && states.submissions[run] <= config.retries)
+                let is_retried = |states: &States, run: usize, state: &RunState| {
+                    let is_lost_for_sure = *state != RunState::Lost || (certain.contains(&run) && states.is_seen);
+                    is_lost_for_sure && state.is_worth_retrying() && states.submissions[run] <= config.retries
                 };
+                let retried = |states: &States| states.chosen(|run, state| is_retried(states, run, state));
                 let is_idle = states.count(|state| matches!(state, RunState::Running | RunState::Pending)) == 0;
                 let again = retried(&states);
                 if is_idle && is_certain && again.is_empty() {
                     return Ok(Watched::Ended(states));
                 }
-                if is_certain && !again.is_empty() {
+                if !again.is_empty() {
                     let choose =
                         |rounds: &[Round], queue: &[QueuedTask]| Ok(retried(&States::read(plan, rounds, queue)?));
                     match submit(plan, config, choose) {
                         Ok(0) => {}
-                        Ok(count) => progress.print_line(&format!("{count} lost or failed runs are submitted again")),
+                        Ok(count) => {
+                            progress.print_line(&format!("{} submitted again after a loss or a failure", are(count)))
+                        }
                         Err(error) if is_idle => return Err(error),
                         // The other tasks go on, and a later submission may succeed.
                         Err(error) => progress.print_line(&format!("warning: {}", chained(&error))),
@@ -97,6 +107,8 @@ fn show(states: &States, rounds: &[Round], progress: &mut ProgressDisplay) {
 /// is done.
 pub fn seconds_left(states: &States, rounds: &[Round]) -> Option<f64> {
     let elapsed = rounds.first()?.age().as_secs_f64();
-    let done = states.done();
-    (done > 0).then(|| elapsed / done as f64 * (states.names.len() - done) as f64)
+    // Runs that were finished before the submission say nothing about the rate.
+    let submitted = rounds.first()?.runs(states.names.len()).count();
+    let done = (states.done() + submitted).saturating_sub(states.names.len());
+    (done > 0).then(|| elapsed / done as f64 * (states.names.len() - states.done()) as f64)
 }

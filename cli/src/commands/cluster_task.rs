@@ -14,13 +14,13 @@ use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::parallel::in_thread_pool;
-use crate::planned_run::PlannedRun;
+use crate::planned_run::{PlannedRun, place};
 use crate::progress::ProgressBars;
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal;
 use crate::text::eprint_line;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use nas_core::event::Observer;
 use nas_core::registry::Target;
 use nas_core::state::State;
@@ -41,32 +41,42 @@ const MAX_DELAY: u64 = 30_000;
 /// # Errors
 /// A plan that is not visible, was changed or is of another version; the error of the first failed run.
 pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
-    let cancel = signal::cancel_as_task()?;
     let plan = Plan::read_by_task(&std::path::absolute(&args.plan)?, args.plan_sha256.as_deref())?;
+    let is_slurm = is_slurm_task(&plan.job_name());
+    let cancel = signal::cancel_as_task(is_slurm)?;
     let task = args.task.map_or_else(task_number, Ok)?;
     let first = args.offset.saturating_add(task).saturating_mul(args.runs as usize);
     // An index beyond the plan is an error.
     plan.run(first)?;
     delay(&plan, first, cancel);
-    let mut failed = None;
-    for number in first..(first + args.runs as usize).min(plan.len()) {
+    let (mut failed, mut is_interrupted): (Option<Error>, bool) = (None, false);
+    for number in first..first.saturating_add(args.runs as usize).min(plan.len()) {
         let run = plan.run(number)?;
-        let made = if cancel.load(Ordering::Relaxed) { Ok(Made::Interrupted) } else { make(&plan, &run, args, cancel) };
-        match made {
-            Ok(Made::Finished) => {}
+        if cancel.load(Ordering::Relaxed) {
+            is_interrupted = true;
             // A task whose time is over continues by itself.
-            Ok(Made::Interrupted) if signal::must_requeue() => {}
-            Ok(Made::Interrupted) => stopped(&plan.dir, &run.name, "a termination signal ended the task"),
+            if !signal::must_requeue() {
+                stopped(&plan.dir, &run.name);
+            }
+            continue;
+        }
+        match make(&plan, &run, args, cancel) {
+            Ok(Made::Finished) => {}
+            Ok(Made::Interrupted) => is_interrupted = true,
             Err(error) => {
-                eprint_line(&format!("error: {}", chained(&error)));
-                failed = failed.or(Some(error));
+                // The first error is printed at the end.
+                if let Some(earlier) = failed.replace(error) {
+                    eprint_line(&format!("error: {}", chained(&earlier)));
+                }
             }
         }
     }
-    if cancel.load(Ordering::Relaxed) {
-        return interrupted(failed);
+    match failed {
+        _ if is_interrupted && is_slurm => requeue_or_wait(failed),
+        Some(error) => Err(error),
+        None if is_interrupted => Ok(ExitStatus::Interrupted),
+        None => Ok(ExitStatus::Success),
     }
-    failed.map_or(Ok(ExitStatus::Success), Err)
 }
 
 /// Spreads the starts of many tasks over time. Tasks that start long after the submission have waited for others, so they do
@@ -88,24 +98,22 @@ fn delay(plan: &Plan, number: usize, cancel: &AtomicBool) {
     }
 }
 
-/// The end of a task after a signal: under Slurm, it is queued again if its time is over, and otherwise ended by Slurm.
-fn interrupted(failed: Option<anyhow::Error>) -> Result<ExitStatus> {
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    if !is_slurm_task() {
-        return Ok(ExitStatus::Interrupted);
-    }
+/// The end of a task of Slurm after a signal: it is queued again if its time is over, and otherwise Slurm ends it.
+fn requeue_or_wait(failed: Option<Error>) -> Result<ExitStatus> {
     if signal::must_requeue() {
         match requeue() {
-            Requeued::Yes => eprint_line("the time of this task is over: it is queued again, and its run continues"),
+            Requeued::Yes => {
+                eprint_line("the time of this task is over: it is queued again, and its run continues");
+                return Ok(ExitStatus::Interrupted);
+            }
             Requeued::No(error) => {
-                let remedy = "`nas-train cluster retry` continues the run";
-                return Err(
-                    error.context(format!("the time of this task is over, and it cannot be queued again; {remedy}"))
-                );
+                let problem = "the time of this task is over, and it cannot be queued again";
+                return Err(error.context(format!("{problem}; `nas-train cluster retry` continues the run")));
             }
         }
+    }
+    if let Some(error) = failed {
+        return Err(error);
     }
     // A preempted task that ended by itself could count as complete.
     wait_for_end();
@@ -124,20 +132,31 @@ enum Made {
 fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<Made> {
     let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else { return Ok(Made::Finished) };
     let finished = train_in(&attempt, plan, run, args, cancel).and_then(|finished| {
-        if args.pack && matches!(finished, Some(Finished::Directory)) {
-            archive::pack(&attempt.dir)?;
+        if matches!(finished, Some(Finished::Directory)) {
+            // Only comparisons repeat what is in a marked directory.
+            if matches!(run.work, PlannedWork::Retrain { .. }) {
+                place::unmark(&attempt.dir)?;
+            }
+            if args.pack {
+                archive::pack(&attempt.dir)?;
+            }
         }
         Ok(finished)
     });
-    match finished {
-        Ok(None) => Ok(Made::Interrupted),
-        Ok(Some(Finished::Row(text))) => attempt.publish_file(&text).map(|()| Made::Finished),
-        Ok(Some(Finished::Directory)) => attempt.publish().map(|_| Made::Finished),
+    let made = finished.and_then(|finished| match finished {
+        None => Ok(Made::Interrupted),
+        Some(Finished::Row(text)) => attempt.publish_file(&text).map(|()| Made::Finished),
+        Some(Finished::Directory) => attempt.publish().map(|_| Made::Finished),
+    });
+    match made {
+        Ok(Made::Interrupted) if !signal::must_requeue() => attempt.stop(),
         Err(error) => {
             let was_lost = attempt.fail(ExitStatus::of(&error) as u8, &chained(&error));
-            if was_lost { Ok(Made::Finished) } else { Err(error.context(run.name.clone())) }
+            return if was_lost { Ok(Made::Finished) } else { Err(error.context(run.name.clone())) };
         }
+        _ => {}
     }
+    made
 }
 
 /// What a finished attempt has made.

@@ -10,7 +10,7 @@ use crate::tensorboard::EventFile;
 use anyhow::{Context, Result};
 use nas_core::durable;
 use std::fs::File;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// The content of the marker, for readers.
@@ -70,6 +70,25 @@ fn is_free(dir: &Path) -> Result<bool> {
             Ok(!has_others || contains(dir, MARKER)?)
         }
     }
+}
+
+/// Marks a directory as one whose run may be repeated.
+///
+/// # Errors
+/// The marker cannot be written.
+pub fn mark(dir: &Path) -> io::Result<()> {
+    match File::create_new(dir.join(MARKER)) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        file => file.and_then(|mut file| file.write_all(TEXT.as_bytes())),
+    }
+}
+
+/// Removes the mark of a directory.
+///
+/// # Errors
+/// The marker cannot be removed.
+pub fn unmark(dir: &Path) -> Result<()> {
+    files::remove(&dir.join(MARKER))
 }
 
 /// Writes the marker. Returns false if it was there before.

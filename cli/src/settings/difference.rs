@@ -3,6 +3,7 @@
 use anyhow::Result;
 use nas_core::config::{RunConfig, SaveConfig};
 use nas_core::options::shown;
+use std::path::Path;
 use toml::{Table, Value};
 
 /// A key in which two TOML documents differ, with both values as text.
@@ -34,8 +35,13 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
     difference(old, new).map(|Difference { key, old, new }| format!("{key} ({old}, now {new})"))
 }
 
+/// Whether a truth table is a file, and not a column of an embedded table.
+pub fn is_table_file(table: &str) -> bool {
+    Path::new(table).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
+}
+
 /// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
-/// device, plugins, directory and cache of the data, and checkpoints.
+/// device, plugins, directory and cache of the data, directory of the truth table, and checkpoints.
 pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let table = |config: &RunConfig| {
         let mut config = config.clone();
@@ -43,6 +49,11 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
         // The fingerprints of the data are compared instead.
         config.data = config.data.without_place();
         config.save = SaveConfig::default();
+        // The content of a truth table is compared instead of its directory.
+        if is_table_file(&config.truth.table) {
+            let name = Path::new(&config.truth.table).file_name().unwrap_or_default();
+            config.truth.table = name.to_string_lossy().into_owned();
+        }
         config.to_table()
     };
     Ok(first_difference(&table(old)?, &table(new)?))
@@ -80,6 +91,17 @@ mod tests {
         assert_eq!(changed(&|c| c.data.dir = Some("/moved".into())), None);
         assert_eq!(changed(&|c| c.data.cache = Cache::Disk), None);
         assert_eq!(changed(&|c| c.plugins.push("new.so".into())), None);
+        assert_eq!(changed(&|c| c.truth.table = "auto".into()), None);
+        let table = |from: &str, to: &str| {
+            let with = |table: &str| {
+                let mut config = config.clone();
+                config.truth.table = table.into();
+                config
+            };
+            other_settings(&with(from), &with(to)).unwrap()
+        };
+        assert_eq!(table("t.csv", "/data/t.csv"), None);
+        assert_eq!(table("t.csv", "/data/u.csv").as_deref(), Some("truth.table (t.csv, now u.csv)"));
         assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
         let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));
         assert_eq!(added.as_deref(), Some("strategy.k (not set, now 1)"));

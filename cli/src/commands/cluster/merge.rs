@@ -43,7 +43,10 @@ pub fn cluster_config(plan: &Plan) -> Result<ClusterConfig> {
     match command(plan)? {
         Command::Compare(args) => of(&args.run, &args.cluster),
         Command::Truth(args) => of(&args.run, &args.cluster),
-        Command::Retrain(args) => of(&args.run, &args.cluster),
+        Command::Retrain(args) => {
+            let settings = Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, &[])?;
+            Ok(args.cluster.over(&settings.cluster))
+        }
         _ => Err(unknown(plan)),
     }
 }

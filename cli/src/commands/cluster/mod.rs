@@ -4,7 +4,7 @@ mod merge;
 mod status;
 
 use crate::args::{ClusterCommand, ClusterCommandArgs};
-use crate::cluster::{ClusterDir, Plan, RunState, Slurm, States, rounds, set_cancelled, submit};
+use crate::cluster::{self, ClusterDir, Plan, RunState, States, are, rounds, submit};
 use crate::exit::{ExitStatus, UsageError};
 use crate::text::print;
 use anyhow::Result;
@@ -44,20 +44,15 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
     })?;
     print(&match count {
         0 => "no run has failed, was stopped or is lost".into(),
-        count => format!("{count} runs are submitted again"),
+        count => format!("{} submitted again", are(count)),
     })?;
     Ok(ExitStatus::Success)
 }
 
 fn cancel(plan: &Plan) -> Result<ExitStatus> {
-    let count = Slurm.queue(plan)?.len();
-    set_cancelled(plan, rounds(plan)?.len())?;
-    if count > 0 {
-        Slurm.cancel(plan)?;
-    }
-    print(&match count {
+    print(&match cluster::cancel(plan)? {
         0 => "no task is pending or running".into(),
-        count => format!("{count} tasks are cancelled; `nas-train cluster retry` continues their runs"),
+        count => format!("tasks that were cancelled: {count}; `nas-train cluster retry` continues their runs"),
     })?;
     Ok(ExitStatus::Success)
 }

@@ -12,12 +12,14 @@ use serde_json::json;
 /// A damaged plan, or a scheduler that does not answer.
 pub fn status(plan: &Plan, json: bool) -> Result<ExitStatus> {
     let rounds = rounds(plan)?;
-    let queue = if rounds.is_empty() { Vec::new() } else { Slurm.queue(plan)? };
+    // A finished plan may have been copied to a machine without Slurm.
+    let is_finished = States::unfinished(&plan.dir, &plan.names()?).is_empty();
+    let queue = if rounds.is_empty() || is_finished { Vec::new() } else { Slurm.queue(plan)? };
     let states = States::read(plan, &rounds, &queue)?;
     let count = |is_in_state: &dyn Fn(&RunState) -> bool| states.count(is_in_state);
     // Without submission, a run that is not finished is not lost either.
     let is_submitted = !rounds.is_empty();
-    let problems = if is_submitted { states.problems() } else { Vec::new() };
+    let problems = if is_submitted { states.problems() } else { states.failures() };
     let left = seconds_left(&states, &rounds);
     if json {
         let line = json!({
@@ -37,7 +39,7 @@ pub fn status(plan: &Plan, json: bool) -> Result<ExitStatus> {
     }
     let mut text = match is_submitted {
         true => states.summary(),
-        false => format!("{} of {} runs done; the plan was not submitted to Slurm", states.done(), states.names.len()),
+        false => format!("{} of {} runs done; they were not submitted to Slurm", states.done(), states.names.len()),
     };
     let is_active = count(&|state| matches!(state, RunState::Running | RunState::Pending)) > 0;
     if let Some(left) = left.filter(|_| is_active) {

@@ -3,7 +3,8 @@
 use super::ComparisonJob;
 use super::execute::no_matrix;
 use super::preflight::Preflight;
-use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlan, adopt};
+use crate::args::{Budget, CompareArgs};
+use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlace, RunPlan};
 use crate::exit::UsageError;
 use crate::planned_run::PlannedRun;
 use crate::progress::ProgressDisplay;
@@ -11,28 +12,40 @@ use crate::run_kind::RunKind;
 use anyhow::Result;
 use nas_core::config::ClusterConfig;
 
+/// Refuses options that a comparison on a cluster cannot obey.
+///
+/// # Errors
+/// The message has the remedy.
+pub fn check(args: &CompareArgs, place: &RunPlace) -> Result<(), UsageError> {
+    if *place == RunPlace::Here {
+        return Ok(());
+    }
+    if args.run.tensorboard.is_some() {
+        let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` for finished runs";
+        return Err(UsageError(format!("--tensorboard has no effect with --cluster: {remedy}")));
+    }
+    if args.budget == Budget::Time {
+        let problem = "the times of a step would be those of this machine, not of the nodes";
+        return Err(UsageError(format!(
+            "--budget time is not possible with --cluster: {problem}; use passes or steps"
+        )));
+    }
+    Ok(())
+}
+
 impl ComparisonJob<'_> {
     /// Hands the runs to a scheduler and waits for them.
     pub(super) fn hand_over(&self, planned: &[PlannedRun], config: &ClusterConfig, detach: bool) -> Result<Handed> {
-        if self.args.run.tensorboard.is_some() {
-            let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` for finished runs";
-            return Err(UsageError(format!("--tensorboard has no effect with --cluster: {remedy}")).into());
-        }
         // The tasks run in other directories.
         let out = std::path::absolute(&self.out)?;
         let dir = ClusterDir::of(&out);
-        let mut runs = Vec::new();
-        for run in planned {
-            let name = run.dir.strip_prefix(&self.out).unwrap_or(&run.dir).to_string_lossy().into_owned();
-            // An unfinished run of a comparison on this machine continues on the cluster.
-            if !run.is_done(&self.bars)? && run.dir.exists() {
-                adopt(&dir, &name)?;
-            }
-            runs.push(plan_of(run, name)?);
-        }
+        let name =
+            |run: &PlannedRun| run.dir.strip_prefix(&self.out).unwrap_or(&run.dir).to_string_lossy().into_owned();
+        let runs = planned.iter().map(|run| plan_of(run, name(run))).collect::<Result<_>>()?;
         let hand_over = HandOver {
             dir,
             runs,
+            is_done: &|number| planned[number].is_done(&self.bars),
             data: &self.data.identity,
             config,
             detach,

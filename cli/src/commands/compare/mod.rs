@@ -15,7 +15,7 @@ mod variant;
 
 use crate::args::{Budget, CompareArgs};
 use crate::claim::Claim;
-use crate::cluster::{Handed, RunPlace};
+use crate::cluster::{ClusterDir, Handed, PATIENCE, RunPlace, check_no_tasks};
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::ExitStatus;
@@ -31,11 +31,7 @@ use nas_core::trainer::StepCost;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 use variant::Variant;
-
-/// How long to wait for another process that collects the results of the same runs.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison.
 ///
@@ -52,6 +48,7 @@ pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
 /// # Errors
 /// See [`compare()`].
 pub fn compare_at(args: &CompareArgs, place: RunPlace) -> Result<ExitStatus> {
+    cluster::check(args, &place)?;
     // Loads the plugins, whose strategies the variants may name.
     let seed = Settings::resolve(&args.run)?.config.seed;
     let variants = Variant::list(args)?;
@@ -99,7 +96,10 @@ impl ComparisonJob<'_> {
         let _claim = match self.place {
             RunPlace::Here => {
                 files::lock(&lock, &self.out)?;
-                Some(Claim::take(&out::claim_path(&self.out), &self.out)?)
+                let dir = ClusterDir::of(&self.out);
+                let claim = Claim::take(&dir.claim(), &self.out)?;
+                check_no_tasks(&dir)?;
+                Some(claim)
             }
             // Several processes may submit and wait for the same runs.
             RunPlace::Cluster { .. } | RunPlace::Merge => None,
@@ -126,7 +126,7 @@ impl ComparisonJob<'_> {
         let Some(Made { failed, notes }) = made else { return Ok(ExitStatus::Interrupted) };
         let _claim = match self.place {
             RunPlace::Here => None,
-            _ => Some(Claim::take_within(&out::claim_path(&self.out), &self.out, PATIENCE)?),
+            _ => Some(Claim::take_within(&ClusterDir::of(&self.out).claim(), &self.out, PATIENCE)?),
         };
         let comparison = self.collect(&runs, lengths, notes)?;
         let consequence = match comparison {

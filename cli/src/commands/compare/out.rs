@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 
 /// The lock file. Every comparison creates it before its other files, so it shows that those are replaceable.
 const LOCK: &str = ".lock";
-/// The claim of the process that makes the comparison.
-const CLAIM: &str = ".owner";
 /// Files and directories that a comparison writes.
 const WRITTEN: [&str; 7] =
     ["report.html", "figures", "runs.csv", "comparison.csv", "costs.csv", "comparison.json", "step_times.json"];
@@ -20,11 +18,6 @@ const LIMIT: u64 = 1 << 28;
 /// The path of the lock file of an output directory.
 pub fn lock_path(out: &Path) -> PathBuf {
     out.join(LOCK)
-}
-
-/// The path of the claim of an output directory; see [`Claim`](crate::claim::Claim).
-pub fn claim_path(out: &Path) -> PathBuf {
-    out.join(CLAIM)
 }
 
 /// Checks that a comparison may write into a directory, which need not exist.

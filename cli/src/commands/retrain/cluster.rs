@@ -1,7 +1,7 @@
 //! Stand-alone trainings with several seeds that are made on a cluster.
 
 use crate::args::RetrainArgs;
-use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlan, adopt};
+use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlan};
 use crate::data::LoadedData;
 use crate::exit::UsageError;
 use crate::progress::ProgressDisplay;
@@ -35,13 +35,14 @@ pub fn hand_over<'a>(
     let mut runs = Vec::new();
     for (path, settings) in &trainings {
         let name = path.strip_prefix(out).unwrap_or(path).to_string_lossy().into_owned();
-        // An unfinished training of this machine continues on the cluster.
-        if path.exists() && super::finished(path, settings, arch)?.is_none() {
-            adopt(&dir, &name)?;
-        }
         let work = PlannedWork::Retrain { arch: arch.into() };
         runs.push(RunPlan::new(name.clone(), name, work, None, &settings.config)?);
     }
     let threads = settings.config.threads;
-    HandOver { dir, runs, data: &data.identity, config, detach, threads, cancel }.execute(&mut progress)
+    let is_done = |number: usize| {
+        let (path, settings): &(&PathBuf, &Settings) = &trainings[number];
+        Ok(super::finished(path, settings, arch)?.is_some())
+    };
+    let hand_over = HandOver { dir, runs, data: &data.identity, config, detach, threads, is_done: &is_done, cancel };
+    hand_over.execute(&mut progress)
 }

@@ -5,7 +5,7 @@ mod earlier;
 
 use crate::archive::{self, Archived, ArchivedRetrain, Incomplete};
 use crate::args::RetrainArgs;
-use crate::cluster::{Handed, RunPlace};
+use crate::cluster::{ClusterDir, Handed, RunPlace, check_no_tasks};
 use crate::device::on_device;
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::in_thread_pool;
@@ -71,6 +71,9 @@ fn several(
     let out = args.run.out.as_ref().ok_or_else(|| UsageError(format!("{option} requires --out DIR")))?;
     check_layout(out, true)?;
     let first = settings(&[])?.config.seed;
+    if *place == RunPlace::Here {
+        check_no_tasks(&ClusterDir::of(out))?;
+    }
     let mut planned = Vec::new();
     for seed in first..first + u64::from(args.seeds) {
         let (dir, settings) = (seed_directory(out, first, seed), settings(&[format!("seed={seed}")])?);

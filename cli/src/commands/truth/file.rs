@@ -66,10 +66,11 @@ impl TruthFile {
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(parent).with_context(|| format!("cannot create the directory {}", parent.display()))?;
+        // Taken before the table is opened, which another process may replace.
+        let claim = Claim::take_within(&path.with_extension("owner"), path, patience)?;
         let file = File::options().create(true).append(true).open(path).with_context(failed)?;
         // The content of both files is read and written with the lock only.
         files::lock(&file, path)?;
-        let claim = Claim::take_within(&path.with_extension("owner"), path, patience)?;
         let text = read_file::text(path, LIMIT).with_context(|| format!("cannot read {}", path.display()))?;
         let header = csv_row(HEADER)?;
         let mut table = Self { path: path.into(), file, rows: Rows::default(), _claim: claim };

@@ -13,7 +13,7 @@ pub use saved::SavedTraining;
 pub use training::train;
 
 use crate::args::TruthArgs;
-use crate::cluster::{HandOver, Handed, RunPlace};
+use crate::cluster::{HandOver, Handed, PATIENCE, RunPlace};
 use crate::data::{DataIdentity, LoadedData};
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
@@ -35,9 +35,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-
-/// How long to wait for another process that merges the same rows.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file.
 ///
@@ -172,6 +169,8 @@ impl TableJob<'_> {
             config,
             detach,
             threads: self.config.threads,
+            // A row is published as a whole.
+            is_done: &|_| Ok(true),
             cancel: self.cancel,
         };
         match hand_over.execute(&mut ProgressDisplay::new(self.args.run.progress))? {
