@@ -84,7 +84,10 @@ impl Attempt {
         };
         match made() {
             // The winner of a race has removed the other attempts.
-            Err(_) if is_listed(&published) => Ok(None),
+            Err(_) if is_listed(&published) => {
+                let _ = fs::remove_dir_all(&parent);
+                Ok(None)
+            }
             made => {
                 made.with_context(|| format!("cannot prepare {}", dir.display()))?;
                 Ok(Some(Self { dir, published, parent }))
@@ -123,10 +126,11 @@ impl Attempt {
         Ok(())
     }
 
-    /// Records why the attempt failed. Nothing is recorded if another attempt has finished the run; returns whether that is
-    /// so.
+    /// Records why the attempt failed. If another attempt has finished the run, this one is removed instead; returns whether
+    /// that is so.
     pub fn fail(&self, code: u8, message: &str) -> bool {
         if is_listed(&self.published) {
+            self.remove_all();
             return true;
         }
         let failure = Failure { code, message: message.into(), host: host().unwrap_or_default() };
@@ -262,6 +266,8 @@ mod tests {
         assert_ne!(first.dir, second.dir);
         fs::write(first.dir.join("a"), "first").unwrap();
         fs::write(second.dir.join("a"), "second").unwrap();
+        let manifest = format!(r#"{{"schema": {}, "status": "finished"}}"#, nas_core::result::SCHEMA);
+        fs::write(second.dir.join("manifest.json"), manifest).unwrap();
         assert_eq!(second.publish().unwrap(), Published::Yes);
         assert!(first.fail(1, "its directory is gone"));
         assert_eq!(first.publish().unwrap(), Published::Lost);

@@ -148,6 +148,11 @@ impl HandOver<'_> {
                 for problem in states.problems() {
                     progress.print_line(&problem);
                 }
+                if states.done() == plan.len() {
+                    // The output of tasks that succeeded, and directories that are empty now.
+                    let _ = fs::remove_dir_all(plan.all_logs());
+                    let _ = fs::remove_dir_all(plan.dir.attempts(""));
+                }
                 Ok(Handed::Ended(errors(&states)))
             }
             Watched::Detached => {

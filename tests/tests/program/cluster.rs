@@ -1,6 +1,6 @@
 //! Runs that are handed to a scheduler: with the job script alone, and with scripts in place of Slurm's commands.
 
-use crate::helper::{TINY, cut, names, program, read, refuses, setup, stderr, stdout};
+use crate::helper::{SMALL, TINY, cut, names, program, read, refuses, setup, stderr, stdout};
 use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
@@ -23,27 +23,36 @@ fn execute(dir: &Path, out: &str) {
 }
 
 /// A directory with commands in place of those of Slurm. `sbatch` executes the tasks at once; with a file `lose-TASK` beside
-/// it, it removes the file instead of executing the task, as if the node of the task had died.
+/// it, it removes the file instead of executing the task, as if the node of the task had died. With a file `hold`, all tasks stay in
+/// the queue.
 fn fake_slurm(dir: &Path) -> String {
     let bin = dir.join("bin");
     fs::create_dir(&bin).unwrap();
     let sbatch = r#"#!/bin/bash
 here=$(dirname "$0")
 echo "$*" >> "$here/calls"
-for word; do case $word in --array=*) array=${word#--array=};; --output=*) log=${word#--output=};; esac; done
+for word; do
+    case $word in
+        --array=*) array=${word#--array=};;
+        --output=*) log=${word#--output=};;
+        --comment=*) comment=${word#--comment=};;
+    esac
+done
+job=$(wc -l < "$here/calls")
 while [ "${1#-}" != "$1" ]; do shift; done
 for range in $(echo "${array%%%*}" | tr , ' '); do
     for task in $(seq "${range%-*}" "${range#*-}"); do
         if [ -e "$here/lose-$task" ]; then rm "$here/lose-$task"; continue; fi
-        SLURM_JOB_ID=$((100 + task)) SLURM_ARRAY_JOB_ID=7 SLURM_ARRAY_TASK_ID=$task bash "$@" > "${log/\%a/$task}" 2>&1
+        if [ -e "$here/hold" ]; then echo "$job|$task|PENDING|PartitionDown|$comment" >> "$here/queue"; continue; fi
+        SLURM_JOB_ID=$((100 + task)) SLURM_ARRAY_JOB_ID=$job SLURM_ARRAY_TASK_ID=$task bash "$@" > "${log/\%a/$task}" 2>&1
     done
 done
-echo 7
+echo "$job"
 "#;
     let scripts = [
         ("sbatch", sbatch),
-        ("squeue", "#!/bin/sh\n"),
-        ("scancel", "#!/bin/sh\n"),
+        ("squeue", "#!/bin/sh\ncat $(dirname $0)/queue 2>/dev/null || true\n"),
+        ("scancel", "#!/bin/sh\nrm -f $(dirname $0)/queue\n"),
         ("scontrol", "#!/bin/sh\necho 'MaxArraySize            = 3'\n"),
     ];
     for (name, text) in scripts {
@@ -104,7 +113,7 @@ fn lost_tasks_are_submitted_again_and_a_repeated_command_submits_nothing() {
         || on_slurm(dir.path(), &path).args(COMPARE).args(TINY).args(["--out=there"]).args(SLURM).output().unwrap();
     let output = there();
     assert!(output.status.success(), "{}", stderr(&output));
-    assert!(stderr(&output).contains("1 lost or failed runs are submitted again"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("1 run is submitted again after a loss"), "{}", stderr(&output));
     assert_eq!(read(dir.path(), "there/comparison.csv"), read(dir.path(), "local/comparison.csv"));
     // Six runs, three to an array, and the lost one.
     let calls = read(dir.path(), "bin/calls");
@@ -112,6 +121,56 @@ fn lost_tasks_are_submitted_again_and_a_repeated_command_submits_nothing() {
     assert!(calls.lines().all(|call| call.contains("--job-name=nas-")), "{calls}");
     assert!(there().status.success());
     assert_eq!(read(dir.path(), "bin/calls"), calls);
+}
+
+#[test]
+fn cancelled_tasks_stay_so_until_they_are_submitted_again() {
+    let (dir, _) = setup("cluster-cancel");
+    let path = fake_slurm(dir.path());
+    assert!(compare(dir.path(), "local", &[]).status.success());
+    fs::write(dir.path().join("bin/hold"), "").unwrap();
+    let run = |arguments: &[&str]| on_slurm(dir.path(), &path).args(arguments).output().unwrap();
+    let there = [COMPARE, TINY, &["--out=there"], SLURM].concat();
+    let output = run(&[there.as_slice(), &["--detach"]].concat());
+    assert!(output.status.success(), "{}", stderr(&output));
+    let status = || stdout(&run(&["cluster", "status", "there"]));
+    assert!(status().starts_with("0 of 6 runs done, 6 pending"), "{}", status());
+    assert!(status().contains("tasks wait for PartitionDown"), "{}", status());
+    let here = compare(dir.path(), "there", &[]);
+    assert!(stderr(&here).contains("has runs on a cluster that are not finished"), "{}", stderr(&here));
+    assert!(stdout(&run(&["cluster", "cancel", "there"])).contains("tasks that were cancelled: 6"));
+    assert!(status().starts_with("0 of 6 runs done, 6 stopped"), "{}", status());
+    let calls = read(dir.path(), "bin/calls");
+    assert_eq!(run(&there).status.code(), Some(130));
+    assert_eq!(read(dir.path(), "bin/calls"), calls);
+    fs::remove_file(dir.path().join("bin/hold")).unwrap();
+    assert!(stdout(&run(&["cluster", "retry", "there"])).contains("6 runs are submitted again"));
+    assert!(run(&["cluster", "merge", "there"]).status.success());
+    assert_eq!(read(dir.path(), "there/comparison.csv"), read(dir.path(), "local/comparison.csv"));
+}
+
+#[test]
+fn stand_alone_trainings_of_several_seeds_are_made_and_continued() {
+    let (dir, _) = setup("cluster-retrain");
+    let path = fake_slurm(dir.path());
+    let options = [&["retrain", "--arch=20", "--seeds=2", "--checkpoint-every=1"], SMALL].concat();
+    let local = program(dir.path()).args(&options).args(["--out=local"]).output().unwrap();
+    assert!(local.status.success(), "{}", stderr(&local));
+    // A training that this machine has left before its end.
+    let copied = std::process::Command::new("cp").args(["-r", "local", "there"]).current_dir(dir.path()).status();
+    assert!(copied.unwrap().success());
+    fs::remove_dir_all(dir.path().join("there/seed-1")).unwrap();
+    cut(dir.path(), "there/seed-0");
+    let output = on_slurm(dir.path(), &path).args(&options).args(["--out=there"]).args(SLURM).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let table = stdout(&output).replace("there", "local");
+    assert!(table.starts_with("2 trainings") && stdout(&local).ends_with(&table), "{table}");
+    for seed in ["seed-0", "seed-1"] {
+        let weights = |out: &str| fs::read(dir.path().join(out).join(seed).join("weights.safetensors")).unwrap();
+        assert!(weights("there") == weights("local"), "{seed}");
+    }
+    let manifest: Value = serde_json::from_str(&read(dir.path(), "there/seed-0/manifest.json")).unwrap();
+    assert_eq!(manifest["resumes"].as_array().unwrap().len(), 1);
 }
 
 #[test]
@@ -141,7 +200,8 @@ fn an_unfinished_run_of_this_machine_continues_on_the_cluster() {
     let expected = read(dir.path(), "local/runs/ogd-s0/metrics.csv");
     cut(dir.path(), "local/runs/ogd-s0");
     assert!(compare(dir.path(), "local", &["--checkpoint-every=1", "--cluster=script"]).status.success());
-    assert!(dir.path().join("local/attempts/runs/ogd-s0/local/manifest.json").exists());
+    assert!(names(&dir.path().join("local/attempts/runs/ogd-s0"))[0].starts_with("local-"));
+    assert!(!dir.path().join("local/runs/ogd-s0").exists());
     execute(dir.path(), "local");
     let manifest: Value = serde_json::from_str(&read(dir.path(), "local/runs/ogd-s0/manifest.json")).unwrap();
     assert_eq!(manifest["resumes"].as_array().unwrap().len(), 1);
@@ -175,7 +235,7 @@ fn a_failed_run_is_shown_with_its_message_and_its_exit_code_is_that_of_the_comma
     assert_eq!((&status["done"], &status["failed"], &status["lost"]), (&1.into(), &1.into(), &0.into()));
     assert!(status["problems"][0].as_str().unwrap().contains("with exit code 5"), "{status}");
     let retried = on_slurm(dir.path(), &path).args(["cluster", "retry", "there"]).output().unwrap();
-    assert!(stdout(&retried).contains("1 runs are submitted again"), "{}", stdout(&retried));
+    assert!(stdout(&retried).contains("1 run is submitted again"), "{}", stdout(&retried));
 }
 
 #[test]
@@ -195,27 +255,31 @@ fn plans_and_options_that_cannot_work_are_refused() {
     refuses(path, &[options.as_slice(), &["--time=1:00"]].concat(), 2, &["--time has an effect with --cluster only"]);
     let tensorboard = [options.as_slice(), &["--cluster=script", "--tensorboard=t"]].concat();
     refuses(path, &tensorboard, 2, &["--tensorboard has no effect with --cluster"]);
+    for (option, problem) in [
+        ("--budget=time", "--budget time is not possible with --cluster"),
+        ("--max-running=3", "--max-running has an effect with --cluster slurm only"),
+        ("--sbatch-arg=--comment=x", "the program sets this option itself"),
+        ("--partition=a b", "cluster.partition: expected one word"),
+        ("--setup=none", "--setup: cannot read none"),
+    ] {
+        refuses(path, &[options.as_slice(), &["--cluster=script", option]].concat(), 2, &[problem]);
+    }
     let seeds = [options.as_slice(), &["--cluster=script", "--seeds=3"]].concat();
     // A plan that nobody has started is replaced, one in progress is not.
     assert!(program(path).args(&seeds).output().unwrap().status.success());
-    execute_first(path);
+    fs::create_dir_all(path.join("there/attempts/runs/ogd-s0/of-another-node")).unwrap();
     refuses(path, &[options.as_slice(), &["--cluster=script", "--seeds=4"]].concat(), 2, &["a plan with other runs"]);
+    fs::remove_dir_all(path.join("there/attempts")).unwrap();
     let text = read(path, "there/plan.jsonl").replacen("\"lr\":0.0", "\"lr\":0.1", 1);
     fs::write(path.join("there/plan.jsonl"), text).unwrap();
     task(&[], &["is damaged: run 0: its hash differs"]);
-}
-
-fn execute_first(dir: &Path) {
-    let commands = read(dir, "there/cluster/commands.txt");
-    let first = commands.lines().next().unwrap();
-    assert!(std::process::Command::new("sh").args(["-c", first]).status().unwrap().success());
 }
 
 #[test]
 fn outputs_that_another_machine_writes_are_refused() {
     let (dir, _) = setup("cluster-claimed");
     let path = dir.path();
-    let claim = r#"{"host":"n7","boot":"other","pid":1,"started":"5"}"#;
+    let claim = r#"{"host":"n7","machine":"m","boot":"other","namespace":"","pid":1,"started":"5","slurm_job":null}"#;
     fs::create_dir(path.join("there")).unwrap();
     fs::write(path.join("there/.owner"), claim).unwrap();
     fs::write(path.join("table.owner"), claim).unwrap();
