@@ -1,4 +1,5 @@
-# A running and a waiting task are cancelled with scancel. They are lost, do not come back, and run after `retry`.
+# A running and a waiting task are cancelled with scancel. The first is stopped; Slurm forgets the second, so it is lost. Without
+# a waiting command, neither comes back, and both run after `retry`.
 local_comparison three "${THREE[@]}"
 "$NAS_TRAIN" "${THREE[@]}" --cluster slurm --detach --out out
 wait_for 60 at_least 4 running out
@@ -10,7 +11,8 @@ wait_for 1800 finished out
 status=$("$NAS_TRAIN" cluster status --json out)
 echo "$status"
 expect grep -q '"done":10,' <<<"$status"
-expect grep -q '"lost":2,' <<<"$status"
+expect grep -q '"lost":1,' <<<"$status"
+expect grep -q '"stopped":1' <<<"$status"
 "$NAS_TRAIN" cluster retry out
 expect [ "$(queue -t pending,running -n "$(job_name out)" | wc -l)" = 2 ]
 wait_for 600 finished out

@@ -5,7 +5,7 @@ local_comparison compare-2 "${command[@]}"
 same_comparison compare-2 out
 for run in out/runs/* out/sequences/*; do expect [ "$(find "$run" -type f | wc -l)" -le 4 ]; done
 mv out/comparison.csv first.csv
-"$NAS_TRAIN" "${command[@]}" --out out 2>&1 | tee again.txt
-expect grep "14 of them done" again.txt
+"$NAS_TRAIN" "${command[@]}" --progress plain --out out 2>&1 | tee again.txt
+expect grep "12 runs, 12 of them done" again.txt
 expect cmp first.csv out/comparison.csv
 "$NAS_TRAIN" report out/runs/plain-s0
