@@ -80,9 +80,11 @@ impl States {
             for (run, part, task) in round.runs(names.len()) {
                 submissions[run] += 1;
                 logs.insert(run, plan.logs(round.number, part).join(format!("{task}.log")));
-                if let Some(state) = round.jobs.get(&part).and_then(|job| tasks.get(&(*job, task))) {
-                    let known = queued.entry(run).or_insert(*state);
-                    *known = (*known).max(*state);
+                // A later submission is what counts of a cancelled one.
+                let earlier = queued.remove(&run).filter(|state| *state != TaskState::Cancelled);
+                let latest = round.jobs.get(&part).and_then(|job| tasks.get(&(*job, task))).copied();
+                if let Some(state) = earlier.max(latest) {
+                    queued.insert(run, state);
                 }
             }
         }
