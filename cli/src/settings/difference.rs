@@ -101,7 +101,7 @@ mod tests {
             other_settings(&with(from), &with(to)).unwrap()
         };
         assert_eq!(table("t.csv", "/data/t.csv"), None);
-        assert_eq!(table("t.csv", "/data/u.csv").as_deref(), Some("truth.table (t.csv, now u.csv)"));
+        assert_eq!(table("t.csv", "/data/u.csv").as_deref(), Some(r#"truth.table ("t.csv", now "u.csv")"#));
         assert_eq!(changed(&|c| c.seed = 1).as_deref(), Some("seed (0, now 1)"));
         let added = changed(&|c| drop(c.strategy.options.insert("k".into(), 1.into())));
         assert_eq!(added.as_deref(), Some("strategy.k (not set, now 1)"));

@@ -91,6 +91,22 @@ fn the_commands_of_a_plan_make_the_comparison_of_this_machine() {
 }
 
 #[test]
+fn a_truth_table_with_a_relative_path_is_found_by_tasks_in_other_directories() {
+    let (dir, _) = setup("cluster-truth-file");
+    let truth = ["truth", "--samples=9", "--out=table.csv"];
+    let table = program(dir.path()).args(truth).args(SMALL).output().unwrap();
+    assert!(table.status.success(), "{}", stderr(&table));
+    let options = ["--truth=table.csv", "--truth-samples=all", "--sequence=0"];
+    assert!(compare(dir.path(), "local", &options).status.success());
+    assert!(compare(dir.path(), "there", &[&options[..], &["--cluster=script"]].concat()).status.success());
+    execute(dir.path(), "there");
+    assert!(program(dir.path()).args(["cluster", "merge", "there"]).output().unwrap().status.success());
+    assert_eq!(read(dir.path(), "there/comparison.csv"), read(dir.path(), "local/comparison.csv"));
+    let again = compare(dir.path(), "there", &options);
+    assert!(stderr(&again).contains("4 runs, 4 of them done"), "{}", stderr(&again));
+}
+
+#[test]
 fn a_packed_run_has_at_most_four_files() {
     let (dir, _) = setup("cluster-pack");
     assert!(compare(dir.path(), "local", &[]).status.success());
