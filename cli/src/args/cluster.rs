@@ -20,8 +20,8 @@ pub enum ClusterKind {
 /// The options of a scheduler in `compare`, `truth` and `retrain`. Each replaces a key of the section `[cluster]`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterArgs {
-    /// Make the runs on a cluster; docs/cluster.md has a walkthrough. Set also by cluster.scheduler, and the options below by
-    /// the other keys of [cluster]
+    /// Make the runs on a cluster; docs/cluster.md has a walkthrough. The section [cluster] of the configuration has keys for
+    /// these options
     #[arg(long, value_enum, value_name = "SCHEDULER", help_heading = "Cluster")]
     pub cluster: Option<ClusterKind>,
     /// Partition of the jobs [default: that of the cluster]
@@ -117,7 +117,7 @@ pub struct ClusterCommandArgs {
 /// The subcommands of `cluster`.
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
-    /// Print how many runs are done, running, pending, failed and lost, and the messages of failed ones
+    /// Print how many runs are done, running, pending, failed, stopped and lost, and the messages of failed ones
     Status {
         /// Output directory of a command with --cluster
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
@@ -126,7 +126,7 @@ pub enum ClusterCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Submit the failed and the lost runs again
+    /// Submit the failed, stopped and lost runs again
     Retry {
         /// Output directory of a command with --cluster
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
