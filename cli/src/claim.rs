@@ -107,7 +107,7 @@ impl Drop for Claim {
     }
 }
 
-/// The error of a claim of another machine, where nobody can see here whether its process is alive.
+/// The error of a claim of another machine: whether its process is alive cannot be seen here.
 fn refused(path: &Path, output: &Path, owner: Option<&ProcessId>) -> anyhow::Error {
     let who = owner.map_or("an unknown process".into(), |owner| format!("process {} of {}", owner.pid, owner.host));
     UsageError(format!(

@@ -33,7 +33,7 @@ pub struct Failure {
     pub host: String,
 }
 
-/// What became of a finished attempt.
+/// The result of publishing a finished attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Published {
     /// It is the run directory now.
@@ -54,7 +54,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Starts an attempt of a run: with a copy of the earlier attempt that has come farthest, or with an empty directory.
+    /// Starts an attempt of a run: with a copy of the earlier attempt with the latest checkpoint, or with an empty directory.
     /// Another process may still write to the earlier one. None if the run is finished.
     ///
     /// # Errors
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_finished_attempt_becomes_the_run_and_the_other_ends_in_peace() {
+    fn the_first_finished_attempt_becomes_the_run_and_the_other_is_removed() {
         let temporary = tempfile::tempdir().unwrap();
         let dir = ClusterDir::of(temporary.path());
         let (first, second) = (start(&dir), start(&dir));
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_starts_with_a_copy_of_the_one_that_came_farthest() {
+    fn an_attempt_starts_with_a_copy_of_the_one_with_the_latest_checkpoint() {
         let temporary = tempfile::tempdir().unwrap();
         let dir = ClusterDir::of(temporary.path());
         for (attempt, step) in [(start(&dir), 20), (start(&dir), 100), (start(&dir), 3)] {

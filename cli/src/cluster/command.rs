@@ -39,9 +39,9 @@ pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<St
         }
         if started.elapsed() > limit {
             kill(&mut child);
-            let said = stderr.try_recv().ok().and_then(|text| message(program, &text));
-            let said = said.map(|text| format!(" ({text})")).unwrap_or_default();
-            return Err(anyhow!("{program} has not answered within {} s{said}; try again later", limit.as_secs()));
+            let printed = stderr.try_recv().ok().and_then(|text| message(program, &text));
+            let printed = printed.map(|text| format!(" ({text})")).unwrap_or_default();
+            return Err(anyhow!("{program} has not answered within {} s{printed}; try again later", limit.as_secs()));
         }
         thread::sleep(PAUSE);
     };

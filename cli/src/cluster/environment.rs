@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The variables with the index of a task, and the first index of their schedulers: Slurm, Kubernetes, PBS, Grid Engine.
 const INDICES: [(&str, usize); 4] =
     [("SLURM_ARRAY_TASK_ID", 0), ("JOB_COMPLETION_INDEX", 0), ("PBS_ARRAY_INDEX", 0), ("SGE_TASK_ID", 1)];
-/// How often a task asks to be queued again before it gives up.
+/// Largest number of times that a task is queued again at its own request.
 const MAX_RESTARTS: u32 = 100;
 /// Time limit of the request to be queued again.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -59,7 +59,7 @@ pub fn is_earlier(attempt: &str) -> bool {
         && restarts.is_some_and(|n| n < slurm_restarts())
 }
 
-/// What became of the request to be queued again.
+/// The answer to the request to be queued again.
 #[derive(Debug)]
 pub enum Requeued {
     /// Slurm ends this process and starts it again.

@@ -16,7 +16,7 @@ const DEFAULT_MAX_ARRAY_SIZE: usize = 1001;
 /// Number of indices in a submission, so that the argument of `sbatch` stays far below the limit of the system.
 const MAX_PART: usize = 10_000;
 
-/// The state of a task that Slurm knows.
+/// The state of a task in the queue of Slurm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum TaskState {
     /// It was cancelled, and Slurm does not start it again.

@@ -225,7 +225,7 @@ fn an_unfinished_run_of_this_machine_continues_on_the_cluster() {
 }
 
 #[test]
-fn two_tasks_of_one_run_both_end_in_peace() {
+fn two_tasks_of_one_run_succeed_and_publish_it_once() {
     let (dir, _) = setup("cluster-race");
     assert!(compare(dir.path(), "there", &["--cluster=script"]).status.success());
     let task = || {
@@ -281,7 +281,7 @@ fn plans_and_options_that_cannot_work_are_refused() {
         refuses(path, &[options.as_slice(), &["--cluster=script", option]].concat(), 2, &[problem]);
     }
     let seeds = [options.as_slice(), &["--cluster=script", "--seeds=3"]].concat();
-    // A plan that nobody has started is replaced, one in progress is not.
+    // A plan without attempts is replaced, one in progress is not.
     assert!(program(path).args(&seeds).output().unwrap().status.success());
     fs::create_dir_all(path.join("there/attempts/runs/ogd-s0/of-another-node")).unwrap();
     refuses(path, &[options.as_slice(), &["--cluster=script", "--seeds=4"]].concat(), 2, &["a plan with other runs"]);
