@@ -73,14 +73,13 @@ impl Claim {
 /// Creates the file of a claim. It is written beside and linked, so that no process sees it without its content.
 fn create(path: &Path, text: &str) -> io::Result<()> {
     let beside = path.with_file_name(unique_name(path));
-    durable::write(&beside, text.as_bytes())?;
-    let created = match fs::hard_link(&beside, path) {
+    let created = durable::write(&beside, text.as_bytes()).and_then(|()| match fs::hard_link(&beside, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             // This file system has no hard links.
             File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()))
         }
         created => created,
-    };
+    });
     let _ = fs::remove_file(&beside);
     created
 }

@@ -321,7 +321,7 @@ fn link_new(path: &Path, text: &str) -> std::io::Result<()> {
         return Err(ErrorKind::AlreadyExists.into());
     }
     let beside = path.with_file_name(unique_name(path));
-    durable::write(&beside, text.as_bytes())?;
+    durable::write(&beside, text.as_bytes()).inspect_err(|_| drop(fs::remove_file(&beside)))?;
     let linked = match fs::hard_link(&beside, path) {
         // This file system has no hard links.
         Err(error) if error.kind() != ErrorKind::AlreadyExists => return fs::rename(&beside, path),

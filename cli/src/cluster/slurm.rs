@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// Time limit of a question.
 const ASK: Duration = Duration::from_secs(30);
-/// Time limit of a submission. `sbatch` waits for two minutes where the cluster has too many jobs.
-const SUBMIT: Duration = Duration::from_secs(150);
+/// Time limit of a submission. `sbatch` waits for two minutes where the cluster has too many jobs, and prints so at once.
+const SUBMIT: Duration = Duration::from_secs(60);
 /// The limit of indices where the configuration of Slurm cannot be read; the default of Slurm.
 const DEFAULT_MAX_ARRAY_SIZE: usize = 1001;
 /// Number of indices in a submission, so that the argument of `sbatch` stays far below the limit of the system.

@@ -17,7 +17,7 @@ fn an_unknown_name_is_reported_with_the_nearest_name() {
         (&["--set=strategy.path=3"], "--set strategy.path=3: unknown option `strategy.path`, did you mean `paths`?"),
         (&["--set=data.synthetic.sizes=3", "--data=synthetic"], "unknown field `sizes`, expected one of"),
         (&["--epoch=3"], "a similar argument exists: '--epochs'"),
-        (&["lst"], "a similar subcommand exists: 'list'"),
+        (&["lisst"], "a similar subcommand exists: 'list'"),
         (&["list", "space"], "a similar value exists: 'spaces'"),
         (&["--device=gpu"], "expected `cpu` or `cuda:K`"),
     ] {

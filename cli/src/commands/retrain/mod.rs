@@ -30,6 +30,9 @@ use std::path::Path;
 /// Invalid options, an architecture of another space, unreadable data, diverged training, or files that cannot be
 /// written.
 pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
+    if let Some(dir) = &args.from {
+        archive::manifest(dir).with_context(|| from(dir))?;
+    }
     let settings = Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, &[])?;
     let place = RunPlace::choose(&args.cluster, &settings.cluster)?;
     retrain_at(args, &place)
