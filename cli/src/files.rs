@@ -3,11 +3,18 @@
 use crate::exit::UsageError;
 use crate::machine::unique_name;
 use anyhow::{Context, Result};
-use nas_core::durable;
+use nas_core::{durable, read_file};
 use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How long to wait until a file that is listed can be read.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// Time between two attempts to read it.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Replaces a file atomically: writes `PATH.new` and renames it, so that a reader sees the old or the new file, whole. The
 /// new file is on the disk when the function returns. A failed write leaves no `PATH.new`.
@@ -118,6 +125,32 @@ pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         removed => removed.with_context(|| format!("cannot remove {}", path.display())),
+    }
+}
+
+/// Whether a directory lists an entry. Shared file systems keep the absence of an entry for seconds, but not listings.
+pub fn is_listed(path: &Path) -> bool {
+    if path.exists() {
+        return true;
+    }
+    let entries = fs::read_dir(path.parent().unwrap_or(Path::new(""))).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
+}
+
+/// Reads a text file of at most `limit` bytes. A file that its directory lists but that cannot be found was written by another
+/// machine a moment ago: then, this waits until it can be read.
+///
+/// # Errors
+/// The file does not exist or cannot be read.
+pub fn shared_text(path: &Path, limit: u64) -> io::Result<String> {
+    let started = Instant::now();
+    loop {
+        match read_file::text(path, limit) {
+            Err(error) if error.kind() == ErrorKind::NotFound && is_listed(path) && started.elapsed() < PATIENCE => {
+                thread::sleep(PAUSE);
+            }
+            text => return text,
+        }
     }
 }
 

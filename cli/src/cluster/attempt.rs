@@ -4,7 +4,7 @@ use super::ClusterDir;
 use super::environment::{attempt_name, is_earlier};
 use crate::archive;
 use crate::exit::ExitStatus;
-use crate::files;
+use crate::files::{self, is_listed};
 use crate::machine::{host, unique};
 use crate::planned_run::place;
 use crate::record::CHECKPOINTS;
@@ -192,15 +192,6 @@ pub fn failure(plan: &ClusterDir, name: &str) -> Option<Failure> {
 /// Whether an attempt is an earlier one of this task.
 fn is_of_this_task(dir: &Path) -> bool {
     is_earlier(&dir.file_name().unwrap_or_default().to_string_lossy())
-}
-
-/// Whether a directory lists an entry. Shared file systems keep the absence of an entry for seconds, but not listings.
-pub fn is_listed(path: &Path) -> bool {
-    if path.exists() {
-        return true;
-    }
-    let entries = fs::read_dir(path.parent().unwrap_or(Path::new(""))).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
 }
 
 fn earlier_attempts(parent: &Path) -> Vec<PathBuf> {

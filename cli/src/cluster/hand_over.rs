@@ -1,6 +1,6 @@
 //! Handing the runs of a command to a scheduler.
 
-use super::attempt::{adopt, has_open_attempt, is_listed};
+use super::attempt::{adopt, has_open_attempt};
 use super::round::is_cancelled;
 use super::slurm::{QueuedTask, TaskState};
 use super::{
@@ -10,6 +10,7 @@ use super::{
 use crate::claim::Claim;
 use crate::data::DataIdentity;
 use crate::exit::{ChildFailed, ExitStatus, UsageError, chained};
+use crate::files::is_listed;
 use crate::progress::ProgressDisplay;
 use crate::text::{eprint_line, shell_word};
 use anyhow::{Context, Error, Result};

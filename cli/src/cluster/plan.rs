@@ -3,11 +3,12 @@
 use super::ClusterDir;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
+use crate::files;
 use crate::machine::unique_name;
 use crate::settings::is_table_file;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
-use nas_core::{durable, read_file, sha256};
+use nas_core::{durable, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -215,7 +216,7 @@ impl Plan {
     /// There is no plan, or it is damaged.
     pub fn read(dir: &ClusterDir) -> Result<Self> {
         let path = dir.plan();
-        let text = match read_file::text(&path, LIMIT) {
+        let text = match files::shared_text(&path, LIMIT) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let problem = "has no plan.jsonl: name the --out of a command with --cluster";
                 return Err(UsageError(format!("{} {problem}", dir.out().display())).into());
@@ -231,7 +232,7 @@ impl Plan {
     /// The file is not visible on this machine, it has other content, or it is of another version.
     pub fn read_by_task(path: &Path, expected: Option<&str>) -> Result<Self> {
         let dir = ClusterDir::of(path.parent().unwrap_or(Path::new("")));
-        let text = match read_file::text(path, LIMIT) {
+        let text = match files::shared_text(path, LIMIT) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let host = crate::machine::host().unwrap_or_else(|| "this machine".into());
                 let problem = "--out must be in a directory that all nodes share";
@@ -317,7 +318,7 @@ impl Plan {
 
 /// Creates a file with its content; an existing one stays.
 fn link_new(path: &Path, text: &str) -> std::io::Result<()> {
-    if path.exists() {
+    if files::is_listed(path) {
         return Err(ErrorKind::AlreadyExists.into());
     }
     let beside = path.with_file_name(unique_name(path));

@@ -8,7 +8,6 @@ use crate::claim::Claim;
 use crate::files;
 use anyhow::{Context, Result};
 use nas_core::config::ClusterConfig;
-use nas_core::read_file;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -124,7 +123,7 @@ pub fn rounds(plan: &Plan) -> Result<Vec<Round>> {
     let mut rounds = Vec::new();
     while listed.contains(&format!("round-{}.json", rounds.len())) {
         let path = Round::path(plan, rounds.len());
-        let text = read_file::text(&path, LIMIT).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = files::shared_text(&path, LIMIT).with_context(|| format!("cannot read {}", path.display()))?;
         let round = serde_json::from_str(&text).ok().filter(|round: &Round| round.runs_per_task > 0);
         let damaged = || format!("{} is damaged: remove it, if no task of the plan is in the queue", path.display());
         rounds.push(round.with_context(damaged)?);

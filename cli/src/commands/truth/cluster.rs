@@ -2,9 +2,10 @@
 
 use super::file::TruthRow;
 use crate::cluster::{ClusterDir, PlannedWork, RunPlan};
+use crate::files;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
-use nas_core::{read_file, sha256};
+use nas_core::sha256;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -30,7 +31,7 @@ impl PublishedRow {
     /// The file is damaged.
     pub fn read(dir: &ClusterDir, arch: &str, seed: u64) -> Result<Option<Self>> {
         let path = dir.published(&name(arch, seed));
-        let text = match read_file::text(&path, LIMIT) {
+        let text = match files::shared_text(&path, LIMIT) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
         };

@@ -6,7 +6,6 @@ use crate::settings::first_difference;
 use crate::text::shell_word;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
-use nas_core::read_file;
 use nas_core::space::Scale;
 use nas_core::toml_text;
 use std::io::ErrorKind;
@@ -55,7 +54,7 @@ impl<'a> RecipeFile<'a> {
     /// # Errors
     /// The file has another recipe, or it cannot be read.
     pub fn exists(&self) -> Result<bool> {
-        let text = match read_file::text(&self.path, LIMIT) {
+        let text = match files::shared_text(&self.path, LIMIT) {
             Ok(text) if text.trim().is_empty() => return Ok(false),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             text => text.with_context(|| format!("cannot read {}", self.path.display()))?,
