@@ -137,6 +137,14 @@ pub fn is_listed(path: &Path) -> bool {
     entries.into_iter().any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
 }
 
+/// Waits until an entry that its directory lists can be found, for a while.
+pub fn wait_until_visible(path: &Path) {
+    let started = Instant::now();
+    while !path.exists() && is_listed(path) && started.elapsed() < PATIENCE {
+        thread::sleep(PAUSE);
+    }
+}
+
 /// Reads a text file of at most `limit` bytes. A file that its directory lists but that cannot be found was written by another
 /// machine a moment ago: then, this waits until it can be read.
 ///

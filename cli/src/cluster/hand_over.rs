@@ -10,7 +10,7 @@ use super::{
 use crate::claim::Claim;
 use crate::data::DataIdentity;
 use crate::exit::{ChildFailed, ExitStatus, UsageError, chained};
-use crate::files::is_listed;
+use crate::files::{is_listed, wait_until_visible};
 use crate::progress::ProgressDisplay;
 use crate::text::{eprint_line, shell_word};
 use anyhow::{Context, Error, Result};
@@ -146,6 +146,9 @@ impl HandOver<'_> {
         }
         match watch(plan, self.config, progress, self.cancel)? {
             Watched::Ended(states) => {
+                for run in states.chosen(|_, state| *state == RunState::Done) {
+                    wait_until_visible(&plan.dir.published(&states.names[run]));
+                }
                 for problem in states.problems() {
                     progress.print_line(&problem);
                 }
