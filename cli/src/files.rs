@@ -133,8 +133,9 @@ pub fn is_listed(path: &Path) -> bool {
     if path.exists() {
         return true;
     }
-    let entries = fs::read_dir(path.parent().unwrap_or(Path::new(""))).into_iter().flatten().flatten();
-    entries.into_iter().any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut entries = fs::read_dir(parent).into_iter().flatten().flatten();
+    entries.any(|entry| Some(entry.file_name().as_os_str()) == path.file_name())
 }
 
 /// Waits until an entry that its directory lists can be found, for a while.
@@ -231,6 +232,16 @@ mod tests {
         fs::create_dir(&path).unwrap();
         write(&path, "text").unwrap_err();
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn entries_are_listed_with_and_without_a_directory_in_their_path() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a"), "text").unwrap();
+        assert!(is_listed(&dir.path().join("a")) && is_listed(Path::new("Cargo.toml")));
+        assert!(!is_listed(&dir.path().join("b")) && !is_listed(Path::new("none")) && !is_listed(Path::new("none/a")));
+        assert_eq!(shared_text(&dir.path().join("a"), 100).unwrap(), "text");
+        assert_eq!(shared_text(&dir.path().join("b"), 100).unwrap_err().kind(), ErrorKind::NotFound);
     }
 
     #[test]
