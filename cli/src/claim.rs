@@ -7,9 +7,8 @@ use crate::exit::UsageError;
 use crate::files;
 use crate::machine::{ProcessId, unique, unique_name};
 use anyhow::{Context, Result};
-use nas_core::durable;
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -34,7 +33,7 @@ impl Claim {
     pub fn take(path: &Path, output: &Path) -> Result<Self> {
         let own = format!("{}\n{}\n", ProcessId::this(), unique());
         loop {
-            match create(path, &own) {
+            match files::create_shared(path, &own) {
                 Ok(()) => return Ok(Self { path: path.into(), text: own }),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
@@ -68,20 +67,6 @@ impl Claim {
             }
         }
     }
-}
-
-/// Creates the file of a claim. It is written beside and linked, so that no process sees it without its content.
-fn create(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_file_name(unique_name(path));
-    let created = durable::write(&beside, text.as_bytes()).and_then(|()| match fs::hard_link(&beside, path) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            // This file system has no hard links.
-            File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()))
-        }
-        created => created,
-    });
-    let _ = fs::remove_file(&beside);
-    created
 }
 
 /// Removes the claim of a process that has ended, unless another process has replaced it meanwhile.

@@ -42,6 +42,24 @@ pub fn write_shared(path: &Path, text: &str) -> Result<()> {
     replace(path, &path.with_file_name(unique_name(path)), text.as_bytes())
 }
 
+/// Creates a file with its content; an existing one stays. Of several processes, also of different machines, one succeeds, and
+/// none sees the file without its content.
+///
+/// # Errors
+/// The file exists ([`ErrorKind::AlreadyExists`]), or it cannot be written.
+pub fn create_shared(path: &Path, text: &str) -> io::Result<()> {
+    let beside = path.with_file_name(unique_name(path));
+    let created = durable::write(&beside, text.as_bytes()).and_then(|()| match fs::hard_link(&beside, path) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            // This file system has no hard links.
+            File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        }
+        created => created,
+    });
+    let _ = fs::remove_file(&beside);
+    created.and_then(|()| durable::sync_dir(path.parent().unwrap_or(Path::new(""))))
+}
+
 fn replace(path: &Path, beside: &Path, content: &[u8]) -> Result<()> {
     let written = || -> io::Result<()> {
         durable::write(beside, content)?;

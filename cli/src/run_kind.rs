@@ -1,9 +1,11 @@
 //! The kinds of trainings that write a run directory.
 
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 /// What a run directory holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RunKind {
     /// A supernet and the search on it: a run.
     Search,

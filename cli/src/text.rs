@@ -86,6 +86,11 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// `1 run`, `3 runs`.
+pub fn runs(count: usize) -> String {
+    if count == 1 { "1 run".into() } else { format!("{count} runs") }
+}
+
 /// A word of a command, quoted for a shell where necessary.
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);

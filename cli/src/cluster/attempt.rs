@@ -101,7 +101,7 @@ impl Attempt {
     /// The directory cannot be renamed.
     pub fn publish(&self) -> Result<Published> {
         let to = self.published.parent().unwrap_or(Path::new(""));
-        fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+        files::make_dir(to)?;
         let published = match fs::rename(&self.dir, &self.published) {
             Ok(()) => Published::Yes,
             Err(_) if archive::is_finished(&self.published) => Published::Lost,
@@ -120,7 +120,7 @@ impl Attempt {
     /// The file cannot be written.
     pub fn publish_file(&self, text: &str) -> Result<()> {
         let to = self.published.parent().unwrap_or(Path::new(""));
-        fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
+        files::make_dir(to)?;
         files::write_shared(&self.published, text)?;
         self.remove_all();
         Ok(())

@@ -3,7 +3,7 @@
 use super::command::output;
 use crate::exit::UsageError;
 use crate::machine::{slurm_restarts, unique};
-use anyhow::{Result, anyhow};
+use anyhow::{Context, Result, ensure};
 use std::env;
 use std::thread;
 use std::time::Duration;
@@ -59,30 +59,19 @@ pub fn is_earlier(attempt: &str) -> bool {
         && restarts.is_some_and(|n| n < slurm_restarts())
 }
 
-/// The answer to the request to be queued again.
-#[derive(Debug)]
-pub enum Requeued {
-    /// Slurm ends this process and starts it again.
-    Yes,
-    /// The task was started too often, or Slurm refused.
-    No(anyhow::Error),
-}
-
 /// Asks Slurm to end this task and to start it again.
-pub fn requeue() -> Requeued {
-    let Ok(job) = env::var("SLURM_JOB_ID") else { return Requeued::No(anyhow!("this is no task of Slurm")) };
-    if slurm_restarts() >= MAX_RESTARTS {
-        return Requeued::No(anyhow!("the task was started again {MAX_RESTARTS} times; give it more --time"));
-    }
+///
+/// # Errors
+/// The task was started too often, or Slurm refuses.
+pub fn requeue() -> Result<()> {
+    let job = env::var("SLURM_JOB_ID").context("this is no task of Slurm")?;
+    ensure!(slurm_restarts() < MAX_RESTARTS, "the task was started again {MAX_RESTARTS} times; give it more --time");
     // The number of a job may also be that of its array, which would be queued again as a whole.
     let id = match (env::var("SLURM_ARRAY_JOB_ID"), env::var("SLURM_ARRAY_TASK_ID")) {
         (Ok(array), Ok(task)) => format!("{array}_{task}"),
         _ => job,
     };
-    match output("scontrol", &["requeue".into(), id], LIMIT) {
-        Ok(_) => Requeued::Yes,
-        Err(error) => Requeued::No(error),
-    }
+    output("scontrol", &["requeue".into(), id], LIMIT).map(drop)
 }
 
 /// Waits until Slurm ends this process.

@@ -3,17 +3,19 @@
 use super::attempt::{adopt, has_open_attempt};
 use super::round::is_cancelled;
 use super::slurm::{QueuedTask, TaskState};
+use super::states::Listings;
 use super::{
     ClusterDir, JobScript, Plan, PlanHeader, Round, RunPlan, RunState, Slurm, States, Watched, rounds, submit, watch,
     write_commands,
 };
+use crate::args::{ClusterArgs, RunArgs};
 use crate::claim::Claim;
 use crate::data::DataIdentity;
 use crate::exit::{ChildFailed, ExitStatus, UsageError, chained};
-use crate::files::{is_listed, wait_until_visible};
+use crate::files::{self, is_listed, wait_until_visible};
 use crate::progress::ProgressDisplay;
-use crate::text::{eprint_line, shell_word};
-use anyhow::{Context, Error, Result};
+use crate::text::{eprint_line, runs, shell_word};
+use anyhow::{Error, Result};
 use nas_core::config::{ClusterConfig, Scheduler};
 use std::fs;
 use std::path::Path;
@@ -43,8 +45,8 @@ impl RunPlace {
     /// The place that options and configuration choose.
     ///
     /// # Errors
-    /// An option that needs a scheduler, without one.
-    pub fn choose(args: &crate::args::ClusterArgs, config: &ClusterConfig) -> Result<Self, UsageError> {
+    /// An option that needs a scheduler, without one, and `--tensorboard` with one.
+    pub fn choose(args: &ClusterArgs, run: &RunArgs, config: &ClusterConfig) -> Result<Self, UsageError> {
         let config = args.over(config);
         match (config.scheduler, args.first_given(config.scheduler)) {
             (Scheduler::None, Some(option)) => Err(UsageError(format!(
@@ -54,6 +56,11 @@ impl RunPlace {
                 Err(UsageError(format!("--{option} has an effect with --cluster slurm only: leave it out")))
             }
             (Scheduler::None, None) => Ok(Self::Here),
+            // Two attempts of a run would write to the same event file.
+            (_, None) if run.tensorboard.is_some() => {
+                let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` for finished runs";
+                Err(UsageError(format!("--tensorboard has no effect with --cluster: {remedy}")))
+            }
             (_, None) => Ok(Self::Cluster { config, detach: args.detach }),
         }
     }
@@ -102,7 +109,7 @@ impl HandOver<'_> {
             // Without Slurm, nothing is written.
             Slurm.array_limit()?;
         }
-        fs::create_dir_all(self.dir.out()).with_context(|| format!("cannot create {}", self.dir.out().display()))?;
+        files::make_dir(self.dir.out())?;
         let claim = Claim::take_within(&self.dir.claim(), self.dir.out(), PATIENCE)?;
         let plan = Plan::create(&self.dir, &header, &self.runs, check_idle)?;
         script.write(&plan)?;
@@ -113,8 +120,9 @@ impl HandOver<'_> {
 
     /// Makes the directories of unfinished runs of this machine the first attempts of the runs on the cluster.
     fn adopt_unfinished(&self) -> Result<()> {
+        let mut listings = Listings::default();
         for (number, run) in self.runs.iter().enumerate() {
-            if is_listed(&self.dir.published(&run.name)) && !(self.is_done)(number)? {
+            if listings.has(&self.dir.published(&run.name)) && !(self.is_done)(number)? {
                 adopt(&self.dir, &run.name)?;
             }
         }
@@ -123,7 +131,7 @@ impl HandOver<'_> {
 
     fn slurm(&self, plan: &Plan, progress: &mut ProgressDisplay) -> Result<Handed> {
         let first = |rounds: &[Round], _: &[QueuedTask]| match rounds {
-            [] => Ok(States::unfinished(&plan.dir, &plan.names()?)),
+            [] => Ok(States::unfinished(&plan.dir, plan.names()?)),
             _ => Ok(Vec::new()),
         };
         match submit(plan, self.config, first) {
@@ -186,7 +194,7 @@ impl HandOver<'_> {
 
 /// `1 run is`, `3 runs are`.
 pub fn are(count: usize) -> String {
-    if count == 1 { "1 run is".into() } else { format!("{count} runs are") }
+    format!("{} {}", runs(count), if count == 1 { "is" } else { "are" })
 }
 
 /// Checks that no task of a plan is left.
@@ -202,7 +210,7 @@ fn check_idle(old: &Plan) -> Result<()> {
         ),
         false => {
             let names = old.names()?;
-            let unfinished = States::unfinished(&old.dir, &names);
+            let unfinished = States::unfinished(&old.dir, names);
             (
                 unfinished.into_iter().any(|run| has_open_attempt(&old.dir, &names[run])),
                 "execute its commands to the end, or choose another --out",
@@ -226,7 +234,7 @@ pub fn check_no_tasks(dir: &ClusterDir) -> Result<()> {
     }
     let plan = Plan::read(dir)?;
     let rounds = rounds(&plan)?.len();
-    if rounds == 0 || is_cancelled(&plan, rounds) || States::unfinished(dir, &plan.names()?).is_empty() {
+    if rounds == 0 || is_cancelled(&plan, rounds) || States::unfinished(dir, plan.names()?).is_empty() {
         return Ok(());
     }
     let problem = "has runs on a cluster that are not finished";

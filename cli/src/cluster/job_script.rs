@@ -7,7 +7,6 @@ use crate::text::shell_word;
 use anyhow::{Context, Result};
 use nas_core::config::ClusterConfig;
 use std::fmt::Write;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Largest size of a file with setup commands in bytes.
@@ -64,8 +63,7 @@ impl<'a> JobScript<'a> {
             let problem = "a job script cannot name this directory; choose another --out, without quotes and line ends";
             return Err(UsageError(format!("{}: {problem}", nas_core::quote(&name))).into());
         }
-        let parent = path.parent().unwrap_or(Path::new(""));
-        fs::create_dir_all(parent).with_context(|| format!("cannot create {}", parent.display()))?;
+        files::make_dir(&plan.dir.scheduler())?;
         files::write_shared(&path, &self.text(plan))
     }
 

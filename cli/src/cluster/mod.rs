@@ -16,7 +16,7 @@ mod states;
 mod watch;
 
 pub use attempt::{Attempt, Failure, stopped};
-pub use environment::{Requeued, is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
+pub use environment::{is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
 pub use hand_over::{HandOver, Handed, PATIENCE, RunPlace, are, check_no_tasks};
 pub use job_script::{JobScript, write_commands};
 pub use plan::{Plan, PlanHeader, PlannedWork, RunPlan};

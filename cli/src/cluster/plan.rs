@@ -4,16 +4,17 @@ use super::ClusterDir;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::files;
-use crate::machine::unique_name;
+use crate::run_kind::RunKind;
 use crate::settings::is_table_file;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
-use nas_core::{durable, sha256};
+use nas_core::sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use toml::Table;
 
 /// The format of a plan.
@@ -57,27 +58,14 @@ impl PlanHeader {
     }
 }
 
-/// What a run of a plan does.
+/// What a run of a plan makes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
+#[serde(rename_all = "snake_case")]
 pub enum PlannedWork {
-    /// A run with search.
-    Search,
-    /// Architectures trained one after another with shared weights.
-    Sequence {
-        /// Number of architectures.
-        architectures: usize,
-    },
-    /// A stand-alone training.
-    Retrain {
-        /// The architecture.
-        arch: String,
-    },
-    /// A stand-alone training of a truth table.
-    Truth {
-        /// The architecture.
-        arch: String,
-    },
+    /// A run directory of this kind.
+    Directory(RunKind),
+    /// The row of a truth table, by the stand-alone training of this architecture.
+    Row(String),
 }
 
 /// A run of a plan.
@@ -89,7 +77,7 @@ pub struct RunPlan {
     pub label: String,
     /// The seed.
     pub seed: u64,
-    /// What is trained.
+    /// What it makes.
     pub work: PlannedWork,
     /// SHA-256 of the truth table; none if the run is not compared with one.
     pub truth: Option<String>,
@@ -145,6 +133,8 @@ pub struct Plan {
     pub sha256: String,
     /// The lines of the runs.
     lines: Vec<String>,
+    /// The names of the runs, once they are read from the lines: a waiting command needs them again and again.
+    names: OnceLock<Vec<String>>,
 }
 
 impl Plan {
@@ -167,13 +157,14 @@ impl Plan {
         }
         let text = lines.join("\n") + "\n";
         let path = dir.plan();
-        fs::create_dir_all(dir.out()).with_context(|| format!("cannot create {}", dir.out().display()))?;
         loop {
-            match link_new(&path, &text) {
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                created => {
-                    created.with_context(|| format!("cannot write {}", path.display()))?;
-                    return Self::read(dir);
+            if !files::is_listed(&path) {
+                match files::create_shared(&path, &text) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                    created => {
+                        created.with_context(|| format!("cannot write {}", path.display()))?;
+                        return Self::parse(dir, &text, sha256::of(text.as_bytes()));
+                    }
                 }
             }
             let old = Self::read(dir)?;
@@ -223,7 +214,7 @@ impl Plan {
             }
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
         };
-        Self::parse(dir, &text)
+        Self::parse(dir, &text, sha256::of(text.as_bytes()))
     }
 
     /// Reads the plan file of a task, which must have this hash.
@@ -246,7 +237,7 @@ impl Plan {
             let remedy = "restore it, or repeat the command with another --out";
             return Err(UsageError(format!("{} {problem}: {remedy}", path.display())).into());
         }
-        let plan = Self::parse(&dir, &text)?;
+        let plan = Self::parse(&dir, &text, found)?;
         let version = env!("CARGO_PKG_VERSION");
         if plan.header.version != version {
             let problem = format!("was made by version {}, this is {version}", plan.header.version);
@@ -255,7 +246,7 @@ impl Plan {
         Ok(plan)
     }
 
-    fn parse(dir: &ClusterDir, text: &str) -> Result<Self> {
+    fn parse(dir: &ClusterDir, text: &str, sha256: String) -> Result<Self> {
         let damaged = |problem: String| UsageError(format!("{} is damaged: {problem}", dir.plan().display()));
         let mut lines = text.lines().map(str::to_owned);
         let header = lines.next().unwrap_or_default();
@@ -268,7 +259,7 @@ impl Plan {
         if lines.len() != header.runs || !text.ends_with('\n') {
             return Err(damaged(format!("{} runs, expected {}", lines.len(), header.runs)).into());
         }
-        Ok(Self { dir: dir.clone(), header, sha256: sha256::of(text.as_bytes()), lines })
+        Ok(Self { dir: dir.clone(), header, sha256, lines, names: OnceLock::new() })
     }
 
     /// Number of runs.
@@ -285,13 +276,17 @@ impl Plan {
     ///
     /// # Errors
     /// A damaged line.
-    pub fn names(&self) -> Result<Vec<String>> {
+    pub fn names(&self) -> Result<&[String]> {
+        if let Some(names) = self.names.get() {
+            return Ok(names);
+        }
         let name = |(number, line): (usize, &String)| {
             let line: Line<Name> =
                 serde_json::from_str(line).map_err(|error| self.damaged(number, &error.to_string()))?;
             Ok(line.run.name)
         };
-        self.lines.iter().enumerate().map(name).collect()
+        let names = self.lines.iter().enumerate().map(name).collect::<Result<_>>()?;
+        Ok(self.names.get_or_init(|| names))
     }
 
     /// A run by its number from 0.
@@ -316,22 +311,6 @@ impl Plan {
     }
 }
 
-/// Creates a file with its content; an existing one stays.
-fn link_new(path: &Path, text: &str) -> std::io::Result<()> {
-    if files::is_listed(path) {
-        return Err(ErrorKind::AlreadyExists.into());
-    }
-    let beside = path.with_file_name(unique_name(path));
-    durable::write(&beside, text.as_bytes()).inspect_err(|_| drop(fs::remove_file(&beside)))?;
-    let linked = match fs::hard_link(&beside, path) {
-        // This file system has no hard links.
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => return fs::rename(&beside, path),
-        linked => linked,
-    };
-    let _ = fs::remove_file(&beside);
-    linked.and_then(|()| durable::sync_dir(path.parent().unwrap_or(Path::new(""))))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -343,7 +322,7 @@ mod tests {
             name: format!("runs/plain-s{seed}"),
             label: "plain".into(),
             seed,
-            work: PlannedWork::Search,
+            work: PlannedWork::Directory(RunKind::Search),
             truth: None,
             config: config.clone(),
         };

@@ -110,7 +110,7 @@ fn listed(plan: &Plan) -> BTreeSet<String> {
 /// The claim of a process that submits or cancels tasks.
 fn claim(plan: &Plan) -> Result<Claim> {
     let dir = plan.submitted();
-    fs::create_dir_all(&dir).with_context(|| format!("cannot create {}", dir.display()))?;
+    files::make_dir(&dir)?;
     Claim::take_within(&dir.join(".owner"), plan.dir.out(), PATIENCE)
 }
 

@@ -3,8 +3,8 @@
 use super::Plan;
 use super::arrays::{ArrayPart, ranges};
 use super::command::output;
+use crate::files;
 use anyhow::{Context, Result};
-use std::fs;
 use std::time::Duration;
 
 /// Time limit of a question.
@@ -63,7 +63,7 @@ impl Slurm {
     /// # Errors
     /// `sbatch` refuses it, or does not answer; the message is its own.
     pub fn submit(self, plan: &Plan, array: &SubmittedArray<'_>) -> Result<u64> {
-        fs::create_dir_all(array.logs).with_context(|| format!("cannot create {}", array.logs.display()))?;
+        files::make_dir(array.logs)?;
         let limit = array.max_running.map(|limit| format!("%{limit}")).unwrap_or_default();
         let arguments = [
             "--parsable".into(),

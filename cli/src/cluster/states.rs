@@ -70,7 +70,7 @@ impl States {
     /// # Errors
     /// A damaged plan.
     pub fn read(plan: &Plan, rounds: &[Round], queue: &[QueuedTask]) -> Result<Self> {
-        let names = plan.names()?;
+        let names = plan.names()?.to_vec();
         let is_cancelled = round::is_cancelled(plan, rounds.len());
         let (mut submissions, mut logs) = (vec![0; names.len()], BTreeMap::new());
         let mut queued: BTreeMap<usize, TaskState> = BTreeMap::new();
@@ -200,10 +200,11 @@ impl States {
 
 /// The entries of directories, each read once.
 #[derive(Default)]
-struct Listings(BTreeMap<PathBuf, BTreeSet<OsString>>);
+pub struct Listings(BTreeMap<PathBuf, BTreeSet<OsString>>);
 
 impl Listings {
-    fn has(&mut self, path: &Path) -> bool {
+    /// Whether its directory lists an entry.
+    pub fn has(&mut self, path: &Path) -> bool {
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else { return false };
         let read = || fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
         self.0.entry(parent.into()).or_insert_with(read).contains(name)

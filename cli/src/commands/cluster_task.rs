@@ -1,14 +1,12 @@
 //! `nas-train cluster-task`: the runs of a plan that one task of a cluster makes.
 
-use super::disturbance::continued;
-use super::retrain::start;
-use super::run::session;
+use super::make_run::RunMaker;
 use super::truth::{PublishedRow, SavedTraining, train};
 use crate::archive;
 use crate::args::ClusterTaskArgs;
 use crate::cluster::{
-    Attempt, Plan, PlannedWork, Requeued, Round, RunPlan, is_slurm_task, requeue, rounds, slurm_cpus, stopped,
-    task_number, wait_for_end,
+    Attempt, Plan, PlannedWork, Round, RunPlan, is_slurm_task, requeue, rounds, slurm_cpus, stopped, task_number,
+    wait_for_end,
 };
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
@@ -20,11 +18,8 @@ use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal;
 use crate::text::eprint_line;
-use anyhow::{Error, Result};
-use nas_core::event::Observer;
+use anyhow::{Context, Error, Result};
 use nas_core::registry::Target;
-use nas_core::state::State;
-use nas_core::trainer::{Sequence, StandAloneRun, StandAloneTrainer, reset_peak_rss};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -101,16 +96,11 @@ fn delay(plan: &Plan, number: usize, cancel: &AtomicBool) {
 /// The end of a task of Slurm after a signal: it is queued again if its time is over, and otherwise Slurm ends it.
 fn requeue_or_wait(failed: Option<Error>) -> Result<ExitStatus> {
     if signal::must_requeue() {
-        match requeue() {
-            Requeued::Yes => {
-                eprint_line("the time of this task is over: it is queued again, and its run continues");
-                return Ok(ExitStatus::Interrupted);
-            }
-            Requeued::No(error) => {
-                let problem = "the time of this task is over, and it cannot be queued again";
-                return Err(error.context(format!("{problem}; `nas-train cluster retry` continues the run")));
-            }
-        }
+        requeue().context(
+            "the time of this task is over, and it cannot be queued again; `nas-train cluster retry` continues the run",
+        )?;
+        eprint_line("the time of this task is over: it is queued again, and its run continues");
+        return Ok(ExitStatus::Interrupted);
     }
     if let Some(error) = failed {
         return Err(error);
@@ -134,7 +124,7 @@ fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool)
     let finished = train_in(&attempt, plan, run, args, cancel).and_then(|finished| {
         if matches!(finished, Some(Finished::Directory)) {
             // Only comparisons repeat what is in a marked directory.
-            if matches!(run.work, PlannedWork::Retrain { .. }) {
+            if matches!(run.work, PlannedWork::Directory(RunKind::Retrain(_))) {
                 place::unmark(&attempt.dir)?;
             }
             if args.pack {
@@ -203,39 +193,16 @@ struct RunTask<'a> {
 
 impl RunTask<'_> {
     fn on<D: Target>(&self, device: &D) -> Result<Option<Finished>> {
-        let (config, dataset) = (&self.settings.config, &self.data.dataset);
-        let (mode, cancel) = (self.args.progress, self.cancel);
-        let has_finished = match &self.run.work {
-            PlannedWork::Search => {
-                let measures_memory = reset_peak_rss();
-                let prepare = |state: Option<&State>| session(config, dataset.clone(), device, state);
-                self.planned(RunKind::Search).make(&self.bars, mode, prepare, |mut session, observer| {
-                    let mut result = session.run(observer, cancel)?;
-                    result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
-                    Ok(result)
-                })
-            }
-            PlannedWork::Sequence { architectures: n } => {
-                let prepare =
-                    |state: Option<&State>| continued(Sequence::new(config, dataset.clone(), device, *n)?, state);
-                let work = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, cancel);
-                self.planned(RunKind::Sequence(*n)).make(&self.bars, mode, prepare, work)
-            }
-            PlannedWork::Retrain { arch } => {
-                let trainer = StandAloneTrainer::new(config, dataset.clone(), device)?;
-                let prepare = |state: Option<&State>| start(&trainer, arch, config.seed, state);
-                let work = |run: StandAloneRun<D>, observer: &mut dyn Observer| run.run(observer, cancel);
-                self.planned(RunKind::Retrain(arch.clone())).make(&self.bars, mode, prepare, work)
-            }
-            PlannedWork::Truth { arch } => return self.row(arch, device),
+        let kind = match &self.run.work {
+            PlannedWork::Directory(kind) => kind.clone(),
+            PlannedWork::Row(arch) => return self.row(arch, device),
         };
-        Ok(has_finished?.then_some(Finished::Directory))
-    }
-
-    fn planned(&self, kind: RunKind) -> PlannedRun {
         let RunPlan { label, seed, truth, .. } = self.run.clone();
         let (settings, dir, data) = (self.settings.clone(), self.attempt.into(), self.data.identity.clone());
-        PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth, kind }
+        let planned = PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth, kind };
+        let (dataset, bars, cancel) = (&self.data.dataset, &self.bars, self.cancel);
+        let maker = RunMaker { dataset, bars, mode: self.args.progress, is_alone: true, cancel };
+        Ok(maker.make(&planned, device)?.then_some(Finished::Directory))
     }
 
     fn row<D: Target>(&self, text: &str, device: &D) -> Result<Option<Finished>> {

@@ -2,7 +2,7 @@
 
 use crate::args::{Cli, ClusterArgs, Command, RunArgs};
 use crate::cluster::{Plan, RunPlace};
-use crate::commands::{compare_at, retrain_at, truth_at};
+use crate::commands::{compare, retrain, truth};
 use crate::exit::{ExitStatus, UsageError};
 use crate::settings::Settings;
 use anyhow::{Context, Result, anyhow};
@@ -20,15 +20,15 @@ pub fn merge(plan: &Plan) -> Result<ExitStatus> {
     match &mut command {
         Command::Compare(args) => {
             args.run.out = Some(out);
-            compare_at(args, RunPlace::Merge)
+            compare(args, Some(RunPlace::Merge))
         }
         Command::Truth(args) => {
             args.run.out = Some(out.with_extension("csv"));
-            truth_at(args, &RunPlace::Merge)
+            truth(args, Some(RunPlace::Merge))
         }
         Command::Retrain(args) => {
             args.run.out = Some(out);
-            retrain_at(args, &RunPlace::Merge)
+            retrain(args, Some(RunPlace::Merge))
         }
         _ => Err(unknown(plan)),
     }

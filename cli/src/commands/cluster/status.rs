@@ -13,7 +13,7 @@ use serde_json::json;
 pub fn status(plan: &Plan, json: bool) -> Result<ExitStatus> {
     let rounds = rounds(plan)?;
     // A finished plan may have been copied to a machine without Slurm.
-    let is_finished = States::unfinished(&plan.dir, &plan.names()?).is_empty();
+    let is_finished = States::unfinished(&plan.dir, plan.names()?).is_empty();
     let queue = if rounds.is_empty() || is_finished { Vec::new() } else { Slurm.queue(plan)? };
     let states = States::read(plan, &rounds, &queue)?;
     let count = |is_in_state: &dyn Fn(&RunState) -> bool| states.count(is_in_state);

@@ -1,17 +1,16 @@
 //! Making the missing runs and sequences.
 
+use super::preflight::Preflight;
+use super::variant::Variant;
 use super::{ComparisonJob, Made, MakeDevice};
-use crate::commands::disturbance::continued;
-use crate::commands::run::session;
-use crate::device::with_memory_advice;
+use crate::commands::make_run::RunMaker;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use crate::planned_run::PlannedRun;
+use crate::text;
 use anyhow::{Error, Result};
-use nas_core::event::Observer;
 use nas_core::registry::Target;
-use nas_core::state::State;
-use nas_core::trainer::{RunError, Sequence, reset_peak_rss};
+use std::collections::BTreeMap;
 
 impl ComparisonJob<'_> {
     /// Makes the missing runs and sequences; none if the comparison was interrupted.
@@ -26,13 +25,12 @@ impl ComparisonJob<'_> {
         if self.interrupted() {
             return Ok(None);
         }
-        let (count, done) = (runs.len(), runs.len() - missing.len());
-        let count = if count == 1 { "1 run".into() } else { format!("{count} runs") };
+        let (count, done) = (text::runs(runs.len()), runs.len() - missing.len());
         self.bars.print_progress(&format!("{count}, {done} of them done; {}", self.out.display()));
-        let Some(mut failed) = self.make_runs(share, &missing, device)? else { return Ok(None) };
-        let Some(sequences) = self.make_sequences(share, &missing_sequences, device)? else { return Ok(None) };
-        failed.extend(sequences.failed);
-        Ok(Some(Made { failed, notes: sequences.notes }))
+        let Some(failed) = self.make_runs(share, &missing, device)? else { return Ok(None) };
+        let Some(mut made) = self.make_sequences(share, &missing_sequences, device)? else { return Ok(None) };
+        made.failed.splice(..0, failed);
+        Ok(Some(made))
     }
 
     /// Makes the missing runs. A failed run is reported; the remaining runs continue. Returns the errors of the failed
@@ -43,20 +41,7 @@ impl ComparisonJob<'_> {
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Vec<Error>>> {
-        let work = |planned: &PlannedRun| {
-            if self.interrupted() {
-                return Ok(false);
-            }
-            let measures_memory = share.jobs == 1 && reset_peak_rss();
-            let (config, device) = (&planned.settings.config, device()?);
-            let prepare = |state: Option<&State>| session(config, self.data.dataset.clone(), &device, state);
-            planned.make(&self.bars, self.args.run.progress, prepare, |mut session, observer| {
-                let mut result = session.run(observer, self.cancel)?;
-                // The peak memory is that of the process, so it is a run's own only if no other run was in progress.
-                result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
-                Ok(result)
-            })
-        };
+        let work = |planned: &PlannedRun| self.make_one(share, planned, device);
         let (mut complete, mut failed) = (true, Vec::new());
         ordered_parallel_map(share, missing, work, |planned, made| {
             let name = format!("{} seed {}", planned.label, planned.seed);
@@ -80,45 +65,46 @@ impl ComparisonJob<'_> {
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Made>> {
-        let work = |planned: &PlannedRun| {
-            if self.interrupted() {
-                return Ok((false, None));
-            }
-            let config = &planned.settings.config;
-            let device = device()?;
-            let new = || Sequence::new(config, self.data.dataset.clone(), &device, self.args.sequence);
-            let first = with_memory_advice(config, || match new() {
-                Err(RunError::OwnPlans { .. }) => Ok(None),
-                sequence => sequence.map(Some),
-            })?;
-            let Some(first) = first else {
-                return Ok((true, Some(no_matrix(&planned.label))));
-            };
-            let mut first = Some(first);
-            let prepare = |state: Option<&State>| continued(first.take().map_or_else(new, Ok)?, state);
-            let run = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, self.cancel);
-            let made = planned.make(&self.bars, self.args.run.progress, prepare, run);
-            made.map(|complete| (complete, None))
-        };
-        let (mut complete, mut notes, mut failed) = (true, Vec::new(), Vec::new());
+        let work = |planned: &PlannedRun| self.make_one(share, planned, device);
+        let (mut complete, mut made_all) = (true, Made::default());
         ordered_parallel_map(share, missing, work, |planned, made| {
             match made {
-                Ok((done, note)) => {
-                    complete &= done;
-                    notes.extend(note);
-                }
+                Ok(done) => complete &= done,
                 Err(error) => {
-                    notes.push(format!("{}: no disturbance matrix: {}", planned.label, chained(&error)));
-                    failed.push(error);
+                    made_all.no_matrix.insert(planned.label.clone(), chained(&error));
+                    made_all.failed.push(error);
                 }
             }
             Ok(())
         })?;
-        Ok(complete.then_some(Made { notes, failed }))
+        Ok(complete.then_some(made_all))
     }
-}
 
-/// The remark for a variant whose strategy makes plans of its own.
-pub fn no_matrix(label: &str) -> String {
-    format!("{label}: no disturbance matrix, because the strategy chooses the architectures of each step itself.")
+    /// Makes a run or a sequence, unless the comparison was interrupted.
+    fn make_one<D: Target>(
+        &self,
+        share: ThreadsPerJob,
+        planned: &PlannedRun,
+        device: MakeDevice<'_, D>,
+    ) -> Result<bool> {
+        if self.interrupted() {
+            return Ok(false);
+        }
+        let (dataset, bars, cancel) = (&self.data.dataset, &self.bars, self.cancel);
+        let maker = RunMaker { dataset, bars, mode: self.args.run.progress, is_alone: share.jobs == 1, cancel };
+        maker.make(planned, &device()?)
+    }
+
+    /// The remarks for the variants without a disturbance matrix. `failed` has the errors of sequences by label.
+    pub(super) fn matrix_notes(&self, preflights: &[Preflight], failed: &BTreeMap<String, String>) -> Vec<String> {
+        let note = |(Variant { label, .. }, preflight): (&Variant, &Preflight)| {
+            if preflight.accepts_sequence {
+                return failed.get(label).map(|error| format!("{label}: no disturbance matrix: {error}"));
+            }
+            let reason = "the strategy chooses the architectures of each step itself";
+            Some(format!("{label}: no disturbance matrix, because {reason}."))
+        };
+        let all = self.variants.iter().zip(preflights).filter(|_| self.args.sequence > 0);
+        all.filter_map(note).collect()
+    }
 }

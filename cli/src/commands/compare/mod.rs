@@ -28,29 +28,24 @@ use anyhow::{Context, Error, Result};
 use budget::lengths;
 use nas_core::registry::Target;
 use nas_core::trainer::StepCost;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use variant::Variant;
 
-/// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison.
+/// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison. `place` is where the runs are
+/// made; none for the place that the options choose.
 ///
 /// # Errors
 /// Strategies or settings that cannot be run are refused before anything runs. A failed run is reported; the remaining
 /// runs continue, and the program ends with the error of the first failed one.
-pub fn compare(args: &CompareArgs) -> Result<ExitStatus> {
-    let place = RunPlace::choose(&args.cluster, &Settings::resolve(&args.run)?.cluster)?;
-    compare_at(args, place)
-}
-
-/// As [`compare()`], with its runs made elsewhere or not at all.
-///
-/// # Errors
-/// See [`compare()`].
-pub fn compare_at(args: &CompareArgs, place: RunPlace) -> Result<ExitStatus> {
-    cluster::check(args, &place)?;
+pub fn compare(args: &CompareArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
     // Loads the plugins, whose strategies the variants may name.
-    let seed = Settings::resolve(&args.run)?.config.seed;
+    let Settings { config, cluster, .. } = Settings::resolve(&args.run)?;
+    let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &cluster), Ok)?;
+    cluster::check(args, &place)?;
+    let seed = config.seed;
     let variants = Variant::list(args)?;
     let settings = variants.iter().map(|v| v.settings(&args.run, seed)).collect::<Result<Vec<_>>>()?;
     checks::check(&variants, &settings)?;
@@ -111,24 +106,23 @@ impl ComparisonJob<'_> {
         let Some(seconds_per_step) = seconds_per_step else { return Ok(ExitStatus::Interrupted) };
         let costs: Vec<StepCost> = preflights.iter().map(|preflight| preflight.cost).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
-        let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences());
+        let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences(&preflights));
         let made = match &self.place {
             RunPlace::Here => self.make(share, &runs, &sequences, device)?,
             RunPlace::Cluster { config, detach } => {
-                let sequences = Self::accepted(&sequences, &preflights);
                 match self.hand_over(&[runs.as_slice(), &sequences].concat(), config, *detach)? {
-                    Handed::Ended(failed) => Some(Made { failed, notes: self.refused(&preflights) }),
+                    Handed::Ended(failed) => Some(Made { failed, no_matrix: BTreeMap::new() }),
                     Handed::GoOn(status) => return Ok(status),
                 }
             }
-            RunPlace::Merge => Some(Made { failed: Vec::new(), notes: self.refused(&preflights) }),
+            RunPlace::Merge => Some(Made::default()),
         };
-        let Some(Made { failed, notes }) = made else { return Ok(ExitStatus::Interrupted) };
+        let Some(Made { failed, no_matrix }) = made else { return Ok(ExitStatus::Interrupted) };
         let _claim = match self.place {
             RunPlace::Here => None,
             _ => Some(Claim::take_within(&ClusterDir::of(&self.out).claim(), &self.out, PATIENCE)?),
         };
-        let comparison = self.collect(&runs, lengths, notes)?;
+        let comparison = self.collect(&runs, lengths, self.matrix_notes(&preflights, &no_matrix))?;
         let consequence = match comparison {
             Some(_) => "a run failed; the comparison shows the finished ones",
             None => "no run of the first variant finished, so there is nothing to compare with",
@@ -144,9 +138,10 @@ impl ComparisonJob<'_> {
 }
 
 /// The outcome of making the runs of a comparison.
+#[derive(Default)]
 struct Made {
     /// The errors of failed runs and sequences.
     failed: Vec<Error>,
-    /// Remarks for the report.
-    notes: Vec<String>,
+    /// Why a variant has no disturbance matrix although its strategy accepts one, by label.
+    no_matrix: BTreeMap<String, String>,
 }

@@ -40,9 +40,9 @@ impl ComparisonJob<'_> {
         planned
     }
 
-    /// One sequence per variant, with the first seed; none with `--sequence 0`.
-    pub fn plan_sequences(&self) -> Vec<PlannedRun> {
-        let plan = |(variant, settings): (&Variant, &Settings)| {
+    /// One sequence with the first seed for each variant whose strategy trains given architectures; none with `--sequence 0`.
+    pub fn plan_sequences(&self, preflights: &[Preflight]) -> Vec<PlannedRun> {
+        let plan = |((variant, settings), _): ((&Variant, &Settings), &Preflight)| {
             let (label, mut settings) = (variant.label.clone(), settings.clone());
             settings.config.train.epochs = self.args.sequence_epochs.into();
             settings.config.train.max_steps = 0;
@@ -51,7 +51,8 @@ impl ComparisonJob<'_> {
             let data = self.data.identity.clone();
             PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth: None, kind }
         };
-        self.variants.iter().zip(&self.settings).filter(|_| self.args.sequence > 0).map(plan).collect()
+        let all = self.variants.iter().zip(&self.settings).zip(preflights);
+        all.filter(|(_, preflight)| preflight.accepts_sequence).map(plan).collect()
     }
 
     /// The planned runs that are not finished yet.

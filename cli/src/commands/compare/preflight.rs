@@ -20,7 +20,7 @@ pub struct Preflight {
     pub cost: StepCost,
     /// SHA-256 of the truth table; none if the runs are not compared with one.
     pub truth: Option<String>,
-    /// Whether the strategy trains given architectures, as a sequence requires.
+    /// Whether a sequence is asked for, and the strategy trains given architectures, as it requires.
     pub accepts_sequence: bool,
 }
 

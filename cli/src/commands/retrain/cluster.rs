@@ -3,8 +3,8 @@
 use crate::args::RetrainArgs;
 use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlan};
 use crate::data::LoadedData;
-use crate::exit::UsageError;
 use crate::progress::ProgressDisplay;
+use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal::cancel;
 use anyhow::Result;
@@ -22,10 +22,6 @@ pub fn hand_over<'a>(
     config: &ClusterConfig,
     detach: bool,
 ) -> Result<Handed> {
-    if args.run.tensorboard.is_some() {
-        let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` for finished trainings";
-        return Err(UsageError(format!("--tensorboard has no effect with --cluster: {remedy}")).into());
-    }
     let trainings: Vec<_> = trainings.collect();
     let Some((first, settings)) = trainings.first() else { return Ok(Handed::Ended(Vec::new())) };
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
@@ -35,7 +31,7 @@ pub fn hand_over<'a>(
     let mut runs = Vec::new();
     for (path, settings) in &trainings {
         let name = path.strip_prefix(out).unwrap_or(path).to_string_lossy().into_owned();
-        let work = PlannedWork::Retrain { arch: arch.into() };
+        let work = PlannedWork::Directory(RunKind::Retrain(arch.into()));
         runs.push(RunPlan::new(name.clone(), name, work, None, &settings.config)?);
     }
     let threads = settings.config.threads;

@@ -24,33 +24,22 @@ use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
 use std::path::Path;
 
 /// Trains an architecture from scratch with each seed, continues where an earlier call was stopped, or prints the result of
-/// a finished training again.
+/// a finished training again. `place` is where it is trained; none for the place that the options choose.
 ///
 /// # Errors
 /// Invalid options, an architecture of another space, unreadable data, diverged training, or files that cannot be
 /// written.
-pub fn retrain(args: &RetrainArgs) -> Result<ExitStatus> {
-    if let Some(dir) = &args.from {
-        archive::manifest(dir).with_context(|| from(dir))?;
-    }
-    let settings = Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, &[])?;
-    let place = RunPlace::choose(&args.cluster, &settings.cluster)?;
-    retrain_at(args, &place)
-}
-
-/// As [`retrain()`], with its trainings made elsewhere or not at all.
-///
-/// # Errors
-/// See [`retrain()`].
-pub fn retrain_at(args: &RetrainArgs, place: &RunPlace) -> Result<ExitStatus> {
+pub fn retrain(args: &RetrainArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
     let arch = architecture(args)?;
     let settings = |assignments: &[String]| {
         Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
     };
-    if args.seeds > 1 || *place != RunPlace::Here {
-        return several(args, &arch, settings, place);
+    let first = settings(&[])?;
+    let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &first.cluster), Ok)?;
+    if args.seeds > 1 || place != RunPlace::Here {
+        return several(args, &arch, first.config.seed, settings, &place);
     }
-    let settings = settings(&[])?;
+    let settings = first;
     if let Some(out) = &args.run.out {
         check_layout(out, false)?;
         if let Some(run) = finished(out, &settings, &arch)? {
@@ -63,17 +52,17 @@ pub fn retrain_at(args: &RetrainArgs, place: &RunPlace) -> Result<ExitStatus> {
     stand_alone(SingleRun::with_settings(settings, args.run.out.as_deref(), &args.run, kind)?, &arch)
 }
 
-/// Trains with several seeds, one after another, and prints a table of all of them.
+/// Trains with several seeds from `first` on, one after another, and prints a table of all of them.
 fn several(
     args: &RetrainArgs,
     arch: &str,
+    first: u64,
     settings: impl Fn(&[String]) -> Result<Settings>,
     place: &RunPlace,
 ) -> Result<ExitStatus> {
     let option = if *place == RunPlace::Here { "--seeds" } else { "--cluster" };
     let out = args.run.out.as_ref().ok_or_else(|| UsageError(format!("{option} requires --out DIR")))?;
     check_layout(out, true)?;
-    let first = settings(&[])?.config.seed;
     if *place == RunPlace::Here {
         check_no_tasks(&ClusterDir::of(out))?;
     }

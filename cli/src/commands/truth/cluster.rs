@@ -54,7 +54,7 @@ pub fn plan_dir(table: &Path) -> Result<ClusterDir> {
 /// # Errors
 /// A configuration that cannot be written.
 pub fn plan_of(config: &RunConfig, arch: &str, seed: u64) -> Result<RunPlan> {
-    let work = PlannedWork::Truth { arch: arch.into() };
+    let work = PlannedWork::Row(arch.into());
     Ok(RunPlan { seed, ..RunPlan::new(name(arch, seed), arch.into(), work, None, config)? })
 }
 

@@ -36,21 +36,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file.
+/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `place` is where they are
+/// trained; none for the place that the options choose.
 ///
 /// # Errors
 /// Invalid options, a table that was made with other settings, or diverged training.
-pub fn truth(args: &TruthArgs) -> Result<ExitStatus> {
-    let place = RunPlace::choose(&args.cluster, &Settings::resolve(&args.run)?.cluster)?;
-    truth_at(args, &place)
-}
-
-/// As [`truth()`], with its trainings made elsewhere or not at all.
-///
-/// # Errors
-/// See [`truth()`].
-pub fn truth_at(args: &TruthArgs, place: &RunPlace) -> Result<ExitStatus> {
+pub fn truth(args: &TruthArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
     let mut settings = Settings::resolve(&args.run)?;
+    let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
     let path =
         path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
@@ -62,7 +55,7 @@ pub fn truth_at(args: &TruthArgs, place: &RunPlace) -> Result<ExitStatus> {
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
     let device = Device::parse(&settings.config.device)?;
-    let done = match place {
+    let done = match &place {
         RunPlace::Here => on_device!(device, |make| job.here(make)),
         // The machine from which trainings are submitted may have no GPU.
         RunPlace::Cluster { config, detach } => job.on_cluster(&identity, config, *detach),
