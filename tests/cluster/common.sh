@@ -6,6 +6,8 @@ TINY=(--space tiny --width 4 --limit-train 256 --batch-size 32 --set eval.images
     --checkpoint-every 1 --progress none)
 # The comparison of most scenarios: 12 runs, each of some seconds, so that faults hit running tasks.
 THREE=(compare "${TINY[@]}" --strategies "plain,ogd,fairnas" --seeds 4 --sequence 0 --epochs 200 --interval 20)
+# Four runs, one to a node, each of half a minute of one core, so that they last through faults on machines of any speed.
+LONG=(compare "${TINY[@]}" --strategies "plain,fairnas" --seeds 2 --sequence 0 --epochs 1200 --interval 200)
 # 60 trainings of a few milliseconds.
 TRUTH=(truth --space nasbench201 --width 2 --cells 1 --limit-train 64 --batch-size 32 --epochs 2 --samples 60 --threads 1
     --progress none)

@@ -1,10 +1,9 @@
 # Runs that are longer than their time limit of a minute. USR1 comes before it, and the tasks requeue themselves.
-# Slurm looks every 30 s whether a signal is due, here from the start on. Four runs of 30 s share two cores.
-command=(compare "${TINY[@]}" --strategies "plain,fairnas" --seeds 2 --sequence 0 --epochs 1200 --interval 200)
-local_comparison limit "${command[@]}"
+# Slurm looks every 30 s whether a signal is due, here from the start on.
+local_comparison long "${LONG[@]}"
 start_requeued_tasks &
-"$NAS_TRAIN" "${command[@]}" --cluster slurm --time 1 --sbatch-arg=--signal=B:USR1@60 --out out &
+"$NAS_TRAIN" "${LONG[@]}" --cluster slurm --time 1 --sbatch-arg=--signal=B:USR1@60 --out out &
 program=$!
 ended 1800 $program
 expect at_least 4 restarted out 1
-same_comparison limit out
+same_comparison long out
