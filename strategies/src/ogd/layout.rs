@@ -3,7 +3,7 @@
 use super::options::SampleSelection;
 use dfdx::prelude::*;
 use nas_core::network::LayerKind;
-use nas_ops::{Backend, ConvSpec, OpError, Tensor4, Window, patches};
+use nas_ops::{Backend, ConvSpec, InputPatches, OpError, Tensor4, Window, patches};
 
 /// A batch of matrices, `[blocks, rows, columns]`.
 pub type Tensor3<D> = Tensor<(usize, usize, usize), f32, D>;
@@ -71,14 +71,28 @@ impl MatrixLayout {
     /// # Errors
     /// The image does not fit the layer.
     pub fn patch_rows(&self, image: &[f32], [h, w, c]: [usize; 3], stride: usize) -> Result<Vec<f32>, OpError> {
-        // Every k-th output location of a convolution is an output location of the convolution with k times the stride.
-        let mut conv = self.conv;
-        conv.window.stride = conv.window.stride.map(|s| s.saturating_mul(stride));
-        let rows = patches(image, (1, h, w, c), conv)?;
+        let rows = patches(image, (1, h, w, c), self.every(stride))?;
         if self.bias {
             return Ok(rows.chunks_exact(self.inputs - 1).flat_map(|row| row.iter().copied().chain([1.0])).collect());
         }
         Ok(rows)
+    }
+
+    /// The patches of the first `images` of an input of the layer, at every `stride`-th output location.
+    pub fn input_patches<'a, D: Backend>(
+        &self,
+        input: &'a Tensor4<D>,
+        images: usize,
+        stride: usize,
+    ) -> InputPatches<'a, D> {
+        InputPatches { input, images, relu: self.relu, conv: self.every(stride), constant: self.bias }
+    }
+
+    /// The convolution at every `stride`-th output location: a convolution with `stride` times the stride.
+    fn every(&self, stride: usize) -> ConvSpec {
+        let mut conv = self.conv;
+        conv.window.stride = conv.window.stride.map(|s| s.saturating_mul(stride));
+        conv
     }
 
     /// The weight and, if the layer has one, the bias as matrices `[blocks, inputs, outputs]`.

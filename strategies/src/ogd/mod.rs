@@ -17,24 +17,25 @@ mod linalg;
 mod options;
 mod projector;
 mod recorded_inputs;
+mod recording;
 mod saved;
 mod statistics;
 #[cfg(test)]
 mod tests;
 
-use dfdx::prelude::HasShape;
 use layer_record::{LayerRecord, inverse_alpha};
 use layout::MatrixLayout;
 use nas_core::network::{LayerId, NetworkSpec, Role};
 use nas_core::options::{example, parse_options};
 use nas_core::registry::StrategyDescriptor;
 use nas_core::state::State;
-use nas_core::strategy::{ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
+use nas_core::strategy::{LayerInput, ParamStep, Path, Sampler, SharingStrategy, Step, StrategyContext, StrategyError};
 use nas_ops::{Backend, OpError, Tensor4};
 use options::{OgdOptions, OgdSettings, ProjectionTarget, SampleSelection, StepOrder};
 use projector::Projector;
 use rayon::prelude::*;
 use recorded_inputs::RecordedInputs;
+use recording::CapturedInput;
 use statistics::{EpochStatistics, group_of};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,20 +116,14 @@ impl<D: Backend> Ogd<D> {
     fn record(&mut self, step: &Step<D>) -> Result<(), StrategyError> {
         let started = Instant::now();
         let (samples, stride) = (self.settings.samples, self.settings.options.location_stride);
-        let (mut captured, mut tensors) = (Vec::new(), Vec::new());
-        for input in &step.inputs {
-            let Some(layout) = self.layouts.get(input.layer).copied().flatten() else { continue };
-            let Some(path) = step.paths.get(input.path) else { continue };
-            let set = SharingStrategy::<D>::bind(self, &path.arch, input.layer);
-            let (_, h, w, c) = *input.input.shape();
-            captured.push(((set, input.layer), layout, [h, w, c]));
-            tensors.push(&input.input);
-        }
-        let recorded = captured.into_par_iter().zip(D::all_to_host(&tensors)?).map(|((key, layout, dims), images)| {
-            Ok((key, RecordedInputs::from_images(&layout, images, dims, samples, stride)?))
+        let captured = step.inputs.iter().filter_map(|LayerInput { path, layer, input }| {
+            let layout = self.layouts.get(*layer).copied().flatten()?;
+            let set = SharingStrategy::<D>::bind(self, &step.paths.get(*path)?.arch, *layer);
+            Some(CapturedInput { key: (set, *layer), layout, input })
         });
+        let recorded = recording::record(captured.collect(), samples, stride)?;
         let alpha = self.settings.alpha_at(step.number);
-        for (key, inputs) in recorded.collect::<Result<Vec<_>, OpError>>()? {
+        for (key, inputs) in recorded {
             self.records.entry(key).or_default().record(inputs, alpha, &self.settings);
         }
         self.statistics.record_s += started.elapsed().as_secs_f64();

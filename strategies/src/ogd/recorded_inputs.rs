@@ -47,6 +47,12 @@ impl RecordedInputs {
         Self { blocks, patch_len, count: (size / patch_len) as f64, storage }
     }
 
+    /// Recorded inputs from the Gram matrices `[blocks, d, d]` of `count` patches in each block.
+    pub fn from_gram(layout: &MatrixLayout, count: usize, gram: Vec<f64>) -> Self {
+        let MatrixLayout { blocks, inputs: patch_len, .. } = *layout;
+        Self { blocks, patch_len, count: count as f64, storage: PatchStorage::Gram(gram) }
+    }
+
     /// Recorded inputs from the input images of a layer, `[h, w, c]` each: from the selected images, at every
     /// `stride`-th output location.
     ///

@@ -5,7 +5,7 @@ mod activation;
 pub use activation::Activation;
 
 use crate::device::to_host;
-use crate::{Device, Matrix, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use crate::{Device, InputPatches, Matrix, OpError, SgdParam, SgdSpec, Tensor4, reference};
 use dfdx::{
     tensor::{Tape, Tensor},
     tensor_ops::ReshapeTo,
@@ -58,6 +58,15 @@ pub trait Backend: Device {
     fn all_to_host(tensors: &[&Tensor4<Self>]) -> Result<Vec<Vec<f32>>, OpError> {
         let contiguous = tensors.iter().map(|x| (*x).clone().try_contiguous().map_err(OpError::device("output")));
         contiguous.map(|x| Ok(Self::to_host(&x?))).collect()
+    }
+
+    /// The Gram matrices of input patches; see [`reference::gram_matrices`]. `None` from a device on which the host computes
+    /// them as fast. A GPU is waited for once for all of them.
+    ///
+    /// # Errors
+    /// An input without images or smaller than the window, or a device failure.
+    fn gram_matrices(_inputs: &[InputPatches<'_, Self>]) -> Result<Option<Vec<Vec<f64>>>, OpError> {
+        Ok(None)
     }
 
     /// The sum of squares of each tensor. A GPU is waited for once for all of them.

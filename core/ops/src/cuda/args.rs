@@ -116,6 +116,17 @@ pub struct ConvArgs {
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
+pub struct GramArgs {
+    pub window: Window,
+    pub x: Source,
+    pub out: u64,
+    pub partial: u64,
+    pub counters: u64,
+    pub constant: i32,
+}
+
+#[repr(C)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct NormArgs {
     pub x: Source,
     pub dy: Source,
@@ -236,4 +247,4 @@ macro_rules! kernel_arguments {
         )*
     };
 }
-kernel_arguments!(ConvArgs, NormArgs, MapArgs, SumArgs, ConcatArgs, PoolArgs, CrossEntropyArgs, SgdArgs);
+kernel_arguments!(ConvArgs, GramArgs, NormArgs, MapArgs, SumArgs, ConcatArgs, PoolArgs, CrossEntropyArgs, SgdArgs);

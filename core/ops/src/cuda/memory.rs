@@ -58,6 +58,14 @@ impl Buffer {
         Ok(Self { slice: Some(runtime.pool.take(&runtime.device, len.max(1))?), runtime })
     }
 
+    /// As [`new`](Self::new), for numbers in double precision: each takes two places.
+    ///
+    /// # Errors
+    /// Not enough memory.
+    pub fn of_doubles(runtime: &'static Runtime, len: usize) -> Result<Self, DriverError> {
+        Self::new(runtime, 2 * len)
+    }
+
     /// Copies numbers to the device.
     ///
     /// # Errors
@@ -81,6 +89,15 @@ impl Buffer {
     /// A failing device.
     pub fn to_host(&self) -> Result<Vec<f32>, DriverError> {
         self.slice.as_ref().map_or(Ok(Vec::new()), |slice| self.runtime.device.dtoh_sync_copy(slice))
+    }
+
+    /// The numbers in double precision, after all work so far.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn doubles_to_host(&self) -> Result<Vec<f64>, DriverError> {
+        let double = |pair: &[f32]| f64::from_bits(u64::from(pair[0].to_bits()) | u64::from(pair[1].to_bits()) << 32);
+        Ok(self.to_host()?.chunks_exact(2).map(double).collect())
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod activation;
 mod args;
+mod gram;
 mod memory;
 mod operations;
 mod reduction;
@@ -15,7 +16,8 @@ mod sgd;
 pub use activation::CudaActivation;
 
 use crate::{
-    Activation, Backend, ConvSpec, Matrix, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec, Tensor4, UnitSpec,
+    Activation, Backend, ConvSpec, InputPatches, Matrix, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec,
+    Tensor4, UnitSpec,
 };
 use args::Rectifier;
 use dfdx::tensor::{Cuda, Tape, Tensor};
@@ -41,6 +43,10 @@ impl Backend for Cuda {
 
     fn all_to_host(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<Vec<f32>>, OpError> {
         memory::all_to_host(tensors)
+    }
+
+    fn gram_matrices(inputs: &[InputPatches<'_, Cuda>]) -> Result<Option<Vec<Vec<f64>>>, OpError> {
+        gram::gram_matrices(inputs).map(Some)
     }
 
     fn sums_of_squares(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<f64>, OpError> {

@@ -36,8 +36,7 @@ impl Reduction {
         repeats: usize,
     ) -> Result<Self, DriverError> {
         let chunks = (pixels / PIXELS_PER_CHUNK).clamp(1, MOST_CHUNKS);
-        // Intermediate results are in double precision.
-        let partial = Buffer::new(runtime, 2 * repeats * chunks * channels * values)?;
+        let partial = Buffer::of_doubles(runtime, repeats * chunks * channels * values)?;
         let grid = (blocks(channels, TILE.0 as usize), chunks as u32, repeats as u32);
         Ok(Self { runtime, partial, grid, pixels, channels })
     }

@@ -18,6 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 const SOURCE: &str = concat!(
     include_str!("kernels/common.cu"),
     include_str!("kernels/conv.cu"),
+    include_str!("kernels/gram.cu"),
     include_str!("kernels/depthwise.cu"),
     include_str!("kernels/norm.cu"),
     include_str!("kernels/elementwise.cu"),
@@ -33,6 +34,8 @@ const KERNELS: &[&str] = &[
     "conv_input_gradient_16",
     "conv_input_gradient_64",
     "conv_weight_gradient",
+    "gram_16",
+    "gram_64",
     "depthwise_forward",
     "depthwise_forward_norm",
     "depthwise_input_gradient",

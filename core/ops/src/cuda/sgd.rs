@@ -99,15 +99,12 @@ pub fn sums_of_squares(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<f64>, OpError> 
 
 /// The sum of squares of each gradient. Waits for the GPU.
 fn squares(runtime: &'static Runtime, entries: &[Param]) -> Result<Vec<f64>, DriverError> {
-    // Sums are in double precision: each takes two places.
-    let partial = Buffer::new(runtime, 2 * BLOCKS * entries.len())?;
+    let partial = Buffer::of_doubles(runtime, BLOCKS * entries.len())?;
     for (i, chunk) in entries.chunks(MOST_PARAMS).enumerate() {
         let at = partial.address() + (i * MOST_PARAMS * BLOCKS * size_of::<f64>()) as u64;
         launch(runtime, "sgd_squares", chunk.len(), args(chunk, at))?;
     }
-    let words = partial.to_host()?;
-    let double = |pair: &[f32]| f64::from_bits(u64::from(pair[0].to_bits()) | u64::from(pair[1].to_bits()) << 32);
-    Ok(words.chunks_exact(2 * BLOCKS).map(|parts| parts.chunks_exact(2).map(double).sum()).collect())
+    Ok(partial.doubles_to_host()?.chunks_exact(BLOCKS).map(|parts| parts.iter().sum()).collect())
 }
 
 fn args(entries: &[Param], partial: u64) -> SgdArgs {

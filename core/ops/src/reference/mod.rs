@@ -5,6 +5,7 @@
 mod combine;
 mod conv;
 mod cross_entropy;
+mod gram;
 mod norm;
 mod odd_pixels;
 mod pool;
@@ -15,6 +16,7 @@ mod sgd;
 pub use combine::{concat, global_avg_pool, linear, sum};
 pub use conv::{conv2d, patches};
 pub use cross_entropy::cross_entropy;
+pub use gram::gram_matrices;
 pub use norm::{batch_norm, unit};
 pub use odd_pixels::odd_pixels;
 pub use pool::pool2d;

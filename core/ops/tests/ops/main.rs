@@ -7,6 +7,7 @@ mod differences;
 mod equivalence;
 mod errors;
 mod fixtures;
+mod gram;
 mod on_tensors;
 mod problem;
 mod semantics;

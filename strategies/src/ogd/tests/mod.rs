@@ -5,6 +5,7 @@ mod invariants;
 mod matrices;
 mod matrix_layout;
 mod options;
+mod recording;
 mod recursion;
 mod runs;
 mod state;

@@ -7,8 +7,8 @@ enum { TILE_K = 16 };
 // b(k, n), and store(m, n, sum). Each thread computes ROWS x COLUMNS values, which it also returns in `sums`: those of
 // rows from m_first + row and columns from n_first + column on.
 struct Place { int m_first, n_first, row, column; };
-template <int TILE_M, int TILE_N, int ROWS, int COLUMNS, class Problem>
-__device__ Place multiply(const Problem &p, int k_first, int k_end, float (&sums)[ROWS][COLUMNS]) {
+template <int TILE_M, int TILE_N, class Sum, int ROWS, int COLUMNS, class Problem>
+__device__ Place multiply(const Problem &p, int k_first, int k_end, Sum (&sums)[ROWS][COLUMNS]) {
     enum { THREADS = TILE_M / ROWS * (TILE_N / COLUMNS) };
     __shared__ float a[TILE_K][TILE_M + 1], b[TILE_K][TILE_N + 1];
     const int m_first = blockIdx.x * TILE_M, n_first = blockIdx.y * TILE_N;
@@ -30,7 +30,7 @@ __device__ Place multiply(const Problem &p, int k_first, int k_end, float (&sums
         __syncthreads();
         for (int at = 0; at < TILE_K; at++)
             for (int i = 0; i < ROWS; i++)
-                for (int j = 0; j < COLUMNS; j++) sums[i][j] += a[at][m + i] * b[at][n + j];
+                for (int j = 0; j < COLUMNS; j++) sums[i][j] += (Sum)a[at][m + i] * b[at][n + j];
         __syncthreads();
     }
     for (int i = 0; i < ROWS; i++)
@@ -59,11 +59,11 @@ __device__ __forceinline__ Tap tap(int index, int channels, int kernel_w) {
 }
 
 // The value of x under an element of a weight, for an output pixel; 0 outside of the image.
-__device__ __forceinline__ float input(const ConvArgs &args, int group, int inputs, int out_pixel, int element) {
-    const Window &v = args.window;
+__device__ __forceinline__ float input(const Window &v, const Source &x, int group, int inputs, int out_pixel,
+                                       int element) {
     const Tap t = tap(element, inputs, v.kernel_w);
     const int at = tapped(v, pixel(out_pixel, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
-    return at < 0 ? 0.0f : read(args.x, at * v.c_in + c, c, v.c_in);
+    return at < 0 ? 0.0f : read(x, at * v.c_in + c, c, v.c_in);
 }
 
 // y[pixel, o] = sum of x[tapped pixel, i] weight[tap, i, o].
@@ -71,7 +71,7 @@ struct Forward {
     enum { A_ALONG_K = true };
     const ConvArgs &args;
     int group, inputs, outputs, m, n;
-    __device__ float a(int row, int k) const { return input(args, group, inputs, row, k); }
+    __device__ float a(int row, int k) const { return input(args.window, args.x, group, inputs, row, k); }
     __device__ float b(int k, int o) const { return args.weight[k * args.window.c_out + group * outputs + o]; }
     __device__ void store(int row, int o, float y) const {
         o += group * outputs;
@@ -107,7 +107,7 @@ struct WeightGradient {
     const ConvArgs &args;
     int group, inputs, outputs, m, n;
     float *partial;
-    __device__ float a(int row, int k) const { return input(args, group, inputs, k, row); }
+    __device__ float a(int row, int k) const { return input(args.window, args.x, group, inputs, k, row); }
     __device__ float b(int k, int o) const {
         const int c = group * outputs + o;
         return read(args.dy, k * args.window.c_out + c, c, args.window.c_out);

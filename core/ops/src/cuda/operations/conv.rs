@@ -92,7 +92,7 @@ impl Conv {
             (false, statistics) => {
                 let (grid, wide) = self.tiles(n * h * w, c_out / groups);
                 // Each tile of pixels has two sums in double precision for each channel.
-                let partial = Buffer::new(self.runtime, statistics.map_or(0, |_| 4 * grid.0 as usize * c_out))?;
+                let partial = Buffer::of_doubles(self.runtime, statistics.map_or(0, |_| 2 * grid.0 as usize * c_out))?;
                 let counters = self.runtime.counters();
                 let statistics = statistics.map(|s| Statistics { partial: partial.address(), counters, ..s });
                 let args = ConvArgs { statistics: statistics.unwrap_or_default(), ..args };
