@@ -1,13 +1,18 @@
 #!/usr/bin/env python3
-"""Counts what a training pass asks of a GPU, on the emulated GPU of tests/cuda-emulator, as a Markdown table.
+"""Counts what a training pass asks of a GPU, on the emulated GPU of tests/cuda-emulator, as Markdown tables.
 
     . target/cuda/emulator/env.sh
-    core/benches/cuda_counts.py target/cuda/debug/nas-train
+    core/benches/cuda_counts.py target/cuda/debug/nas-train           # launches, copies and waits: minutes
+    core/benches/cuda_counts.py target/cuda/debug/nas-train memory    # memory and traffic at usual sizes: an hour
 
-Counts are differences of two runs of `bench`, of 5 and of 25 steps, divided by the passes between them, so that nothing
+The first table: counts are differences of two runs of `bench`, of 5 and of 25 steps, divided by the passes between them, so that nothing
 outside of the training steps counts. They do not depend on sizes, hence images and channels are few. `operations` is the mean number of
 operations of the sampled architectures: convolutions (with their ReLU and batch normalisation), pools, sums, concatenations,
 ReLUs, means over an image.
+
+The second table, for `plain`: the peak of the memory over six passes of 64 images, and the traffic of a pass of 8 images in
+bytes: what the kernels load and store, and how much of it is distinct within a launch. The latter is the least that the memory
+has to deliver to these kernels. The emulator counts loads of single threads, before caches.
 """
 
 import json
@@ -21,6 +26,7 @@ import tempfile
 KERNELS = pathlib.Path(__file__).resolve().parents[1] / "ops/src/cuda/kernels"
 OWN = {name for file in KERNELS.glob("*.cu") for name in re.findall(r"__global__ void (\w+)", file.read_text())}
 SPACES = [("nasbench201", ["--cells", "5"]), ("macro", []), ("darts", ["--cells", "8"])]
+WIDTHS = {"nasbench201": 16, "macro": 32, "darts": 16}
 STRATEGIES = ["plain", "ogd", "fairnas"]
 STEPS = (5, 25)
 # One launch of one of these is one operation of the program.
@@ -28,12 +34,13 @@ OPERATIONS = {"conv_forward_16", "conv_forward_64", "depthwise_forward", "depthw
               "odd_pixels_forward", "image_mean_forward"}
 
 
-def run(program: str, arguments: list[str], steps: int) -> dict:
+def run(program: str, arguments: list[str], steps: int, width: int = 4, batch: int = 8, races: bool = False) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         counts = pathlib.Path(folder) / "counts.json"
-        command = [program, "bench", *arguments, "--width", "4", "--batch-size", "8", "--device", "cuda:0",
+        command = [program, "bench", *arguments, "--width", str(width), "--batch-size", str(batch), "--device", "cuda:0",
                    "--rounds", "1", "--warm-up", "2", "--steps", str(steps)]
-        subprocess.run(command, env={**os.environ, "CUDA_EMU_COUNTS": str(counts)}, check=True, capture_output=True)
+        environment = {**os.environ, "CUDA_EMU_COUNTS": str(counts), **({"CUDA_EMU_RACES": "1"} if races else {})}
+        subprocess.run(command, env=environment, check=True, capture_output=True)
         return json.loads(counts.read_text())
 
 
@@ -41,8 +48,21 @@ def launches(counts: dict, names=None) -> float:
     return sum(kernel["launches"] for name, kernel in counts["kernels"].items() if names is None or name in names)
 
 
-def main() -> None:
-    program = sys.argv[1]
+def memory_table(program: str) -> None:
+    print("| space | memory at peak, MiB | loaded and stored, MiB | of these distinct, MiB |")
+    print("|---" * 4 + "|")
+    mebibytes = lambda count: f"{count / 2**20:.0f}"
+    for space, size in SPACES:
+        arguments = ["--space", space, *size, "--strategy", "plain"]
+        peak = run(program, arguments, 4, WIDTHS[space], 64)["bytes_peak"]
+        counts = run(program, arguments, 4, WIDTHS[space], 8, races=True)
+        passes = launches(counts, {"cross_entropy_forward"})
+        traffic = lambda *keys: mebibytes(sum(k.get(key, 0) for k in counts["kernels"].values() for key in keys) / passes)
+        print(f"| `{space}` | {mebibytes(peak)} | {traffic('bytes_loaded', 'bytes_stored')} | "
+              f"{traffic('distinct_loaded', 'distinct_stored')} |", flush=True)
+
+
+def counts_table(program: str) -> None:
     print("| space | strategy | operations | launches | of these by dfdx | launches an operation and direction | fills | "
           "copies on the device | copies to it | waits |")
     print("|---" * 10 + "|")
@@ -60,4 +80,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    (memory_table if sys.argv[2:] == ["memory"] else counts_table)(sys.argv[1])

@@ -62,11 +62,11 @@ CUDA_EMU_RACES=1 faults "a data race in device memory" between_blocks 8 1 0 8
 CUDA_EMU_RACES=1 faults "a data race in device memory" no_fence 8 1 0 16
 CUDA_EMU_RACES=1 CUDA_EMU_COUNTS=$temp/counts runs "2016 " float_atomic 1 64 0 64
 
-# Counts: two copies in memory of 256 bytes, 64 atomic operations that load and store four bytes each.
+# Counts: two copies in memory of 256 bytes, 64 atomic operations that load and store the same four bytes.
 for line in '"launches": 1,' '"synchronisations": 1,' '"copies_to_device": 1,' '"bytes_to_device": 256,' \
     '"bytes_to_host": 256,' '"fills": 1,' '"allocations": 2,' '"frees": 2,' '"bytes_allocated": 512,' \
     '"bytes_in_use": 0,' '"bytes_peak": 512,' \
-    '"test": { "launches": 1, "threads": 64, "loads": 128, "bytes_loaded": 512, "stores": 64, "bytes_stored": 256, "float_atomics": 64 }'
+    '"test": { "launches": 1, "threads": 64, "loads": 128, "bytes_loaded": 512, "stores": 64, "bytes_stored": 256, "distinct_loaded": 260, "distinct_stored": 4, "float_atomics": 64 }'
 do
     grep -qF "$line" "$temp/counts" || fail "no $line in $(cat "$temp/counts")"
 done

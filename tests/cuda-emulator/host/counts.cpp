@@ -45,8 +45,10 @@ void write(FILE *file) {
         if (options().races)
             fprintf(file,
                     ", \"loads\": %" PRIu64 ", \"bytes_loaded\": %" PRIu64 ", \"stores\": %" PRIu64
-                    ", \"bytes_stored\": %" PRIu64 ", \"float_atomics\": %" PRIu64,
-                    kernel.loads, kernel.bytes_loaded, kernel.stores, kernel.bytes_stored, kernel.float_atomics);
+                    ", \"bytes_stored\": %" PRIu64 ", \"distinct_loaded\": %" PRIu64 ", \"distinct_stored\": %" PRIu64
+                    ", \"float_atomics\": %" PRIu64,
+                    kernel.loads, kernel.bytes_loaded, kernel.stores, kernel.bytes_stored, kernel.distinct_loaded,
+                    kernel.distinct_stored, kernel.float_atomics);
         fprintf(file, " }");
         separator = ",";
     }

@@ -8,7 +8,7 @@
 // Every launch of a kernel is checked for the order in which its threads ran, and also for all others: a race is found even
 // if the results are right.
 //
-// The hooks also count loads and stores of device memory, and refuse addresses that are no memory of the device.
+// The hooks also count loads and stores of device memory, and the distinct bytes among them, and refuse addresses that are no memory of the device.
 #include "emu.h"
 #include <cstdio>
 #include <vector>
@@ -29,6 +29,7 @@ struct Word {
     uint64_t key = 0;   // its address and size
     uint64_t stamp = 0; // the launch (device memory) or block (shared memory) of the accesses
     Access read, write;
+    bool loaded = false, stored = false;
 };
 
 // What is known of a block.
@@ -109,6 +110,14 @@ void race(const char *kind, const Access &before, const char *own, const Access 
                  described(own, access) + " and the " + described(kind, before) + " are not ordered");
 }
 
+// What a cache as large as the memory would read and write in this launch.
+void count_once(Word &word, uint64_t key, bool write) {
+    const unsigned bytes = key & 1 ? 1 : 4;
+    if (write && !word.stored) launch_counts.distinct_stored += bytes;
+    if (!write && !word.loaded && !word.stored) launch_counts.distinct_loaded += bytes;
+    (write ? word.stored : word.loaded) = true;
+}
+
 void access_word(CUdeviceptr at, uint64_t key, bool write, bool atomic, bool shared) {
     const Place place = running_place();
     Access access;
@@ -120,6 +129,8 @@ void access_word(CUdeviceptr at, uint64_t key, bool write, bool atomic, bool sha
     access.time = now;
     access.atomic = atomic;
     Word &word = find(key, shared ? block_stamp : launch_stamp);
+    if (!shared && atomic) count_once(word, key, false);
+    if (!shared) count_once(word, key, write);
     const char *own = write ? "write" : "read";
     if (!(atomic && word.write.atomic) && !ordered(word.write, access))
         race("write", word.write, own, access, at, shared);
@@ -224,5 +235,7 @@ void races_end_launch() {
     all.stores += launch_counts.stores;
     all.bytes_loaded += launch_counts.bytes_loaded;
     all.bytes_stored += launch_counts.bytes_stored;
+    all.distinct_loaded += launch_counts.distinct_loaded;
+    all.distinct_stored += launch_counts.distinct_stored;
     all.float_atomics += launch_counts.float_atomics;
 }
