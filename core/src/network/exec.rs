@@ -326,25 +326,22 @@ impl<D: Backend> Run<'_, D> {
         };
         let weight = || param(Role::Weight).ok_or_else(|| unbound(&layer.name, set));
         let fixed = self.pass.norms.and_then(|table| table[id].as_ref());
-        let norm = NormArgs { fixed, affine: param(Role::Scale).zip(param(Role::Shift)) };
+        let affine = param(Role::Scale).zip(param(Role::Shift));
+        let norm = NormArgs { fixed, affine, moments: self.pass.moments };
         let images = self.pass.capture.map_or(0, |wanted| wanted(id));
         if images > 0 {
             self.captured.push(Captured { layer: id, input: x.first_images(images)? });
         }
         let (y, moments) = match layer.kind {
             LayerKind::Conv { relu, conv, norm: Some(_), .. } => {
-                let (y, moments) = x.unit(weight()?, UnitSpec { relu, conv }, norm, tape)?;
-                (y, Some(moments))
+                x.unit(weight()?, UnitSpec { relu, conv }, norm, tape)?
             }
             LayerKind::Conv { relu: true, conv, norm: None, .. } => (x.relu_conv2d(weight()?, conv, tape)?, None),
             LayerKind::Conv { relu: false, conv, norm: None, .. } => (x.conv2d(weight()?, conv, tape)?, None),
-            LayerKind::Norm { .. } => {
-                let (y, moments) = x.batch_norm(norm, tape)?;
-                (y, Some(moments))
-            }
+            LayerKind::Norm { .. } => x.batch_norm(norm, tape)?,
             LayerKind::Linear { .. } => (x.linear(weight()?, param(Role::Bias), tape)?, None),
         };
-        if let Some(moments) = moments.filter(|_| self.pass.moments) {
+        if let Some(moments) = moments {
             let (n, h, w, _) = y.dims();
             self.moments.push((id, moments, n * h * w));
         }

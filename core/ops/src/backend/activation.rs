@@ -79,13 +79,17 @@ pub trait Activation<D: Backend>: Clone {
     /// An empty activation or a device failure.
     fn odd_pixels<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
-    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used.
+    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if they are wanted.
     ///
     /// # Errors
     /// Vectors that are not `[1, 1, 1, c]`, or a device failure.
-    fn batch_norm<T: Tape<f32, D>>(&self, norm: NormArgs<'_, D>, tape: &mut T) -> Result<(Self, Moments<D>), OpError>;
+    fn batch_norm<T: Tape<f32, D>>(
+        &self,
+        norm: NormArgs<'_, D>,
+        tape: &mut T,
+    ) -> Result<(Self, Option<Moments<D>>), OpError>;
 
-    /// `norm(conv(relu(x)))` in one operation; see [`reference::unit`]. Also returns the moments that it used.
+    /// `norm(conv(relu(x)))` in one operation; see [`reference::unit`]. Also returns the moments that it used, if they are wanted.
     ///
     /// # Errors
     /// As [`conv2d`](Self::conv2d) and [`batch_norm`](Self::batch_norm).
@@ -95,7 +99,7 @@ pub trait Activation<D: Backend>: Clone {
         spec: UnitSpec,
         norm: NormArgs<'_, D>,
         tape: &mut T,
-    ) -> Result<(Self, Moments<D>), OpError>;
+    ) -> Result<(Self, Option<Moments<D>>), OpError>;
 
     /// `max(x, 0)`, where a NaN stays a NaN; see [`reference::relu`].
     ///
@@ -175,7 +179,11 @@ impl<D: Backend> Activation<D> for Tensor4<D> {
         reference::odd_pixels(self, tape)
     }
 
-    fn batch_norm<T: Tape<f32, D>>(&self, norm: NormArgs<'_, D>, tape: &mut T) -> Result<(Self, Moments<D>), OpError> {
+    fn batch_norm<T: Tape<f32, D>>(
+        &self,
+        norm: NormArgs<'_, D>,
+        tape: &mut T,
+    ) -> Result<(Self, Option<Moments<D>>), OpError> {
         reference::batch_norm(self, norm, tape)
     }
 
@@ -185,7 +193,7 @@ impl<D: Backend> Activation<D> for Tensor4<D> {
         spec: UnitSpec,
         norm: NormArgs<'_, D>,
         tape: &mut T,
-    ) -> Result<(Self, Moments<D>), OpError> {
+    ) -> Result<(Self, Option<Moments<D>>), OpError> {
         reference::unit(self, weight, spec, norm, tape)
     }
 

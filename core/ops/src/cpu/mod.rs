@@ -102,7 +102,7 @@ impl Activation<Cpu> for CpuActivation {
         &self,
         norm: NormArgs<'_, Cpu>,
         tape: &mut T,
-    ) -> Result<(Self, Moments<Cpu>), OpError> {
+    ) -> Result<(Self, Option<Moments<Cpu>>), OpError> {
         operations::batch_norm(self, norm, tape)
     }
 
@@ -112,7 +112,7 @@ impl Activation<Cpu> for CpuActivation {
         spec: UnitSpec,
         norm: NormArgs<'_, Cpu>,
         tape: &mut T,
-    ) -> Result<(Self, Moments<Cpu>), OpError> {
+    ) -> Result<(Self, Option<Moments<Cpu>>), OpError> {
         operations::unit(self, weight, spec, norm, tape)
     }
 

@@ -111,7 +111,7 @@ impl Activation<Cuda> for CudaActivation {
         &self,
         norm: NormArgs<'_, Cuda>,
         tape: &mut T,
-    ) -> Result<(Self, Moments<Cuda>), OpError> {
+    ) -> Result<(Self, Option<Moments<Cuda>>), OpError> {
         operations::batch_norm(self, norm, tape)
     }
 
@@ -121,7 +121,7 @@ impl Activation<Cuda> for CudaActivation {
         spec: UnitSpec,
         norm: NormArgs<'_, Cuda>,
         tape: &mut T,
-    ) -> Result<(Self, Moments<Cuda>), OpError> {
+    ) -> Result<(Self, Option<Moments<Cuda>>), OpError> {
         operations::unit(self, weight, spec, norm, tape)
     }
 

@@ -7,7 +7,8 @@ use crate::{
 };
 use dfdx::prelude::*;
 
-/// `y = scale (x - mean) / sqrt(variance + EPS) + shift` on `[n, h, w, c]`; also returns the moments that it used.
+/// `y = scale (x - mean) / sqrt(variance + EPS) + shift` on `[n, h, w, c]`; also returns the moments that it used, if they are
+/// wanted.
 ///
 /// PyTorch: `batch_norm`, with `training=norm.fixed.is_none()`.
 ///
@@ -17,7 +18,7 @@ pub fn batch_norm<D: Device, T: Tape<f32, D>>(
     x: &Tensor4<D>,
     norm: NormArgs<'_, D>,
     tape: &mut T,
-) -> Result<(Tensor4<D>, Moments<D>), OpError> {
+) -> Result<(Tensor4<D>, Option<Moments<D>>), OpError> {
     let dims = not_empty("batch_norm", *x.shape())?;
     check_norm("batch_norm", dims.3, &norm)?;
     let (vector, channels) = ((1, 1, 1, dims.3), (dims.3,));
@@ -50,11 +51,11 @@ pub fn batch_norm<D: Device, T: Tape<f32, D>>(
         y.try_mul(scale?.try_broadcast_like::<_, Axes3<0, 1, 2>>(&dims)?)?
             .try_add(shift?.try_broadcast_like::<_, Axes3<0, 1, 2>>(&dims)?)
     })?;
-    let used = used.ok_or_else(|| OpError::device("batch_norm")("no moments"))?;
-    Ok((y, used))
+    Ok((y, used.filter(|_| norm.moments)))
 }
 
-/// `norm(conv(relu(x)))`, or without the ReLU; also returns the moments that it used.
+/// `norm(conv(relu(x)))`, or without the ReLU; also returns the moments that it used, if they are
+/// wanted.
 ///
 /// # Errors
 /// As [`conv2d`] and [`batch_norm`].
@@ -64,7 +65,7 @@ pub fn unit<D: Device, T: Tape<f32, D>>(
     spec: UnitSpec,
     norm: NormArgs<'_, D>,
     tape: &mut T,
-) -> Result<(Tensor4<D>, Moments<D>), OpError> {
+) -> Result<(Tensor4<D>, Option<Moments<D>>), OpError> {
     check_norm("unit", weight.shape().3, &norm)?;
     let z =
         if spec.relu { conv2d(&relu(x, tape)?, weight, spec.conv, tape)? } else { conv2d(x, weight, spec.conv, tape)? };

@@ -31,7 +31,7 @@ impl<D: Backend, A: Activation<D>> OnTensors<D, A> {
         x: &Tensor4<D>,
         norm: NormArgs<'_, D>,
         tape: &mut T,
-    ) -> Result<(Tensor4<D>, Moments<D>)> {
+    ) -> Result<(Tensor4<D>, Option<Moments<D>>)> {
         let (y, moments) = A::from_tensor(x, tape)?.batch_norm(norm, tape)?;
         Ok((y.to_tensor(tape)?, moments))
     }
@@ -42,7 +42,7 @@ impl<D: Backend, A: Activation<D>> OnTensors<D, A> {
         spec: UnitSpec,
         norm: NormArgs<'_, D>,
         tape: &mut T,
-    ) -> Result<(Tensor4<D>, Moments<D>)> {
+    ) -> Result<(Tensor4<D>, Option<Moments<D>>)> {
         let (y, moments) = A::from_tensor(x, tape)?.unit(w, spec, norm, tape)?;
         Ok((y.to_tensor(tape)?, moments))
     }

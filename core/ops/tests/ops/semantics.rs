@@ -6,7 +6,7 @@ use crate::{
     problem::{Call, Dims, Implementation, Outcome, Problem, Reference, TestDevice, assert_close, for_each_native},
 };
 use dfdx::prelude::*;
-use nas_ops::{Activation, Backend, ConvSpec, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
+use nas_ops::{Activation, Backend, ConvSpec, Moments, NormArgs, PoolKind, PoolSpec, Tensor4, UnitSpec, Window};
 
 /// The operations of an implementation as functions of tensors.
 type Ops<I> = OnTensors<<I as Implementation>::Device, <I as Implementation>::Activation>;
@@ -143,6 +143,30 @@ fn permuted_or_broadcast<I: Implementation>() {
 #[test]
 fn tensors_may_be_permuted_or_broadcast() {
     for_each_native!(permuted_or_broadcast);
+}
+
+fn moments<I: Implementation>() {
+    let [x, w]: [Tensor4<I::Device>; 2] = [(2, 4, 4, 3), (1, 1, 3, 5)].map(|dims| normal(dims, 1));
+    let vector = |value| I::Device::shared().tensor_from_vec(vec![value; 5], (1, 1, 1, 5));
+    let fixed = Moments { mean: vector(0.5), variance: vector(2.0) };
+    let spec = UnitSpec { relu: true, conv: ConvSpec { window: Window::valid(1, 1), groups: 1 } };
+    for fixed in [None, Some(&fixed)] {
+        let returned = |moments| {
+            let norm = || NormArgs { fixed, moments, ..NormArgs::BATCH };
+            let (y, of_unit) = Ops::<I>::unit(&x, &w, spec, norm(), &mut NoneTape).unwrap();
+            let (_, of_norm) = Ops::<I>::batch_norm(&y, norm(), &mut NoneTape).unwrap();
+            (I::Device::to_host(&y), of_unit.is_some(), of_norm.is_some())
+        };
+        let (values, ..) = returned(true);
+        assert_eq!(returned(true), (values.clone(), true, true));
+        assert_eq!(returned(false), (values, false, false));
+    }
+}
+
+#[test]
+fn moments_are_returned_where_they_are_wanted() {
+    moments::<Reference<Cpu>>();
+    for_each_native!(moments);
 }
 
 fn cached<I: Implementation>() {

@@ -29,9 +29,11 @@ fn the_device_records_what_the_host_does() {
         for stride in [1, 2] {
             let inputs = [2, 4, 40, 4].iter().zip(&layers).map(|(c, (layout, size))| images(layout, *size, *c));
             let inputs: Vec<_> = inputs.collect();
-            let captured = inputs.iter().zip(&layers).enumerate().map(|(layer, ((_, input), (layout, _)))| {
-                CapturedInput { key: (0, layer), layout: *layout, input }
-            });
+            let captured = inputs
+                .iter()
+                .zip(&layers)
+                .enumerate()
+                .map(|(layer, ((_, input), (layout, _)))| CapturedInput { key: (0, layer), layout: *layout, input });
             let mut found = record(captured.collect(), samples, stride).unwrap();
             found.sort_by_key(|(key, _)| *key);
             assert_eq!(found.len(), layers.len());

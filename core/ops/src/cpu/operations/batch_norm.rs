@@ -21,7 +21,7 @@ pub fn batch_norm(
     x: &CpuActivation,
     norm: NormArgs<'_, Cpu>,
     tape: &mut dyn Recorder<Cpu>,
-) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
+) -> Result<(CpuActivation, Option<Moments<Cpu>>), OpError> {
     let op = "batch_norm";
     let dims = not_empty(op, x.dims())?;
     check_norm(op, dims.3, &norm)?;
@@ -33,9 +33,10 @@ pub fn batch_norm(
             groups.map(|z| dispatch(BatchMoments { z, channels: dims.3 })).collect()
         }
     };
+    let wanted = norm.moments;
     let (norm, affine) = BatchNorm::new(op, norm, tape, dims, groups)?;
     let y = CpuActivation::pending(dims, values.clone(), norm.pending());
-    let moments = norm.moments(op)?;
+    let moments = wanted.then(|| norm.moments(op)).transpose()?;
     if tape.is_recording() {
         let (input, output) = (x.gradient(), y.gradient());
         tape.record(Box::new(move |grads| {

@@ -25,7 +25,7 @@ pub fn unit(
     spec: UnitSpec,
     norm: NormArgs<'_, Cpu>,
     tape: &mut dyn Recorder<Cpu>,
-) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
+) -> Result<(CpuActivation, Option<Moments<Cpu>>), OpError> {
     let op = "unit";
     let conv = Conv::new(ConvShape::new(op, x.dims(), *weight.shape(), spec.conv)?, spec.relu);
     check_norm(op, conv.output().3, &norm)?;
@@ -44,14 +44,15 @@ fn computed(
     conv: Conv,
     norm: NormArgs<'_, Cpu>,
     tape: &mut dyn Recorder<Cpu>,
-) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
+) -> Result<(CpuActivation, Option<Moments<Cpu>>), OpError> {
     let (op, dims) = ("unit", conv.output());
     let mut z = Buffer::uninitialised(elements(dims));
     let groups = conv2d::forward(&conv, x, &Buffer::read(&weight), &mut z, norm.fixed.is_none());
+    let wanted = norm.moments;
     let (norm, affine) = BatchNorm::new(op, norm, tape, dims, groups)?;
     let z = Arc::new(z);
     let y = CpuActivation::pending(dims, z.clone(), norm.pending());
-    let moments = norm.moments(op)?;
+    let moments = wanted.then(|| norm.moments(op)).transpose()?;
     if tape.is_recording() {
         let (x, output) = (x.clone(), y.gradient());
         tape.record(Box::new(move |grads| {
@@ -72,15 +73,16 @@ fn deferred(
     conv: Conv,
     norm: NormArgs<'_, Cpu>,
     tape: &mut dyn Recorder<Cpu>,
-) -> Result<(CpuActivation, Moments<Cpu>), OpError> {
+) -> Result<(CpuActivation, Option<Moments<Cpu>>), OpError> {
     let (op, dims) = ("unit", conv.output());
     let values = Buffer::read(&weight);
     let statistics = norm.fixed.is_none().then(|| InputStatistics::new(x, &conv, &values));
     let moments = statistics.iter().map(|statistics| statistics.output_moments(&values, dims.3)).collect();
+    let wanted = norm.moments;
     let (norm, affine) = BatchNorm::new(op, norm, tape, dims, moments)?;
     let deferred = Arc::new(DeferredPointwiseConv::new(x.clone(), conv, values, &norm, statistics));
     let y = CpuActivation::deferred(deferred.clone());
-    let moments = norm.moments(op)?;
+    let moments = wanted.then(|| norm.moments(op)).transpose()?;
     if tape.is_recording() {
         let output = y.gradient();
         tape.record(Box::new(move |grads| {

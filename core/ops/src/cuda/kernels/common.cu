@@ -135,7 +135,7 @@ __device__ void sum_over_pixels(int pixels, int channels, double *partial, unsig
 // What batch normalisation needs to know of a batch, and where that goes.
 struct Statistics {
     const float *scale, *shift;     // learned vectors, or null
-    float *new_mean, *new_variance; // of the batch
+    float *new_mean, *new_variance; // of the batch, or null
     float *vectors;                 // [mean | factor | shift | inverse]
     double *partial;                // null if no statistics are wanted
     unsigned *counters;
@@ -155,7 +155,10 @@ __device__ __forceinline__ void write_vectors(const Statistics &s, int c, float 
 // the variance no more than ten of its sixteen digits.
 __device__ __forceinline__ void write_statistics(const Statistics &s, int c, double sum, double squares) {
     const double mean = sum / s.pixels, variance = squares / s.pixels - mean * mean;
-    s.new_mean[c] = (float)mean;
-    s.new_variance[c] = (float)(variance < 0 ? 0 : variance);
-    write_vectors(s, c, s.new_mean[c], s.new_variance[c]);
+    const float rounded = (float)(variance < 0 ? 0 : variance);
+    if (s.new_mean) {
+        s.new_mean[c] = (float)mean;
+        s.new_variance[c] = rounded;
+    }
+    write_vectors(s, c, (float)mean, rounded);
 }

@@ -164,7 +164,7 @@ pub fn unit(
     spec: UnitSpec,
     norm: NormArgs<'_, Cuda>,
     tape: &mut dyn Recorder<Cuda>,
-) -> Result<(CudaActivation, Moments<Cuda>), OpError> {
+) -> Result<(CudaActivation, Option<Moments<Cuda>>), OpError> {
     let op = "unit";
     check_norm(op, weight.shape().3, &norm)?;
     let conv = Conv::new(op, x, weight, spec, tape)?;

@@ -21,7 +21,9 @@ pub struct Norm {
     /// `[mean | factor | shift | inverse]`, as kernels read them.
     vectors: Arc<Buffer>,
     affine: Option<(Tensor4<Cuda>, Tensor4<Cuda>)>,
-    moments: Moments<Cuda>,
+    /// The fixed moments, or those of the batch where they are returned.
+    moments: Option<Moments<Cuda>>,
+    returned: bool,
     /// Whether the statistics are those of the batch, so that gradient flows through them.
     batch: bool,
     /// Where the statistics go and what they are computed with.
@@ -51,10 +53,14 @@ impl Norm {
         };
         let vector = (1, 1, 1, channels);
         let moments = match norm.fixed {
-            Some(fixed) => Moments { mean: contiguous(&fixed.mean)?, variance: contiguous(&fixed.variance)? },
-            None => Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? },
+            Some(fixed) => Some(Moments { mean: contiguous(&fixed.mean)?, variance: contiguous(&fixed.variance)? }),
+            None if norm.moments => Some(Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? }),
+            None => None,
         };
-        let [mean, variance] = [address(op, &moments.mean)?, address(op, &moments.variance)?];
+        let [mean, variance] = match &moments {
+            Some(moments) => [address(op, &moments.mean)?, address(op, &moments.variance)?],
+            None => [0, 0],
+        };
         let vectors = Arc::new(Buffer::new(runtime, 4 * channels).map_err(OpError::device(op))?);
         let statistics = Statistics {
             scale,
@@ -72,7 +78,7 @@ impl Norm {
             let args = KernelArgs { statistics, mean, variance, ..KernelArgs::default() };
             runtime.launch_over("norm_fixed", channels, args).map_err(OpError::device(op))?;
         }
-        Ok(Self { vectors, affine, moments, batch, statistics, runtime })
+        Ok(Self { vectors, affine, moments, returned: norm.moments, batch, statistics, runtime })
     }
 
     /// The statistics of the batch that are to be computed; `None` if they are fixed.
@@ -80,9 +86,9 @@ impl Norm {
         self.batch.then_some(self.statistics)
     }
 
-    /// The moments of the batch, or the fixed ones.
-    pub fn moments(&self) -> Moments<Cuda> {
-        self.moments.clone()
+    /// The moments that the normalisation uses, if they are wanted.
+    pub fn moments(&self) -> Option<Moments<Cuda>> {
+        self.moments.clone().filter(|_| self.returned)
     }
 
     /// The normalisation for readers to apply.
@@ -129,7 +135,7 @@ pub fn batch_norm(
     x: &CudaActivation,
     norm: NormArgs<'_, Cuda>,
     tape: &mut dyn Recorder<Cuda>,
-) -> Result<(CudaActivation, Moments<Cuda>), OpError> {
+) -> Result<(CudaActivation, Option<Moments<Cuda>>), OpError> {
     let op = "batch_norm";
     let dims = not_empty(op, x.dims())?;
     check_norm(op, dims.3, &norm)?;
