@@ -30,8 +30,9 @@ pub fn sgd(params: &mut [SgdParam<'_, Cuda>], spec: SgdSpec) -> Result<f64, OpEr
         return Ok(norm);
     }
     let mut entries = entries;
-    for (param, entry) in params.iter_mut().zip(&mut entries) {
-        let [velocity, update] = [zeros_like(param.weight)?, zeros_like(param.weight)?];
+    for ((param, inputs), entry) in params.iter_mut().zip(inputs.iter()).zip(&mut entries) {
+        let update = zeros_like(param.weight)?;
+        let velocity = inputs.velocity.clone().map_or_else(|| zeros_like(param.weight), Ok)?;
         (entry.new_velocity, entry.update) = (address("update", &velocity)?, address("update", &update)?);
         (param.velocity, *param.update) = (Some(velocity), Some(update));
     }

@@ -4,7 +4,7 @@ enum { MOST_PARAMS = 40 };
 
 struct Param {
     const float *weight, *gradient, *velocity; // velocity: null for zeros
-    float *new_velocity, *update;
+    float *new_velocity, *update; // new_velocity may be velocity
     int size;
 };
 
