@@ -7,7 +7,7 @@ dir=$(cd "${1:?usage: test.sh DIR}" && pwd)
 . "$dir/env.sh"
 temp=$(mktemp -d)
 trap 'rm -rf "$temp"' EXIT
-for program in run refusals; do
+for program in run refusals copies; do
     g++ -std=c++17 -Wall -o "$temp/$program" "$here/test/$program.cpp" -L"$dir/lib" -lcuda -lnvrtc
 done
 fail() { echo "test.sh: $*" >&2; exit 1; }
@@ -28,6 +28,11 @@ faults() {
 }
 
 "$temp/refusals" || fail "a call was not refused"
+"$temp/copies" || fail "a copy was done at the wrong time"
+for freed in device host; do
+    if found=$("$temp/copies" $freed 2>&1); then fail "memory of the $freed is freed before its copy"; fi
+    case $found in *"freed before a copy has ended"*) ;; *) fail "$freed: $found" ;; esac
+done
 
 # 0 + 1 + .. + 299, by three blocks; in every order of threads and blocks.
 for order in forward reverse 1 2; do

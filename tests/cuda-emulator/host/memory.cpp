@@ -16,6 +16,7 @@ constexpr size_t TOTAL_MEMORY = 16ull << 30, PAGE = 4096;
 
 std::mutex memory;
 std::map<CUdeviceptr, size_t> allocations; // address to size
+std::map<CUdeviceptr, size_t> page_locked; // memory of the host, address to size
 uint64_t attempts = 0;                     // allocations so far, refused ones included
 
 bool guarded() {
@@ -63,6 +64,7 @@ CUresult release(CUdeviceptr at) {
     auto found = allocations.find(at);
     if (found == allocations.end()) return INVALID_VALUE;
     const size_t bytes = found->second, room = room_for(bytes);
+    fault_if_copied(reinterpret_cast<void *>(at), bytes);
     counts.frees++;
     counts.bytes_in_use -= bytes;
     allocations.erase(found);
@@ -94,9 +96,13 @@ CUresult copy(void *to, const void *from, size_t bytes, bool to_device, bool fro
     return SUCCESS;
 }
 
-CUresult to_device(void *to, const void *from, size_t bytes) {
+void count_to_device(size_t bytes) {
     counts.copies_to_device++;
     counts.bytes_to_device += bytes;
+}
+
+CUresult to_device(void *to, const void *from, size_t bytes) {
+    count_to_device(bytes);
     return copy(to, from, bytes, true, false);
 }
 
@@ -114,14 +120,30 @@ CUresult on_device(void *to, const void *from, size_t bytes) {
 
 } // namespace
 
+namespace {
+
+// The piece of memory that holds all of the bytes, or the end.
+std::map<CUdeviceptr, size_t>::const_iterator find(const std::map<CUdeviceptr, size_t> &pieces, CUdeviceptr at, size_t bytes) {
+    auto after = pieces.upper_bound(at);
+    if (after == pieces.begin()) return pieces.end();
+    const auto &[first, size] = *--after;
+    return at - first <= size && bytes <= size - (at - first) ? after : pieces.end();
+}
+
+bool is_page_locked(const void *at, size_t bytes) {
+    std::lock_guard<std::mutex> lock(memory);
+    return find(page_locked, reinterpret_cast<CUdeviceptr>(at), bytes) != page_locked.end();
+}
+
+} // namespace
+
 bool device_range(CUdeviceptr at, size_t bytes, CUdeviceptr *start, CUdeviceptr *end) {
     std::lock_guard<std::mutex> lock(memory);
-    auto after = allocations.upper_bound(at);
-    if (after == allocations.begin()) return false;
-    const auto &[first, size] = *--after;
-    *start = first;
-    *end = first + size;
-    return at - first <= size && bytes <= size - (at - first);
+    const auto found = find(allocations, at, bytes);
+    if (found == allocations.end()) return false;
+    *start = found->first;
+    *end = found->first + found->second;
+    return true;
 }
 
 bool is_device_memory(CUdeviceptr at, size_t bytes) {
@@ -151,10 +173,21 @@ CUresult cuMemFreeAsync(CUdeviceptr at, CUhandle) { return release(at); }
 CUresult cuMemHostAlloc(void **at, size_t bytes, unsigned) {
     if (!has_context()) return INVALID_CONTEXT;
     if (bytes == 0) return INVALID_VALUE;
-    return *at = malloc(bytes), *at == nullptr ? OUT_OF_MEMORY : SUCCESS;
+    *at = malloc(bytes);
+    if (*at == nullptr) return OUT_OF_MEMORY;
+    std::lock_guard<std::mutex> lock(memory);
+    page_locked[reinterpret_cast<CUdeviceptr>(*at)] = bytes;
+    return SUCCESS;
 }
 CUresult cuMemAllocHost_v2(void **at, size_t bytes) { return cuMemHostAlloc(at, bytes, 0); }
-CUresult cuMemFreeHost(void *at) { return free(at), SUCCESS; }
+CUresult cuMemFreeHost(void *at) {
+    std::lock_guard<std::mutex> lock(memory);
+    auto found = page_locked.find(reinterpret_cast<CUdeviceptr>(at));
+    if (found == page_locked.end()) return INVALID_VALUE;
+    fault_if_copied(at, found->second);
+    page_locked.erase(found);
+    return free(at), SUCCESS;
+}
 CUresult cuMemHostRegister_v2(void *, size_t, unsigned) { return has_context() ? SUCCESS : INVALID_CONTEXT; }
 CUresult cuMemHostUnregister(void *) { return has_context() ? SUCCESS : INVALID_CONTEXT; }
 
@@ -162,7 +195,14 @@ CUresult cuMemsetD8_v2(CUdeviceptr at, unsigned char value, size_t bytes) { retu
 CUresult cuMemsetD8Async(CUdeviceptr at, unsigned char value, size_t bytes, CUhandle) { return fill(at, value, bytes); }
 
 CUresult cuMemcpyHtoD_v2(void *to, const void *from, size_t bytes) { return to_device(to, from, bytes); }
-CUresult cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, CUhandle) { return to_device(to, from, bytes); }
+CUresult cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, CUhandle stream) {
+    // Memory that is not page-locked may be used again when the call returns.
+    if (stream == nullptr || !is_page_locked(from, bytes)) return to_device(to, from, bytes);
+    if (!has_context()) return INVALID_CONTEXT;
+    if (!is_device_memory(reinterpret_cast<CUdeviceptr>(to), bytes)) return INVALID_VALUE;
+    count_to_device(bytes);
+    return copy_later(stream, to, from, bytes), SUCCESS;
+}
 CUresult cuMemcpyDtoD_v2(void *to, const void *from, size_t bytes) { return on_device(to, from, bytes); }
 CUresult cuMemcpyDtoDAsync_v2(void *to, const void *from, size_t bytes, CUhandle) { return on_device(to, from, bytes); }
 CUresult cuMemcpyDtoH_v2(void *to, const void *from, size_t bytes) {
