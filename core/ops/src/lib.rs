@@ -21,6 +21,7 @@ mod sgd;
 mod shape;
 mod spec;
 mod tape;
+mod upload;
 
 pub mod reference;
 
@@ -35,6 +36,7 @@ pub use norm::{EPS, Moments, NormArgs};
 pub use patches::patches;
 pub use sgd::{SgdParam, SgdSpec};
 pub use spec::{ConvSpec, PoolKind, PoolSpec, UnitSpec, Window};
+pub use upload::Upload;
 
 use dfdx::tensor::Tensor;
 

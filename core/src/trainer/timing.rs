@@ -1,5 +1,6 @@
 //! Cost and duration of training steps, measured outside of a run.
 
+use super::training::{DeviceBatch, DeviceBatches};
 use super::{RunError, Session};
 use crate::arch::Arch;
 use crate::data::DataError;
@@ -36,11 +37,12 @@ pub fn time_steps<D: Target>(
 ) -> Result<Timing, RunError> {
     let first = session.loader().epoch(0, 0)?.next();
     let batch = first.unwrap_or(Err(DataError::Stopped { epoch: 0, batches: 0 }))?;
+    let device = session.supernet().training().network().device().clone();
     for _ in 0..warm_up {
         if cancel.load(Ordering::Relaxed) {
             break;
         }
-        session.step(batch.clone())?;
+        session.step(DeviceBatch::upload(&device, batch.clone())?)?;
     }
     let before = session.supernet().training().counters();
     let mut archs = vec![];
@@ -49,7 +51,7 @@ pub fn time_steps<D: Target>(
         if cancel.load(Ordering::Relaxed) {
             break;
         }
-        session.step(batch.clone())?;
+        session.step(DeviceBatch::upload(&device, batch.clone())?)?;
         archs.extend(session.planned_archs().cloned());
     }
     let seconds = started.elapsed().as_secs_f64();
@@ -93,7 +95,8 @@ pub fn seconds_per_step<D: Target>(
     let (mut steps, mut started) = (0_u32, Instant::now());
     let cancelled = || cancel.load(Ordering::Relaxed);
     for epoch in 0.. {
-        for batch in session.loader().epoch(epoch, 0)? {
+        let batches = session.loader().epoch(epoch, 0)?;
+        for batch in DeviceBatches::new(&session.supernet().training().network().device().clone(), batches) {
             if cancelled() {
                 return Ok(None);
             }

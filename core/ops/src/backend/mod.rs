@@ -5,7 +5,7 @@ mod activation;
 pub use activation::Activation;
 
 use crate::device::to_host;
-use crate::{Device, InputPatches, Matrix, OpError, SgdParam, SgdSpec, Tensor4, reference};
+use crate::{Device, InputPatches, Matrix, OpError, SgdParam, SgdSpec, Tensor4, Upload, reference, shape::Dims};
 use dfdx::{
     tensor::{Tape, Tensor},
     tensor_ops::ReshapeTo,
@@ -16,6 +16,15 @@ pub trait Backend: Device {
     /// The value that flows between the operations of a network. A device without kernels uses [`Tensor4`], whose
     /// operations are those of [`mod@crate::reference`].
     type Activation: Activation<Self>;
+
+    /// Starts to copy numbers to the device, as a tensor `[n, h, w, c]` in row-major order. A GPU goes on with its work
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// Another number of values than `n h w c`, or a device failure.
+    fn upload(&self, values: Vec<f32>, dims: Dims) -> Result<Upload<Self>, OpError> {
+        self.try_tensor_from_vec(values, dims).map(Upload::done).map_err(OpError::device("upload"))
+    }
 
     /// One step of [`SgdSpec`]. Writes the updates and the new velocities; weights stay unchanged. Returns the norm of
     /// the gradients before clipping. If the norm is not finite, there are no updates.

@@ -12,18 +12,23 @@ mod operations;
 mod reduction;
 mod runtime;
 mod sgd;
+mod upload;
 
 pub use activation::CudaActivation;
 
 use crate::{
     Activation, Backend, ConvSpec, InputPatches, Matrix, Moments, NormArgs, OpError, PoolSpec, SgdParam, SgdSpec,
-    Tensor4, UnitSpec,
+    Tensor4, UnitSpec, Upload, shape::Dims,
 };
 use args::Rectifier;
 use dfdx::tensor::{Cuda, Tape, Tensor};
 
 impl Backend for Cuda {
     type Activation = CudaActivation;
+
+    fn upload(&self, values: Vec<f32>, dims: Dims) -> Result<Upload<Cuda>, OpError> {
+        upload::upload(self, &values, dims)
+    }
 
     fn sgd(params: &mut [SgdParam<'_, Cuda>], spec: SgdSpec) -> Result<f64, OpError> {
         sgd::sgd(params, spec)

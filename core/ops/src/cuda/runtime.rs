@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "kernels and copies take the addresses of device memory")]
 
-use super::memory::Pool;
+use super::{memory::Pool, upload::Uploads};
 use crate::OpError;
 use cudarc::{
     driver::{
@@ -73,6 +73,8 @@ pub struct Runtime {
     pub device: Arc<CudaDevice>,
     /// Free memory.
     pub pool: Pool,
+    /// Copies to the GPU beside its work.
+    pub uploads: Uploads,
     counters: CudaSlice<u32>,
 }
 
@@ -110,7 +112,8 @@ impl Runtime {
         let compiled = compile_ptx_with_opts(SOURCE, options).map_err(failed)?;
         device.load_ptx(compiled, "nas", KERNELS).map_err(failed)?;
         let counters = device.alloc_zeros(COUNTERS).map_err(failed)?;
-        Ok(Self { device, pool: Pool::default(), counters })
+        let uploads = Uploads::new().map_err(failed)?;
+        Ok(Self { device, pool: Pool::default(), uploads, counters })
     }
 
     /// The address of counters that are zero before and after each kernel.

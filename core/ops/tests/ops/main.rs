@@ -13,3 +13,4 @@ mod problem;
 mod semantics;
 mod sgd;
 mod threads;
+mod upload;

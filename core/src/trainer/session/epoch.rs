@@ -2,17 +2,16 @@
 
 use super::Session;
 use super::progress::EpochSums;
-use crate::data::Batch;
 use crate::event::{EpochDone, Event, Moment, Observer, offer_state};
 use crate::registry::Target;
 use crate::trainer::RunError;
-use crate::trainer::training::StepOutcome;
+use crate::trainer::training::{DeviceBatch, DeviceBatches, StepOutcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 impl<D: Target> Session<D> {
     /// Plans if necessary, trains one batch and takes the measurements around the step.
-    pub(in crate::trainer) fn step(&mut self, batch: Batch) -> Result<StepOutcome, RunError> {
+    pub(in crate::trainer) fn step(&mut self, batch: DeviceBatch<D>) -> Result<StepOutcome, RunError> {
         let previous = self.planner.prepare_step(&mut self.supernet)?;
         let pending = self.monitor.before_step(previous, self.planner.paths(), &self.supernet)?;
         let outcome = self.supernet.step(batch, self.planner.paths())?;
@@ -34,7 +33,8 @@ impl<D: Target> Session<D> {
         let started = Instant::now();
         let epoch = self.progress.epoch;
         let mut complete = true;
-        for batch in self.loader.epoch(epoch as u64, self.progress.sums.steps)? {
+        let batches = self.loader.epoch(epoch as u64, self.progress.sums.steps)?;
+        for batch in DeviceBatches::new(self.supernet.training().network().device(), batches) {
             let training = self.supernet.training();
             if training.counters().steps == training.total_steps() {
                 break;

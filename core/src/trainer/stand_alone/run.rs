@@ -9,7 +9,7 @@ use crate::registry::Target;
 use crate::result::{SCHEMA, StandAloneResult, TestFigures};
 use crate::space::Scale;
 use crate::state::State;
-use crate::trainer::training::{Model, NoHooks, TrainPath, Training};
+use crate::trainer::training::{DeviceBatches, Model, NoHooks, TrainPath, Training};
 use crate::trainer::{RunError, memory};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -126,7 +126,8 @@ impl<D: Target> StandAloneRun<D> {
 
     /// Trains the remaining batches of the current epoch. Returns false if `cancel` became true first.
     fn train_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
-        for batch in self.images.loader.epoch(self.progress.epoch as u64, self.progress.sums.steps)? {
+        let batches = self.images.loader.epoch(self.progress.epoch as u64, self.progress.sums.steps)?;
+        for batch in DeviceBatches::new(self.training.network().device(), batches) {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(false);
             }

@@ -8,10 +8,9 @@ mod tests;
 
 pub use strategy::NamedStrategy;
 
-use super::training::{StepOutcome, TrainPath, Training};
+use super::training::{DeviceBatch, StepOutcome, TrainPath, Training};
 use super::{Evaluator, RunError, wire_error};
 use crate::arch::Arch;
-use crate::data::Batch;
 use crate::network::{LayerId, NetworkSpec, Program};
 use crate::registry::Target;
 use crate::space::SearchSpace;
@@ -77,7 +76,7 @@ impl<D: Target> Supernet<D> {
     ///
     /// # Errors
     /// See [`Training::step`].
-    pub fn step(&mut self, batch: Batch, paths: &[TrainPath]) -> Result<StepOutcome, RunError> {
+    pub fn step(&mut self, batch: DeviceBatch<D>, paths: &[TrainPath]) -> Result<StepOutcome, RunError> {
         self.training.step(batch, paths, &mut self.strategy)
     }
 

@@ -8,6 +8,7 @@
 //! [`after_backward`](Hooks::after_backward), clipping and SGD, [`before_apply`](Hooks::before_apply), addition of the
 //! updates to the weights, [`after_update`](Hooks::after_update).
 
+mod device_batch;
 mod gradients;
 mod hooks;
 mod loss;
@@ -15,6 +16,7 @@ mod model;
 mod regularisation;
 mod state;
 
+pub use device_batch::{DeviceBatch, DeviceBatches};
 pub use hooks::{Hooks, NoHooks};
 pub use model::Model;
 pub use regularisation::Regularisation;
@@ -22,9 +24,8 @@ pub use regularisation::Regularisation;
 use super::RunError;
 use crate::arch::Arch;
 use crate::config::TrainConfig;
-use crate::data::Batch;
 use crate::event::StepDone;
-use crate::network::{Network, Program, RunningMoments, tensor};
+use crate::network::{Network, Program, RunningMoments};
 use crate::optimizer::Sgd;
 use crate::registry::Target;
 use crate::space::SearchSpace;
@@ -134,11 +135,11 @@ impl<D: Target> Training<D> {
     /// A loss or gradient that is not finite, a failing device, and the errors of the hooks.
     pub fn step(
         &mut self,
-        batch: Batch,
+        batch: DeviceBatch<D>,
         paths: &[TrainPath],
         hooks: &mut dyn Hooks<D>,
     ) -> Result<StepOutcome, RunError> {
-        let images = tensor(self.network().device(), batch.images, batch.shape)?;
+        let (images, labels) = batch.arrived()?;
         let number = self.counters.steps;
         let mut step = Step {
             number,
@@ -149,10 +150,10 @@ impl<D: Target> Training<D> {
             params: Vec::new(),
             inputs: Vec::new(),
         };
-        let loss = self.sum_gradients(&images, &batch.labels, paths, hooks, &mut step)?;
+        let loss = self.sum_gradients(&images, &labels, paths, hooks, &mut step)?;
         let gradient_norm = self.update(&mut step, hooks)?;
 
-        let images = batch.labels.len();
+        let images = labels.len();
         self.counters.steps += 1;
         self.counters.subnet_passes += paths.len() as u64;
         self.counters.images += (paths.len() * images) as u64;

@@ -1,0 +1,43 @@
+//! Copies of numbers to a device that go on beside its work.
+
+use crate::{Device, OpError, Tensor4};
+use std::fmt;
+
+/// What operations wait for before they read a tensor.
+type Wait = Box<dyn FnOnce() -> Result<(), OpError>>;
+
+/// A tensor on its way to a device, from [`Backend::upload`](crate::Backend::upload). Dropping it ends the copy.
+pub struct Upload<D: Device> {
+    // Dropped before the tensor, whose memory the copy fills.
+    wait: Option<Wait>,
+    tensor: Tensor4<D>,
+}
+
+impl<D: Device> Upload<D> {
+    /// A tensor that is there.
+    pub fn done(tensor: Tensor4<D>) -> Self {
+        Self { wait: None, tensor }
+    }
+
+    /// A tensor whose memory is filled when `wait` has been called. `wait` must see to that when it is dropped, too.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn in_flight(tensor: Tensor4<D>, wait: Wait) -> Self {
+        Self { wait: Some(wait), tensor }
+    }
+
+    /// The tensor. Later operations of the device wait for the copy; the host does not.
+    ///
+    /// # Errors
+    /// A failing device.
+    pub fn tensor(self) -> Result<Tensor4<D>, OpError> {
+        self.wait.map_or(Ok(()), |wait| wait())?;
+        Ok(self.tensor)
+    }
+}
+
+impl<D: Device> fmt::Debug for Upload<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { wait, tensor } = self;
+        f.debug_struct("Upload").field("done", &wait.is_none()).field("tensor", tensor).finish()
+    }
+}
