@@ -39,7 +39,11 @@ impl Claim {
                 Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
             }
             let text = match fs::read_to_string(path) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    // Its owner has ended, or this machine does not see the file yet.
+                    thread::sleep(PAUSE);
+                    continue;
+                }
                 text => text.with_context(|| format!("cannot read {}", path.display()))?,
             };
             if text == own {

@@ -54,7 +54,9 @@ impl ProcessId {
     /// started the same job again.
     pub fn has_ended(&self) -> bool {
         let is_gone = self.is_local() && start_of(self.pid).is_none_or(|started| started != self.started);
-        let is_rebooted = self.machine == machine() && self.boot != boot();
+        // Machines with the same image may have the same identity, but not the same name.
+        let is_same_machine = self.machine == machine() && Some(&self.host) == host().as_ref();
+        let is_rebooted = is_same_machine && self.boot != boot();
         let is_restarted = self
             .slurm_job
             .as_ref()

@@ -36,13 +36,14 @@ gone() { ! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"; }
 
 # Slurm: commands with a time limit, since some wait for minutes while a task changes its state.
 queue() { timeout 10 squeue -h -r "$@"; }
-idle() { [ -z "$(queue)" ]; }
+is_empty() { local tasks; tasks=$(queue "$@") && [ -z "$tasks" ]; }    # is_empty ARGS: squeue answers, and lists no task
+idle() { is_empty; }
 all_nodes_idle() { [ "$(timeout 10 sinfo -h -p main -t idle -o %D)" = 4 ]; }
 partition() { timeout 10 scontrol update partitionname=main "state=$1"; }
 job_name() { echo "nas-$(sha256sum "$1/plan.jsonl" | head -c 12)"; }    # job_name OUT
 running() { queue -n "$(job_name "$1")" -t running -o %i; }              # running OUT: the ids of running tasks
 at_least() { [ "$("${@:2}" | wc -l)" -ge "$1" ]; }                      # at_least N COMMAND...: N lines of output
-finished() { [ -z "$(queue -n "$(job_name "$1")")" ]; }                  # finished OUT: no task is queued or running
+finished() { is_empty -n "$(job_name "$1")"; }                  # finished OUT: no task is queued or running
 checkpoints() { find "$1/attempts" -path '*/checkpoints/*/SHA256SUMS' 2>/dev/null || true; } # of runs in progress
 
 # tidy: ends all jobs and starts missing nodes.
@@ -105,7 +106,7 @@ same_comparison() {
             expect cmp "$run/$file" "$2/runs/${run##*/}/$file"
         done
     done
-    expect no_attempts "$2"
+    wait_for 60 no_attempts "$2" # a slower attempt may still write
 }
 no_attempts() { [ -z "$(find "$1/attempts" -type f 2>/dev/null)" ]; } # no attempt is left over
 

@@ -27,7 +27,8 @@ munged --socket="$dir/munge/socket" --key-file="$dir/munge/key" --pid-file="$dir
 
 # Several nodes on one host: a slurmd for each, with a name (-N) and a port of its own.
 # Settings that make tests fast: KillWait (default 30 s), SlurmdTimeout (300 s), GraceTime 0 for preemption at once.
-# MaxArraySize is small, so that plans of 10,000 runs are split. MaxJobCount includes jobs that ended within MinJobAge.
+# MaxArraySize is small, so that plans of 10,000 runs are split. MaxJobCount includes jobs that ended within MinJobAge,
+# which is long, so that scenarios can count them.
 memory=$(($(awk '/MemTotal/ {print int($2 / 1024)}' /proc/meminfo) * 8 / 10 / nodes))
 cat >"$dir/slurm.conf" <<CONF
 ClusterName=test
@@ -58,7 +59,7 @@ PreemptMode=REQUEUE
 JobRequeue=1
 KillWait=5
 SlurmdTimeout=6
-MinJobAge=300
+MinJobAge=3600
 MaxArraySize=1001
 MaxJobCount=30000
 ReturnToService=2

@@ -7,7 +7,7 @@ use crate::exit::ExitStatus;
 use crate::files::{self, is_listed};
 use crate::machine::{host, unique};
 use crate::planned_run::place;
-use crate::record::CHECKPOINTS;
+use crate::record::{CHECKPOINTS, check_unused};
 use anyhow::{Context, Result};
 use nas_core::durable;
 use serde::{Deserialize, Serialize};
@@ -19,8 +19,8 @@ use std::path::{Path, PathBuf};
 const FAILURE: &str = "failure.json";
 /// The end of the name of a directory whose copy is not complete.
 const PARTIAL: &str = ".partial";
-/// The attempt that a run without a cluster has left in the run directory.
-const EARLIER: &str = "local";
+/// The beginning of the name of an attempt that a run without a cluster has left in the run directory. No host name has the dot.
+const EARLIER: &str = "local.";
 
 /// Why an attempt failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -77,7 +77,8 @@ impl Attempt {
             place::mark(&partial)?;
             fs::rename(&partial, &dir)?;
             // What this task left before it was started again takes space only.
-            for old in earlier.iter().filter(|dir| Some(*dir) != source && is_of_this_task(dir)) {
+            let others = earlier.iter().filter(|dir| Some(*dir) != source).cloned().chain(partial_copies(&parent));
+            for old in others.filter(|dir| is_of_this_task(dir)) {
                 let _ = fs::remove_dir_all(old);
             }
             Ok(())
@@ -89,6 +90,9 @@ impl Attempt {
                 Ok(None)
             }
             made => {
+                if made.is_err() {
+                    let _ = fs::remove_dir_all(&partial);
+                }
                 made.with_context(|| format!("cannot prepare {}", dir.display()))?;
                 Ok(Some(Self { dir, published, parent }))
             }
@@ -163,9 +167,10 @@ pub fn stopped(plan: &ClusterDir, name: &str) {
 /// Makes the directory of an unfinished run without a cluster the first attempt of the run.
 ///
 /// # Errors
-/// The directory cannot be renamed.
+/// A process of this machine writes to the directory, or it cannot be renamed.
 pub fn adopt(plan: &ClusterDir, name: &str) -> Result<()> {
-    let (from, to) = (plan.published(name), plan.attempts(name).join(format!("{EARLIER}-{}", unique())));
+    check_unused(&plan.published(name))?;
+    let (from, to) = (plan.published(name), plan.attempts(name).join(format!("{EARLIER}{}", unique())));
     let renamed = || -> io::Result<()> {
         fs::create_dir_all(plan.attempts(name))?;
         fs::rename(&from, &to)
@@ -195,8 +200,20 @@ fn is_of_this_task(dir: &Path) -> bool {
 }
 
 fn earlier_attempts(parent: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path());
-    entries.filter(|path| !path.to_string_lossy().ends_with(PARTIAL)).collect()
+    entries(parent).filter(|path| !is_partial(path)).collect()
+}
+
+/// Copies that a task has begun and not completed.
+fn partial_copies(parent: &Path) -> Vec<PathBuf> {
+    entries(parent).filter(|path| is_partial(path)).collect()
+}
+
+fn entries(dir: &Path) -> impl Iterator<Item = PathBuf> {
+    fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path())
+}
+
+fn is_partial(path: &Path) -> bool {
+    path.to_string_lossy().ends_with(PARTIAL)
 }
 
 /// The number of the last checkpoint of an attempt.

@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 
 /// How long to wait for the output of a command that has ended. A process that it has started may keep the pipes open.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long to wait for what a command has printed before it was killed.
+const PAUSE_FOR_MESSAGE: Duration = Duration::from_secs(1);
 /// Time between two looks at a running command.
 const PAUSE: Duration = Duration::from_millis(10);
 
@@ -39,7 +41,7 @@ pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<St
         }
         if started.elapsed() > limit {
             kill(&mut child);
-            let printed = stderr.try_recv().ok().and_then(|text| message(program, &text));
+            let printed = stderr.recv_timeout(PAUSE_FOR_MESSAGE).ok().and_then(|text| message(program, &text));
             let printed = printed.map(|text| format!(" ({text})")).unwrap_or_default();
             return Err(anyhow!("{program} has not answered within {} s{printed}; try again later", limit.as_secs()));
         }

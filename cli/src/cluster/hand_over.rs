@@ -80,7 +80,7 @@ pub struct HandOver<'a> {
     pub detach: bool,
     /// Number of threads of a run, 0 for all of a task.
     pub threads: usize,
-    /// Whether the run directory of a run, by number, holds the finished run. It exists.
+    /// Whether the existing directory of run number N holds the finished run.
     pub is_done: &'a dyn Fn(usize) -> Result<bool>,
     /// Set by an interrupt signal.
     pub cancel: &'static AtomicBool,
@@ -111,22 +111,25 @@ impl HandOver<'_> {
         }
         files::make_dir(self.dir.out())?;
         let claim = Claim::take_within(&self.dir.claim(), self.dir.out(), PATIENCE)?;
+        // A finished run with other settings is refused before anything is written.
+        let unfinished = self.unfinished_here()?;
         let plan = Plan::create(&self.dir, &header, &self.runs, check_idle)?;
         script.write(&plan)?;
-        self.adopt_unfinished()?;
+        unfinished.into_iter().try_for_each(|run| adopt(&self.dir, &run.name))?;
         drop(claim);
         if is_slurm { self.slurm(&plan, progress) } else { self.script(&plan) }
     }
 
-    /// Makes the directories of unfinished runs of this machine the first attempts of the runs on the cluster.
-    fn adopt_unfinished(&self) -> Result<()> {
+    /// The runs that this machine has begun. Their directories become the first attempts of the runs on the cluster.
+    fn unfinished_here(&self) -> Result<Vec<&RunPlan>> {
         let mut listings = Listings::default();
+        let mut unfinished = Vec::new();
         for (number, run) in self.runs.iter().enumerate() {
             if listings.has(&self.dir.published(&run.name)) && !(self.is_done)(number)? {
-                adopt(&self.dir, &run.name)?;
+                unfinished.push(run);
             }
         }
-        Ok(())
+        Ok(unfinished)
     }
 
     fn slurm(&self, plan: &Plan, progress: &mut ProgressDisplay) -> Result<Handed> {

@@ -1,6 +1,6 @@
 //! Runs on a cluster: a plan that is handed to a scheduler, tasks that make its runs, and the states of the runs.
 //!
-//! The run directories are the truth about a run, not the scheduler. Every attempt of a run writes a directory of its own,
+//! The run directories, not the scheduler, determine which runs are finished. Every attempt of a run writes a directory of its own,
 //! and a finished one is renamed to the run directory, so that no result depends on locks of a shared file system.
 
 mod arrays;
@@ -15,7 +15,7 @@ mod slurm;
 mod states;
 mod watch;
 
-pub use attempt::{Attempt, Failure, stopped};
+pub use attempt::{Attempt, Failure, adopt, stopped};
 pub use environment::{is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
 pub use hand_over::{HandOver, Handed, PATIENCE, RunPlace, are, check_no_tasks};
 pub use job_script::{JobScript, write_commands};

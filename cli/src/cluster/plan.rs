@@ -175,8 +175,25 @@ impl Plan {
                 return Ok(old);
             }
             check_idle(&old)?;
+            let is_same_program = (version, data) == (&header.version, &header.data);
+            let new: BTreeSet<&String> = lines.iter().filter(|_| is_same_program).collect();
+            let names: BTreeSet<&String> = runs.iter().map(|run| &run.name).collect();
+            old.remove_attempts(|line, name| names.contains(name) && !new.contains(line))?;
             old.set_aside()?;
         }
+    }
+
+    /// Removes the attempts of runs that get other settings, by their lines and names: the new runs could not continue them, but
+    /// would prefer their checkpoints to their own.
+    fn remove_attempts(&self, is_changed: impl Fn(&String, &String) -> bool) -> Result<()> {
+        for (_, name) in self.lines.iter().zip(self.names()?).filter(|(line, name)| is_changed(line, name)) {
+            let attempts = self.dir.attempts(name);
+            match fs::remove_dir_all(&attempts) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.with_context(|| format!("cannot remove {}", attempts.display()))?,
+            }
+        }
+        Ok(())
     }
 
     /// Renames the file of a plan whose tasks are finished.
@@ -347,6 +364,25 @@ mod tests {
         assert_eq!(create(&dir, 4, true).unwrap().len(), 4);
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 2);
         assert!(plan.run(3).unwrap_err().to_string().contains("has 3 runs, so there is no run 3"));
+    }
+
+    #[test]
+    fn runs_with_other_settings_do_not_continue_old_attempts() {
+        let temporary = tempfile::tempdir().unwrap();
+        let dir = ClusterDir::of(temporary.path());
+        create(&dir, 3, true).unwrap();
+        let attempt = |seed: usize| dir.attempts(&format!("runs/plain-s{seed}")).join("n1");
+        (0..3).for_each(|seed| fs::create_dir_all(attempt(seed)).unwrap());
+        create(&dir, 4, true).unwrap();
+        assert!((0..3).all(|seed| attempt(seed).exists()), "settings are the same");
+        let mut changed = runs(2);
+        changed[1].config = "seed = 1\n[train]\nlr = 0.5\nepochs = 1".parse().unwrap();
+        let header = PlanHeader::of_this_command(2, &DataIdentity::default()).unwrap();
+        Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
+        assert_eq!([0, 1, 2].map(|seed| attempt(seed).exists()), [true, false, true]);
+        let header = PlanHeader { version: "0.0.1".into(), ..header };
+        Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
+        assert_eq!([0, 1, 2].map(|seed| attempt(seed).exists()), [false, false, true]);
     }
 
     #[test]

@@ -165,6 +165,8 @@ pub fn submit(
     let parts = split(&tasks, Slurm.array_limit()?);
     let time = UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs());
     let mut round = Round { number, runs_per_task, parts, jobs: BTreeMap::new(), time };
+    // A round of this number may have been refused, and then cancelled.
+    files::remove(&plan.submitted().join(cancelled(number + 1)))?;
     round.write(plan)?;
     submit_parts(plan, &mut round, config, &[])?;
     Ok(runs.len())

@@ -61,6 +61,8 @@ pub struct States {
     pub reasons: BTreeSet<String>,
     /// Whether a task of the plan has written to the output directory.
     pub is_seen: bool,
+    /// Whether the tasks were cancelled with `cluster cancel`.
+    pub is_cancelled: bool,
 }
 
 impl States {
@@ -105,7 +107,7 @@ impl States {
         let reasons =
             pending.map(|task| task.reason.clone()).filter(|reason| !USUAL.contains(&reason.as_str())).collect();
         let is_seen = states.contains(&RunState::Done) || plan.dir.attempts("").exists();
-        Ok(Self { names, states, submissions, logs, reasons, is_seen })
+        Ok(Self { names, states, submissions, logs, reasons, is_seen, is_cancelled })
     }
 
     /// Number of runs in a state.
@@ -166,7 +168,11 @@ impl States {
                 Some(format!("{} failed on {host} with exit code {code}: {message}", self.names[run]))
             }
             RunState::Stopped => {
-                Some(format!("{} was stopped before its end; `nas-train cluster retry` continues it", self.names[run]))
+                let remedy = match self.submissions[run] {
+                    0 => "its command of cluster/commands.txt continues it",
+                    _ => "`nas-train cluster retry` continues it",
+                };
+                Some(format!("{} was stopped before its end; {remedy}", self.names[run]))
             }
             RunState::Lost => Some(format!("{} is lost: {}", self.names[run], self.last_lines(run))),
             RunState::Done | RunState::Running | RunState::Pending => None,
@@ -187,10 +193,13 @@ impl States {
         };
         let lines: Vec<String> = BufReader::new(file).lines().map_while(Result::ok).collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join(" / ");
+        if last.is_empty() {
+            return format!("its task ended without a result and without output in {}", path.display());
+        }
         format!("its task ended without a result; the end of {}: {last}", path.display())
     }
 
-    /// Names of runs whose directory is listed as finished, for a plan that was not submitted.
+    /// Numbers of the runs whose run directory or row file is not listed.
     pub fn unfinished(dir: &ClusterDir, names: &[String]) -> Vec<usize> {
         let mut listings = Listings::default();
         let is_missing = |(_, name): &(usize, &String)| !listings.has(&dir.published(name));

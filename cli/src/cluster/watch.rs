@@ -63,7 +63,8 @@ pub fn watch(
                 suspects = lost;
                 let is_retried = |states: &States, run: usize, state: &RunState| {
                     let is_lost_for_sure = *state != RunState::Lost || (certain.contains(&run) && states.is_seen);
-                    is_lost_for_sure && state.is_worth_retrying() && states.submissions[run] <= config.retries
+                    let may_be_repeated = !states.is_cancelled && states.submissions[run] <= config.retries;
+                    is_lost_for_sure && may_be_repeated && state.is_worth_retrying()
                 };
                 let retried = |states: &States| states.chosen(|run, state| is_retried(states, run, state));
                 let is_idle = states.count(|state| matches!(state, RunState::Running | RunState::Pending)) == 0;

@@ -58,12 +58,9 @@ pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
         match make(&plan, &run, args, cancel) {
             Ok(Made::Finished) => {}
             Ok(Made::Interrupted) => is_interrupted = true,
-            Err(error) => {
-                // The first error is printed at the end.
-                if let Some(earlier) = failed.replace(error) {
-                    eprint_line(&format!("error: {}", chained(&earlier)));
-                }
-            }
+            // It is printed at the end.
+            Err(error) if failed.is_none() => failed = Some(error),
+            Err(error) => eprint_line(&format!("error: {}", chained(&error))),
         }
     }
     match failed {
@@ -96,6 +93,9 @@ fn delay(plan: &Plan, number: usize, cancel: &AtomicBool) {
 /// The end of a task of Slurm after a signal: it is queued again if its time is over, and otherwise Slurm ends it.
 fn requeue_or_wait(failed: Option<Error>) -> Result<ExitStatus> {
     if signal::must_requeue() {
+        if let Some(error) = failed {
+            eprint_line(&format!("error: {}", chained(&error)));
+        }
         requeue().context(
             "the time of this task is over, and it cannot be queued again; `nas-train cluster retry` continues the run",
         )?;

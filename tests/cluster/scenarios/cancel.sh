@@ -19,7 +19,7 @@ wait_for 600 finished out
 "$NAS_TRAIN" cluster merge out
 same_comparison three out
 # `cancel` ends all tasks of a plan, and only those.
-timeout 10 sbatch -J other -o /dev/null --wrap 'sleep 100'
+timeout 10 sbatch -J other -o /dev/null --wrap 'sleep 1000'
 "$NAS_TRAIN" "${THREE[@]}" --cluster slurm --detach --out other
 wait_for 60 at_least 3 running other
 "$NAS_TRAIN" cluster cancel other

@@ -6,6 +6,7 @@ program=$!
 wait_for 60 test -e out/plan.jsonl
 wait_for 60 at_least 4 running out
 wait_for 60 at_least 8 checkpoints out
+wait_for 60 at_least 1 tasks_of_node n1
 victims=$(tasks_of_node n1)
 expect [ -n "$victims" ]
 # shellcheck disable=SC2086 # several process ids

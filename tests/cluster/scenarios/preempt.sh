@@ -1,4 +1,4 @@
-# Jobs of a more important partition preempt all four tasks, twice. Shorter runs can end before: with more tasks than nodes,
+# A job of a more important partition needs all four nodes, twice. Shorter runs can end before: with more tasks than nodes,
 # the next ones start while the preempted ones wait.
 local_comparison long "${LONG[@]}"
 start_requeued_tasks &
@@ -9,7 +9,7 @@ in_progress() { checkpoints out | sed -n "s|^out/attempts/\(.*\)/[0-9]*-$1-[^/]*
 wait_for 60 test -e out/plan.jsonl
 for restart in 0 1; do
     wait_for 120 at_least 4 in_progress $restart
-    for _ in 1 2 3 4; do timeout 10 sbatch --parsable -p urgent -J urgent -o /dev/null --wrap 'sleep 1'; done
+    timeout 10 sbatch --parsable -p urgent -N 4 -J urgent -o /dev/null --wrap 'sleep 1'
     wait_for 120 at_least 4 restarted out $((restart + 1))
 done
 ended 1800 $program

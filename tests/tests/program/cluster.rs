@@ -8,9 +8,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-const COMPARE: &[&str] = &["compare", "--strategies=plain,ogd", "--seeds=2", "--sequence=2", "--sequence-epochs=1"];
+pub const COMPARE: &[&str] = &["compare", "--strategies=plain,ogd", "--seeds=2", "--sequence=2", "--sequence-epochs=1"];
 
-fn compare(dir: &Path, out: &str, options: &[&str]) -> Output {
+pub fn compare(dir: &Path, out: &str, options: &[&str]) -> Output {
     program(dir).args(COMPARE).args(TINY).args(["--out", out]).args(options).output().unwrap()
 }
 
@@ -24,12 +24,13 @@ fn execute(dir: &Path, out: &str) {
 
 /// A directory with commands in place of those of Slurm. `sbatch` executes the tasks at once; with a file `lose-TASK` beside
 /// it, it removes the file instead of executing the task, as if the node of the task had died. With a file `hold`, all tasks stay in
-/// the queue.
-fn fake_slurm(dir: &Path) -> String {
+/// the queue. With a file `refuse`, it fails.
+pub fn fake_slurm(dir: &Path) -> String {
     let bin = dir.join("bin");
     fs::create_dir(&bin).unwrap();
     let sbatch = r#"#!/bin/bash
 here=$(dirname "$0")
+if [ -e "$here/refuse" ]; then echo "sbatch: error: invalid partition" >&2; exit 1; fi
 echo "$*" >> "$here/calls"
 for word; do
     case $word in
@@ -62,13 +63,13 @@ echo "$job"
     format!("{}:{}", bin.display(), std::env::var("PATH").unwrap())
 }
 
-fn on_slurm(dir: &Path, path: &str) -> Command {
+pub fn on_slurm(dir: &Path, path: &str) -> Command {
     let mut command = program(dir);
     command.env("PATH", path);
     command
 }
 
-const SLURM: &[&str] = &["--cluster=slurm", "--set=cluster.poll_seconds=1"];
+pub const SLURM: &[&str] = &["--cluster=slurm", "--set=cluster.poll_seconds=1"];
 
 #[test]
 fn the_commands_of_a_plan_make_the_comparison_of_this_machine() {
@@ -216,7 +217,7 @@ fn an_unfinished_run_of_this_machine_continues_on_the_cluster() {
     let expected = read(dir.path(), "local/runs/ogd-s0/metrics.csv");
     cut(dir.path(), "local/runs/ogd-s0");
     assert!(compare(dir.path(), "local", &["--checkpoint-every=1", "--cluster=script"]).status.success());
-    assert!(names(&dir.path().join("local/attempts/runs/ogd-s0"))[0].starts_with("local-"));
+    assert!(names(&dir.path().join("local/attempts/runs/ogd-s0"))[0].starts_with("local."));
     assert!(!dir.path().join("local/runs/ogd-s0").exists());
     execute(dir.path(), "local");
     let manifest: Value = serde_json::from_str(&read(dir.path(), "local/runs/ogd-s0/manifest.json")).unwrap();

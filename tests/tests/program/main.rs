@@ -5,6 +5,7 @@ mod bad_checkpoints;
 mod bench;
 #[cfg(unix)]
 mod cluster;
+mod cluster_changes;
 mod compare;
 mod damaged_runs;
 mod darts;

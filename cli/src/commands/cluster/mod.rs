@@ -3,6 +3,7 @@
 mod merge;
 mod status;
 
+use crate::archive;
 use crate::args::{ClusterCommand, ClusterCommandArgs};
 use crate::cluster::{self, ClusterDir, Plan, RunState, States, are, rounds, submit};
 use crate::exit::{ExitStatus, UsageError};
@@ -37,16 +38,28 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
         return Err(UsageError(format!("{} {problem}", plan.dir.plan().display())).into());
     }
     let config = merge::cluster_config(plan)?;
+    adopt_unfinished(plan)?;
     let count = submit(plan, &config, |rounds, queue| {
         let is_repeated =
             |_, state: &RunState| matches!(state, RunState::Failed(_) | RunState::Stopped | RunState::Lost);
         Ok(States::read(plan, rounds, queue)?.chosen(is_repeated))
     })?;
     print(&match count {
-        0 => "no run has failed, was stopped or is lost".into(),
+        0 => "no run is failed, stopped or lost".into(),
         count => format!("{} submitted again", are(count)),
     })?;
     Ok(ExitStatus::Success)
+}
+
+/// Makes the runs that this machine has begun since the tasks were cancelled the first attempts of their next tasks.
+fn adopt_unfinished(plan: &Plan) -> Result<()> {
+    for name in plan.names()? {
+        let dir = plan.dir.published(name);
+        if dir.is_dir() && !archive::is_finished(&dir) {
+            cluster::adopt(&plan.dir, name)?;
+        }
+    }
+    Ok(())
 }
 
 fn cancel(plan: &Plan) -> Result<ExitStatus> {

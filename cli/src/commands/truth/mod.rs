@@ -35,6 +35,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use toml::Table;
 
 /// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `place` is where they are
 /// trained; none for the place that the options choose.
@@ -87,9 +88,12 @@ impl TableJob<'_> {
         Ok(archs.iter().flat_map(with_seeds).collect())
     }
 
+    fn recipe<D: Target>(&self, trainer: &StandAloneTrainer<D>) -> Result<Table> {
+        recipe(self.config, trainer.space().scale())
+    }
+
     fn open<D: Target>(&self, trainer: &StandAloneTrainer<D>, patience: Duration) -> Result<TruthFile> {
-        let recipe = recipe(self.config, trainer.space().scale())?;
-        TruthFile::open(self.path, &recipe, &**trainer.space(), patience)
+        TruthFile::open(self.path, &self.recipe(trainer)?, &**trainer.space(), patience)
     }
 
     fn here<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
@@ -154,7 +158,8 @@ impl TableJob<'_> {
         if items.is_empty() {
             return self.merge(Vec::new());
         }
-        let plans = items.iter().map(|(text, seed)| cluster::plan_of(self.config, text, *seed));
+        let recipe = self.recipe(&trainer)?;
+        let plans = items.iter().map(|(text, seed)| cluster::plan_of(self.config, &recipe, text, *seed));
         let hand_over = HandOver {
             dir: cluster::plan_dir(self.path)?,
             runs: plans.collect::<Result<_>>()?,
@@ -175,12 +180,12 @@ impl TableJob<'_> {
     /// Writes the rows of the finished trainings of a cluster into the table.
     fn merge(&self, failed: Vec<Error>) -> Result<ExitStatus> {
         let trainer = self.trainer()?;
-        let dir = cluster::plan_dir(self.path)?;
+        let (dir, recipe) = (cluster::plan_dir(self.path)?, self.recipe(&trainer)?);
         let items = self.items(&trainer)?;
         let mut file = self.open(&trainer, PATIENCE)?;
         let mut rows = BTreeMap::new();
         for (text, seed) in items.iter().filter(|(text, seed)| !file.holds(text, *seed)) {
-            if let Some(published) = PublishedRow::read(&dir, text, *seed)? {
+            if let Some(published) = PublishedRow::read(&dir, &recipe, text, *seed)? {
                 rows.insert((text.clone(), *seed), published.row);
             }
         }
