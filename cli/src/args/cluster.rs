@@ -51,7 +51,7 @@ pub struct ClusterArgs {
     /// Keep at most four files of a finished run, and no checkpoints
     #[arg(long, help_heading = "Cluster")]
     pub pack: bool,
-    /// End after the submission; `nas-train cluster status` and `merge` show what became of the runs
+    /// End after the submission; `nas-train cluster status` and `merge` show and collect the runs
     #[arg(long, help_heading = "Cluster")]
     pub detach: bool,
 }

@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn output_failure_absence_and_silence_are_told_apart() {
+    fn output_failure_absence_and_silence_are_distinguished() {
         let long = Duration::from_secs(20);
         assert_eq!(sh("echo 7", long).unwrap(), "7\n");
         let message = sh("echo 'sh: error: no such partition' >&2; exit 1", long).unwrap_err().to_string();

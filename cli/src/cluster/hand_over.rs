@@ -92,7 +92,7 @@ pub enum Handed {
     /// No task is left: the results can be collected. The errors of failed and lost runs.
     Ended(Vec<Error>),
     /// The command ends, and the runs go on.
-    GoOn(ExitStatus),
+    StillRunning(ExitStatus),
 }
 
 impl HandOver<'_> {
@@ -140,7 +140,7 @@ impl HandOver<'_> {
         match submit(plan, self.config, first) {
             Ok(0) => {}
             Ok(count) => {
-                progress.print_line(&format!("{} submitted as jobs {}", are(count), plan.job_name()));
+                progress.print_line(&format!("{} submitted as jobs {}", runs_are(count), plan.job_name()));
             }
             // The tasks that were submitted go on, and the rest is submitted later.
             Err(error) if rounds(plan)?.iter().any(|round| !round.jobs.is_empty()) => {
@@ -153,7 +153,7 @@ impl HandOver<'_> {
             eprint_line(&format!(
                 "the runs go on; `nas-train cluster status {out}` shows them, and `nas-train cluster merge {out}` collects them"
             ));
-            return Ok(Handed::GoOn(ExitStatus::Success));
+            return Ok(Handed::StillRunning(ExitStatus::Success));
         }
         match watch(plan, self.config, progress, self.cancel)? {
             Watched::Ended(states) => {
@@ -173,7 +173,7 @@ impl HandOver<'_> {
             Watched::Detached => {
                 let come_back = "repeat the command to wait for them";
                 eprint_line(&format!("the runs go on; {come_back}, or end them with `nas-train cluster cancel {out}`"));
-                Ok(Handed::GoOn(ExitStatus::Interrupted))
+                Ok(Handed::StillRunning(ExitStatus::Interrupted))
             }
         }
     }
@@ -191,12 +191,12 @@ impl HandOver<'_> {
             tasks.saturating_sub(1),
             word(self.dir.out())
         ));
-        Ok(Handed::GoOn(ExitStatus::Success))
+        Ok(Handed::StillRunning(ExitStatus::Success))
     }
 }
 
 /// `1 run is`, `3 runs are`.
-pub fn are(count: usize) -> String {
+pub fn runs_are(count: usize) -> String {
     format!("{} {}", runs(count), if count == 1 { "is" } else { "are" })
 }
 

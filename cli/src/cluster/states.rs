@@ -15,7 +15,7 @@ const LAST_LINES: usize = 3;
 /// Number of runs whose problems are shown.
 const MAX_PROBLEMS: usize = 10;
 /// The reasons of Slurm for which tasks wait a while.
-const USUAL: [&str; 8] =
+const TEMPORARY_REASONS: [&str; 8] =
     ["None", "Priority", "Resources", "JobArrayTaskLimit", "BeginTime", "Dependency", "Licenses", "Prolog"];
 
 /// The state of a run.
@@ -104,8 +104,10 @@ impl States {
         };
         let states: Vec<RunState> = names.iter().enumerate().map(state).collect();
         let pending = queue.iter().filter(|task| task.state == TaskState::Pending);
-        let reasons =
-            pending.map(|task| task.reason.clone()).filter(|reason| !USUAL.contains(&reason.as_str())).collect();
+        let reasons = pending
+            .map(|task| task.reason.clone())
+            .filter(|reason| !TEMPORARY_REASONS.contains(&reason.as_str()))
+            .collect();
         let is_seen = states.contains(&RunState::Done) || plan.dir.attempts("").exists();
         Ok(Self { names, states, submissions, logs, reasons, is_seen, is_cancelled })
     }

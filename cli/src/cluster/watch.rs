@@ -1,7 +1,7 @@
 //! Waiting for the runs of a plan, and submitting lost ones again.
 
 use super::slurm::QueuedTask;
-use super::{Plan, Round, RunState, Slurm, States, are, rounds, submit};
+use super::{Plan, Round, RunState, Slurm, States, rounds, runs_are, submit};
 use crate::exit::chained;
 use crate::progress::ProgressDisplay;
 use crate::signal;
@@ -77,9 +77,8 @@ pub fn watch(
                         |rounds: &[Round], queue: &[QueuedTask]| Ok(retried(&States::read(plan, rounds, queue)?));
                     match submit(plan, config, choose) {
                         Ok(0) => {}
-                        Ok(count) => {
-                            progress.print_line(&format!("{} submitted again after a loss or a failure", are(count)))
-                        }
+                        Ok(count) => progress
+                            .print_line(&format!("{} submitted again after a loss or a failure", runs_are(count))),
                         Err(error) if is_idle => return Err(error),
                         // The other tasks go on, and a later submission may succeed.
                         Err(error) => progress.print_line(&format!("warning: {}", chained(&error))),

@@ -5,7 +5,7 @@ mod status;
 
 use crate::archive;
 use crate::args::{ClusterCommand, ClusterCommandArgs};
-use crate::cluster::{self, ClusterDir, Plan, RunState, States, are, rounds, submit};
+use crate::cluster::{self, ClusterDir, Plan, RunState, States, rounds, runs_are, submit};
 use crate::exit::{ExitStatus, UsageError};
 use crate::text::print;
 use anyhow::Result;
@@ -46,7 +46,7 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
     })?;
     print(&match count {
         0 => "no run is failed, stopped or lost".into(),
-        count => format!("{} submitted again", are(count)),
+        count => format!("{} submitted again", runs_are(count)),
     })?;
     Ok(ExitStatus::Success)
 }

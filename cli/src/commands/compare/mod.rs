@@ -112,7 +112,7 @@ impl ComparisonJob<'_> {
             RunPlace::Cluster { config, detach } => {
                 match self.hand_over(&[runs.as_slice(), &sequences].concat(), config, *detach)? {
                     Handed::Ended(failed) => Some(Made { failed, no_matrix: BTreeMap::new() }),
-                    Handed::GoOn(status) => return Ok(status),
+                    Handed::StillRunning(status) => return Ok(status),
                 }
             }
             RunPlace::Merge => Some(Made::default()),

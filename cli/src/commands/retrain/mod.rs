@@ -82,7 +82,7 @@ fn several(
                 *detach,
             )? {
                 Handed::Ended(failed) => failed,
-                Handed::GoOn(status) => return Ok(status),
+                Handed::StillRunning(status) => return Ok(status),
             }
         }
         RunPlace::Here | RunPlace::Merge => Vec::new(),

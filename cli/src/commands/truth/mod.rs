@@ -173,7 +173,7 @@ impl TableJob<'_> {
         };
         match hand_over.execute(&mut ProgressDisplay::new(self.args.run.progress))? {
             Handed::Ended(failed) => self.merge(failed),
-            Handed::GoOn(status) => Ok(status),
+            Handed::StillRunning(status) => Ok(status),
         }
     }
 
