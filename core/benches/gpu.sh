@@ -8,6 +8,7 @@ cd "$(dirname "$0")/../.."
 out=${1:-$(mktemp -d)}
 mkdir -p "$out"
 target=$PWD/target/gpu
+trap 'echo "failed; the last lines of its output:" >&2; tail -n 20 "$out/log" "$out/build" >&2 2>/dev/null' ERR
 
 log() { printf '%s: %s\n' "$(date +%T)" "$*" >&2; }
 
@@ -15,8 +16,9 @@ log "building (output of all commands: $out)"
 cargo build --release -p nas-cli --features cuda --target-dir "$target" > "$out/build" 2>&1
 program=$target/release/nas-train
 log "tests of the operations"
-cargo test --release -p nas-ops --features cuda --target-dir "$target" --test ops > "$out/tests" 2>&1
-grep 'test result' "$out/tests"
+cargo test --release -p nas-ops --features cuda --target-dir "$target" --test ops > "$out/tests" 2>&1 ||
+    log "tests of the operations failed: see $out/tests"
+grep 'test result' "$out/tests" || true
 
 printf '\n| run of 50 steps | loss of the first step, CPU | GPU | largest relative difference of a step |\n|---|---|---|---|\n'
 for strategy in plain ogd fairnas; do

@@ -13,7 +13,7 @@ pub struct TruthArgs {
     /// Number of trainings of each architecture; the seeds are --seed, --seed + 1, ...
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 1, help_heading = "Stand-alone training")]
     pub seeds: u16,
-    /// Number of trainings in parallel, 0 for one per core; the accuracies do not depend on it
+    /// Number of trainings in parallel, 0 for one per core and one on a GPU; the accuracies do not depend on it
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(..=1024), default_value_t = 0, help_heading = "Stand-alone training")]
     pub jobs: u16,
     /// The options of a scheduler.

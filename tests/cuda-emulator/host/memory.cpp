@@ -169,6 +169,10 @@ CUresult cuMemAllocAsync(CUdeviceptr *at, size_t bytes, CUhandle) { return alloc
 CUresult cuMemFree_v2(CUdeviceptr at) { return release(at); }
 CUresult cuMemFreeAsync(CUdeviceptr at, CUhandle) { return release(at); }
 
+// Pools of freed memory: one for all, without settings.
+CUresult cuDeviceGetDefaultMemPool(CUhandle *pool, CUdevice) { return *pool = &allocations, SUCCESS; }
+CUresult cuMemPoolSetAttribute(CUhandle, int, void *) { return has_context() ? SUCCESS : INVALID_CONTEXT; }
+
 // Page-locked memory of the host.
 CUresult cuMemHostAlloc(void **at, size_t bytes, unsigned) {
     if (!has_context()) return INVALID_CONTEXT;

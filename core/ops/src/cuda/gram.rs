@@ -13,6 +13,8 @@ use dfdx::tensor::{Cuda, NoneTape};
 const PATCHES_PER_PART: usize = 1024;
 /// Most parts of the patches.
 const MOST_PARTS: usize = 64;
+/// Most blocks of a grid in its third dimension.
+const MOST_LAYERS: usize = 65_535;
 /// Threads of a block.
 const THREADS: u32 = 256;
 
@@ -44,6 +46,8 @@ pub fn gram_matrices(inputs: &[InputPatches<'_, Cuda>]) -> Result<Vec<Vec<f64>>,
         out += (size * size_of::<f64>()) as u64;
     }
     let values = all.doubles_to_host().map_err(OpError::device(op))?;
+    // Almost every architecture has another size of all its matrices together.
+    all.release();
     let mut rest = values.into_iter();
     Ok(sizes.into_iter().map(|size| rest.by_ref().take(size).collect()).collect())
 }
@@ -51,7 +55,7 @@ pub fn gram_matrices(inputs: &[InputPatches<'_, Cuda>]) -> Result<Vec<Vec<f64>>,
 /// Launches the kernel for one input with patches of `d` elements.
 fn launch(runtime: &'static Runtime, shape: &ConvShape, d: usize, args: GramArgs) -> Result<(), DriverError> {
     let patches = shape.n * shape.out[0] * shape.out[1];
-    let parts = (patches / PATCHES_PER_PART).clamp(1, MOST_PARTS);
+    let parts = (patches / PATCHES_PER_PART).clamp(1, MOST_PARTS.min(MOST_LAYERS / shape.groups).max(1));
     let partial = Buffer::of_doubles(runtime, shape.groups * parts * d * d)?;
     let args = GramArgs { partial: partial.address(), counters: runtime.counters(), ..args };
     let (kernel, tile) = if d > 16 { ("gram_64", 64) } else { ("gram_16", 16) };

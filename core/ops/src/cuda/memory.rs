@@ -7,7 +7,7 @@
 
 use super::runtime::Runtime;
 use crate::{OpError, Tensor4, shape::elements, tape::Recorder};
-use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DeviceSlice, DriverError};
+use cudarc::driver::{CudaDevice, CudaSlice, DevicePtr, DeviceSlice, DriverError, result, sys::CUresult};
 use dfdx::{
     shapes::{HasShape, Shape},
     tensor::{Cuda, NoneTape, Tensor},
@@ -32,9 +32,17 @@ impl Pool {
         if let Some(slice) = free.get_mut(&len).and_then(Vec::pop) {
             return Ok(slice);
         }
+        // dfdx allocates from the same memory and cannot empty the pool, so some is left for it.
+        if result::mem_get_info().is_ok_and(|(left, total)| left < total / 8) {
+            free.clear();
+        }
         // SAFETY: the memory is not initialised. Kernels write it before they read it.
         let allocate = || unsafe { device.alloc(len) };
-        allocate().or_else(|_| {
+        allocate().or_else(|error| {
+            // After another error, freeing memory fails too.
+            if error.0 != CUresult::CUDA_ERROR_OUT_OF_MEMORY {
+                return Err(error);
+            }
             free.clear();
             device.synchronize()?;
             allocate()
@@ -73,9 +81,15 @@ impl Buffer {
     pub fn upload(runtime: &'static Runtime, values: &[f32]) -> Result<Self, DriverError> {
         let mut buffer = Self::new(runtime, values.len())?;
         if let Some(slice) = &mut buffer.slice {
-            runtime.device.htod_sync_copy_into(values, slice)?;
+            // The slice keeps the numbers until the copy has ended.
+            runtime.device.htod_copy_into(values.to_vec(), slice)?;
         }
         Ok(buffer)
+    }
+
+    /// Returns the memory to the device instead of the pool: for sizes that do not come again.
+    pub fn release(mut self) {
+        drop(self.slice.take());
     }
 
     /// The address of the first number.
@@ -127,6 +141,8 @@ pub fn all_to_host(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<Vec<f32>>, OpError>
         to += (len * size_of::<f32>()) as u64;
     }
     let values = all.to_host().map_err(OpError::device(op))?;
+    // Almost every architecture has another size of all its tensors together.
+    all.release();
     let mut rest = &values[..];
     let take = |len: &usize| {
         let (taken, after) = rest.split_at(*len);

@@ -7,7 +7,7 @@ use crate::OpError;
 use cudarc::{
     driver::{
         CudaDevice, CudaSlice, DevicePtr, DeviceRepr, DriverError, LaunchAsync, LaunchConfig, result,
-        sys::CUdevice_attribute as Attribute,
+        sys::{self, CUdevice_attribute as Attribute},
     },
     nvrtc::{CompileOptions, compile_ptx_with_opts},
 };
@@ -113,6 +113,7 @@ impl Runtime {
         device.load_ptx(compiled, "nas", KERNELS).map_err(failed)?;
         let counters = device.alloc_zeros(COUNTERS).map_err(failed)?;
         let uploads = Uploads::new().map_err(failed)?;
+        keep_freed_memory(&device).map_err(failed)?;
         Ok(Self { device, pool: Pool::default(), uploads, counters })
     }
 
@@ -133,7 +134,7 @@ impl Runtime {
         args: A,
     ) -> Result<(), DriverError> {
         let Some(function) = self.device.get_func("nas", kernel) else {
-            return Err(DriverError(cudarc::driver::sys::CUresult::CUDA_ERROR_NOT_FOUND));
+            return Err(DriverError(sys::CUresult::CUDA_ERROR_NOT_FOUND));
         };
         let config = LaunchConfig { grid_dim: grid, block_dim: (block.0, block.1, 1), shared_mem_bytes: 0 };
         // SAFETY: each kernel takes one structure, which has the layout of its `repr(C)` twin; its addresses are those
@@ -157,6 +158,25 @@ impl Runtime {
         let bytes = len * size_of::<f32>();
         // SAFETY: both addresses are those of live buffers of `len` numbers.
         unsafe { result::memcpy_dtod_async(to, from, bytes, *self.device.cu_stream()) }
+    }
+}
+
+/// Bytes of freed memory that the driver keeps.
+const KEPT_BYTES: u64 = 1 << 30;
+
+/// Makes the driver keep freed memory. By default it returns all to the system whenever the host waits, which is more than once a
+/// step, and dfdx allocates the tensors of every step anew.
+fn keep_freed_memory(device: &CudaDevice) -> Result<(), DriverError> {
+    let has_pools = device.attribute(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED)? != 0;
+    if !has_pools {
+        return Ok(());
+    }
+    let (mut pool, mut kept) = (std::ptr::null_mut(), KEPT_BYTES);
+    let threshold = sys::CUmemPool_attribute::CU_MEMPOOL_ATTR_RELEASE_THRESHOLD;
+    // SAFETY: the device is live, and the threshold is a number of 64 bits.
+    unsafe {
+        sys::cuDeviceGetDefaultMemPool(&raw mut pool, *device.cu_device()).result()?;
+        sys::cuMemPoolSetAttribute(pool, threshold, (&raw mut kept).cast()).result()
     }
 }
 
