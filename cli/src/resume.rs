@@ -6,7 +6,7 @@ use crate::data::DataIdentity;
 use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings};
+use crate::settings::{Settings, other_settings, other_settings_of_training};
 use crate::text::eprint_line;
 use anyhow::{Context, Error, Result};
 use nas_core::checkpoint::Checkpoints;
@@ -148,7 +148,11 @@ impl UnfinishedRun {
     /// # Errors
     /// A configuration that cannot be read.
     pub fn other_settings(&self, config: &RunConfig) -> Result<Option<String>> {
-        other_settings(&Settings::of_file(&self.dir.join("config.toml"))?.config, config)
+        let old = Settings::of_file(&self.dir.join("config.toml"))?.config;
+        match self.kind() {
+            RunKind::Retrain(_) => other_settings_of_training(&old, config),
+            _ => other_settings(&old, config),
+        }
     }
 }
 

@@ -61,6 +61,9 @@ const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
     ("truth", &["strategy", "controller", "probes", "search", "truth", "retrain"]),
 ];
 
+/// The keys without effect that no option sets, by subcommand.
+const UNUSED_KEYS: [(&str, &[&str]); 2] = [("retrain", &["train.max_steps"]), ("truth", &["train.max_steps"])];
+
 /// The options without effect on stand-alone training.
 const SUPERNET_ONLY: [&str; 10] = [
     "strategy",
@@ -147,7 +150,9 @@ fn unused_keys(command: &str) -> Vec<&'static str> {
 fn is_unused(command: &str, keys: &[&str], assignment: &str) -> bool {
     let key = assignment.split('=').next().unwrap_or_default().trim();
     let section = key.split('.').next().unwrap_or_default().trim();
-    unused(&UNUSED_SECTIONS, command).any(|unused| unused == section) || keys.contains(&key)
+    unused(&UNUSED_SECTIONS, command).any(|unused| unused == section)
+        || unused(&UNUSED_KEYS, command).any(|unused| unused == key)
+        || keys.contains(&key)
 }
 
 /// The entries of a command in a table.
@@ -194,7 +199,11 @@ mod tests {
         }
         let is_unused = |command, assignment| is_unused(command, &unused_keys(command), assignment);
         assert!(
-            !is_unused("retrain", "eval.batch_size") && is_unused("retrain", "eval.bn") && !is_unused("", "eval.bn")
+            !is_unused("retrain", "eval.batch_size")
+                && is_unused("retrain", "eval.bn")
+                && !is_unused("", "eval.bn")
+                && is_unused("retrain", "train.max_steps=5")
+                && !is_unused("", "train.max_steps=5")
         );
         let help = Cli::definition().find_subcommand_mut("compare").unwrap().render_long_help().to_string();
         assert!(help.contains("runs/compare"), "{help}");

@@ -47,7 +47,7 @@ pub fn notes(table: PublishedTable, rows: &[NetworkRow]) -> Vec<String> {
         format!(
             "computed: the network of this program with the published cell, {cells} cells and {width} channels, for \
              {classes} classes and images of {side} x {side}, without auxiliary head; the published network may have \
-             another width and depth"
+             another width and depth. In measured rows: the trained network"
         ),
     ];
     if rows.iter().any(|row| row.origin == Origin::Measured) {

@@ -17,8 +17,8 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
         top5_accuracy: text(top5.map(|summary| summary.mean)),
         source: "this program".into(),
         comment: format!(
-            "architecture {}, {} epochs, evaluated on {} {} images",
-            first.arch, first.epochs, first.eval_images, first.evaluated_on
+            "architecture {}, {} epochs on {} images, evaluated on {} {} images",
+            first.arch, first.epochs, first.train_images, first.eval_images, first.evaluated_on
         ),
         ..PublishedRow::default()
     };

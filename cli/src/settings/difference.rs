@@ -59,6 +59,12 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
     Ok(first_difference(&table(old)?, &table(new)?))
 }
 
+/// As [`other_settings`], for a stand-alone training, whose results do not depend on the sections of supernets and evaluations.
+pub fn other_settings_of_training(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
+    let RunConfig { eval, probes, search, truth, strategy, controller, .. } = old.clone();
+    other_settings(old, &RunConfig { eval, probes, search, truth, strategy, controller, ..new.clone() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -178,7 +178,7 @@ pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
     for (section, default) in [("strategy", "plain"), ("controller", "uniform"), ("space", "nasbench201")] {
         let default = Value::String(default.into());
         let named = layers.iter().rev().find_map(|layer| layer.component(section)).unwrap_or(&default).clone();
-        for layer in layers.iter_mut().filter(|layer| matches!(layer.origin, Origin::File(_))) {
+        for layer in layers.iter_mut().filter(|layer| matches!(layer.origin, Origin::File(_) | Origin::Run(_))) {
             if *layer.component(section).unwrap_or(&default) == named {
                 continue;
             }

@@ -4,9 +4,10 @@ use crate::config::RunConfig;
 use crate::state::StateError;
 use serde_json::{Map, Value};
 
-/// Keys that may differ between the process that saves and the one that continues. Threads, paths and the times of
-/// checkpoints change no result; another device changes results by rounding only.
-const FREE_KEYS: [&str; 6] = ["device", "threads", "plugins", "data.dir", "save.checkpoint_every", "save.weights"];
+/// Keys that may differ between the process that saves and the one that continues. Threads, paths, the place of the images and
+/// the times of checkpoints change no result; another device changes results by rounding only.
+const FREE_KEYS: [&str; 7] =
+    ["device", "threads", "plugins", "data.dir", "data.cache", "save.checkpoint_every", "save.weights"];
 
 /// The configuration without the keys that may differ, by dotted key.
 ///

@@ -1,8 +1,8 @@
 //! Training and validation images of a configuration.
 
 use super::RunError;
-use crate::config::{RunConfig, TrainImages};
-use crate::data::{DataError, Dataset, Loader, Normalise, Split};
+use crate::config::{ConfigError, RunConfig, TrainImages};
+use crate::data::{Dataset, Loader, Normalise, Split};
 use crate::streams::Streams;
 use std::sync::Arc;
 
@@ -32,7 +32,10 @@ impl TrainingData {
     /// As [`new`](Self::new), and no test images although all others are to be trained on.
     pub fn for_stand_alone(config: &RunConfig, dataset: &Arc<Dataset>, streams: Streams) -> Result<Self, RunError> {
         let all = match (config.retrain.images, &dataset.test) {
-            (TrainImages::All, None) => return Err(DataError::NoTest { name: dataset.name }.into()),
+            (TrainImages::All, None) => {
+                let expected = format!("auto or split: data set `{}` has no test images", dataset.name);
+                return Err(ConfigError::Range { key: "retrain.images", expected, found: "all".into() }.into());
+            }
             (TrainImages::All, Some(_)) => true,
             (TrainImages::Auto, test) => test.is_some(),
             (TrainImages::Split, _) => false,

@@ -15,6 +15,13 @@ fn refused(dir: &Path, options: &[&str], code: i32, words: &[&str]) {
     refuses(dir, &[&["retrain"], SMALL, options].concat(), code, words);
 }
 
+/// Runs `retrain` with these options, and expects an error with these words after the training has begun.
+fn fails(dir: &Path, options: &[&str], code: i32, words: &[&str]) {
+    let output = program(dir).arg("retrain").args(SMALL).args(options).output().unwrap();
+    assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
+    assert!(words.iter().all(|word| stderr(&output).contains(word)), "{}", stderr(&output));
+}
+
 #[test]
 fn a_finished_training_is_not_repeated() {
     let (dir, _) = setup("again");
@@ -100,6 +107,52 @@ fn several_seeds_give_mean_and_deviation_and_are_not_repeated() {
 }
 
 #[test]
+fn settings_without_influence_may_change_while_a_training_is_unfinished() {
+    let (dir, _) = setup("free-settings");
+    let dir = dir.path();
+    let options = [SMALL, &["--arch=21", "--checkpoint-every=1"]].concat();
+    retrain(dir, "net", &options);
+    let expected = read(dir, "net/metrics.csv");
+    cut(dir, "net");
+    retrain(dir, "net", &[&options[..], &["--set=eval.batch_size=7", "--set=data.cache=memory"]].concat());
+    assert_eq!(read(dir, "net/metrics.csv"), expected);
+    assert!(read(dir, "net/manifest.json").contains("\"resumes\""));
+}
+
+#[test]
+fn an_evaluation_that_is_not_finite_ends_the_training_as_diverged() {
+    let (dir, _) = setup("evaluation-diverged");
+    let options = ["--arch=21", "--epochs=1", "--batch-size=64", "--lr=1e30", "--out=net"];
+    fails(dir.path(), &options, 5, &["training diverged", "the loss of an evaluation after it"]);
+    assert!(!dir.path().join("net/result.json").exists());
+}
+
+#[test]
+fn every_seed_is_tried_and_has_event_files_of_its_own() {
+    let (dir, _) = setup("seeds-tensorboard");
+    let dir = dir.path();
+    let options = ["--arch=21", "--seeds=2", "--tensorboard=events", "--out=net"];
+    retrain(dir, "net", &[SMALL, &options[..3]].concat());
+    assert_eq!(names(&dir.join("events")), ["seed-0", "seed-1"]);
+    fails(dir, &["--arch=21", "--seeds=2", "--lr=1e30", "--out=other"], 5, &["other/seed-0", "other/seed-1"]);
+    assert_eq!(names(&dir.join("other")), ["seed-0", "seed-1"]);
+}
+
+#[test]
+fn limits_and_options_of_the_earlier_run_are_announced_or_replaced() {
+    let (dir, _) = setup("from-limits");
+    let dir = dir.path();
+    tiny(dir, "search", &["--limit-train=32"]);
+    let options = ["retrain", "--from=search", "--epochs=1", "--batch-size=16", "--out=net"];
+    let output = program(dir).args(options).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    let note = "training on at most 32 images (data.limit_train of --from search); --limit-train changes it";
+    assert!(stderr(&output).contains(note), "{}", stderr(&output));
+    refused(dir, &["--arch=21", "--set=train.max_steps=3"], 2, &["--set train.max_steps=3 has no effect"]);
+    refused(dir, &["--arch=21", "--set=retrain.images=all", "--data=digits"], 2, &["retrain.images", "auto or split"]);
+}
+
+#[test]
 #[cfg(unix)]
 fn an_interrupted_training_names_the_command_that_continues_it() {
     for (seeds, run, hint) in [
@@ -110,9 +163,12 @@ fn an_interrupted_training_names_the_command_that_continues_it() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
         command.current_dir(dir.path()).arg("retrain").args(SMALL).args(["--arch=21", "--out=net", seeds]);
         command.args(["--epochs=100000", "--set=retrain.eval_every=0"]).stdout(Stdio::null()).stderr(Stdio::piped());
-        let (child, start) = (command.spawn().unwrap(), Instant::now());
+        let (mut child, start) = (command.spawn().unwrap(), Instant::now());
         while !fs::read_to_string(dir.path().join(run).join("metrics.csv")).is_ok_and(|text| text.lines().count() > 1) {
-            assert!(start.elapsed() < Duration::from_secs(30), "no step");
+            if start.elapsed() > Duration::from_secs(30) {
+                child.kill().unwrap();
+                panic!("no step");
+            }
             std::thread::sleep(Duration::from_millis(2));
         }
         assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());

@@ -4,7 +4,7 @@ use crate::archive::{self, Archived, ArchivedRetrain};
 use crate::exit::UsageError;
 use crate::resume::killed_at_start;
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings};
+use crate::settings::{Settings, other_settings_of_training};
 use crate::trainings::seed_directories;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
@@ -30,7 +30,7 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
         return Err(killed_at_start(dir).into());
     }
     let old = archive::config(dir).with_context(|| path.to_string())?;
-    let other = match other_settings(&old, &settings.config)? {
+    let other = match other_settings_of_training(&old, &settings.config)? {
         _ if old_arch != arch => Some(format!("architecture ({old_arch}, now {arch})")),
         // An unfinished training compares the content of the data when it continues.
         None if is_finished => other_place(&old, &settings.config)?,

@@ -4,13 +4,13 @@ mod cluster;
 mod earlier;
 
 use crate::archive::{self, Archived, ArchivedRetrain, Incomplete};
-use crate::args::RetrainArgs;
+use crate::args::{RetrainArgs, RunArgs};
 use crate::cluster::{ClusterDir, Handed, RunPlace, check_no_tasks};
 use crate::device::on_device;
-use crate::exit::{ExitStatus, UsageError};
+use crate::exit::{ExitStatus, UsageError, chained};
 use crate::parallel::in_thread_pool;
 use crate::run_kind::RunKind;
-use crate::settings::Settings;
+use crate::settings::{Origin, Settings};
 use crate::single_run::{SingleRun, print_result};
 use crate::summary::seeds_table;
 use crate::text::{eprint_line, print};
@@ -35,6 +35,10 @@ pub fn retrain(args: &RetrainArgs, place: Option<RunPlace>) -> Result<ExitStatus
         Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
     };
     let first = settings(&[])?;
+    if let (Origin::Run(run), Some(images)) = (first.origin("data.limit_train"), first.config.data.limit_train) {
+        let from = format!("data.limit_train of --from {}", run.display());
+        eprint_line(&format!("training on at most {images} images ({from}); --limit-train changes it"));
+    }
     let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &first.cluster), Ok)?;
     if args.seeds > 1 || place != RunPlace::Here {
         return several(args, &arch, first.config.seed, settings, &place);
@@ -72,7 +76,7 @@ fn several(
         let done = finished(&dir, &settings, arch)?;
         planned.push((dir, settings, done));
     }
-    let failed = match place {
+    let mut failed = match place {
         RunPlace::Cluster { config, detach } => {
             match cluster::hand_over(
                 args,
@@ -106,10 +110,17 @@ fn several(
             continue;
         }
         let kind = RunKind::Retrain(arch.into());
-        let run = SingleRun::with_settings(settings, Some(&dir), &args.run, kind)?.one_of_several();
-        match stand_alone(run, arch)? {
-            ExitStatus::Success => runs.push(archived(&dir)?),
-            status => return Ok(status),
+        // Event files of different trainings must not mix.
+        let seed = format!("seed-{}", settings.config.seed);
+        let tensorboard = args.run.tensorboard.as_ref().map(|dir| dir.join(seed));
+        let options = RunArgs { tensorboard, ..args.run.clone() };
+        let run = SingleRun::with_settings(settings, Some(&dir), &options, kind)?.one_of_several();
+        match stand_alone(run, arch) {
+            Ok(ExitStatus::Success) => runs.push(archived(&dir)?),
+            Ok(status) => return Ok(status),
+            // The first error is printed at the end; the remaining trainings continue.
+            Err(error) if failed.is_empty() => failed.push(error.context(dir.display().to_string())),
+            Err(error) => eprint_line(&format!("error: {}: {}", dir.display(), chained(&error))),
         }
     }
     if !args.run.json && !runs.is_empty() {

@@ -40,6 +40,7 @@ impl ExportedNetwork {
                 value => value.to_string(),
             },
         });
+        let normalised = StringStringEntryProto { key: "normalised".into(), value: normalise.to_string() };
         let model = ModelProto {
             ir_version: FORMAT,
             producer_name: "nas-train".into(),
@@ -53,7 +54,7 @@ impl ExportedNetwork {
                 output: vec![value(OUTPUT, &[self.classes.len()])],
             }),
             opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPERATORS }],
-            metadata_props: metadata.collect(),
+            metadata_props: metadata.chain([normalised]).collect(),
         };
         model.encode_to_vec()
     }

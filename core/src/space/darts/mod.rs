@@ -259,7 +259,7 @@ inventory::submit! {
         options: || example(&DartsOptions::default()),
         build: |scale, options: &Table| match scale.cells {
             0..3 => Err(SpaceError::Scale(format!(
-                "space darts needs at least 3 cells, found {}: with fewer there is no normal cell between reductions",
+                "space darts needs at least 3 cells, found {}: with fewer there is no normal cell",
                 scale.cells
             ))),
             _ => Ok(Box::new(Darts::with_options(scale, parse_options("space", options)?))),

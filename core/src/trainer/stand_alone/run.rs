@@ -126,12 +126,13 @@ impl<D: Target> StandAloneRun<D> {
 
     /// Trains the remaining batches of the current epoch. Returns false if `cancel` became true first.
     fn train_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
+        // The time of a step includes that of waiting for its images.
+        let mut started = Instant::now();
         let batches = self.images.loader.epoch(self.progress.epoch as u64, self.progress.sums.steps)?;
         for batch in DeviceBatches::new(self.training.network().device(), batches) {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(false);
             }
-            let started = Instant::now();
             let outcome = self.training.step(batch?, std::slice::from_ref(&self.network.path), &mut NoHooks);
             let outcome = outcome.map_err(|error| self.named(error))?;
             if let Some(average) = &mut self.average {
@@ -147,6 +148,7 @@ impl<D: Target> StandAloneRun<D> {
             self.progress.wall_s += seconds;
             observer.observe(&Event::Step(outcome.done))?;
             offer_state(observer, Moment::Step, || self.save())?;
+            started = Instant::now();
         }
         Ok(true)
     }
@@ -191,6 +193,9 @@ impl<D: Target> StandAloneRun<D> {
     fn evaluate(&mut self, epoch: usize) -> Result<TestFigures, RunError> {
         let batch_size = self.config.eval.batch_size;
         let figures = self.images.evaluate(epoch, self.evaluated(), &self.network.evaluated, batch_size)?;
+        if !figures.loss.is_finite() {
+            return Err(self.named(self.training.evaluation_diverged(&self.network.path.path.arch)));
+        }
         let is_last = epoch + 1 == self.config.train.epochs;
         self.progress.last = is_last.then_some(figures);
         if self.progress.best.is_none_or(|best| figures.accuracy > best.accuracy) {

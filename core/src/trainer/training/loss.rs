@@ -52,3 +52,34 @@ pub fn targets<D: Target>(device: &D, labels: &[usize], classes: usize, smoothin
     }
     device.try_tensor_from_vec(values, (labels.len(), classes)).map_err(OpError::device("labels"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::trainer::test_support::{TestDevice, test_device};
+
+    #[test]
+    fn smoothing_spreads_a_share_over_all_classes() {
+        let found = targets::<TestDevice>(&test_device(), &[1, 3], 4, 0.1).unwrap().as_vec();
+        let expected = [0.025, 0.925, 0.025, 0.025, 0.025, 0.025, 0.025, 0.925];
+        assert!(
+            found.iter().zip(expected).all(|(found, expected): (&f32, f32)| (found - expected).abs() < 1e-6),
+            "{found:?}"
+        );
+    }
+
+    /// Scores of 0 have the cross-entropy `log 2`: the value is that of the main head, the gradient that of the weighted sum.
+    #[test]
+    fn the_auxiliary_loss_is_weighted() {
+        use dfdx::prelude::{Backward, TensorFromVec};
+        let device = test_device();
+        let scores = |value: f32| -> Tensor4<TestDevice> { device.tensor_from_vec(vec![value, 0.0], (1, 1, 1, 2)) };
+        let (main, head) = (scores(0.0), scores(0.0));
+        let targets = targets::<TestDevice>(&device, &[0], 2, 0.0).unwrap();
+        let (loss, value) = loss(main.clone(), Some((head.clone(), 0.4)), OwnedTape::default(), &targets).unwrap();
+        assert!((value - 2.0_f64.ln()).abs() < 1e-6);
+        let gradients = loss.backward();
+        let [of_main, of_head] = [&main, &head].map(|scores| gradients.get(scores).as_vec()[0]);
+        assert!((of_main + 0.5).abs() < 1e-6 && (of_head + 0.2).abs() < 1e-6, "{of_main} {of_head}");
+    }
+}

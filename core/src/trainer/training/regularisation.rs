@@ -66,7 +66,8 @@ mod tests {
         let config = RetrainConfig { drop_path: 0.2, ..RetrainConfig::default() };
         let regularisation = Regularisation::new(&config, 2, Streams::new(0));
         assert!(regularisation.drop_path(0, 0, 10).is_none());
-        assert!(regularisation.drop_path(20, 1, 10).is_some());
+        let half = format!("{:?}", regularisation.drop_path(100, 5, 10).unwrap());
+        assert!(half.starts_with("DropPath { probability: 0.1,"), "{half}");
         assert!(Regularisation::default().drop_path(20, 1, 10).is_none());
     }
 }
