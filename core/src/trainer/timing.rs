@@ -96,7 +96,7 @@ pub fn seconds_per_step<D: Target>(
     let cancelled = || cancel.load(Ordering::Relaxed);
     for epoch in 0.. {
         let batches = session.loader().epoch(epoch, 0)?;
-        for batch in DeviceBatches::new(&session.supernet().training().network().device().clone(), batches) {
+        for batch in DeviceBatches::new(session.supernet().training().network().device(), batches) {
             if cancelled() {
                 return Ok(None);
             }

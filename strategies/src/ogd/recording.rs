@@ -35,26 +35,25 @@ pub fn record<D: Backend>(
         SampleSelection::All => usize::MAX,
         SampleSelection::BatchMean => return record_on_host(&captured, samples, stride),
     };
-    let (mut many, mut few) = (Vec::new(), Vec::new());
+    let (mut many, mut inputs, mut few) = (Vec::new(), Vec::new(), Vec::new());
     for captured in captured {
         let patches = captured.layout.input_patches(captured.input, images, stride);
-        let count = patches.count()?;
-        if count < captured.layout.inputs { few.push(captured) } else { many.push((captured, patches, count)) }
-    }
-    let (inputs, many): (Vec<_>, Vec<_>) =
-        many.into_iter().map(|(captured, patches, n)| (patches, (captured, n))).unzip();
-    match D::gram_matrices(&inputs)? {
-        Some(gram) => {
-            let recorded = many.into_iter().zip(gram).map(|((captured, count), gram)| {
-                (captured.key, RecordedInputs::from_gram(&captured.layout, count, gram))
-            });
-            Ok(recorded.chain(record_on_host(&few, samples, stride)?).collect())
-        }
-        None => {
-            few.extend(many.into_iter().map(|(captured, _)| captured));
-            record_on_host(&few, samples, stride)
+        if patches.count()? < captured.layout.inputs {
+            few.push(captured);
+        } else {
+            many.push(captured);
+            inputs.push(patches);
         }
     }
+    let Some(gram) = D::gram_matrices(&inputs)? else {
+        few.extend(many);
+        return record_on_host(&few, samples, stride);
+    };
+    let mut recorded = record_on_host(&few, samples, stride)?;
+    for ((captured, patches), gram) in many.iter().zip(&inputs).zip(gram) {
+        recorded.push((captured.key, RecordedInputs::from_gram(&captured.layout, patches.count()?, gram)));
+    }
+    Ok(recorded)
 }
 
 fn record_on_host<D: Backend>(

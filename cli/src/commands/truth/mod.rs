@@ -103,12 +103,9 @@ impl TableJob<'_> {
         let mut file = self.open(&trainer, Duration::ZERO)?;
         items.retain(|(text, seed)| !file.holds(text, *seed));
         let mut progress = ProgressDisplay::new(self.args.run.progress);
-        let jobs = match (Device::parse(&self.config.device)?, self.args.jobs) {
-            (Device::Cpu, jobs) => jobs,
-            // Trainings on one GPU wait for each other.
-            #[cfg(feature = "cuda")]
-            (Device::Cuda(_), jobs) => jobs.max(1),
-        };
+        let is_cpu = Device::parse(&self.config.device)? == Device::Cpu;
+        // Trainings on one GPU wait for each other.
+        let jobs = if is_cpu { self.args.jobs } else { self.args.jobs.max(1) };
         let threads = ThreadsPerJob::new(jobs.into(), self.config.threads);
         let known = total - items.len();
         let saved = |(text, seed): &Item| SavedTraining::of(self.path, text, *seed, self.config);

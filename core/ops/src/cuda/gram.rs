@@ -2,7 +2,7 @@
 
 use super::{
     args::{GramArgs, Rectifier, Source, Window},
-    memory::{Buffer, address},
+    memory::{Buffer, address, pieces},
     runtime::{Runtime, blocks},
 };
 use crate::{InputPatches, OpError, shape::ConvShape, tape::Recorder};
@@ -48,8 +48,7 @@ pub fn gram_matrices(inputs: &[InputPatches<'_, Cuda>]) -> Result<Vec<Vec<f64>>,
     let values = all.doubles_to_host().map_err(OpError::device(op))?;
     // Almost every architecture has another size of all its matrices together.
     all.release();
-    let mut rest = values.into_iter();
-    Ok(sizes.into_iter().map(|size| rest.by_ref().take(size).collect()).collect())
+    Ok(pieces(values, &sizes))
 }
 
 /// Launches the kernel for one input with patches of `d` elements.

@@ -143,13 +143,13 @@ pub fn all_to_host(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<Vec<f32>>, OpError>
     let values = all.to_host().map_err(OpError::device(op))?;
     // Almost every architecture has another size of all its tensors together.
     all.release();
-    let mut rest = &values[..];
-    let take = |len: &usize| {
-        let (taken, after) = rest.split_at(*len);
-        rest = after;
-        taken.to_vec()
-    };
-    Ok(lengths.iter().map(take).collect())
+    Ok(pieces(values, &lengths))
+}
+
+/// Divides values into consecutive pieces of these lengths.
+pub fn pieces<T>(values: Vec<T>, lengths: &[usize]) -> Vec<Vec<T>> {
+    let mut rest = values.into_iter();
+    lengths.iter().map(|len| rest.by_ref().take(*len).collect()).collect()
 }
 
 /// The address of a tensor's memory.

@@ -1,6 +1,6 @@
 //! Cross-entropy, compared with its closed form, and what devices copy and sum at once.
 
-use crate::problem::{TestDevice, assert_close};
+use crate::problem::{TestDevice, assert_close, on_every_device};
 use dfdx::prelude::*;
 use nas_ops::{OpError, Tensor4};
 
@@ -64,20 +64,4 @@ fn copies_and_sums_at_once<D: TestDevice>() {
     assert!(D::all_to_host(&[]).unwrap().is_empty() && D::sums_of_squares(&[]).unwrap().is_empty());
 }
 
-macro_rules! on_every_device {
-    ($($name:ident),*) => {$(
-        mod $name {
-            #[test]
-            fn cpu() {
-                super::$name::<dfdx::tensor::Cpu>();
-            }
-
-            #[test]
-            #[cfg(feature = "cuda")]
-            fn cuda() {
-                super::$name::<dfdx::tensor::Cuda>();
-            }
-        }
-    )*};
-}
 on_every_device!(equals_the_closed_form, refuses_other_shapes, copies_and_sums_at_once);

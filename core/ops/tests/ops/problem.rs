@@ -97,6 +97,25 @@ macro_rules! for_each_native {
 }
 pub(crate) use for_each_native;
 
+/// A module with a test on each device for each function.
+macro_rules! on_every_device {
+    ($($name:ident),*) => {$(
+        mod $name {
+            #[test]
+            fn cpu() {
+                super::$name::<dfdx::tensor::Cpu>();
+            }
+
+            #[test]
+            #[cfg(feature = "cuda")]
+            fn cuda() {
+                super::$name::<dfdx::tensor::Cuda>();
+            }
+        }
+    )*};
+}
+pub(crate) use on_every_device;
+
 /// A device and the activations on which the operations run.
 pub trait Implementation {
     type Device: TestDevice;

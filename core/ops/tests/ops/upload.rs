@@ -1,6 +1,6 @@
 //! Copies to a device that go on beside its work.
 
-use crate::problem::TestDevice;
+use crate::problem::{TestDevice, on_every_device};
 use nas_ops::{OpError, Upload};
 
 fn upload<D: TestDevice>(len: usize, first: f32) -> (Upload<D>, Vec<f32>) {
@@ -9,7 +9,7 @@ fn upload<D: TestDevice>(len: usize, first: f32) -> (Upload<D>, Vec<f32>) {
 }
 
 /// Several at once and in any order, more than once with the same sizes, some of them dropped.
-fn values_arrive<D: TestDevice>() {
+fn values_arrive_where_they_belong<D: TestDevice>() {
     for round in 0..4 {
         let [a, b, c] = [30, 50, 30].map(|len| upload::<D>(len, 100.0 * round as f32 + len as f32));
         drop(upload::<D>(50, -1.0));
@@ -20,15 +20,8 @@ fn values_arrive<D: TestDevice>() {
     assert!(D::to_host(&upload::<D>(0, 0.0).0.tensor().unwrap()).is_empty());
 }
 
-#[test]
-fn values_arrive_where_they_belong() {
-    values_arrive::<dfdx::tensor::Cpu>();
-    #[cfg(feature = "cuda")]
-    values_arrive::<dfdx::tensor::Cuda>();
-}
-
 /// Kernels run between the copy and the wait, and reuse memory.
-fn beside_work<D: TestDevice>() {
+fn the_device_works_meanwhile<D: TestDevice>() {
     use dfdx::prelude::TryAdd;
     let (mut next, mut sum) = (Some(upload::<D>(40, 0.0)), vec![0.0; 40]);
     let mut total = D::shared().upload(sum.clone(), (1, 1, 1, 40)).unwrap().tensor().unwrap();
@@ -40,21 +33,9 @@ fn beside_work<D: TestDevice>() {
     assert_eq!(D::to_host(&total), sum);
 }
 
-#[test]
-fn the_device_works_meanwhile() {
-    beside_work::<dfdx::tensor::Cpu>();
-    #[cfg(feature = "cuda")]
-    beside_work::<dfdx::tensor::Cuda>();
-}
-
-fn wrong_len<D: TestDevice>() {
+fn refuses_another_number_of_values<D: TestDevice>() {
     let error = D::shared().upload(vec![1.0; 5], (1, 2, 3, 1)).unwrap_err();
     assert!(matches!(error, OpError::Shape { .. } | OpError::Device { .. }), "{error}");
 }
 
-#[test]
-fn another_number_of_values_is_an_error() {
-    wrong_len::<dfdx::tensor::Cpu>();
-    #[cfg(feature = "cuda")]
-    wrong_len::<dfdx::tensor::Cuda>();
-}
+on_every_device!(values_arrive_where_they_belong, the_device_works_meanwhile, refuses_another_number_of_values);

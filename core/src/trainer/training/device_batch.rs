@@ -3,7 +3,6 @@
 use crate::data::{Batch, DataError};
 use crate::trainer::RunError;
 use nas_ops::{Backend, OpError, Tensor4, Upload};
-use std::fmt;
 
 /// A batch whose images are on their way to the device.
 pub struct DeviceBatch<D: Backend> {
@@ -31,14 +30,7 @@ impl<D: Backend> DeviceBatch<D> {
     }
 }
 
-impl<D: Backend> fmt::Debug for DeviceBatch<D> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DeviceBatch").field("images", &self.labels.len()).finish()
-    }
-}
-
 /// Batches on a device. The copy of each one starts before the one ahead of it is returned, and so goes on while that trains.
-#[derive(Debug)]
 pub struct DeviceBatches<D: Backend, I> {
     device: D,
     batches: I,

@@ -25,6 +25,8 @@ pub struct BatchNorm {
     /// Whether the statistics are those of the batch, so that gradient flows through them.
     batch: bool,
     affine: bool,
+    /// Whether the moments are returned.
+    returned: bool,
     /// Number of pixels in the batch.
     pixels: f64,
 }
@@ -67,6 +69,7 @@ impl BatchNorm {
             shift: vector(affine.as_ref().map(|(_, shift)| shift), 0.0),
             batch: norm.fixed.is_none(),
             affine: affine.is_some(),
+            returned: norm.moments,
             pixels: pixels as f64,
             mean,
             variance,
@@ -74,12 +77,15 @@ impl BatchNorm {
         Ok((norm, affine))
     }
 
-    /// The statistics as tensors `[1, 1, 1, c]`.
-    pub fn moments(&self, op: &'static str) -> Result<Moments<Cpu>, OpError> {
+    /// The statistics as tensors `[1, 1, 1, c]`, if they are wanted.
+    pub fn moments(&self, op: &'static str) -> Result<Option<Moments<Cpu>>, OpError> {
+        if !self.returned {
+            return Ok(None);
+        }
         let device = Cpu::default();
         let vector =
             |v: &Vec<f32>| device.try_tensor_from_vec(v.clone(), (1, 1, 1, v.len())).map_err(OpError::device(op));
-        Ok(Moments { mean: vector(&self.mean)?, variance: vector(&self.variance)? })
+        Ok(Some(Moments { mean: vector(&self.mean)?, variance: vector(&self.variance)? }))
     }
 
     /// The normalisation `scale (z - mean) inverse + shift`, for readers to apply.

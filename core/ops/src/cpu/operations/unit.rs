@@ -48,11 +48,10 @@ fn computed(
     let (op, dims) = ("unit", conv.output());
     let mut z = Buffer::uninitialised(elements(dims));
     let groups = conv2d::forward(&conv, x, &Buffer::read(&weight), &mut z, norm.fixed.is_none());
-    let wanted = norm.moments;
     let (norm, affine) = BatchNorm::new(op, norm, tape, dims, groups)?;
     let z = Arc::new(z);
     let y = CpuActivation::pending(dims, z.clone(), norm.pending());
-    let moments = wanted.then(|| norm.moments(op)).transpose()?;
+    let moments = norm.moments(op)?;
     if tape.is_recording() {
         let (x, output) = (x.clone(), y.gradient());
         tape.record(Box::new(move |grads| {
@@ -78,11 +77,10 @@ fn deferred(
     let values = Buffer::read(&weight);
     let statistics = norm.fixed.is_none().then(|| InputStatistics::new(x, &conv, &values));
     let moments = statistics.iter().map(|statistics| statistics.output_moments(&values, dims.3)).collect();
-    let wanted = norm.moments;
     let (norm, affine) = BatchNorm::new(op, norm, tape, dims, moments)?;
     let deferred = Arc::new(DeferredPointwiseConv::new(x.clone(), conv, values, &norm, statistics));
     let y = CpuActivation::deferred(deferred.clone());
-    let moments = wanted.then(|| norm.moments(op)).transpose()?;
+    let moments = norm.moments(op)?;
     if tape.is_recording() {
         let output = y.gradient();
         tape.record(Box::new(move |grads| {
