@@ -40,7 +40,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
 /// the name of the file does not. No other large image is decoded until `then` has returned.
 ///
 /// # Errors
-/// The file is damaged, or larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop; the errors of `then`.
+/// The file is damaged, has no pixels, or is larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop; the errors of
+/// `then`.
 pub(super) fn decode<T>(
     path: &Path,
     bytes: &[u8],
@@ -52,12 +53,16 @@ pub(super) fn decode<T>(
     let decoder = decoder(bytes, cancel).map_err(failed)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    let too_large = |limit: String| DataError::Content {
+    let wrong = |expected, fix| DataError::Content {
         path: path.into(),
-        expected: format!("an image of at most {limit}"),
+        expected,
         found: format!("{width} x {height} with {} byte(s) a pixel", decoder.color_type().bytes_per_pixel()),
-        fix: "scale it down, or remove it",
+        fix,
     };
+    let too_large = |limit| wrong(format!("an image of at most {limit}"), "scale it down, or remove it");
+    if pixels == 0 {
+        return Err(wrong("an image of at least one pixel".into(), "remove it"));
+    }
     if pixels > MAX_PIXELS {
         return Err(too_large(format!("{MAX_PIXELS} pixels")));
     }

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::files::ENDINGS;
 use super::*;
-use crate::data::ImageShape;
+use crate::data::{ImageShape, Resize};
 
 /// Writes a plain image, with the folders above it.
 fn put(dir: &TempDir, file: &str, colour: [u8; 3], side: u32) {
@@ -244,6 +244,19 @@ fn an_image_with_too_many_pixels_is_refused_before_it_is_decoded() {
     small.splice(29..33, checksum.sum().to_be_bytes());
     fs::write(path, small).unwrap();
     assert!(message(&dir).contains("expected an image of at most 89478485 pixels, found 22000 x 22000"));
+}
+
+#[test]
+fn an_image_without_pixels_is_refused() {
+    for (header, size) in [("P5 0 5 255\n", "0 x 5"), ("P5 5 0 255\n", "5 x 0"), ("P6 0 0 255\n", "0 x 0")] {
+        for resize in [Resize::Square, Resize::Crop] {
+            let dir = flat();
+            fs::write(dir.path().join("a/y.pgm"), header).unwrap();
+            let options = DataOptions { dir: Some(dir.path().into()), resize, ..DataOptions::default() };
+            let message = crate::data::load("folder", &options).unwrap_err().to_string();
+            assert!(message.contains(&format!("at least one pixel, found {size}")), "{message}");
+        }
+    }
 }
 
 #[test]
