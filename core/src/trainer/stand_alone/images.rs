@@ -10,6 +10,7 @@ use crate::trainer::accuracy::AccuracyCounter;
 use crate::trainer::training::Model;
 use nas_ops::{OpError, Tensor4};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Training images in batches, and the images on which the network is evaluated.
 pub struct StandAloneImages {
@@ -34,7 +35,8 @@ impl StandAloneImages {
         EvalInputs { mean, std, batch_size, positions: self.positions.clone(), classes: self.dataset.classes.clone() }
     }
 
-    /// Accuracies after an epoch, with running batch-norm statistics. Drop path and auxiliary head have no influence.
+    /// Accuracies after an epoch, with running batch-norm statistics. Drop path and auxiliary head have no influence. `None`
+    /// if `cancel` became true first.
     ///
     /// # Errors
     /// A failing device, or an image file that cannot be read.
@@ -44,18 +46,23 @@ impl StandAloneImages {
         model: &Model<D>,
         program: &Program,
         batch_size: usize,
-    ) -> Result<TestFigures, RunError> {
+        cancel: &AtomicBool,
+    ) -> Result<Option<TestFigures>, RunError> {
         let device = model.network.device();
         let norms = model.running.as_ref().map(|running| running.table(device)).transpose()?;
         let pass = Pass { norms: norms.as_ref(), ..Pass::PLAIN };
         let source: &Images = self.dataset.test.as_ref().unwrap_or(&self.dataset.train);
         let mut counter = AccuracyCounter::default();
         for batch in EvalBatches::new(source, &self.positions, &self.normalise, batch_size)? {
+            if cancel.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
             let batch = batch?;
             let values: Result<Tensor4<D>, OpError> = tensor(device, batch.images, batch.shape);
             counter.add::<D>(&model.network.infer(values?, program, &pass)?.scores, &batch.labels);
         }
         let means = counter.means();
-        Ok(TestFigures { epoch, accuracy: means.accuracy, top5_accuracy: counter.top5_accuracy(), loss: means.loss })
+        let (accuracy, top5_accuracy) = (means.accuracy, counter.top5_accuracy());
+        Ok(Some(TestFigures { epoch, accuracy, top5_accuracy, loss: means.loss }))
     }
 }

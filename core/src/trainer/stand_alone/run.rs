@@ -113,11 +113,10 @@ impl<D: Target> StandAloneRun<D> {
     pub fn run(mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<StandAloneResult, RunError> {
         observer.observe(&Event::Start(self.size()))?;
         while self.progress.epoch < self.config.train.epochs {
-            if !self.train_epoch(observer, cancel)? {
+            if !(self.train_epoch(observer, cancel)? && self.complete_epoch(observer, cancel)?) {
                 offer_state(observer, Moment::Interrupted, || self.save())?;
                 return Ok(self.result(true));
             }
-            self.complete_epoch(observer)?;
             offer_state(observer, Moment::Epoch(self.progress.epoch), || self.save())?;
         }
         offer_state(observer, Moment::Trained, || self.save())?;
@@ -153,12 +152,19 @@ impl<D: Target> StandAloneRun<D> {
         Ok(true)
     }
 
-    /// Evaluates the network if it is due, and reports the epoch.
-    fn complete_epoch(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let started = Instant::now();
+    /// Evaluates the network if it is due, and reports the epoch. Returns false if `cancel` became true first; the epoch is
+    /// still to be completed then.
+    fn complete_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
+        let (started, epoch) = (Instant::now(), self.progress.epoch);
+        let test = match self.is_evaluated(epoch) {
+            true => match self.evaluate(epoch, cancel)? {
+                None => return Ok(false),
+                figures => figures,
+            },
+            false => None,
+        };
         let Sums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
-        let (steps, epoch) = (steps.max(1) as f64, self.progress.epoch);
-        let test = self.is_evaluated(epoch).then(|| self.evaluate(epoch)).transpose()?;
+        let steps = steps.max(1) as f64;
         self.progress.train_loss = Some(loss / steps);
         self.progress.epoch += 1;
         self.progress.wall_s += started.elapsed().as_secs_f64();
@@ -171,7 +177,7 @@ impl<D: Target> StandAloneRun<D> {
             test,
             seconds,
         }))?;
-        Ok(())
+        Ok(true)
     }
 
     /// The error of a step, with the architecture as it was given.
@@ -189,10 +195,12 @@ impl<D: Target> StandAloneRun<D> {
         epoch + 1 == self.config.train.epochs || (every > 0 && (epoch + 1).is_multiple_of(every))
     }
 
-    /// Evaluates the network and keeps it if it is the best so far.
-    fn evaluate(&mut self, epoch: usize) -> Result<TestFigures, RunError> {
-        let batch_size = self.config.eval.batch_size;
-        let figures = self.images.evaluate(epoch, self.evaluated(), &self.network.evaluated, batch_size)?;
+    /// Evaluates the network and keeps it if it is the best so far. `None` if `cancel` became true first.
+    fn evaluate(&mut self, epoch: usize, cancel: &AtomicBool) -> Result<Option<TestFigures>, RunError> {
+        let (program, batch_size) = (&self.network.evaluated, self.config.eval.batch_size);
+        let Some(figures) = self.images.evaluate(epoch, self.evaluated(), program, batch_size, cancel)? else {
+            return Ok(None);
+        };
         if !figures.loss.is_finite() {
             return Err(self.named(self.training.evaluation_diverged(&self.network.path.path.arch)));
         }
@@ -204,7 +212,7 @@ impl<D: Target> StandAloneRun<D> {
                 self.best = Some(self.evaluated().save()?);
             }
         }
-        Ok(figures)
+        Ok(Some(figures))
     }
 
     /// The network that is evaluated: the average of the weights if there is one.

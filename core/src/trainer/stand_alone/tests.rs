@@ -7,7 +7,7 @@ use crate::event::{Event, Moment, Observer};
 use crate::result::StandAloneResult;
 use crate::state::State;
 use crate::trainer::test_support::{TestDevice, test_device};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// An observer that ignores every event.
 fn silent() -> impl Observer {
@@ -119,6 +119,45 @@ fn a_training_continues_from_any_step_with_the_same_bits() {
             assert_eq!(complete(run), whole, "after {steps} steps");
         }
     }
+}
+
+/// Asks for a stop after the last step, before the evaluation, and keeps the state.
+struct StopBeforeEvaluation<'a> {
+    steps: u64,
+    stop: &'a AtomicBool,
+    state: Option<State>,
+}
+
+impl Observer for StopBeforeEvaluation<'_> {
+    fn observe(&mut self, event: &Event<'_>) -> std::io::Result<()> {
+        match event {
+            Event::Step(done) if done.step + 1 == self.steps => self.stop.store(true, Ordering::Relaxed),
+            Event::StandAloneEpoch(done) => assert!(done.steps < self.steps, "the evaluation went on"),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        moment == Moment::Interrupted
+    }
+
+    fn keep_state(&mut self, state: State, _: Moment) -> std::io::Result<()> {
+        self.state = Some(state);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_stop_request_ends_an_evaluation_and_the_training_continues_with_the_same_bits() {
+    let trainer = trainer("tiny", |_| ());
+    let whole = complete(trainer.start("22", 3).unwrap());
+    let stop = AtomicBool::new(false);
+    let mut observer = StopBeforeEvaluation { steps: whole.steps, stop: &stop, state: None };
+    let stopped = trainer.start("22", 3).unwrap().run(&mut observer, &stop).unwrap();
+    assert!(stopped.interrupted && stopped.last.is_none());
+    let run = trainer.start("22", 3).unwrap().restore(&observer.state.unwrap()).unwrap();
+    assert_eq!(complete(run), whole);
 }
 
 /// Keeps the last state.
