@@ -62,7 +62,10 @@ const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
 ];
 
 /// The keys without effect that no option sets, by subcommand.
-const UNUSED_KEYS: [(&str, &[&str]); 2] = [("retrain", &["train.max_steps"]), ("truth", &["train.max_steps"])];
+const UNUSED_KEYS: [(&str, &[&str]); 2] = [("retrain", &STAND_ALONE_KEYS), ("truth", &STAND_ALONE_KEYS)];
+
+/// The keys without effect on stand-alone training, which evaluates all images with running statistics.
+const STAND_ALONE_KEYS: [&str; 3] = ["train.max_steps", "eval.images", "eval.recalibrate_images"];
 
 /// The options without effect on stand-alone training.
 const SUPERNET_ONLY: [&str; 10] = [
@@ -203,6 +206,7 @@ mod tests {
                 && is_unused("retrain", "eval.bn")
                 && !is_unused("", "eval.bn")
                 && is_unused("retrain", "train.max_steps=5")
+                && is_unused("truth", "eval.images=5")
                 && !is_unused("", "train.max_steps=5")
         );
         let help = Cli::definition().find_subcommand_mut("compare").unwrap().render_long_help().to_string();
