@@ -2,7 +2,7 @@
 
 use crate::archive::ArchivedRetrain;
 use crate::exit::UsageError;
-use crate::settings::other_settings;
+use crate::settings::other_settings_of_training;
 use crate::sharding::{self, run_directory};
 use anyhow::Result;
 use nas_core::config::RunConfig;
@@ -63,7 +63,7 @@ fn position(groups: &[TrainingGroup], run: &ArchivedRetrain) -> Result<Option<us
     for (at, group) in groups.iter().enumerate() {
         let first = &group.runs[0];
         let same = first.result.arch == run.result.arch && first.manifest["data"] == run.manifest["data"];
-        if same && other_settings(&without_seed(first), &without_seed(run))?.is_none() {
+        if same && other_settings_of_training(&without_seed(first), &without_seed(run))?.is_none() {
             return Ok(Some(at));
         }
     }

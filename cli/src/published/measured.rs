@@ -2,6 +2,7 @@
 
 use super::{ComputedSize, NetworkRow, Origin, PublishedRow};
 use crate::trainings::TrainingGroup;
+use serde_json::Value;
 
 /// The row of trainings that differ in their seeds only.
 pub fn measured(group: &TrainingGroup) -> NetworkRow {
@@ -17,12 +18,26 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
         top5_accuracy: text(top5.map(|summary| summary.mean)),
         source: "this program".into(),
         comment: format!(
-            "architecture {}, {} epochs on {} images, evaluated on {} {} images",
-            first.arch, first.epochs, first.train_images, first.eval_images, first.evaluated_on
+            "architecture {}, {} epochs on {} images{}, evaluated on {} {} images",
+            first.arch,
+            first.epochs,
+            first.train_images,
+            kind(&group.runs[0].manifest["data"]),
+            first.eval_images,
+            first.evaluated_on
         ),
         ..PublishedRow::default()
     };
     let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
     let computed = Some(ComputedSize { params_m: million(first.params), macs_m: million(first.macs) });
     NetworkRow { row, origin: Origin::Measured, computed, trainings: group.runs.len().to_string() }
+}
+
+/// Size and number of classes of a data set, as its manifest has them: ` of 32 x 32 pixels in 10 classes`. A folder of images
+/// need not be the data set of the published networks.
+fn kind(data: &Value) -> String {
+    match (data["shape"][0].as_u64(), data["shape"][1].as_u64(), data["classes"].as_u64()) {
+        (Some(height), Some(width), Some(classes)) => format!(" of {height} x {width} pixels in {classes} classes"),
+        _ => String::new(),
+    }
 }

@@ -154,7 +154,14 @@ fn own_trainings_follow_with_mean_and_deviation() {
     assert_eq!(group, ["several", "measured", "4", &format!("{mean:.2}"), &format!("{deviation:.2}")]);
     let single = ["method", "trainings", "accuracy", "deviation", "params_m"].map(|key| field(17, key));
     assert_eq!(single, ["other", "1", &format!("{:.2}", accuracy("other")), "", ""]);
-    assert!(field(17, "comment").contains("architecture 11") && field(17, "comment").contains("18 test images"));
+    for part in ["architecture 11", "18 images of 8 x 8 pixels in 2 classes", "18 test images"] {
+        assert!(field(17, "comment").contains(part), "{}", field(17, "comment"));
+    }
+    // A section that stand-alone trainings do not use has no influence on what counts as the same training.
+    fs::write(dir.join("shared.toml"), "[probes]\ncount = 7").unwrap();
+    retrain("tenth", &["--arch=21", "--seed=10", "--config=shared.toml"]);
+    let csv = printed(dir, &["imagenet", "several", "again", "tenth", "--format=csv"]);
+    assert!(csv.contains("several,") && !csv.contains("tenth,"), "{csv}");
     let text = printed(dir, &["imagenet", "several"]);
     assert!(text.contains("\nmeasured: stand-alone trainings by this program"), "{text}");
     // Other directories are refused, and the same training under two names.
