@@ -40,10 +40,10 @@ pub enum ExitStatus {
 pub const HELP: &str = "\
 Exit codes:
     0  success
-    1  a file cannot be read or written, or an internal error
+    1  a file cannot be read or written, a device failed, or an internal error
     2  invalid arguments or configuration
     3  a plugin cannot be loaded or violated the plugin interface
-    4  data or a file of a run is missing or damaged
+    4  data, a truth table or a file of a run is missing or damaged
     5  training diverged: the loss or a gradient is not finite
   130  interrupted (Ctrl-C or a termination signal)";
 

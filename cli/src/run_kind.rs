@@ -8,7 +8,7 @@ use serde_json::Value;
 #[serde(rename_all = "snake_case")]
 pub enum RunKind {
     /// A supernet and the search on it: a run.
-    Search,
+    Supernet,
     /// A number of architectures trained one after another with shared weights.
     Sequence(usize),
     /// An architecture, as text, with weights of its own.
@@ -22,7 +22,7 @@ impl RunKind {
         match (sequence, manifest["arch"].as_str()) {
             (Some(n), _) => Self::Sequence(n),
             (None, Some(arch)) => Self::Retrain(arch.into()),
-            (None, None) => Self::Search,
+            (None, None) => Self::Supernet,
         }
     }
 

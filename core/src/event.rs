@@ -123,8 +123,8 @@ pub struct EpochDone {
     pub lr: f64,
     /// Mean 2-norm of the gradients before clipping.
     pub gradient_norm: f64,
-    /// Smallest and largest number of updates of any choice, since the start of the run. Decisions with a single choice
-    /// do not count.
+    /// Smallest and largest number of sub-net passes that contained a choice, since the start of the run, over all
+    /// decisions between at least two operations. Decisions about topology do not count.
     pub fairness: (u64, u64),
     /// Named figures of the strategy.
     pub telemetry: Vec<(String, f64)>,

@@ -19,16 +19,16 @@ pub const LIMIT: u64 = 1 << 30;
 /// The file is missing, is not TOML, or has a key or value that this version does not accept.
 pub fn config(dir: &Path) -> Result<RunConfig> {
     let name = "config.toml";
-    let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
+    let damaged = |problem: String| Incomplete::Damaged { file: name.into(), problem };
     let text = config_text(dir)?;
     let table: toml::Table = toml_text::parse(&text).map_err(|problem| {
-        let TomlProblem::Syntax(error) = problem else { return torn(problem.to_string()) };
+        let TomlProblem::Syntax(error) = problem else { return damaged(problem.to_string()) };
         let start = error.span().map_or(0, |span| span.start);
         let line = 1 + text.bytes().take(start).filter(|byte| *byte == b'\n').count();
-        torn(format!("line {line}: {}", error.message()))
+        damaged(format!("line {line}: {}", error.message()))
     })?;
     if table.is_empty() {
-        return Err(torn("it is empty".into()).into());
+        return Err(damaged("it is empty".into()).into());
     }
     RunConfig::from_table(&table).context("config.toml does not fit this version")
 }
@@ -43,13 +43,13 @@ pub fn config_text(dir: &Path) -> Result<String> {
 
 /// Parses the content of a JSON file. An error has the name of the file and the line.
 pub fn json(name: &str, text: &str) -> Result<Value, Incomplete> {
-    serde_json::from_str(text).map_err(|error| Incomplete::Torn { file: name.into(), problem: error.to_string() })
+    serde_json::from_str(text).map_err(|error| Incomplete::Damaged { file: name.into(), problem: error.to_string() })
 }
 
 /// The text of a file of a run.
 pub fn text(dir: &Path, name: &str) -> Result<String> {
-    let torn = |_| Incomplete::Torn { file: name.into(), problem: "it is not UTF-8 text".into() };
-    Ok(String::from_utf8(bytes(dir, name)?).map_err(torn)?)
+    let damaged = |_| Incomplete::Damaged { file: name.into(), problem: "it is not UTF-8 text".into() };
+    Ok(String::from_utf8(bytes(dir, name)?).map_err(damaged)?)
 }
 
 /// The content of a file of a run, which may be packed. A file in the directory takes precedence.

@@ -15,7 +15,7 @@ pub fn check(dir: &Path, manifest: &Value) -> Result<()> {
     for (name, digest) in manifest["files"].as_object().into_iter().flatten() {
         let content = bytes(dir, name)?;
         if digest["sha256"].as_str() != Some(&sha256::of(&content)) {
-            return Err(Incomplete::Torn { file: name.clone(), problem: difference(&content, digest) }.into());
+            return Err(Incomplete::Damaged { file: name.clone(), problem: difference(&content, digest) }.into());
         }
     }
     Ok(())

@@ -20,8 +20,8 @@ pub enum Incomplete {
     #[error("{0} is missing")]
     Missing(String),
     /// A file was cut short or changed.
-    #[error("{file} is torn or damaged: {problem}")]
-    Torn {
+    #[error("{file} is incomplete or damaged: {problem}")]
+    Damaged {
         /// The name of the file.
         file: String,
         /// The difference from a complete file.
@@ -32,6 +32,6 @@ pub enum Incomplete {
 impl Incomplete {
     /// Whether files that should be complete are missing or changed. A run that was stopped or failed is not damaged.
     pub fn is_damage(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::Torn { .. })
+        matches!(self, Self::Missing(_) | Self::Damaged { .. })
     }
 }

@@ -165,13 +165,13 @@ impl ArchivedRun {
         let step = self.metrics.last().map_or(0, |row| row.step);
         if step != self.result.steps {
             let problem = format!("it ends at step {step} of {}", self.result.steps);
-            return Err(Incomplete::Torn { file: "metrics.csv".into(), problem });
+            return Err(Incomplete::Damaged { file: "metrics.csv".into(), problem });
         }
         let compared = self.compared().count();
         let expected = self.result.truth.as_ref().map_or(0, |truth| truth.n);
         if compared != expected {
             let problem = format!("it has {compared} rows with purpose truth, result.json has {expected}");
-            return Err(Incomplete::Torn { file: "archs.csv".into(), problem });
+            return Err(Incomplete::Damaged { file: "archs.csv".into(), problem });
         }
         Ok(())
     }

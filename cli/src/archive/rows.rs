@@ -41,14 +41,14 @@ pub struct ArchRow {
 /// All rows of a CSV file of a run.
 ///
 /// # Errors
-/// The file is missing, torn or damaged. The message has its name and the line.
+/// The file is missing, incomplete or damaged. The message has its name and the line.
 pub fn read<T: DeserializeOwned>(dir: &Path, name: &str) -> Result<Vec<T>> {
     let text = super::content::text(dir, name)?;
-    let torn = |problem: String| Incomplete::Torn { file: name.into(), problem };
+    let damaged = |problem: String| Incomplete::Damaged { file: name.into(), problem };
     if !text.ends_with('\n') {
         let problem = format!("its last row, in line {}, has no line end", text.lines().count());
-        return Err(torn(problem).into());
+        return Err(damaged(problem).into());
     }
     let rows: Result<Vec<T>, csv::Error> = csv::Reader::from_reader(text.as_bytes()).deserialize().collect();
-    rows.map_err(|error| torn(error.to_string()).into())
+    rows.map_err(|error| damaged(error.to_string()).into())
 }

@@ -82,7 +82,7 @@ impl ClusterArgs {
     }
 
     /// The first option that has no effect with this scheduler.
-    pub fn first_given(&self, scheduler: Scheduler) -> Option<&'static str> {
+    pub fn first_without_effect(&self, scheduler: Scheduler) -> Option<&'static str> {
         // A job script and a list of commands are not submitted here.
         let of_slurm = ["max-running", "retries", "detach"];
         let given = [

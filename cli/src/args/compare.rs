@@ -56,7 +56,8 @@ impl CompareArgs {
     /// # Errors
     /// An assignment without a key; the message states the expected form.
     pub fn assignments(&self) -> Result<Vec<(&str, &str)>, String> {
-        let pair = |pair: &'_ [String]| assignment(&pair[1]).map(|_| ());
+        let expected = "expected KEY=VALUE, for instance alpha=0.03 or train.lr=0.02";
+        let pair = |pair: &'_ [String]| assignment(&pair[1]).map(drop).map_err(|_| expected.to_owned());
         self.set_for.chunks_exact(2).try_for_each(pair)?;
         Ok(self.set_for.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect())
     }

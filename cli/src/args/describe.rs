@@ -35,7 +35,7 @@ pub struct DescribeArchArgs {
     /// Search space, from `nas-train list spaces` [default: nasbench201]
     #[arg(long, value_name = "NAME")]
     pub space: Option<String>,
-    /// Number of channels after the stem [default: depends on --space]
+    /// Base number of channels, those after the stem in most search spaces [default: depends on --space]
     #[arg(long, value_name = "C", value_parser = positive)]
     pub width: Option<i64>,
     /// Number of cells, per stage or in total as the search space defines it [default: depends on --space]

@@ -114,7 +114,7 @@ pub struct ListArgs {
 /// The kinds of components that `list` and `describe` show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Kind {
-    /// Weight-sharing strategies
+    /// Sharing strategies
     Strategies,
     /// Search controllers
     Controllers,

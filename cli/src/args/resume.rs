@@ -11,7 +11,7 @@ pub struct ResumeArgs {
     /// Run directory of an unfinished run, or of a finished one with --epochs
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub run: PathBuf,
-    /// Number of epochs in all, more than before. The learning rate must be constant
+    /// Number of epochs in all, more than before; the learning rate must be constant [default: as before]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub epochs: Option<i64>,
     /// Number of worker threads; 0 starts one per core [default: as before]

@@ -17,7 +17,7 @@ pub struct RetrainArgs {
     /// those of --from, and the options below replace them
     #[arg(long, value_name = "NAME", help_heading = "Stand-alone training")]
     pub recipe: Option<String>,
-    /// Number of trainings; the seeds are --seed, --seed + 1, ...
+    /// Number of trainings, above 1 only with --out; the seeds are --seed, --seed + 1, ...
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 1, help_heading = "Stand-alone training")]
     pub seeds: u16,
     /// The options of a scheduler.

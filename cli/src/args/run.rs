@@ -13,7 +13,7 @@ use toml::Value;
 #[command(allow_negative_numbers = true)]
 #[allow(missing_docs)]
 pub struct RunArgs {
-    /// Weight-sharing strategy, from `nas-train list strategies`. If it is not the strategy of --config FILE, the
+    /// Sharing strategy, from `nas-train list strategies`. If it is not the strategy of --config FILE, the
     /// [strategy] section of FILE is ignored
     #[arg(long, value_name = "NAME", help_heading = "Search")]
     pub strategy: Option<String>,
@@ -24,7 +24,7 @@ pub struct RunArgs {
     /// Search space, from `nas-train list spaces`
     #[arg(long, value_name = "NAME", help_heading = "Search")]
     pub space: Option<String>,
-    /// Number of channels after the stem [default: depends on --space]
+    /// Base number of channels, those after the stem in most search spaces [default: depends on --space]
     #[arg(long, value_name = "C", value_parser = positive, help_heading = "Search")]
     pub width: Option<i64>,
     /// Number of cells, per stage or in total as the search space defines it [default: depends on --space]

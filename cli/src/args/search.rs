@@ -29,7 +29,7 @@ pub struct SearchArgs {
     /// Seed of the search
     #[arg(long, value_name = "N", value_parser = count, default_value = "0")]
     pub seed: i64,
-    /// Directory for the candidates [default: RUN/search-CONTROLLER-sSEED]
+    /// Directory for the candidates, new or empty [default: RUN/search-CONTROLLER-sSEED]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
     /// Print the result as one line of JSON instead of a table

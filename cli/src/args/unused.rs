@@ -82,7 +82,7 @@ const SUPERNET_ONLY: [&str; 10] = [
 ];
 
 /// The options with another meaning: subcommand, option and help.
-const MEANINGS: [(&str, &str, &str); 9] = [
+const MEANINGS: [(&str, &str, &str); 13] = [
     ("compare", "out", "Directory of the comparison, which is resumed if it exists [default: runs/compare]"),
     ("compare", "json", "Print JSON instead of tables: one line per run, then one line for the comparison"),
     ("truth", "out", "Truth table, FILE.csv, which is resumed if it exists (required)"),
@@ -90,6 +90,15 @@ const MEANINGS: [(&str, &str, &str); 9] = [
         "retrain",
         "out",
         "Directory of the training, which is resumed if it exists [default: runs/DATE-TIME-retrain-SPACE-sSEED]",
+    ),
+    ("retrain", "space", "Search space [default: that of --from or --recipe, otherwise nasbench201]"),
+    ("retrain", "data", "Data set [default: that of --from, otherwise digits]"),
+    ("retrain", "epochs", "Number of epochs [default: that of --recipe, otherwise 40]"),
+    (
+        "disturbance",
+        "out",
+        "Run directory: new, empty, or with an unfinished sequence of the same settings, which continues [default: \
+         runs/DATE-TIME-STRATEGY-SPACE-sSEED]",
     ),
     ("retrain", "no_weights", "Do not write the weights of the network"),
     ("truth", "epochs", "Number of epochs of each stand-alone training"),

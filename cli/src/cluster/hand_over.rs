@@ -48,7 +48,7 @@ impl RunPlace {
     /// An option that needs a scheduler, without one, and `--tensorboard` with one.
     pub fn choose(args: &ClusterArgs, run: &RunArgs, config: &ClusterConfig) -> Result<Self, UsageError> {
         let config = args.over(config);
-        match (config.scheduler, args.first_given(config.scheduler)) {
+        match (config.scheduler, args.first_without_effect(config.scheduler)) {
             (Scheduler::None, Some(option)) => Err(UsageError(format!(
                 "--{option} has an effect with --cluster only: add --cluster slurm, or leave it out"
             ))),

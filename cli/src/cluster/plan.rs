@@ -339,7 +339,7 @@ mod tests {
             name: format!("runs/plain-s{seed}"),
             label: "plain".into(),
             seed,
-            work: PlannedWork::Directory(RunKind::Search),
+            work: PlannedWork::Directory(RunKind::Supernet),
             truth: None,
             config: config.clone(),
         };

@@ -38,7 +38,7 @@ impl RunMaker<'_> {
     pub fn make<D: Target>(&self, planned: &PlannedRun, device: &D) -> Result<bool> {
         let (config, dataset, cancel) = (&planned.settings.config, self.dataset, self.cancel);
         match &planned.kind {
-            RunKind::Search => {
+            RunKind::Supernet => {
                 let measures_memory = self.is_alone && reset_peak_rss();
                 let prepare = |state: Option<&State>| session(config, dataset.clone(), device, state);
                 planned.make(self.bars, self.mode, prepare, |mut session, observer| {

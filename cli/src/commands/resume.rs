@@ -16,7 +16,7 @@ use anyhow::Result;
 pub fn resume(args: &ResumeArgs) -> Result<ExitStatus> {
     let run = SingleRun::resume(args)?;
     match run.kind().clone() {
-        RunKind::Search => train(run),
+        RunKind::Supernet => train(run),
         RunKind::Sequence(n) => sequence(run, n),
         RunKind::Retrain(arch) => stand_alone(run, &arch),
     }

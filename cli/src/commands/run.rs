@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// # Errors
 /// Invalid options, unreadable data, failed training, or files that cannot be written; see [`ExitStatus`].
 pub fn run(args: &RunArgs) -> Result<ExitStatus> {
-    let run = SingleRun::plan(args, RunKind::Search)?;
+    let run = SingleRun::plan(args, RunKind::Supernet)?;
     train(run)
 }
 

@@ -33,7 +33,7 @@ fn figures(comparison: &Comparison) -> String {
     let any = |figure: &&Figure| comparison.estimates.iter().any(|estimate| estimate.figure.key == figure.key);
     let columns: Vec<&Figure> = main_figures().chain(Figure::find("train_s")).filter(any).collect();
     let mut table =
-        TextTable::new(std::iter::once("strategy".to_owned()).chain(columns.iter().map(|figure| figure.heading())));
+        TextTable::new(std::iter::once("variant".to_owned()).chain(columns.iter().map(|figure| figure.heading())));
     for label in comparison.labels() {
         let cell = |figure: &&Figure| match comparison.estimate(label, figure.key) {
             Some(estimate) if is_best(estimate, &comparison.estimates) => {

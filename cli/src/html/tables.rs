@@ -16,7 +16,7 @@ pub fn summary(comparison: &Comparison) -> Markup {
             table class="sortable" {
                 thead {
                     tr {
-                        th scope="col" { button type="button" { "strategy" } }
+                        th scope="col" { button type="button" { "variant" } }
                         @for figure in &columns {
                             th scope="col" title=(figure.definition) { button type="button" { (figure.heading()) } }
                         }
@@ -60,11 +60,7 @@ pub fn runs(comparison: &Comparison) -> Markup {
         let resumes = run.manifest["resumes"].as_array().into_iter().flatten();
         let steps: Vec<String> =
             resumes.filter_map(|resume| resume["step"].as_u64()).map(|step| step.to_string()).collect();
-        if steps.is_empty() {
-            "never".to_owned()
-        } else {
-            format!("{} times, at step {}", steps.len(), steps.join(", "))
-        }
+        if steps.is_empty() { "never".to_owned() } else { format!("at step {}", steps.join(", ")) }
     };
     html! {
         h2 { "Runs" }
@@ -72,7 +68,7 @@ pub fn runs(comparison: &Comparison) -> Markup {
             table {
                 thead {
                     tr {
-                        @for heading in ["strategy", "seed", "checkpoints", "resumed", "command"] {
+                        @for heading in ["variant", "seed", "checkpoints", "resumed", "command"] {
                             th scope="col" { (heading) }
                         }
                     }

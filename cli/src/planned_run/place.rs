@@ -14,7 +14,7 @@ use std::io::{self, ErrorKind, Write};
 use std::path::Path;
 
 /// The content of the marker, for readers.
-const TEXT: &str = "Made by `nas-train compare`, which repeats this run if it is unfinished.\n";
+const TEXT: &str = "Made by `nas-train compare`, which continues or repeats this run if it is unfinished.\n";
 
 /// Checks that a run may be made in a directory: it is missing or empty, or a comparison made it. Its event files must come
 /// from this run. `incomplete` is the reason why the directory holds no finished run.

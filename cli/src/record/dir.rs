@@ -90,6 +90,12 @@ pub fn check_empty(path: &Path, known: &[&str]) -> Result<()> {
 }
 
 fn refused(path: &Path, problem: &str) -> anyhow::Error {
-    let advice = "choose another --out DIR, or remove it";
+    let advice = match path.join("manifest.json").is_file() {
+        true => format!(
+            "`nas-train resume {}` continues an unfinished run; otherwise choose another --out DIR",
+            path.display()
+        ),
+        false => "choose another --out DIR, or remove it".into(),
+    };
     UsageError(format!("the run directory {} {problem}; {advice}", path.display())).into()
 }

@@ -268,7 +268,7 @@ mod tests {
         let data = DataIdentity::default();
         Manifest::start(
             dir,
-            RunFacts { settings: &settings, data: &data, kind: &RunKind::Search, tensorboard: None },
+            RunFacts { settings: &settings, data: &data, kind: &RunKind::Supernet, tensorboard: None },
             None,
         )
     }

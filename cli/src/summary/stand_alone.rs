@@ -28,7 +28,7 @@ impl Outcome for StandAloneResult {
         let cost = vec![
             row("parameters", self.params),
             row("multiply-adds", self.macs),
-            row("epochs, updates", format!("{epochs}, {}", self.steps)),
+            row("epochs, steps", format!("{epochs}, {}", self.steps)),
             row("time", format!("{:.1} s", self.wall_s)),
         ];
         let files = format!("All files are in {}\n", dir.display());

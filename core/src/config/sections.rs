@@ -33,7 +33,8 @@ impl Default for TopLevel {
 pub(super) struct SpaceKeys {
     /// Name of the search space; `nas-train list spaces` shows all.
     name: String,
-    /// Number of channels after the stem; 0 means the default of the space.
+    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a scale of all
+    /// channels in `fairnas` (32 is the size of the paper); 0 means the default of the space.
     width: usize,
     /// Number of cells, per stage or in total as the space defines it; 0 means the default of the space.
     cells: usize,
@@ -50,7 +51,8 @@ impl Default for SpaceKeys {
 pub struct SpaceConfig {
     /// Name of the search space.
     pub name: String,
-    /// Number of channels after the stem; 0 means the default of the space.
+    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a scale of all
+    /// channels in `fairnas` (32 is the size of the paper); 0 means the default of the space.
     pub width: usize,
     /// Number of cells; 0 means the default of the space.
     pub cells: usize,

@@ -43,7 +43,7 @@ impl Controller for Uniform {
 inventory::submit! {
     ControllerDescriptor {
         name: "uniform",
-        summary: "random search: the final choice is the best of a uniform sample",
+        summary: "random search: selects the best of a uniform sample",
         reference: "baseline of all controllers",
         options: || crate::options::example(&Options::default()),
         build: |options, context: ControllerContext| {

@@ -205,7 +205,7 @@ pub static FIGURES: &[Figure] = &[
         ("", Neither, 0),
         "fairness.min",
         |r| Some(r.fairness.as_ref()?.min as f64),
-        "Smallest number of sub-net passes that contained a choice, over all choices.",
+        "Smallest number of sub-net passes that contained a choice, over all choices of operations.",
     ),
     figure(
         "fairness_max",
@@ -213,7 +213,7 @@ pub static FIGURES: &[Figure] = &[
         ("", Neither, 0),
         "fairness.max",
         |r| Some(r.fairness.as_ref()?.max as f64),
-        "Largest number of sub-net passes that contained a choice, over all choices.",
+        "Largest number of sub-net passes that contained a choice, over all choices of operations.",
     ),
     figure("steps", "steps", ("", Neither, 0), "steps", |r| Some(r.steps as f64), "Number of optimizer updates.")
         .stream("updates"),

@@ -29,7 +29,7 @@ pub struct SpaceDescriptor {
     pub summary: &'static str,
     /// Paper that introduced the space.
     pub reference: &'static str,
-    /// Default number of channels after the stem.
+    /// Default of [`Scale::width`](super::Scale::width).
     pub width: usize,
     /// Default number of cells; each space defines whether this counts cells per stage or in total.
     pub cells: usize,

@@ -42,7 +42,8 @@ impl Decision {
         Self { name: name.into(), choices, role: DecisionRole::Operation }
     }
 
-    /// Whether the decision is one between operations, which strategies train with equal frequency.
+    /// Whether the decision chooses an operation. Only such decisions count in the figures of fairness, and `fairnas`
+    /// balances only them.
     pub fn is_operation(&self) -> bool {
         self.role == DecisionRole::Operation
     }
@@ -72,7 +73,8 @@ pub struct Scale {
     pub image: [usize; 3],
     /// Number of classes.
     pub classes: usize,
-    /// Number of channels after the stem.
+    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a scale of all
+    /// channels in `fairnas` (32 is the size of the paper).
     pub width: usize,
     /// Number of cells, per stage or in total as the space defines it.
     pub cells: usize,

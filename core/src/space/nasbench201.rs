@@ -175,7 +175,7 @@ impl Wire for NasBench201 {
 inventory::submit! {
     SpaceDescriptor {
         name: "nasbench201",
-        summary: "15,625 cells of six edges with five operations; ground truth for three data sets",
+        summary: "15,625 cells of six edges with five operations; truth tables for three data sets",
         reference: "Dong and Yang, NAS-Bench-201, ICLR 2020",
         width: 8,
         cells: 1,

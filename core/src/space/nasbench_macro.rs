@@ -127,7 +127,7 @@ impl Wire for NasBenchMacro {
 inventory::submit! {
     SpaceDescriptor {
         name: "macro",
-        summary: "6,561 chains of eight mobile layers with three choices; ground truth for CIFAR-10",
+        summary: "6,561 chains of eight mobile layers with three choices; truth table for CIFAR-10",
         reference: "Su et al., Prioritized Architecture Sampling with Monto-Carlo Tree Search, CVPR 2021",
         width: 32,
         cells: 1,

@@ -1,7 +1,7 @@
 //! Sharing strategies: the rules by which the shared weights of a supernet are trained.
 //!
 //! The training loop calls the hooks of a [`SharingStrategy`] in this order, once per step unless noted:
-//! 1. [`plan`](SharingStrategy::plan), once per `train.steps_per_arch` steps;
+//! 1. [`plan`](SharingStrategy::plan), once per plan, which lasts for [`StrategyContext::steps_per_arch`] steps;
 //! 2. forward and backward pass of every planned path, with [`bind`](SharingStrategy::bind) and
 //!    [`capture`](SharingStrategy::capture);
 //! 3. [`after_backward`](SharingStrategy::after_backward), then clipping and the optimizer;
@@ -96,7 +96,8 @@ pub struct Step<D: Backend> {
 
 /// A sharing strategy. It may hold tensors of its device; on CUDA, these must stay on their thread.
 pub trait SharingStrategy<D: Backend> {
-    /// Returns the architectures of the next step, 1 to [`MAX_PATHS`].
+    /// Returns the architectures of the next plan, 1 to [`MAX_PATHS`]. Each of its
+    /// [`steps_per_arch`](StrategyContext::steps_per_arch) steps trains all of them.
     ///
     /// # Errors
     /// Any failure of the strategy. It ends the run, as does an error of the other hooks.

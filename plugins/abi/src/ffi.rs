@@ -379,7 +379,8 @@ pub struct NasStrategy {
     /// Selects whether (1 or 0) the inputs of a layer are captured in the next step. Requires `NAS_NEEDS_INPUT`. If
     /// null: the inputs of all layers.
     pub capture: Option<unsafe extern "C" fn(instance: *mut c_void, layer: u32, wanted: *mut u8) -> i32>,
-    /// Chooses the 1 to 1024 architectures of the next step with `plan_add`. If null: one architecture from `draw`.
+    /// Chooses the 1 to 1024 architectures of the next plan with `plan_add`; each of its steps trains all of them. If null:
+    /// one architecture from `draw`.
     pub plan: Option<unsafe extern "C" fn(instance: *mut c_void) -> i32>,
     /// Called after the backward pass, before clipping. May edit the gradients under `NAS_WRITES_GRADIENT`.
     pub after_backward: Option<unsafe extern "C" fn(instance: *mut c_void, step: *const NasStep) -> i32>,

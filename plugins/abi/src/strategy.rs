@@ -127,7 +127,8 @@ pub trait Strategy: Sized + Send + 'static {
         true
     }
 
-    /// Chooses the 1 to 1024 architectures of the next step. By default one architecture from the sampler.
+    /// Chooses the 1 to 1024 architectures of the next plan; each of its steps trains all of them. By default one drawn
+    /// architecture ([`Planner::draw`]).
     ///
     /// # Errors
     /// Any failure of the strategy. It ends the run, as do the errors of the other hooks.

@@ -59,7 +59,7 @@ fn a_file_that_lost_or_changed_content_is_noticed() {
         for (prefix, said) in
             [(format!("not shown: {RUN}: "), stderr(&output)), (format!("{RUN} is repeated: "), compare(dir))]
         {
-            let expected = format!("{prefix}{file} is torn or damaged: ");
+            let expected = format!("{prefix}{file} is incomplete or damaged: ");
             assert!(said.contains(&expected) && said.contains(problem), "no {expected} and {problem} in {said}");
         }
         assert!(output.status.success());
@@ -80,10 +80,10 @@ fn a_finished_run_without_its_configuration_is_repeated() {
     let whole_lines = &text[..text[..cut].rfind('\n').unwrap() + 1];
     for (damaged, problem) in [
         (None, "config.toml is missing"),
-        (Some(""), "config.toml is torn or damaged: it is empty"),
-        (Some(&text[..cut + 4]), "config.toml is torn or damaged: line "),
-        (Some(whole_lines), "config.toml is torn or damaged: its content differs"),
-        (Some("colour = 1\n"), "config.toml is torn or damaged: its content differs"),
+        (Some(""), "config.toml is incomplete or damaged: it is empty"),
+        (Some(&text[..cut + 4]), "config.toml is incomplete or damaged: line "),
+        (Some(whole_lines), "config.toml is incomplete or damaged: its content differs"),
+        (Some("colour = 1\n"), "config.toml is incomplete or damaged: its content differs"),
     ] {
         fs::remove_file(&path).unwrap();
         if let Some(damaged) = damaged {
@@ -178,5 +178,7 @@ fn numbers_of_any_size_are_drawn() {
     }
     fs::write(dir.join("out/result.json"), result.replace("\"wall_s\": ", "\"wall_s\": 1e999")).unwrap();
     let output = report(dir, &["out", "--out=page"]);
-    assert!(stderr(&output).contains("not shown: out: result.json is torn or damaged: number out of range at line"));
+    assert!(
+        stderr(&output).contains("not shown: out: result.json is incomplete or damaged: number out of range at line")
+    );
 }

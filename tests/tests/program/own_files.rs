@@ -57,7 +57,7 @@ fn a_comparison_removes_no_directory_that_it_did_not_make() {
     }
     let result = read(dir, "c/runs/plain-s0/result.json");
     fs::write(dir.join("c/runs/plain-s0/result.json"), &result[..9]).unwrap();
-    refused(dir, "", &["a run that no comparison made, and result.json is torn", remedy]);
+    refused(dir, "", &["a run that no comparison made, and result.json is incomplete", remedy]);
     assert_eq!(names(&dir.join("c/runs/plain-s0")), files);
 
     // The finished run has the settings of the comparison, so it is part of it.

@@ -79,7 +79,7 @@ fn a_packed_training_is_kept_and_exports_its_best_weights() {
     assert!(export("after") == best);
     fs::write(dir.join("out/seed-0/best.safetensors"), "other").unwrap();
     let damaged = ["export", "out/seed-0", "--best", "--safetensors=none"];
-    refuses(dir, &damaged, 4, &["best.safetensors is torn or damaged"]);
+    refuses(dir, &damaged, 4, &["best.safetensors is incomplete or damaged"]);
 }
 
 #[test]
@@ -104,11 +104,15 @@ fn a_comparison_keeps_packed_runs_and_repeats_damaged_ones() {
     // The marker is the first file of the archive.
     let archive = dir.join("c/runs/plain-s0/record.tar");
     File::options().write(true).open(&archive).unwrap().set_len(1500).unwrap();
-    refuses(dir, &["export", "c/runs/plain-s0", "--onnx=x"], 4, &["record.tar is torn or damaged"]);
+    refuses(dir, &["export", "c/runs/plain-s0", "--onnx=x"], 4, &["record.tar is incomplete or damaged"]);
     let page = program(dir).args(["report", "c", "--out=page"]).output().unwrap();
-    assert!(stderr(&page).contains("not shown: c/runs/plain-s0: record.tar is torn or damaged"), "{}", stderr(&page));
+    assert!(
+        stderr(&page).contains("not shown: c/runs/plain-s0: record.tar is incomplete or damaged"),
+        "{}",
+        stderr(&page)
+    );
     let (said, repeated) = compare();
-    assert!(said.contains("c/runs/plain-s0 is repeated: record.tar is torn or damaged"), "{said}");
+    assert!(said.contains("c/runs/plain-s0 is repeated: record.tar is incomplete or damaged"), "{said}");
     assert!(repeated == figures && !archive.exists());
     assert!(names(&dir.join("c/runs/plain-s0")).contains(&".compare-run".into()));
 }

@@ -38,7 +38,12 @@ fn a_finished_training_is_not_repeated() {
     assert_eq!(written(&dir.join("net/result.json")), before);
     let result = read(dir, "net/result.json");
     fs::write(dir.join("net/result.json"), result.replace("tiny", "tine")).unwrap();
-    refused(dir, &["--arch=21", "--out=net"], 4, &["remove the directory", "net: result.json is torn or damaged"]);
+    refused(
+        dir,
+        &["--arch=21", "--out=net"],
+        4,
+        &["remove the directory", "net: result.json is incomplete or damaged"],
+    );
 }
 
 #[test]

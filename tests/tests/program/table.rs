@@ -175,7 +175,12 @@ fn own_trainings_follow_with_mean_and_deviation() {
         2,
         &["copy is the same training as other", "name one of them"],
     );
-    refuses(dir, &["table", "cifar10", "other"], 2, &["other was trained on folder", "about cifar10"]);
+    refuses(
+        dir,
+        &["table", "cifar10", "other"],
+        2,
+        &["other was trained on the data set folder", "takes trainings on cifar10"],
+    );
     refuses(dir, &["table", "imagenet", "data"], 2, &["data: no run directory: it has no manifest.json"]);
     tiny(dir, "search", &[]);
     refuses(dir, &["table", "imagenet", "search"], 2, &["search holds no stand-alone training"]);

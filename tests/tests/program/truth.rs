@@ -104,7 +104,7 @@ fn a_configuration_beside_a_new_table_is_not_overwritten() {
     truth(dir, "--samples=1");
     let whole = read(dir, "t/truth.toml");
     fs::write(dir.join("t/truth.toml"), &whole[..whole.len() - 1]).unwrap();
-    refused(dir, "--samples=1", &["t/truth.toml ends within a line", "or it is torn; restore it"]);
+    refused(dir, "--samples=1", &["t/truth.toml ends within a line", "or it is incomplete; restore it"]);
 }
 
 #[test]

@@ -34,10 +34,10 @@ pub fn is_packed(dir: &Path) -> bool {
 pub fn bytes(dir: &Path, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
     let Some(mut file) = open(dir)? else { return Ok(None) };
     let mut entries = Vec::new();
-    list(&file, &mut entries).map_err(torn)?;
+    list(&file, &mut entries).map_err(damaged)?;
     let Some(entry) = entries.into_iter().find(|entry| entry.name == Path::new(name)) else { return Ok(None) };
     if entry.length > limit {
-        return Err(torn(problem(format!("{name} has more than {limit} bytes"))).into());
+        return Err(damaged(problem(format!("{name} has more than {limit} bytes"))).into());
     }
     let mut read = || -> io::Result<Vec<u8>> {
         let mut content = Vec::new();
@@ -106,8 +106,8 @@ fn problem(text: String) -> io::Error {
     io::Error::new(ErrorKind::InvalidData, text)
 }
 
-fn torn(error: io::Error) -> Incomplete {
-    Incomplete::Torn { file: ARCHIVE.into(), problem: error.to_string() }
+fn damaged(error: io::Error) -> Incomplete {
+    Incomplete::Damaged { file: ARCHIVE.into(), problem: error.to_string() }
 }
 
 fn unreadable() -> String {

@@ -106,7 +106,7 @@ fn unfinished_and_damaged_runs_are_not_packed() {
     fs::write(dir.path().join("metrics.csv"), "step\n2\n").unwrap();
     let error = pack(dir.path()).unwrap_err();
     assert_eq!(ExitStatus::of(&error), ExitStatus::Data);
-    assert!(crate::exit::chained(&error).contains("metrics.csv is torn or damaged"), "{error:#}");
+    assert!(crate::exit::chained(&error).contains("metrics.csv is incomplete or damaged"), "{error:#}");
     assert_eq!(names(dir.path()), before);
 }
 
@@ -164,7 +164,7 @@ fn damaged_and_malicious_archives_are_errors() {
         let error = content::bytes(dir.path(), "config.toml").unwrap_err();
         assert_eq!(ExitStatus::of(&error), ExitStatus::Data, "{number}: {error:#}");
         let message = error.to_string();
-        assert!(message.starts_with("record.tar is torn or damaged: "), "{number}: {message}");
+        assert!(message.starts_with("record.tar is incomplete or damaged: "), "{number}: {message}");
         assert!(message.contains(expected), "{number}: {message}");
         contains(dir.path(), "config.toml").unwrap();
         assert_eq!(names(dir.path()), [ARCHIVE], "{number}");

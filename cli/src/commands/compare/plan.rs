@@ -33,7 +33,7 @@ impl ComparisonJob<'_> {
                     tensorboard,
                     data,
                     truth,
-                    kind: RunKind::Search,
+                    kind: RunKind::Supernet,
                 });
             }
         }

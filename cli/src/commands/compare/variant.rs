@@ -136,7 +136,7 @@ mod tests {
             (&["--strategies=ogd:alpha"], "expected NAME:KEY=VALUE, found `alpha`"),
             (&[&format!("--strategies=ogd:a={}", "x".repeat(200))], "206 characters, expected at most 200"),
             (&["--strategies=plain", "--set-for", "ogd", "alpha=1"], "--set-for ogd: the strategy is not in"),
-            (&["--strategies=plain", "--set-for", "plain", "paths"], "--set-for: expected section.key=value"),
+            (&["--strategies=plain", "--set-for", "plain", "paths"], "--set-for: expected KEY=VALUE"),
         ] {
             let message = chained(&list(words).unwrap_err());
             assert!(message.contains(expected), "{message}");

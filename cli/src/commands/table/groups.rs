@@ -36,7 +36,10 @@ fn read(table: PublishedTable, dir: &Path) -> Result<ArchivedRetrain> {
     };
     let (found, expected) = (&run.result.data, table.data());
     if found != expected {
-        return Err(usage(&format!("was trained on {found}: the table is about {expected}")).into());
+        return Err(usage(&format!(
+            "was trained on the data set {found}: this table takes trainings on {expected}, leave the directory out"
+        ))
+        .into());
     }
     match run.result.last {
         Some(_) => Ok(*run),

@@ -30,8 +30,8 @@ impl PublishedRow {
     ///
     /// # Errors
     /// The file is damaged.
-    pub fn read(dir: &ClusterDir, recipe: &Table, arch: &str, seed: u64) -> Result<Option<Self>> {
-        let path = dir.published(&name(recipe, arch, seed));
+    pub fn read(dir: &ClusterDir, settings: &Table, arch: &str, seed: u64) -> Result<Option<Self>> {
+        let path = dir.published(&name(settings, arch, seed));
         let text = match files::shared_text(&path, LIMIT) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             text => text.with_context(|| format!("cannot read {}", path.display()))?,
@@ -54,13 +54,13 @@ pub fn plan_dir(table: &Path) -> Result<ClusterDir> {
 ///
 /// # Errors
 /// A configuration that cannot be written.
-pub fn plan_of(config: &RunConfig, recipe: &Table, arch: &str, seed: u64) -> Result<RunPlan> {
+pub fn plan_of(config: &RunConfig, settings: &Table, arch: &str, seed: u64) -> Result<RunPlan> {
     let work = PlannedWork::Row(arch.into());
-    Ok(RunPlan { seed, ..RunPlan::new(name(recipe, arch, seed), arch.into(), work, None, config)? })
+    Ok(RunPlan { seed, ..RunPlan::new(name(settings, arch, seed), arch.into(), work, None, config)? })
 }
 
-/// The file of a training by a recipe. Its directory is one of 256, so that none has too many entries.
-fn name(recipe: &Table, arch: &str, seed: u64) -> String {
-    let hash = &sha256::of(format!("{recipe}\n{arch}").as_bytes())[..16];
+/// The file of a training with these settings. Its directory is one of 256, so that none has too many entries.
+fn name(settings: &Table, arch: &str, seed: u64) -> String {
+    let hash = &sha256::of(format!("{settings}\n{arch}").as_bytes())[..16];
     format!("rows/{}/{hash}-{seed}.json", &hash[..2])
 }

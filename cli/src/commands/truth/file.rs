@@ -1,7 +1,7 @@
 //! The CSV file of a truth table.
 
-use super::recipe::RecipeFile;
 use super::rows::{HEADER, Rows, csv_row};
+use super::table_settings::TableSettingsFile;
 use crate::claim::Claim;
 use crate::exit::UsageError;
 use crate::files;
@@ -49,18 +49,18 @@ pub struct TruthFile {
 }
 
 impl TruthFile {
-    /// Opens an existing table to resume it, or creates a table and its recipe. An incomplete last row is removed. A table
+    /// Opens an existing table to resume it, or creates a table and its settings file. An incomplete last row is removed. A table
     /// without a complete header is new: its first write was interrupted. `patience` is the time to wait for another program
     /// of another machine that writes to the table.
     ///
     /// # Errors
-    /// The table has another recipe, another format or a damaged row, another program writes to it, or a file cannot be read
+    /// The table has other settings, another format or a damaged row, another program writes to it, or a file cannot be read
     /// or written.
-    pub fn open(path: &Path, recipe: &Table, space: &dyn SearchSpace, patience: Duration) -> Result<Self> {
+    pub fn open(path: &Path, settings: &Table, space: &dyn SearchSpace, patience: Duration) -> Result<Self> {
         let failed = || format!("cannot write {}", path.display());
-        let beside = RecipeFile::beside(path, recipe);
+        let beside = TableSettingsFile::beside(path, settings);
         // A refused start creates no table.
-        beside.exists()?;
+        beside.check()?;
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             return Err(UsageError(format!("{} is no file; choose another --out", path.display())).into());
         }
@@ -75,7 +75,7 @@ impl TruthFile {
         let header = csv_row(HEADER)?;
         let mut table = Self { path: path.into(), file, rows: Rows::default(), _claim: claim };
         if header.starts_with(&text) && text.len() < header.len() {
-            if !beside.exists()? {
+            if !beside.check()? {
                 beside.write()?;
             }
             table.file.set_len(0).with_context(failed)?;
@@ -85,7 +85,7 @@ impl TruthFile {
             // A killed process leaves an incomplete last row.
             let whole = &text[..text.rfind('\n').map_or(0, |end| end + 1)];
             table.rows = Rows::parse(whole, space).with_context(|| path.display().to_string())?;
-            if !beside.exists()? {
+            if !beside.check()? {
                 return Err(beside.missing());
             }
             table.file.set_len(whole.len() as u64).with_context(failed)?;

@@ -2,10 +2,10 @@
 
 mod cluster;
 mod file;
-mod recipe;
 mod rows;
 mod saved;
 mod summary;
+mod table_settings;
 mod training;
 
 pub use cluster::PublishedRow;
@@ -29,12 +29,12 @@ use nas_core::config::{ClusterConfig, RetrainConfig, RunConfig, TrainImages, Tru
 use nas_core::data::Dataset;
 use nas_core::registry::Target;
 use nas_core::trainer::StandAloneTrainer;
-use recipe::recipe;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use table_settings::table_settings;
 use toml::Table;
 
 /// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `place` is where they are
@@ -50,9 +50,9 @@ pub fn truth(args: &TruthArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
         path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
     let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
-    // A truth table ranks architectures: the recipe is that of `[train]` alone, on the training images of a supernet.
+    // A truth table ranks architectures: the settings are those of `[train]` alone, on the training images of a supernet.
     settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
-    // The recipe beside the table thus names the data.
+    // The settings beside the table thus names the data.
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
     let device = Device::parse(&settings.config.device)?;
@@ -88,12 +88,12 @@ impl TableJob<'_> {
         Ok(archs.iter().flat_map(with_seeds).collect())
     }
 
-    fn recipe<D: Target>(&self, trainer: &StandAloneTrainer<D>) -> Result<Table> {
-        recipe(self.config, trainer.space().scale())
+    fn settings<D: Target>(&self, trainer: &StandAloneTrainer<D>) -> Result<Table> {
+        table_settings(self.config, trainer.space().scale())
     }
 
     fn open<D: Target>(&self, trainer: &StandAloneTrainer<D>, patience: Duration) -> Result<TruthFile> {
-        TruthFile::open(self.path, &self.recipe(trainer)?, &**trainer.space(), patience)
+        TruthFile::open(self.path, &self.settings(trainer)?, &**trainer.space(), patience)
     }
 
     fn here<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
@@ -154,15 +154,15 @@ impl TableJob<'_> {
     fn on_cluster(&self, data: &DataIdentity, config: &ClusterConfig, detach: bool) -> Result<ExitStatus> {
         let trainer = self.trainer()?;
         let mut items = self.items(&trainer)?;
-        // A table with another recipe is refused before anything is submitted.
+        // A table with other settings is refused before anything is submitted.
         let file = self.open(&trainer, PATIENCE)?;
         items.retain(|(text, seed)| !file.holds(text, *seed));
         drop(file);
         if items.is_empty() {
             return self.merge(Vec::new());
         }
-        let recipe = self.recipe(&trainer)?;
-        let plans = items.iter().map(|(text, seed)| cluster::plan_of(self.config, &recipe, text, *seed));
+        let settings = self.settings(&trainer)?;
+        let plans = items.iter().map(|(text, seed)| cluster::plan_of(self.config, &settings, text, *seed));
         let hand_over = HandOver {
             dir: cluster::plan_dir(self.path)?,
             runs: plans.collect::<Result<_>>()?,
@@ -183,12 +183,12 @@ impl TableJob<'_> {
     /// Writes the rows of the finished trainings of a cluster into the table.
     fn merge(&self, failed: Vec<Error>) -> Result<ExitStatus> {
         let trainer = self.trainer()?;
-        let (dir, recipe) = (cluster::plan_dir(self.path)?, self.recipe(&trainer)?);
+        let (dir, settings) = (cluster::plan_dir(self.path)?, self.settings(&trainer)?);
         let items = self.items(&trainer)?;
         let mut file = self.open(&trainer, PATIENCE)?;
         let mut rows = BTreeMap::new();
         for (text, seed) in items.iter().filter(|(text, seed)| !file.holds(text, *seed)) {
-            if let Some(published) = PublishedRow::read(&dir, &recipe, text, *seed)? {
+            if let Some(published) = PublishedRow::read(&dir, &settings, text, *seed)? {
                 rows.insert((text.clone(), *seed), published.row);
             }
         }

@@ -112,7 +112,8 @@ impl Monitor {
         self.truth.as_ref()
     }
 
-    /// Smallest and largest number of updates of any choice of any decision with at least two choices.
+    /// Smallest and largest number of sub-net passes that contained a choice, over all decisions between at least two
+    /// operations.
     pub fn fairness_range(&self) -> (u64, u64) {
         self.audit.summary().map_or((0, 0), |summary| (summary.min, summary.max))
     }

@@ -34,6 +34,11 @@ impl StandAlone {
         TABLES.iter().find(|table| table.space == space && table.data == data)
     }
 
+    /// All tables of a space.
+    pub fn of_space(space: &str) -> impl Iterator<Item = &'static Self> {
+        TABLES.iter().filter(move |table| table.space == space)
+    }
+
     /// The table of a space by its column.
     pub fn column(space: &str, column: &str) -> Option<&'static Self> {
         TABLES.iter().find(|table| table.space == space && table.column == column)

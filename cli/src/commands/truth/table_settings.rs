@@ -1,4 +1,4 @@
-//! The TOML file beside a truth table: the settings of its trainings (the recipe).
+//! The TOML file beside a truth table: the settings of its trainings.
 
 use crate::exit::UsageError;
 use crate::files;
@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
-/// The largest size of a recipe in bytes; a recipe with all keys has about 1,000.
+/// The largest size of the file in bytes; one with all keys has about 1,000.
 const LIMIT: u64 = 1 << 20;
 
 /// The settings on which the accuracies of a table depend: a key and three sections.
@@ -22,7 +22,7 @@ const SECTIONS: [&str; 4] = ["seed", "space", "data", "train"];
 ///
 /// # Errors
 /// A value cannot be written as TOML.
-pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
+pub fn table_settings(config: &RunConfig, scale: &Scale) -> Result<Table> {
     let mut config = config.clone();
     (config.space.width, config.space.cells) = (scale.width, scale.cells);
     config.data = config.data.without_place();
@@ -35,25 +35,25 @@ pub fn recipe(config: &RunConfig, scale: &Scale) -> Result<Table> {
     Ok(table)
 }
 
-/// The recipe file of a table.
-pub struct RecipeFile<'a> {
+/// The settings file of a table.
+pub struct TableSettingsFile<'a> {
     /// The table, for messages.
     table: &'a Path,
     path: PathBuf,
-    recipe: &'a Table,
+    settings: &'a Table,
 }
 
-impl<'a> RecipeFile<'a> {
-    /// The file beside a table, with the recipe that it must have.
-    pub fn beside(table: &'a Path, recipe: &'a Table) -> Self {
-        Self { table, path: table.with_extension("toml"), recipe }
+impl<'a> TableSettingsFile<'a> {
+    /// The file beside a table, with the settings that it must have.
+    pub fn beside(table: &'a Path, settings: &'a Table) -> Self {
+        Self { table, path: table.with_extension("toml"), settings }
     }
 
-    /// Compares the file with the recipe. Returns false if there is no file, or an empty one.
+    /// Compares the file with the settings. Returns false if there is no file, or an empty one.
     ///
     /// # Errors
-    /// The file has another recipe, or it cannot be read.
-    pub fn exists(&self) -> Result<bool> {
+    /// The file has other settings, or it cannot be read.
+    pub fn check(&self) -> Result<bool> {
         let text = match files::shared_text(&self.path, LIMIT) {
             Ok(text) if text.trim().is_empty() => return Ok(false),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
@@ -63,11 +63,11 @@ impl<'a> RecipeFile<'a> {
         if let Some(section) = SECTIONS.iter().find(|section| !old.contains_key(**section)) {
             return Err(self.foreign(&format!("lacks `{section}`")));
         }
-        // A recipe ends with a line end.
+        // A complete file ends with a line end.
         if !text.ends_with('\n') {
             return Err(self.foreign("ends within a line"));
         }
-        let Some(difference) = first_difference(&old, self.recipe) else { return Ok(true) };
+        let Some(difference) = first_difference(&old, self.settings) else { return Ok(true) };
         Err(UsageError(format!(
             "{} has other settings: {difference}; use the same settings to resume {}, or choose another --out",
             self.path.display(),
@@ -76,10 +76,10 @@ impl<'a> RecipeFile<'a> {
         .into())
     }
 
-    /// The error of a file that is no recipe, or a torn one.
+    /// The error of a file without settings, or of an incomplete one.
     fn foreign(&self, problem: &str) -> anyhow::Error {
         UsageError(format!(
-            "{} {problem}: it is not the configuration of a table that `nas-train truth` made, or it is torn; restore it, or \
+            "{} {problem}: it is not the configuration of a table that `nas-train truth` made, or it is incomplete; restore it, or \
              choose another --out",
             self.path.display()
         ))
@@ -91,13 +91,14 @@ impl<'a> RecipeFile<'a> {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self) -> Result<()> {
-        files::write(&self.path, &format!("# {}\n\n{}", command_line(), self.recipe))
+        files::write(&self.path, &format!("# {}\n\n{}", command_line(), self.settings))
     }
 
-    /// The error of a table that has rows but no recipe.
+    /// The error of a table that has rows but no settings file.
     pub fn missing(&self) -> anyhow::Error {
         let (table, path) = (self.table.display(), self.path.display());
-        UsageError(format!("{table} cannot be resumed without its recipe {path}; choose another --out")).into()
+        UsageError(format!("{table} cannot be resumed without {path}, which holds its settings; choose another --out"))
+            .into()
     }
 }
 
