@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Learning-rate schedule over a run of `n` steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
-pub enum Schedule {
+pub enum LrSchedule {
     /// `lr` in every step.
     Constant,
     /// From `lr` to `lr_min` on a line: `lr + (lr_min - lr) t / n`.
@@ -17,7 +17,7 @@ pub enum Schedule {
     Cosine,
 }
 
-impl Schedule {
+impl LrSchedule {
     /// The learning rate of step number `step`, from 0, of `total` steps.
     pub fn lr(self, lr: f64, lr_min: f64, step: u64, total: u64) -> f64 {
         match self {
@@ -42,7 +42,7 @@ pub struct Sgd<D: Backend> {
     /// Whether to use Nesterov momentum.
     pub nesterov: bool,
     /// Factor of the L2 penalty on all parameters, including biases, scales and shifts.
-    pub decay: f64,
+    pub weight_decay: f64,
     /// Largest 2-norm of all gradients of a step together; larger gradients are scaled down to it.
     pub clip: f64,
     /// By parameter; `None` before its first step.
@@ -51,8 +51,8 @@ pub struct Sgd<D: Backend> {
 
 impl<D: Backend> Sgd<D> {
     /// An optimizer for `slots` parameters without velocities.
-    pub fn new(momentum: f64, nesterov: bool, decay: f64, clip: f64, slots: usize) -> Self {
-        Self { momentum, nesterov, decay, clip, velocities: vec![None; slots] }
+    pub fn new(momentum: f64, nesterov: bool, weight_decay: f64, clip: f64, slots: usize) -> Self {
+        Self { momentum, nesterov, weight_decay, clip, velocities: vec![None; slots] }
     }
 
     /// Computes the updates of `params` from their gradients. `slot` gives the position of a parameter among all
@@ -61,7 +61,7 @@ impl<D: Backend> Sgd<D> {
     ///
     /// # Errors
     /// Gradients of other shapes than their weights, or a failing device.
-    pub fn prepare(
+    pub fn compute_updates(
         &mut self,
         params: &mut [ParamStep<D>],
         lr: f64,
@@ -73,8 +73,8 @@ impl<D: Backend> Sgd<D> {
             SgdParam { weight, gradient, velocity: self.velocities[*slot].take(), update }
         });
         let mut given = given.collect::<Vec<_>>();
-        let Self { momentum, nesterov, decay, clip, .. } = *self;
-        let norm = D::sgd(&mut given, SgdSpec { lr, momentum, nesterov, decay, clip });
+        let Self { momentum, nesterov, weight_decay, clip, .. } = *self;
+        let norm = D::sgd(&mut given, SgdSpec { lr, momentum, nesterov, weight_decay, clip });
         given.into_iter().zip(slots).for_each(|(param, slot)| self.velocities[slot] = param.velocity);
         norm
     }
@@ -131,7 +131,7 @@ mod tests {
             let (mut first, mut second) = (vec![1.0, -2.0, 0.5], vec![3.0]);
             for (step, (gw, gv)) in [([3.0, 4.0, 0.0], [12.0]), ([0.1, -0.2, 0.3], [0.4])].iter().enumerate() {
                 let mut params = [param(0, &first, gw), param(1, &second, gv)];
-                let norm = sgd.prepare(&mut params, 0.1, |p| p.param).unwrap();
+                let norm = sgd.compute_updates(&mut params, 0.1, |p| p.param).unwrap();
                 assert!((norm - [13.0, 0.547_722_6][step]).abs() < 1e-6);
                 let apply = |p: &ParamStep<Cpu>| {
                     let sum = p.weight.clone().try_add(p.update.clone().unwrap()).unwrap();
@@ -150,7 +150,7 @@ mod tests {
             let mut sgd = Sgd::new(0.9, false, 0.0, 5.0, 1);
             let step = |gradient: &f32| {
                 let mut params = [param(0, &[1.0], &[*gradient])];
-                assert_eq!(sgd.prepare(&mut params, 0.1, |p| p.param).unwrap().is_nan(), gradient.is_nan());
+                assert_eq!(sgd.compute_updates(&mut params, 0.1, |p| p.param).unwrap().is_nan(), gradient.is_nan());
                 params[0].update.as_ref().map(|update| update.as_vec()[0])
             };
             gradients.iter().map(step).collect::<Vec<_>>()
@@ -161,11 +161,11 @@ mod tests {
 
     #[test]
     fn a_cosine_starts_at_lr_and_ends_at_lr_min() {
-        let lr = |step| Schedule::Cosine.lr(0.025, 0.001, step, 100);
+        let lr = |step| LrSchedule::Cosine.lr(0.025, 0.001, step, 100);
         assert_eq!(lr(0), 0.025);
         assert!((lr(50) - 0.013).abs() < 1e-12 && (lr(100) - 0.001).abs() < 1e-12);
-        assert_eq!(Schedule::Constant.lr(0.1, 0.001, 50, 100), 0.1);
-        let line = [0, 25, 100].map(|step| Schedule::Linear.lr(0.4, 0.0, step, 100));
+        assert_eq!(LrSchedule::Constant.lr(0.1, 0.001, 50, 100), 0.1);
+        let line = [0, 25, 100].map(|step| LrSchedule::Linear.lr(0.4, 0.0, step, 100));
         assert_eq!(line, [0.4, 0.30000000000000004, 0.0]);
     }
 }

@@ -87,7 +87,7 @@ fn large_weights(space: &dyn SearchSpace) -> Result<(usize, usize), Box<dyn Erro
         };
         let mut params = network.params().iter().enumerate().map(step).collect::<Vec<_>>();
         let before = COUNT.load(Ordering::Relaxed);
-        optimizer.prepare(&mut params, 0.1, |param| param.param)?;
+        optimizer.compute_updates(&mut params, 0.1, |param| param.param)?;
         network.apply(&mut params)?;
         Ok::<_, OpError>(COUNT.load(Ordering::Relaxed) - before)
     };

@@ -362,7 +362,8 @@ typedef struct NasStrategy {
   // Selects whether (1 or 0) the inputs of a layer are captured in the next step. Requires `NAS_NEEDS_INPUT`. If
   // null: the inputs of all layers.
   int32_t (*capture)(void *instance, uint32_t layer, uint8_t *wanted);
-  // Chooses the 1 to 1024 architectures of the next step with `plan_add`. If null: one architecture from `draw`.
+  // Chooses the 1 to 1024 architectures of the next plan with `plan_add`; each of its steps trains all of them. If null:
+  // one architecture from `draw`.
   int32_t (*plan)(void *instance);
   // Called after the backward pass, before clipping. May edit the gradients under `NAS_WRITES_GRADIENT`.
   int32_t (*after_backward)(void *instance, const struct NasStep *step);

@@ -10,7 +10,7 @@ use nas_core::options::did_you_mean;
 use nas_core::quote;
 use nas_core::registry::{ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, find};
 use nas_core::space::{Decision, Scale};
-use nas_core::truth::{EmbeddedTable, StandAlone};
+use nas_core::truth::{BenchmarkTable, MeasuredTable};
 use nas_plugin_host::Plugin;
 
 /// Prints the description of all components with the given name, or of an architecture.
@@ -75,11 +75,11 @@ fn space(descriptor: &SpaceDescriptor) -> Result<String> {
     let SpaceDescriptor { width, cells, name, .. } = *descriptor;
     let defaults = toml::Table::new();
     let space = (descriptor.build)(Scale { image: [32, 32, 3], classes: 10, width, cells }, &defaults)?;
-    let benchmark = EmbeddedTable::for_space(name).map(|table| {
+    let benchmark = BenchmarkTable::for_space(name).map(|table| {
         let columns: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
         format!("{}: {}", table.source, columns.join(", "))
     });
-    let measured = StandAlone::of_space(name).map(|table| format!("{} (data set {})", table.column, table.data));
+    let measured = MeasuredTable::of_space(name).map(|table| format!("{} (data set {})", table.column, table.data));
     let tables: Vec<String> = benchmark.into_iter().chain(measured).collect();
     let tables = if tables.is_empty() { "none".into() } else { tables.join("; ") };
     let count = match space.count() {

@@ -44,7 +44,9 @@ fn text(space: &dyn SearchSpace, arch: &str, costs: &[LayerCost]) -> String {
     let scale = space.scale();
     let [height, width, _] = scale.image;
     let written = space.parse(arch).map(|arch| space.format(&arch)).ok();
-    let written = written.or_else(|| space.cells(arch).map(|cells| cells.to_string())).unwrap_or_else(|| arch.into());
+    let written = written
+        .or_else(|| space.parse_genotype(arch).map(|genotype| genotype.to_string()))
+        .unwrap_or_else(|| arch.into());
     let facts = pairs(&[
         ("space".into(), space.name().into()),
         ("architecture".into(), written),

@@ -36,7 +36,7 @@ fn on<D: Target>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<Ex
     let session = run.session(&data, device, images)?;
     let space = session.space();
     let archs = archs(args, &**space)?;
-    let Some(observed) = session.observe_all(&archs, cancel)? else { return Ok(ExitStatus::Interrupted) };
+    let Some(observed) = session.evaluate_with_loss(&archs, cancel)? else { return Ok(ExitStatus::Interrupted) };
     let found = archs.iter().zip(observed).map(|(arch, seen)| Candidate::new(&**space, arch, seen));
     let found = found.collect::<Result<Vec<_>, _>>()?;
     if args.json {

@@ -52,7 +52,7 @@ pub fn session<D: Target>(
     state: Option<&State>,
 ) -> Result<Session<D>, RunError> {
     let Some(state) = state else { return Session::new(config, data, device) };
-    let session = Session::to_restore(config, data, device)?;
+    let session = Session::for_restore(config, data, device)?;
     let saved: Map<String, Value> = state.get("config")?;
     let is_longer = saved.get("train.epochs").and_then(Value::as_u64) < Some(config.train.epochs as u64);
     if is_longer { session.extend(state) } else { session.restore(state) }

@@ -2,7 +2,7 @@
 
 use super::VariantRuns;
 use crate::archive::ArchivedRun;
-use nas_core::metrics::chance_of_equal_signs;
+use nas_core::metrics::smallest_sign_flip_p;
 
 /// The largest p-value with which a difference counts as significant.
 pub const SIGNIFICANCE_LEVEL: f64 = 0.05;
@@ -23,7 +23,7 @@ pub fn note(variants: &[VariantRuns]) -> Option<String> {
 }
 
 fn note_on(n: usize) -> Option<String> {
-    let chance = chance_of_equal_signs(n);
+    let chance = smallest_sign_flip_p(n);
     (chance > SIGNIFICANCE_LEVEL).then(|| match n {
         0 => "No seed in common: differences to the first variant need runs with the same seeds.".into(),
         1 => "One seed shows nothing about the difference between two strategies; use --seeds 6 or more.".into(),

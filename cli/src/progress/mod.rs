@@ -10,7 +10,7 @@ use bar::Bar;
 use indicatif::MultiProgress;
 use meter::Meter;
 use nas_core::event::{Evaluated, Evaluating, Event, Observer, Phase, Purpose, Start, StepDone};
-use nas_core::network::Form;
+use nas_core::network::NetworkKind;
 use plain::Plain;
 use std::io::{self, IsTerminal};
 use std::time::Instant;
@@ -171,9 +171,9 @@ impl Observer for ProgressDisplay {
 
 fn summary(start: &Start) -> String {
     let params = short(start.params as u64);
-    let (trained, evaluated) = match start.network.form {
-        Form::StandAlone => (format!("{params} parameters"), "images"),
-        Form::Supernet => {
+    let (trained, evaluated) = match start.network.kind {
+        NetworkKind::StandAlone => (format!("{params} parameters"), "images"),
+        NetworkKind::Supernet => {
             (format!("{} architectures, {params} shared parameters", short(start.archs)), "validation images")
         }
     };

@@ -17,7 +17,7 @@ pub struct SgdSpec {
     /// Whether momentum is Nesterov's.
     pub nesterov: bool,
     /// Factor of the L2 penalty (weight decay).
-    pub decay: f64,
+    pub weight_decay: f64,
     /// Largest 2-norm of all gradients together; larger gradients are scaled down to it.
     pub clip: f64,
 }

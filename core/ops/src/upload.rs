@@ -1,9 +1,9 @@
-//! Copies of numbers to a device that go on beside its work.
+//! Asynchronous copies of host values to a device.
 
 use crate::{Device, OpError, Tensor4};
 use std::fmt;
 
-/// What operations wait for before they read a tensor.
+/// Waits until the copy is complete.
 type Wait = Box<dyn FnOnce() -> Result<(), OpError>>;
 
 /// A tensor on its way to a device, from [`Backend::upload`](crate::Backend::upload). Dropping it ends the copy.
@@ -14,12 +14,12 @@ pub struct Upload<D: Device> {
 }
 
 impl<D: Device> Upload<D> {
-    /// A tensor that is there.
-    pub fn done(tensor: Tensor4<D>) -> Self {
+    /// A completed upload.
+    pub fn complete(tensor: Tensor4<D>) -> Self {
         Self { wait: None, tensor }
     }
 
-    /// A tensor whose memory is filled when `wait` has been called. `wait` must see to that when it is dropped, too.
+    /// A tensor whose memory is filled when `wait` has been called. Dropping `wait` must complete the copy as well.
     #[cfg(feature = "cuda")]
     pub(crate) fn in_flight(tensor: Tensor4<D>, wait: Wait) -> Self {
         Self { wait: Some(wait), tensor }
@@ -38,6 +38,6 @@ impl<D: Device> Upload<D> {
 impl<D: Device> fmt::Debug for Upload<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { wait, tensor } = self;
-        f.debug_struct("Upload").field("done", &wait.is_none()).field("tensor", tensor).finish()
+        f.debug_struct("Upload").field("complete", &wait.is_none()).field("tensor", tensor).finish()
     }
 }

@@ -48,13 +48,13 @@ pub struct RunConfig {
     pub space: SpaceConfig,
     /// Section `[data]`: the data set, its split and augmentation.
     pub data: DataOptions,
-    /// Section `[train]`: training of the shared weights.
+    /// Section `[train]`: training, of the shared weights and of stand-alone networks.
     pub train: TrainConfig,
     /// Section `[eval]`: evaluation with shared weights.
     pub eval: EvalConfig,
     /// Section `[probes]`: probe architectures.
     pub probes: ProbeConfig,
-    /// Section `[search]`: controller phase and final choice.
+    /// Section `[search]`: training of the controller, and selection.
     pub search: SearchConfig,
     /// Section `[truth]`: comparison with the truth table.
     pub truth: TruthConfig,

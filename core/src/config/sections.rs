@@ -1,6 +1,6 @@
 //! The sections of the configuration with their defaults.
 
-use crate::optimizer::Schedule;
+use crate::optimizer::LrSchedule;
 use crate::options::{OptionsError, option_names, parse_options};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -78,26 +78,27 @@ impl SpaceConfig {
     }
 }
 
-/// `[train]`: training of the shared weights by SGD.
+/// `[train]`: training by SGD, of the shared weights and of stand-alone networks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TrainConfig {
     /// Number of passes over the training images.
     pub epochs: usize,
-    /// Directory of a run of the same network whose weights are the initial weights. Unset means random weights.
+    /// Directory of a run of the same network whose weights are the initial weights. Unset means random weights. For supernets
+    /// only.
     pub init: Option<PathBuf>,
-    /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs.
+    /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs. For supernets only.
     pub max_steps: usize,
     /// Number of images per step.
     pub batch_size: usize,
-    /// Number of consecutive steps that train the same architectures.
+    /// Number of consecutive steps that train the same architectures. For supernets only.
     pub steps_per_arch: usize,
     /// Learning rate at the start.
     pub lr: f64,
     /// Learning rate at the end of the linear and of the cosine schedule.
     pub lr_min: f64,
-    /// Schedule of the learning rate.
-    pub lr_schedule: Schedule,
+    /// LrSchedule of the learning rate.
+    pub lr_schedule: LrSchedule,
     /// Momentum of SGD, at least 0 and below 1.
     pub momentum: f64,
     /// Whether to use Nesterov momentum.
@@ -120,7 +121,7 @@ impl Default for TrainConfig {
             steps_per_arch: 1,
             lr: 0.05,
             lr_min: 0.001,
-            lr_schedule: Schedule::Constant,
+            lr_schedule: LrSchedule::Constant,
             momentum: 0.9,
             nesterov: false,
             weight_decay: 3e-4,

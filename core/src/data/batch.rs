@@ -71,7 +71,7 @@ impl<'a> EvalBatches<'a> {
         normalise: &'a Normalise,
         batch_size: usize,
     ) -> Result<Self, DataError> {
-        check_batch_size(batch_size)?;
+        check_batch_size("eval.batch_size", batch_size)?;
         if let Some(index) = indices.iter().find(|&&index| index >= images.len()) {
             return Err(DataError::option("index of an image", index, format!("less than {}", images.len())));
         }
@@ -101,9 +101,9 @@ impl Iterator for EvalBatches<'_> {
 
 impl ExactSizeIterator for EvalBatches<'_> {}
 
-/// Returns an error for a batch size of 0.
-pub(super) fn check_batch_size(batch_size: usize) -> Result<(), DataError> {
-    if batch_size == 0 { Err(DataError::option("train.batch_size", 0, "at least 1")) } else { Ok(()) }
+/// Returns an error for a batch size of 0, the value of the option `key`.
+pub(super) fn check_batch_size(key: &'static str, batch_size: usize) -> Result<(), DataError> {
+    if batch_size == 0 { Err(DataError::option(key, 0, "at least 1")) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -133,7 +133,7 @@ mod tests {
         let images = images(2);
         let keep = Normalise::fit(&images, &[]);
         let error = EvalBatches::new(&images, &[0], &keep, 0).unwrap_err().to_string();
-        assert_eq!(error, "train.batch_size is 0, expected at least 1");
+        assert_eq!(error, "eval.batch_size: expected at least 1, found 0");
         assert!(EvalBatches::new(&images, &[2], &keep, 1).is_err());
         assert_eq!(EvalBatches::new(&images, &[], &keep, 1).unwrap().count(), 0);
     }

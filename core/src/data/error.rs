@@ -11,12 +11,12 @@ use crate::quote::{quote, value};
 #[non_exhaustive]
 pub enum DataError {
     /// A name that no data set has.
-    #[error("unknown data set `{}`{}; known are {}", quote(name), nearest.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default(), known.join(", "))]
+    #[error("unknown data set `{}`{hint}; known: {}", quote(name), known.join(", "))]
     Unknown {
         /// Name that was given.
         name: String,
-        /// The most similar registered name, if one is similar.
-        nearest: Option<&'static str>,
+        /// `, did you mean ...?` with the nearest name; empty where none is near.
+        hint: String,
         /// All registered names.
         known: Vec<&'static str>,
     },
@@ -144,7 +144,7 @@ pub enum DataError {
         fix: &'static str,
     },
     /// An option outside its range.
-    #[error("{key} is {}, expected {expected}", value(found))]
+    #[error("{key}: expected {expected}, found {}", value(found))]
     Option {
         /// Dotted key of the option.
         key: &'static str,

@@ -1,4 +1,4 @@
-//! The fingerprint of a data set: a hash of its content, by which results on other data are told apart.
+//! The fingerprint of a data set: a hash of its content, which distinguishes results on other data.
 
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};

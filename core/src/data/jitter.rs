@@ -233,10 +233,10 @@ mod tests {
         let jitter = ColourJitter { brightness: 0.4, contrast: 0.4, ..ColourJitter::NONE };
         assert_eq!(check(1, jitter), Ok(()));
         let error = check(1, ColourJitter { hue: 0.2, ..jitter }).unwrap_err();
-        assert_eq!(error, "data.colour_jitter.hue is 0.2, expected 0 for images of 1 channel(s)");
+        assert_eq!(error, "data.colour_jitter.hue: expected 0 for images of 1 channel(s), found 0.2");
         assert_eq!(check(3, ColourJitter { hue: 0.2, ..jitter }), Ok(()));
         let error = check(3, ColourJitter { contrast: 1.5, ..jitter }).unwrap_err();
-        assert_eq!(error, "data.colour_jitter.contrast is 1.5, expected 0 to 1");
+        assert_eq!(error, "data.colour_jitter.contrast: expected 0 to 1, found 1.5");
         assert!(check(3, ColourJitter { saturation: f64::NAN, ..jitter }).is_err());
     }
 

@@ -51,7 +51,7 @@ pub use dataset::Dataset;
 pub use error::DataError;
 pub use images::{ImageShape, Images};
 pub use jitter::ColourJitter;
-pub use loader::{Epoch, Loader};
+pub use loader::{EpochBatches, Loader};
 pub use normalise::Normalise;
 pub use options::{Cache, DataOptions, IdxLayout, IdxOptions, Resize, SyntheticOptions};
 pub use registry::{DatasetDescriptor, descriptors, find, load, load_until};

@@ -249,7 +249,7 @@ mod tests {
     fn augmentation_that_would_blank_every_image_is_refused() {
         let options = DataOptions { crop_padding: Some(8), ..DataOptions::default() };
         let error = options.augment(&dataset(8, Augment::NONE)).unwrap_err().to_string();
-        assert_eq!(error, "data.crop_padding is 8, expected less than the image side, 8");
+        assert_eq!(error, "data.crop_padding: expected less than the image side, 8, found 8");
         let options = DataOptions { cutout: usize::MAX, ..DataOptions::default() };
         assert!(options.augment(&dataset(8, Augment::NONE)).is_err());
     }

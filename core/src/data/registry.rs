@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Cache, DataError, DataOptions, Dataset, cifar, digits, folder, idx, synthetic};
+use crate::options::did_you_mean;
 
 /// A data set that can be selected by name.
 #[derive(Clone, Copy, Debug)]
@@ -79,7 +80,7 @@ pub fn descriptors() -> &'static [DatasetDescriptor] {
 pub fn find(name: &str) -> Result<&'static DatasetDescriptor, DataError> {
     DESCRIPTORS.iter().find(|descriptor| descriptor.name == name).ok_or_else(|| DataError::Unknown {
         name: name.into(),
-        nearest: nearest(name),
+        hint: hint(name),
         known: DESCRIPTORS.iter().map(|descriptor| descriptor.name).collect(),
     })
 }
@@ -115,16 +116,12 @@ pub fn load_until(name: &str, options: &DataOptions, cancel: &AtomicBool) -> Res
     Ok(dataset)
 }
 
-/// The registered name that is most similar to `name`, if one is similar.
-fn nearest(name: &str) -> Option<&'static str> {
+/// The suggestion of a registered name; see [`did_you_mean`].
+fn hint(name: &str) -> String {
     let name = name.to_lowercase();
     // MNIST, Fashion-MNIST, KMNIST and EMNIST are distributed as idx files.
-    if name.contains("mnist") {
-        return Some("idx");
-    }
-    let similarity = |known: &str| strsim::jaro_winkler(known, &name);
-    let scored = DESCRIPTORS.iter().map(|descriptor| (similarity(descriptor.name), descriptor.name));
-    scored.filter(|(score, _)| *score > 0.7).max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, known)| known)
+    let name = if name.contains("mnist") { "idx" } else { &name };
+    did_you_mean(name, DESCRIPTORS.iter().map(|descriptor| descriptor.name))
 }
 
 #[cfg(test)]
@@ -153,7 +150,7 @@ mod tests {
         for name in ["digits", "synthetic"] {
             let expected = format!("none: data set `{name}` reads no files; choose one that does with --data");
             let error = load(name, &options).unwrap_err();
-            assert_eq!(error.to_string(), format!("data.dir is mine, expected {expected}"));
+            assert_eq!(error.to_string(), format!("data.dir: expected {expected}, found mine"));
         }
     }
 
@@ -161,14 +158,14 @@ mod tests {
     fn only_folders_stay_on_disk() {
         let options = DataOptions { cache: Cache::Disk, ..DataOptions::default() };
         let error = load("digits", &options).unwrap_err().to_string();
-        assert_eq!(error, "data.cache is disk, expected auto or memory: data set `digits` is held in memory");
+        assert_eq!(error, "data.cache: expected auto or memory: data set `digits` is held in memory, found disk");
         assert!(matches!(load("folder", &options), Err(DataError::NoFolder { .. })));
     }
 
     #[test]
     fn unknown_names_are_answered_by_the_nearest() {
         let message = |name| load(name, &DataOptions::default()).unwrap_err().to_string();
-        let all = "known are cifar10, cifar100, digits, folder, idx, synthetic";
+        let all = "known: cifar10, cifar100, digits, folder, idx, synthetic";
         assert_eq!(message("digts"), format!("unknown data set `digts`, did you mean `digits`?; {all}"));
         assert!(message("CIFAR-10").contains("did you mean `cifar10`?"));
         assert!(message("Fashion-MNIST").contains("did you mean `idx`?"));

@@ -240,7 +240,7 @@ mod tests {
     fn fractions_outside_0_and_1_are_refused() {
         for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
             let error = split(&[0, 1, 0, 1], &options(fraction, None, None), 0).unwrap_err().to_string();
-            assert!(error.starts_with("data.train_fraction is") && error.contains("between 0 and 1"), "{error}");
+            assert!(error.starts_with("data.train_fraction: expected") && error.contains("between 0 and 1"), "{error}");
         }
     }
 
@@ -248,10 +248,13 @@ mod tests {
     fn limits_name_what_is_available() {
         let labels: Vec<u16> = (0..10).map(|i| i % 2).collect();
         let error = |train, valid| split(&labels, &options(0.4, train, valid), 0).unwrap_err().to_string();
-        let expected = "data.limit_train is 5, expected 1 to 4, the number of images in this part of the split";
+        let expected = "data.limit_train: expected 1 to 4, the number of images in this part of the split, found 5";
         assert_eq!(error(Some(5), None), expected);
-        assert!(error(None, Some(7)).contains("data.limit_valid is 7, expected 1 to 6"));
-        assert!(error(Some(0), None).contains("data.limit_train is 0"));
+        assert!(error(None, Some(7)).contains("data.limit_valid: expected 1 to 6,"));
+        assert!(
+            error(Some(0), None)
+                .contains("data.limit_train: expected 1 to 4, the number of images in this part of the split, found 0")
+        );
     }
 
     #[test]

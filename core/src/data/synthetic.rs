@@ -164,12 +164,12 @@ mod tests {
     fn options_out_of_range_are_refused() {
         let default = SyntheticOptions::default;
         for (options, expected) in [
-            (SyntheticOptions { classes: 1, ..default() }, "data.synthetic.classes is 1, expected 2 to 1000"),
-            (SyntheticOptions { size: 0, ..default() }, "data.synthetic.size is 0, expected 2 to 256"),
-            (SyntheticOptions { channels: 0, ..default() }, "data.synthetic.channels is 0, expected 1 to 16"),
-            (SyntheticOptions { samples: 9, ..default() }, "data.synthetic.samples is 9, expected 10 to 10000000"),
-            (SyntheticOptions { noise: -1.0, ..default() }, "data.synthetic.noise is -1, expected 0 to 100"),
-            (SyntheticOptions { noise: f64::NAN, ..default() }, "data.synthetic.noise is NaN, expected 0 to 100"),
+            (SyntheticOptions { classes: 1, ..default() }, "data.synthetic.classes: expected 2 to 1000, found 1"),
+            (SyntheticOptions { size: 0, ..default() }, "data.synthetic.size: expected 2 to 256, found 0"),
+            (SyntheticOptions { channels: 0, ..default() }, "data.synthetic.channels: expected 1 to 16, found 0"),
+            (SyntheticOptions { samples: 9, ..default() }, "data.synthetic.samples: expected 10 to 10000000, found 9"),
+            (SyntheticOptions { noise: -1.0, ..default() }, "data.synthetic.noise: expected 0 to 100, found -1"),
+            (SyntheticOptions { noise: f64::NAN, ..default() }, "data.synthetic.noise: expected 0 to 100, found NaN"),
         ] {
             assert_eq!(make(options).unwrap_err().to_string(), expected);
         }

@@ -22,7 +22,7 @@ pub use error::MetricError;
 pub use fairness::{FairnessAudit, FairnessSummary};
 pub use kendall::kendall_tau;
 pub use mean::mean;
-pub use paired::{PairedDifference, chance_of_equal_signs, paired_difference};
+pub use paired::{PairedDifference, paired_difference, smallest_sign_flip_p};
 pub use ranking::{DEFAULT_TOP_PERCENT, RankingOptions, RankingReport, SubsetTau, rank_quality};
 pub use spearman::spearman;
 pub use summary::Summary;

@@ -64,9 +64,9 @@ fn sign_flip_p<R: Rng + ?Sized>(differences: &[f64], rng: &mut R) -> f64 {
     (as_far + 1) as f64 / (DRAWN + 1) as f64
 }
 
-/// Probability that `n` differences have equal signs by chance: `2^(1 - n)`. It is above 0.05 for fewer than six pairs, so
+/// Smallest p-value that the sign-flip test can give for `n` pairs, `2^(1 - n)`. It is above 0.05 for fewer than six pairs, so
 /// fewer than six pairs cannot show a difference.
-pub fn chance_of_equal_signs(n: usize) -> f64 {
+pub fn smallest_sign_flip_p(n: usize) -> f64 {
     0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX).saturating_sub(1))
 }
 
@@ -104,8 +104,8 @@ mod tests {
 
     #[test]
     fn equal_signs_are_no_evidence_below_six_pairs() {
-        assert_eq!((chance_of_equal_signs(1), chance_of_equal_signs(3)), (1.0, 0.25));
-        assert!(chance_of_equal_signs(5) > 0.05 && chance_of_equal_signs(6) < 0.05);
+        assert_eq!((smallest_sign_flip_p(1), smallest_sign_flip_p(3)), (1.0, 0.25));
+        assert!(smallest_sign_flip_p(5) > 0.05 && smallest_sign_flip_p(6) < 0.05);
     }
 
     /// SciPy 1.17.1:

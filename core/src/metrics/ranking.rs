@@ -6,7 +6,7 @@
 //! - true top-k%: the architectures whose accuracy is at least the K-th best, so more than K if the K-th is tied;
 //! - P@k: the fraction of the predicted top-k% that belongs to the true top-k%;
 //! - tau of the top 10% and 50%: tau-b within the true top-10% and top-50%. A search needs this part of the ranking, while
-//!   tau over a whole space mostly measures how well bad architectures are told from mediocre ones.
+//!   tau over a whole space mostly measures how well bad architectures are distinguished from mediocre ones.
 //!
 //! Ties in the predictions are broken against the predictor: among equal scores, the lowest accuracy comes first. A
 //! constant predictor therefore gains nothing, and the order of the input has no influence. That order correlates with
@@ -61,12 +61,12 @@ pub struct RankingReport {
     /// Tau within the true top 50%.
     pub tau_top50: Option<SubsetTau>,
     /// P@k, between 0 and 1.
-    pub p_at_k: f64,
+    pub precision_at_k: f64,
     /// Accuracy of the architecture with the highest predicted score, in percent.
-    pub best_accuracy: f64,
-    /// Accuracy of the best architecture of the space minus `best_accuracy`, in percentage points; `None` if the former is
+    pub predicted_best: f64,
+    /// Accuracy of the best architecture of the space minus `predicted_best`, in percentage points; `None` if the former is
     /// not known.
-    pub regret_to_space: Option<f64>,
+    pub regret: Option<f64>,
 }
 
 /// Measures how well `predicted` (scores in any unit, higher is better) ranks architectures with the accuracies `truth` (in
@@ -99,15 +99,15 @@ pub fn rank_quality<R: Rng + ?Sized>(
     let threshold = descending[predicted_top.len() - 1];
     let hits = predicted_top.iter().filter(|&&i| truth[i] >= threshold).count();
 
-    let best_accuracy = truth[best_index];
+    let predicted_best = truth[best_index];
     Ok(RankingReport {
         tau: tau_with_interval(predicted, truth, options.resamples, rng).ok(),
         spearman: spearman(predicted, truth).ok(),
         tau_top10: tau_at_least(descending[top_count(n, 10.0) - 1], predicted, truth),
         tau_top50: tau_at_least(descending[top_count(n, 50.0) - 1], predicted, truth),
-        p_at_k: hits as f64 / predicted_top.len() as f64,
-        best_accuracy,
-        regret_to_space: options.space_best.map(|best| best - best_accuracy),
+        precision_at_k: hits as f64 / predicted_top.len() as f64,
+        predicted_best,
+        regret: options.space_best.map(|best| best - predicted_best),
     })
 }
 
@@ -150,8 +150,8 @@ mod tests {
         let truth: Vec<f64> = (0..40).map(|i| 50.0 + f64::from(i)).collect();
         let predicted: Vec<f64> = truth.iter().map(|t| t / 100.0).collect();
         let report = quality(&predicted, &truth, 5.0);
-        assert_eq!((report.p_at_k, report.best_accuracy), (1.0, 89.0));
-        assert_eq!(report.regret_to_space, Some(6.0));
+        assert_eq!((report.precision_at_k, report.predicted_best), (1.0, 89.0));
+        assert_eq!(report.regret, Some(6.0));
         assert_eq!(report.spearman, Some(1.0));
         assert_eq!(report.tau_top10, Some(SubsetTau { tau: 1.0, n: 4 }));
         assert_eq!(report.tau_top50, Some(SubsetTau { tau: 1.0, n: 20 }));
@@ -166,23 +166,23 @@ mod tests {
         let truth = [90.0, 80.0, 75.0, 70.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0];
         let predicted = [0.1, 0.8, 0.2, 0.9, 0.3, 0.7, 0.0, 0.05, 0.02, 0.01];
         let report = quality(&predicted, &truth, 30.0);
-        assert_eq!(report.p_at_k, 1.0 / 3.0);
-        assert_eq!((report.best_accuracy, report.regret_to_space), (70.0, Some(25.0)));
+        assert_eq!(report.precision_at_k, 1.0 / 3.0);
+        assert_eq!((report.predicted_best, report.regret), (70.0, Some(25.0)));
     }
 
     #[test]
     fn ties_count_against_the_predictor() {
         let report = quality(&[1.0; 4], &[10.0, 40.0, 20.0, 30.0], 25.0);
-        assert_eq!((report.best_accuracy, report.p_at_k), (10.0, 0.0));
+        assert_eq!((report.predicted_best, report.precision_at_k), (10.0, 0.0));
         assert_eq!((report.tau, report.spearman, report.tau_top50), (None, None, None));
         let zeros = quality(&[0.0, -0.0], &[1.0, 2.0], 50.0);
-        assert_eq!(zeros.best_accuracy, 1.0);
+        assert_eq!(zeros.predicted_best, 1.0);
     }
 
     #[test]
     fn ties_at_the_threshold_are_all_in_the_true_top() {
         let report = quality(&[0.0, 3.0, 2.0, 1.0], &[50.0, 60.0, 60.0, 10.0], 25.0);
-        assert_eq!((report.p_at_k, report.best_accuracy), (1.0, 60.0));
+        assert_eq!((report.precision_at_k, report.predicted_best), (1.0, 60.0));
     }
 
     #[test]
@@ -197,7 +197,7 @@ mod tests {
         for k in [0.0, -1.0, 100.5, f64::NAN] {
             assert!(matches!(run(&[1.0], &[1.0], k), Err(MetricError::Percent { .. })), "{k}");
         }
-        assert_eq!(run(&[1.0], &[1.0], 5.0).unwrap().p_at_k, 1.0);
+        assert_eq!(run(&[1.0], &[1.0], 5.0).unwrap().precision_at_k, 1.0);
     }
 
     #[test]
@@ -216,13 +216,13 @@ mod tests {
             };
             let (p, t) = series(&items);
             let report = quality(&p, &t, k);
-            prop_assert!((0.0..=1.0).contains(&report.p_at_k));
-            prop_assert!(t.contains(&report.best_accuracy));
+            prop_assert!((0.0..=1.0).contains(&report.precision_at_k));
+            prop_assert!(t.contains(&report.predicted_best));
             let mut rotated = items.clone();
             rotated.rotate_left(shift % items.len());
             let (p, t) = series(&rotated);
             let again = quality(&p, &t, k);
-            prop_assert_eq!((report.p_at_k, report.best_accuracy), (again.p_at_k, again.best_accuracy));
+            prop_assert_eq!((report.precision_at_k, report.predicted_best), (again.precision_at_k, again.predicted_best));
             prop_assert_eq!(report.tau.map(|t| t.tau), again.tau.map(|t| t.tau));
             prop_assert_eq!((report.tau_top10, report.tau_top50), (again.tau_top10, again.tau_top50));
         }

@@ -77,7 +77,8 @@ pub struct Forward<D: Backend> {
 }
 
 impl<D: Backend> Network<D> {
-    /// A network with `sets` weight sets, all with the same initial weights; see the `init` module for their law.
+    /// A network with `sets` weight sets, all with the same initial weights: uniform in `±1 / sqrt(fan_in)` for weights and
+    /// biases, scales 1, shifts 0 (the defaults of PyTorch).
     ///
     /// # Errors
     /// A failing device.
@@ -126,14 +127,16 @@ impl<D: Backend> Network<D> {
         self.params[slot] = value;
     }
 
-    /// Adds updates to weights, here and in `params`, which hold the weights as they are here.
+    /// Adds the updates of `params` to the weights of this network. `params` must hold the current weights, and hold the new
+    /// ones afterwards.
     ///
     /// # Errors
     /// Updates of other shapes than their weights, with which no weight changes, or a failing device.
     pub fn apply(&mut self, params: &mut [ParamStep<D>]) -> Result<(), OpError> {
         for param in &*params {
             if let Some(update) = &param.update {
-                // A stand-in, so that nobody else holds the weight and it can change where it is.
+                // Until the end, the update takes the place of the weight: `params` then owns the weight alone, and it changes
+                // in place.
                 self.set_param(self.slot(param.set, param.param), update.clone());
             }
         }

@@ -21,7 +21,7 @@ pub use param_step::ParamStep;
 pub use prefix_tree::{PrefixTree, TreeStep};
 pub use program::{AuxiliaryHead, Instr, Op, Program};
 pub use running::{NormTable, RunningMoments};
-pub use spec::{Form, LayerId, LayerKind, LayerSpec, NetworkSpec, ParamId, ParamSpec, Role};
+pub use spec::{LayerId, LayerKind, LayerSpec, NetworkKind, NetworkSpec, ParamId, ParamSpec, Role};
 pub use wire::{Pick, Wire};
 pub use wiring::{ConvUnit, LayerCost, Value, WireError, Wiring};
 

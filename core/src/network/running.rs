@@ -37,7 +37,7 @@ impl RunningMoments {
     }
 
     /// Adds the moments of one batch, taken over `count` values a channel.
-    pub fn observe<D: Backend>(&mut self, layer: LayerId, moments: &Moments<D>, count: usize) {
+    pub fn add_batch<D: Backend>(&mut self, layer: LayerId, moments: &Moments<D>, count: usize) {
         let (mean, variance) = (D::to_host(&moments.mean), D::to_host(&moments.variance));
         let unbiased = count as f32 / (count.max(2) - 1) as f32;
         let start = || Average { mean: vec![0.0; mean.len()], variance: vec![1.0; mean.len()], batches: 0 };

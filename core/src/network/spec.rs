@@ -10,9 +10,10 @@ pub type LayerId = usize;
 /// Index of a parameter in its [`NetworkSpec`].
 pub type ParamId = usize;
 
-/// Kind of a network, which determines the parameters of batch normalisation.
+/// Whether a network is a supernet or stands alone. It determines the scale and shift of batch normalisation, drop path, and
+/// how a space shares weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum NetworkKind {
     /// Supernet with shared weights: batch normalisation has no parameters.
     Supernet,
     /// One architecture with weights of its own: batch normalisation has scale and shift.
@@ -115,7 +116,7 @@ impl LayerSpec {
 #[derive(Debug, Clone)]
 pub struct NetworkSpec {
     /// Supernet or stand-alone architecture.
-    pub form: Form,
+    pub kind: NetworkKind,
     /// Layers in the order of their first use.
     pub layers: Vec<LayerSpec>,
     /// Parameters, layer by layer.
@@ -124,8 +125,8 @@ pub struct NetworkSpec {
 }
 
 impl NetworkSpec {
-    pub(super) fn new(form: Form) -> Self {
-        Self { form, layers: Vec::new(), params: Vec::new(), by_name: HashMap::new() }
+    pub(super) fn new(kind: NetworkKind) -> Self {
+        Self { kind, layers: Vec::new(), params: Vec::new(), by_name: HashMap::new() }
     }
 
     /// Describes the supernet of a space: all layers of all architectures.
@@ -133,7 +134,7 @@ impl NetworkSpec {
     /// # Errors
     /// A scale at which the space cannot be built.
     pub fn supernet(space: &dyn Wire) -> Result<Self, WireError> {
-        let mut spec = Self::new(Form::Supernet);
+        let mut spec = Self::new(NetworkKind::Supernet);
         Wiring::growing(&mut spec).finish(space, Pick::All)?;
         Ok(spec)
     }
@@ -144,7 +145,7 @@ impl NetworkSpec {
     /// # Errors
     /// The same as [`supernet`](Self::supernet).
     pub fn stand_alone(network: &dyn Wire, pick: Pick<'_>) -> Result<(Self, Program), WireError> {
-        let mut spec = Self::new(Form::StandAlone);
+        let mut spec = Self::new(NetworkKind::StandAlone);
         let program = Wiring::growing(&mut spec).finish(network, pick)?;
         Ok((spec, program))
     }
@@ -163,7 +164,7 @@ impl NetworkSpec {
     /// # Errors
     /// The same as [`supernet`](Self::supernet).
     pub fn fixed_costs(network: &dyn Wire) -> Result<Vec<LayerCost>, WireError> {
-        Wiring::growing(&mut Self::new(Form::StandAlone)).layer_costs(network)
+        Wiring::growing(&mut Self::new(NetworkKind::StandAlone)).layer_costs(network)
     }
 
     /// Builds the program of one architecture on the layers of this network.

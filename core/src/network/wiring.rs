@@ -1,6 +1,6 @@
 //! The builder with which a search space describes its networks.
 
-use super::{AuxiliaryHead, Form, Instr, LayerId, LayerKind, NetworkSpec, Op, Pick, Program, Wire};
+use super::{AuxiliaryHead, Instr, LayerId, LayerKind, NetworkKind, NetworkSpec, Op, Pick, Program, Wire};
 use nas_ops::{ConvSpec, OpError, PoolSpec, Window};
 
 /// Errors of building a network.
@@ -18,7 +18,9 @@ pub enum WireError {
     #[error("layer {0} is not in this network: it was built from another space or at another scale")]
     Foreign(String),
     /// Terms of a sum or parts of a concatenation that differ in size, or an empty list of them.
-    #[error("cannot join values of sizes {0:?}")]
+    #[error(
+        "expected at least one value, all of equal size (sum) or of equal height and width (concatenation), found sizes [h, w, c] {0:?}"
+    )]
     Join(Vec<[usize; 3]>),
     /// Channels that are zero or do not divide into groups, or a linear layer on an input with height and width.
     #[error("layer {layer}: {problem}")]
@@ -145,8 +147,8 @@ impl<'a> Wiring<'a> {
     }
 
     /// Whether the network is a supernet or stands alone.
-    pub fn form(&self) -> Form {
-        self.layers.spec().form
+    pub fn kind(&self) -> NetworkKind {
+        self.layers.spec().kind
     }
 
     /// Adds an auxiliary head, which `wire` builds and whose class scores it returns. A network has at most one.
@@ -300,7 +302,7 @@ impl<'a> Wiring<'a> {
     }
 
     fn affine(&self) -> bool {
-        self.form() == Form::StandAlone
+        self.kind() == NetworkKind::StandAlone
     }
 
     fn params_of(&self, layer: LayerId) -> u64 {

@@ -145,9 +145,8 @@ pub trait SearchSpace: Wire + Send + Sync {
         Ok(Box::new(SingleArch { space: self, arch: self.parse(text)? }))
     }
 
-    /// The cells of which the architectures of the space consist, for figures; `None` for other spaces and for text that
-    /// describes no cells.
-    fn cells(&self, _text: &str) -> Option<Genotype> {
+    /// The genotype that `text` describes, for drawings and reports; `None` for spaces and text without cells.
+    fn parse_genotype(&self, _text: &str) -> Option<Genotype> {
         None
     }
 

@@ -13,7 +13,7 @@ pub enum StrategyError {
     #[error(transparent)]
     Options(#[from] OptionsError),
     /// An option outside its range.
-    #[error("strategy option {option}: expected {expected}, found {}", value(found))]
+    #[error("{option}: expected {expected}, found {}", value(found))]
     Option {
         /// Dotted key of the option.
         option: String,

@@ -164,8 +164,8 @@ pub trait SharingStrategy<D: Backend> {
         Vec::new()
     }
 
-    /// New sentences for the log since the last call. The run calls it after each epoch.
-    fn remarks(&mut self) -> Vec<String> {
+    /// Returns and clears the notes since the last call. The run calls it after each epoch.
+    fn take_notes(&mut self) -> Vec<String> {
         Vec::new()
     }
 

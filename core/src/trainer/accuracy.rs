@@ -1,6 +1,6 @@
 //! Loss and accuracy of class scores, summed over batches.
 
-use crate::metrics::disturbance::Observation;
+use crate::metrics::disturbance::Evaluation;
 use nas_ops::{Backend, Tensor4};
 
 /// Counts correctly classified images and sums cross-entropies.
@@ -33,9 +33,9 @@ impl AccuracyCounter {
     }
 
     /// Mean cross-entropy in nats and accuracy in percent over all images added.
-    pub fn means(&self) -> Observation {
+    pub fn means(&self) -> Evaluation {
         let images = self.images as f64;
-        Observation { loss: self.loss / images, accuracy: 100.0 * self.correct as f64 / images }
+        Evaluation { loss: self.loss / images, accuracy: 100.0 * self.correct as f64 / images }
     }
 }
 

@@ -6,7 +6,7 @@ use super::eval_set::{EvalSet, Part};
 use crate::config::{BnMode, EvalConfig};
 use crate::data::{DataError, Dataset, Normalise, Split};
 use crate::event::EvalInputs;
-use crate::metrics::disturbance::Observation;
+use crate::metrics::disturbance::Evaluation;
 use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments};
 use nas_ops::{Backend, OpError, Tensor4};
 use std::borrow::Cow;
@@ -81,24 +81,24 @@ impl<D: Backend> Evaluator<D> {
     ///
     /// # Errors
     /// A file that cannot be read, or a failing device.
-    pub fn observe(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, RunError> {
-        self.observe_batches(program, weights, usize::MAX)
+    pub fn evaluate(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Evaluation, RunError> {
+        self.evaluate_batches(program, weights, usize::MAX)
     }
 
     /// Loss and accuracy on the first batch of evaluation images.
     ///
     /// # Errors
-    /// As [`observe`](Self::observe).
-    pub fn observe_first(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Observation, RunError> {
-        self.observe_batches(program, weights, 1)
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_first_batch(&self, program: &Program, weights: &Weights<'_, D>) -> Result<Evaluation, RunError> {
+        self.evaluate_batches(program, weights, 1)
     }
 
-    fn observe_batches(
+    fn evaluate_batches(
         &self,
         program: &Program,
         weights: &Weights<'_, D>,
         most: usize,
-    ) -> Result<Observation, RunError> {
+    ) -> Result<Evaluation, RunError> {
         let norms = self.norms(program, weights)?;
         let pass = Pass { norms: norms.as_ref(), bind: Some(weights.bind), ..Pass::PLAIN };
         let mut counter = AccuracyCounter::default();
@@ -117,22 +117,22 @@ impl<D: Backend> Evaluator<D> {
     }
 
     /// Loss and accuracy on all evaluation images of the `count` programs of a tree, with the bits of
-    /// [`observe`](Self::observe). Calls `cancelled` after every program on every batch, and returns `None` once it is
+    /// [`evaluate`](Self::evaluate). Calls `cancelled` after every program on every batch, and returns `None` once it is
     /// true.
     ///
     /// Normalises by batch statistics or by `running`; for other modes see
     /// [`has_statistics_per_arch`](Self::has_statistics_per_arch).
     ///
     /// # Errors
-    /// As [`observe`](Self::observe).
-    pub fn observe_tree(
+    /// As [`evaluate`](Self::evaluate).
+    pub fn evaluate_tree(
         &self,
         tree: &PrefixTree,
         count: usize,
         network: &Network<D>,
         running: Option<&RunningMoments>,
         cancelled: &dyn Fn() -> bool,
-    ) -> Result<Option<Vec<Observation>>, RunError> {
+    ) -> Result<Option<Vec<Evaluation>>, RunError> {
         let norms = running.map(|running| running.table(network.device())).transpose()?;
         let mut counters = vec![AccuracyCounter::default(); count];
         for batch in self.valid.batches()? {
@@ -158,7 +158,7 @@ impl<D: Backend> Evaluator<D> {
     /// The fixed batch-norm statistics of a program; `None` to normalise by batch statistics.
     ///
     /// # Errors
-    /// As [`observe`](Self::observe).
+    /// As [`evaluate`](Self::evaluate).
     pub fn statistics<'a>(
         &self,
         program: &Program,
@@ -171,7 +171,7 @@ impl<D: Backend> Evaluator<D> {
                 let pass = Pass { moments: true, bind: Some(weights.bind), ..Pass::PLAIN };
                 for batch in recalibration.batches()? {
                     for (layer, m, count) in network.infer(batch?.images, program, &pass)?.moments {
-                        moments.observe(layer, &m, count);
+                        moments.add_batch(layer, &m, count);
                     }
                 }
                 Ok(Some(Cow::Owned(moments)))
@@ -233,9 +233,9 @@ mod tests {
             tensor(&Cpu::default(), batch.images.clone(), batch.shape).unwrap()
         }
 
-        fn observe(&self, running: Option<&RunningMoments>) -> Observation {
+        fn evaluate(&self, running: Option<&RunningMoments>) -> Evaluation {
             let weights = Weights { network: &self.network, running, bind: &|_| 0 };
-            self.evaluator.observe(&self.program, &weights).unwrap()
+            self.evaluator.evaluate(&self.program, &weights).unwrap()
         }
 
         /// Mean and unbiased variance of each layer on each batch.
@@ -257,7 +257,7 @@ mod tests {
         }
 
         /// Loss and accuracy by the definitions, with fixed statistics `start + sum of weight * moments`.
-        fn expected(&self, statistics: Option<([f64; 2], Vec<f64>)>) -> Observation {
+        fn expected(&self, statistics: Option<([f64; 2], Vec<f64>)>) -> Evaluation {
             let norms: Option<NormTable<Cpu>> = statistics.map(|(start, weights)| {
                 let moments = self.moments(&self.recalibration);
                 let layer = |layer: usize| {
@@ -284,11 +284,11 @@ mod tests {
                     correct += usize::from((0..3).all(|other| row[*label] >= row[other]));
                 }
             }
-            Observation { loss: loss / 60.0, accuracy: correct as f64 / 0.6 }
+            Evaluation { loss: loss / 60.0, accuracy: correct as f64 / 0.6 }
         }
     }
 
-    fn assert_close(found: Observation, expected: Observation) {
+    fn assert_close(found: Evaluation, expected: Evaluation) {
         assert!((found.loss - expected.loss).abs() < 1e-5, "{found:?}, expected {expected:?}");
         assert!((found.accuracy - expected.accuracy).abs() < 1e-9, "{found:?}, expected {expected:?}");
     }
@@ -297,7 +297,7 @@ mod tests {
     fn batch_mode_normalises_by_each_batch() {
         let fixture = Fixture::new(BnMode::Batch);
         assert_eq!(fixture.evaluator.inputs().positions.len(), 60);
-        assert_close(fixture.observe(None), fixture.expected(None));
+        assert_close(fixture.evaluate(None), fixture.expected(None));
     }
 
     /// Two batches of 25 and 15 images with equal weights.
@@ -305,7 +305,7 @@ mod tests {
     fn recalibrate_mode_normalises_by_the_mean_over_training_batches() {
         let fixture = Fixture::new(BnMode::Recalibrate);
         let expected = fixture.expected(Some(([0.0, 0.0], vec![0.5, 0.5])));
-        assert_close(fixture.observe(None), expected);
+        assert_close(fixture.evaluate(None), expected);
         assert!((expected.loss - fixture.expected(None).loss).abs() > 1e-4);
     }
 
@@ -317,10 +317,10 @@ mod tests {
         for batch in &fixture.recalibration {
             let pass = Pass { moments: true, ..Pass::PLAIN };
             let forward = fixture.network.infer(Fixture::images(batch), &fixture.program, &pass).unwrap();
-            forward.moments.iter().for_each(|(layer, m, count)| running.observe(*layer, m, *count));
+            forward.moments.iter().for_each(|(layer, m, count)| running.add_batch(*layer, m, *count));
         }
         let expected = fixture.expected(Some(([0.0, 0.81], vec![0.09, 0.1])));
-        assert_close(fixture.observe(Some(&running)), expected);
+        assert_close(fixture.evaluate(Some(&running)), expected);
         assert!((expected.loss - fixture.expected(None).loss).abs() > 1e-4);
     }
 }

@@ -42,7 +42,7 @@ pub use search_space::build_space;
 pub use sequence::Sequence;
 pub use session::Session;
 pub use stand_alone::{StandAloneRun, StandAloneTrainer};
-pub use timing::{StepCost, Timing, seconds_per_step, step_cost, time_steps};
+pub use timing::{RunShape, Timing, run_shape, seconds_per_step, time_steps};
 
 use evaluator::{Evaluator, Weights};
 use search_space::{stand_alone_cost, stand_alone_network, wire_error};

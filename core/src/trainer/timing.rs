@@ -65,9 +65,9 @@ pub fn time_steps<D: Target>(
     })
 }
 
-/// The size of the steps of a run.
+/// Paths of a step and steps of an epoch, which determine the sub-net passes of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StepCost {
+pub struct RunShape {
     /// Paths that the strategy plans for its first step.
     pub paths: usize,
     /// Steps of an epoch.
@@ -78,8 +78,8 @@ pub struct StepCost {
 ///
 /// # Errors
 /// A strategy that cannot plan.
-pub fn step_cost<D: Target>(mut session: Session<D>) -> Result<StepCost, RunError> {
-    Ok(StepCost { paths: session.plan()?.len(), steps_per_epoch: session.loader().batches() })
+pub fn run_shape<D: Target>(mut session: Session<D>) -> Result<RunShape, RunError> {
+    Ok(RunShape { paths: session.plan()?.len(), steps_per_epoch: session.loader().batches() })
 }
 
 /// Mean duration of a step in seconds, over steps that take `duration` together, at least three. The first step of the

@@ -6,13 +6,14 @@ use super::error::TruthError;
 use super::format::{Column, Unit, decode};
 use super::table::{TruthEntry, TruthTable};
 use super::text;
+use crate::options::did_you_mean;
 use crate::sha256;
 
 /// A published benchmark: several measured columns for all architectures of a space, in the order of their index.
 ///
 /// The columns are unpacked on first use and stay in memory.
 #[derive(Debug)]
-pub struct EmbeddedTable {
+pub struct BenchmarkTable {
     /// The name of the benchmark.
     pub name: &'static str,
     /// The search space whose architectures it measures.
@@ -32,7 +33,7 @@ pub struct EmbeddedTable {
 /// millions of the network with 16 channels and 5 cells a stage.
 ///
 /// Index: base 5, edge 1<-0 most significant.
-pub static NASBENCH201: EmbeddedTable = EmbeddedTable {
+pub static NASBENCH201: BenchmarkTable = BenchmarkTable {
     name: "nasbench201",
     space: "nasbench201",
     default_column: "cifar10_test",
@@ -47,7 +48,7 @@ pub static NASBENCH201: EmbeddedTable = EmbeddedTable {
 /// population), parameters and FLOPs.
 ///
 /// Index: base 3, first layer most significant.
-pub static NASBENCH_MACRO: EmbeddedTable = EmbeddedTable {
+pub static NASBENCH_MACRO: BenchmarkTable = BenchmarkTable {
     name: "nasbench_macro",
     space: "macro",
     default_column: "mean_acc",
@@ -58,7 +59,7 @@ pub static NASBENCH_MACRO: EmbeddedTable = EmbeddedTable {
     columns: OnceLock::new(),
 };
 
-impl EmbeddedTable {
+impl BenchmarkTable {
     /// All embedded tables.
     pub fn all() -> [&'static Self; 2] {
         [&NASBENCH201, &NASBENCH_MACRO]
@@ -88,12 +89,7 @@ impl EmbeddedTable {
         columns.iter().find(|column| column.name == name).ok_or_else(|| TruthError::UnknownColumn {
             table: self.name,
             found: name.to_owned(),
-            near: columns
-                .iter()
-                .map(|column| (strsim::jaro_winkler(&column.name, name), &column.name))
-                .max_by(|(a, _), (b, _)| a.total_cmp(b))
-                .filter(|(similarity, _)| *similarity > 0.8)
-                .map(|(_, near)| near.clone()),
+            hint: did_you_mean(name, columns.iter().map(|column| column.name.as_str())),
             columns: columns.iter().map(|column| column.name.clone()).collect(),
         })
     }
@@ -153,7 +149,7 @@ mod tests {
     use super::*;
 
     /// The CSV file behind an embedded table. `trim` removes trailing zeros down to one decimal, as Python prints.
-    fn csv(table: &EmbeddedTable, trim: bool) -> String {
+    fn csv(table: &BenchmarkTable, trim: bool) -> String {
         let names: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
         let mut text = format!("arch,{}\n", names.join(","));
         for row in 0..table.rows() {
@@ -186,7 +182,7 @@ mod tests {
 
     #[test]
     fn tables_fit_in_the_program() {
-        let size: usize = EmbeddedTable::all().iter().map(|table| table.packed.len()).sum();
+        let size: usize = BenchmarkTable::all().iter().map(|table| table.packed.len()).sum();
         assert!(size < 250_000, "{size}");
     }
 
@@ -201,8 +197,8 @@ mod tests {
             Err(TruthError::UnknownIndex { rows: 6561, index: 6561, .. })
         ));
         assert!(NASBENCH201.arch_text(usize::MAX).is_err());
-        assert_eq!(EmbeddedTable::for_space("macro").unwrap().name, "nasbench_macro");
-        assert!(EmbeddedTable::for_space("darts").is_none());
+        assert_eq!(BenchmarkTable::for_space("macro").unwrap().name, "nasbench_macro");
+        assert!(BenchmarkTable::for_space("darts").is_none());
     }
 
     #[test]
@@ -222,9 +218,12 @@ mod tests {
     #[test]
     fn wrong_columns_are_named_with_the_right_ones() {
         let error = NASBENCH201.truth("cifar10-test").unwrap_err().to_string();
-        assert!(error.contains("no column 'cifar10-test' (did you mean 'cifar10_test'?)"), "{error}");
+        assert!(
+            error.contains("unknown column `cifar10-test` of table nasbench201, did you mean `cifar10_test`?"),
+            "{error}"
+        );
         let error = NASBENCH201.truth("zzz").unwrap_err().to_string();
-        assert!(error.contains("'zzz'; its columns are cifar10_valid, "), "{error}");
+        assert!(error.contains("; known: cifar10_valid, "), "{error}");
         let error = NASBENCH_MACRO.truth("std").unwrap_err().to_string();
         assert!(error.ends_with("choose one of test_acc_1, test_acc_2, test_acc_3, mean_acc"), "{error}");
     }

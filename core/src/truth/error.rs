@@ -13,8 +13,8 @@ use thiserror::Error;
 #[allow(missing_docs)]
 pub enum TruthError {
     /// An embedded table has no such column.
-    #[error("table {table} has no column '{}'{}; its columns are {}", quote(.found), hint(.near), .columns.join(", "))]
-    UnknownColumn { table: &'static str, found: String, near: Option<String>, columns: Vec<String> },
+    #[error("unknown column `{}` of table {table}{hint}; known: {}", quote(.found), .columns.join(", "))]
+    UnknownColumn { table: &'static str, found: String, hint: String, columns: Vec<String> },
     /// The column holds other values than accuracies.
     #[error(
         "column '{column}' of table {table} does not hold accuracies in percent; choose one of {}",
@@ -104,10 +104,6 @@ pub enum TruthError {
     /// The text is not an architecture of the space.
     #[error("line {line}: '{}' is not an architecture of space {space}: {reason}", quote(.arch))]
     UnknownArch { line: u64, arch: String, space: String, reason: String },
-}
-
-fn hint(near: &Option<String>) -> String {
-    near.as_ref().map(|name| format!(" (did you mean '{name}'?)")).unwrap_or_default()
 }
 
 fn header_remedy(found: &[String]) -> &'static str {

@@ -6,7 +6,7 @@ use super::table::TruthTable;
 
 /// Stand-alone accuracies of some architectures of a space on one data set.
 #[derive(Debug)]
-pub struct StandAlone {
+pub struct MeasuredTable {
     /// The search space.
     pub space: &'static str,
     /// The data set.
@@ -19,7 +19,7 @@ pub struct StandAlone {
     csv: &'static str,
 }
 
-static TABLES: [StandAlone; 1] = [StandAlone {
+static TABLES: [MeasuredTable; 1] = [MeasuredTable {
     space: "nasbench201",
     data: "digits",
     column: "digits_alone",
@@ -28,7 +28,7 @@ static TABLES: [StandAlone; 1] = [StandAlone {
     csv: include_str!("../../data/digits_nasbench201.csv"),
 }];
 
-impl StandAlone {
+impl MeasuredTable {
     /// The table of a space and a data set.
     pub fn find(space: &str, data: &str) -> Option<&'static Self> {
         TABLES.iter().find(|table| table.space == space && table.data == data)
@@ -62,13 +62,13 @@ mod tests {
     /// `sha256sum core/data/digits_nasbench201.csv`
     #[test]
     fn the_digits_table_is_unchanged() {
-        let table = StandAlone::find("nasbench201", "digits").unwrap();
+        let table = MeasuredTable::find("nasbench201", "digits").unwrap();
         let truth = table.truth(|text| Ok::<_, String>(text.to_owned())).unwrap();
         assert_eq!(truth.len(), 250);
         assert!(truth.iter().all(|(_, entry)| entry.seeds == Some(3)));
         assert_eq!(truth.sha256, "8581d216d5451f318b9f432c17efedbc3b6ce5d1533b3cd290a1bc94971093dd");
         assert_eq!(truth.name, "nasbench201/digits_alone");
-        assert!(StandAlone::find("nasbench201", "cifar10").is_none());
-        assert!(StandAlone::column("nasbench201", "digits_alone").is_some());
+        assert!(MeasuredTable::find("nasbench201", "cifar10").is_none());
+        assert!(MeasuredTable::column("nasbench201", "digits_alone").is_some());
     }
 }

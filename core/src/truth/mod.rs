@@ -3,7 +3,7 @@
 //! | source | type |
 //! |---|---|
 //! | published benchmarks, part of the program (licences in `core/data/NOTICE-nasbench.txt`) | [`NASBENCH201`], [`NASBENCH_MACRO`] |
-//! | tables made by `nas-train truth`, part of the program | [`StandAlone`] |
+//! | tables made by `nas-train truth`, part of the program | [`MeasuredTable`] |
 //! | CSV files | [`TruthTable::load`] |
 //!
 //! All accuracies are in percent. Those of a CSV file may be fractions in the file ([`AccuracyUnit`]).
@@ -13,17 +13,17 @@ mod csv_file;
 mod embedded;
 mod error;
 mod format;
+mod measured;
 mod recipe;
-mod stand_alone;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
 
 pub use accuracy_unit::AccuracyUnit;
-pub use embedded::{EmbeddedTable, NASBENCH_MACRO, NASBENCH201};
+pub use embedded::{BenchmarkTable, NASBENCH_MACRO, NASBENCH201};
 pub use error::TruthError;
 pub use format::{Column, Unit};
+pub use measured::MeasuredTable;
 pub use recipe::data_fingerprint;
-pub use stand_alone::StandAlone;
 pub use table::{TruthEntry, TruthTable};

@@ -1,13 +1,13 @@
 //! Kendall's tau of predictors that need no training, on the embedded tables.
 
-use super::{EmbeddedTable, NASBENCH_MACRO, NASBENCH201};
+use super::{BenchmarkTable, NASBENCH_MACRO, NASBENCH201};
 use crate::metrics::{MetricError, TauEstimate, tau_with_interval};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 /// Tau-b of one column with another over the architectures with these indices.
 fn tau(
-    table: &EmbeddedTable,
+    table: &BenchmarkTable,
     columns: [&str; 2],
     indices: &[usize],
     resamples: usize,

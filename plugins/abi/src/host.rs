@@ -117,7 +117,7 @@ impl Host {
     }
 }
 
-/// Turns a status code of the host into a result. The host knows the reason itself and reports it instead of `message`.
+/// Turns a status code of the host into a result. The host stores the reason and reports it instead of `message`.
 fn check(code: i32, message: impl FnOnce() -> String) -> Result {
     if code == NAS_OK { Ok(()) } else { Err(Error::new(message())) }
 }

@@ -285,7 +285,7 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
         self.notes.clone()
     }
 
-    fn remarks(&mut self) -> Vec<String> {
+    fn take_notes(&mut self) -> Vec<String> {
         self.take_log()
     }
 

@@ -195,7 +195,7 @@ fn a_run_that_lost_rows_is_repeated_and_one_of_another_schema_is_kept() {
     let again = compare(dir, options);
     let said = stderr(&again);
     assert!(
-        said.contains("c/runs/plain-s0 is repeated: metrics.csv is torn") && said.contains("1 of them done"),
+        said.contains("c/runs/plain-s0 is repeated: metrics.csv is incomplete") && said.contains("1 of them done"),
         "{said}"
     );
     assert_eq!(read(dir, "c/comparison.csv"), first);

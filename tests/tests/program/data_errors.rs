@@ -33,7 +33,12 @@ fn the_error_for_missing_files_explains_how_to_get_them() {
 #[test]
 fn a_folder_for_a_data_set_without_files_is_rejected() {
     let (dir, _) = setup("unread");
-    refuses(dir.path(), &["--data-dir=mine"], 2, &["data.dir is mine", "`digits` reads no files", "--data"]);
+    refuses(
+        dir.path(),
+        &["--data-dir=mine"],
+        2,
+        &["data.dir: expected none", "`digits` reads no files", "--data", "found mine"],
+    );
 }
 
 #[test]

@@ -328,5 +328,5 @@ fn other_runs_options_and_files_are_refused() {
     let mut bytes = fs::read(dir.join("run/weights.safetensors")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(dir.join("run/weights.safetensors"), bytes).unwrap();
-    refuses(dir, &["export", "run", "--onnx=n"], 4, &["weights.safetensors is torn or damaged"]);
+    refuses(dir, &["export", "run", "--onnx=n"], 4, &["weights.safetensors is incomplete or damaged"]);
 }

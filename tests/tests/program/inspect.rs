@@ -51,7 +51,7 @@ fn help_lists_the_exit_codes_and_completions_and_manual_pages_are_written() {
     for code in [
         "0  success",
         "2  invalid arguments",
-        "4  data or a file of a run is missing",
+        "4  data, a truth table or a file of a run is missing",
         "5  training diverged",
         "130  interrupted",
     ] {

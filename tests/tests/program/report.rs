@@ -115,7 +115,7 @@ fn directories_that_cannot_be_shown_are_listed_and_the_others_are_shown() {
     assert_self_contained(&page);
     for (path, problem) in [
         ("unfinished", "the run is unfinished (status running)"),
-        ("torn", "metrics.csv is torn or damaged"),
+        ("torn", "metrics.csv is incomplete or damaged"),
         ("old", "manifest.json has schema 1, this version reads schema 2: run it again with this version, or use"),
         ("failed", "the run failed"),
         ("empty", "it has no manifest.json"),

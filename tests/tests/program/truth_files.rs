@@ -44,7 +44,7 @@ fn a_table_that_was_stopped_at_any_write_is_continued() {
     }
     // Rows without their settings have an unknown origin.
     fs::remove_file(dir.join("t.toml")).unwrap();
-    refused(dir, &["t.csv cannot be resumed without its recipe t.toml"]);
+    refused(dir, &["t.csv cannot be resumed without t.toml"]);
 }
 
 /// Asserts that the same command is refused and changes nothing.

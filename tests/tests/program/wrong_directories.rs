@@ -56,7 +56,7 @@ fn an_unfinished_run_is_wrong_input_and_a_damaged_one_is_damaged_data() {
     let manifest = read(dir, "run/manifest.json").replace("\"running\"", "\"finished\"");
     fs::write(dir.join("run/manifest.json"), manifest).unwrap();
     for (content, words) in
-        [(None, "run: result.json is missing"), (Some(&result[1..]), "result.json is torn or damaged")]
+        [(None, "run: result.json is missing"), (Some(&result[1..]), "result.json is incomplete or damaged")]
     {
         if let Some(content) = content {
             fs::write(dir.join("run/result.json"), content).unwrap();

@@ -3,19 +3,19 @@
 use crate::args::Budget;
 use crate::comparison::RunLength;
 use nas_core::config::RunConfig;
-use nas_core::trainer::StepCost;
+use nas_core::trainer::RunShape;
 
 /// The length of each variant's runs. The first variant has the configured epochs. `seconds_per_step` is needed for a
 /// budget of time only.
 ///
 /// The interval of disturbance scales with the epochs, so that it is the same share of every run.
-pub fn lengths(budget: Budget, first: &RunConfig, costs: &[StepCost], seconds_per_step: &[f64]) -> Vec<RunLength> {
+pub fn lengths(budget: Budget, first: &RunConfig, costs: &[RunShape], seconds_per_step: &[f64]) -> Vec<RunLength> {
     let reference = costs[0];
     let batches = reference.steps_per_epoch;
     let all = first.train.epochs * batches;
     let steps = if first.train.max_steps == 0 { all } else { all.min(first.train.max_steps) };
     let passes = (steps * reference.paths) as u64;
-    let length = |(number, cost): (usize, &StepCost)| {
+    let length = |(number, cost): (usize, &RunShape)| {
         let steps = match budget {
             Budget::Passes => (passes as f64 / cost.paths as f64).round(),
             Budget::Steps => steps as f64,
@@ -49,8 +49,8 @@ mod tests {
         config
     }
 
-    fn cost(paths: usize) -> StepCost {
-        StepCost { paths, steps_per_epoch: 11 }
+    fn cost(paths: usize) -> RunShape {
+        RunShape { paths, steps_per_epoch: 11 }
     }
 
     #[test]

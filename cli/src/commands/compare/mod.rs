@@ -27,7 +27,7 @@ use crate::signal::cancel;
 use anyhow::{Context, Error, Result};
 use budget::lengths;
 use nas_core::registry::Target;
-use nas_core::trainer::StepCost;
+use nas_core::trainer::RunShape;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::PathBuf;
@@ -104,7 +104,7 @@ impl ComparisonJob<'_> {
             _ => Some(Vec::new()),
         };
         let Some(seconds_per_step) = seconds_per_step else { return Ok(ExitStatus::Interrupted) };
-        let costs: Vec<StepCost> = preflights.iter().map(|preflight| preflight.cost).collect();
+        let costs: Vec<RunShape> = preflights.iter().map(|preflight| preflight.cost).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences(&preflights));
         let made = match &self.place {

@@ -32,7 +32,7 @@ enum ArchGraph {
 
 impl ArchGraph {
     fn new(space: &dyn SearchSpace, text: &str) -> Option<Self> {
-        space.cells(text).map(Self::Cells).or_else(|| edges(space, text).map(Self::Edges))
+        space.parse_genotype(text).map(Self::Cells).or_else(|| edges(space, text).map(Self::Edges))
     }
 
     /// The graph of an architecture in the space of a run.
@@ -68,7 +68,9 @@ impl ArchGraph {
         };
         let mut csv = CsvText::new(["cell", "from", "to", "operation"])?;
         for (name, cell) in [("normal", &genotype.normal), ("reduce", &genotype.reduce)] {
-            for (node, edge) in cell.inner().zip(&cell.nodes).flat_map(|(node, edges)| edges.map(|edge| (node, edge))) {
+            for (node, edge) in
+                cell.intermediate_nodes().zip(&cell.nodes).flat_map(|(node, edges)| edges.map(|edge| (node, edge)))
+            {
                 csv.row([name, &edge.from.to_string(), &node.to_string(), edge.op.name()])?;
             }
         }

@@ -44,7 +44,7 @@ struct CellLayout<'a> {
 
 impl<'a> CellLayout<'a> {
     fn new(cell: &'a CellGenotype) -> Self {
-        let mut columns = vec![0; cell.inner().start];
+        let mut columns = vec![0; cell.intermediate_nodes().start];
         for edges in &cell.nodes {
             let last = edges.iter().map(|edge| columns[edge.from]).max().unwrap_or(0);
             columns.push(last + 1);
@@ -73,7 +73,7 @@ impl<'a> CellLayout<'a> {
 
     /// Left side and middle of a node.
     fn place(&self, node: usize) -> (f64, f64) {
-        let inputs = self.cell.inner().start;
+        let inputs = self.cell.intermediate_nodes().start;
         let y = match node.checked_sub(inputs) {
             Some(row) => (row as f64 + 0.5) * ROW,
             None => self.height() * (node + 1) as f64 / (inputs + 1) as f64,
@@ -84,7 +84,7 @@ impl<'a> CellLayout<'a> {
     fn draw(&self, colour: &str) -> Markup {
         let middle = self.height() / 2.0;
         html! {
-            @for (node, edges) in self.cell.inner().zip(&self.cell.nodes) {
+            @for (node, edges) in self.cell.intermediate_nodes().zip(&self.cell.nodes) {
                 // The edge from the upper node ends above the other.
                 @let swapped = self.place(edges[0].from).1 > self.place(edges[1].from).1;
                 @for (edge, side) in edges.iter().zip(if swapped { [1.0, -1.0] } else { [-1.0, 1.0] }) {

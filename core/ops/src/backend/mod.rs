@@ -17,13 +17,13 @@ pub trait Backend: Device {
     /// operations are those of [`mod@crate::reference`].
     type Activation: Activation<Self>;
 
-    /// Starts to copy numbers to the device, as a tensor `[n, h, w, c]` in row-major order. A GPU goes on with its work
-    /// meanwhile.
+    /// Starts an asynchronous copy of `values` to the device, as a tensor `[n, h, w, c]` in row-major order. A GPU continues
+    /// its work during the copy.
     ///
     /// # Errors
     /// Another number of values than `n h w c`, or a device failure.
     fn upload(&self, values: Vec<f32>, dims: Dims) -> Result<Upload<Self>, OpError> {
-        self.try_tensor_from_vec(values, dims).map(Upload::done).map_err(OpError::device("upload"))
+        self.try_tensor_from_vec(values, dims).map(Upload::complete).map_err(OpError::device("upload"))
     }
 
     /// One step of [`SgdSpec`]. Writes the updates and the new velocities; weights stay unchanged. Returns the norm of
@@ -60,7 +60,7 @@ pub trait Backend: Device {
         to_host(x)
     }
 
-    /// Copies tensors to the host, each in row-major order. A GPU is waited for once for all of them.
+    /// Copies tensors to the host, each in row-major order. On a GPU, the host synchronises once for the whole call.
     ///
     /// # Errors
     /// A device failure.
@@ -70,7 +70,7 @@ pub trait Backend: Device {
     }
 
     /// The Gram matrices of input patches; see [`reference::gram_matrices`]. `None` from a device on which the host computes
-    /// them as fast. A GPU is waited for once for all of them.
+    /// them as fast. On a GPU, the host synchronises once for the whole call.
     ///
     /// # Errors
     /// An input without images or smaller than the window, or a device failure.
@@ -78,7 +78,7 @@ pub trait Backend: Device {
         Ok(None)
     }
 
-    /// The sum of squares of each tensor. A GPU is waited for once for all of them.
+    /// The sum of squares of each tensor. On a GPU, the host synchronises once for the whole call.
     ///
     /// # Errors
     /// A device failure.

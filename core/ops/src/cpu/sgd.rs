@@ -25,7 +25,7 @@ pub fn sgd(params: &mut [SgdParam<'_, Cpu>], spec: SgdSpec) -> Result<f64, OpErr
 /// Updates one parameter.
 fn step(param: &mut SgdParam<'_, Cpu>, clipping: f32, spec: SgdSpec) -> Result<(), OpError> {
     let (weight, gradient) = (read(param.weight)?, read(param.gradient)?);
-    let (lr, decay, momentum) = (spec.lr as f32, spec.decay as f32, spec.momentum as f32);
+    let (lr, decay, momentum) = (spec.lr as f32, spec.weight_decay as f32, spec.momentum as f32);
     let mut velocity = param.velocity.as_ref().map_or_else(|| Buffer::zeroed(weight.len()), Buffer::read);
     let elements = velocity.iter_mut().zip(&*gradient).zip(&*weight);
     let update = elements.map(|((v, g), w)| {

@@ -27,7 +27,7 @@ pub struct CudaActivation {
     values: Values,
     /// The vectors of the pending normalisation, `[mean | factor | shift | inverse]`.
     pending: Option<Arc<Buffer>>,
-    gradient: Option<GradientSlot>,
+    gradient: Option<GradientBuffer>,
     device: Cuda,
     runtime: &'static Runtime,
 }
@@ -50,7 +50,7 @@ impl CudaActivation {
             dims,
             values: Values::Computed(values),
             pending,
-            gradient: Some(GradientSlot::default()),
+            gradient: Some(GradientBuffer::default()),
             device: self.device.clone(),
             runtime: self.runtime,
         }
@@ -69,7 +69,7 @@ impl CudaActivation {
         check_len(op, dims)?;
         let device = x.device().clone();
         let runtime = Runtime::of(&device)?;
-        let gradient = GradientSlot::default();
+        let gradient = GradientBuffer::default();
         if tape.is_recording() {
             let (gradient, input) = (gradient.clone(), x.ghost());
             tape.record(Box::new(move |grads| {
@@ -225,11 +225,11 @@ fn check_len(op: &'static str, dims: Dims) -> Result<usize, OpError> {
 
 /// The gradient of an activation, once there is one.
 #[derive(Clone, Default)]
-struct GradientSlot {
+struct GradientBuffer {
     gradient: Arc<Mutex<Option<Arc<Buffer>>>>,
 }
 
-impl GradientSlot {
+impl GradientBuffer {
     /// Takes the gradient out; `None` if nothing contributed to it.
     fn take(&self) -> Option<Arc<Buffer>> {
         self.gradient.lock().unwrap_or_else(PoisonError::into_inner).take()

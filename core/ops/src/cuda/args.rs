@@ -83,7 +83,7 @@ impl Window {
     }
 }
 
-/// What batch normalisation needs to know of a batch, and where that goes; see `common.cu`.
+/// Inputs and outputs of the statistics of a batch normalisation; see `common.cu`.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Statistics {
@@ -153,12 +153,12 @@ pub struct MapArgs {
 }
 
 /// Most activations that one launch adds or concatenates.
-pub const MOST_TERMS: usize = 8;
+pub const MAX_TERMS: usize = 8;
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SumArgs {
-    pub terms: [Source; MOST_TERMS],
+    pub terms: [Source; MAX_TERMS],
     pub out: u64,
     pub count: i32,
     pub size: i32,
@@ -177,7 +177,7 @@ pub struct Part {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConcatArgs {
-    pub parts: [Part; MOST_TERMS],
+    pub parts: [Part; MAX_TERMS],
     pub y: u64,
     pub dy: u64,
     pub count: i32,
@@ -213,7 +213,7 @@ pub struct CrossEntropyArgs {
 }
 
 /// Most parameters of one launch of the optimizer.
-pub const MOST_PARAMS: usize = 40;
+pub const MAX_PARAMS: usize = 40;
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
@@ -229,7 +229,7 @@ pub struct Param {
 #[repr(C)]
 #[derive(Debug, Clone, Copy)]
 pub struct SgdArgs {
-    pub params: [Param; MOST_PARAMS],
+    pub params: [Param; MAX_PARAMS],
     pub partial: u64,
     pub clipping: f32,
     pub decay: f32,

@@ -12,9 +12,9 @@ use dfdx::tensor::{Cuda, NoneTape};
 /// Patches that one block adds, at least.
 const PATCHES_PER_PART: usize = 1024;
 /// Most parts of the patches.
-const MOST_PARTS: usize = 64;
+const MAX_PARTS: usize = 64;
 /// Most blocks of a grid in its third dimension.
-const MOST_LAYERS: usize = 65_535;
+const MAX_GRID_Z: usize = 65_535;
 /// Threads of a block.
 const THREADS: u32 = 256;
 
@@ -54,7 +54,7 @@ pub fn gram_matrices(inputs: &[InputPatches<'_, Cuda>]) -> Result<Vec<Vec<f64>>,
 /// Launches the kernel for one input with patches of `d` elements.
 fn launch(runtime: &'static Runtime, shape: &ConvShape, d: usize, args: GramArgs) -> Result<(), DriverError> {
     let patches = shape.n * shape.out[0] * shape.out[1];
-    let parts = (patches / PATCHES_PER_PART).clamp(1, MOST_PARTS.min(MOST_LAYERS / shape.groups).max(1));
+    let parts = (patches / PATCHES_PER_PART).clamp(1, MAX_PARTS.min(MAX_GRID_Z / shape.groups).max(1));
     let partial = Buffer::of_doubles(runtime, shape.groups * parts * d * d)?;
     let args = GramArgs { partial: partial.address(), counters: runtime.counters(), ..args };
     let (kernel, tile) = if d > 16 { ("gram_64", 64) } else { ("gram_16", 16) };

@@ -12,7 +12,7 @@ pub const TILE: (u32, u32) = (32, 8);
 /// Pixels that one block adds, at least.
 const PIXELS_PER_CHUNK: usize = 256;
 /// Most chunks of pixels.
-const MOST_CHUNKS: usize = 512;
+const MAX_CHUNKS: usize = 512;
 
 /// The grid of a kernel that sums over pixels, and its intermediate results.
 pub struct Reduction {
@@ -35,7 +35,7 @@ impl Reduction {
         values: usize,
         repeats: usize,
     ) -> Result<Self, DriverError> {
-        let chunks = (pixels / PIXELS_PER_CHUNK).clamp(1, MOST_CHUNKS);
+        let chunks = (pixels / PIXELS_PER_CHUNK).clamp(1, MAX_CHUNKS);
         let partial = Buffer::of_doubles(runtime, repeats * chunks * channels * values)?;
         let grid = (blocks(channels, TILE.0 as usize), chunks as u32, repeats as u32);
         Ok(Self { runtime, partial, grid, pixels, channels })

@@ -1,7 +1,7 @@
 //! Stochastic gradient descent on many parameters with one launch.
 
 use super::{
-    args::{MOST_PARAMS, Param, SgdArgs},
+    args::{MAX_PARAMS, Param, SgdArgs},
     memory::{Buffer, address},
     runtime::Runtime,
 };
@@ -36,10 +36,10 @@ pub fn sgd(params: &mut [SgdParam<'_, Cuda>], spec: SgdSpec) -> Result<f64, OpEr
         (entry.new_velocity, entry.update) = (address("update", &velocity)?, address("update", &update)?);
         (param.velocity, *param.update) = (Some(velocity), Some(update));
     }
-    for entries in entries.chunks(MOST_PARAMS) {
+    for entries in entries.chunks(MAX_PARAMS) {
         let args = SgdArgs {
             clipping: spec.clipping(norm),
-            decay: spec.decay as f32,
+            decay: spec.weight_decay as f32,
             momentum: spec.momentum as f32,
             lr: spec.lr as f32,
             nesterov: spec.nesterov.into(),
@@ -101,15 +101,15 @@ pub fn sums_of_squares(tensors: &[&Tensor4<Cuda>]) -> Result<Vec<f64>, OpError> 
 /// The sum of squares of each gradient. Waits for the GPU.
 fn squares(runtime: &'static Runtime, entries: &[Param]) -> Result<Vec<f64>, DriverError> {
     let partial = Buffer::of_doubles(runtime, BLOCKS * entries.len())?;
-    for (i, chunk) in entries.chunks(MOST_PARAMS).enumerate() {
-        let at = partial.address() + (i * MOST_PARAMS * BLOCKS * size_of::<f64>()) as u64;
+    for (i, chunk) in entries.chunks(MAX_PARAMS).enumerate() {
+        let at = partial.address() + (i * MAX_PARAMS * BLOCKS * size_of::<f64>()) as u64;
         launch(runtime, "sgd_squares", chunk.len(), args(chunk, at))?;
     }
     Ok(partial.doubles_to_host()?.chunks_exact(BLOCKS).map(|parts| parts.iter().sum()).collect())
 }
 
 fn args(entries: &[Param], partial: u64) -> SgdArgs {
-    let mut params = [Param::default(); MOST_PARAMS];
+    let mut params = [Param::default(); MAX_PARAMS];
     params[..entries.len()].copy_from_slice(entries);
     SgdArgs { params, partial, clipping: 0.0, decay: 0.0, momentum: 0.0, lr: 0.0, nesterov: 0 }
 }

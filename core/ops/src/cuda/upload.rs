@@ -61,7 +61,7 @@ pub fn upload(device: &Cuda, values: &[f32], dims: Dims) -> Result<Upload<Cuda>,
     }
     let tensor = device.try_zeros_like(&dims).map_err(OpError::device(op))?;
     if values.is_empty() {
-        return Ok(Upload::done(tensor));
+        return Ok(Upload::complete(tensor));
     }
     let runtime = Runtime::of(device)?;
     let copy = PendingCopy::start(runtime, values, address(op, &tensor)?).map_err(OpError::device(op))?;
@@ -105,7 +105,7 @@ impl PendingCopy {
 
 impl Drop for PendingCopy {
     fn drop(&mut self) {
-        // The device has failed if this fails; whoever uses it next will know.
+        // A failure here means that the device has failed; the next operation returns the error.
         let _ = self.join();
     }
 }

@@ -14,7 +14,7 @@ pub fn sgd<D: Device>(params: &mut [SgdParam<'_, D>], spec: SgdSpec) -> Result<f
     if !norm.is_finite() {
         return Ok(norm);
     }
-    let (clipping, decay, momentum) = (spec.clipping(norm), spec.decay as f32, spec.momentum as f32);
+    let (clipping, decay, momentum) = (spec.clipping(norm), spec.weight_decay as f32, spec.momentum as f32);
     for param in params {
         let gradient = axpby(param.gradient, clipping, Some((param.weight, decay)))?;
         let velocity = axpby(&gradient, 1.0, param.velocity.as_ref().map(|v| (v, momentum)))?;

@@ -52,7 +52,7 @@ proptest! {
         seed in 0..1000_u64,
     ) {
         let chosen = |on: bool, value: f64| if on { value } else { 0.0 };
-        let spec = SgdSpec { lr, nesterov, clip, momentum: chosen(moving, momentum), decay: chosen(decays, decay) };
+        let spec = SgdSpec { lr, nesterov, clip, momentum: chosen(moving, momentum), weight_decay: chosen(decays, decay) };
         let expected = three_steps::<Cpu>(reference::sgd, spec, &sizes, seed);
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
@@ -94,7 +94,8 @@ fn a_sum_does_not_change_other_tensors_with_the_same_memory() {
 
 fn permuted_or_broadcast<D: TestDevice>(tolerance: f32) {
     let values = |(a, b, c, d)| random::<D>(&[a * b * c * d], 1).remove(0).reshape_like(&(a, b, c, d));
-    let (x, spec) = (values((2, 3, 4, 5)), SgdSpec { lr: 0.1, momentum: 0.9, nesterov: false, decay: 0.1, clip: 1.0 });
+    let (x, spec) =
+        (values((2, 3, 4, 5)), SgdSpec { lr: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.1, clip: 1.0 });
     let permuted = values((5, 4, 3, 2)).permute::<_, Axes4<3, 2, 1, 0>>();
     let broadcast: Tensor4<D> =
         random::<D>(&[5], 2).remove(0).reshape_like(&(5,)).broadcast_like::<_, Axes3<0, 1, 2>>(&(2, 3, 4, 5));
@@ -123,7 +124,7 @@ fn gradients_and_updates_may_be_permuted_or_broadcast() {
 
 fn unequal_shapes<D: TestDevice>() {
     let [x, y] = &random::<D>(&[3, 4], 1)[..] else { unreachable!() };
-    let spec = SgdSpec { lr: 0.1, momentum: 0.9, nesterov: false, decay: 0.0, clip: 5.0 };
+    let spec = SgdSpec { lr: 0.1, momentum: 0.9, nesterov: false, weight_decay: 0.0, clip: 5.0 };
     for step in [D::sgd, reference::sgd as Step<D>] {
         for (gradient, velocity) in [(y, None), (x, Some(y.clone()))] {
             let mut update = None;

@@ -13,8 +13,7 @@ use serde::{Deserialize, Serialize};
 pub(super) struct Options {
     /// Width of the LSTM and of the embeddings, 1 to 4096. 64 [ENAS].
     pub(super) hidden: usize,
-    /// Learning rate of Adam. 3e-4 [CNAS]: on a space of nine architectures, it converged to the best one after about 1000
-    /// samples. 0.0035 [ENAS] needed 300 samples but converged to another architecture in one of three runs.
+    /// Learning rate of Adam. 3e-4 [CNAS]; [ENAS] uses 0.0035.
     pub(super) lr: f64,
     /// L2 penalty that is added to the gradient before Adam's moments. 5e-4 [CNAS].
     pub(super) weight_decay: f64,
@@ -22,7 +21,8 @@ pub(super) struct Options {
     pub(super) clip: f64,
     /// Divisor of the logits; 1 leaves them unchanged.
     pub(super) temperature: f64,
-    /// Bound of the logits, which become `tanh * tanh(logit)`; 0 leaves them unchanged. ENAS uses 1.1 in its micro space.
+    /// Bound `c` of the logits, which become `c * tanh(logit / temperature)`; 0 applies no bound. [ENAS] uses 1.1 in its micro
+    /// space.
     pub(super) tanh: f64,
     /// Weight of the entropy of a sample, in nats, in its reward. 0.005 [CNAS].
     pub(super) entropy_weight: f64,
@@ -30,9 +30,8 @@ pub(super) struct Options {
     pub(super) baseline_decay: f64,
     /// Number of architectures to evaluate in each epoch of the controller phase.
     pub(super) samples: usize,
-    /// Number of observations whose gradients are averaged for one update. An evaluation costs far more than an update, so
-    /// the default updates after each observation; Adam's moments average the gradients. With batches of 10 and the default
-    /// learning rate, the policy was still uniform after 2000 samples.
+    /// Number of observations whose gradients are averaged for one update. Larger batches update less often. An evaluation
+    /// costs far more than an update, and Adam's moments average the gradients, so the default updates after each observation.
     pub(super) batch: usize,
 }
 

@@ -20,7 +20,7 @@ const AUTO: u64 = 4 << 30;
 /// Size of the images that are decoded at a time, in bytes.
 const BUFFER: usize = 1 << 25;
 /// Largest number of images that are decoded at a time.
-const MOST: usize = 1024;
+const MAX_BATCH: usize = 1024;
 
 /// How a decoded image becomes values `[size, size, 3]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     pub(super) fn read(&self, list: ImageFiles) -> Result<Images, DataError> {
         let shape = self.decoding.shape();
         let (keep_values, keep_files) = (self.in_memory && !self.decoding.whole, self.in_memory && self.decoding.whole);
-        let count = (BUFFER / shape.values()).min(MOST).max(rayon::current_num_threads());
+        let count = (BUFFER / shape.values()).min(MAX_BATCH).max(rayon::current_num_threads());
         let mut values = zeroed(if keep_values { list.len() } else { count.min(list.len()) }, shape)?;
         let (mut files, mut wholes, mut blocks) = (Vec::new(), Sha256::new(), BlockDigests::default());
         for (number, paths) in list.paths.chunks(count).enumerate() {

@@ -44,7 +44,7 @@ impl Loader {
         batch_size: usize,
         streams: Streams,
     ) -> Result<Self, DataError> {
-        check_batch_size(batch_size)?;
+        check_batch_size("train.batch_size", batch_size)?;
         if let Some(index) = indices.iter().find(|&&index| index >= dataset.train.len()) {
             return Err(DataError::option("index of an image", index, format!("less than {}", dataset.train.len())));
         }
@@ -67,7 +67,7 @@ impl Loader {
     ///
     /// # Errors
     /// Background threads that cannot be started.
-    pub fn epoch(&self, epoch: u64, first: usize) -> Result<Epoch, DataError> {
+    pub fn epoch(&self, epoch: u64, first: usize) -> Result<EpochBatches, DataError> {
         let (sender, receiver) = sync_channel(PREFETCH);
         let stop = Arc::new(AtomicBool::new(false));
         let threads = if self.is_costly() { rayon::current_num_threads() } else { 1 };
@@ -88,7 +88,7 @@ impl Loader {
         };
         let thread = thread::Builder::new().name("batches".into()).spawn(prepare).map_err(failed)?;
         let remaining = self.batches().saturating_sub(first);
-        Ok(Epoch { receiver: Some(receiver), thread: Some(thread), stop, epoch, delivered: 0, remaining })
+        Ok(EpochBatches { receiver: Some(receiver), thread: Some(thread), stop, epoch, delivered: 0, remaining })
     }
 
     /// Whether preparing an image takes about as long as decoding a file.
@@ -117,7 +117,7 @@ impl Loader {
 
 /// The batches of one epoch. Dropping it ends its background thread.
 #[derive(Debug)]
-pub struct Epoch {
+pub struct EpochBatches {
     /// `Some` until the epoch is dropped.
     receiver: Option<Receiver<Result<Batch, DataError>>>,
     /// `Some` until the thread is joined.
@@ -129,7 +129,7 @@ pub struct Epoch {
     remaining: usize,
 }
 
-impl Iterator for Epoch {
+impl Iterator for EpochBatches {
     type Item = Result<Batch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
@@ -158,7 +158,7 @@ impl Iterator for Epoch {
     }
 }
 
-impl Drop for Epoch {
+impl Drop for EpochBatches {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         // The receiver is dropped first, which wakes up a thread that waits to send.

@@ -17,4 +17,4 @@ mod single_step;
 pub use forgetting::Forgetting;
 pub use history::{DEFAULT_INTERVAL, IntervalChange, ProbeHistory, RankStability};
 pub use matrix::{DisturbanceMatrix, MatrixSummary};
-pub use single_step::{Observation, SingleStepDisturbance, SingleStepSummary};
+pub use single_step::{Evaluation, SingleStepDisturbance, SingleStepSummary};

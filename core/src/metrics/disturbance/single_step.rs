@@ -6,7 +6,7 @@ use crate::metrics::error::{MetricError, finite};
 
 /// Loss and accuracy of one architecture on a fixed batch of validation images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Observation {
+pub struct Evaluation {
     /// Mean cross-entropy, in nats.
     pub loss: f64,
     /// Accuracy, in percent.
@@ -42,7 +42,7 @@ impl SingleStepDisturbance {
     ///
     /// # Errors
     /// Values that are not finite. They are not counted.
-    pub fn record(&mut self, before: Observation, after: Observation) -> Result<(), MetricError> {
+    pub fn record(&mut self, before: Evaluation, after: Evaluation) -> Result<(), MetricError> {
         finite(&[before.loss, before.accuracy, after.loss, after.accuracy])?;
         let (loss, accuracy) = (after.loss - before.loss, after.accuracy - before.accuracy);
         self.n += 1;
@@ -68,8 +68,8 @@ impl SingleStepDisturbance {
 mod tests {
     use super::*;
 
-    fn at(loss: f64, accuracy: f64) -> Observation {
-        Observation { loss, accuracy }
+    fn at(loss: f64, accuracy: f64) -> Evaluation {
+        Evaluation { loss, accuracy }
     }
 
     /// Accuracy changes -4 and +2 points, loss changes +0.5 and -0.25.

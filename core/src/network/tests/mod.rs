@@ -3,11 +3,13 @@
 mod tree;
 
 use super::program::common_beginning;
-use super::{Form, Network, NetworkSpec, Op, ParamStep, Pass, Pick, Program, Role, Value, Wire, WireError, Wiring};
+use super::{
+    Network, NetworkKind, NetworkSpec, Op, ParamStep, Pass, Pick, Program, Role, Value, Wire, WireError, Wiring,
+};
 use crate::arch::Arch;
 use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
 use crate::streams::Streams;
-use crate::truth::EmbeddedTable;
+use crate::truth::BenchmarkTable;
 use dfdx::prelude::*;
 use nas_ops::{PoolKind, PoolSpec, Window};
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,7 +29,7 @@ fn benchmark() -> NasBench201 {
 #[test]
 fn parameter_counts_equal_the_benchmark_for_all_architectures() {
     let space = benchmark();
-    let table = EmbeddedTable::for_space("nasbench201").unwrap();
+    let table = BenchmarkTable::for_space("nasbench201").unwrap();
     assert_eq!(space.count(), table.rows() as u64);
     let mut others = Vec::new();
     let mut equivalent: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
@@ -74,7 +76,7 @@ fn multiply_adds_of_a_known_architecture() {
 fn the_supernet_holds_the_layers_of_every_architecture_and_its_bn_has_no_parameters() {
     let space = benchmark();
     let spec = NetworkSpec::supernet(&space).unwrap();
-    assert_eq!(spec.form, Form::Supernet);
+    assert_eq!(spec.kind, NetworkKind::Supernet);
     assert!(spec.params.iter().all(|p| matches!(p.role, Role::Weight | Role::Bias)));
     // stem, 2 x 3 in the residual blocks, 15 cells of 6 edges with two convolutions, final BN, classifier.
     assert_eq!(spec.layers.len(), 1 + 2 * 3 + 15 * 6 * 2 + 2);

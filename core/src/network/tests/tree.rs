@@ -82,7 +82,7 @@ fn so_they_have_with_running_statistics() {
         let measure = Pass { moments: true, ..Pass::PLAIN };
         for program in &case.programs {
             for (layer, moments, count) in case.network.infer(case.images.clone(), program, &measure).unwrap().moments {
-                running.observe(layer, &moments, count);
+                running.add_batch(layer, &moments, count);
             }
         }
         let table = running.table(case.network.device()).unwrap();

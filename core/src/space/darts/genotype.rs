@@ -39,21 +39,21 @@ pub struct Genotype {
 }
 
 impl CellGenotype {
-    /// The nodes with edges.
-    pub fn inner(&self) -> std::ops::Range<usize> {
+    /// The intermediate nodes: those that sum two edges.
+    pub fn intermediate_nodes(&self) -> std::ops::Range<usize> {
         INPUTS..INPUTS + self.nodes.len()
     }
 
-    /// Checks that edges come from earlier nodes and that the output consists of nodes with edges, each once. `name` is
+    /// Checks that edges come from earlier nodes and that the output consists of intermediate nodes, each once. `name` is
     /// the name of the cell in messages.
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
-        for (node, edges) in self.inner().zip(&self.nodes) {
+        for (node, edges) in self.intermediate_nodes().zip(&self.nodes) {
             if let Some(edge) = edges.iter().find(|edge| edge.from >= node) {
                 let (last, from) = (node - 1, edge.from);
                 return Err(format!("{name}: node {node} has predecessor {from}, expected a node from 0 to {last}"));
             }
         }
-        let inner = self.inner();
+        let inner = self.intermediate_nodes();
         let (first, last) = (inner.start, inner.end.saturating_sub(1));
         if let Some(node) = self.concat.iter().find(|node| !inner.contains(node)) {
             return Err(format!("{name}_concat contains node {node}, expected nodes from {first} to {last}"));

@@ -144,10 +144,10 @@ impl Darts {
             }
             let mut concat = cell.concat.clone();
             concat.sort_unstable();
-            if concat.into_iter().ne(cell.inner()) {
+            if concat.into_iter().ne(cell.intermediate_nodes()) {
                 return Err(format!("{name}_concat is {:?}, expected range(2, 6)", cell.concat));
             }
-            for (node, edges) in cell.inner().zip(&cell.nodes) {
+            for (node, edges) in cell.intermediate_nodes().zip(&cell.nodes) {
                 choices.extend(self.node(name, node, edges)?);
             }
         }
@@ -228,7 +228,7 @@ impl SearchSpace for Darts {
         Ok(Box::new(CellNetwork::new(&genotype, self.info.scale, self.options.stem, auxiliary)))
     }
 
-    fn cells(&self, text: &str) -> Option<Genotype> {
+    fn parse_genotype(&self, text: &str) -> Option<Genotype> {
         Genotype::parse(text).ok()
     }
 

@@ -2,7 +2,7 @@
 
 use super::operations::factorised_reduction;
 use super::{CellEdge, CellOp, Genotype};
-use crate::network::{ConvUnit, Form, Pick, Value, Wire, WireError, Wiring};
+use crate::network::{ConvUnit, NetworkKind, Pick, Value, Wire, WireError, Wiring};
 use crate::space::Scale;
 use nas_ops::{PoolKind, PoolSpec, Window};
 use schemars::JsonSchema;
@@ -165,7 +165,7 @@ impl WiredCellAt<'_> {
         edge: CellEdge,
     ) -> Result<Value, WireError> {
         let mut name = format!("{}.node{}.from{}", self.name, nodes.len(), edge.from);
-        if edges[..number].contains(&edge) && net.form() == Form::StandAlone {
+        if edges[..number].contains(&edge) && net.kind() == NetworkKind::StandAlone {
             name += ".again";
         }
         let stride = if self.reduction && edge.from < super::genotype::INPUTS { 2 } else { 1 };

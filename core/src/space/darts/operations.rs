@@ -1,6 +1,6 @@
 //! The operations of an edge.
 
-use crate::network::{ConvUnit, Form, Value, WireError, Wiring};
+use crate::network::{ConvUnit, NetworkKind, Value, WireError, Wiring};
 use nas_ops::{PoolKind, PoolSpec, Window};
 
 /// An operation of an edge. Convolutions have a ReLU before them and batch normalisation after them.
@@ -96,9 +96,9 @@ impl CellOp {
 
 fn pool(net: &mut Wiring<'_>, name: &str, x: Value, kind: PoolKind, stride: usize) -> Result<Value, WireError> {
     let y = net.pool(x, PoolSpec { kind, window: Window::same(3, stride, 1) })?;
-    match net.form() {
-        Form::Supernet => net.norm(&format!("{name}.bn"), y),
-        Form::StandAlone => Ok(y),
+    match net.kind() {
+        NetworkKind::Supernet => net.norm(&format!("{name}.bn"), y),
+        NetworkKind::StandAlone => Ok(y),
     }
 }
 

@@ -5,7 +5,7 @@
 //! architectures whose step disturbed another one. Both are measured on the first batch of evaluation images.
 
 use crate::arch::Arch;
-use crate::metrics::disturbance::{Forgetting, Observation, SingleStepDisturbance};
+use crate::metrics::disturbance::{Evaluation, Forgetting, SingleStepDisturbance};
 use crate::registry::Target;
 use crate::result;
 use crate::space::SearchSpace;
@@ -32,7 +32,7 @@ pub struct DisturbanceMonitor {
 pub struct PendingStep {
     /// The last architecture of the previous plan.
     arch: Arch,
-    before: Observation,
+    before: Evaluation,
     shared_layers: usize,
 }
 
@@ -60,7 +60,7 @@ impl DisturbanceMonitor {
         if !due || paths.iter().any(|path| path.path.arch == arch) {
             return Ok(None);
         }
-        let before = supernet.observe_first(&arch)?;
+        let before = supernet.evaluate_first_batch(&arch)?;
         let shared_layers = supernet.shared_layers(&arch, paths.iter().map(|path| &path.path.arch))?;
         Ok(Some(PendingStep { arch, before, shared_layers }))
     }
@@ -75,7 +75,7 @@ impl DisturbanceMonitor {
         supernet: &Supernet<D>,
     ) -> Result<(), RunError> {
         if let Some(PendingStep { arch, before, shared_layers }) = pending {
-            let after = supernet.observe_first(&arch)?;
+            let after = supernet.evaluate_first_batch(&arch)?;
             self.single_step.record(before, after)?;
             self.by_shared_layers.entry(shared_layers).or_default().record(before, after)?;
             self.evaluate_at_end_of_plan = true;
@@ -84,7 +84,7 @@ impl DisturbanceMonitor {
             && std::mem::take(&mut self.evaluate_at_end_of_plan)
             && let Some(TrainPath { path, .. }) = paths.last()
         {
-            let accuracy = supernet.observe_first(&path.arch)?.accuracy;
+            let accuracy = supernet.evaluate_first_batch(&path.arch)?.accuracy;
             self.trained.push((path.arch.clone(), accuracy));
         }
         Ok(())
@@ -93,7 +93,7 @@ impl DisturbanceMonitor {
     /// Evaluates the architectures of [`after_step`](Self::after_step) again at the end of the epoch.
     pub fn end_epoch<D: Target>(&mut self, supernet: &Supernet<D>) -> Result<(), RunError> {
         for (arch, accuracy) in std::mem::take(&mut self.trained) {
-            self.forgetting.record(accuracy, supernet.observe_first(&arch)?.accuracy)?;
+            self.forgetting.record(accuracy, supernet.evaluate_first_batch(&arch)?.accuracy)?;
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use crate::config::{ConfigError, TruthConfig};
 use crate::data::Dataset;
 use crate::space::SearchSpace;
 use crate::trainer::RunError;
-use crate::truth::{EmbeddedTable, StandAlone, TruthError, TruthTable, data_fingerprint};
+use crate::truth::{BenchmarkTable, MeasuredTable, TruthError, TruthTable, data_fingerprint};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ pub fn find_table(
     let path = Path::new(name);
     let normalise = |text: &str| space.parse(text).map(|arch| space.format(&arch));
     let stand_alone = match name {
-        "auto" => StandAlone::find(space.name(), dataset.name),
-        _ => StandAlone::column(space.name(), name),
+        "auto" => MeasuredTable::find(space.name(), dataset.name),
+        _ => MeasuredTable::column(space.name(), name),
     };
     if let Some(table) = stand_alone {
         return Ok(Some(table.truth(normalise)?));
@@ -36,7 +36,7 @@ pub fn find_table(
         check_data(path, dataset)?;
         return Ok(Some(TruthTable::load(path, space.name(), config.unit, normalise)?));
     }
-    let Some(embedded) = EmbeddedTable::for_space(space.name()) else {
+    let Some(embedded) = BenchmarkTable::for_space(space.name()) else {
         return match name {
             "auto" => Ok(None),
             _ => {

@@ -62,7 +62,7 @@ impl Monitor {
     }
 
     /// Counts the choices of the trained paths, and evaluates after a step that [`before_step`](Self::before_step)
-    /// preceded. `ended` tells whether the plan of `paths` has had its last step.
+    /// preceded. `ended`: whether the plan of `paths` has had its last step.
     ///
     /// # Errors
     /// An evaluation that fails.

@@ -143,9 +143,9 @@ impl TruthComparison {
             n_top10: best10.map_or(0, |t| t.n),
             gt_tau_top50: best50.filter(|t| enough(t.n)).map(|t| t.tau),
             n_top50: best50.map_or(0, |t| t.n),
-            precision_at_5: report.map(|r| r.p_at_k),
-            predicted_best: report.map(|r| r.best_accuracy),
-            regret: report.and_then(|r| r.regret_to_space),
+            precision_at_5: report.map(|r| r.precision_at_k),
+            predicted_best: report.map(|r| r.predicted_best),
+            regret: report.and_then(|r| r.regret),
             baselines: Baselines {
                 params: kendall_tau(&series.params, &series.truth).ok(),
                 macs: kendall_tau(&series.macs, &series.truth).ok(),

@@ -89,7 +89,7 @@ fn check(paths: &[Path], space: &dyn SearchSpace, strategy: &str) -> Result<(), 
     }
     for path in paths {
         if let Err(error) = space.validate(&path.arch) {
-            return fail(error.to_string());
+            return fail(format!("an invalid path: {error}"));
         }
         if !path.weight.is_finite() {
             return fail(format!("a loss weight of {}, expected a finite number", path.weight));

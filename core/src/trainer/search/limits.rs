@@ -55,10 +55,11 @@ impl Limits {
             (_, Some(given), _, Some(least)) if given < least.0 => {
                 refuse("--max-macs", "multiply-adds of the cheapest", least, given)
             }
-            (_, given, _, Some(least)) => {
-                let expected = "limits that an architecture obeys together: raise one of them".to_owned();
-                let found = format!("{} multiply-adds, the least are {}", given.unwrap_or_default(), least.0);
-                Err(ConfigError::Range { key: "--max-macs", expected, found }.into())
+            (Some(params), Some(macs), ..) => {
+                let expected =
+                    "a limit that some architecture obeys together with --max-macs: raise one of them".to_owned();
+                let found = format!("at most {params} parameters and at most {macs} multiply-adds");
+                Err(ConfigError::Range { key: "--max-params", expected, found }.into())
             }
             _ => Ok(()),
         }

@@ -10,7 +10,7 @@ use super::{RunError, Session, stand_alone_cost};
 use crate::arch::Arch;
 use crate::config::ComponentConfig;
 use crate::controller::{Controller, ControllerContext, ControllerError};
-use crate::metrics::disturbance::Observation;
+use crate::metrics::disturbance::Evaluation;
 use crate::registry::{self, BuildError, ControllerDescriptor, Target};
 use crate::space::SearchSpace;
 use crate::streams::Streams;
@@ -45,9 +45,9 @@ impl Candidate {
     ///
     /// # Errors
     /// An architecture that cannot be built at the scale of the space.
-    pub fn new(space: &dyn SearchSpace, arch: &Arch, observed: Observation) -> Result<Self, RunError> {
+    pub fn new(space: &dyn SearchSpace, arch: &Arch, observed: Evaluation) -> Result<Self, RunError> {
         let (params, macs) = stand_alone_cost(space, arch)?;
-        let Observation { loss, accuracy } = observed;
+        let Evaluation { loss, accuracy } = observed;
         Ok(Self { arch: space.format(arch), accuracy, loss, params, macs })
     }
 }
@@ -123,7 +123,7 @@ impl<'a, D: Target> Search<'a, D> {
             let mut new: Vec<Arch> = proposed.iter().filter(|arch| !known.contains_key(*arch)).cloned().collect();
             new.sort();
             new.dedup();
-            let Some(observed) = self.session.observe_all(&new, cancel)? else {
+            let Some(observed) = self.session.evaluate_with_loss(&new, cancel)? else {
                 outcome.interrupted = true;
                 return Ok(outcome);
             };

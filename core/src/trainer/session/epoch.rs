@@ -1,11 +1,10 @@
 //! One step and one epoch of a run.
 
 use super::Session;
-use super::progress::EpochSums;
 use crate::event::{EpochDone, Event, Moment, Observer, offer_state};
 use crate::registry::Target;
 use crate::trainer::RunError;
-use crate::trainer::training::{DeviceBatch, DeviceBatches, StepOutcome};
+use crate::trainer::training::{DeviceBatch, DeviceBatches, EpochSums, StepOutcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -44,11 +43,7 @@ impl<D: Target> Session<D> {
                 break;
             }
             let outcome = self.step(batch?)?;
-            let sums = &mut self.progress.sums;
-            sums.loss += outcome.done.loss;
-            sums.gradient_norm += outcome.gradient_norm;
-            sums.lr = outcome.lr;
-            sums.steps += 1;
+            self.progress.sums.add(&outcome);
             observer.observe(&Event::Step(outcome.done))?;
             offer_state(observer, Moment::Step, || self.save())?;
         }
@@ -59,8 +54,8 @@ impl<D: Target> Session<D> {
         let seconds = started.elapsed().as_secs_f64();
         self.progress.train_s += seconds;
         self.progress.sums.seconds += seconds;
-        for remark in self.supernet.strategy_mut().remarks() {
-            observer.observe(&Event::Note(remark))?;
+        for note in self.supernet.strategy_mut().take_notes() {
+            observer.observe(&Event::Note(note))?;
         }
         if complete {
             self.complete_epoch(observer)?;

@@ -22,7 +22,7 @@ use crate::config::{BnMode, RunConfig};
 use crate::controller::ControllerContext;
 use crate::data::{Dataset, Loader};
 use crate::event::Start;
-use crate::metrics::disturbance::Observation;
+use crate::metrics::disturbance::Evaluation;
 use crate::network::{Network, NetworkSpec, RunningMoments};
 use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, Target};
 use crate::space::SearchSpace;
@@ -57,7 +57,7 @@ impl<D: Target> Session<D> {
     ///
     /// # Errors
     /// As [`new`](Self::new).
-    pub fn to_restore(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
+    pub fn for_restore(config: &RunConfig, dataset: Arc<Dataset>, device: &D) -> Result<Self, RunError> {
         let mut without_init = config.clone();
         without_init.train.init = None;
         Ok(Self { config: config.clone(), ..Self::new(&without_init, dataset, device)? })
@@ -176,8 +176,8 @@ impl<D: Target> Session<D> {
     ///
     /// # Errors
     /// See [`evaluate`](Self::evaluate).
-    pub fn observe_all(&self, archs: &[Arch], cancel: &AtomicBool) -> Result<Option<Vec<Observation>>, RunError> {
-        self.supernet.observe_all(archs, cancel, &mut |_, _| Ok(()))
+    pub fn evaluate_with_loss(&self, archs: &[Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
+        self.supernet.evaluate_all_with_loss(archs, cancel, &mut |_, _| Ok(()))
     }
 
     /// Number of images on which architectures are evaluated.

@@ -1,5 +1,6 @@
 //! The position of a run, and the sums that its result reports.
 
+use crate::trainer::training::EpochSums;
 use serde::{Deserialize, Serialize};
 
 /// Position and sums. Together with the parts of a session, it determines how a run continues.
@@ -41,19 +42,4 @@ pub struct ControllerProgress {
     pub samples: usize,
     /// Sum of their rewards.
     pub rewards: f64,
-}
-
-/// Sums over the steps of an epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct EpochSums {
-    /// Steps of the epoch so far.
-    pub steps: usize,
-    /// Sum of their losses.
-    pub loss: f64,
-    /// Sum of their gradient norms before clipping.
-    pub gradient_norm: f64,
-    /// Learning rate of the latest step.
-    pub lr: f64,
-    /// Seconds of the epoch's training.
-    pub seconds: f64,
 }

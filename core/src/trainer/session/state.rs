@@ -18,7 +18,7 @@
 use super::Session;
 use crate::config::{ConfigError, RunConfig};
 use crate::network::NetworkSpec;
-use crate::optimizer::Schedule;
+use crate::optimizer::LrSchedule;
 use crate::registry::Target;
 use crate::state::State;
 use crate::trainer::RunError;
@@ -95,7 +95,7 @@ fn check_extension(config: &RunConfig) -> Result<(), ConfigError> {
         let expected = format!("{expected} in a run that is made longer, because it depends on the length");
         Err(ConfigError::Range { key, expected, found: found.into() })
     };
-    if config.train.lr_schedule != Schedule::Constant {
+    if config.train.lr_schedule != LrSchedule::Constant {
         return fixed("train.lr_schedule", "`constant`", "another schedule");
     }
     if config.train.max_steps > 0 {

@@ -9,7 +9,7 @@ use crate::registry::Target;
 use crate::result::{SCHEMA, StandAloneResult, TestFigures};
 use crate::space::Scale;
 use crate::state::State;
-use crate::trainer::training::{DeviceBatches, Model, NoHooks, TrainPath, Training};
+use crate::trainer::training::{DeviceBatches, EpochSums, Model, NoHooks, TrainPath, Training};
 use crate::trainer::{RunError, memory};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -46,23 +46,13 @@ pub(super) struct Progress {
     /// The current epoch, from 0.
     epoch: usize,
     /// Sums over its steps so far.
-    sums: Sums,
+    sums: EpochSums,
     /// Mean loss of the latest complete epoch.
     train_loss: Option<f64>,
     last: Option<TestFigures>,
     best: Option<TestFigures>,
     train_s: f64,
     wall_s: f64,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-struct Sums {
-    steps: usize,
-    loss: f64,
-    gradient_norm: f64,
-    /// Learning rate of the latest step.
-    lr: f64,
-    seconds: f64,
 }
 
 impl<D: Target> StandAloneRun<D> {
@@ -137,12 +127,9 @@ impl<D: Target> StandAloneRun<D> {
             if let Some(average) = &mut self.average {
                 average.add(self.training.model())?;
             }
-            let (seconds, sums) = (started.elapsed().as_secs_f64(), &mut self.progress.sums);
-            sums.steps += 1;
-            sums.loss += outcome.done.loss;
-            sums.gradient_norm += outcome.gradient_norm;
-            sums.lr = outcome.lr;
-            sums.seconds += seconds;
+            let seconds = started.elapsed().as_secs_f64();
+            self.progress.sums.add(&outcome);
+            self.progress.sums.seconds += seconds;
             self.progress.train_s += seconds;
             self.progress.wall_s += seconds;
             observer.observe(&Event::Step(outcome.done))?;
@@ -163,7 +150,7 @@ impl<D: Target> StandAloneRun<D> {
             },
             false => None,
         };
-        let Sums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
+        let EpochSums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
         let steps = steps.max(1) as f64;
         self.progress.train_loss = Some(loss / steps);
         self.progress.epoch += 1;

@@ -2,7 +2,7 @@
 
 use super::Supernet;
 use crate::arch::Arch;
-use crate::metrics::disturbance::Observation;
+use crate::metrics::disturbance::Evaluation;
 use crate::network::{PrefixTree, Program};
 use crate::registry::Target;
 use crate::trainer::training::Hooks;
@@ -19,12 +19,12 @@ impl<D: Target> Supernet<D> {
     /// # Errors
     /// An architecture of another space, a loss that is not finite, or a failing device.
     pub fn evaluate(&self, arch: &Arch) -> Result<f64, RunError> {
-        Ok(self.observe(arch)?.accuracy)
+        Ok(self.evaluation(arch)?.accuracy)
     }
 
-    fn observe(&self, arch: &Arch) -> Result<Observation, RunError> {
+    fn evaluation(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
-        let observation = self.with_weights(arch, |weights| self.evaluator.observe(&program, weights))?;
+        let observation = self.with_weights(arch, |weights| self.evaluator.evaluate(&program, weights))?;
         self.finite(observation, arch)
     }
 
@@ -32,9 +32,9 @@ impl<D: Target> Supernet<D> {
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
-    pub fn observe_first(&self, arch: &Arch) -> Result<Observation, RunError> {
+    pub fn evaluate_first_batch(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
-        let observation = self.with_weights(arch, |weights| self.evaluator.observe_first(&program, weights))?;
+        let observation = self.with_weights(arch, |weights| self.evaluator.evaluate_first_batch(&program, weights))?;
         self.finite(observation, arch)
     }
 
@@ -53,7 +53,7 @@ impl<D: Target> Supernet<D> {
         cancel: &AtomicBool,
         each: &mut dyn FnMut(usize, f64) -> Result<(), RunError>,
     ) -> Result<Option<Vec<f64>>, RunError> {
-        let observed = self.observe_all(archs, cancel, &mut |number, seen| each(number, seen.accuracy))?;
+        let observed = self.evaluate_all_with_loss(archs, cancel, &mut |number, seen| each(number, seen.accuracy))?;
         Ok(observed.map(|observed| observed.into_iter().map(|seen| seen.accuracy).collect()))
     }
 
@@ -61,12 +61,12 @@ impl<D: Target> Supernet<D> {
     ///
     /// # Errors
     /// As [`evaluate_all`](Self::evaluate_all).
-    pub fn observe_all(
+    pub fn evaluate_all_with_loss(
         &self,
         archs: &[Arch],
         cancel: &AtomicBool,
-        each: &mut dyn FnMut(usize, Observation) -> Result<(), RunError>,
-    ) -> Result<Option<Vec<Observation>>, RunError> {
+        each: &mut dyn FnMut(usize, Evaluation) -> Result<(), RunError>,
+    ) -> Result<Option<Vec<Evaluation>>, RunError> {
         // Sorted, so that architectures with a common prefix are neighbours.
         let mut order: Vec<usize> = (0..archs.len()).collect();
         order.sort_by_key(|position| &archs[*position]);
@@ -88,24 +88,24 @@ impl<D: Target> Supernet<D> {
         Ok(Some(found.into_iter().flatten().collect()))
     }
 
-    fn evaluate_one_by_one(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Observation>>, RunError> {
+    fn evaluate_one_by_one(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
         let mut observed = Vec::with_capacity(archs.len());
         for arch in archs {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            observed.push(self.observe(arch)?);
+            observed.push(self.evaluation(arch)?);
         }
         Ok(Some(observed))
     }
 
-    fn evaluate_tree(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Observation>>, RunError> {
+    fn evaluate_tree(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
         let programs = archs.iter().map(|arch| self.program(arch)).collect::<Result<Vec<Program>, _>>()?;
         let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
         let cancelled = || cancel.load(Ordering::Relaxed);
         let (network, running) = (self.training.network(), self.training.running());
-        let observations = self.evaluator.observe_tree(&tree, programs.len(), network, running, &cancelled)?;
-        let finite = |(arch, seen): (&&Arch, Observation)| self.finite(seen, arch);
+        let observations = self.evaluator.evaluate_tree(&tree, programs.len(), network, running, &cancelled)?;
+        let finite = |(arch, seen): (&&Arch, Evaluation)| self.finite(seen, arch);
         observations.map(|seen| archs.iter().zip(seen).map(finite).collect()).transpose()
     }
 
@@ -116,7 +116,7 @@ impl<D: Target> Supernet<D> {
     }
 
     /// Fails if the loss is not finite.
-    fn finite(&self, observation: Observation, arch: &Arch) -> Result<Observation, RunError> {
+    fn finite(&self, observation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
         match observation.loss.is_finite() {
             true => Ok(observation),
             false => Err(self.training.evaluation_diverged(arch)),

@@ -48,9 +48,9 @@ impl<D: Backend> NamedStrategy<D> {
         self.strategy.notes()
     }
 
-    /// See [`SharingStrategy::remarks`].
-    pub fn remarks(&mut self) -> Vec<String> {
-        self.strategy.remarks()
+    /// See [`SharingStrategy::take_notes`].
+    pub fn take_notes(&mut self) -> Vec<String> {
+        self.strategy.take_notes()
     }
 
     /// See [`SharingStrategy::telemetry`].

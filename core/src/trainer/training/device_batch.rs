@@ -30,7 +30,7 @@ impl<D: Backend> DeviceBatch<D> {
     }
 }
 
-/// Batches on a device. The copy of each one starts before the one ahead of it is returned, and so goes on while that trains.
+/// Batches on a device. The copy of the next batch starts before the current one is returned, so copy and training overlap.
 pub struct DeviceBatches<D: Backend, I> {
     device: D,
     batches: I,

@@ -75,7 +75,7 @@ impl<D: Target> Training<D> {
         }
         step.params = sum.params.into_values().collect();
         if let Some(running) = &mut self.model.running {
-            observed.iter().for_each(|(layer, moments, count)| running.observe(*layer, moments, *count));
+            observed.iter().for_each(|(layer, moments, count)| running.add_batch(*layer, moments, *count));
         }
         Ok(total_loss / paths.len() as f64)
     }

@@ -9,6 +9,7 @@
 //! updates to the weights, [`after_update`](Hooks::after_update).
 
 mod device_batch;
+mod epoch_sums;
 mod gradients;
 mod hooks;
 mod loss;
@@ -17,6 +18,7 @@ mod regularisation;
 mod state;
 
 pub use device_batch::{DeviceBatch, DeviceBatches};
+pub use epoch_sums::EpochSums;
 pub use hooks::{Hooks, NoHooks};
 pub use model::Model;
 pub use regularisation::Regularisation;
@@ -165,7 +167,7 @@ impl<D: Target> Training<D> {
     fn update(&mut self, step: &mut Step<D>, hooks: &mut dyn Hooks<D>) -> Result<f64, RunError> {
         hooks.after_backward(step)?;
         let network = &self.model.network;
-        let norm = self.optimizer.prepare(&mut step.params, step.lr, |p| network.slot(p.set, p.param))?;
+        let norm = self.optimizer.compute_updates(&mut step.params, step.lr, |p| network.slot(p.set, p.param))?;
         if !norm.is_finite() {
             return Err(self.diverged(step.number, "the gradient norm", &step.paths[0].arch));
         }

@@ -113,7 +113,7 @@ impl Harness {
         if let Some(strategy) = &mut self.strategy {
             strategy.after_backward(&mut step).unwrap();
         }
-        self.optimizer.prepare(&mut step.params, lr, |p| p.param).unwrap();
+        self.optimizer.compute_updates(&mut step.params, lr, |p| p.param).unwrap();
         let unprojected = copy(&step);
         if let Some(strategy) = &mut self.strategy {
             strategy.before_apply(&mut step).unwrap();

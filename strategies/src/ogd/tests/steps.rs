@@ -44,7 +44,7 @@ fn gradients_can_be_projected_instead_of_updates() {
     // No weight decay, which the optimizer would add without projection.
     let options = format!("{EXACT}\nproject = \"gradient\"");
     let mut harness = Harness::new(Some(&options));
-    harness.optimizer.decay = 0.0;
+    harness.optimizer.weight_decay = 0.0;
     let batch = harness.batch(6, 1);
     harness.step("21", &batch, 0.0);
     harness.end_arch();

@@ -77,7 +77,7 @@ impl BatchNorm {
         Ok((norm, affine))
     }
 
-    /// The statistics as tensors `[1, 1, 1, c]`, if they are wanted.
+    /// The statistics as tensors `[1, 1, 1, c]`, if they are asked for.
     pub fn moments(&self, op: &'static str) -> Result<Option<Moments<Cpu>>, OpError> {
         if !self.returned {
             return Ok(None);

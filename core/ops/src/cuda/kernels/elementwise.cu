@@ -29,10 +29,10 @@ extern "C" __global__ void map_backward(MapArgs args) {
     write(args.out + i, passed ? factor(args, i) * args.dy[i] : 0.0f, args.overwrite);
 }
 
-enum { MOST_TERMS = 8 };
+enum { MAX_TERMS = 8 };
 
 struct SumArgs {
-    Source terms[MOST_TERMS];
+    Source terms[MAX_TERMS];
     float *out;
     int count, size, channels;
 };
@@ -54,7 +54,7 @@ struct Part {
 };
 
 struct ConcatArgs {
-    Part parts[MOST_TERMS];
+    Part parts[MAX_TERMS];
     float *y;
     const float *dy;
     // Pixels, channels of the whole, first channel and number of channels of these parts.

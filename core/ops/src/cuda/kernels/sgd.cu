@@ -1,6 +1,6 @@
 // Stochastic gradient descent on many parameters at once; the equations are those of `SgdSpec`.
 
-enum { MOST_PARAMS = 40 };
+enum { MAX_PARAMS = 40 };
 
 struct Param {
     const float *weight, *gradient, *velocity; // velocity: null for zeros
@@ -9,7 +9,7 @@ struct Param {
 };
 
 struct SgdArgs {
-    Param params[MOST_PARAMS];
+    Param params[MAX_PARAMS];
     double *partial; // sums of squares, [params, blocks]
     float clipping, decay, momentum, lr;
     int nesterov;

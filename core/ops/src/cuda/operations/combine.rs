@@ -4,7 +4,7 @@ use crate::{
     OpError,
     cuda::{
         activation::CudaActivation,
-        args::{ConcatArgs, MOST_TERMS, Part, Rectifier, Source, SumArgs},
+        args::{ConcatArgs, MAX_TERMS, Part, Rectifier, Source, SumArgs},
         memory::Buffer,
     },
     shape::{Dims, check_parts, check_terms, elements},
@@ -24,7 +24,7 @@ pub fn sum(terms: &[&CudaActivation], tape: &mut dyn Recorder<Cuda>) -> Result<C
     let mut sources: Vec<Source> = terms.iter().map(|term| term.source(Rectifier::None)).collect();
     // Where there are more terms than one launch takes, the next begins with the sum so far.
     while !sources.is_empty() {
-        let count = sources.len().min(MOST_TERMS);
+        let count = sources.len().min(MAX_TERMS);
         let mut args = SumArgs { out: out.address(), size: size as i32, channels: dims.3 as i32, ..SumArgs::default() };
         args.count = count as i32;
         args.terms[..count].copy_from_slice(&sources[..count]);
@@ -55,7 +55,7 @@ pub fn concat(parts: &[&CudaActivation], tape: &mut dyn Recorder<Cuda>) -> Resul
         launch("concat_forward", &y, args).map_err(OpError::device(op))?;
     }
     y.record(tape, move |dy, _| {
-        for (args, parts) in launches(&parts, dims).into_iter().zip(parts.chunks(MOST_TERMS)) {
+        for (args, parts) in launches(&parts, dims).into_iter().zip(parts.chunks(MAX_TERMS)) {
             backward(parts, &dy, args)?;
         }
         Ok(())
@@ -67,7 +67,7 @@ pub fn concat(parts: &[&CudaActivation], tape: &mut dyn Recorder<Cuda>) -> Resul
 fn launches(parts: &[CudaActivation], dims: Dims) -> Vec<ConcatArgs> {
     let mut first = 0;
     let mut launches = Vec::new();
-    for parts in parts.chunks(MOST_TERMS) {
+    for parts in parts.chunks(MAX_TERMS) {
         let mut args = ConcatArgs {
             first,
             count: parts.len() as i32,

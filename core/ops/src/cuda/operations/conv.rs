@@ -22,7 +22,7 @@ use dfdx::{
 /// Pixels that one block adds in the gradient of weights, at least.
 const PIXELS_PER_PART: usize = 1024;
 /// Most parts of the pixels in the gradient of weights.
-const MOST_PARTS: usize = 64;
+const MAX_PARTS: usize = 64;
 /// Rows and columns of a tile in the gradient of weights.
 const WEIGHT_TILE: usize = 32;
 /// Threads of a block of a dense convolution.
@@ -129,7 +129,7 @@ impl Conv {
             return reduction.launch("depthwise_weight_gradient", args);
         }
         let (rows, columns) = (taps * c_in / groups, c_out / groups);
-        let parts = (pixels / PIXELS_PER_PART).clamp(1, MOST_PARTS);
+        let parts = (pixels / PIXELS_PER_PART).clamp(1, MAX_PARTS);
         let partial = Buffer::new(self.runtime, groups * parts * rows * columns)?;
         let grid = (blocks(rows, WEIGHT_TILE), blocks(columns, WEIGHT_TILE), (groups * parts) as u32);
         let args = ConvArgs { partial: partial.address(), ..args };

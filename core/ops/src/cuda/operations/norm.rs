@@ -86,7 +86,7 @@ impl Norm {
         self.batch.then_some(self.statistics)
     }
 
-    /// The moments that the normalisation uses, if they are wanted.
+    /// The moments that the normalisation uses, if they are asked for.
     pub fn moments(&self) -> Option<Moments<Cuda>> {
         self.moments.clone().filter(|_| self.returned)
     }

@@ -273,6 +273,6 @@ fn folders_without_two_classes_of_images_say_how_to_lay_them_out() {
 fn sizes_out_of_range_are_refused() {
     for size in [0, 1025, usize::MAX] {
         let error = load_from(&flat(), size).unwrap_err().to_string();
-        assert_eq!(error, format!("data.image_size is {size}, expected 1 to 1024"));
+        assert_eq!(error, format!("data.image_size: expected 1 to 1024, found {size}"));
     }
 }

@@ -99,7 +99,7 @@ fn an_observer_that_fails_ends_the_run() {
 fn batch_norm_modes_share_the_training_and_differ_in_evaluation() {
     let first_loss = |session: &Session<TestDevice>| {
         let arch = session.space().nth(8);
-        session.supernet().observe_first(&arch).unwrap().loss
+        session.supernet().evaluate_first_batch(&arch).unwrap().loss
     };
     let mut losses = Vec::new();
     for bn in [BnMode::Batch, BnMode::Recalibrate, BnMode::Running] {
