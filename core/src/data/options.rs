@@ -92,11 +92,12 @@ impl DataOptions {
         }
         if self.cutout >= 2 * side {
             let (h, w) = (shape.height, shape.width);
-            let expected = format!("less than {}, twice the side of the images of {h} x {w}; 0 is no cutout", 2 * side);
+            let expected =
+                format!("less than {}, twice the side of the images of {h} x {w} (0 is no cutout)", 2 * side);
             return Err(DataError::option("data.cutout", self.cutout, expected));
         }
         if self.random_resized_crop && shape.channels > 4 {
-            let expected = format!("false for images of {} channels; it needs at most 4", shape.channels);
+            let expected = format!("false for images of {} channels (true needs at most 4)", shape.channels);
             return Err(DataError::option("data.random_resized_crop", true, expected));
         }
         self.colour_jitter.check(shape)?;
@@ -117,7 +118,7 @@ impl DataOptions {
     /// Returns an error if a folder was given to the data set `name`, which reads no files.
     pub(super) fn no_folder(&self, name: &str) -> Result<(), DataError> {
         let Some(dir) = &self.dir else { return Ok(()) };
-        let expected = format!("none: data set `{name}` reads no files; choose one that does with --data");
+        let expected = format!("no folder, because data set `{name}` reads no files (--data chooses one that does)");
         Err(DataError::option("data.dir", dir.display(), expected))
     }
 

@@ -102,7 +102,7 @@ pub fn load_until(name: &str, options: &DataOptions, cancel: &AtomicBool) -> Res
     let cancel = Cancel(cancel);
     let descriptor = find(name)?;
     if options.cache == Cache::Disk && descriptor.name != "folder" {
-        let expected = format!("auto or memory: data set `{name}` is held in memory");
+        let expected = format!("auto or memory, because data set `{name}` is held in memory");
         return Err(DataError::option("data.cache", "disk", expected));
     }
     let dataset = (descriptor.load)(options, &cancel)?;
@@ -148,7 +148,8 @@ mod tests {
     fn data_sets_without_files_refuse_a_folder() {
         let options = DataOptions { dir: Some("mine".into()), ..DataOptions::default() };
         for name in ["digits", "synthetic"] {
-            let expected = format!("none: data set `{name}` reads no files; choose one that does with --data");
+            let expected =
+                format!("no folder, because data set `{name}` reads no files (--data chooses one that does)");
             let error = load(name, &options).unwrap_err();
             assert_eq!(error.to_string(), format!("data.dir: expected {expected}, found mine"));
         }
@@ -158,7 +159,10 @@ mod tests {
     fn only_folders_stay_on_disk() {
         let options = DataOptions { cache: Cache::Disk, ..DataOptions::default() };
         let error = load("digits", &options).unwrap_err().to_string();
-        assert_eq!(error, "data.cache: expected auto or memory: data set `digits` is held in memory, found disk");
+        assert_eq!(
+            error,
+            "data.cache: expected auto or memory, because data set `digits` is held in memory, found disk"
+        );
         assert!(matches!(load("folder", &options), Err(DataError::NoFolder { .. })));
     }
 

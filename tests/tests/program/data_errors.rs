@@ -37,7 +37,7 @@ fn a_folder_for_a_data_set_without_files_is_rejected() {
         dir.path(),
         &["--data-dir=mine"],
         2,
-        &["data.dir: expected none", "`digits` reads no files", "--data", "found mine"],
+        &["data.dir: expected no folder", "`digits` reads no files", "--data", "found mine"],
     );
 }
 

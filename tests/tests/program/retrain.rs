@@ -81,8 +81,9 @@ fn recipes_are_configurations_that_options_change() {
     refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar", "--space=macro"], 2, &of_space);
     let of_run = ["--from net: recipe darts-cifar is for space darts, found macro"];
     refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar", "--from=net"], 2, &of_run);
-    let cutout =
-        ["recipe darts-cifar: data.cutout: expected less than 16, twice the side of the images of 8 x 8, found 16"];
+    let cutout = [
+        "recipe darts-cifar: data.cutout: expected less than 16, twice the side of the images of 8 x 8 (0 is no cutout), found 16",
+    ];
     refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-cifar"], 2, &cutout);
     let stem = ["expected images of at least 64 x 64, found 8 x 8", "set space.stem = \"cifar\""];
     refuses(dir, &["retrain", "--arch=darts_v2", "--recipe=darts-imagenet"], 2, &stem);

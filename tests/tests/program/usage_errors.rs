@@ -105,14 +105,20 @@ fn values_out_of_range_are_rejected() {
         (&["--set=train"], "expected section.key=value"),
         (&["--set=seed=99999999999999999999"], "--set seed=99999999999999999999: 99999999999999999999 is out of range"),
         (&["--seed=99999999999999999999"], "expected a whole number of at most 9223372036854775807"),
-        (&["--set=data.limit_train=0"], "data.limit_train: expected 1 to, found 0"),
+        (
+            &["--set=data.limit_train=0"],
+            "data.limit_train: expected 1 to 719, the number of images in this part of the split, found 0",
+        ),
         (
             &["--set=data.train_fraction=1.5"],
             "data.train_fraction: expected a number between 0 and 1, both excluded, found 1.5",
         ),
         (&["--set=data.train_fraction=0.0"], "between 0 and 1"),
         (&["--width=5000"], "--width: space.width: expected at most 4096, found 5000"),
-        (&["--limit-train=100000"], "--limit-train: data.limit_train: expected 1 to, found 100000"),
+        (
+            &["--limit-train=100000"],
+            "--limit-train: data.limit_train: expected 1 to 719, the number of images in this part of the split, found 100000",
+        ),
         (
             &["--space=tiny", "--probes=10"],
             "--probes: probes.count: expected at most 9, the architectures of space tiny",
