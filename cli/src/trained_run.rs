@@ -8,7 +8,7 @@ use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{CheckpointError, weights};
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::sha256;
 use nas_core::trainer::{EvalImages, Session};
 use serde_json::Value;
@@ -57,7 +57,7 @@ impl TrainedRun {
     ///
     /// # Errors
     /// Weights that are damaged or belong to another network, and a data set without test images.
-    pub fn session<D: Target>(&self, data: &LoadedData, device: &D, images: EvalImages) -> Result<Session<D>> {
+    pub fn session<D: TrainingDevice>(&self, data: &LoadedData, device: &D, images: EvalImages) -> Result<Session<D>> {
         let config = &self.settings.config;
         let session = Session::for_evaluation(config, data.dataset.clone(), device, images);
         let session = session.map_err(|error| self.settings.explain(error.into()))?;

@@ -2,7 +2,7 @@
 
 use crate::arch::Arch;
 use crate::network::NetworkSpec;
-use crate::result::TestFigures;
+use crate::result::EvalFigures;
 use crate::space::Scale;
 use crate::state::State;
 use serde::Serialize;
@@ -146,7 +146,7 @@ pub struct StandAloneEpoch {
     /// Mean 2-norm of the gradients before clipping.
     pub gradient_norm: f64,
     /// Accuracies after the epoch, if it was evaluated.
-    pub test: Option<TestFigures>,
+    pub evaluation: Option<EvalFigures>,
     /// Duration of the epoch's training in seconds.
     pub seconds: f64,
 }

@@ -19,7 +19,7 @@ use crate::settings::Settings;
 use crate::signal;
 use crate::text::eprint_line;
 use anyhow::{Context, Error, Result};
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -192,7 +192,7 @@ struct RunTask<'a> {
 }
 
 impl RunTask<'_> {
-    fn on<D: Target>(&self, device: &D) -> Result<Option<Finished>> {
+    fn on<D: TrainingDevice>(&self, device: &D) -> Result<Option<Finished>> {
         let kind = match &self.run.work {
             PlannedWork::Directory(kind) => kind.clone(),
             PlannedWork::Row(arch) => return self.row(arch, device),
@@ -205,7 +205,7 @@ impl RunTask<'_> {
         Ok(maker.make(&planned, device)?.then_some(Finished::Directory))
     }
 
-    fn row<D: Target>(&self, text: &str, device: &D) -> Result<Option<Finished>> {
+    fn row<D: TrainingDevice>(&self, text: &str, device: &D) -> Result<Option<Finished>> {
         let config = &self.settings.config;
         let mut saved = SavedTraining::within(self.attempt, config)?;
         let (arch, seed) = (text.to_owned(), self.run.seed);

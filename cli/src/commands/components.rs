@@ -64,7 +64,7 @@ impl Kind {
             Self::Strategies => described!(all::<StrategyDescriptor>()?, reference, origin),
             Self::Controllers => described!(all::<ControllerDescriptor>()?, reference),
             Self::Spaces => described!(all::<SpaceDescriptor>()?, reference),
-            Self::Data => described!(descriptors(), source),
+            Self::Data => described!(descriptors(), instructions),
         })
     }
 }

@@ -7,7 +7,7 @@ use crate::parallel::in_thread_pool;
 use crate::run_kind::RunKind;
 use crate::single_run::SingleRun;
 use anyhow::Result;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, Sequence};
 
@@ -37,7 +37,7 @@ pub fn sequence(run: SingleRun, n: usize) -> Result<ExitStatus> {
 ///
 /// # Errors
 /// A state that does not fit.
-pub fn continued<D: Target>(sequence: Sequence<D>, state: Option<&State>) -> Result<Sequence<D>, RunError> {
+pub fn continued<D: TrainingDevice>(sequence: Sequence<D>, state: Option<&State>) -> Result<Sequence<D>, RunError> {
     match state {
         Some(state) => sequence.restore(state),
         None => Ok(sequence),

@@ -9,7 +9,7 @@ use crate::trained_run::TrainedRun;
 use anyhow::{Context, Result};
 use nas_core::arch::Arch;
 use nas_core::read_file;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::space::SearchSpace;
 use nas_core::trainer::{Candidate, EvalImages};
 use std::path::Path;
@@ -29,7 +29,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     compute!(&run.settings.config, |device| on(args, &run, &device))
 }
 
-fn on<D: Target>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<ExitStatus> {
+fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<ExitStatus> {
     let cancel = cancel()?;
     let data = run.data(cancel, |_| ())?;
     let images = if args.test { EvalImages::Test } else { EvalImages::Validation };

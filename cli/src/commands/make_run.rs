@@ -10,7 +10,7 @@ use crate::run_kind::RunKind;
 use anyhow::Result;
 use nas_core::data::Dataset;
 use nas_core::event::Observer;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::state::State;
 use nas_core::trainer::{Sequence, StandAloneRun, StandAloneTrainer, reset_peak_rss};
 use std::sync::Arc;
@@ -35,7 +35,7 @@ impl RunMaker<'_> {
     ///
     /// # Errors
     /// See [`PlannedRun::make`].
-    pub fn make<D: Target>(&self, planned: &PlannedRun, device: &D) -> Result<bool> {
+    pub fn make<D: TrainingDevice>(&self, planned: &PlannedRun, device: &D) -> Result<bool> {
         let (config, dataset, cancel) = (&planned.settings.config, self.dataset, self.cancel);
         match &planned.kind {
             RunKind::Supernet => {

@@ -9,7 +9,7 @@ use crate::single_run::SingleRun;
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, Session};
 use serde_json::{Map, Value};
@@ -45,7 +45,7 @@ pub fn train(run: SingleRun) -> Result<ExitStatus> {
 ///
 /// # Errors
 /// As [`Session::new`]; a state that does not fit.
-pub fn session<D: Target>(
+pub fn session<D: TrainingDevice>(
     config: &RunConfig,
     data: Arc<Dataset>,
     device: &D,

@@ -13,7 +13,7 @@ use crate::text::{pairs, print, table};
 use crate::trained_run::TrainedRun;
 use anyhow::Result;
 use nas_core::config::ComponentConfig;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::result::SCHEMA;
 use nas_core::trainer::{Candidate, EvalImages, Limits, Search, SearchOutcome, pareto_front};
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ struct SearchJob<'a> {
 }
 
 impl SearchJob<'_> {
-    fn on<D: Target>(&self, device: &D) -> Result<ExitStatus> {
+    fn on<D: TrainingDevice>(&self, device: &D) -> Result<ExitStatus> {
         let (args, cancel) = (self.args, cancel()?);
         let mut progress = ProgressDisplay::new(args.progress);
         let data = self.run.data(cancel, |line| progress.print_line(line))?;

@@ -11,7 +11,7 @@ use crate::signal::cancel;
 use crate::trained_run::{TrainedRun, weights_of};
 use anyhow::{Context, Result};
 use nas_core::config::BnMode;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::trainer::{EvalImages, FrozenNetwork};
 use serde_json::Value;
 
@@ -90,7 +90,7 @@ fn sub_net(args: &ExportArgs, archived: &ArchivedRun) -> Result<ExportedNetwork>
     compute!(&run.settings.config, |device| sub_net_on(arch, &run, &device))
 }
 
-fn sub_net_on<D: Target>(arch: &str, run: &TrainedRun, device: &D) -> Result<ExportedNetwork> {
+fn sub_net_on<D: TrainingDevice>(arch: &str, run: &TrainedRun, device: &D) -> Result<ExportedNetwork> {
     let data = run.data(cancel()?, |_| ())?;
     let session = run.session(&data, device, EvalImages::Validation)?;
     let space = session.space();

@@ -95,10 +95,10 @@ impl Recorder {
         self.metric("train", "mean_loss", done.train_loss)?;
         self.metric("train", "lr", done.lr)?;
         self.metric("train", "gradient_norm", done.gradient_norm)?;
-        if let Some(test) = done.test {
-            self.metric("test", "accuracy", test.accuracy)?;
-            self.metric("test", "top5_accuracy", test.top5_accuracy)?;
-            self.metric("test", "loss", test.loss)?;
+        if let Some(evaluation) = done.evaluation {
+            self.metric("eval", "accuracy", evaluation.accuracy)?;
+            self.metric("eval", "top5_accuracy", evaluation.top5_accuracy)?;
+            self.metric("eval", "loss", evaluation.loss)?;
         }
         self.time("train_s", done.seconds)?;
         self.time("images_per_s", self.at.images as f64 / done.seconds)

@@ -47,7 +47,7 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
         let mut config = config.clone();
         (config.threads, config.device, config.plugins) = (0, String::new(), Vec::new());
         // The fingerprints of the data are compared instead.
-        config.data = config.data.without_place();
+        config.data = config.data.without_location();
         config.save = SaveConfig::default();
         // The content of a truth table is compared instead of its directory.
         if is_table_file(&config.truth.table) {

@@ -4,7 +4,7 @@ use super::{Outcome, percent, row, section};
 use crate::text::table;
 use crate::trainings::TrainingGroup;
 use nas_core::metrics::Summary;
-use nas_core::result::{StandAloneResult, TestFigures};
+use nas_core::result::{EvalFigures, StandAloneResult};
 use std::path::Path;
 
 impl Outcome for StandAloneResult {
@@ -16,7 +16,7 @@ impl Outcome for StandAloneResult {
         let Self { arch, space, data, seed, evaluated_on, eval_images, epochs, .. } = self;
         let stopped = if self.interrupted { " (interrupted)" } else { "" };
         let title = format!("{arch}\n{space}, {data}, seed {seed}: stand-alone training{stopped}\n");
-        let accuracy = |figures: Option<TestFigures>| percent(figures.map(|figures| figures.accuracy));
+        let accuracy = |figures: Option<EvalFigures>| percent(figures.map(|figures| figures.accuracy));
         let top5 = percent(self.last.map(|last| last.top5_accuracy));
         let best = self.best.map_or(String::new(), |best| format!(" (epoch {})", best.epoch + 1));
         let rows = vec![

@@ -21,12 +21,12 @@ pub enum DataError {
         known: Vec<&'static str>,
     },
     /// A data set that reads files, without a folder.
-    #[error("data set `{name}` needs a folder (--data-dir DIR): {how}")]
+    #[error("data set `{name}` needs a folder (--data-dir DIR): {instructions}")]
     NoFolder {
         /// Name of the data set.
         name: &'static str,
         /// Instructions to get the files.
-        how: &'static str,
+        instructions: &'static str,
     },
     /// A folder of a data set that does not exist, or is a file.
     #[error("cannot find the folder {}: correct --data-dir (`nas-train describe {name}` lists the files of the data set)", path.display())]
@@ -37,12 +37,12 @@ pub enum DataError {
         path: PathBuf,
     },
     /// A missing file or folder.
-    #[error("cannot find {}: {how}", path.display())]
+    #[error("cannot find {}: {instructions}", path.display())]
     Missing {
         /// Path of the missing file or folder.
         path: PathBuf,
         /// Instructions to get it.
-        how: &'static str,
+        instructions: &'static str,
     },
     /// A file or folder that cannot be read.
     #[error("cannot read {}", path.display())]

@@ -110,8 +110,8 @@ impl DataOptions {
         })
     }
 
-    /// These options without those that tell where images are: folder and cache. Results depend on the content alone.
-    pub fn without_place(&self) -> Self {
+    /// These options without folder and cache, which do not change results.
+    pub fn without_location(&self) -> Self {
         Self { dir: None, cache: Cache::default(), ..self.clone() }
     }
 
@@ -122,9 +122,9 @@ impl DataOptions {
         Err(DataError::option("data.dir", dir.display(), expected))
     }
 
-    /// The given folder; an error if it is unset or not a folder. `how` are the instructions to get the files.
-    pub(super) fn folder(&self, name: &'static str, how: &'static str) -> Result<&Path, DataError> {
-        let dir = self.dir.as_deref().ok_or(DataError::NoFolder { name, how })?;
+    /// The given folder; an error if it is unset or not a folder. `instructions` state how to get the files.
+    pub(super) fn folder(&self, name: &'static str, instructions: &'static str) -> Result<&Path, DataError> {
+        let dir = self.dir.as_deref().ok_or(DataError::NoFolder { name, instructions })?;
         if dir.is_dir() { Ok(dir) } else { Err(DataError::MissingFolder { name, path: dir.into() }) }
     }
 }

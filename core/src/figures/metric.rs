@@ -14,9 +14,14 @@ pub static METRICS: &[Metric] = &[
     metric("train", "gradient_norm", "", "2-norm of a step's gradients before clipping, mean over the epoch."),
     metric("train", "fairness_min", "", "Smallest number of sub-net passes that contained a choice so far."),
     metric("train", "fairness_max", "", "Largest number of sub-net passes that contained a choice so far."),
-    metric("test", "accuracy", "%", "Top-1 accuracy of a retrained network after an epoch."),
-    metric("test", "top5_accuracy", "%", "Top-5 accuracy of a retrained network after an epoch."),
-    metric("test", "loss", "nats", "Mean cross-entropy of a retrained network after an epoch."),
+    metric(
+        "eval",
+        "accuracy",
+        "%",
+        "Top-1 accuracy of a stand-alone network after an epoch, on the images of `evaluated_on`.",
+    ),
+    metric("eval", "top5_accuracy", "%", "Top-5 accuracy of a stand-alone network after an epoch."),
+    metric("eval", "loss", "nats", "Mean cross-entropy of a stand-alone network after an epoch."),
     metric("probe", "mean_accuracy", "%", "Mean shared-weight accuracy of the probe architectures."),
     metric(
         "probe",
@@ -55,5 +60,10 @@ pub static METRICS: &[Metric] = &[
         "",
         "`ogd`: norm of the projected update divided by that of the unprojected one, mean over steps.",
     ),
-    metric("strategy", "jitter_events", "", "`ogd`: how often alpha was raised for numerical stability so far."),
+    metric(
+        "strategy",
+        "alpha_increases",
+        "",
+        "`ogd`: number of projectors whose alpha was raised for numerical stability so far.",
+    ),
 ];

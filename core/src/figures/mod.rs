@@ -79,7 +79,7 @@ impl Figure {
 /// A metric that is recorded over a run, in `metrics.csv` and in TensorBoard event files.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric {
-    /// Part of the run that the metric describes: `train`, `probe`, `controller` or `strategy`.
+    /// Part of the run that the metric describes: `train`, `eval`, `probe`, `controller` or `strategy`.
     pub split: &'static str,
     /// Name within the split, in snake_case. `_K` at its end stands for an interval in epochs, and `.GROUP` for the
     /// first part of a layer's name.

@@ -97,20 +97,20 @@ pub fn find<T: Named + inventory::Collect>(name: &str) -> Result<&'static T, Bui
     })
 }
 
-/// A device for which strategy descriptors have a builder.
-pub trait Target: Backend {
+/// A device on which networks are trained: strategy descriptors have a builder for it.
+pub trait TrainingDevice: Backend {
     /// The builder of the strategy for this device.
     fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self>;
 }
 
-impl Target for dfdx::tensor::Cpu {
+impl TrainingDevice for dfdx::tensor::Cpu {
     fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self> {
         descriptor.cpu
     }
 }
 
 #[cfg(feature = "cuda")]
-impl Target for dfdx::tensor::Cuda {
+impl TrainingDevice for dfdx::tensor::Cuda {
     fn strategy_builder(descriptor: &StrategyDescriptor) -> StrategyBuilder<Self> {
         descriptor.cuda
     }

@@ -9,9 +9,9 @@ mod sequence;
 mod stand_alone;
 mod truth;
 
-pub use probes::{Disturbance, Forgetting, Probes, RankStability, SharedLayers, SingleStepDisturbance};
+pub use probes::{Disturbance, DisturbanceBySharedLayers, Forgetting, Probes, RankStability, SingleStepDisturbance};
 pub use sequence::{SequenceResult, SequenceStep};
-pub use stand_alone::{StandAloneResult, TestFigures};
+pub use stand_alone::{EvalFigures, StandAloneResult};
 pub use truth::{Baselines, Truth};
 
 use serde::{Deserialize, Serialize};

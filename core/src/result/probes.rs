@@ -16,7 +16,7 @@ pub struct Probes {
     /// Single-step disturbance; `None` where it was not measured.
     pub single_step_disturbance: Option<SingleStepDisturbance>,
     /// Single-step disturbance by the number of layers that the two architectures share, ascending.
-    pub by_shared_layers: Vec<SharedLayers>,
+    pub by_shared_layers: Vec<DisturbanceBySharedLayers>,
     /// Forgetting within an epoch; `None` where it was not measured.
     pub forgetting: Option<Forgetting>,
 }
@@ -56,7 +56,7 @@ pub struct SingleStepDisturbance {
 
 /// Single-step disturbance of architectures that have a given number of layers in common with the trained ones.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SharedLayers {
+pub struct DisturbanceBySharedLayers {
     /// Number of common layers, without the layers that belong to every architecture of the space.
     pub layers: usize,
     /// Number of measured steps.

@@ -40,9 +40,9 @@ pub struct StandAloneResult {
     /// Mean training loss of the last complete epoch, in nats.
     pub train_loss: Option<f64>,
     /// Accuracies after the last epoch; `None` if the training was stopped before.
-    pub last: Option<TestFigures>,
+    pub last: Option<EvalFigures>,
     /// Accuracies after the epoch with the highest accuracy, among the evaluated ones.
-    pub best: Option<TestFigures>,
+    pub best: Option<EvalFigures>,
     /// Duration of the whole training with its evaluations, in seconds.
     pub wall_s: f64,
     /// Training speed, in images a second.
@@ -53,7 +53,7 @@ pub struct StandAloneResult {
 
 /// Accuracies of a network after an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct TestFigures {
+pub struct EvalFigures {
     /// The epoch, from 0.
     pub epoch: usize,
     /// Images whose class has the largest score, in percent (top-1).

@@ -6,7 +6,7 @@ use crate::config::{ConfigError, RunConfig};
 use crate::data::Dataset;
 use crate::event::{Event, Moment, Observer, Trained, offer_state};
 use crate::metrics::disturbance::DisturbanceMatrix;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::result::{SCHEMA, SequenceResult, SequenceStep};
 use crate::state::{State, StateError};
 use crate::streams::Streams;
@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 const SAVED: &str = "sequence";
 
 /// A sequence of distinct random architectures. Each is trained for the configured number of epochs before the next one.
-pub struct Sequence<D: Target> {
+pub struct Sequence<D: TrainingDevice> {
     session: Session<D>,
     archs: Vec<Arch>,
     progress: SequenceProgress,
@@ -35,7 +35,7 @@ struct SequenceProgress {
     steps: Vec<SequenceStep>,
 }
 
-impl<D: Target> Sequence<D> {
+impl<D: TrainingDevice> Sequence<D> {
     /// Draws `n` architectures from the random stream `sequence`, to train each for `config.train.epochs` epochs.
     ///
     /// # Errors

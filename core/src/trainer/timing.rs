@@ -4,7 +4,7 @@ use super::training::{DeviceBatch, DeviceBatches};
 use super::{RunError, Session};
 use crate::arch::Arch;
 use crate::data::DataError;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ pub struct Timing {
 ///
 /// # Errors
 /// As [`Session::run`].
-pub fn time_steps<D: Target>(
+pub fn time_steps<D: TrainingDevice>(
     mut session: Session<D>,
     warm_up: usize,
     steps: usize,
@@ -78,7 +78,7 @@ pub struct RunShape {
 ///
 /// # Errors
 /// A strategy that cannot plan.
-pub fn run_shape<D: Target>(mut session: Session<D>) -> Result<RunShape, RunError> {
+pub fn run_shape<D: TrainingDevice>(mut session: Session<D>) -> Result<RunShape, RunError> {
     Ok(RunShape { paths: session.plan()?.len(), steps_per_epoch: session.loader().batches() })
 }
 
@@ -87,7 +87,7 @@ pub fn run_shape<D: Target>(mut session: Session<D>) -> Result<RunShape, RunErro
 ///
 /// # Errors
 /// As [`Session::run`].
-pub fn seconds_per_step<D: Target>(
+pub fn seconds_per_step<D: TrainingDevice>(
     mut session: Session<D>,
     duration: Duration,
     cancel: &AtomicBool,

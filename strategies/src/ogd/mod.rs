@@ -188,7 +188,7 @@ impl<D: Backend> Ogd<D> {
         let solved = inputs.into_par_iter().map(|(key, inputs)| Ok((key, inputs.as_deref().map(solve).transpose()?)));
         for (key, projector) in solved.collect::<Result<Vec<_>, OpError>>()? {
             let increased = projector.as_ref().is_some_and(|p| p.alpha_increase > 1.0);
-            self.statistics.jitter_events += u64::from(increased);
+            self.statistics.alpha_increases += u64::from(increased);
             let projector = projector.map(|projector| projector.into_device(&self.device)).transpose()?;
             self.records.entry(key).or_default().set_projector(projector, step, alpha);
         }

@@ -48,7 +48,7 @@ struct SavedStatistics {
     norm_ratio: (Bits, u64),
     trace_ratio: (Bits, u64),
     groups: BTreeMap<String, (Bits, u64)>,
-    jitter_events: u64,
+    alpha_increases: u64,
 }
 
 impl<D: Backend> Ogd<D> {
@@ -96,7 +96,7 @@ fn save_statistics(statistics: &EpochStatistics) -> SavedStatistics {
         norm_ratio: save(&statistics.norm_ratio),
         trace_ratio: save(&statistics.trace_ratio),
         groups: statistics.groups.iter().map(|(group, mean)| (group.clone(), save(mean))).collect(),
-        jitter_events: statistics.jitter_events,
+        alpha_increases: statistics.alpha_increases,
     }
 }
 
@@ -112,7 +112,7 @@ fn load_statistics(saved: SavedStatistics, current: &EpochStatistics) -> Result<
         norm_ratio: load(saved.norm_ratio),
         trace_ratio: load(saved.trace_ratio),
         groups: saved.groups.into_iter().map(|(group, mean)| (group, load(mean))).collect(),
-        jitter_events: saved.jitter_events,
+        alpha_increases: saved.alpha_increases,
         record_s: 0.0,
         refresh_s: 0.0,
         project_s: 0.0,

@@ -34,7 +34,7 @@ pub struct EpochStatistics {
     /// The same for each group of layers, see [`group_of`].
     pub groups: BTreeMap<String, RunningMean>,
     /// Number of projectors whose alpha had to be increased, since the start of the run.
-    pub jitter_events: u64,
+    pub alpha_increases: u64,
     /// Seconds spent in recording inputs.
     pub record_s: f64,
     /// Seconds spent in computing projectors.
@@ -51,18 +51,18 @@ impl EpochStatistics {
             norm_ratio: RunningMean::default(),
             trace_ratio: RunningMean::default(),
             groups: groups.map(|group| (group, RunningMean::default())).collect(),
-            jitter_events: 0,
+            alpha_increases: 0,
             record_s: 0.0,
             refresh_s: 0.0,
             project_s: 0.0,
         }
     }
 
-    /// Starts new statistics if `epoch` differs from the current one. `jitter_events` is kept.
+    /// Starts new statistics if `epoch` differs from the current one. `alpha_increases` is kept.
     pub fn set_epoch(&mut self, epoch: usize) {
         if epoch != self.epoch {
             let groups = std::mem::take(&mut self.groups);
-            *self = Self { epoch, jitter_events: self.jitter_events, ..Self::new(groups.into_keys()) };
+            *self = Self { epoch, alpha_increases: self.alpha_increases, ..Self::new(groups.into_keys()) };
         }
     }
 
@@ -79,7 +79,7 @@ impl EpochStatistics {
         let mut metrics = vec![
             ("trace_ratio".into(), self.trace_ratio.value()),
             ("update_norm_ratio".into(), self.norm_ratio.value()),
-            ("jitter_events".into(), self.jitter_events as f64),
+            ("alpha_increases".into(), self.alpha_increases as f64),
         ];
         metrics.extend(self.groups.iter().map(|(group, mean)| (format!("trace_ratio.{group}"), mean.value())));
         metrics.extend([

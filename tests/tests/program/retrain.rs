@@ -28,7 +28,7 @@ fn the_selected_architecture_of_a_run_is_trained() {
         (&3.into(), &12.into(), &"validation".into())
     );
     let metrics = read(dir, "net/metrics.csv");
-    assert_eq!(metrics.lines().filter(|line| line.contains(",test,accuracy,")).count(), 3);
+    assert_eq!(metrics.lines().filter(|line| line.contains(",eval,accuracy,")).count(), 3);
     for file in ["weights.safetensors", "best.safetensors", "config.toml", "manifest.json"] {
         assert!(names(&dir.join("net")).contains(&file.to_owned()), "{file}");
     }

@@ -8,7 +8,7 @@ use crate::settings::{Origin, Settings};
 use crate::signal::cancel;
 use anyhow::Result;
 use nas_core::config::RunConfig;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::trainer::{Session, Timing, peak_rss_mb, time_steps};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +68,7 @@ fn only_steps(config: &mut RunConfig, steps: usize, random: bool) {
     config.truth.samples = "0".into();
 }
 
-fn on<D: Target>(
+fn on<D: TrainingDevice>(
     settings: &Settings,
     device: &D,
     warm_up: usize,

@@ -9,12 +9,12 @@ use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use crate::planned_run::PlannedRun;
 use crate::text;
 use anyhow::{Error, Result};
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use std::collections::BTreeMap;
 
 impl ComparisonJob<'_> {
     /// Makes the missing runs and sequences; none if the comparison was interrupted.
-    pub(super) fn make<D: Target>(
+    pub(super) fn make<D: TrainingDevice>(
         &self,
         share: ThreadsPerJob,
         runs: &[PlannedRun],
@@ -35,7 +35,7 @@ impl ComparisonJob<'_> {
 
     /// Makes the missing runs. A failed run is reported; the remaining runs continue. Returns the errors of the failed
     /// runs; none if the comparison was interrupted.
-    fn make_runs<D: Target>(
+    fn make_runs<D: TrainingDevice>(
         &self,
         share: ThreadsPerJob,
         missing: &[PlannedRun],
@@ -59,7 +59,7 @@ impl ComparisonJob<'_> {
     }
 
     /// Makes the missing sequences; none if the comparison was interrupted.
-    fn make_sequences<D: Target>(
+    fn make_sequences<D: TrainingDevice>(
         &self,
         share: ThreadsPerJob,
         missing: &[PlannedRun],
@@ -81,7 +81,7 @@ impl ComparisonJob<'_> {
     }
 
     /// Makes a run or a sequence, unless the comparison was interrupted.
-    fn make_one<D: Target>(
+    fn make_one<D: TrainingDevice>(
         &self,
         share: ThreadsPerJob,
         planned: &PlannedRun,

@@ -26,7 +26,7 @@ use crate::settings::Settings;
 use crate::signal::cancel;
 use anyhow::{Context, Error, Result};
 use budget::lengths;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::trainer::RunShape;
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -80,7 +80,7 @@ struct ComparisonJob<'a> {
 type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 
 impl ComparisonJob<'_> {
-    fn on<D: Target>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
+    fn on<D: TrainingDevice>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
         let share = ThreadsPerJob::new(self.args.jobs.into(), self.settings[0].config.threads);
         let Some(preflights) = self.preflight(device)? else { return Ok(ExitStatus::Interrupted) };
         // Another program may have written there while the data were read.

@@ -6,7 +6,7 @@ use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::quote;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::trainer::{RunError, RunShape, Sequence, Session, run_shape, seconds_per_step};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub struct Preflight {
 impl ComparisonJob<'_> {
     /// Builds every variant as its runs will, so that errors appear before the first run. Returns the sizes that the plan
     /// of the comparison needs; none if the comparison was interrupted.
-    pub fn preflight<D: Target>(&self, device: MakeDevice<'_, D>) -> Result<Option<Vec<Preflight>>> {
+    pub fn preflight<D: TrainingDevice>(&self, device: MakeDevice<'_, D>) -> Result<Option<Vec<Preflight>>> {
         let mut preflights = Vec::new();
         for (variant, settings) in self.variants.iter().zip(&self.settings) {
             if self.interrupted() {
@@ -44,7 +44,7 @@ impl ComparisonJob<'_> {
         self.cancel.load(Ordering::Relaxed)
     }
 
-    fn preflight_of<D: Target>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
+    fn preflight_of<D: TrainingDevice>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
         let session = Session::new(&settings.config, self.data.dataset.clone(), &device()?)?;
         let truth = session.truth_sha256().map(Into::into);
         let mut preflight = Preflight { cost: run_shape(session)?, truth, accepts_sequence: self.args.sequence > 0 };
@@ -60,7 +60,7 @@ impl ComparisonJob<'_> {
 
     /// The duration of a step of each variant in seconds, measured once per output directory; none if the comparison was
     /// interrupted.
-    pub fn seconds_per_step<D: Target>(
+    pub fn seconds_per_step<D: TrainingDevice>(
         &self,
         share: ThreadsPerJob,
         device: MakeDevice<'_, D>,

@@ -53,7 +53,7 @@ impl CollectedRuns {
 fn measurement(config: &RunConfig, truth: Option<&Truth>) -> RunConfig {
     let mut config = config.clone();
     // The fingerprints are compared instead.
-    config.data = DataOptions { fingerprint: None, ..config.data.without_place() };
+    config.data = DataOptions { fingerprint: None, ..config.data.without_location() };
     // The budget of a comparison sets the interval.
     config.probes.interval = 1;
     if let Some(truth) = truth {

@@ -17,7 +17,7 @@ use crate::text::{eprint_line, print};
 use crate::trainings::{TrainingGroup, seed_directory};
 use anyhow::{Context, Result};
 use earlier::{check_layout, finished};
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::result::RunResult;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
@@ -150,7 +150,7 @@ pub fn stand_alone(run: SingleRun, arch: &str) -> Result<ExitStatus> {
 ///
 /// # Errors
 /// An architecture that does not connect, and a state that does not fit.
-pub fn start<D: Target>(
+pub fn start<D: TrainingDevice>(
     trainer: &StandAloneTrainer<D>,
     arch: &str,
     seed: u64,

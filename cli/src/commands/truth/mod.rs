@@ -27,7 +27,7 @@ use dfdx::tensor::Cpu;
 use file::TruthFile;
 use nas_core::config::{ClusterConfig, RetrainConfig, RunConfig, TrainImages, TruthSamples};
 use nas_core::data::Dataset;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::trainer::StandAloneTrainer;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -79,7 +79,7 @@ type Item = (String, u64);
 
 impl TableJob<'_> {
     /// All trainings of the table, in its order.
-    fn items<D: Target>(&self, trainer: &StandAloneTrainer<D>) -> Result<Vec<Item>> {
+    fn items<D: TrainingDevice>(&self, trainer: &StandAloneTrainer<D>) -> Result<Vec<Item>> {
         let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
         let first = self.config.seed;
         let seeds = || first..first + u64::from(self.args.seeds);
@@ -88,15 +88,15 @@ impl TableJob<'_> {
         Ok(archs.iter().flat_map(with_seeds).collect())
     }
 
-    fn settings<D: Target>(&self, trainer: &StandAloneTrainer<D>) -> Result<Table> {
+    fn settings<D: TrainingDevice>(&self, trainer: &StandAloneTrainer<D>) -> Result<Table> {
         table_settings(self.config, trainer.space().scale())
     }
 
-    fn open<D: Target>(&self, trainer: &StandAloneTrainer<D>, patience: Duration) -> Result<TruthFile> {
+    fn open<D: TrainingDevice>(&self, trainer: &StandAloneTrainer<D>, patience: Duration) -> Result<TruthFile> {
         TruthFile::open(self.path, &self.settings(trainer)?, &**trainer.space(), patience)
     }
 
-    fn here<D: Target>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
+    fn here<D: TrainingDevice>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
         let trainer = StandAloneTrainer::new(self.config, self.dataset.clone(), &device()?)?;
         let mut items = self.items(&trainer)?;
         let total = items.len();
@@ -206,7 +206,7 @@ impl TableJob<'_> {
     }
 
     /// Prints the summary of the table.
-    fn finish<D: Target>(
+    fn finish<D: TrainingDevice>(
         &self,
         file: &TruthFile,
         trainer: &StandAloneTrainer<D>,

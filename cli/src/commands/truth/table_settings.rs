@@ -25,7 +25,7 @@ const SECTIONS: [&str; 4] = ["seed", "space", "data", "train"];
 pub fn table_settings(config: &RunConfig, scale: &Scale) -> Result<Table> {
     let mut config = config.clone();
     (config.space.width, config.space.cells) = (scale.width, scale.cells);
-    config.data = config.data.without_place();
+    config.data = config.data.without_location();
     let mut table = config.to_table()?;
     table.retain(|key, _| SECTIONS.contains(&key));
     if let Some(Value::Table(data)) = table.get_mut("data") {

@@ -6,7 +6,7 @@ use crate::device::with_memory_advice;
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
-use nas_core::registry::Target;
+use nas_core::registry::TrainingDevice;
 use nas_core::trainer::StandAloneTrainer;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -15,7 +15,7 @@ use std::sync::atomic::AtomicBool;
 ///
 /// # Errors
 /// Diverged training, exhausted memory, or a configuration that does not fit.
-pub fn train<D: Target>(
+pub fn train<D: TrainingDevice>(
     config: &RunConfig,
     dataset: &Arc<Dataset>,
     device: &D,

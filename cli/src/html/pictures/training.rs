@@ -33,7 +33,7 @@ const CURVES: [LearningCurve; 2] = [
         name: "training_accuracy",
         title: "Learning curves: accuracy",
         y: "accuracy in %",
-        split: "test",
+        split: "eval",
         metric: "accuracy",
     },
 ];

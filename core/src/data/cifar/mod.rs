@@ -23,7 +23,7 @@ const DOWNLOAD_AGAIN: &str = "download the official archive again";
 pub(super) struct ArchiveLayout {
     name: &'static str,
     /// Instructions to get the files.
-    pub(super) how: &'static str,
+    pub(super) instructions: &'static str,
     classes: usize,
     binary: ArchiveFiles,
     python: ArchiveFiles,
@@ -47,7 +47,7 @@ struct ArchiveFiles {
 
 pub(super) const CIFAR10: ArchiveLayout = ArchiveLayout {
     name: "cifar10",
-    how: "download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz (or cifar-10-python.tar.gz), unpack it, \
+    instructions: "download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz (or cifar-10-python.tar.gz), unpack it, \
           and give the folder that holds cifar-10-batches-bin (or cifar-10-batches-py)",
     classes: 10,
     binary: ArchiveFiles {
@@ -70,7 +70,7 @@ pub(super) const CIFAR10: ArchiveLayout = ArchiveLayout {
 
 pub(super) const CIFAR100: ArchiveLayout = ArchiveLayout {
     name: "cifar100",
-    how: "download https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz (or cifar-100-python.tar.gz), unpack it, \
+    instructions: "download https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz (or cifar-100-python.tar.gz), unpack it, \
           and give the folder that holds cifar-100-binary (or cifar-100-python)",
     classes: 100,
     binary: ArchiveFiles {
@@ -95,7 +95,7 @@ pub(super) fn load100(options: &DataOptions, cancel: &Cancel) -> Result<Dataset,
 }
 
 fn load(layout: &ArchiveLayout, options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
-    let dir = options.folder(layout.name, layout.how)?;
+    let dir = options.folder(layout.name, layout.instructions)?;
     let (version, folder) = find(layout, dir)?;
     let (files, read, names): (_, Read, fn(&ArchiveLayout, &Path) -> _) = match version {
         Version::Binary => (layout.binary, binary::read, binary::names),
@@ -148,11 +148,11 @@ fn find(layout: &ArchiveLayout, dir: &Path) -> Result<(Version, PathBuf), DataEr
             return Ok((version, dir.into()));
         }
     }
-    Err(DataError::Missing { path: dir.join(layout.binary.folder), how: layout.how })
+    Err(DataError::Missing { path: dir.join(layout.binary.folder), instructions: layout.instructions })
 }
 
 fn present(layout: &ArchiveLayout, path: PathBuf) -> Result<PathBuf, DataError> {
-    if path.is_file() { Ok(path) } else { Err(DataError::Missing { path, how: layout.how }) }
+    if path.is_file() { Ok(path) } else { Err(DataError::Missing { path, instructions: layout.instructions }) }
 }
 
 /// Images and labels of the files that have been read so far.

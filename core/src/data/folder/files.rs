@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::dataset::counted;
-use super::{Cancel, DataError, HOW, Parts};
+use super::{Cancel, DataError, INSTRUCTIONS, Parts};
 
 /// Endings of the names of image files, in lower case. Names may use capitals.
 pub(super) const ENDINGS: [&str; 9] = ["jpg", "jpeg", "png", "ppm", "pgm", "bmp", "tif", "tiff", "webp"];
@@ -49,21 +49,21 @@ impl ImageFiles {
 
 fn no_image(path: &Path) -> DataError {
     let (expected, found) = ("at least one image".into(), "none".into());
-    DataError::Content { path: path.into(), expected, found, fix: HOW }
+    DataError::Content { path: path.into(), expected, found, fix: INSTRUCTIONS }
 }
 
 /// Names of the folders in `dir`, of which there must be at least two.
 pub(super) fn classes(dir: &Path) -> Result<Vec<OsString>, DataError> {
     let names = folder_names(dir)?;
     match names.len() {
-        0 => Err(DataError::Missing { path: dir.join("CLASS"), how: HOW }),
-        1 => Err(DataError::Classes { found: 1, fix: HOW }),
+        0 => Err(DataError::Missing { path: dir.join("CLASS"), instructions: INSTRUCTIONS }),
+        1 => Err(DataError::Classes { found: 1, fix: INSTRUCTIONS }),
         2..=MAX_CLASSES => Ok(names),
         found => Err(DataError::Content {
             path: dir.into(),
             expected: format!("at most {MAX_CLASSES} classes"),
             found: found.to_string(),
-            fix: HOW,
+            fix: INSTRUCTIONS,
         }),
     }
 }

@@ -25,7 +25,7 @@ pub(super) use file_images::FileImages;
 use files::{ImageFiles, SkippedFiles};
 use read::Reader;
 
-pub(super) const HOW: &str = "put the images of each class (jpg, jpeg, png, ppm, pgm, bmp, tif, tiff or webp) into a folder \
+pub(super) const INSTRUCTIONS: &str = "put the images of each class (jpg, jpeg, png, ppm, pgm, bmp, tif, tiff or webp) into a folder \
     of their own, DIR/CLASS/IMAGE.jpg, or DIR/train/CLASS/IMAGE.jpg with DIR/val and DIR/test beside train, and give DIR";
 
 /// Names of the folders with the training, validation and test part. Capitals are accepted too.
@@ -40,7 +40,7 @@ pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, Da
     if !(1..=1024).contains(&size) {
         return Err(DataError::option("data.image_size", size, "1 to 1024"));
     }
-    let dir = options.folder("folder", HOW)?;
+    let dir = options.folder("folder", INSTRUCTIONS)?;
     let parts = Parts::of(dir)?;
     let classes = files::classes(&parts.train)?;
     let mut skipped = SkippedFiles::default();

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{DataError, HOW, PartPaths};
+use super::{DataError, INSTRUCTIONS, PartPaths};
 
 /// The files of the training part.
 pub(super) fn train(dir: &Path) -> Result<PartPaths, DataError> {
@@ -78,7 +78,7 @@ impl<'a> Names<'a> {
         let similar = self.names.iter().filter(|name| name.contains("ubyte") || name.contains("images"));
         let similar: Vec<&str> = similar.take(SHOWN).map(String::as_str).collect();
         if similar.is_empty() {
-            return DataError::Missing { path: self.dir.join(name), how: HOW };
+            return DataError::Missing { path: self.dir.join(name), instructions: INSTRUCTIONS };
         }
         DataError::Content {
             path: self.dir.into(),

@@ -9,7 +9,7 @@ use super::registry::Cancel;
 use super::{Augment, DataError, DataOptions, Dataset, IdxLayout, ImageShape, Images};
 use file::{IdxFile, Kind};
 
-pub(super) const HOW: &str = "download for example https://storage.googleapis.com/cvdf-datasets/mnist/ \
+pub(super) const INSTRUCTIONS: &str = "download for example https://storage.googleapis.com/cvdf-datasets/mnist/ \
     train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, \
     and give the folder that holds them, unpacked or not (without the t10k files there is no test part)";
 
@@ -19,7 +19,7 @@ const FIX: &str = "download the file again";
 const MAX_IMAGES: u64 = 100_000_000;
 
 pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
-    let dir = options.folder("idx", HOW)?;
+    let dir = options.folder("idx", INSTRUCTIONS)?;
     let (train, most) = part(&find::train(dir)?, None, options.idx.layout, cancel)?;
     let test = match find::test(dir)? {
         Some(paths) => Some(part(&paths, Some((train.shape(), most)), options.idx.layout, cancel)?.0),

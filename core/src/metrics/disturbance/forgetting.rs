@@ -7,12 +7,12 @@ use crate::metrics::error::{MetricError, finite};
 /// Accumulates accuracy at the end of the epoch minus accuracy right after the architecture's own update, in percentage
 /// points. Negative values mean forgetting.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Forgetting {
+pub struct ForgettingSums {
     n: u64,
     sum: f64,
 }
 
-impl Forgetting {
+impl ForgettingSums {
     /// Adds one architecture of one epoch, with accuracies in percent.
     ///
     /// # Errors
@@ -41,7 +41,7 @@ mod tests {
 
     #[test]
     fn mean_by_hand() {
-        let mut forgetting = Forgetting::default();
+        let mut forgetting = ForgettingSums::default();
         assert_eq!(forgetting.mean(), None);
         forgetting.record(50.0, 44.0).unwrap();
         forgetting.record(40.0, 42.0).unwrap();

@@ -19,7 +19,7 @@ pub struct ProbeHistory {
 
 /// Performance disturbance over an interval of k epochs, in percentage points.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct IntervalChange {
+pub struct PerformanceDisturbance {
     /// Interval k, in epochs.
     pub interval: usize,
     /// Number of pairs of epochs (t, t + k).
@@ -32,7 +32,7 @@ pub struct IntervalChange {
 
 /// Rank stability: Kendall's tau-b between the rankings of the probes k epochs apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RankStability {
+pub struct RankStabilityEstimate {
     /// Interval k, in epochs.
     pub interval: usize,
     /// Number of pairs of epochs with a defined tau. Tau is undefined if all probes have equal accuracy.
@@ -79,13 +79,13 @@ impl ProbeHistory {
     }
 
     /// Performance disturbance over `k` epochs; `None` with fewer than k + 1 epochs, without probes, or for `k = 0`.
-    pub fn change(&self, k: usize) -> Option<IntervalChange> {
+    pub fn performance_disturbance(&self, k: usize) -> Option<PerformanceDisturbance> {
         let changes: Vec<f64> = self
             .pairs(k)
             .map(|(before, after)| mean(before.iter().zip(after).map(|(b, a)| (a - b).abs())))
             .collect::<Option<_>>()?;
         let half = self.epochs.len().div_ceil(2);
-        Some(IntervalChange {
+        Some(PerformanceDisturbance {
             interval: k,
             n: changes.len(),
             mean: mean(changes.iter().copied())?,
@@ -94,9 +94,9 @@ impl ProbeHistory {
     }
 
     /// Rank stability over `k` epochs; `None` if no tau is defined.
-    pub fn rank_stability(&self, k: usize) -> Option<RankStability> {
+    pub fn rank_stability(&self, k: usize) -> Option<RankStabilityEstimate> {
         let taus: Vec<f64> = self.pairs(k).filter_map(|(before, after)| kendall_tau(before, after).ok()).collect();
-        Some(RankStability { interval: k, n: taus.len(), mean: mean(taus.iter().copied())? })
+        Some(RankStabilityEstimate { interval: k, n: taus.len(), mean: mean(taus.iter().copied())? })
     }
 
     /// All pairs of epochs (t, t + k); none for `k = 0`.
@@ -142,14 +142,14 @@ mod tests {
             (0..20).map(|t| vec![10.0 + 2.0 * f64::from(t), 20.0 + 2.0 * f64::from(t)]).collect();
         let history = history(&epochs.iter().map(Vec::as_slice).collect::<Vec<_>>());
         for k in 1..20 {
-            let change = history.change(k).unwrap();
+            let change = history.performance_disturbance(k).unwrap();
             assert_eq!((change.interval, change.n, change.mean), (k, 20 - k, 2.0 * k as f64));
             assert_eq!(change.second_half, (k < 10).then_some(2.0 * k as f64));
-            assert_eq!(history.rank_stability(k).unwrap(), RankStability { interval: k, n: 20 - k, mean: 1.0 });
+            assert_eq!(history.rank_stability(k).unwrap(), RankStabilityEstimate { interval: k, n: 20 - k, mean: 1.0 });
         }
-        assert_eq!(history.change(20), None);
+        assert_eq!(history.performance_disturbance(20), None);
         assert_eq!(history.rank_stability(20), None);
-        assert_eq!(history.change(0), None);
+        assert_eq!(history.performance_disturbance(0), None);
         assert_eq!(history.mean_accuracy(), Some(53.0));
     }
 
@@ -157,14 +157,14 @@ mod tests {
     #[test]
     fn second_half_by_hand() {
         let history = history(&[&[10.0], &[14.0], &[12.0], &[18.0], &[17.0]]);
-        let change = history.change(1).unwrap();
+        let change = history.performance_disturbance(1).unwrap();
         assert_eq!((change.mean, change.second_half), (3.25, Some(1.0)));
     }
 
     #[test]
     fn undefined_rankings_are_skipped() {
         let history = history(&[&[5.0, 5.0], &[1.0, 2.0], &[2.0, 1.0]]);
-        assert_eq!(history.rank_stability(1), Some(RankStability { interval: 1, n: 1, mean: -1.0 }));
+        assert_eq!(history.rank_stability(1), Some(RankStabilityEstimate { interval: 1, n: 1, mean: -1.0 }));
         assert_eq!(history.rank_stability(2), None);
     }
 
@@ -193,7 +193,7 @@ mod tests {
             for _ in 0..epochs {
                 history.push(epoch.clone()).unwrap();
             }
-            prop_assert_eq!(history.change(k).map(|c| c.mean), (k < epochs).then_some(0.0));
+            prop_assert_eq!(history.performance_disturbance(k).map(|c| c.mean), (k < epochs).then_some(0.0));
             if let Some(stability) = history.rank_stability(k) {
                 prop_assert!((stability.mean - 1.0).abs() < 1e-12);
             }
@@ -223,7 +223,7 @@ mod tests {
                     (Some(found), Some(expected)) => (found - expected).abs() < 1e-9,
                     (found, expected) => found == expected,
                 };
-                let change = history.change(k);
+                let change = history.performance_disturbance(k);
                 prop_assert!(agree(change.map(|c| c.mean), definition(0)));
                 prop_assert!(agree(change.and_then(|c| c.second_half), definition(epochs.len().div_ceil(2))));
                 prop_assert!(history.rank_stability(k).is_none_or(|s| (-1.0..=1.0).contains(&s.mean)));

@@ -3,8 +3,8 @@
 //! There are four measures:
 //! - [`ProbeHistory`]: probe architectures over epochs (DINAS, figure 3, interval 13 epochs);
 //! - [`DisturbanceMatrix`]: architectures trained one after another (DINAS, figure 1b);
-//! - [`SingleStepDisturbance`]: across one step on other architectures;
-//! - [`Forgetting`]: from an architecture's own update to the end of the epoch.
+//! - [`SingleStepSums`]: across one step on other architectures;
+//! - [`ForgettingSums`]: from an architecture's own update to the end of the epoch.
 //!
 //! Low disturbance alone proves nothing, since a supernet that does not learn has none. Reports show the mean accuracy
 //! beside it.
@@ -14,7 +14,7 @@ mod history;
 mod matrix;
 mod single_step;
 
-pub use forgetting::Forgetting;
-pub use history::{DEFAULT_INTERVAL, IntervalChange, ProbeHistory, RankStability};
+pub use forgetting::ForgettingSums;
+pub use history::{DEFAULT_INTERVAL, PerformanceDisturbance, ProbeHistory, RankStabilityEstimate};
 pub use matrix::{DisturbanceMatrix, MatrixSummary};
-pub use single_step::{Evaluation, SingleStepDisturbance, SingleStepSummary};
+pub use single_step::{Evaluation, SingleStepSummary, SingleStepSums};

@@ -15,7 +15,7 @@ pub struct Evaluation {
 
 /// Accumulates changes of loss and accuracy across steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct SingleStepDisturbance {
+pub struct SingleStepSums {
     n: u64,
     loss: f64,
     accuracy: f64,
@@ -37,7 +37,7 @@ pub struct SingleStepSummary {
     pub abs_loss: f64,
 }
 
-impl SingleStepDisturbance {
+impl SingleStepSums {
     /// Adds one step, with the measurements of the previous architecture before and after it.
     ///
     /// # Errors
@@ -75,7 +75,7 @@ mod tests {
     /// Accuracy changes -4 and +2 points, loss changes +0.5 and -0.25.
     #[test]
     fn means_by_hand() {
-        let mut changes = SingleStepDisturbance::default();
+        let mut changes = SingleStepSums::default();
         assert_eq!(changes.summary(), None);
         changes.record(at(1.0, 40.0), at(1.5, 36.0)).unwrap();
         changes.record(at(1.0, 40.0), at(0.75, 42.0)).unwrap();
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn values_that_are_not_finite_are_not_counted() {
-        let mut changes = SingleStepDisturbance::default();
+        let mut changes = SingleStepSums::default();
         assert!(changes.record(at(1.0, 40.0), at(f64::INFINITY, 10.0)).is_err());
         assert_eq!(changes.summary(), None);
     }

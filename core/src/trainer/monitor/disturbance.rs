@@ -5,8 +5,8 @@
 //! architectures whose step disturbed another one. Both are measured on the first batch of evaluation images.
 
 use crate::arch::Arch;
-use crate::metrics::disturbance::{Evaluation, Forgetting, SingleStepDisturbance};
-use crate::registry::Target;
+use crate::metrics::disturbance::{Evaluation, ForgettingSums, SingleStepSums};
+use crate::registry::TrainingDevice;
 use crate::result;
 use crate::space::SearchSpace;
 use crate::state::State;
@@ -18,10 +18,10 @@ use std::collections::BTreeMap;
 pub struct DisturbanceMonitor {
     /// Steps between two measured ones; 0 turns both measurements off.
     every: u64,
-    single_step: SingleStepDisturbance,
+    single_step: SingleStepSums,
     /// By the number of layers that the two architectures share.
-    by_shared_layers: BTreeMap<usize, SingleStepDisturbance>,
-    forgetting: Forgetting,
+    by_shared_layers: BTreeMap<usize, SingleStepSums>,
+    forgetting: ForgettingSums,
     /// Whether the architecture of the current plan is evaluated after its last step.
     evaluate_at_end_of_plan: bool,
     /// Architectures of the current epoch, each with its accuracy right after its own last step.
@@ -41,16 +41,16 @@ impl DisturbanceMonitor {
     pub fn new(every: usize) -> Self {
         Self {
             every: every as u64,
-            single_step: SingleStepDisturbance::default(),
+            single_step: SingleStepSums::default(),
             by_shared_layers: BTreeMap::new(),
-            forgetting: Forgetting::default(),
+            forgetting: ForgettingSums::default(),
             evaluate_at_end_of_plan: false,
             trained: Vec::new(),
         }
     }
 
     /// Evaluates the architecture of the previous plan before a measured step on other architectures.
-    pub fn before_step<D: Target>(
+    pub fn before_step<D: TrainingDevice>(
         &self,
         arch: Arch,
         paths: &[TrainPath],
@@ -67,7 +67,7 @@ impl DisturbanceMonitor {
 
     /// Evaluates the architecture of the previous plan after a measured step, and the last architecture of the current
     /// plan where this was the last step of a plan whose first step was measured.
-    pub fn after_step<D: Target>(
+    pub fn after_step<D: TrainingDevice>(
         &mut self,
         pending: Option<PendingStep>,
         paths: &[TrainPath],
@@ -91,7 +91,7 @@ impl DisturbanceMonitor {
     }
 
     /// Evaluates the architectures of [`after_step`](Self::after_step) again at the end of the epoch.
-    pub fn end_epoch<D: Target>(&mut self, supernet: &Supernet<D>) -> Result<(), RunError> {
+    pub fn end_epoch<D: TrainingDevice>(&mut self, supernet: &Supernet<D>) -> Result<(), RunError> {
         for (arch, accuracy) in std::mem::take(&mut self.trained) {
             self.forgetting.record(accuracy, supernet.evaluate_first_batch(&arch)?.accuracy)?;
         }
@@ -121,9 +121,9 @@ impl DisturbanceMonitor {
     }
 
     /// Mean single-step disturbance by the number of shared layers, ascending.
-    pub fn by_shared_layers(&self) -> Vec<result::SharedLayers> {
-        let row = |(layers, changes): (&usize, &SingleStepDisturbance)| {
-            changes.summary().map(|mean| result::SharedLayers {
+    pub fn by_shared_layers(&self) -> Vec<result::DisturbanceBySharedLayers> {
+        let row = |(layers, changes): (&usize, &SingleStepSums)| {
+            changes.summary().map(|mean| result::DisturbanceBySharedLayers {
                 layers: *layers,
                 n: mean.n,
                 accuracy: mean.accuracy,

@@ -12,7 +12,7 @@ use super::training::TrainPath;
 use super::{RunError, Supernet};
 use crate::arch::Arch;
 use crate::metrics::FairnessAudit;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::result;
 use crate::space::Decision;
 use crate::state::{State, StateError};
@@ -52,7 +52,7 @@ impl Monitor {
     ///
     /// # Errors
     /// An evaluation that fails.
-    pub fn before_step<D: Target>(
+    pub fn before_step<D: TrainingDevice>(
         &self,
         previous: Option<Arch>,
         paths: &[TrainPath],
@@ -66,7 +66,7 @@ impl Monitor {
     ///
     /// # Errors
     /// An evaluation that fails.
-    pub fn after_step<D: Target>(
+    pub fn after_step<D: TrainingDevice>(
         &mut self,
         pending: Option<PendingStep>,
         paths: &[TrainPath],
@@ -85,7 +85,7 @@ impl Monitor {
     ///
     /// # Errors
     /// An evaluation that fails.
-    pub fn end_epoch<D: Target>(&mut self, supernet: &Supernet<D>) -> Result<(), RunError> {
+    pub fn end_epoch<D: TrainingDevice>(&mut self, supernet: &Supernet<D>) -> Result<(), RunError> {
         self.disturbance.end_epoch(supernet)
     }
 
@@ -141,7 +141,7 @@ impl Monitor {
     ///
     /// # Errors
     /// See [`State::put`].
-    pub fn save<D: Target>(&self, supernet: &Supernet<D>) -> Result<State, RunError> {
+    pub fn save<D: TrainingDevice>(&self, supernet: &Supernet<D>) -> Result<State, RunError> {
         let mut state = self.disturbance.save(&**supernet.space())?;
         if let Some(probes) = &self.probes {
             state.put("probes", probes.history())?;
@@ -154,7 +154,7 @@ impl Monitor {
     ///
     /// # Errors
     /// State of another space, or of another number of probe architectures.
-    pub fn load<D: Target>(&mut self, state: &State, supernet: &Supernet<D>) -> Result<(), RunError> {
+    pub fn load<D: TrainingDevice>(&mut self, state: &State, supernet: &Supernet<D>) -> Result<(), RunError> {
         if let Some(probes) = &mut self.probes {
             probes.set_history(state.get("probes")?)?;
         }

@@ -104,7 +104,7 @@ impl Probes {
     /// Figures over the run, together with single-step disturbance and forgetting.
     pub fn result(&self, disturbance: &DisturbanceMonitor) -> result::Probes {
         let (history, interval) = (&self.history, self.interval);
-        let change = history.change(interval);
+        let change = history.performance_disturbance(interval);
         result::Probes {
             n: self.archs.len(),
             mean_accuracy: history.mean_accuracy(),

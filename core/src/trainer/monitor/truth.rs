@@ -6,7 +6,7 @@ use crate::config::{ConfigError, RunConfig, TruthSamples};
 use crate::data::Dataset;
 use crate::event::{Evaluated, Event, Observer, Purpose};
 use crate::metrics::{RankingOptions, RankingReport, kendall_tau, rank_quality};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::result::{Baselines, Truth};
 use crate::space::SearchSpace;
 use crate::streams::Streams;
@@ -90,7 +90,7 @@ impl TruthComparison {
     ///
     /// # Errors
     /// An evaluation or an observer that fails.
-    pub fn compare<D: Target>(
+    pub fn compare<D: TrainingDevice>(
         &self,
         supernet: &Supernet<D>,
         observer: &mut dyn Observer,

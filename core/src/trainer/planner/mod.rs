@@ -8,7 +8,7 @@ pub use arch_source::ArchSource;
 use super::training::TrainPath;
 use super::{RunError, Supernet};
 use crate::arch::Arch;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::space::SearchSpace;
 use crate::strategy::{MAX_PATHS, Path, Sampler};
 use rand_chacha::ChaCha8Rng;
@@ -51,7 +51,7 @@ impl Planner {
     ///
     /// # Errors
     /// A controller that fails to draw, a strategy that fails, or a plan that cannot be trained.
-    pub fn prepare_step<D: Target>(&mut self, supernet: &mut Supernet<D>) -> Result<Option<Arch>, RunError> {
+    pub fn prepare_step<D: TrainingDevice>(&mut self, supernet: &mut Supernet<D>) -> Result<Option<Arch>, RunError> {
         if self.steps_left > 0 {
             return Ok(None);
         }

@@ -3,7 +3,7 @@
 //! [`ArchSource`]: super::ArchSource
 
 use super::{Planner, check};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::state::{State, StateError};
 use crate::strategy::Path;
 use crate::trainer::training::TrainPath;
@@ -22,7 +22,7 @@ impl Planner {
     ///
     /// # Errors
     /// A controller that cannot save its state.
-    pub fn save<D: Target>(&self, supernet: &Supernet<D>) -> Result<State, RunError> {
+    pub fn save<D: TrainingDevice>(&self, supernet: &Supernet<D>) -> Result<State, RunError> {
         let mut state = self.source.save()?;
         let saved = |TrainPath { path, .. }: &TrainPath| SavedPath {
             arch: supernet.space().format(&path.arch),
@@ -38,7 +38,7 @@ impl Planner {
     ///
     /// # Errors
     /// State of another space, strategy or controller.
-    pub fn load<D: Target>(&mut self, state: &State, supernet: &Supernet<D>) -> Result<(), RunError> {
+    pub fn load<D: TrainingDevice>(&mut self, state: &State, supernet: &Supernet<D>) -> Result<(), RunError> {
         let space = supernet.space();
         let parse = |SavedPath { arch, weight }| Ok(Path { arch: space.parse(&arch)?, weight });
         let saved: Vec<SavedPath> = state.get("paths")?;

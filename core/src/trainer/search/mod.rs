@@ -11,7 +11,7 @@ use crate::arch::Arch;
 use crate::config::ComponentConfig;
 use crate::controller::{Controller, ControllerContext, ControllerError};
 use crate::metrics::disturbance::Evaluation;
-use crate::registry::{self, BuildError, ControllerDescriptor, Target};
+use crate::registry::{self, BuildError, ControllerDescriptor, TrainingDevice};
 use crate::space::SearchSpace;
 use crate::streams::Streams;
 use rand_chacha::ChaCha8Rng;
@@ -66,7 +66,7 @@ pub struct SearchOutcome {
 }
 
 /// A search by a controller, whose rewards are accuracies with the weights of a session.
-pub struct Search<'a, D: Target> {
+pub struct Search<'a, D: TrainingDevice> {
     session: &'a Session<D>,
     space: Arc<dyn SearchSpace>,
     controller: Box<dyn Controller>,
@@ -75,7 +75,7 @@ pub struct Search<'a, D: Target> {
     limits: Limits,
 }
 
-impl<'a, D: Target> Search<'a, D> {
+impl<'a, D: TrainingDevice> Search<'a, D> {
     /// Builds the controller, and checks that an architecture obeys the limits. `seed` determines all proposals.
     ///
     /// # Errors

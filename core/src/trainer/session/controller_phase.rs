@@ -2,7 +2,7 @@
 
 use super::progress::ControllerProgress;
 use crate::event::{ControllerDone, Evaluating, Event, Observer, Phase};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::trainer::planner::ArchSource;
 use crate::trainer::{RunError, Supernet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 ///
 /// # Errors
 /// A controller, an evaluation or an observer that fails.
-pub fn train_controller<D: Target>(
+pub fn train_controller<D: TrainingDevice>(
     progress: &mut ControllerProgress,
     epoch: usize,
     source: &mut ArchSource,

@@ -2,13 +2,13 @@
 
 use super::Session;
 use crate::event::{EpochDone, Event, Moment, Observer, offer_state};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::trainer::RunError;
 use crate::trainer::training::{DeviceBatch, DeviceBatches, EpochSums, StepOutcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-impl<D: Target> Session<D> {
+impl<D: TrainingDevice> Session<D> {
     /// Plans if necessary, trains one batch and takes the measurements around the step.
     pub(in crate::trainer) fn step(&mut self, batch: DeviceBatch<D>) -> Result<StepOutcome, RunError> {
         let previous = self.planner.prepare_step(&mut self.supernet)?;

@@ -24,7 +24,7 @@ use crate::data::{Dataset, Loader};
 use crate::event::Start;
 use crate::metrics::disturbance::Evaluation;
 use crate::network::{Network, NetworkSpec, RunningMoments};
-use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, Target};
+use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, TrainingDevice};
 use crate::space::SearchSpace;
 use crate::strategy::StrategyContext;
 use crate::streams::Streams;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 /// A run that is ready to start, or to continue.
-pub struct Session<D: Target> {
+pub struct Session<D: TrainingDevice> {
     config: RunConfig,
     supernet: Supernet<D>,
     planner: Planner,
@@ -42,7 +42,7 @@ pub struct Session<D: Target> {
     progress: Progress,
 }
 
-impl<D: Target> Session<D> {
+impl<D: TrainingDevice> Session<D> {
     /// Builds every component of a run and checks every option, before any training.
     ///
     /// # Errors

@@ -5,14 +5,14 @@ use super::controller_phase::train_controller;
 use super::progress::EpochPhase;
 use super::selection::select;
 use crate::event::{Evaluating, Event, Moment, Observer, Phase, ProbesDone, offer_state};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::result::{RunResult, SCHEMA, Selected, Truth};
 use crate::trainer::monitor::TruthComparison;
 use crate::trainer::{RunError, finite_figures, memory};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-impl<D: Target> Session<D> {
+impl<D: TrainingDevice> Session<D> {
     /// Trains, selects an architecture and compares the ranking with the truth table. `observer` receives every event.
     ///
     /// If `cancel` becomes true, the run ends after the current step or evaluation, and the result holds the measurements

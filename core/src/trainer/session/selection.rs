@@ -2,7 +2,7 @@
 
 use crate::arch::Arch;
 use crate::event::{Evaluated, Event, Observer, Purpose};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::result::Selected;
 use crate::trainer::monitor::TruthComparison;
 use crate::trainer::{RunError, Supernet, stand_alone_cost};
@@ -13,7 +13,7 @@ use std::sync::atomic::AtomicBool;
 ///
 /// # Errors
 /// An evaluation or an observer that fails.
-pub fn select<D: Target>(
+pub fn select<D: TrainingDevice>(
     proposals: &[Arch],
     supernet: &Supernet<D>,
     truth: Option<&TruthComparison>,

@@ -19,13 +19,13 @@ use super::Session;
 use crate::config::{ConfigError, RunConfig};
 use crate::network::NetworkSpec;
 use crate::optimizer::LrSchedule;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::state::State;
 use crate::trainer::RunError;
 use crate::trainer::saved_config::{check_config, comparable};
 use serde_json::{Map, Value};
 
-impl<D: Target> Session<D> {
+impl<D: TrainingDevice> Session<D> {
     /// The state between two steps or two phases.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! Exponential moving average of the weights of a network.
 
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::trainer::training::Model;
 use dfdx::prelude::{TryAdd, TryMul};
 use nas_ops::OpError;
@@ -8,14 +8,14 @@ use nas_ops::OpError;
 /// Average of the weights and of the running batch-norm statistics after each step: `a = d a + (1 - d) w`, with the first
 /// weights as the first average. It is evaluated and saved in place of the weights (Polyak and Juditsky 1992; averages of
 /// the statistics as in `ModelEmaV2` of timm).
-pub struct WeightAverage<D: Target> {
+pub struct WeightAverage<D: TrainingDevice> {
     /// The decay `d`, in `(0, 1)`.
     decay: f32,
     /// The average; none before the first step.
     pub model: Option<Model<D>>,
 }
 
-impl<D: Target> WeightAverage<D> {
+impl<D: TrainingDevice> WeightAverage<D> {
     /// An average without weights.
     pub fn new(decay: f64) -> Self {
         Self { decay: decay as f32, model: None }

@@ -3,8 +3,8 @@
 use crate::data::{Dataset, EvalBatches, Images, Loader, Normalise};
 use crate::event::EvalInputs;
 use crate::network::{Pass, Program, tensor};
-use crate::registry::Target;
-use crate::result::TestFigures;
+use crate::registry::TrainingDevice;
+use crate::result::EvalFigures;
 use crate::trainer::RunError;
 use crate::trainer::accuracy::AccuracyCounter;
 use crate::trainer::training::Model;
@@ -40,14 +40,14 @@ impl StandAloneImages {
     ///
     /// # Errors
     /// A failing device, or an image file that cannot be read.
-    pub fn evaluate<D: Target>(
+    pub fn evaluate<D: TrainingDevice>(
         &self,
         epoch: usize,
         model: &Model<D>,
         program: &Program,
         batch_size: usize,
         cancel: &AtomicBool,
-    ) -> Result<Option<TestFigures>, RunError> {
+    ) -> Result<Option<EvalFigures>, RunError> {
         let device = model.network.device();
         let norms = model.running.as_ref().map(|running| running.table(device)).transpose()?;
         let pass = Pass { norms: norms.as_ref(), ..Pass::PLAIN };
@@ -63,6 +63,6 @@ impl StandAloneImages {
         }
         let means = counter.means();
         let (accuracy, top5_accuracy) = (means.accuracy, counter.top5_accuracy());
-        Ok(Some(TestFigures { epoch, accuracy, top5_accuracy, loss: means.loss }))
+        Ok(Some(EvalFigures { epoch, accuracy, top5_accuracy, loss: means.loss }))
     }
 }

@@ -14,7 +14,7 @@ use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
 use crate::data::Dataset;
 use crate::network::{Network, NetworkSpec, Op, Program, RunningMoments};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::space::SearchSpace;
 use crate::strategy::Path;
 use crate::streams::Streams;
@@ -29,14 +29,14 @@ use std::sync::Arc;
 /// `retrain.images` chooses the training images. Accuracy is measured on the test images of the data set, or on all
 /// validation images of a data set without test images. The seed determines the split, the initial weights, the order of
 /// the images and drop path; it does not determine the architectures.
-pub struct StandAloneTrainer<D: Target> {
+pub struct StandAloneTrainer<D: TrainingDevice> {
     config: RunConfig,
     dataset: Arc<Dataset>,
     space: Arc<dyn SearchSpace>,
     device: D,
 }
 
-impl<D: Target> StandAloneTrainer<D> {
+impl<D: TrainingDevice> StandAloneTrainer<D> {
     /// Checks the configuration by building the network of one architecture and the split of the images.
     ///
     /// # Errors

@@ -5,8 +5,8 @@ use super::images::StandAloneImages;
 use crate::config::RunConfig;
 use crate::event::{Event, Moment, Observer, StandAloneEpoch, Start, offer_state};
 use crate::network::Program;
-use crate::registry::Target;
-use crate::result::{SCHEMA, StandAloneResult, TestFigures};
+use crate::registry::TrainingDevice;
+use crate::result::{EvalFigures, SCHEMA, StandAloneResult};
 use crate::space::Scale;
 use crate::state::State;
 use crate::trainer::training::{DeviceBatches, EpochSums, Model, NoHooks, TrainPath, Training};
@@ -26,7 +26,7 @@ pub struct StandAloneNetwork {
 }
 
 /// The training of one architecture with weights of its own, between two steps.
-pub struct StandAloneRun<D: Target> {
+pub struct StandAloneRun<D: TrainingDevice> {
     /// The configuration, with the seed of this training.
     pub(super) config: RunConfig,
     scale: Scale,
@@ -49,13 +49,13 @@ pub(super) struct Progress {
     sums: EpochSums,
     /// Mean loss of the latest complete epoch.
     train_loss: Option<f64>,
-    last: Option<TestFigures>,
-    best: Option<TestFigures>,
+    last: Option<EvalFigures>,
+    best: Option<EvalFigures>,
     train_s: f64,
     wall_s: f64,
 }
 
-impl<D: Target> StandAloneRun<D> {
+impl<D: TrainingDevice> StandAloneRun<D> {
     pub(super) fn new(
         config: RunConfig,
         scale: Scale,
@@ -143,7 +143,7 @@ impl<D: Target> StandAloneRun<D> {
     /// still to be completed then.
     fn complete_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
         let (started, epoch) = (Instant::now(), self.progress.epoch);
-        let test = match self.is_evaluated(epoch) {
+        let evaluation = match self.is_evaluated(epoch) {
             true => match self.evaluate(epoch, cancel)? {
                 None => return Ok(false),
                 figures => figures,
@@ -161,7 +161,7 @@ impl<D: Target> StandAloneRun<D> {
             train_loss: loss / steps,
             lr,
             gradient_norm: gradient_norm / steps,
-            test,
+            evaluation,
             seconds,
         }))?;
         Ok(true)
@@ -183,7 +183,7 @@ impl<D: Target> StandAloneRun<D> {
     }
 
     /// Evaluates the network and keeps it if it is the best so far. `None` if `cancel` became true first.
-    fn evaluate(&mut self, epoch: usize, cancel: &AtomicBool) -> Result<Option<TestFigures>, RunError> {
+    fn evaluate(&mut self, epoch: usize, cancel: &AtomicBool) -> Result<Option<EvalFigures>, RunError> {
         let (program, batch_size) = (&self.network.evaluated, self.config.eval.batch_size);
         let Some(figures) = self.images.evaluate(epoch, self.evaluated(), program, batch_size, cancel)? else {
             return Ok(None);

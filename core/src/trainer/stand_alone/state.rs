@@ -9,7 +9,7 @@
 //! | (none) | what the state belongs to: `arch`, `seed`, and the sections `space`, `data`, `train` and `retrain` of the `config` |
 
 use super::StandAloneRun;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::state::{State, StateError};
 use crate::trainer::RunError;
 use crate::trainer::saved_config::{check_config, comparable};
@@ -18,7 +18,7 @@ use serde_json::Value;
 /// The sections of the configuration on which a training depends.
 const SECTIONS: [&str; 4] = ["space.", "data.", "train.", "retrain."];
 
-impl<D: Target> StandAloneRun<D> {
+impl<D: TrainingDevice> StandAloneRun<D> {
     /// The state between two steps.
     ///
     /// # Errors

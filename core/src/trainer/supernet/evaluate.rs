@@ -4,7 +4,7 @@ use super::Supernet;
 use crate::arch::Arch;
 use crate::metrics::disturbance::Evaluation;
 use crate::network::{PrefixTree, Program};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::trainer::training::Hooks;
 use crate::trainer::{RunError, Weights};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// runs in full. Smaller chunks report their results earlier.
 const CHUNK: usize = 256;
 
-impl<D: Target> Supernet<D> {
+impl<D: TrainingDevice> Supernet<D> {
     /// Accuracy of an architecture on the evaluation images, in percent.
     ///
     /// # Errors

@@ -3,11 +3,11 @@
 use super::Supernet;
 use crate::arch::Arch;
 use crate::network::Program;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::state::{HostTensor, State};
 use crate::trainer::{FrozenNetwork, RunError, Weights};
 
-impl<D: Target> Supernet<D> {
+impl<D: TrainingDevice> Supernet<D> {
     /// The sub-net of an architecture, with the weight sets that the strategy binds to its layers.
     ///
     /// # Errors

@@ -12,13 +12,13 @@ use super::training::{DeviceBatch, StepOutcome, TrainPath, Training};
 use super::{Evaluator, RunError, wire_error};
 use crate::arch::Arch;
 use crate::network::{LayerId, NetworkSpec, Program};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::space::SearchSpace;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Shared weights with the strategy that trains them and the images that evaluate them.
-pub struct Supernet<D: Target> {
+pub struct Supernet<D: TrainingDevice> {
     space: Arc<dyn SearchSpace>,
     training: Training<D>,
     strategy: NamedStrategy<D>,
@@ -27,7 +27,7 @@ pub struct Supernet<D: Target> {
     common_layers: BTreeSet<LayerId>,
 }
 
-impl<D: Target> Supernet<D> {
+impl<D: TrainingDevice> Supernet<D> {
     /// Joins the parts.
     ///
     /// # Errors

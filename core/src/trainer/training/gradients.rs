@@ -3,14 +3,14 @@
 use super::loss::{loss, targets};
 use super::{Hooks, Regularisation, TrainPath, Training};
 use crate::network::{Captured, LayerId, Network, ParamStep, Pass, Program};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::strategy::{LayerInput, Step};
 use crate::trainer::RunError;
 use dfdx::prelude::{Backward, Gradients, OwnedTape, PutTape, Tensor, TryMul};
 use nas_ops::{Backend, OpError, Tensor4};
 use std::collections::BTreeMap;
 
-impl<D: Target> Training<D> {
+impl<D: TrainingDevice> Training<D> {
     /// Runs all paths and fills in the losses, captured inputs, parameters and gradients of `step`. Returns the mean
     /// loss.
     ///

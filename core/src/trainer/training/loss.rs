@@ -1,6 +1,6 @@
 //! Cross-entropy of class scores, with its gradient.
 
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use dfdx::prelude::{OwnedTape, PutTape, SplitTape, Tensor, TryAdd, TryMul};
 use nas_ops::{Matrix, OpError, Tensor4};
 
@@ -12,7 +12,7 @@ pub type Loss<D> = Tensor<(), f32, D, OwnedTape<f32, D>>;
 ///
 /// # Errors
 /// A failing device.
-pub fn loss<D: Target>(
+pub fn loss<D: TrainingDevice>(
     scores: Tensor4<D>,
     auxiliary: Option<(Tensor4<D>, f64)>,
     tape: OwnedTape<f32, D>,
@@ -44,7 +44,12 @@ pub fn loss<D: Target>(
 ///
 /// # Errors
 /// A failing device.
-pub fn targets<D: Target>(device: &D, labels: &[usize], classes: usize, smoothing: f64) -> Result<Matrix<D>, OpError> {
+pub fn targets<D: TrainingDevice>(
+    device: &D,
+    labels: &[usize],
+    classes: usize,
+    smoothing: f64,
+) -> Result<Matrix<D>, OpError> {
     let elsewhere = smoothing / classes as f64;
     let mut values = vec![elsewhere as f32; labels.len() * classes];
     for (row, label) in values.chunks_mut(classes).zip(labels) {

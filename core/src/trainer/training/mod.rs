@@ -29,7 +29,7 @@ use crate::config::TrainConfig;
 use crate::event::StepDone;
 use crate::network::{Network, Program, RunningMoments};
 use crate::optimizer::Sgd;
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::space::SearchSpace;
 use crate::strategy::{Path, Step};
 use std::sync::Arc;
@@ -66,7 +66,7 @@ pub struct Counters {
 }
 
 /// A network under training.
-pub struct Training<D: Target> {
+pub struct Training<D: TrainingDevice> {
     space: Arc<dyn SearchSpace>,
     model: Model<D>,
     optimizer: Sgd<D>,
@@ -77,7 +77,7 @@ pub struct Training<D: Target> {
     counters: Counters,
 }
 
-impl<D: Target> Training<D> {
+impl<D: TrainingDevice> Training<D> {
     /// Prepares the training of a network by a recipe. `total_steps` is the length of the learning-rate schedule. With
     /// `running`, every step updates these batch-norm statistics.
     pub fn new(

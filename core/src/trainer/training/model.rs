@@ -1,21 +1,21 @@
 //! A network with its batch-norm statistics: the section `model` of saved state.
 
 use crate::network::{Network, RunningMoments, tensor};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::state::{HostTensor, State, StateError};
 use crate::trainer::RunError;
 use nas_ops::{Backend, OpError, Tensor4};
 
 /// The weights of a network, and its running batch-norm statistics where evaluations need them.
 #[derive(Debug, Clone)]
-pub struct Model<D: Target> {
+pub struct Model<D: TrainingDevice> {
     /// The weights.
     pub network: Network<D>,
     /// Running batch-norm statistics.
     pub running: Option<RunningMoments>,
 }
 
-impl<D: Target> Model<D> {
+impl<D: TrainingDevice> Model<D> {
     /// Weights and running statistics.
     ///
     /// # Errors

@@ -12,11 +12,11 @@
 
 use super::model::SavedParam;
 use super::{Counters, Training};
-use crate::registry::Target;
+use crate::registry::TrainingDevice;
 use crate::state::{HostTensor, State, StateError};
 use crate::trainer::RunError;
 
-impl<D: Target> Training<D> {
+impl<D: TrainingDevice> Training<D> {
     /// Weights, velocities, running statistics and counters.
     ///
     /// # Errors

@@ -76,7 +76,7 @@ fn metrics_have_fixed_names() {
     let names: Vec<String> = run("[strategy]\nname = \"ogd\"").telemetry.into_keys().collect();
     let groups = ["classifier", "layer0", "layer1", "stem"].map(|group| format!("trace_ratio.{group}"));
     let mut expected: Vec<String> =
-        ["alpha", "jitter_events", "trace_ratio", "update_norm_ratio"].map(String::from).to_vec();
+        ["alpha", "alpha_increases", "trace_ratio", "update_norm_ratio"].map(String::from).to_vec();
     expected.extend(groups);
     expected.extend(["time.record_s", "time.refresh_s", "time.project_s"].map(String::from));
     expected.sort();

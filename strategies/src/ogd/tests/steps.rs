@@ -225,7 +225,7 @@ fn a_tiny_alpha_is_increased_and_counted() {
         harness.step("22", &batch, 0.05);
         harness.end_arch();
     }
-    assert!(harness.metric("jitter_events") > 0.0);
+    assert!(harness.metric("alpha_increases") > 0.0);
     assert!(harness.weights().iter().flatten().all(|w| w.is_finite()));
 }
 
