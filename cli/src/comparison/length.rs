@@ -1,4 +1,4 @@
-//! The length of a variant's runs, and take_notes where it differs from the reference.
+//! The length of a variant's runs, and remarks where it differs from the reference.
 
 use nas_core::config::RunConfig;
 use serde::Serialize;

@@ -1,6 +1,7 @@
 //! Rows of own trainings: results of `nas-train retrain`.
 
 use super::{ComputedSize, NetworkRow, Origin, PublishedRow};
+use crate::data::DataIdentity;
 use crate::trainings::TrainingGroup;
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
             first.arch,
             first.epochs,
             first.train_images,
-            kind(&group.runs[0].manifest["data"]),
+            kind(&group.runs[0].manifest),
             first.eval_images,
             first.evaluated_on
         ),
@@ -33,11 +34,11 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
     NetworkRow { row, origin: Origin::Measured, computed, trainings: group.runs.len().to_string() }
 }
 
-/// Size and number of classes of a data set, as its manifest has them: ` of 32 x 32 pixels in 10 classes`. A folder of images
-/// need not be the data set of the published networks.
-fn kind(data: &Value) -> String {
-    match (data["shape"][0].as_u64(), data["shape"][1].as_u64(), data["classes"].as_u64()) {
-        (Some(height), Some(width), Some(classes)) => format!(" of {height} x {width} pixels in {classes} classes"),
-        _ => String::new(),
-    }
+/// Size and number of classes of the images of a run: ` of 32 x 32 pixels in 10 classes`. A folder of images need not be the
+/// data set of the published networks.
+fn kind(manifest: &Value) -> String {
+    let text = |DataIdentity { shape: [height, width, _], classes, .. }| {
+        format!(" of {height} x {width} pixels in {classes} classes")
+    };
+    DataIdentity::of(manifest).map_or_else(String::new, text)
 }

@@ -51,8 +51,7 @@ impl Default for SpaceKeys {
 pub struct SpaceConfig {
     /// Name of the search space.
     pub name: String,
-    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a scale of all
-    /// channels in `fairnas` (32 is the size of the paper); 0 means the default of the space.
+    /// [`Scale::width`](crate::space::Scale::width); 0 means the default of the space.
     pub width: usize,
     /// Number of cells; 0 means the default of the space.
     pub cells: usize,
@@ -97,7 +96,7 @@ pub struct TrainConfig {
     pub lr: f64,
     /// Learning rate at the end of the linear and of the cosine schedule.
     pub lr_min: f64,
-    /// LrSchedule of the learning rate.
+    /// Schedule of the learning rate.
     pub lr_schedule: LrSchedule,
     /// Momentum of SGD, at least 0 and below 1.
     pub momentum: f64,

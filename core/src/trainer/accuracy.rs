@@ -1,6 +1,6 @@
 //! Loss and accuracy of class scores, summed over batches.
 
-use crate::metrics::disturbance::Evaluation;
+use crate::metrics::Evaluation;
 use nas_ops::{Backend, Tensor4};
 
 /// Counts correctly classified images and sums cross-entropies.

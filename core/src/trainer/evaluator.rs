@@ -6,7 +6,7 @@ use super::eval_set::{EvalSet, Part};
 use crate::config::{BnMode, EvalConfig};
 use crate::data::{DataError, Dataset, Normalise, Split};
 use crate::event::EvalInputs;
-use crate::metrics::disturbance::Evaluation;
+use crate::metrics::Evaluation;
 use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments};
 use nas_ops::{Backend, OpError, Tensor4};
 use std::borrow::Cow;

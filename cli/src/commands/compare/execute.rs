@@ -95,7 +95,7 @@ impl ComparisonJob<'_> {
         maker.make(planned, &device()?)
     }
 
-    /// The take_notes for the variants without a disturbance matrix. `failed` has the errors of sequences by label.
+    /// The remarks for the variants without a disturbance matrix. `failed` has the errors of sequences by label.
     pub(super) fn matrix_notes(&self, preflights: &[Preflight], failed: &BTreeMap<String, String>) -> Vec<String> {
         let note = |(Variant { label, .. }, preflight): (&Variant, &Preflight)| {
             if preflight.accepts_sequence {

@@ -104,8 +104,8 @@ impl ComparisonJob<'_> {
             _ => Some(Vec::new()),
         };
         let Some(seconds_per_step) = seconds_per_step else { return Ok(ExitStatus::Interrupted) };
-        let costs: Vec<RunShape> = preflights.iter().map(|preflight| preflight.cost).collect();
-        let lengths = lengths(self.args.budget, &self.settings[0].config, &costs, &seconds_per_step);
+        let shapes: Vec<RunShape> = preflights.iter().map(|preflight| preflight.shape).collect();
+        let lengths = lengths(self.args.budget, &self.settings[0].config, &shapes, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences(&preflights));
         let made = match &self.place {
             RunPlace::Here => self.make(share, &runs, &sequences, device)?,

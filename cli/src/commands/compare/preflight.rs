@@ -17,7 +17,7 @@ const TIMED: Duration = Duration::from_secs(3);
 /// The properties of a variant that its runs are planned by.
 pub struct Preflight {
     /// Paths per step and steps per epoch.
-    pub cost: RunShape,
+    pub shape: RunShape,
     /// SHA-256 of the truth table; none if the runs are not compared with one.
     pub truth: Option<String>,
     /// Whether a sequence is asked for, and the strategy trains given architectures, as it requires.
@@ -47,7 +47,7 @@ impl ComparisonJob<'_> {
     fn preflight_of<D: TrainingDevice>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
         let session = Session::new(&settings.config, self.data.dataset.clone(), &device()?)?;
         let truth = session.truth_sha256().map(Into::into);
-        let mut preflight = Preflight { cost: run_shape(session)?, truth, accepts_sequence: self.args.sequence > 0 };
+        let mut preflight = Preflight { shape: run_shape(session)?, truth, accepts_sequence: self.args.sequence > 0 };
         if self.args.sequence > 0 {
             match Sequence::new(&settings.config, self.data.dataset.clone(), &device()?, self.args.sequence) {
                 Ok(_) => {}

@@ -52,7 +52,7 @@ pub fn truth(args: &TruthArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
     let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
     // A truth table ranks architectures: the settings are those of `[train]` alone, on the training images of a supernet.
     settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
-    // The settings beside the table thus names the data.
+    // The settings beside the table thus name the data.
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
     let device = Device::parse(&settings.config.device)?;

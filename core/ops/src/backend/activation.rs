@@ -79,7 +79,8 @@ pub trait Activation<D: Backend>: Clone {
     /// An empty activation or a device failure.
     fn odd_pixels<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
-    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if `norm.moments` is true.
+    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if `norm.moments` is
+    /// true.
     ///
     /// # Errors
     /// Vectors that are not `[1, 1, 1, c]`, or a device failure.
@@ -89,7 +90,8 @@ pub trait Activation<D: Backend>: Clone {
         tape: &mut T,
     ) -> Result<(Self, Option<Moments<D>>), OpError>;
 
-    /// `norm(conv(relu(x)))` in one operation; see [`reference::unit`]. Also returns the moments that it used, if `norm.moments` is true.
+    /// `norm(conv(relu(x)))` in one operation; see [`reference::unit`]. Also returns the moments that it used, if
+    /// `norm.moments` is true.
     ///
     /// # Errors
     /// As [`conv2d`](Self::conv2d) and [`batch_norm`](Self::batch_norm).

@@ -17,4 +17,4 @@ mod single_step;
 pub use forgetting::ForgettingSums;
 pub use history::{DEFAULT_INTERVAL, PerformanceDisturbance, ProbeHistory, RankStabilityEstimate};
 pub use matrix::{DisturbanceMatrix, MatrixSummary};
-pub use single_step::{Evaluation, SingleStepSummary, SingleStepSums};
+pub use single_step::{SingleStepSummary, SingleStepSums};

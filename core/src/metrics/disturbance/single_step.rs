@@ -2,16 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metrics::Evaluation;
 use crate::metrics::error::{MetricError, finite};
-
-/// Loss and accuracy of one architecture on a fixed batch of validation images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Mean cross-entropy, in nats.
-    pub loss: f64,
-    /// Accuracy, in percent.
-    pub accuracy: f64,
-}
 
 /// Accumulates changes of loss and accuracy across steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -5,7 +5,8 @@
 //! architectures whose step disturbed another one. Both are measured on the first batch of evaluation images.
 
 use crate::arch::Arch;
-use crate::metrics::disturbance::{Evaluation, ForgettingSums, SingleStepSums};
+use crate::metrics::Evaluation;
+use crate::metrics::disturbance::{ForgettingSums, SingleStepSums};
 use crate::registry::TrainingDevice;
 use crate::result;
 use crate::space::SearchSpace;

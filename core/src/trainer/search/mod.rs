@@ -10,7 +10,7 @@ use super::{RunError, Session, stand_alone_cost};
 use crate::arch::Arch;
 use crate::config::ComponentConfig;
 use crate::controller::{Controller, ControllerContext, ControllerError};
-use crate::metrics::disturbance::Evaluation;
+use crate::metrics::Evaluation;
 use crate::registry::{self, BuildError, ControllerDescriptor, TrainingDevice};
 use crate::space::SearchSpace;
 use crate::streams::Streams;

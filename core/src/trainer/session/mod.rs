@@ -22,7 +22,7 @@ use crate::config::{BnMode, RunConfig};
 use crate::controller::ControllerContext;
 use crate::data::{Dataset, Loader};
 use crate::event::Start;
-use crate::metrics::disturbance::Evaluation;
+use crate::metrics::Evaluation;
 use crate::network::{Network, NetworkSpec, RunningMoments};
 use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, TrainingDevice};
 use crate::space::SearchSpace;

@@ -143,13 +143,11 @@ impl<D: TrainingDevice> StandAloneRun<D> {
     /// still to be completed then.
     fn complete_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
         let (started, epoch) = (Instant::now(), self.progress.epoch);
-        let evaluation = match self.is_evaluated(epoch) {
-            true => match self.evaluate(epoch, cancel)? {
-                None => return Ok(false),
-                figures => figures,
-            },
-            false => None,
-        };
+        let is_due = self.is_evaluated(epoch);
+        let evaluation = if is_due { self.evaluate(epoch, cancel)? } else { None };
+        if is_due && evaluation.is_none() {
+            return Ok(false);
+        }
         let EpochSums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
         let steps = steps.max(1) as f64;
         self.progress.train_loss = Some(loss / steps);

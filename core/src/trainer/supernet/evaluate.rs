@@ -2,7 +2,7 @@
 
 use super::Supernet;
 use crate::arch::Arch;
-use crate::metrics::disturbance::Evaluation;
+use crate::metrics::Evaluation;
 use crate::network::{PrefixTree, Program};
 use crate::registry::TrainingDevice;
 use crate::trainer::training::Hooks;
