@@ -109,7 +109,7 @@ impl SingleRun {
     /// # Errors
     /// An unknown device, or one that this build does not support.
     pub fn device(&self) -> Result<Device, UsageError> {
-        Device::parse(&self.settings.config.device)
+        Device::of(&self.settings.config)
     }
 
     /// Number of worker threads, 0 for one per core.

@@ -16,7 +16,7 @@ log "building (output of all commands: $out)"
 cargo build --release -p nas-cli --features cuda --target-dir "$target" > "$out/build" 2>&1
 program=$target/release/nas-train
 log "tests of the operations"
-cargo test --release -p nas-ops --features cuda --target-dir "$target" --test ops > "$out/tests" 2>&1 ||
+cargo test --release -p nas-ops --features cuda --target-dir "$target" --test ops --test tf32 > "$out/tests" 2>&1 ||
     log "tests of the operations failed: see $out/tests"
 grep 'test result' "$out/tests" || true
 
@@ -33,7 +33,7 @@ for strategy in plain ogd fairnas; do
             END { printf "| `%s` | %s | %s | %.1e |\n", name, cpu, gpu, most }'
 done
 
-printf '\n| pass, batch 64 | `plain`, ms | `ogd`, ms | PyTorch, ms | `plain` to PyTorch | `ogd` to `plain` |\n|---|---|---|---|---|---|\n'
+printf '\n| pass, batch 64 | `plain`, ms | in TF32, ms | `ogd`, ms | PyTorch, ms | `plain` to PyTorch | `ogd` to `plain` |\n|---|---|---|---|---|---|---|\n'
 for case in 'nasbench201 16 5' 'macro 32 1' 'darts 16 8'; do
     read -r space width cells <<< "$case"
     size=(--space "$space" --width "$width" --batch-size 64 --device cuda:0 --rounds 3 --warm-up 20 --steps 40)
@@ -42,6 +42,8 @@ for case in 'nasbench201 16 5' 'macro 32 1' 'darts 16 8'; do
     for strategy in plain ogd; do
         "$program" bench "${size[@]}" --strategy $strategy --json > "$out/$space-$strategy.json" 2> "$out/log"
     done
+    # Fails on GPUs without TF32.
+    "$program" bench "${size[@]}" --strategy plain --tf32 --json > "$out/$space-tf32.json" 2> "$out/log" || true
     python3 core/benches/pytorch_baseline.py "$space" "$width" "$cells" 64 cuda "$out/$space-plain.json" \
         > "$out/$space-pytorch" 2> "$out/log" || true
     python3 - "$out" "$space" <<'PYTHON'
@@ -50,9 +52,11 @@ import re
 import sys
 
 out, space = sys.argv[1:]
-ours = {s: json.loads(open(f"{out}/{space}-{s}.json").readline())["ms_per_subnet_pass"] for s in ("plain", "ogd")}
+measured = lambda name: json.loads(open(f"{out}/{space}-{name}.json").readline() or "{}").get("ms_per_subnet_pass")
+ours = {s: measured(s) for s in ("plain", "ogd")}
+tf32 = f"{measured('tf32'):.2f}" if measured("tf32") else ""
 times = [float(ms) for ms in re.findall(r": ([\d.]+) ms/step", open(f"{out}/{space}-pytorch").read())]
 theirs = f"{min(times):.2f} | {ours['plain'] / min(times):.2f}" if times else " | "
-print(f"| `{space}` | {ours['plain']:.2f} | {ours['ogd']:.2f} | {theirs} | {ours['ogd'] / ours['plain']:.2f} |")
+print(f"| `{space}` | {ours['plain']:.2f} | {tf32} | {ours['ogd']:.2f} | {theirs} | {ours['ogd'] / ours['plain']:.2f} |")
 PYTHON
 done

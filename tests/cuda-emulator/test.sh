@@ -47,6 +47,11 @@ case $(CUDA_EMU_ORDER=5 "$temp/run" "$here/test/ticket.cu" 1 32 0 32) in
     "0 1 2 3 "*) fail "CUDA_EMU_ORDER=5 does not shuffle the threads" ;;
 esac
 
+# A product on tensor cores, of whole warps only. Elements (0, 0), (0, 1), ... of the result.
+runs "4705 4733 4761 4789 4817 4845 4873 4901 14689 " mma 1 32 0 192
+CUDA_EMU_RACES=1 CUDA_EMU_ORDER=7 runs "4705 4733 4761 4789 4817 4845 4873 4901 14689 " mma 1 32 0 192
+faults "not all of its threads" mma 1 31 0 192
+
 # Accesses outside of the allocations. The sizes are multiples of 16 bytes, as far as the guard sees.
 CUDA_EMU_GUARD=1 faults "outside of the allocations" beyond 1 64 0 64
 CUDA_EMU_RACES=1 faults "a read of 4 bytes" beyond 1 64 0 63

@@ -74,7 +74,7 @@ def main() -> None:
     print("|---" * (2 + len(archs)) + "|")
     for kernel in sorted(tables[archs[0]]):
         rows = [tables[arch][kernel] for arch in archs]
-        print(f"| `{kernel}` | {rows[0][1]} |" + "".join(f" {row[0]} |" for row in rows))
+        print(f"| `{kernel}` | {rows[-1][1]} |" + "".join(f" {row[0]} |" for row in rows))
     spilled = [(arch, kernel) for arch in archs for kernel, row in tables[arch].items() if row[2] > 0]
     if spilled:
         sys.exit(f"kernels that spill registers: {spilled}")

@@ -65,6 +65,8 @@ pub struct RunArgs {
     pub threads: Option<i64>,
     #[arg(long, value_name = "DEVICE", help_heading = "Training")]
     pub device: Option<String>,
+    #[arg(long, help_heading = "Training")]
+    pub tf32: bool,
 
     #[arg(long, value_name = "N", value_parser = count, help_heading = "Measurement")]
     pub probes: Option<i64>,
@@ -156,6 +158,7 @@ impl RunArgs {
             ("seed", "seed", whole(self.seed)),
             ("threads", "threads", whole(self.threads)),
             ("device", "device", text(&self.device)),
+            ("tf32", "tf32", self.tf32.then_some(Value::Boolean(true))),
             ("probes", "probes.count", whole(self.probes)),
             ("interval", "probes.interval", whole(self.interval)),
             ("truth-samples", "truth.samples", text(&self.truth_samples)),

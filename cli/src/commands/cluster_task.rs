@@ -175,7 +175,7 @@ fn train_in(
         );
     }
     let threads = if settings.config.threads > 0 { settings.config.threads } else { slurm_cpus().unwrap_or(0) };
-    let device = Device::parse(&settings.config.device)?;
+    let device = Device::of(&settings.config)?;
     let task = RunTask { attempt: &attempt.dir, run, settings, data, bars, args, cancel };
     in_thread_pool(threads, || on_device!(device, |make| task.on(&make()?)))
 }

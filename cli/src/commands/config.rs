@@ -34,7 +34,7 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
 /// Builds the components as a run does, so that they check their options. The images are assumed to be those of
 /// CIFAR-10: 32 x 32 pixels, 3 channels, 10 classes.
 fn build(config: &RunConfig) -> Result<()> {
-    Device::parse(&config.device)?;
+    Device::of(config)?;
     data::find(&config.data.name)?;
     let space = build_space(config, [32, 32, 3], 10)?;
     let spec = Arc::new(NetworkSpec::supernet(&*space)?);

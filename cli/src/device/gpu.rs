@@ -5,12 +5,14 @@ use anyhow::{Context, Result, anyhow};
 use cudarc::driver::result;
 use dfdx::tensor::{Cuda, OnesTensor};
 use dfdx::tensor_ops::TryAdd;
+use nas_ops::OpError;
 
-/// Opens the GPU with this number and runs an operation on it.
+/// Opens the GPU with this number and runs an operation on it. Convolutions of the process then multiply
+/// in TF32 or in single precision.
 ///
 /// # Errors
-/// There is no driver, no GPU of this number, a driver that is older than the kernels, or too little free memory.
-pub fn open(ordinal: usize) -> Result<Cuda> {
+/// There is no driver, no GPU of this number, a driver that is older than the kernels, too little free memory, or no TF32.
+pub fn open(ordinal: usize, tf32: bool) -> Result<Cuda> {
     let name = format!("cuda:{ordinal}");
     let count = result::init().and_then(|()| result::device::get_count()).map_err(|error| {
         anyhow!("cannot use --device {name}: the NVIDIA driver reports {error:?}: install the driver of the GPU, or use --device cpu")
@@ -29,6 +31,10 @@ pub fn open(ordinal: usize) -> Result<Cuda> {
     // has been read.
     let sum = device.try_ones::<()>().and_then(|one| one.try_add(1.0_f32)).map_err(failed);
     sum.with_context(|| format!("cannot use --device {name}"))?;
+    nas_ops::set_tf32(&device, tf32).map_err(|error| match error {
+        OpError::Unsupported { .. } => UsageError(format!("{error}: use another GPU, or do without --tf32")).into(),
+        other => anyhow!("cannot use --device {name}: {other}"),
+    })?;
     Ok(device)
 }
 

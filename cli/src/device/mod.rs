@@ -9,7 +9,7 @@ pub use gpu::open as open_gpu;
 pub use memory::with_memory_advice;
 
 use crate::exit::UsageError;
-use nas_core::quote;
+use nas_core::{config::RunConfig, quote};
 
 /// A device, read from `device` in the configuration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,15 +18,21 @@ pub enum Device {
     Cpu,
     /// `cuda:K`, the K-th GPU.
     #[cfg(feature = "cuda")]
-    Cuda(usize),
+    Cuda {
+        /// K, counted from 0.
+        ordinal: usize,
+        /// Whether convolutions multiply in TF32.
+        tf32: bool,
+    },
 }
 
 impl Device {
-    /// Parses `cpu`, `cuda` (the first GPU) or `cuda:K`.
+    /// The device of a configuration: `cpu`, `cuda` (the first GPU) or `cuda:K`.
     ///
     /// # Errors
     /// Any other name, or a GPU in a build without the feature `cuda`.
-    pub fn parse(name: &str) -> Result<Self, UsageError> {
+    pub fn of(config: &RunConfig) -> Result<Self, UsageError> {
+        let name = config.device.as_str();
         let gpu = match name {
             "cuda" => Some(0),
             _ => name.strip_prefix("cuda:").and_then(|ordinal| ordinal.parse::<usize>().ok()),
@@ -34,7 +40,7 @@ impl Device {
         match (name, gpu) {
             ("cpu", _) => Ok(Self::Cpu),
             #[cfg(feature = "cuda")]
-            (_, Some(ordinal)) => Ok(Self::Cuda(ordinal)),
+            (_, Some(ordinal)) => Ok(Self::Cuda { ordinal, tf32: config.tf32 }),
             #[cfg(not(feature = "cuda"))]
             (_, Some(_)) => Err(UsageError(format!(
                 "this program was built without CUDA, so it has no device `{}`; build it with `cargo build \
@@ -58,8 +64,8 @@ macro_rules! on_device {
                 $body
             }
             #[cfg(feature = "cuda")]
-            $crate::device::Device::Cuda(ordinal) => {
-                let $make = || $crate::device::open_gpu(ordinal);
+            $crate::device::Device::Cuda { ordinal, tf32 } => {
+                let $make = || $crate::device::open_gpu(ordinal, tf32);
                 $body
             }
         }
@@ -72,7 +78,7 @@ pub(crate) use on_device;
 macro_rules! compute {
     ($config:expr, |$device:ident| $body:expr) => {{
         let config: &nas_core::config::RunConfig = $config;
-        let device = $crate::device::Device::parse(&config.device)?;
+        let device = $crate::device::Device::of(config)?;
         $crate::parallel::in_thread_pool(config.threads, || {
             $crate::device::on_device!(device, |make| {
                 let $device = make()?;
@@ -87,11 +93,17 @@ pub(crate) use compute;
 mod tests {
     use super::*;
 
+    fn device(name: &str) -> Result<Device, UsageError> {
+        let mut config = RunConfig::from_table(&toml::Table::new()).unwrap();
+        config.device = name.into();
+        Device::of(&config)
+    }
+
     #[test]
     fn device_names_are_parsed() {
-        assert_eq!(Device::parse("cpu").unwrap(), Device::Cpu);
+        assert_eq!(device("cpu").unwrap(), Device::Cpu);
         for name in ["", "gpu", "cuda:", "cuda:x", "cuda0", "CPU", "cuda:-1"] {
-            let message = Device::parse(name).unwrap_err().to_string();
+            let message = device(name).unwrap_err().to_string();
             assert!(message.contains("expected `cpu` or `cuda:K`"), "{message}");
         }
     }
@@ -99,14 +111,14 @@ mod tests {
     #[test]
     #[cfg(feature = "cuda")]
     fn a_gpu_without_number_is_the_first() {
-        assert_eq!(Device::parse("cuda").unwrap(), Device::Cuda(0));
-        assert_eq!(Device::parse("cuda:3").unwrap(), Device::Cuda(3));
+        assert_eq!(device("cuda").unwrap(), Device::Cuda { ordinal: 0, tf32: false });
+        assert_eq!(device("cuda:3").unwrap(), Device::Cuda { ordinal: 3, tf32: false });
     }
 
     #[test]
     #[cfg(not(feature = "cuda"))]
     fn a_build_without_cuda_explains_how_to_build_with_it() {
-        let message = Device::parse("cuda:1").unwrap_err().to_string();
+        let message = device("cuda:1").unwrap_err().to_string();
         assert!(message.contains("--features cuda"), "{message}");
     }
 }

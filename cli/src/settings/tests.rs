@@ -137,7 +137,7 @@ fn every_named_option_exists_and_sets_a_key_of_the_configuration() {
     }
     let line = "--strategy a --controller b --space c --width 1 --cells 2 --controller-start 3 --data d --data-dir e \
                 --limit-train 4 --limit-valid 5 --epochs 6 --steps-per-arch 7 --batch-size 8 --lr 9 --lr-schedule \
-                cosine --seed 10 --threads 11 --device f --probes 12 --interval 13 --truth-samples all --truth g --bn \
+                cosine --seed 10 --threads 11 --device f --tf32 --probes 12 --interval 13 --truth-samples all --truth g --bn \
                 running --init h --checkpoint-every 5 --no-weights";
     let cli = Cli::parse_from(["nas-train"].into_iter().chain(line.split_whitespace()));
     let mut table = Table::new();

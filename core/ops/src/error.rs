@@ -1,6 +1,6 @@
 //! Errors of operations.
 
-/// An error of an operation: arguments that do not match each other, or a device failure.
+/// An error of an operation: arguments that do not match each other, or a device that lacks a feature or fails.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OpError {
     /// Shapes or parameters that do not match each other.
@@ -11,6 +11,16 @@ pub enum OpError {
         /// The shape or parameter that the operation requires.
         expected: String,
         /// The shape or parameter that was passed.
+        found: String,
+    },
+    /// The device lacks a feature.
+    #[error("{feature}: expected {expected}, found {found}")]
+    Unsupported {
+        /// Name of the feature.
+        feature: &'static str,
+        /// The devices that have the feature.
+        expected: String,
+        /// The device in use.
         found: String,
     },
     /// The device reported an error, for instance exhausted memory.

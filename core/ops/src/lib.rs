@@ -28,7 +28,7 @@ pub mod reference;
 pub use backend::{Activation, Backend};
 pub use cpu::CpuActivation;
 #[cfg(feature = "cuda")]
-pub use cuda::CudaActivation;
+pub use cuda::{CudaActivation, set_tf32};
 pub use device::Device;
 pub use error::OpError;
 pub use gram::InputPatches;

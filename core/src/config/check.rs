@@ -5,6 +5,9 @@ use super::{ConfigError, RunConfig, range};
 impl RunConfig {
     /// Checks all values whose range does not depend on the data, the space or a component.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.tf32 && self.device == "cpu" {
+            return Err(range("tf32", "a GPU as device, because CPUs have no TF32", "device `cpu`"));
+        }
         let t = &self.train;
         let counts = [
             ("train.epochs", t.epochs),

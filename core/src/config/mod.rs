@@ -36,6 +36,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// Device: `cpu` or `cuda:K`, the K-th GPU.
     pub device: String,
+    /// Whether convolutions on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on tensor cores.
+    pub tf32: bool,
     /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
     pub threads: usize,
     /// Paths of shared libraries that provide further strategies.
@@ -143,10 +145,11 @@ impl RunConfig {
         }
         let empty = Table::new();
         let section = |name: &str| sections.get(name).and_then(Value::as_table).unwrap_or(&empty);
-        let TopLevel { seed, device, threads, plugins } = top_keys(&top)?;
+        let TopLevel { seed, device, tf32, threads, plugins } = top_keys(&top)?;
         Ok(Self {
             seed,
             device,
+            tf32,
             threads,
             plugins,
             strategy: component("strategy", "plain", section("strategy"))?,
@@ -170,8 +173,8 @@ impl RunConfig {
     /// # Errors
     /// A value that TOML cannot express.
     pub fn to_table(&self) -> Result<Table, toml::ser::Error> {
-        let Self { seed, device, threads, plugins, .. } = self.clone();
-        let mut table = Table::try_from(TopLevel { seed, device, threads, plugins })?;
+        let Self { seed, device, tf32, threads, plugins, .. } = self.clone();
+        let mut table = Table::try_from(TopLevel { seed, device, tf32, threads, plugins })?;
         for (key, component) in [("strategy", &self.strategy), ("controller", &self.controller)] {
             let mut section = Table::new();
             section.insert("name".into(), Value::String(component.name.clone()));

@@ -15,6 +15,9 @@ pub(super) struct TopLevel {
     pub(super) seed: u64,
     /// Device: `cpu` or `cuda:K`, the K-th GPU.
     pub(super) device: String,
+    /// Convolutions on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on tensor cores. Requires compute
+    /// capability 8.0 or later.
+    pub(super) tf32: bool,
     /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
     pub(super) threads: usize,
     /// Paths of shared libraries that provide further strategies.
@@ -23,7 +26,7 @@ pub(super) struct TopLevel {
 
 impl Default for TopLevel {
     fn default() -> Self {
-        Self { seed: 0, device: "cpu".into(), threads: 0, plugins: Vec::new() }
+        Self { seed: 0, device: "cpu".into(), tf32: false, threads: 0, plugins: Vec::new() }
     }
 }
 

@@ -46,6 +46,7 @@ Options read() {
     options.counts = getenv("CUDA_EMU_COUNTS");
     options.fail_allocation = number("CUDA_EMU_FAIL_ALLOCATION", 0);
     options.devices = static_cast<int>(number("CUDA_EMU_DEVICES", 1));
+    options.capability = static_cast<int>(number("CUDA_EMU_CAPABILITY", 90));
     const char *driver = getenv("CUDA_EMU_DRIVER");
     if (driver == nullptr || *driver == 0) {
         options.driver = Options::WORKS;

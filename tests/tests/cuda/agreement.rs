@@ -4,19 +4,12 @@
 //! the difference on to the weights and the next pass enlarges it: by the inverse standard deviation of a batch
 //! normalisation, or where a value close to zero passes a ReLU on one device only. Six steps stay within 1e-3.
 
-use super::helper::{read, tiny};
+use super::helper::{losses, read, tiny};
 use std::path::Path;
 
 /// Largest relative difference of the loss in the first step, and in any step.
 const FIRST: f64 = 1e-5;
 const ANY: f64 = 1e-3;
-
-/// The loss of each step of a run.
-fn losses(dir: &Path, out: &str) -> Vec<f64> {
-    let text = read(dir, &format!("{out}/metrics.csv"));
-    let loss = |line: &str| line.split_once(",train,loss,").map(|(_, loss)| loss.parse().unwrap());
-    text.lines().filter_map(loss).collect()
-}
 
 /// The architecture of each path, which no rounding may change.
 fn architectures(dir: &Path, out: &str) -> Vec<String> {

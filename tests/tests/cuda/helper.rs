@@ -45,6 +45,13 @@ pub fn read(dir: &Path, file: &str) -> String {
     fs::read_to_string(dir.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
+/// The loss of each step of a run.
+pub fn losses(dir: &Path, out: &str) -> Vec<f64> {
+    let text = read(dir, &format!("{out}/metrics.csv"));
+    let loss = |line: &str| line.split_once(",train,loss,").map(|(_, loss)| loss.parse().unwrap());
+    text.lines().filter_map(loss).collect()
+}
+
 /// Whether the GPU is emulated, so that faults can be injected.
 pub fn emulated() -> bool {
     std::env::var_os("CUDA_EMULATED").is_some()

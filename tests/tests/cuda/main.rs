@@ -8,3 +8,4 @@ mod helper;
 mod memory;
 mod order;
 mod resume;
+mod tf32;

@@ -25,6 +25,7 @@ pub struct Measured {
     batch: usize,
     threads: usize,
     device: String,
+    tf32: bool,
     /// Number of timed steps in a round.
     steps: u64,
     rounds: usize,
@@ -90,6 +91,7 @@ fn on<D: TrainingDevice>(
         batch: (images / subnet_passes.max(1)) as usize,
         threads: rayon::current_num_threads(),
         device: config.device.clone(),
+        tf32: config.tf32,
         steps,
         rounds: 1,
         ms_per_subnet_pass: ms,

@@ -56,7 +56,7 @@ pub fn compare(args: &CompareArgs, place: Option<RunPlace>) -> Result<ExitStatus
     let (cancel, bars) = (cancel()?, ProgressBars::new(args.run.progress));
     let data = LoadedData::read(&settings[0], cancel, |line| bars.print_progress(line))?;
     // The machine from which runs are submitted may have no GPU.
-    let device = Device::parse(&settings[0].config.device)?;
+    let device = Device::of(&settings[0].config)?;
     let device = if place == RunPlace::Here { device } else { Device::Cpu };
     let job = ComparisonJob { args, place, variants, settings, data, out, cancel, bars };
     on_device!(device, |make| job.on(&make))

@@ -55,7 +55,7 @@ pub fn truth(args: &TruthArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
     // The settings beside the table thus name the data.
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
-    let device = Device::parse(&settings.config.device)?;
+    let device = Device::of(&settings.config)?;
     let done = match &place {
         RunPlace::Here => on_device!(device, |make| job.here(make)),
         // The machine from which trainings are submitted may have no GPU.
@@ -103,7 +103,7 @@ impl TableJob<'_> {
         let mut file = self.open(&trainer, Duration::ZERO)?;
         items.retain(|(text, seed)| !file.holds(text, *seed));
         let mut progress = ProgressDisplay::new(self.args.run.progress);
-        let is_cpu = Device::parse(&self.config.device)? == Device::Cpu;
+        let is_cpu = Device::of(self.config)? == Device::Cpu;
         // Trainings on one GPU wait for each other.
         let jobs = if is_cpu { self.args.jobs } else { self.args.jobs.max(1) };
         let threads = ThreadsPerJob::new(jobs.into(), self.config.threads);

@@ -23,6 +23,16 @@ use crate::{
 use args::Rectifier;
 use dfdx::tensor::{Cuda, Tape, Tensor};
 
+/// Makes convolutions and linear layers multiply in TF32 (10 instead of 23 bits after the leading one) on tensor cores, or in
+/// single precision, which is the default. Holds for all operations of this process that start later. Depthwise convolutions
+/// do not use tensor cores and stay in single precision.
+///
+/// # Errors
+/// A GPU of a compute capability below 8.0, or one that cannot run the kernels.
+pub fn set_tf32(device: &Cuda, on: bool) -> Result<(), OpError> {
+    runtime::Runtime::of(device)?.set_tf32(on)
+}
+
 impl Backend for Cuda {
     type Activation = CudaActivation;
 

@@ -12,11 +12,15 @@ use cudarc::{
     nvrtc::{CompileOptions, compile_ptx_with_opts},
 };
 use dfdx::tensor::{Cuda, Storage};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{
+    Arc, Mutex, OnceLock, PoisonError,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// CUDA C++ of all kernels.
 const SOURCE: &str = concat!(
     include_str!("kernels/common.cu"),
+    include_str!("kernels/product.cu"),
     include_str!("kernels/conv.cu"),
     include_str!("kernels/gram.cu"),
     include_str!("kernels/depthwise.cu"),
@@ -34,6 +38,11 @@ const KERNELS: &[&str] = &[
     "conv_input_gradient_16",
     "conv_input_gradient_64",
     "conv_weight_gradient",
+    "conv_forward_16_tf32",
+    "conv_forward_64_tf32",
+    "conv_input_gradient_16_tf32",
+    "conv_input_gradient_64_tf32",
+    "conv_weight_gradient_tf32",
     "gram_16",
     "gram_64",
     "depthwise_forward",
@@ -64,6 +73,9 @@ const KERNELS: &[&str] = &[
 /// Number of counters that the blocks of one launch can share.
 const COUNTERS: usize = 1 << 20;
 
+/// The first major number of the compute capability of GPUs with TF32 (PTX ISA, `mma`).
+const TF32_SINCE: i32 = 8;
+
 /// Threads of a block of kernels with one thread a value.
 const THREADS: u32 = 256;
 
@@ -75,7 +87,16 @@ pub struct Runtime {
     pub pool: Pool,
     /// Copies to the GPU beside its work.
     pub uploads: Uploads,
+    /// Whether convolutions use tensor cores in TF32.
+    tf32: AtomicBool,
     counters: CudaSlice<u32>,
+}
+
+/// The compute capability of a GPU: major and minor number.
+fn compute_capability(device: &CudaDevice) -> Result<(i32, i32), OpError> {
+    let number = |attribute| device.attribute(attribute).map_err(failed);
+    let major = number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
+    Ok((major, number(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?))
 }
 
 impl Runtime {
@@ -103,9 +124,7 @@ impl Runtime {
         // A device of dfdx shows its GPU only through its memory.
         let memory = Storage::<f32>::try_alloc_len(device, 1).map_err(failed)?;
         let device = memory.device();
-        let capability = |attribute| device.attribute(attribute).map_err(failed);
-        let major = capability(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR)?;
-        let minor = capability(Attribute::CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR)?;
+        let (major, minor) = compute_capability(&device)?;
         // One for the life of the process.
         let arch: &'static str = format!("compute_{major}{minor}").leak();
         let options = CompileOptions { arch: Some(arch), ..CompileOptions::default() };
@@ -114,7 +133,29 @@ impl Runtime {
         let counters = device.alloc_zeros(COUNTERS).map_err(failed)?;
         let uploads = Uploads::new().map_err(failed)?;
         keep_freed_memory(&device).map_err(failed)?;
-        Ok(Self { device, pool: Pool::default(), uploads, counters })
+        Ok(Self { device, pool: Pool::default(), uploads, tf32: AtomicBool::new(false), counters })
+    }
+
+    /// Whether convolutions use tensor cores in TF32.
+    pub fn tf32(&self) -> bool {
+        self.tf32.load(Ordering::Relaxed)
+    }
+
+    /// Turns TF32 on or off.
+    ///
+    /// # Errors
+    /// The GPU has no TF32.
+    pub fn set_tf32(&self, on: bool) -> Result<(), OpError> {
+        let (major, minor) = compute_capability(&self.device)?;
+        if on && major < TF32_SINCE {
+            return Err(OpError::Unsupported {
+                feature: "TF32",
+                expected: format!("a GPU of compute capability {TF32_SINCE}.0 or later"),
+                found: format!("{major}.{minor}"),
+            });
+        }
+        self.tf32.store(on, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The address of counters that are zero before and after each kernel.

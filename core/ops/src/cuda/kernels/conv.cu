@@ -1,43 +1,4 @@
-// Dense and grouped convolutions as products of matrices that are never stored: a tile of each is gathered from the
-// images into shared memory.
-
-enum { TILE_K = 16 };
-
-// C = A B for the tile (blockIdx.x, blockIdx.y), over a part of k. A problem has sizes m and n, the values a(m, k) and
-// b(k, n), and store(m, n, sum). Each thread computes ROWS x COLUMNS values, which it also returns in `sums`: those of
-// rows from m_first + row and columns from n_first + column on.
-struct Place { int m_first, n_first, row, column; };
-template <int TILE_M, int TILE_N, class Sum, int ROWS, int COLUMNS, class Problem>
-__device__ Place multiply(const Problem &p, int k_first, int k_end, Sum (&sums)[ROWS][COLUMNS]) {
-    enum { THREADS = TILE_M / ROWS * (TILE_N / COLUMNS) };
-    __shared__ float a[TILE_K][TILE_M + 1], b[TILE_K][TILE_N + 1];
-    const int m_first = blockIdx.x * TILE_M, n_first = blockIdx.y * TILE_N;
-    const int m = threadIdx.x / (TILE_N / COLUMNS) * ROWS, n = threadIdx.x % (TILE_N / COLUMNS) * COLUMNS;
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++) sums[i][j] = 0;
-    for (int k = k_first; k < k_end; k += TILE_K) {
-        for (int i = threadIdx.x; i < TILE_M * TILE_K; i += THREADS) {
-            // Neighbouring threads read neighbouring values.
-            const int row = Problem::A_ALONG_K ? i / TILE_K : i % TILE_M, at = Problem::A_ALONG_K ? i % TILE_K : i / TILE_M;
-            const bool inside = m_first + row < p.m && k + at < k_end;
-            a[at][row] = inside ? p.a(m_first + row, k + at) : 0.0f;
-        }
-        for (int i = threadIdx.x; i < TILE_N * TILE_K; i += THREADS) {
-            const int column = i % TILE_N, at = i / TILE_N;
-            const bool inside = n_first + column < p.n && k + at < k_end;
-            b[at][column] = inside ? p.b(k + at, n_first + column) : 0.0f;
-        }
-        __syncthreads();
-        for (int at = 0; at < TILE_K; at++)
-            for (int i = 0; i < ROWS; i++)
-                for (int j = 0; j < COLUMNS; j++) sums[i][j] += (Sum)a[at][m + i] * b[at][n + j];
-        __syncthreads();
-    }
-    for (int i = 0; i < ROWS; i++)
-        for (int j = 0; j < COLUMNS; j++)
-            if (m_first + m + i < p.m && n_first + n + j < p.n) p.store(m_first + m + i, n_first + n + j, sums[i][j]);
-    return {m_first, n_first, m, n};
-}
+// Dense and grouped convolutions as products of matrices; see product.cu.
 
 struct ConvArgs {
     Window window;
@@ -121,29 +82,29 @@ template <class Problem> __device__ Problem problem(const ConvArgs &args, int gr
 }
 
 // The statistics of the outputs of all tiles in a column of tiles. The block that ends last adds the tiles in order.
-template <int TILE_N, int ROWS, int COLUMNS>
-__device__ void measure(const Forward &p, const Place &at, const float (&values)[ROWS][COLUMNS]) {
-    enum { THREADS = 256, SLICES = THREADS / TILE_N };
-    __shared__ double rows[THREADS * COLUMNS / TILE_N][TILE_N][2];
+template <class Share> __device__ void measure(const Forward &p, const Share &share) {
+    enum { SLOTS = Share::SLOTS, TILE_N = Share::TILE_N, SLICES = THREADS / TILE_N };
+    static_assert(SLICES <= SLOTS, "room for the sums of all slices");
+    __shared__ double rows[SLOTS][TILE_N][2];
     const Statistics &s = p.args.statistics;
-    for (int j = 0; j < COLUMNS; j++) {
+    for (int j = 0; j < Share::COLUMNS; j++) {
         double sum = 0, squares = 0;
-        for (int i = 0; i < ROWS; i++) {
-            if (at.m_first + at.row + i >= p.m) continue;
-            sum += values[i][j];
-            squares += (double)values[i][j] * values[i][j];
+        for (int i = 0; i < Share::ROWS; i++) {
+            if ((int)blockIdx.x * Share::TILE_M + Share::row(i) >= p.m) continue;
+            sum += share.sums[i][j];
+            squares += (double)share.sums[i][j] * share.sums[i][j];
         }
-        rows[at.row / ROWS][at.column + j][0] = sum;
-        rows[at.row / ROWS][at.column + j][1] = squares;
+        rows[Share::slot()][Share::column(j)][0] = sum;
+        rows[Share::slot()][Share::column(j)][1] = squares;
     }
     __syncthreads();
-    const int column = threadIdx.x % TILE_N, slice = threadIdx.x / TILE_N;
-    const int c = p.group * p.outputs + at.n_first + column;
-    const bool inside = at.n_first + column < p.n;
+    const int column = threadIdx.x % TILE_N, slice = threadIdx.x / TILE_N, n_first = blockIdx.y * TILE_N;
+    const int c = p.group * p.outputs + n_first + column;
+    const bool inside = n_first + column < p.n;
     if (slice == 0 && inside)
         for (int k = 0; k < 2; k++) {
             double sum = 0;
-            for (int row = 0; row < THREADS * COLUMNS / TILE_N; row++) sum += rows[row][column][k];
+            for (int slot = 0; slot < SLOTS; slot++) sum += rows[slot][column][k];
             s.partial[((size_t)blockIdx.x * s.channels + c) * 2 + k] = sum;
         }
     if (!is_last_block(s.counters + blockIdx.z * gridDim.y + blockIdx.y, gridDim.x)) return;
@@ -162,35 +123,28 @@ __device__ void measure(const Forward &p, const Place &at, const float (&values)
     write_statistics(s, c, sums[0], sums[1]);
 }
 
-template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void forward(const ConvArgs &args) {
+template <class Share> __device__ void forward(const ConvArgs &args) {
     const Window &v = args.window;
     Forward p = problem<Forward>(args, blockIdx.z);
     p.m = v.n * v.out_h * v.out_w;
     p.n = p.outputs;
-    float sums[ROWS][COLUMNS];
-    const Place at = multiply<TILE_M, TILE_N>(p, 0, v.kernel_h * v.kernel_w * p.inputs, sums);
-    if (args.statistics.partial) measure<TILE_N>(p, at, sums);
+    Share share;
+    multiply(p, 0, v.kernel_h * v.kernel_w * p.inputs, share);
+    if (args.statistics.partial) measure(p, share);
 }
 
-template <int TILE_M, int TILE_N, int ROWS, int COLUMNS> __device__ void input_gradient(const ConvArgs &args) {
+template <class Share> __device__ void input_gradient(const ConvArgs &args) {
     const Window &v = args.window;
     InputGradient p = problem<InputGradient>(args, blockIdx.z);
     p.m = v.n * v.h * v.w;
     p.n = p.inputs;
-    float sums[ROWS][COLUMNS];
-    multiply<TILE_M, TILE_N>(p, 0, v.kernel_h * v.kernel_w * p.outputs, sums);
+    Share share;
+    multiply(p, 0, v.kernel_h * v.kernel_w * p.outputs, share);
 }
-
-// Tiles for few and for many channels; 256 threads each.
-extern "C" __global__ void conv_forward_16(ConvArgs args) { forward<128, 16, 8, 1>(args); }
-extern "C" __global__ void conv_forward_64(ConvArgs args) { forward<64, 64, 4, 4>(args); }
-extern "C" __global__ void conv_input_gradient_16(ConvArgs args) { input_gradient<128, 16, 8, 1>(args); }
-extern "C" __global__ void conv_input_gradient_64(ConvArgs args) { input_gradient<64, 64, 4, 4>(args); }
 
 // The grid is (tiles of rows, tiles of outputs, parts of the pixels * groups). The parts of a tile are added in order
 // by the block that ends last.
-extern "C" __global__ void conv_weight_gradient(ConvArgs args) {
-    enum { TILE = 32, ROWS = 2, COLUMNS = 2 };
+template <class Share> __device__ void weight_gradient(const ConvArgs &args) {
     const Window &v = args.window;
     const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
     const int pixels = v.n * v.out_h * v.out_w, length = (pixels + parts - 1) / parts;
@@ -199,16 +153,29 @@ extern "C" __global__ void conv_weight_gradient(ConvArgs args) {
     p.n = p.outputs;
     const size_t size = (size_t)p.m * p.n;
     p.partial = args.partial + blockIdx.z * size;
-    float sums[ROWS][COLUMNS];
-    multiply<TILE, TILE>(p, part * length, min((part + 1) * length, pixels), sums);
+    Share share;
+    multiply(p, part * length, min((part + 1) * length, pixels), share);
     const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     if (!is_last_block(args.counters + tile, parts)) return;
     const float *first = args.partial + group * parts * size;
-    for (int i = threadIdx.x; i < TILE * TILE; i += TILE / ROWS * (TILE / COLUMNS)) {
-        const int row = blockIdx.x * TILE + i / TILE, o = blockIdx.y * TILE + i % TILE;
+    for (int i = threadIdx.x; i < Share::TILE_M * Share::TILE_N; i += THREADS) {
+        const int row = blockIdx.x * Share::TILE_M + i / Share::TILE_N, o = blockIdx.y * Share::TILE_N + i % Share::TILE_N;
         if (row >= p.m || o >= p.n) continue;
         float sum = 0;
         for (int k = 0; k < parts; k++) sum += first[k * size + (size_t)row * p.n + o];
         args.out[row * v.c_out + group * p.outputs + o] += sum;
     }
 }
+
+// Tiles for few and for many channels.
+extern "C" __global__ void conv_forward_16(ConvArgs args) { forward<Rectangle<128, 16, 8, 1>>(args); }
+extern "C" __global__ void conv_forward_64(ConvArgs args) { forward<Rectangle<64, 64, 4, 4>>(args); }
+extern "C" __global__ void conv_input_gradient_16(ConvArgs args) { input_gradient<Rectangle<128, 16, 8, 1>>(args); }
+extern "C" __global__ void conv_input_gradient_64(ConvArgs args) { input_gradient<Rectangle<64, 64, 4, 4>>(args); }
+extern "C" __global__ void conv_weight_gradient(ConvArgs args) { weight_gradient<Rectangle<32, 32, 2, 2>>(args); }
+
+extern "C" __global__ void conv_forward_16_tf32(ConvArgs args) { forward<TensorCores<128, 16>>(args); }
+extern "C" __global__ void conv_forward_64_tf32(ConvArgs args) { forward<TensorCores<64, 64>>(args); }
+extern "C" __global__ void conv_input_gradient_16_tf32(ConvArgs args) { input_gradient<TensorCores<128, 16>>(args); }
+extern "C" __global__ void conv_input_gradient_64_tf32(ConvArgs args) { input_gradient<TensorCores<64, 64>>(args); }
+extern "C" __global__ void conv_weight_gradient_tf32(ConvArgs args) { weight_gradient<TensorCores<32, 32>>(args); }

@@ -26,7 +26,6 @@ struct Gram {
 // The grid is (tiles of rows, tiles of columns, parts of the patches * groups). The parts of a tile are added in order by
 // the block that ends last.
 template <int TILE, int SIZE> __device__ void gram(const GramArgs &args) {
-    enum { THREADS = TILE / SIZE * (TILE / SIZE) };
     const Window &v = args.window;
     const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
     const int patches = v.n * v.out_h * v.out_w, length = (patches + parts - 1) / parts;
@@ -35,9 +34,9 @@ template <int TILE, int SIZE> __device__ void gram(const GramArgs &args) {
     // Tiles above the diagonal have zeros only.
     const bool lower = blockIdx.y <= blockIdx.x;
     if (lower) {
-        double sums[SIZE][SIZE];
+        Rectangle<TILE, TILE, SIZE, SIZE, double> share;
         const Gram p = {args, group, inputs, elements, d, d, args.partial + blockIdx.z * size};
-        multiply<TILE, TILE>(p, part * length, min((part + 1) * length, patches), sums);
+        multiply(p, part * length, min((part + 1) * length, patches), share);
     }
     const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     if (!is_last_block(args.counters + tile, parts)) return;

@@ -65,7 +65,12 @@ impl Conv {
         ConvArgs { window: Window::of(&self.shape), weight: self.weight_address, ..ConvArgs::default() }
     }
 
-    /// The grid of a product with `rows` rows and `columns` columns for each group, and the suffix of its kernel.
+    /// The kernel of the precision in use, of one for single precision and one for TF32.
+    fn kernel(&self, [single, tf32]: [&'static str; 2]) -> &'static str {
+        if self.runtime.tf32() { tf32 } else { single }
+    }
+
+    /// The grid of a product with `rows` rows and `columns` columns for each group, and whether it has the kernel with wide tiles.
     fn tiles(&self, rows: usize, columns: usize) -> ((u32, u32, u32), bool) {
         let wide = columns > 16;
         let (tile_rows, tile_columns) = if wide { (64, 64) } else { (128, 16) };
@@ -96,7 +101,12 @@ impl Conv {
                 let counters = self.runtime.counters();
                 let statistics = statistics.map(|s| Statistics { partial: partial.address(), counters, ..s });
                 let args = ConvArgs { statistics: statistics.unwrap_or_default(), ..args };
-                self.runtime.launch(if wide { "conv_forward_64" } else { "conv_forward_16" }, grid, (THREADS, 1), args)
+                let kernel = self.kernel(if wide {
+                    ["conv_forward_64", "conv_forward_64_tf32"]
+                } else {
+                    ["conv_forward_16", "conv_forward_16_tf32"]
+                });
+                self.runtime.launch(kernel, grid, (THREADS, 1), args)
             }
         }
     }
@@ -114,7 +124,11 @@ impl Conv {
             return self.runtime.launch_over("depthwise_input_gradient", n * h * w * c_in, args);
         }
         let (grid, wide) = self.tiles(n * h * w, c_in / groups);
-        let kernel = if wide { "conv_input_gradient_64" } else { "conv_input_gradient_16" };
+        let kernel = self.kernel(if wide {
+            ["conv_input_gradient_64", "conv_input_gradient_64_tf32"]
+        } else {
+            ["conv_input_gradient_16", "conv_input_gradient_16_tf32"]
+        });
         self.runtime.launch(kernel, grid, (THREADS, 1), args)
     }
 
@@ -133,7 +147,8 @@ impl Conv {
         let partial = Buffer::new(self.runtime, groups * parts * rows * columns)?;
         let grid = (blocks(rows, WEIGHT_TILE), blocks(columns, WEIGHT_TILE), (groups * parts) as u32);
         let args = ConvArgs { partial: partial.address(), ..args };
-        self.runtime.launch("conv_weight_gradient", grid, (THREADS, 1), args)
+        let kernel = self.kernel(["conv_weight_gradient", "conv_weight_gradient_tf32"]);
+        self.runtime.launch(kernel, grid, (THREADS, 1), args)
     }
 }
 
