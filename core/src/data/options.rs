@@ -115,6 +115,24 @@ impl DataOptions {
         Self { dir: None, cache: Cache::default(), ..self.clone() }
     }
 
+    /// Returns an error if an option differs from its default that only the data set `folder` uses. `name` is another one.
+    pub(super) fn refuse_options_of_folder(&self, name: &str) -> Result<(), DataError> {
+        if self.cache == Cache::Disk {
+            let expected = format!("auto or memory, because data set `{name}` is held in memory");
+            return Err(DataError::option("data.cache", "disk", expected));
+        }
+        let default = Self::default();
+        let because = format!("because the images of data set `{name}` keep their size");
+        if self.image_size != default.image_size {
+            let expected = format!("the default {}, {because}", default.image_size);
+            return Err(DataError::option("data.image_size", self.image_size, expected));
+        }
+        if self.resize != default.resize {
+            return Err(DataError::option("data.resize", "crop", format!("square, {because}")));
+        }
+        Ok(())
+    }
+
     /// Returns an error if a folder was given to the data set `name`, which reads no files.
     pub(super) fn no_folder(&self, name: &str) -> Result<(), DataError> {
         let Some(dir) = &self.dir else { return Ok(()) };

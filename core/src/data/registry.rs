@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Cache, DataError, DataOptions, Dataset, cifar, digits, folder, idx, synthetic};
+use super::{DataError, DataOptions, Dataset, cifar, digits, folder, idx, synthetic};
 use crate::options::did_you_mean;
 
 /// A data set that can be selected by name.
@@ -101,9 +101,8 @@ pub fn load(name: &str, options: &DataOptions) -> Result<Dataset, DataError> {
 pub fn load_until(name: &str, options: &DataOptions, cancel: &AtomicBool) -> Result<Dataset, DataError> {
     let cancel = Cancel(cancel);
     let descriptor = find(name)?;
-    if options.cache == Cache::Disk && descriptor.name != "folder" {
-        let expected = format!("auto or memory, because data set `{name}` is held in memory");
-        return Err(DataError::option("data.cache", "disk", expected));
+    if descriptor.name != "folder" {
+        options.refuse_options_of_folder(name)?;
     }
     let dataset = (descriptor.load)(options, &cancel)?;
     cancel.check()?;
@@ -127,6 +126,7 @@ fn hint(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::{Cache, Resize};
 
     #[test]
     fn names_are_sorted_and_described() {
@@ -156,14 +156,25 @@ mod tests {
     }
 
     #[test]
-    fn only_folders_stay_on_disk() {
-        let options = DataOptions { cache: Cache::Disk, ..DataOptions::default() };
-        let error = load("digits", &options).unwrap_err().to_string();
-        assert_eq!(
-            error,
-            "data.cache: expected auto or memory, because data set `digits` is held in memory, found disk"
-        );
-        assert!(matches!(load("folder", &options), Err(DataError::NoFolder { .. })));
+    fn only_folders_stay_on_disk_and_are_resized() {
+        let default = DataOptions::default;
+        for (options, message) in [
+            (
+                DataOptions { cache: Cache::Disk, ..default() },
+                "data.cache: expected auto or memory, because data set `digits` is held in memory, found disk",
+            ),
+            (
+                DataOptions { image_size: 64, ..default() },
+                "data.image_size: expected the default 32, because the images of data set `digits` keep their size, found 64",
+            ),
+            (
+                DataOptions { resize: Resize::Crop, ..default() },
+                "data.resize: expected square, because the images of data set `digits` keep their size, found crop",
+            ),
+        ] {
+            assert_eq!(load("digits", &options).unwrap_err().to_string(), message);
+            assert!(matches!(load("folder", &options), Err(DataError::NoFolder { .. })));
+        }
     }
 
     #[test]
