@@ -62,10 +62,12 @@ const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
 ];
 
 /// The keys without effect that no option sets, by subcommand.
-const UNUSED_KEYS: [(&str, &[&str]); 2] = [("retrain", &STAND_ALONE_KEYS), ("truth", &STAND_ALONE_KEYS)];
+const UNUSED_KEYS: [(&str, &[&str]); 3] =
+    [("retrain", &STAND_ALONE_KEYS), ("truth", &STAND_ALONE_KEYS), ("disturbance", &["eval.weight_average"])];
 
 /// The keys without effect on stand-alone training, which evaluates all images with running statistics.
-const STAND_ALONE_KEYS: [&str; 3] = ["train.max_steps", "eval.images", "eval.recalibrate_images"];
+const STAND_ALONE_KEYS: [&str; 4] =
+    ["train.max_steps", "eval.images", "eval.recalibrate_images", "eval.weight_average"];
 
 /// The options without effect on stand-alone training.
 const SUPERNET_ONLY: [&str; 10] = [

@@ -87,7 +87,7 @@ impl Recorder {
         let Some(start) = &self.start else { return Ok(()) };
         let about = self.about_weights(start);
         let section = |name: &str| Some(state.section(name)).filter(|section| *section != State::default());
-        // A stand-alone training may evaluate an average of its weights.
+        // A training may evaluate an average of its weights.
         let evaluated = section("evaluated").unwrap_or_else(|| state.section("training/model"));
         let files = [(WEIGHTS, Some(evaluated)), (BEST_WEIGHTS, section("best"))];
         for (name, model) in files {

@@ -62,6 +62,7 @@ impl RunConfig {
             ("retrain.label_smoothing", r.label_smoothing),
             ("retrain.drop_path", r.drop_path),
             ("retrain.weight_average", r.weight_average),
+            ("eval.weight_average", self.eval.weight_average),
         ] {
             if !(0.0..1.0).contains(&value) {
                 return Err(range(key, "a number of at least 0 and below 1", value));

@@ -157,11 +157,15 @@ pub struct EvalConfig {
     pub batch_size: usize,
     /// Number of training images that measure the statistics of `bn = "recalibrate"`.
     pub recalibrate_images: usize,
+    /// Decay per step of the exponential moving average of the shared weights, which is then evaluated and saved in place of
+    /// the weights; 0 means no average. The average spans about 1 / (1 - decay) steps. Single-step disturbance and forgetting are
+    /// those of the weights.
+    pub weight_average: f64,
 }
 
 impl Default for EvalConfig {
     fn default() -> Self {
-        Self { bn: BnMode::Batch, images: 500, batch_size: 250, recalibrate_images: 512 }
+        Self { bn: BnMode::Batch, images: 500, batch_size: 250, recalibrate_images: 512, weight_average: 0.0 }
     }
 }
 

@@ -32,6 +32,7 @@ mod test_support;
 mod timing;
 mod training;
 mod training_data;
+mod weight_average;
 
 pub use error::RunError;
 pub use evaluator::EvalImages;
@@ -48,6 +49,7 @@ use evaluator::{Evaluator, Weights};
 use search_space::{stand_alone_cost, stand_alone_network, wire_error};
 use std::collections::BTreeMap;
 use supernet::Supernet;
+use weight_average::WeightAverage;
 
 /// Named figures without those that are not finite, which JSON cannot hold.
 fn finite_figures(figures: impl IntoIterator<Item = (String, f64)>) -> BTreeMap<String, f64> {

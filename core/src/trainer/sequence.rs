@@ -46,6 +46,8 @@ impl<D: TrainingDevice> Sequence<D> {
         config.probes.count = 0;
         config.truth.samples = "0".into();
         config.train.max_steps = 0;
+        // An average would hide what the training of an architecture does to the others.
+        config.eval.weight_average = 0.0;
         let epochs = config.train.epochs;
         let shape = dataset.shape();
         let image = [shape.height, shape.width, shape.channels];

@@ -45,9 +45,14 @@ fn weights_name_the_evaluation_images_and_the_scale() {
 
 #[test]
 fn evaluations_repeat_the_accuracies_of_the_run() {
+    check_evaluations(&[]);
+    check_evaluations(&["--set=eval.weight_average=0.5"]);
+}
+
+fn check_evaluations(options: &[&str]) {
     let (dir, _) = setup("evaluate");
     let dir = dir.path();
-    tiny(dir, "out", &[]);
+    tiny(dir, "out", options);
     let result: Value = serde_json::from_str(&read(dir, "out/result.json")).unwrap();
     let last = result["epochs"].as_u64().unwrap() - 1;
     let archs = read(dir, "out/archs.csv");

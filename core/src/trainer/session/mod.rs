@@ -136,7 +136,7 @@ impl<D: TrainingDevice> Session<D> {
             let (model, _) = weights::read(&dir.join(weights::FILE), &spec)?;
             training.load_model(&model)?;
         }
-        let supernet = Supernet::new(space, training, strategy, evaluator)?;
+        let supernet = Supernet::new(space, training, strategy, evaluator, config.eval.weight_average)?;
         Ok(Self { config: config.clone(), supernet, planner, monitor, loader, progress: Progress::default() })
     }
 

@@ -3,6 +3,7 @@
 //! | section | part | entries |
 //! |---|---|---|
 //! | `training` | weights, velocities, running batch-norm statistics, counters | see `training::state` |
+//! | `evaluated` | the average of the weights, if it is evaluated and saved in place of them | as `training/model` |
 //! | `strategy` | the sharing strategy | chosen by the strategy |
 //! | `planner` | current plan, steps left of it, positions of the random streams | `paths`, `steps_left`, `strategy_rng`, `uniform_rng`, `controller_rng`, `controller_draws`, `forced_arch` |
 //! | `planner/controller` | the controller | chosen by the controller |
@@ -34,8 +35,7 @@ impl<D: TrainingDevice> Session<D> {
         let mut state = State::default();
         state.put("config", &comparable(&self.config)?)?;
         state.put("progress", &self.progress)?;
-        state.put_section("training", self.supernet.training().save()?);
-        state.put_section("strategy", self.supernet.strategy().save()?);
+        self.supernet.save(&mut state)?;
         state.put_section("planner", self.planner.save(&self.supernet)?);
         state.put_section("monitor", self.monitor.save(&self.supernet)?);
         Ok(state)
@@ -81,8 +81,7 @@ impl<D: TrainingDevice> Session<D> {
     pub fn restore(mut self, state: &State) -> Result<Self, RunError> {
         check_config(&state.get("config")?, &comparable(&self.config)?)?;
         self.progress = state.get("progress")?;
-        self.supernet.training_mut().load(&state.section("training"))?;
-        self.supernet.strategy_mut().load(&state.section("strategy"))?;
+        self.supernet.load(state)?;
         self.planner.load(&state.section("planner"), &self.supernet)?;
         self.monitor.load(&state.section("monitor"), &self.supernet)?;
         Ok(self)

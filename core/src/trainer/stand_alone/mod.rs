@@ -1,6 +1,5 @@
 //! Stand-alone training: one architecture with weights of its own, from scratch.
 
-mod average;
 mod images;
 mod run;
 mod state;

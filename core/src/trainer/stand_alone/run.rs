@@ -1,6 +1,5 @@
 //! One stand-alone training in progress.
 
-use super::average::WeightAverage;
 use super::images::StandAloneImages;
 use crate::config::RunConfig;
 use crate::event::{Event, Moment, Observer, StandAloneEpoch, Start, offer_state};
@@ -10,7 +9,7 @@ use crate::result::{EvalFigures, SCHEMA, StandAloneResult};
 use crate::space::Scale;
 use crate::state::State;
 use crate::trainer::training::{DeviceBatches, EpochSums, Model, NoHooks, TrainPath, Training};
-use crate::trainer::{RunError, memory};
+use crate::trainer::{RunError, WeightAverage, memory};
 use serde::{Deserialize, Serialize};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -33,8 +32,7 @@ pub struct StandAloneRun<D: TrainingDevice> {
     images: StandAloneImages,
     pub(super) training: Training<D>,
     pub(super) network: StandAloneNetwork,
-    /// The average of the weights, if it is evaluated in place of the weights.
-    pub(super) average: Option<WeightAverage<D>>,
+    pub(super) average: WeightAverage<D>,
     /// The weights of the evaluation with the highest accuracy, if evaluations before the end choose one.
     pub(super) best: Option<State>,
     pub(super) progress: Progress,
@@ -63,8 +61,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         training: Training<D>,
         network: StandAloneNetwork,
     ) -> Self {
-        let decay = config.retrain.weight_average;
-        let average = (decay > 0.0).then(|| WeightAverage::new(decay));
+        let average = WeightAverage::new(config.retrain.weight_average);
         Self { config, scale, images, training, network, average, best: None, progress: Progress::default() }
     }
 
@@ -124,9 +121,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
             }
             let outcome = self.training.step(batch?, std::slice::from_ref(&self.network.path), &mut NoHooks);
             let outcome = outcome.map_err(|error| self.named(error))?;
-            if let Some(average) = &mut self.average {
-                average.add(self.training.model())?;
-            }
+            self.average.add(self.training.model())?;
             let seconds = started.elapsed().as_secs_f64();
             self.progress.sums.add(&outcome);
             self.progress.sums.seconds += seconds;
@@ -202,8 +197,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
 
     /// The network that is evaluated: the average of the weights if there is one.
     pub(super) fn evaluated(&self) -> &Model<D> {
-        let average = self.average.as_ref().and_then(|average| average.model.as_ref());
-        average.unwrap_or(self.training.model())
+        self.average.or(self.training.model())
     }
 
     fn result(self, interrupted: bool) -> StandAloneResult {

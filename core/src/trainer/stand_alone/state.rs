@@ -28,9 +28,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         self.identity(|key, value| state.put(key, &value))?;
         state.put("progress", &self.progress)?;
         state.put_section("training", self.training.save()?);
-        if let Some(average) = self.average.as_ref().and_then(|average| average.model.as_ref()) {
-            state.put_section("evaluated", average.save()?);
-        }
+        self.average.save(&mut state)?;
         if let Some(best) = &self.best {
             state.put_section("best", best.clone());
         }
@@ -52,13 +50,8 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         })?;
         self.progress = state.get("progress")?;
         self.training.load(&state.section("training"))?;
-        let section = |name: &str| Some(state.section(name)).filter(|section| *section != State::default());
-        if let (Some(average), Some(saved)) = (&mut self.average, section("evaluated")) {
-            let mut model = self.training.model().clone();
-            model.load(&saved)?;
-            average.model = Some(model);
-        }
-        self.best = section("best");
+        self.average.load(state, self.training.model())?;
+        self.best = Some(state.section("best")).filter(|best| *best != State::default());
         Ok(self)
     }
 

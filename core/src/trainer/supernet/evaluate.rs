@@ -5,7 +5,7 @@ use crate::arch::Arch;
 use crate::metrics::Evaluation;
 use crate::network::{PrefixTree, Program};
 use crate::registry::TrainingDevice;
-use crate::trainer::training::Hooks;
+use crate::trainer::training::{Hooks, Model};
 use crate::trainer::{RunError, Weights};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -24,17 +24,20 @@ impl<D: TrainingDevice> Supernet<D> {
 
     fn evaluation(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
-        let observation = self.with_weights(arch, |weights| self.evaluator.evaluate(&program, weights))?;
+        let observation =
+            self.with_weights(arch, self.evaluated(), |weights| self.evaluator.evaluate(&program, weights))?;
         self.finite(observation, arch)
     }
 
-    /// Loss and accuracy of an architecture on the first batch of evaluation images.
+    /// Loss and accuracy of an architecture on the first batch of evaluation images, with the weights themselves also where
+    /// their average is evaluated.
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
     pub fn evaluate_first_batch(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
-        let observation = self.with_weights(arch, |weights| self.evaluator.evaluate_first_batch(&program, weights))?;
+        let first_batch = |weights: &Weights<'_, D>| self.evaluator.evaluate_first_batch(&program, weights);
+        let observation = self.with_weights(arch, self.training.model(), first_batch)?;
         self.finite(observation, arch)
     }
 
@@ -103,16 +106,17 @@ impl<D: TrainingDevice> Supernet<D> {
         let programs = archs.iter().map(|arch| self.program(arch)).collect::<Result<Vec<Program>, _>>()?;
         let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
         let cancelled = || cancel.load(Ordering::Relaxed);
-        let (network, running) = (self.training.network(), self.training.running());
-        let observations = self.evaluator.evaluate_tree(&tree, programs.len(), network, running, &cancelled)?;
+        let Model { network, running } = self.evaluated();
+        let observations =
+            self.evaluator.evaluate_tree(&tree, programs.len(), network, running.as_ref(), &cancelled)?;
         let finite = |(arch, seen): (&&Arch, Evaluation)| self.finite(seen, arch);
         observations.map(|seen| archs.iter().zip(seen).map(finite).collect()).transpose()
     }
 
-    /// Calls `f` with the weights that an architecture uses.
-    pub(super) fn with_weights<R>(&self, arch: &Arch, f: impl FnOnce(&Weights<'_, D>) -> R) -> R {
+    /// Calls `f` with the weights of `model` that an architecture uses.
+    pub(super) fn with_weights<R>(&self, arch: &Arch, model: &Model<D>, f: impl FnOnce(&Weights<'_, D>) -> R) -> R {
         let bind = |layer| self.strategy.bind(arch, layer);
-        f(&Weights { network: self.training.network(), running: self.training.running(), bind: &bind })
+        f(&Weights { network: &model.network, running: model.running.as_ref(), bind: &bind })
     }
 
     /// Fails if the loss is not finite.

@@ -14,7 +14,7 @@ impl<D: TrainingDevice> Supernet<D> {
     /// An architecture of another space, evaluation by batch statistics, a layer without statistics, or a failing device.
     pub fn freeze(&self, arch: &Arch) -> Result<FrozenNetwork, RunError> {
         let program = self.program(arch)?;
-        let model = self.with_weights(arch, |weights| self.model(&program, weights))?;
+        let model = self.with_weights(arch, self.evaluated(), |weights| self.model(&program, weights))?;
         Ok(FrozenNetwork::new(self.training.network().spec().clone(), program, &model)?)
     }
 

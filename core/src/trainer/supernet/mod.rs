@@ -8,12 +8,13 @@ mod tests;
 
 pub use strategy::NamedStrategy;
 
-use super::training::{DeviceBatch, StepOutcome, TrainPath, Training};
-use super::{Evaluator, RunError, wire_error};
+use super::training::{DeviceBatch, Model, StepOutcome, TrainPath, Training};
+use super::{Evaluator, RunError, WeightAverage, wire_error};
 use crate::arch::Arch;
 use crate::network::{LayerId, NetworkSpec, Program};
 use crate::registry::TrainingDevice;
 use crate::space::SearchSpace;
+use crate::state::State;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -23,12 +24,13 @@ pub struct Supernet<D: TrainingDevice> {
     training: Training<D>,
     strategy: NamedStrategy<D>,
     evaluator: Evaluator<D>,
+    average: WeightAverage<D>,
     /// Layers of every architecture, such as the stem and the classifier.
     common_layers: BTreeSet<LayerId>,
 }
 
 impl<D: TrainingDevice> Supernet<D> {
-    /// Joins the parts.
+    /// Joins the parts. With a positive `average_decay`, the average of the weights is evaluated in place of the weights.
     ///
     /// # Errors
     /// A space whose architectures do not fit the network.
@@ -37,9 +39,11 @@ impl<D: TrainingDevice> Supernet<D> {
         training: Training<D>,
         strategy: NamedStrategy<D>,
         evaluator: Evaluator<D>,
+        average_decay: f64,
     ) -> Result<Self, RunError> {
         let common_layers = common_layers(&*space, training.network().spec())?;
-        Ok(Self { space, training, strategy, evaluator, common_layers })
+        let average = WeightAverage::new(average_decay);
+        Ok(Self { space, training, strategy, evaluator, average, common_layers })
     }
 
     /// The search space at its scale.
@@ -77,7 +81,34 @@ impl<D: TrainingDevice> Supernet<D> {
     /// # Errors
     /// See [`Training::step`].
     pub fn step(&mut self, batch: DeviceBatch<D>, paths: &[TrainPath]) -> Result<StepOutcome, RunError> {
-        self.training.step(batch, paths, &mut self.strategy)
+        let outcome = self.training.step(batch, paths, &mut self.strategy)?;
+        self.average.add(self.training.model())?;
+        Ok(outcome)
+    }
+
+    /// The weights that are evaluated: their average if there is one.
+    fn evaluated(&self) -> &Model<D> {
+        self.average.or(self.training.model())
+    }
+
+    /// Adds weights, optimizer, strategy and average to saved state.
+    ///
+    /// # Errors
+    /// A strategy that cannot save its state.
+    pub fn save(&self, state: &mut State) -> Result<(), RunError> {
+        state.put_section("training", self.training.save()?);
+        state.put_section("strategy", self.strategy.save()?);
+        self.average.save(state)
+    }
+
+    /// Replaces weights, optimizer, strategy and average by saved ones.
+    ///
+    /// # Errors
+    /// Missing or misfitting entries, or a failing device.
+    pub fn load(&mut self, state: &State) -> Result<(), RunError> {
+        self.training.load(&state.section("training"))?;
+        self.average.load(state, self.training.model())?;
+        self.strategy.load(&state.section("strategy"))
     }
 
     /// The program of an architecture on the shared weights.

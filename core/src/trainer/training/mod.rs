@@ -116,11 +116,6 @@ impl<D: TrainingDevice> Training<D> {
         &self.model.network
     }
 
-    /// Running batch-norm statistics, if this training keeps them.
-    pub fn running(&self) -> Option<&RunningMoments> {
-        self.model.running.as_ref()
-    }
-
     /// Steps, passes and images so far.
     pub fn counters(&self) -> Counters {
         self.counters

@@ -6,6 +6,7 @@ mod state;
 use super::Session;
 use crate::config::{BnMode, RunConfig};
 use crate::event::Event;
+use crate::result::RunResult;
 use crate::trainer::RunError;
 use crate::trainer::test_support::TestDevice;
 use crate::trainer::test_support::{run, session};
@@ -110,6 +111,30 @@ fn batch_norm_modes_share_the_training_and_differ_in_evaluation() {
     let [batch, recalibrate, running] = losses[..] else { panic!("three modes") };
     assert_eq!((batch.0, batch.0), (recalibrate.0, running.0));
     assert!(batch.1 != recalibrate.1 && batch.1 != running.1 && recalibrate.1 != running.1, "{losses:?}");
+}
+
+/// Training and single-step measurements use the weights, evaluations the average.
+#[test]
+fn an_average_of_the_weights_is_evaluated_and_not_trained() {
+    let trained = |decay: f64| {
+        let mut session = session("", |c| c.eval.weight_average = decay).unwrap();
+        let result = session.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+        (session, result)
+    };
+    let ((plain, expected), (averaged, result)) = (trained(0.0), trained(0.9));
+    let of_weights =
+        |result: &RunResult| (result.train_loss, result.probes.as_ref().unwrap().single_step_disturbance.clone());
+    assert_eq!(of_weights(&result), of_weights(&expected));
+    let state = averaged.save().unwrap();
+    assert_eq!(state.section("training"), plain.save().unwrap().section("training"));
+
+    let (arch, never) = (averaged.space().nth(8), AtomicBool::new(false));
+    let evaluate =
+        |session: &Session<TestDevice>| session.evaluate_with_loss(&[arch.clone()], &never).unwrap().unwrap()[0];
+    let with = |section: &str| session("", |_| ()).unwrap().with_weights(&state.section(section)).unwrap();
+    assert_eq!(evaluate(&averaged), evaluate(&with("evaluated")));
+    assert_eq!(evaluate(&plain), evaluate(&with("training/model")));
+    assert_ne!(evaluate(&averaged), evaluate(&plain));
 }
 
 #[test]

@@ -106,6 +106,15 @@ fn running_statistics_and_measurements_of_every_step_continue_with_the_same_bits
     });
 }
 
+#[test]
+fn an_average_of_the_weights_continues_with_the_same_bits() {
+    check("cover", 2, |c| {
+        with_controller("reinforce", REINFORCE)(c);
+        c.eval.bn = BnMode::Running;
+        c.eval.weight_average = 0.8;
+    });
+}
+
 /// The state in the middle of a plan and of an epoch with controller draws.
 fn saved(change: impl Fn(&mut RunConfig)) -> State {
     let mut stopped = session("damp", change).unwrap();
