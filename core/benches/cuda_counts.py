@@ -10,9 +10,10 @@ outside of the training steps counts. They do not depend on sizes, hence images 
 operations of the sampled architectures: convolutions (with their ReLU and batch normalisation), pools, sums, concatenations,
 ReLUs, means over an image.
 
-The second table, for `plain`: the peak of the memory over six passes of 64 images, and the traffic of a pass of 8 images in
-bytes: what the kernels load and store, and how much of it is distinct within a launch. The latter is the least that the memory
-has to deliver to these kernels. The emulator counts loads of single threads, before caches.
+The second table, for `plain`: the peak of the memory over six passes of 64 images, and the traffic of a pass of 64 images:
+what the kernels load and store, and how much of it is distinct within a launch. The latter is the least that the memory has to
+deliver to these kernels. The emulator counts loads of single threads, before caches. Traffic is counted for two passes of 2 and
+of 4 images and extrapolated, since it is a constant (weights) and a part that is proportional to the images.
 """
 
 import json
@@ -29,16 +30,19 @@ SPACES = [("nasbench201", ["--cells", "5"]), ("macro", []), ("darts", ["--cells"
 WIDTHS = {"nasbench201": 16, "macro": 32, "darts": 16}
 STRATEGIES = ["plain", "ogd", "fairnas"]
 STEPS = (5, 25)
+IMAGES = 64
+TRAFFIC_IMAGES = (2, 4)
 # One launch of one of these is one operation of the program.
 OPERATIONS = {"conv_forward_16", "conv_forward_64", "depthwise_forward", "depthwise_forward_norm", "pool_forward", "sum_forward", "concat_forward",
               "odd_pixels_forward", "image_mean_forward"}
 
 
-def run(program: str, arguments: list[str], steps: int, width: int = 4, batch: int = 8, races: bool = False) -> dict:
+def run(program: str, arguments: list[str], steps: int, width: int = 4, batch: int = 8, warm_up: int = 2,
+        races: bool = False) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         counts = pathlib.Path(folder) / "counts.json"
         command = [program, "bench", *arguments, "--width", str(width), "--batch-size", str(batch), "--device", "cuda:0",
-                   "--rounds", "1", "--warm-up", "2", "--steps", str(steps)]
+                   "--rounds", "1", "--warm-up", str(warm_up), "--steps", str(steps)]
         environment = {**os.environ, "CUDA_EMU_COUNTS": str(counts), **({"CUDA_EMU_RACES": "1"} if races else {})}
         subprocess.run(command, env=environment, check=True, capture_output=True)
         return json.loads(counts.read_text())
@@ -48,18 +52,23 @@ def launches(counts: dict, names=None) -> float:
     return sum(kernel["launches"] for name, kernel in counts["kernels"].items() if names is None or name in names)
 
 
+def traffic(counts: dict, *keys: str) -> float:
+    """MiB of a pass."""
+    passes = launches(counts, {"cross_entropy_forward"})
+    return sum(kernel.get(key, 0) for kernel in counts["kernels"].values() for key in keys) / passes / 2**20
+
+
 def memory_table(program: str) -> None:
     print("| space | memory at peak, MiB | loaded and stored, MiB | of these distinct, MiB |")
     print("|---" * 4 + "|")
-    mebibytes = lambda count: f"{count / 2**20:.0f}"
     for space, size in SPACES:
         arguments = ["--space", space, *size, "--strategy", "plain"]
-        peak = run(program, arguments, 4, WIDTHS[space], 64)["bytes_peak"]
-        counts = run(program, arguments, 4, WIDTHS[space], 8, races=True)
-        passes = launches(counts, {"cross_entropy_forward"})
-        traffic = lambda *keys: mebibytes(sum(k.get(key, 0) for k in counts["kernels"].values() for key in keys) / passes)
-        print(f"| `{space}` | {mebibytes(peak)} | {traffic('bytes_loaded', 'bytes_stored')} | "
-              f"{traffic('distinct_loaded', 'distinct_stored')} |", flush=True)
+        peak = run(program, arguments, 4, WIDTHS[space], IMAGES)["bytes_peak"] / 2**20
+        few, many = (run(program, arguments, 1, WIDTHS[space], images, warm_up=1, races=True) for images in TRAFFIC_IMAGES)
+        factor = (IMAGES - TRAFFIC_IMAGES[0]) / (TRAFFIC_IMAGES[1] - TRAFFIC_IMAGES[0])
+        all_images = lambda *keys: traffic(few, *keys) + factor * (traffic(many, *keys) - traffic(few, *keys))
+        print(f"| `{space}` | {peak:.0f} | {all_images('bytes_loaded', 'bytes_stored'):.0f} | "
+              f"{all_images('distinct_loaded', 'distinct_stored'):.0f} |", flush=True)
 
 
 def counts_table(program: str) -> None:
