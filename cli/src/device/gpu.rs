@@ -7,8 +7,8 @@ use dfdx::tensor::{Cuda, OnesTensor};
 use dfdx::tensor_ops::TryAdd;
 use nas_ops::OpError;
 
-/// Opens the GPU with this number and runs an operation on it. Convolutions of the process then multiply
-/// in TF32 or in single precision.
+/// Opens the GPU with this number and runs an operation on it. Sets the precision of this process: TF32 if `tf32` is true,
+/// otherwise single precision.
 ///
 /// # Errors
 /// There is no driver, no GPU of this number, a driver that is older than the kernels, too little free memory, or no TF32.
@@ -32,8 +32,8 @@ pub fn open(ordinal: usize, tf32: bool) -> Result<Cuda> {
     let sum = device.try_ones::<()>().and_then(|one| one.try_add(1.0_f32)).map_err(failed);
     sum.with_context(|| format!("cannot use --device {name}"))?;
     nas_ops::set_tf32(&device, tf32).map_err(|error| match error {
-        OpError::Unsupported { .. } => UsageError(format!("{error}: use another GPU, or do without --tf32")).into(),
-        other => anyhow!("cannot use --device {name}: {other}"),
+        OpError::Unsupported { .. } => UsageError(format!("{error}: use another GPU, or leave --tf32 out")).into(),
+        other => failed(format_args!("{other}")).context(format!("cannot use --device {name}")),
     })?;
     Ok(device)
 }

@@ -21,7 +21,7 @@ pub enum Device {
     Cuda {
         /// K, counted from 0.
         ordinal: usize,
-        /// Whether convolutions multiply in TF32.
+        /// Whether dense convolutions and linear layers multiply in TF32.
         tf32: bool,
     },
 }

@@ -36,7 +36,8 @@ pub struct RunConfig {
     pub seed: u64,
     /// Device: `cpu` or `cuda:K`, the K-th GPU.
     pub device: String,
-    /// Whether convolutions on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on tensor cores.
+    /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on
+    /// tensor cores.
     pub tf32: bool,
     /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
     pub threads: usize,

@@ -15,8 +15,8 @@ pub(super) struct TopLevel {
     pub(super) seed: u64,
     /// Device: `cpu` or `cuda:K`, the K-th GPU.
     pub(super) device: String,
-    /// Convolutions on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on tensor cores. Requires compute
-    /// capability 8.0 or later.
+    /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on
+    /// tensor cores. Requires compute capability 8.0 or later.
     pub(super) tf32: bool,
     /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
     pub(super) threads: usize,

@@ -12,7 +12,7 @@ fn exhaust(options: &[&str], count: u64) {
     for number in first.chain(later) {
         let (out, number) = (format!("--out=out{number}"), number.to_string());
         let options = [options, &[&out]].concat();
-        fails(dir, &[("CUDA_EMU_FAIL_ALLOCATION", &number)], &options, 1, &["memory"]);
+        fails(dir, &[("CUDA_EMU_FAIL_ALLOCATION", &number)], &options, 1, &["free memory"]);
     }
 }
 

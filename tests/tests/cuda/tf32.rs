@@ -27,8 +27,8 @@ fn a_gpu_without_tf32() {
         return;
     }
     let dir = tempfile::tempdir().unwrap();
-    let words = ["TF32: expected a GPU of compute capability 8.0 or later, found 7.5", "do without --tf32"];
+    let words = ["TF32: expected a GPU of compute capability 8.0 or later, found 7.5", "leave --tf32 out"];
     let options = ["--space=tiny", "--device=cuda", "--tf32"];
     fails(dir.path(), &[("CUDA_EMU_CAPABILITY", "75")], &options, 2, &words);
-    fails(dir.path(), &[], &["--tf32"], 2, &["tf32: expected a GPU as device"]);
+    fails(dir.path(), &[], &["--tf32"], 2, &["tf32: expected false with device `cpu`"]);
 }

@@ -20,7 +20,7 @@ fn an_unknown_name_is_reported_with_the_nearest_name() {
         (&["lisst"], "a similar subcommand exists: 'list'"),
         (&["list", "space"], "a similar value exists: 'spaces'"),
         (&["--device=gpu"], "expected `cpu` or `cuda:K`"),
-        (&["--tf32"], "tf32: expected a GPU as device"),
+        (&["--tf32"], "tf32: expected false with device `cpu`"),
     ] {
         refuses(dir.path(), arguments, 2, &[words]);
     }

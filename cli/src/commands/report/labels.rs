@@ -23,9 +23,13 @@ pub fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
 fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     for (section, value) in config.to_table().unwrap_or_default() {
-        // The seed is a key outside of all sections.
-        if let toml::Value::Table(table) = value {
-            flat.extend(table.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())));
+        match value {
+            toml::Value::Table(table) => {
+                flat.extend(table.into_iter().map(|(key, value)| (format!("{section}.{key}"), value.to_string())));
+            }
+            // Of the keys outside of all sections, such as the seed, only the precision defines a variant.
+            value if section == "tf32" => drop(flat.insert(section, value.to_string())),
+            _ => {}
         }
     }
     flat.retain(|key, _| !["data.dir", "data.cache"].contains(&key.as_str()) && !key.starts_with("save."));
@@ -49,5 +53,9 @@ mod tests {
         let runs: Vec<_> = configs.iter().map(|config| (config.strategy.name.as_str(), config)).collect();
         let expected = ["plain:train.lr=0.1", "plain:train.lr=0.1", "plain:train.lr=0.2", "ogd"];
         assert_eq!(labels(&runs), expected);
+
+        let mut in_tf32 = configs[3].clone();
+        in_tf32.tf32 = true;
+        assert_eq!(labels(&[("ogd", &configs[3]), ("ogd", &in_tf32)]), ["ogd:tf32=false", "ogd:tf32=true"]);
     }
 }

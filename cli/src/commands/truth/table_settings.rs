@@ -15,7 +15,7 @@ use toml::{Table, Value};
 /// The largest size of the file in bytes; one with all keys has about 1,000.
 const LIMIT: u64 = 1 << 20;
 
-/// The settings on which the accuracies of a table depend: a key and three sections.
+/// The settings on which the accuracies of every table depend: a key and three sections. `tf32` is added where it is true.
 const SECTIONS: [&str; 4] = ["seed", "space", "data", "train"];
 
 /// The settings on which the accuracies of a table depend.
@@ -27,7 +27,7 @@ pub fn table_settings(config: &RunConfig, scale: &Scale) -> Result<Table> {
     (config.space.width, config.space.cells) = (scale.width, scale.cells);
     config.data = config.data.without_location();
     let mut table = config.to_table()?;
-    table.retain(|key, _| SECTIONS.contains(&key));
+    table.retain(|key, value| SECTIONS.contains(&key) || (key == "tf32" && *value == Value::Boolean(true)));
     if let Some(Value::Table(data)) = table.get_mut("data") {
         // The options of other data sets have no effect.
         data.retain(|key, _| key == config.data.name || !["idx", "synthetic"].contains(&key));
@@ -106,4 +106,18 @@ impl<'a> TableSettingsFile<'a> {
 fn command_line() -> String {
     let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
     std::iter::once("nas-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_depends_on_the_precision_of_its_trainings() {
+        let mut config = RunConfig::from_table(&Table::new()).unwrap();
+        let scale = Scale { width: 4, cells: 1, image: [8, 8, 1], classes: 10 };
+        assert!(!table_settings(&config, &scale).unwrap().contains_key("tf32"));
+        config.tf32 = true;
+        assert!(table_settings(&config, &scale).unwrap().contains_key("tf32"));
+    }
 }

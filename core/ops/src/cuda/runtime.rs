@@ -87,7 +87,7 @@ pub struct Runtime {
     pub pool: Pool,
     /// Copies to the GPU beside its work.
     pub uploads: Uploads,
-    /// Whether convolutions use tensor cores in TF32.
+    /// Whether dense convolutions and linear layers use tensor cores in TF32.
     tf32: AtomicBool,
     counters: CudaSlice<u32>,
 }
@@ -136,7 +136,7 @@ impl Runtime {
         Ok(Self { device, pool: Pool::default(), uploads, tf32: AtomicBool::new(false), counters })
     }
 
-    /// Whether convolutions use tensor cores in TF32.
+    /// Whether dense convolutions and linear layers use tensor cores in TF32.
     pub fn tf32(&self) -> bool {
         self.tf32.load(Ordering::Relaxed)
     }

@@ -30,7 +30,7 @@ fn changed(mut problem: Problem, change: impl Fn(f32) -> f32) -> Problem {
 }
 
 /// Convolutions with narrow and wide tiles, partial tiles, several groups, strides and dilation.
-fn cases() -> Vec<(ConvSpec, [Dims; 2])> {
+fn convolutions() -> Vec<(ConvSpec, [Dims; 2])> {
     let conv = |kernel, stride, dilation, groups| ConvSpec { window: Window::same(kernel, stride, dilation), groups };
     vec![
         (conv(3, 1, 1, 1), [(2, 9, 7, 5), (3, 3, 5, 13)]),
@@ -43,17 +43,19 @@ fn cases() -> Vec<(ConvSpec, [Dims; 2])> {
 /// Small whole numbers and sums of their products have no rounding in any precision.
 #[test]
 fn products_of_whole_numbers_are_exact() {
-    for (seed, (spec, shapes)) in cases().into_iter().enumerate() {
-        let problem = Problem::random(Call::Conv(spec), &shapes, seed as u64).unwrap();
+    let linear = (Call::Linear, vec![(5, 1, 1, 33), (1, 1, 33, 10), (1, 1, 1, 10)]);
+    let convolutions = convolutions().into_iter().map(|(spec, shapes)| (Call::Conv(spec), shapes.to_vec()));
+    for (seed, (call, shapes)) in convolutions.chain([linear]).enumerate() {
+        let problem = Problem::random(call, &shapes, seed as u64).unwrap();
         let problem = changed(problem, |value| (8.0 * value).round());
-        assert_eq!(in_tf32(&problem), problem.solve::<Reference<Cpu>>().unwrap(), "{spec:?}");
+        assert_eq!(in_tf32(&problem), problem.solve::<Reference<Cpu>>().unwrap(), "{call:?}");
     }
 }
 
 /// The statistics that a convolution collects of its output.
 #[test]
 fn statistics_of_whole_numbers() {
-    for (seed, (conv, shapes)) in cases().into_iter().enumerate() {
+    for (seed, (conv, shapes)) in convolutions().into_iter().enumerate() {
         let call = Call::Unit(UnitSpec { relu: true, conv }, Vectors::BATCH);
         let problem = changed(Problem::random(call, &shapes, seed as u64).unwrap(), |value| (8.0 * value).round());
         let (found, expected) = (in_tf32(&problem), problem.solve::<Reference<Cpu>>().unwrap());
@@ -68,7 +70,7 @@ fn statistics_of_whole_numbers() {
 /// The error of a sum of products is at most that of each product; and there is one, so tensor cores are used.
 #[test]
 fn errors_are_those_of_rounded_factors() {
-    for (seed, (spec, shapes)) in cases().into_iter().enumerate() {
+    for (seed, (spec, shapes)) in convolutions().into_iter().enumerate() {
         let problem = Problem::random(Call::Conv(spec), &shapes, seed as u64).unwrap();
         let (found, expected) = (in_tf32(&problem), problem.solve::<Reference<Cpu>>().unwrap());
         let sizes = changed(problem, f32::abs).solve::<Reference<Cpu>>().unwrap();

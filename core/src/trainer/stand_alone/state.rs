@@ -6,7 +6,7 @@
 //! | `evaluated` | the weights that are evaluated and exported, if they are an average |
 //! | `best` | the weights of the evaluation with the highest accuracy |
 //! | (none) | `progress`: the epoch, its sums and the figures so far |
-//! | (none) | what the state belongs to: `arch`, `seed`, and the sections `space`, `data`, `train` and `retrain` of the `config` |
+//! | (none) | what the state belongs to: `arch`, `seed`, and of the `config` the sections `space`, `data`, `train` and `retrain`, and `tf32` if it is true |
 
 use super::StandAloneRun;
 use crate::registry::TrainingDevice;
@@ -58,7 +58,8 @@ impl<D: TrainingDevice> StandAloneRun<D> {
     /// Calls `entry` with each name and value that identify the training.
     fn identity(&self, mut entry: impl FnMut(&str, Value) -> Result<(), StateError>) -> Result<(), StateError> {
         let mut config = comparable(&self.config)?;
-        config.retain(|key, _| SECTIONS.iter().any(|section| key.starts_with(section)));
+        let in_tf32 = |key: &str, value: &Value| key == "tf32" && *value == Value::Bool(true);
+        config.retain(|key, value| in_tf32(key, value) || SECTIONS.iter().any(|section| key.starts_with(section)));
         entry("config", Value::Object(config))?;
         entry("arch", Value::from(self.network.arch.as_str()))?;
         entry("seed", self.config.seed.into())

@@ -224,6 +224,9 @@ fn the_state_of_another_training_is_refused() {
         let error = trainer.start(arch, seed).unwrap().restore(&state).err().unwrap().to_string();
         assert!(error.contains(problem), "{error}");
     }
+    let trainer = self::trainer("tiny", |config| config.tf32 = true);
+    let error = trainer.start(arch, 3).unwrap().restore(&state).err().unwrap().to_string();
+    assert!(error.contains("tf32"), "{error}");
 }
 
 /// Drop path and the auxiliary head of `darts`: training differs with each, and continues exactly.

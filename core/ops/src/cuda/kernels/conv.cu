@@ -82,20 +82,20 @@ template <class Problem> __device__ Problem problem(const ConvArgs &args, int gr
 }
 
 // The statistics of the outputs of all tiles in a column of tiles. The block that ends last adds the tiles in order.
-template <class Share> __device__ void measure(const Forward &p, const Share &share) {
-    enum { SLOTS = Share::SLOTS, TILE_N = Share::TILE_N, SLICES = THREADS / TILE_N };
+template <class Accumulator> __device__ void measure(const Forward &p, const Accumulator &accumulator) {
+    enum { SLOTS = Accumulator::SLOTS, TILE_N = Accumulator::TILE_N, SLICES = THREADS / TILE_N };
     static_assert(SLICES <= SLOTS, "room for the sums of all slices");
     __shared__ double rows[SLOTS][TILE_N][2];
     const Statistics &s = p.args.statistics;
-    for (int j = 0; j < Share::COLUMNS; j++) {
+    for (int j = 0; j < Accumulator::COLUMNS; j++) {
         double sum = 0, squares = 0;
-        for (int i = 0; i < Share::ROWS; i++) {
-            if ((int)blockIdx.x * Share::TILE_M + Share::row(i) >= p.m) continue;
-            sum += share.sums[i][j];
-            squares += (double)share.sums[i][j] * share.sums[i][j];
+        for (int i = 0; i < Accumulator::ROWS; i++) {
+            if ((int)blockIdx.x * Accumulator::TILE_M + Accumulator::row(i) >= p.m) continue;
+            sum += accumulator.sums[i][j];
+            squares += (double)accumulator.sums[i][j] * accumulator.sums[i][j];
         }
-        rows[Share::slot()][Share::column(j)][0] = sum;
-        rows[Share::slot()][Share::column(j)][1] = squares;
+        rows[Accumulator::slot()][Accumulator::column(j)][0] = sum;
+        rows[Accumulator::slot()][Accumulator::column(j)][1] = squares;
     }
     __syncthreads();
     const int column = threadIdx.x % TILE_N, slice = threadIdx.x / TILE_N, n_first = blockIdx.y * TILE_N;
@@ -123,28 +123,28 @@ template <class Share> __device__ void measure(const Forward &p, const Share &sh
     write_statistics(s, c, sums[0], sums[1]);
 }
 
-template <class Share> __device__ void forward(const ConvArgs &args) {
+template <class Accumulator> __device__ void forward(const ConvArgs &args) {
     const Window &v = args.window;
     Forward p = problem<Forward>(args, blockIdx.z);
     p.m = v.n * v.out_h * v.out_w;
     p.n = p.outputs;
-    Share share;
-    multiply(p, 0, v.kernel_h * v.kernel_w * p.inputs, share);
-    if (args.statistics.partial) measure(p, share);
+    Accumulator accumulator;
+    multiply(p, 0, v.kernel_h * v.kernel_w * p.inputs, accumulator);
+    if (args.statistics.partial) measure(p, accumulator);
 }
 
-template <class Share> __device__ void input_gradient(const ConvArgs &args) {
+template <class Accumulator> __device__ void input_gradient(const ConvArgs &args) {
     const Window &v = args.window;
     InputGradient p = problem<InputGradient>(args, blockIdx.z);
     p.m = v.n * v.h * v.w;
     p.n = p.inputs;
-    Share share;
-    multiply(p, 0, v.kernel_h * v.kernel_w * p.outputs, share);
+    Accumulator accumulator;
+    multiply(p, 0, v.kernel_h * v.kernel_w * p.outputs, accumulator);
 }
 
 // The grid is (tiles of rows, tiles of outputs, parts of the pixels * groups). The parts of a tile are added in order
 // by the block that ends last.
-template <class Share> __device__ void weight_gradient(const ConvArgs &args) {
+template <class Accumulator> __device__ void weight_gradient(const ConvArgs &args) {
     const Window &v = args.window;
     const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
     const int pixels = v.n * v.out_h * v.out_w, length = (pixels + parts - 1) / parts;
@@ -153,13 +153,13 @@ template <class Share> __device__ void weight_gradient(const ConvArgs &args) {
     p.n = p.outputs;
     const size_t size = (size_t)p.m * p.n;
     p.partial = args.partial + blockIdx.z * size;
-    Share share;
-    multiply(p, part * length, min((part + 1) * length, pixels), share);
+    Accumulator accumulator;
+    multiply(p, part * length, min((part + 1) * length, pixels), accumulator);
     const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     if (!is_last_block(args.counters + tile, parts)) return;
     const float *first = args.partial + group * parts * size;
-    for (int i = threadIdx.x; i < Share::TILE_M * Share::TILE_N; i += THREADS) {
-        const int row = blockIdx.x * Share::TILE_M + i / Share::TILE_N, o = blockIdx.y * Share::TILE_N + i % Share::TILE_N;
+    for (int i = threadIdx.x; i < Accumulator::TILE_M * Accumulator::TILE_N; i += THREADS) {
+        const int row = blockIdx.x * Accumulator::TILE_M + i / Accumulator::TILE_N, o = blockIdx.y * Accumulator::TILE_N + i % Accumulator::TILE_N;
         if (row >= p.m || o >= p.n) continue;
         float sum = 0;
         for (int k = 0; k < parts; k++) sum += first[k * size + (size_t)row * p.n + o];

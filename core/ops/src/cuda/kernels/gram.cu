@@ -34,9 +34,9 @@ template <int TILE, int SIZE> __device__ void gram(const GramArgs &args) {
     // Tiles above the diagonal have zeros only.
     const bool lower = blockIdx.y <= blockIdx.x;
     if (lower) {
-        Rectangle<TILE, TILE, SIZE, SIZE, double> share;
+        Rectangle<TILE, TILE, SIZE, SIZE, double> accumulator;
         const Gram p = {args, group, inputs, elements, d, d, args.partial + blockIdx.z * size};
-        multiply(p, part * length, min((part + 1) * length, patches), share);
+        multiply(p, part * length, min((part + 1) * length, patches), accumulator);
     }
     const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     if (!is_last_block(args.counters + tile, parts)) return;

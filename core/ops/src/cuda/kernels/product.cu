@@ -1,7 +1,7 @@
 // Products of matrices that are never stored: a tile of each is gathered into shared memory.
 //
-// A Share says which sums of a tile C = A B each thread of a block holds: those of the rows row(i) and columns
-// column(j). Threads with the same columns and other rows have different slots, counted from 0.
+// An accumulator holds the sums of a tile C = A B that one thread of a block computes: those of the rows row(i) and
+// columns column(j). Threads with the same columns and other rows have different slots, counted from 0.
 
 enum { TILE_K = 16, THREADS = 256 };
 
@@ -22,8 +22,8 @@ template <int M, int N, int R, int C, class S = float> struct Rectangle {
     }
 };
 
-// The nearest number with 10 bits after the leading one, which tensor cores use in place of x. Of two, the larger in
-// magnitude, as cvt.rna.tf32 does.
+// The nearest number with 10 bits after the leading one, which tensor cores use in place of x. Ties round away from zero,
+// as in cvt.rna.tf32.
 __device__ __forceinline__ float rounded_to_tf32(float x) {
     return x == x ? __uint_as_float((__float_as_uint(x) + 0x1000u) & ~0x1fffu) : x;
 }
@@ -35,7 +35,8 @@ __device__ __forceinline__ void multiply_add(float (&d)[4], const float (&a)[4],
 #ifdef CUDA_EMU
     cuda_emu_mma_m16n8k8(d, a, b);
 #elif __CUDA_ARCH__ >= 800
-    asm("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
+    // Volatile: it must stay where all lanes execute it, also if only some of them use its result.
+    asm volatile("mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32 {%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, "
         "{%0, %1, %2, %3};"
         : "+f"(d[0]), "+f"(d[1]), "+f"(d[2]), "+f"(d[3])
         : "r"(__float_as_uint(a[0])), "r"(__float_as_uint(a[1])), "r"(__float_as_uint(a[2])),
@@ -62,7 +63,8 @@ template <int M, int N> struct TensorCores {
     __device__ static float operand(float x) { return rounded_to_tf32(x); }
     __device__ void add(const float (&a)[TILE_K][M + PADDING], const float (&b)[TILE_K][N + PADDING]) {
         const int g = threadIdx.x % 32 / 4, t = threadIdx.x % 4, first = warp_row() + g;
-        for (int k = t; k < TILE_K; k += 8) {
+        for (int step = 0; step < TILE_K; step += 8) {
+            const int k = step + t;
             const float left[4] = {a[k][first], a[k][first + 8], a[k + 4][first], a[k + 4][first + 8]};
             for (int fragment = 0; fragment < FRAGMENTS; fragment++) {
                 const int column = warp_column() + 8 * fragment + g, j = 2 * fragment;
@@ -77,32 +79,32 @@ template <int M, int N> struct TensorCores {
 
 // C = A B for the tile (blockIdx.x, blockIdx.y), over a part of k. A problem has sizes m and n, the values a(m, k) and
 // b(k, n), and store(m, n, sum).
-template <class Share, class Problem>
-__device__ void multiply(const Problem &p, int k_first, int k_end, Share &share) {
-    enum { M = Share::TILE_M, N = Share::TILE_N };
-    __shared__ float a[TILE_K][M + Share::PADDING], b[TILE_K][N + Share::PADDING];
+template <class Accumulator, class Problem>
+__device__ void multiply(const Problem &p, int k_first, int k_end, Accumulator &accumulator) {
+    enum { M = Accumulator::TILE_M, N = Accumulator::TILE_N };
+    __shared__ float a[TILE_K][M + Accumulator::PADDING], b[TILE_K][N + Accumulator::PADDING];
     const int m_first = blockIdx.x * M, n_first = blockIdx.y * N;
-    for (int i = 0; i < Share::ROWS; i++)
-        for (int j = 0; j < Share::COLUMNS; j++) share.sums[i][j] = 0;
+    for (int i = 0; i < Accumulator::ROWS; i++)
+        for (int j = 0; j < Accumulator::COLUMNS; j++) accumulator.sums[i][j] = 0;
     for (int k = k_first; k < k_end; k += TILE_K) {
         for (int i = threadIdx.x; i < M * TILE_K; i += THREADS) {
             // Neighbouring threads read neighbouring values.
             const int row = Problem::A_ALONG_K ? i / TILE_K : i % M, at = Problem::A_ALONG_K ? i % TILE_K : i / M;
             const bool inside = m_first + row < p.m && k + at < k_end;
-            a[at][row] = inside ? Share::operand(p.a(m_first + row, k + at)) : 0.0f;
+            a[at][row] = inside ? Accumulator::operand(p.a(m_first + row, k + at)) : 0.0f;
         }
         for (int i = threadIdx.x; i < N * TILE_K; i += THREADS) {
             const int column = i % N, at = i / N;
             const bool inside = n_first + column < p.n && k + at < k_end;
-            b[at][column] = inside ? Share::operand(p.b(k + at, n_first + column)) : 0.0f;
+            b[at][column] = inside ? Accumulator::operand(p.b(k + at, n_first + column)) : 0.0f;
         }
         __syncthreads();
-        share.add(a, b);
+        accumulator.add(a, b);
         __syncthreads();
     }
-    for (int i = 0; i < Share::ROWS; i++)
-        for (int j = 0; j < Share::COLUMNS; j++) {
-            const int m = m_first + Share::row(i), n = n_first + Share::column(j);
-            if (m < p.m && n < p.n) p.store(m, n, share.sums[i][j]);
+    for (int i = 0; i < Accumulator::ROWS; i++)
+        for (int j = 0; j < Accumulator::COLUMNS; j++) {
+            const int m = m_first + Accumulator::row(i), n = n_first + Accumulator::column(j);
+            if (m < p.m && n < p.n) p.store(m, n, accumulator.sums[i][j]);
         }
 }

@@ -65,12 +65,13 @@ impl Conv {
         ConvArgs { window: Window::of(&self.shape), weight: self.weight_address, ..ConvArgs::default() }
     }
 
-    /// The kernel of the precision in use, of one for single precision and one for TF32.
+    /// Selects the kernel for the precision of this process, from one for single precision and one for TF32.
     fn kernel(&self, [single, tf32]: [&'static str; 2]) -> &'static str {
         if self.runtime.tf32() { tf32 } else { single }
     }
 
-    /// The grid of a product with `rows` rows and `columns` columns for each group, and whether it has the kernel with wide tiles.
+    /// The grid of a product with `rows` rows and `columns` columns for each group, and whether its tiles are wide: 64 x 64 instead of
+    /// 128 x 16.
     fn tiles(&self, rows: usize, columns: usize) -> ((u32, u32, u32), bool) {
         let wide = columns > 16;
         let (tile_rows, tile_columns) = if wide { (64, 64) } else { (128, 16) };
