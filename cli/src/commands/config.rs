@@ -35,7 +35,7 @@ pub fn config(args: &ConfigArgs) -> Result<ExitStatus> {
 /// CIFAR-10: 32 x 32 pixels, 3 channels, 10 classes.
 fn build(config: &RunConfig) -> Result<()> {
     Device::of(config)?;
-    data::find(&config.data.name)?;
+    data::check(&config.data.name, &config.data)?;
     let space = build_space(config, [32, 32, 3], 10)?;
     let spec = Arc::new(NetworkSpec::supernet(&*space)?);
     let steps_per_arch = config.train.steps_per_arch;

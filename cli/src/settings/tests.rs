@@ -74,6 +74,15 @@ fn options_of_another_strategy_are_dropped_with_it() {
 }
 
 #[test]
+fn options_of_image_folders_are_dropped_with_their_data_set() {
+    let options = "image_size = 64\nresize = \"crop\"";
+    let size = |file: &str, arguments: &[&str]| resolve(Some(file), arguments).unwrap().config.data.image_size;
+    let named = format!("[data]\nname = \"folder\"\n{options}");
+    assert_eq!((size(&named, &[]), size(&named, &["--data", "cifar10"])), (64, 32));
+    assert_eq!(size(&format!("[data]\n{options}"), &["--data", "folder"]), 64);
+}
+
+#[test]
 fn errors_name_the_layer_and_the_nearest_name() {
     let set = message(None, &["--set", "train.epoch=3"]);
     assert!(set.starts_with("--set train.epoch=3: unknown option `train.epoch`, did you mean `epochs`?"), "{set}");

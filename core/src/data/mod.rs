@@ -54,5 +54,5 @@ pub use jitter::ColourJitter;
 pub use loader::{EpochBatches, Loader};
 pub use normalise::Normalise;
 pub use options::{Cache, DataOptions, IdxLayout, IdxOptions, Resize, SyntheticOptions};
-pub use registry::{DatasetDescriptor, descriptors, find, load, load_until};
+pub use registry::{DatasetDescriptor, check, descriptors, find, load, load_until};
 pub use split::Split;

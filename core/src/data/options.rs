@@ -40,9 +40,9 @@ pub struct DataOptions {
     pub random_resized_crop: bool,
     /// Random changes of the colours of training images.
     pub colour_jitter: ColourJitter,
-    /// Side to which the images of `folder` are resized, in pixels, 1 to 1024.
+    /// Side to which the images of `folder` are resized, in pixels, 1 to 1024. Other data sets accept the default only.
     pub image_size: usize,
-    /// How the images of `folder` are resized.
+    /// How the images of `folder` are resized. Other data sets accept the default only.
     pub resize: Resize,
     /// Where the images of `folder` are kept. It has no influence on results.
     pub cache: Cache,
@@ -115,7 +115,8 @@ impl DataOptions {
         Self { dir: None, cache: Cache::default(), ..self.clone() }
     }
 
-    /// Returns an error if an option differs from its default that only the data set `folder` uses. `name` is another one.
+    /// Returns an error if an option of the data set `folder` is set for another data set, `name`. `cache = "memory"` is accepted,
+    /// because every other data set is in memory.
     pub(super) fn refuse_options_of_folder(&self, name: &str) -> Result<(), DataError> {
         if self.cache == Cache::Disk {
             let expected = format!("auto or memory, because data set `{name}` is held in memory");

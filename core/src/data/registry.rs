@@ -85,6 +85,18 @@ pub fn find(name: &str) -> Result<&'static DatasetDescriptor, DataError> {
     })
 }
 
+/// Finds the data set `name`, and checks that options of image folders are set for `folder` only.
+///
+/// # Errors
+/// An unknown name, or an option without effect on this data set.
+pub fn check(name: &str, options: &DataOptions) -> Result<&'static DatasetDescriptor, DataError> {
+    let descriptor = find(name)?;
+    if descriptor.name != "folder" {
+        options.refuse_options_of_folder(name)?;
+    }
+    Ok(descriptor)
+}
+
 /// Reads the data set `name`, into memory unless [`DataOptions::cache`] leaves it in its files.
 ///
 /// # Errors
@@ -100,10 +112,7 @@ pub fn load(name: &str, options: &DataOptions) -> Result<Dataset, DataError> {
 /// Those of [`load`], and [`DataError::Cancelled`].
 pub fn load_until(name: &str, options: &DataOptions, cancel: &AtomicBool) -> Result<Dataset, DataError> {
     let cancel = Cancel(cancel);
-    let descriptor = find(name)?;
-    if descriptor.name != "folder" {
-        options.refuse_options_of_folder(name)?;
-    }
+    let descriptor = check(name, options)?;
     let dataset = (descriptor.load)(options, &cancel)?;
     cancel.check()?;
     if let Some(expected) = &options.fingerprint {
