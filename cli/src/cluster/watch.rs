@@ -5,7 +5,7 @@ use super::{Plan, Round, RunState, Slurm, States, rounds, runs_are, submit};
 use crate::exit::chained;
 use crate::progress::ProgressDisplay;
 use crate::signal;
-use anyhow::Result;
+use anyhow::{Error, Result};
 use nas_core::config::ClusterConfig;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 /// Time between two looks at the interrupt flag.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The longest time between two questions to a scheduler that does not answer.
+/// The longest time between two queries of a scheduler that does not answer.
 const MAX_INTERVAL: Duration = Duration::from_secs(300);
 
 /// How waiting ended.
@@ -40,9 +40,8 @@ pub fn watch(
 ) -> Result<Watched> {
     let interval = Duration::from_secs(config.poll_seconds);
     let mut wait = interval;
+    let mut watch = Watch { plan, config, progress, suspects: BTreeSet::new(), shown_reasons: BTreeSet::new() };
     signal::set_waiting();
-    // A listing of a shared file system may be old: a run counts as lost when two readings in succession miss it.
-    let (mut suspects, mut shown_reasons) = (BTreeSet::new(), BTreeSet::new());
     loop {
         if cancel.load(Ordering::Relaxed) {
             return Ok(Watched::Detached);
@@ -50,43 +49,12 @@ pub fn watch(
         match Slurm.queue(plan) {
             Ok(queue) => {
                 wait = interval;
-                let rounds = rounds(plan)?;
-                let states = States::read(plan, &rounds, &queue)?;
-                show(&states, &rounds, progress);
-                if !states.reasons.is_empty() && shown_reasons != states.reasons {
-                    progress.print_line(&states.waiting());
-                    shown_reasons.clone_from(&states.reasons);
-                }
-                let lost: BTreeSet<usize> = states.chosen(|_, state| *state == RunState::Lost).into_iter().collect();
-                let certain: BTreeSet<usize> = lost.intersection(&suspects).copied().collect();
-                let is_certain = certain.len() == lost.len();
-                suspects = lost;
-                let is_retried = |states: &States, run: usize, state: &RunState| {
-                    let is_lost_for_sure = *state != RunState::Lost || (certain.contains(&run) && states.is_seen);
-                    let may_be_repeated = !states.is_cancelled && states.submissions[run] <= config.retries;
-                    is_lost_for_sure && may_be_repeated && state.is_worth_retrying()
-                };
-                let retried = |states: &States| states.chosen(|run, state| is_retried(states, run, state));
-                let is_idle = states.count(|state| matches!(state, RunState::Running | RunState::Pending)) == 0;
-                let again = retried(&states);
-                if is_idle && is_certain && again.is_empty() {
+                if let Some(states) = watch.look(&queue)? {
                     return Ok(Watched::Ended(states));
-                }
-                if !again.is_empty() {
-                    let choose =
-                        |rounds: &[Round], queue: &[QueuedTask]| Ok(retried(&States::read(plan, rounds, queue)?));
-                    match submit(plan, config, choose) {
-                        Ok(0) => {}
-                        Ok(count) => progress
-                            .print_line(&format!("{} submitted again after a loss or a failure", runs_are(count))),
-                        Err(error) if is_idle => return Err(error),
-                        // The other tasks go on, and a later submission may succeed.
-                        Err(error) => progress.print_line(&format!("warning: {}", chained(&error))),
-                    }
                 }
             }
             Err(error) => {
-                progress.print_line(&format!("warning: {}", chained(&error)));
+                watch.warn(&error);
                 wait = (2 * wait).min(MAX_INTERVAL);
             }
         }
@@ -97,10 +65,73 @@ pub fn watch(
     }
 }
 
-/// Shows the counts, and the time left at the rate so far.
-fn show(states: &States, rounds: &[Round], progress: &mut ProgressDisplay) {
-    let (done, total) = (states.done(), states.names.len());
-    progress.count("runs", done, total, &states.unfinished_counts(), seconds_left(states, rounds));
+/// What a waiting command remembers of its earlier looks at the queue.
+struct Watch<'a> {
+    plan: &'a Plan,
+    config: &'a ClusterConfig,
+    progress: &'a mut ProgressDisplay,
+    /// The runs that the last look missed. A listing of a shared file system may be old: a run counts as lost when two looks in
+    /// succession miss it.
+    suspects: BTreeSet<usize>,
+    shown_reasons: BTreeSet<String>,
+}
+
+impl Watch<'_> {
+    /// Shows the states of the runs, and submits again what may be repeated. Returns the states if no task is left.
+    fn look(&mut self, queue: &[QueuedTask]) -> Result<Option<States>> {
+        let rounds = rounds(self.plan)?;
+        let states = States::read(self.plan, &rounds, queue)?;
+        self.show(&states, &rounds);
+        let lost: BTreeSet<usize> = states.chosen(|_, state| *state == RunState::Lost).into_iter().collect();
+        let certain: BTreeSet<usize> = lost.intersection(&self.suspects).copied().collect();
+        let is_certain = certain.len() == lost.len();
+        self.suspects = lost;
+        let is_idle = states.count(|state| matches!(state, RunState::Running | RunState::Pending)) == 0;
+        if !self.retried(&states, &certain).is_empty() {
+            self.submit_again(&certain, is_idle)?;
+            return Ok(None);
+        }
+        Ok((is_idle && is_certain).then_some(states))
+    }
+
+    /// The runs that another attempt may finish. `certain` are those that are lost for sure.
+    fn retried(&self, states: &States, certain: &BTreeSet<usize>) -> Vec<usize> {
+        states.chosen(|run, state| {
+            let is_lost_for_sure = *state != RunState::Lost || (certain.contains(&run) && states.is_seen);
+            let may_be_repeated = !states.is_cancelled && states.submissions[run] <= self.config.retries;
+            is_lost_for_sure && may_be_repeated && state.is_worth_retrying()
+        })
+    }
+
+    /// Submits these runs. An error is a warning while other tasks go on, because a later submission may succeed.
+    fn submit_again(&mut self, certain: &BTreeSet<usize>, is_idle: bool) -> Result<()> {
+        let choose = |rounds: &[Round], queue: &[QueuedTask]| {
+            Ok(self.retried(&States::read(self.plan, rounds, queue)?, certain))
+        };
+        match submit(self.plan, self.config, choose) {
+            Ok(0) => {}
+            Ok(count) => {
+                self.progress.print_line(&format!("{} submitted again after a loss or a failure", runs_are(count)));
+            }
+            Err(error) if is_idle => return Err(error),
+            Err(error) => self.warn(&error),
+        }
+        Ok(())
+    }
+
+    /// Shows the counts, the time left at the rate so far, and new reasons for which Slurm starts no task.
+    fn show(&mut self, states: &States, rounds: &[Round]) {
+        let (done, total) = (states.done(), states.names.len());
+        self.progress.count("runs", done, total, &states.unfinished_counts(), seconds_left(states, rounds));
+        if !states.reasons.is_empty() && self.shown_reasons != states.reasons {
+            self.progress.print_line(&states.waiting());
+            self.shown_reasons.clone_from(&states.reasons);
+        }
+    }
+
+    fn warn(&mut self, error: &Error) {
+        self.progress.print_line(&format!("warning: {}", chained(error)));
+    }
 }
 
 /// The time in which the remaining runs finish at the rate since the first submission, in seconds; none before the first run

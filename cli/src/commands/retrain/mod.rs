@@ -2,19 +2,18 @@
 
 mod cluster;
 mod earlier;
+mod seeds;
 
 use crate::archive::{self, Archived, ArchivedRetrain, Incomplete};
-use crate::args::{RetrainArgs, RunArgs};
-use crate::cluster::{ClusterDir, Handed, RunPlace, check_no_tasks};
+use crate::args::RetrainArgs;
+use crate::cluster::RunPlace;
 use crate::device::on_device;
-use crate::exit::{ExitStatus, UsageError, chained};
+use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::in_thread_pool;
 use crate::run_kind::RunKind;
 use crate::settings::{Origin, Settings};
 use crate::single_run::{SingleRun, print_result};
-use crate::summary::seeds_table;
-use crate::text::{eprint_line, print};
-use crate::trainings::{TrainingGroup, seed_directory};
+use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use earlier::{check_layout, finished};
 use nas_core::registry::TrainingDevice;
@@ -41,7 +40,7 @@ pub fn retrain(args: &RetrainArgs, place: Option<RunPlace>) -> Result<ExitStatus
     }
     let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &first.cluster), Ok)?;
     if args.seeds > 1 || place != RunPlace::Here {
-        return several(args, &arch, first.config.seed, settings, &place);
+        return seeds::several(args, &arch, first.config.seed, settings, &place);
     }
     let settings = first;
     if let Some(out) = &args.run.out {
@@ -54,79 +53,6 @@ pub fn retrain(args: &RetrainArgs, place: Option<RunPlace>) -> Result<ExitStatus
     }
     let kind = RunKind::Retrain(arch.clone());
     stand_alone(SingleRun::with_settings(settings, args.run.out.as_deref(), &args.run, kind)?, &arch)
-}
-
-/// Trains with several seeds from `first` on, one after another, and prints a table of all of them.
-fn several(
-    args: &RetrainArgs,
-    arch: &str,
-    first: u64,
-    settings: impl Fn(&[String]) -> Result<Settings>,
-    place: &RunPlace,
-) -> Result<ExitStatus> {
-    let option = if *place == RunPlace::Here { "--seeds" } else { "--cluster" };
-    let out = args.run.out.as_ref().ok_or_else(|| UsageError(format!("{option} requires --out DIR")))?;
-    check_layout(out, true)?;
-    if *place == RunPlace::Here {
-        check_no_tasks(&ClusterDir::of(out))?;
-    }
-    let mut planned = Vec::new();
-    for seed in first..first + u64::from(args.seeds) {
-        let (dir, settings) = (seed_directory(out, first, seed), settings(&[format!("seed={seed}")])?);
-        let done = finished(&dir, &settings, arch)?;
-        planned.push((dir, settings, done));
-    }
-    let mut failed = match place {
-        RunPlace::Cluster { config, detach } => {
-            match cluster::hand_over(
-                args,
-                arch,
-                planned.iter().map(|(dir, settings, _)| (dir, settings)),
-                config,
-                *detach,
-            )? {
-                Handed::Ended(failed) => failed,
-                Handed::StillRunning(status) => return Ok(status),
-            }
-        }
-        RunPlace::Here | RunPlace::Merge => Vec::new(),
-    };
-    let mut runs = Vec::new();
-    for (dir, settings, done) in planned {
-        let done = match place {
-            RunPlace::Here => done,
-            _ if dir.exists() => finished(&dir, &settings, arch)?,
-            _ => None,
-        };
-        if let Some(run) = done {
-            if args.run.json {
-                print_result(&run.result, &dir, true)?;
-            }
-            runs.push(run);
-            continue;
-        }
-        if *place != RunPlace::Here {
-            eprint_line(&format!("the training in {} is not finished", dir.display()));
-            continue;
-        }
-        let kind = RunKind::Retrain(arch.into());
-        // Event files of different trainings must not mix.
-        let seed = format!("seed-{}", settings.config.seed);
-        let tensorboard = args.run.tensorboard.as_ref().map(|dir| dir.join(seed));
-        let options = RunArgs { tensorboard, ..args.run.clone() };
-        let run = SingleRun::with_settings(settings, Some(&dir), &options, kind)?.one_of_several();
-        match stand_alone(run, arch) {
-            Ok(ExitStatus::Success) => runs.push(archived(&dir)?),
-            Ok(status) => return Ok(status),
-            // The first error is printed at the end; the remaining trainings continue.
-            Err(error) if failed.is_empty() => failed.push(error.context(dir.display().to_string())),
-            Err(error) => eprint_line(&format!("error: {}: {}", dir.display(), chained(&error))),
-        }
-    }
-    if !args.run.json && !runs.is_empty() {
-        print(&seeds_table(&TrainingGroup { name: out.display().to_string(), runs }))?;
-    }
-    failed.into_iter().next().map_or(Ok(ExitStatus::Success), Err)
 }
 
 /// Trains a planned stand-alone training, from its start or from a checkpoint.

@@ -1,0 +1,123 @@
+//! Stand-alone training with several seeds.
+
+use super::earlier::{check_layout, finished};
+use super::{archived, cluster, stand_alone};
+use crate::archive::ArchivedRetrain;
+use crate::args::{RetrainArgs, RunArgs};
+use crate::cluster::{ClusterDir, HandOverOutcome, RunPlace, check_no_tasks};
+use crate::exit::{ExitStatus, UsageError, chained};
+use crate::run_kind::RunKind;
+use crate::settings::Settings;
+use crate::single_run::{SingleRun, print_result};
+use crate::summary::seeds_table;
+use crate::text::{eprint_line, print};
+use crate::trainings::{TrainingGroup, seed_directory};
+use anyhow::{Error, Result};
+use std::path::{Path, PathBuf};
+
+/// The training with one seed.
+pub struct SeedTraining {
+    /// Its run directory.
+    pub dir: PathBuf,
+    /// Its settings, with the seed.
+    pub settings: Settings,
+    /// The result of an earlier call.
+    done: Option<ArchivedRetrain>,
+}
+
+/// What the trainings of a command have left.
+struct Outcome {
+    runs: Vec<ArchivedRetrain>,
+    failed: Vec<Error>,
+}
+
+/// Trains with several seeds from `first` on, one after another, and prints a table of all of them.
+///
+/// # Errors
+/// As [`retrain`](super::retrain).
+pub fn several(
+    args: &RetrainArgs,
+    arch: &str,
+    first: u64,
+    settings: impl Fn(&[String]) -> Result<Settings>,
+    place: &RunPlace,
+) -> Result<ExitStatus> {
+    let option = if *place == RunPlace::Here { "--seeds" } else { "--cluster" };
+    let out = args.run.out.as_ref().ok_or_else(|| UsageError(format!("{option} requires --out DIR")))?;
+    check_layout(out, true)?;
+    if *place == RunPlace::Here {
+        check_no_tasks(&ClusterDir::of(out))?;
+    }
+    let mut trainings = Vec::new();
+    for seed in first..first + u64::from(args.seeds) {
+        let (dir, settings) = (seed_directory(out, first, seed), settings(&[format!("seed={seed}")])?);
+        let done = finished(&dir, &settings, arch)?;
+        trainings.push(SeedTraining { dir, settings, done });
+    }
+    let mut outcome = Outcome { runs: Vec::new(), failed: Vec::new() };
+    if let RunPlace::Cluster { config, detach } = place {
+        match cluster::hand_over(args, arch, &trainings, config, *detach)? {
+            HandOverOutcome::Ended(failed) => outcome.failed = failed,
+            HandOverOutcome::StillRunning(status) => return Ok(status),
+        }
+    }
+    for training in trainings {
+        match training.result(arch, place)? {
+            Some(run) => outcome.add(run, &training.dir, args.run.json)?,
+            None if *place == RunPlace::Here => match outcome.train(args, arch, training)? {
+                ExitStatus::Success => {}
+                status => return Ok(status),
+            },
+            None => eprint_line(&format!("the training in {} is not finished", training.dir.display())),
+        }
+    }
+    outcome.print(out, args.run.json)
+}
+
+impl SeedTraining {
+    /// The result of an earlier call, or of the tasks of a cluster.
+    fn result(&self, arch: &str, place: &RunPlace) -> Result<Option<ArchivedRetrain>> {
+        match place {
+            RunPlace::Here => Ok(self.done.clone()),
+            _ if self.dir.exists() => finished(&self.dir, &self.settings, arch),
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Outcome {
+    fn add(&mut self, run: ArchivedRetrain, dir: &Path, json: bool) -> Result<()> {
+        if json {
+            print_result(&run.result, dir, true)?;
+        }
+        self.runs.push(run);
+        Ok(())
+    }
+
+    /// Makes a training. An error is kept or printed, so that the remaining trainings continue.
+    fn train(&mut self, args: &RetrainArgs, arch: &str, training: SeedTraining) -> Result<ExitStatus> {
+        let SeedTraining { dir, settings, .. } = training;
+        // Event files of different trainings must not mix.
+        let seed = format!("seed-{}", settings.config.seed);
+        let tensorboard = args.run.tensorboard.as_ref().map(|dir| dir.join(seed));
+        let options = RunArgs { tensorboard, ..args.run.clone() };
+        let kind = RunKind::Retrain(arch.into());
+        let run = SingleRun::with_settings(settings, Some(&dir), &options, kind)?.one_of_several();
+        match stand_alone(run, arch) {
+            Ok(ExitStatus::Success) => self.runs.push(archived(&dir)?),
+            Ok(status) => return Ok(status),
+            // The first error is printed at the end.
+            Err(error) if self.failed.is_empty() => self.failed.push(error.context(dir.display().to_string())),
+            Err(error) => eprint_line(&format!("error: {}: {}", dir.display(), chained(&error))),
+        }
+        Ok(ExitStatus::Success)
+    }
+
+    /// Prints the table of the finished trainings. Returns the first error of the others.
+    fn print(self, out: &Path, json: bool) -> Result<ExitStatus> {
+        if !json && !self.runs.is_empty() {
+            print(&seeds_table(&TrainingGroup { name: out.display().to_string(), runs: self.runs }))?;
+        }
+        self.failed.into_iter().next().map_or(Ok(ExitStatus::Success), Err)
+    }
+}
