@@ -218,6 +218,9 @@ mod tests {
                 && !is_unused("", "eval.bn")
                 && is_unused("retrain", "train.max_steps=5")
                 && is_unused("truth", "eval.images=5")
+                && is_unused("truth", "eval.weight_average=0.9")
+                && is_unused("disturbance", "eval.weight_average=0.9")
+                && !is_unused("", "eval.weight_average=0.9")
                 && !is_unused("", "train.max_steps=5")
         );
         let help = Cli::definition().find_subcommand_mut("compare").unwrap().render_long_help().to_string();

@@ -26,7 +26,7 @@ const MAX_SIZE: u64 = 1 << 36;
 /// Key of the counts of batches in the metadata.
 const BATCHES: &str = "num_batches_tracked";
 
-/// The file as bytes. `model` is the section `training/model` of a run's state.
+/// The file as bytes. `model` is the section `training/model` or `evaluated` of a run's state.
 ///
 /// # Errors
 /// A state of another network, or tensors that the format cannot hold.

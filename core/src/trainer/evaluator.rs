@@ -33,7 +33,7 @@ pub struct Evaluator<D: Backend> {
 
 /// The weights and statistics of an evaluation.
 pub struct Weights<'a, D: Backend> {
-    /// The supernet.
+    /// The shared weights, or their average.
     pub network: &'a Network<D>,
     /// Running batch-norm statistics, for `eval.bn = "running"`.
     pub running: Option<&'a RunningMoments>,

@@ -5,6 +5,7 @@
 //! | `training` | weights, optimizer, counters: the one training step |
 //! | `planner` | the strategy's plan of the coming steps, and the source of drawn architectures |
 //! | `supernet` | training, strategy and evaluator together: evaluation with shared weights |
+//! | `weight_average` | the moving average of the weights, evaluated and saved in place of them on request |
 //! | `monitor` | measurements of a run, without influence on training |
 //! | [`Session`] | a run of a configuration, composed of these parts |
 //! | [`Search`] | search on trained weights, under limits of size and cost |

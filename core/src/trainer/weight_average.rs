@@ -21,7 +21,7 @@ pub struct WeightAverage<D: TrainingDevice> {
 }
 
 impl<D: TrainingDevice> WeightAverage<D> {
-    /// An average of no step yet. With a decay of 0 there is none.
+    /// An average before the first step. With a decay of 0, no average is kept.
     pub fn new(decay: f64) -> Self {
         Self { decay: decay as f32, model: None }
     }

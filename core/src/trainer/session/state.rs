@@ -65,7 +65,7 @@ impl<D: TrainingDevice> Session<D> {
     /// # Errors
     /// Weights of another network.
     pub fn with_weights(mut self, model: &State) -> Result<Self, RunError> {
-        self.supernet.training_mut().load_model(model)?;
+        self.supernet.load_model(model)?;
         Ok(self)
     }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Architectures that one prefix tree evaluates. Larger chunks share more work, because the first path of every chunk
 /// runs in full. Smaller chunks report their results earlier.
-const CHUNK: usize = 256;
+const ARCHS_PER_TREE: usize = 256;
 
 impl<D: TrainingDevice> Supernet<D> {
     /// Accuracy of an architecture on the evaluation images, in percent.
@@ -75,7 +75,7 @@ impl<D: TrainingDevice> Supernet<D> {
         order.sort_by_key(|position| &archs[*position]);
         let mut found = vec![None; archs.len()];
         let mut reported = 0;
-        for chunk in order.chunks(CHUNK) {
+        for chunk in order.chunks(ARCHS_PER_TREE) {
             let members: Vec<&Arch> = chunk.iter().map(|position| &archs[*position]).collect();
             let observed = match self.evaluator.has_statistics_per_arch() {
                 true => self.evaluate_one_by_one(&members, cancel)?,

@@ -1,4 +1,5 @@
-//! The supernet of a run: its training, the sharing strategy, and the evaluation of architectures with shared weights.
+//! The supernet of a run: its training, the sharing strategy, the average of the weights, and the evaluation of architectures with
+//! shared weights.
 
 mod evaluate;
 mod freeze;
@@ -56,9 +57,12 @@ impl<D: TrainingDevice> Supernet<D> {
         &self.training
     }
 
-    /// The training, for the restoration of saved state.
-    pub fn training_mut(&mut self) -> &mut Training<D> {
-        &mut self.training
+    /// Replaces the weights and the running statistics before the first step; see [`Training::load_model`].
+    ///
+    /// # Errors
+    /// Weights of another network.
+    pub fn load_model(&mut self, model: &State) -> Result<(), RunError> {
+        self.training.load_model(model)
     }
 
     /// The sharing strategy.
