@@ -62,11 +62,11 @@ impl Claim {
     ///
     /// # Errors
     /// See [`take`](Self::take).
-    pub fn take_within(path: &Path, output: &Path, patience: Duration) -> Result<Self> {
+    pub fn take_within(path: &Path, output: &Path, timeout: Duration) -> Result<Self> {
         let started = Instant::now();
         loop {
             match Self::take(path, output) {
-                Err(error) if error.is::<UsageError>() && started.elapsed() < patience => thread::sleep(PAUSE),
+                Err(error) if error.is::<UsageError>() && started.elapsed() < timeout => thread::sleep(PAUSE),
                 taken => return taken,
             }
         }

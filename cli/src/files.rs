@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long to wait until a file that is listed can be read.
-const PATIENCE: Duration = Duration::from_secs(60);
+const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time between two attempts to read it.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -159,7 +159,7 @@ pub fn is_listed(path: &Path) -> bool {
 /// Waits until an entry that its directory lists can be found, for a while.
 pub fn wait_until_visible(path: &Path) {
     let started = Instant::now();
-    while !path.exists() && is_listed(path) && started.elapsed() < PATIENCE {
+    while !path.exists() && is_listed(path) && started.elapsed() < VISIBILITY_TIMEOUT {
         thread::sleep(PAUSE);
     }
 }
@@ -173,7 +173,9 @@ pub fn shared_text(path: &Path, limit: u64) -> io::Result<String> {
     let started = Instant::now();
     loop {
         match read_file::text(path, limit) {
-            Err(error) if error.kind() == ErrorKind::NotFound && is_listed(path) && started.elapsed() < PATIENCE => {
+            Err(error)
+                if error.kind() == ErrorKind::NotFound && is_listed(path) && started.elapsed() < VISIBILITY_TIMEOUT =>
+            {
                 thread::sleep(PAUSE);
             }
             text => return text,

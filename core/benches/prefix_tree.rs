@@ -14,7 +14,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-const CHUNK: usize = 256;
+const ARCHS_PER_TREE: usize = 256;
 const BATCHES: usize = 4;
 const BATCH: usize = 250;
 const EVERY: usize = 81;
@@ -31,7 +31,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let programs = archs.iter().map(|arch| spec.program(&space, arch)).collect::<Result<Vec<_>, _>>()?;
 
     let start = Instant::now();
-    for chunk in programs.chunks(CHUNK) {
+    for chunk in programs.chunks(ARCHS_PER_TREE) {
         let tree = PrefixTree::new(chunk, &|_, _| 0);
         for _ in 0..BATCHES {
             network.infer_tree(images.clone(), &tree, None, |_, scores| {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long to wait for the output of a command that has ended. A process that it has started may keep the pipes open.
-const PATIENCE: Duration = Duration::from_secs(10);
+const OUTPUT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long to wait for what a command has printed before it was killed.
 const PAUSE_FOR_MESSAGE: Duration = Duration::from_secs(1);
 /// Time between two looks at a running command.
@@ -47,11 +47,11 @@ pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<St
         }
         thread::sleep(PAUSE);
     };
-    let stderr = stderr.recv_timeout(PATIENCE).unwrap_or_default();
+    let stderr = stderr.recv_timeout(OUTPUT_TIMEOUT).unwrap_or_default();
     if !status.success() {
         return Err(anyhow!("{program} failed: {}", message(program, &stderr).unwrap_or_else(|| status.to_string())));
     }
-    stdout.recv_timeout(PATIENCE).with_context(|| format!("cannot read what {program} printed"))
+    stdout.recv_timeout(OUTPUT_TIMEOUT).with_context(|| format!("cannot read what {program} printed"))
 }
 
 /// Whether an environment variable would change what a command of Slurm does or prints: options of its own, and the variables

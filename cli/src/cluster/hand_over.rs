@@ -22,8 +22,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-/// How long to wait for another process that hands over the same runs or collects their results.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+/// How long to wait for another process that hands over or submits the same runs, or collects their results.
+pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Where the runs of a command are made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +86,9 @@ pub struct HandOver<'a> {
     pub cancel: &'static AtomicBool,
 }
 
-/// How the runs were left.
+/// The outcome of [`HandOver::execute`].
 #[derive(Debug)]
-pub enum Handed {
+pub enum HandOverOutcome {
     /// No task is left: the results can be collected. The errors of failed and lost runs.
     Ended(Vec<Error>),
     /// The command ends, and the runs go on.
@@ -101,7 +101,7 @@ impl HandOver<'_> {
     /// # Errors
     /// Files that cannot be written, another plan in the directory, a program that makes the same runs on this machine, or a
     /// scheduler that refuses the tasks.
-    pub fn execute(&self, progress: &mut ProgressDisplay) -> Result<Handed> {
+    pub fn execute(&self, progress: &mut ProgressDisplay) -> Result<HandOverOutcome> {
         let header = PlanHeader::of_this_command(self.runs.len(), self.data)?;
         let script = JobScript::new(self.config, self.threads)?;
         let is_slurm = self.config.scheduler == Scheduler::Slurm;
@@ -110,7 +110,7 @@ impl HandOver<'_> {
             Slurm.array_limit()?;
         }
         files::make_dir(self.dir.out())?;
-        let claim = Claim::take_within(&self.dir.claim(), self.dir.out(), PATIENCE)?;
+        let claim = Claim::take_within(&self.dir.claim(), self.dir.out(), CLAIM_TIMEOUT)?;
         // A finished run with other settings is refused before anything is written.
         let unfinished = self.unfinished_here()?;
         let plan = Plan::create(&self.dir, &header, &self.runs, check_idle)?;
@@ -132,7 +132,7 @@ impl HandOver<'_> {
         Ok(unfinished)
     }
 
-    fn slurm(&self, plan: &Plan, progress: &mut ProgressDisplay) -> Result<Handed> {
+    fn slurm(&self, plan: &Plan, progress: &mut ProgressDisplay) -> Result<HandOverOutcome> {
         let first = |rounds: &[Round], _: &[QueuedTask]| match rounds {
             [] => Ok(States::unfinished(&plan.dir, plan.names()?)),
             _ => Ok(Vec::new()),
@@ -153,7 +153,7 @@ impl HandOver<'_> {
             eprint_line(&format!(
                 "the runs go on; `nas-train cluster status {out}` shows them, and `nas-train cluster merge {out}` collects them"
             ));
-            return Ok(Handed::StillRunning(ExitStatus::Success));
+            return Ok(HandOverOutcome::StillRunning(ExitStatus::Success));
         }
         match watch(plan, self.config, progress, self.cancel)? {
             Watched::Ended(states) => {
@@ -168,17 +168,17 @@ impl HandOver<'_> {
                     let _ = fs::remove_dir_all(plan.all_logs());
                     let _ = fs::remove_dir_all(plan.dir.attempts(""));
                 }
-                Ok(Handed::Ended(errors(&states)))
+                Ok(HandOverOutcome::Ended(errors(&states)))
             }
             Watched::Detached => {
                 let come_back = "repeat the command to wait for them";
                 eprint_line(&format!("the runs go on; {come_back}, or end them with `nas-train cluster cancel {out}`"));
-                Ok(Handed::StillRunning(ExitStatus::Interrupted))
+                Ok(HandOverOutcome::StillRunning(ExitStatus::Interrupted))
             }
         }
     }
 
-    fn script(&self, plan: &Plan) -> Result<Handed> {
+    fn script(&self, plan: &Plan) -> Result<HandOverOutcome> {
         let runs_per_task = self.config.runs_per_task;
         write_commands(plan, runs_per_task)?;
         let word = |path: &Path| shell_word(&path.to_string_lossy());
@@ -191,7 +191,7 @@ impl HandOver<'_> {
             tasks.saturating_sub(1),
             word(self.dir.out())
         ));
-        Ok(Handed::StillRunning(ExitStatus::Success))
+        Ok(HandOverOutcome::StillRunning(ExitStatus::Success))
     }
 }
 

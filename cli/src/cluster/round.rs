@@ -2,6 +2,7 @@
 //! is submitted, so that a command that was killed continues it and submits nothing twice.
 
 use super::arrays::{ArrayPart, shares, split};
+use super::hand_over::CLAIM_TIMEOUT;
 use super::slurm::{QueuedTask, SubmittedArray, TaskState};
 use super::{Plan, Slurm};
 use crate::claim::Claim;
@@ -16,8 +17,6 @@ use std::time::{Duration, UNIX_EPOCH};
 
 /// The largest size of a record in bytes.
 const LIMIT: u64 = 1 << 28;
-/// How long to wait for another process that submits the plan.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Runs that were submitted together.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -111,7 +110,7 @@ fn listed(plan: &Plan) -> BTreeSet<String> {
 fn claim(plan: &Plan) -> Result<Claim> {
     let dir = plan.submitted();
     files::make_dir(&dir)?;
-    Claim::take_within(&dir.join(".owner"), plan.dir.out(), PATIENCE)
+    Claim::take_within(&dir.join(".owner"), plan.dir.out(), CLAIM_TIMEOUT)
 }
 
 /// The rounds of a plan so far.

@@ -7,10 +7,10 @@ use crate::files;
 use anyhow::{Context, Result};
 use std::time::Duration;
 
-/// Time limit of a question.
-const ASK: Duration = Duration::from_secs(30);
+/// Time limit of a query.
+const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
 /// Time limit of a submission. `sbatch` waits for two minutes where the cluster has too many jobs, and prints so at once.
-const SUBMIT: Duration = Duration::from_secs(60);
+const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The limit of indices where the configuration of Slurm cannot be read; the default of Slurm.
 const DEFAULT_MAX_ARRAY_SIZE: usize = 1001;
 /// Number of indices in a submission, so that the argument of `sbatch` stays far below the limit of the system.
@@ -52,7 +52,7 @@ impl Slurm {
     /// # Errors
     /// Slurm is not installed, or it does not answer.
     pub fn array_limit(self) -> Result<usize> {
-        let config = output("scontrol", &["show".into(), "config".into()], ASK)?;
+        let config = output("scontrol", &["show".into(), "config".into()], QUERY_TIMEOUT)?;
         let line = config.lines().find_map(|line| line.strip_prefix("MaxArraySize"));
         let limit = line.and_then(|line| line.trim_start_matches([' ', '=']).trim().parse().ok());
         Ok(limit.unwrap_or(DEFAULT_MAX_ARRAY_SIZE).clamp(1, MAX_PART))
@@ -75,7 +75,7 @@ impl Slurm {
             array.part.offset.to_string(),
             array.runs_per_task.to_string(),
         ];
-        let answer = output("sbatch", &arguments, SUBMIT)?;
+        let answer = output("sbatch", &arguments, SUBMIT_TIMEOUT)?;
         // `JOB`, or `JOB;CLUSTER`. Messages of plugins may precede it.
         let job =
             answer.lines().next_back().and_then(|line| line.split(';').next()).and_then(|job| job.trim().parse().ok());
@@ -91,7 +91,7 @@ impl Slurm {
         let format = "--format=%F|%K|%T|%r|%k";
         let name = format!("--name={}", plan.job_name());
         let states = "--states=all".into();
-        let answer = output("squeue", &["-h".into(), "-r".into(), name, states, format.into()], ASK)?;
+        let answer = output("squeue", &["-h".into(), "-r".into(), name, states, format.into()], QUERY_TIMEOUT)?;
         Ok(answer.lines().filter_map(queued_task).collect())
     }
 
@@ -100,7 +100,7 @@ impl Slurm {
     /// # Errors
     /// Slurm does not answer.
     pub fn cancel(self, plan: &Plan) -> Result<()> {
-        output("scancel", &[format!("--name={}", plan.job_name())], ASK).map(drop)
+        output("scancel", &[format!("--name={}", plan.job_name())], QUERY_TIMEOUT).map(drop)
     }
 }
 

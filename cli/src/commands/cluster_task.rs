@@ -1,7 +1,7 @@
 //! `nas-train cluster-task`: the runs of a plan that one task of a cluster makes.
 
 use super::make_run::RunMaker;
-use super::truth::{PublishedRow, SavedTraining, train};
+use super::truth::{SavedTraining, TrainedRow, train};
 use crate::archive;
 use crate::args::ClusterTaskArgs;
 use crate::cluster::{
@@ -56,8 +56,8 @@ pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
             continue;
         }
         match make(&plan, &run, args, cancel) {
-            Ok(Made::Finished) => {}
-            Ok(Made::Interrupted) => is_interrupted = true,
+            Ok(RunOutcome::Finished) => {}
+            Ok(RunOutcome::Interrupted) => is_interrupted = true,
             // It is printed at the end.
             Err(error) if failed.is_none() => failed = Some(error),
             Err(error) => eprint_line(&format!("error: {}", chained(&error))),
@@ -111,7 +111,7 @@ fn requeue_or_wait(failed: Option<Error>) -> Result<ExitStatus> {
 }
 
 /// How a run ended without an error.
-enum Made {
+enum RunOutcome {
     /// This attempt or another one has finished it.
     Finished,
     /// A signal came; a checkpoint is left.
@@ -119,8 +119,8 @@ enum Made {
 }
 
 /// Makes one run: in a directory of its own, which is published at the end.
-fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<Made> {
-    let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else { return Ok(Made::Finished) };
+fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<RunOutcome> {
+    let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else { return Ok(RunOutcome::Finished) };
     let finished = train_in(&attempt, plan, run, args, cancel).and_then(|finished| {
         if matches!(finished, Some(Finished::Directory)) {
             // Only comparisons repeat what is in a marked directory.
@@ -134,15 +134,15 @@ fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool)
         Ok(finished)
     });
     let made = finished.and_then(|finished| match finished {
-        None => Ok(Made::Interrupted),
-        Some(Finished::Row(text)) => attempt.publish_file(&text).map(|()| Made::Finished),
-        Some(Finished::Directory) => attempt.publish().map(|_| Made::Finished),
+        None => Ok(RunOutcome::Interrupted),
+        Some(Finished::Row(text)) => attempt.publish_file(&text).map(|()| RunOutcome::Finished),
+        Some(Finished::Directory) => attempt.publish().map(|_| RunOutcome::Finished),
     });
     match made {
-        Ok(Made::Interrupted) if !signal::must_requeue() => attempt.stop(),
+        Ok(RunOutcome::Interrupted) if !signal::must_requeue() => attempt.stop(),
         Err(error) => {
             let was_lost = attempt.fail(ExitStatus::of(&error) as u8, &chained(&error));
-            return if was_lost { Ok(Made::Finished) } else { Err(error.context(run.name.clone())) };
+            return if was_lost { Ok(RunOutcome::Finished) } else { Err(error.context(run.name.clone())) };
         }
         _ => {}
     }
@@ -210,7 +210,7 @@ impl RunTask<'_> {
         let mut saved = SavedTraining::within(self.attempt, config)?;
         let (arch, seed) = (text.to_owned(), self.run.seed);
         let row = train(config, &self.data.dataset, device, &(arch.clone(), seed), &mut saved, self.cancel)?;
-        let published = row.map(|row| serde_json::to_string(&PublishedRow { arch, seed, row }));
+        let published = row.map(|row| serde_json::to_string(&TrainedRow { arch, seed, row }));
         Ok(published.transpose()?.map(|text| Finished::Row(text + "\n")))
     }
 }

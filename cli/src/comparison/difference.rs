@@ -48,7 +48,7 @@ impl Verdict {
 
 /// The difference of a figure between a variant and the reference, over the seeds that both have.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Difference {
+pub struct FigureDifference {
     /// Number of seeds that both have.
     pub n: usize,
     /// Mean difference, variant minus reference, in the unit of the figure.
@@ -65,7 +65,7 @@ pub struct Difference {
     pub verdict: Verdict,
 }
 
-impl Difference {
+impl FigureDifference {
     /// The difference between a variant and the reference; none if they have no seed in common.
     pub fn of(variant: &VariantRuns, reference: &VariantRuns, figure: &Figure) -> Option<Self> {
         let pairs = shared_seeds(variant, reference);

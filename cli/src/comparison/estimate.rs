@@ -1,6 +1,6 @@
 //! Means of figures over seeds, with their intervals.
 
-use super::difference::Difference;
+use super::difference::FigureDifference;
 use super::{VariantRuns, gt_tau};
 use nas_core::figures::{FIGURES, Figure};
 use nas_core::metrics::{DEFAULT_RESAMPLES, Interval, Summary, percentile_interval};
@@ -19,7 +19,7 @@ pub struct Estimate {
     /// 95% bootstrap interval of the mean: over seeds, for GT-tau over seeds and architectures.
     pub interval: Option<Interval>,
     /// The difference to the reference variant; none for the reference itself and for baselines.
-    pub difference: Option<Difference>,
+    pub difference: Option<FigureDifference>,
 }
 
 /// All figures of all variants, costs included.
@@ -42,7 +42,7 @@ fn estimate(variant: &VariantRuns, reference: &VariantRuns, figure: &'static Fig
         _ => percentile_interval(summary.mean, values.len(), DEFAULT_RESAMPLES, &mut rng(figure), mean),
     };
     let is_reference = std::ptr::eq(variant, reference);
-    let difference = if is_reference { None } else { Difference::of(variant, reference, figure) };
+    let difference = if is_reference { None } else { FigureDifference::of(variant, reference, figure) };
     Some(Estimate { label: variant.label.clone(), figure, summary, interval, difference })
 }
 

@@ -16,7 +16,7 @@ mod seeds;
 mod terminal;
 mod text;
 
-pub use difference::Difference;
+pub use difference::FigureDifference;
 pub use estimate::Estimate;
 pub use length::RunLength;
 pub use main_figures::{is_main, main_figures};

@@ -2,7 +2,7 @@
 //!
 //! Spaces inside of a value, an interval or a number of seeds are non-breaking, so that a cell wraps between them only.
 
-use super::{Difference, Estimate, gt_tau};
+use super::{Estimate, FigureDifference, gt_tau};
 use nas_core::figures::Direction;
 
 /// `12.34 ± 0.56`: mean and standard deviation over seeds. GT-tau has its interval in addition.
@@ -16,8 +16,8 @@ pub fn value_text(estimate: &Estimate) -> String {
 }
 
 /// `+1.23 [+0.45, +2.01] better (n = 6)`: mean difference, interval, verdict and number of seeds.
-pub fn difference_text(difference: &Difference, decimals: usize) -> String {
-    let Difference { n, mean, lo, hi, verdict, .. } = difference;
+pub fn difference_text(difference: &FigureDifference, decimals: usize) -> String {
+    let FigureDifference { n, mean, lo, hi, verdict, .. } = difference;
     let interval =
         lo.zip(*hi).map(|(lo, hi)| format!(" [{lo:+.decimals$},\u{a0}{hi:+.decimals$}]")).unwrap_or_default();
     format!("{mean:+.decimals$}{interval} {} (n\u{a0}=\u{a0}{n})", verdict.name())

@@ -2,7 +2,7 @@
 
 use super::picture::Picture;
 use super::tables::breakable;
-use crate::published::{NetworkRow, Origin, PublishedTable, known, networks, notes, shown_columns};
+use crate::published::{NetworkRow, NumberSource, PublishedTable, known, networks, notes, shown_columns};
 use crate::text::{duration, short};
 use crate::text_table::NO_BREAK_SPACE;
 use crate::trainings::TrainingGroup;
@@ -106,7 +106,7 @@ fn published(trainings: &[TrainingGroup]) -> Result<Markup> {
     }
     let rows = networks(table, &own)?;
     let columns = shown_columns(&rows);
-    let class = |row: &NetworkRow| (row.origin == Origin::Measured).then_some("measured");
+    let class = |row: &NetworkRow| (row.origin == NumberSource::Measured).then_some("measured");
     Ok(html! {
         h3 { "Published results on CIFAR-10" }
         div class="scroll" {

@@ -1,6 +1,6 @@
 //! The columns of a table of networks, and the notes below it.
 
-use super::{DartsScale, NetworkRow, Origin, PublishedTable};
+use super::{DartsScale, NetworkRow, NumberSource, PublishedTable};
 
 /// Shown where a number is unknown.
 const UNKNOWN: &str = "–";
@@ -50,7 +50,7 @@ pub fn notes(table: PublishedTable, rows: &[NetworkRow]) -> Vec<String> {
              another width and depth. In measured rows: the trained network"
         ),
     ];
-    if rows.iter().any(|row| row.origin == Origin::Measured) {
+    if rows.iter().any(|row| row.origin == NumberSource::Measured) {
         notes.push(
             "measured: stand-alone trainings by this program, mean ± sample standard deviation over seeds".into(),
         );

@@ -1,6 +1,6 @@
 //! Rows of own trainings: results of `nas-train retrain`.
 
-use super::{ComputedSize, NetworkRow, Origin, PublishedRow};
+use super::{ComputedSize, NetworkRow, NumberSource, PublishedRow};
 use crate::data::DataIdentity;
 use crate::trainings::TrainingGroup;
 use serde_json::Value;
@@ -31,7 +31,7 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
     };
     let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
     let computed = Some(ComputedSize { params_m: million(first.params), macs_m: million(first.macs) });
-    NetworkRow { row, origin: Origin::Measured, computed, trainings: group.runs.len().to_string() }
+    NetworkRow { row, origin: NumberSource::Measured, computed, trainings: group.runs.len().to_string() }
 }
 
 /// Size and number of classes of the images of a run: ` of 32 x 32 pixels in 10 classes`. A folder of images need not be the

@@ -6,7 +6,7 @@ mod measured;
 mod network;
 
 pub use columns::{NetworkColumn, known, notes, shown_columns};
-pub use network::{ComputedSize, DartsScale, NetworkRow, Origin, networks};
+pub use network::{ComputedSize, DartsScale, NetworkRow, NumberSource, networks};
 
 use anyhow::Result;
 use serde::Deserialize;

@@ -8,16 +8,16 @@ use nas_core::config::{RunConfig, SpaceConfig};
 use nas_core::network::NetworkSpec;
 use nas_core::trainer::build_space;
 
-/// Who states the numbers of a row.
+/// Whether the numbers of a row are quoted from a publication or measured by this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub enum NumberSource {
     /// A publication.
     Quoted,
     /// This program.
     Measured,
 }
 
-impl Origin {
+impl NumberSource {
     /// The word in tables and files.
     pub fn word(self) -> &'static str {
         match self {
@@ -33,7 +33,7 @@ pub struct NetworkRow {
     /// The numbers as published or measured.
     pub row: PublishedRow,
     /// Who states them.
-    pub origin: Origin,
+    pub origin: NumberSource,
     /// Size of the network of this cell that this program builds.
     pub computed: Option<ComputedSize>,
     /// Number of own trainings.
@@ -78,7 +78,7 @@ impl NetworkRow {
 pub fn networks(table: PublishedTable, trainings: &[TrainingGroup]) -> Result<Vec<NetworkRow>> {
     let row = |row: PublishedRow| {
         let computed = (!row.arch.is_empty()).then(|| size(table, &row.arch)).transpose()?;
-        Ok(NetworkRow { row, origin: Origin::Quoted, computed, trainings: String::new() })
+        Ok(NetworkRow { row, origin: NumberSource::Quoted, computed, trainings: String::new() })
     };
     let published = table.rows()?.into_iter().map(row);
     published.chain(trainings.iter().map(|group| Ok(measured(group)))).collect()

@@ -7,7 +7,7 @@ use std::path::Path;
 use toml::{Table, Value};
 
 /// A key in which two TOML documents differ, with both values as text.
-pub struct Difference {
+pub struct SettingDifference {
     /// The key with its sections, for example `train.lr`.
     pub key: String,
     /// The value in the first document, or `not set`.
@@ -17,22 +17,22 @@ pub struct Difference {
 }
 
 /// The first key in which two TOML documents differ.
-pub fn difference(old: &Table, new: &Table) -> Option<Difference> {
+pub fn difference(old: &Table, new: &Table) -> Option<SettingDifference> {
     let keys = || new.keys().chain(old.keys());
     keys().find_map(|key| match (old.get(key), new.get(key)) {
         (Some(Value::Table(old)), Some(Value::Table(new))) => {
-            difference(old, new).map(|inner| Difference { key: format!("{key}.{}", inner.key), ..inner })
+            difference(old, new).map(|inner| SettingDifference { key: format!("{key}.{}", inner.key), ..inner })
         }
         (old, new) => {
             let text = |value: Option<&Value>| value.map_or("not set".into(), shown);
-            (old != new).then(|| Difference { key: key.clone(), old: text(old), new: text(new) })
+            (old != new).then(|| SettingDifference { key: key.clone(), old: text(old), new: text(new) })
         }
     })
 }
 
 /// The first difference as text: `train.lr (0.05, now 0.1)`.
 pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
-    difference(old, new).map(|Difference { key, old, new }| format!("{key} ({old}, now {new})"))
+    difference(old, new).map(|SettingDifference { key, old, new }| format!("{key} ({old}, now {new})"))
 }
 
 /// Whether a truth table is a file, and not a column of an embedded table.

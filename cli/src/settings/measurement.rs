@@ -1,6 +1,6 @@
 //! The settings that define what a run measures. Runs can be compared only if these settings are equal.
 
-use super::difference::{Difference, difference};
+use super::difference::{SettingDifference, difference};
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use toml::Table;
@@ -13,7 +13,7 @@ const SECTIONS: [&str; 4] = ["space", "data", "probes", "truth"];
 ///
 /// # Errors
 /// A value that TOML cannot express.
-pub fn other_measurement(a: &RunConfig, b: &RunConfig) -> Result<Option<Difference>> {
+pub fn other_measurement(a: &RunConfig, b: &RunConfig) -> Result<Option<SettingDifference>> {
     let common = |config: &RunConfig| {
         let mut table = config.to_table()?;
         table.retain(|name, _| SECTIONS.contains(&name));

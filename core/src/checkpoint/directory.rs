@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// Version of the format. It increases when a file changes its form.
 const FORMAT: u64 = 1;
 /// Number of checkpoints that are kept. The older one serves when the newer one is damaged.
-const KEPT: usize = 2;
+const KEPT_CHECKPOINTS: usize = 2;
 /// Largest size of a file, in bytes.
 const MAX_SIZE: u64 = 1 << 36;
 
@@ -63,7 +63,7 @@ impl Checkpoints {
         });
         let place = written.inspect_err(|_| drop(fs::remove_dir_all(&unfinished)))?;
         let numbers = self.numbers().map_err(CheckpointError::read(&self.dir))?;
-        for number in &numbers[..numbers.len().saturating_sub(KEPT)] {
+        for number in &numbers[..numbers.len().saturating_sub(KEPT_CHECKPOINTS)] {
             let old = self.place(*number);
             fs::remove_dir_all(&old).map_err(CheckpointError::write(&old))?;
         }

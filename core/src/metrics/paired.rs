@@ -41,9 +41,9 @@ pub fn paired_difference<R: Rng + ?Sized>(
 }
 
 /// Largest number of differences for which the test enumerates all patterns of signs.
-const EXACT: usize = 13;
+const MAX_EXACT_PAIRS: usize = 13;
 /// Number of random patterns of signs for more differences.
-const DRAWN: usize = 9999;
+const RANDOM_SIGN_PATTERNS: usize = 9999;
 
 /// The two-sided sign-flip test (Fisher 1935): the probability of a mean at least this far from zero if each difference
 /// had either sign with probability 1/2. The test is exact for up to 13 differences. For more, it uses 9,999 random
@@ -56,12 +56,12 @@ fn sign_flip_p<R: Rng + ?Sized>(differences: &[f64], rng: &mut R) -> f64 {
     // The tolerance treats sums that differ by rounding as equal.
     let slack = 1e-12 * differences.iter().map(|d| d.abs()).sum::<f64>();
     let far = differences.iter().sum::<f64>().abs() - slack;
-    if n <= EXACT {
+    if n <= MAX_EXACT_PAIRS {
         let as_far = (0..1_usize << n).filter(|pattern| sum_of(&mut |i| pattern >> i & 1 == 1).abs() >= far).count();
         return as_far as f64 / (1_usize << n) as f64;
     }
-    let as_far = (0..DRAWN).filter(|_| sum_of(&mut |_| rng.random()).abs() >= far).count();
-    (as_far + 1) as f64 / (DRAWN + 1) as f64
+    let as_far = (0..RANDOM_SIGN_PATTERNS).filter(|_| sum_of(&mut |_| rng.random()).abs() >= far).count();
+    (as_far + 1) as f64 / (RANDOM_SIGN_PATTERNS + 1) as f64
 }
 
 /// Smallest p-value that the sign-flip test can give for `n` pairs, `2^(1 - n)`. It is above 0.05 for fewer than six pairs, so
@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(sign_flip_p(differences, &mut rng), expected);
         }
         // For twenty equal differences, only the patterns with equal signs reach the observed mean.
-        assert_eq!(sign_flip_p(&[1.0; 20], &mut rng), 1.0 / (DRAWN + 1) as f64);
+        assert_eq!(sign_flip_p(&[1.0; 20], &mut rng), 1.0 / (RANDOM_SIGN_PATTERNS + 1) as f64);
         let mixed: Vec<f64> = (0..20).map(|i| if i % 2 == 0 { 1.0 } else { -0.8 }).collect();
         assert!(sign_flip_p(&mixed, &mut rng) > 0.3);
     }

@@ -7,7 +7,7 @@ use nas_ops::{Backend, OpError, Tensor4};
 use std::sync::Arc;
 
 /// Size up to which images in files are kept on the device, in bytes of `f32`: 445 images of 224 x 224.
-const KEPT: usize = 1 << 28;
+const MAX_KEPT_BYTES: usize = 1 << 28;
 
 /// A batch of images on the device, with the class of each image.
 #[derive(Debug, Clone)]
@@ -24,7 +24,7 @@ type Batches<'a, D> = Box<dyn Iterator<Item = Result<Labelled<D>, RunError>> + '
 pub(super) enum EvalSet<D: Backend> {
     /// Batches on the device.
     Kept(Vec<Labelled<D>>),
-    /// Images in files that would take more than [`KEPT`] bytes.
+    /// Images in files that would take more than [`MAX_KEPT_BYTES`] bytes.
     Decoded(Decoded<D>),
 }
 
@@ -71,7 +71,10 @@ impl<D: Backend> EvalSet<D> {
         device: &D,
     ) -> Result<Self, RunError> {
         let (normalise, device) = (normalise.clone(), device.clone());
-        Self::with_limit(KEPT, Decoded { dataset: dataset.clone(), part, indices, normalise, batch_size, device })
+        Self::with_limit(
+            MAX_KEPT_BYTES,
+            Decoded { dataset: dataset.clone(), part, indices, normalise, batch_size, device },
+        )
     }
 
     fn with_limit(kept: usize, set: Decoded<D>) -> Result<Self, RunError> {

@@ -2,7 +2,7 @@
 
 use super::variant::Variant;
 use crate::exit::UsageError;
-use crate::settings::{Difference, Settings, other_measurement};
+use crate::settings::{SettingDifference, Settings, other_measurement};
 use anyhow::Result;
 use nas_core::quote;
 
@@ -23,7 +23,7 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
             );
             return Err(UsageError(problem).into());
         }
-        if let Some(Difference { key, old, new }) = other_measurement(&settings[0].config, &own.config)? {
+        if let Some(SettingDifference { key, old, new }) = other_measurement(&settings[0].config, &own.config)? {
             let problem = format!(
                 "--strategies {}: {key} ({old}, now {new}) must be the same in all runs; leave it out",
                 quote(&variant.label)

@@ -2,7 +2,7 @@
 
 use super::ComparisonJob;
 use crate::args::{Budget, CompareArgs};
-use crate::cluster::{ClusterDir, HandOver, Handed, PlannedWork, RunPlace, RunPlan};
+use crate::cluster::{ClusterDir, HandOver, HandOverOutcome, PlannedWork, RunPlace, RunPlan};
 use crate::exit::UsageError;
 use crate::planned_run::PlannedRun;
 use crate::progress::ProgressDisplay;
@@ -28,7 +28,12 @@ pub fn check(args: &CompareArgs, place: &RunPlace) -> Result<(), UsageError> {
 
 impl ComparisonJob<'_> {
     /// Hands the runs to a scheduler and waits for them.
-    pub(super) fn hand_over(&self, planned: &[PlannedRun], config: &ClusterConfig, detach: bool) -> Result<Handed> {
+    pub(super) fn hand_over(
+        &self,
+        planned: &[PlannedRun],
+        config: &ClusterConfig,
+        detach: bool,
+    ) -> Result<HandOverOutcome> {
         // The tasks run in other directories.
         let out = std::path::absolute(&self.out)?;
         let dir = ClusterDir::of(&out);

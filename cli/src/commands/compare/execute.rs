@@ -2,7 +2,7 @@
 
 use super::preflight::Preflight;
 use super::variant::Variant;
-use super::{ComparisonJob, Made, MakeDevice};
+use super::{ComparisonJob, ExecutionOutcome, MakeDevice};
 use crate::commands::make_run::RunMaker;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
@@ -20,7 +20,7 @@ impl ComparisonJob<'_> {
         runs: &[PlannedRun],
         sequences: &[PlannedRun],
         device: MakeDevice<'_, D>,
-    ) -> Result<Option<Made>> {
+    ) -> Result<Option<ExecutionOutcome>> {
         let (missing, missing_sequences) = (self.missing(runs)?, self.missing(sequences)?);
         if self.interrupted() {
             return Ok(None);
@@ -64,9 +64,9 @@ impl ComparisonJob<'_> {
         share: ThreadsPerJob,
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
-    ) -> Result<Option<Made>> {
+    ) -> Result<Option<ExecutionOutcome>> {
         let work = |planned: &PlannedRun| self.make_one(share, planned, device);
-        let (mut complete, mut made_all) = (true, Made::default());
+        let (mut complete, mut made_all) = (true, ExecutionOutcome::default());
         ordered_parallel_map(share, missing, work, |planned, made| {
             match made {
                 Ok(done) => complete &= done,

@@ -15,7 +15,7 @@ mod variant;
 
 use crate::args::{Budget, CompareArgs};
 use crate::claim::Claim;
-use crate::cluster::{ClusterDir, Handed, PATIENCE, RunPlace, check_no_tasks};
+use crate::cluster::{CLAIM_TIMEOUT, ClusterDir, HandOverOutcome, RunPlace, check_no_tasks};
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::ExitStatus;
@@ -111,16 +111,16 @@ impl ComparisonJob<'_> {
             RunPlace::Here => self.make(share, &runs, &sequences, device)?,
             RunPlace::Cluster { config, detach } => {
                 match self.hand_over(&[runs.as_slice(), &sequences].concat(), config, *detach)? {
-                    Handed::Ended(failed) => Some(Made { failed, no_matrix: BTreeMap::new() }),
-                    Handed::StillRunning(status) => return Ok(status),
+                    HandOverOutcome::Ended(failed) => Some(ExecutionOutcome { failed, no_matrix: BTreeMap::new() }),
+                    HandOverOutcome::StillRunning(status) => return Ok(status),
                 }
             }
-            RunPlace::Merge => Some(Made::default()),
+            RunPlace::Merge => Some(ExecutionOutcome::default()),
         };
-        let Some(Made { failed, no_matrix }) = made else { return Ok(ExitStatus::Interrupted) };
+        let Some(ExecutionOutcome { failed, no_matrix }) = made else { return Ok(ExitStatus::Interrupted) };
         let _claim = match self.place {
             RunPlace::Here => None,
-            _ => Some(Claim::take_within(&ClusterDir::of(&self.out).claim(), &self.out, PATIENCE)?),
+            _ => Some(Claim::take_within(&ClusterDir::of(&self.out).claim(), &self.out, CLAIM_TIMEOUT)?),
         };
         let comparison = self.collect(&runs, lengths, self.matrix_notes(&preflights, &no_matrix))?;
         let consequence = match comparison {
@@ -139,7 +139,7 @@ impl ComparisonJob<'_> {
 
 /// The outcome of making the runs of a comparison.
 #[derive(Default)]
-struct Made {
+struct ExecutionOutcome {
     /// The errors of failed runs and sequences.
     failed: Vec<Error>,
     /// Why a variant has no disturbance matrix although its strategy accepts one, by label.

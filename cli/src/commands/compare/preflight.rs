@@ -12,7 +12,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How long the steps of a variant are timed for a budget of time.
-const TIMED: Duration = Duration::from_secs(3);
+const TIMING_DURATION: Duration = Duration::from_secs(3);
 
 /// The properties of a variant that its runs are planned by.
 pub struct Preflight {
@@ -78,7 +78,7 @@ impl ComparisonJob<'_> {
             }
             let measured = in_thread_pool(share.threads, || {
                 let session = Session::new(config, self.data.dataset.clone(), &device()?)?;
-                Ok(seconds_per_step(session, TIMED, self.cancel)?)
+                Ok(seconds_per_step(session, TIMING_DURATION, self.cancel)?)
             })?;
             let Some(measured) = measured else { return Ok(None) };
             times.add(label, config, share.threads, measured)?;

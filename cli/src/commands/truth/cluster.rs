@@ -13,9 +13,9 @@ use toml::Table;
 /// The largest size of a row's file in bytes.
 const LIMIT: u64 = 1 << 20;
 
-/// The file of a finished training.
+/// A row of a truth table that a cluster has trained, in a file of its own.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct PublishedRow {
+pub struct TrainedRow {
     /// The architecture.
     pub arch: String,
     /// The seed of the training.
@@ -25,7 +25,7 @@ pub struct PublishedRow {
     pub row: TruthRow,
 }
 
-impl PublishedRow {
+impl TrainedRow {
     /// Reads the file of a training; none if it is not finished.
     ///
     /// # Errors

@@ -50,13 +50,13 @@ pub struct TruthFile {
 
 impl TruthFile {
     /// Opens an existing table to resume it, or creates a table and its settings file. An incomplete last row is removed. A table
-    /// without a complete header is new: its first write was interrupted. `patience` is the time to wait for another program
-    /// of another machine that writes to the table.
+    /// without a complete header is new: its first write was interrupted. `timeout` is the longest time to wait for a
+    /// program of another machine that writes to the table.
     ///
     /// # Errors
     /// The table has other settings, another format or a damaged row, another program writes to it, or a file cannot be read
     /// or written.
-    pub fn open(path: &Path, settings: &Table, space: &dyn SearchSpace, patience: Duration) -> Result<Self> {
+    pub fn open(path: &Path, settings: &Table, space: &dyn SearchSpace, timeout: Duration) -> Result<Self> {
         let failed = || format!("cannot write {}", path.display());
         let beside = TableSettingsFile::beside(path, settings);
         // A refused start creates no table.
@@ -67,7 +67,7 @@ impl TruthFile {
         let parent = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(parent).with_context(|| format!("cannot create the directory {}", parent.display()))?;
         // Taken before the table is opened, which another process may replace.
-        let claim = Claim::take_within(&path.with_extension("owner"), path, patience)?;
+        let claim = Claim::take_within(&path.with_extension("owner"), path, timeout)?;
         let file = File::options().create(true).append(true).open(path).with_context(failed)?;
         // The content of both files is read and written with the lock only.
         files::lock(&file, path)?;

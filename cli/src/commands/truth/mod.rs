@@ -8,12 +8,12 @@ mod summary;
 mod table_settings;
 mod training;
 
-pub use cluster::PublishedRow;
+pub use cluster::TrainedRow;
 pub use saved::SavedTraining;
 pub use training::train;
 
 use crate::args::TruthArgs;
-use crate::cluster::{HandOver, Handed, PATIENCE, RunPlace};
+use crate::cluster::{CLAIM_TIMEOUT, HandOver, HandOverOutcome, RunPlace};
 use crate::data::{DataIdentity, LoadedData};
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
@@ -92,8 +92,8 @@ impl TableJob<'_> {
         table_settings(self.config, trainer.space().scale())
     }
 
-    fn open<D: TrainingDevice>(&self, trainer: &StandAloneTrainer<D>, patience: Duration) -> Result<TruthFile> {
-        TruthFile::open(self.path, &self.settings(trainer)?, &**trainer.space(), patience)
+    fn open<D: TrainingDevice>(&self, trainer: &StandAloneTrainer<D>, timeout: Duration) -> Result<TruthFile> {
+        TruthFile::open(self.path, &self.settings(trainer)?, &**trainer.space(), timeout)
     }
 
     fn here<D: TrainingDevice>(&self, device: impl Fn() -> Result<D> + Sync) -> Result<ExitStatus> {
@@ -155,7 +155,7 @@ impl TableJob<'_> {
         let trainer = self.trainer()?;
         let mut items = self.items(&trainer)?;
         // A table with other settings is refused before anything is submitted.
-        let file = self.open(&trainer, PATIENCE)?;
+        let file = self.open(&trainer, CLAIM_TIMEOUT)?;
         items.retain(|(text, seed)| !file.holds(text, *seed));
         drop(file);
         if items.is_empty() {
@@ -175,8 +175,8 @@ impl TableJob<'_> {
             cancel: self.cancel,
         };
         match hand_over.execute(&mut ProgressDisplay::new(self.args.run.progress))? {
-            Handed::Ended(failed) => self.merge(failed),
-            Handed::StillRunning(status) => Ok(status),
+            HandOverOutcome::Ended(failed) => self.merge(failed),
+            HandOverOutcome::StillRunning(status) => Ok(status),
         }
     }
 
@@ -185,10 +185,10 @@ impl TableJob<'_> {
         let trainer = self.trainer()?;
         let (dir, settings) = (cluster::plan_dir(self.path)?, self.settings(&trainer)?);
         let items = self.items(&trainer)?;
-        let mut file = self.open(&trainer, PATIENCE)?;
+        let mut file = self.open(&trainer, CLAIM_TIMEOUT)?;
         let mut rows = BTreeMap::new();
         for (text, seed) in items.iter().filter(|(text, seed)| !file.holds(text, *seed)) {
-            if let Some(published) = PublishedRow::read(&dir, &settings, text, *seed)? {
+            if let Some(published) = TrainedRow::read(&dir, &settings, text, *seed)? {
                 rows.insert((text.clone(), *seed), published.row);
             }
         }

@@ -6,13 +6,13 @@ use image::{DynamicImage, RgbImage};
 use super::{Cancel, DataError};
 
 /// Number of pixels above which an image is reduced before it is resized.
-const HUGE: u64 = 1 << 24;
+const MAX_PIXELS: u64 = 1 << 24;
 /// Side above which an image is reduced before it is resized. Resizing holds whole rows of the original in memory.
-const LONG: u32 = 1 << 14;
+const MAX_SIDE: u32 = 1 << 14;
 /// Smallest side of a reduced image, in sides of the result.
-const KEPT: u32 = 8;
+const MIN_REDUCED_SIDE: u32 = 8;
 /// Largest factor of one reduction. The sum of more pixels of 16 bits may exceed 32 bits.
-const FACTOR: u32 = 16;
+const MAX_FACTOR: u32 = 16;
 
 /// Resizes an image to `[size, size, 3]` by a triangle filter.
 pub(super) fn square(mut image: DynamicImage, size: u32, cancel: &Cancel) -> Result<RgbImage, DataError> {
@@ -25,13 +25,14 @@ pub(super) fn square(mut image: DynamicImage, size: u32, cancel: &Cancel) -> Res
 
 /// The image, or its reduction if it is so large that resizing would take much memory.
 pub(super) fn bounded(image: DynamicImage, size: u32, cancel: &Cancel) -> Result<DynamicImage, DataError> {
-    let large = u64::from(image.width()) * u64::from(image.height()) > HUGE || image.width().max(image.height()) > LONG;
+    let large = u64::from(image.width()) * u64::from(image.height()) > MAX_PIXELS
+        || image.width().max(image.height()) > MAX_SIDE;
     if large { reduce(image, size, cancel) } else { Ok(image) }
 }
 
-/// Averages boxes of pixels, until each side is less than twice [`KEPT`] sides of the result.
+/// Averages boxes of pixels, until each side is less than twice [`MIN_REDUCED_SIDE`] sides of the result.
 fn reduce(mut image: DynamicImage, size: u32, cancel: &Cancel) -> Result<DynamicImage, DataError> {
-    let reduced = |side: u32| side / (side / (KEPT * size)).clamp(1, FACTOR);
+    let reduced = |side: u32| side / (side / (MIN_REDUCED_SIDE * size)).clamp(1, MAX_FACTOR);
     loop {
         let (width, height) = (reduced(image.width()), reduced(image.height()));
         if (width, height) == (image.width(), image.height()) {

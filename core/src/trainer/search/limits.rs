@@ -5,7 +5,7 @@ use crate::space::SearchSpace;
 use crate::trainer::{RunError, stand_alone_cost};
 
 /// Number of architectures up to which the whole space is searched for the smallest one.
-const ENUMERATED: u64 = 50_000;
+const MAX_ENUMERATED_ARCHS: u64 = 50_000;
 
 /// Upper limits that every proposal obeys.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,7 +27,7 @@ impl Limits {
     /// # Errors
     /// Limits that no architecture obeys. The message names the smallest or cheapest one.
     pub(super) fn check(&self, space: &dyn SearchSpace) -> Result<(), RunError> {
-        if *self == Self::default() || space.count() > ENUMERATED {
+        if *self == Self::default() || space.count() > MAX_ENUMERATED_ARCHS {
             return Ok(());
         }
         let mut smallest: Option<(u64, String)> = None;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Largest number of architectures that are evaluated together.
-const TOGETHER: usize = 256;
+const MAX_ARCHS_PER_EVALUATION: usize = 256;
 /// Number of samples in a row beyond the limits after which a search gives up.
 const MAX_REJECTED: usize = 100_000;
 
@@ -115,7 +115,11 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
         let mut outcome = SearchOutcome { candidates: Vec::new(), proposals: 0, rejected: 0, interrupted: false };
         let mut known: HashMap<Arch, usize> = HashMap::new();
         while outcome.proposals < budget {
-            let count = self.controller.independent_samples().min(budget - outcome.proposals).clamp(1, TOGETHER);
+            let count = self
+                .controller
+                .independent_samples()
+                .min(budget - outcome.proposals)
+                .clamp(1, MAX_ARCHS_PER_EVALUATION);
             let mut proposed = Vec::new();
             for _ in 0..count {
                 proposed.push(self.sample(&mut outcome.rejected)?);

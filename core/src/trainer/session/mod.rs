@@ -28,7 +28,7 @@ use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor
 use crate::space::SearchSpace;
 use crate::strategy::StrategyContext;
 use crate::streams::Streams;
-use progress::Progress;
+use progress::SessionProgress;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -39,7 +39,7 @@ pub struct Session<D: TrainingDevice> {
     planner: Planner,
     monitor: Monitor,
     loader: Loader,
-    progress: Progress,
+    progress: SessionProgress,
 }
 
 impl<D: TrainingDevice> Session<D> {
@@ -137,7 +137,7 @@ impl<D: TrainingDevice> Session<D> {
             training.load_model(&model)?;
         }
         let supernet = Supernet::new(space, training, strategy, evaluator, config.eval.weight_average)?;
-        Ok(Self { config: config.clone(), supernet, planner, monitor, loader, progress: Progress::default() })
+        Ok(Self { config: config.clone(), supernet, planner, monitor, loader, progress: SessionProgress::default() })
     }
 
     /// Sizes of the run.

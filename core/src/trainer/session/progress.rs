@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// Position and sums. Together with the parts of a session, it determines how a run continues.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Progress {
+pub struct SessionProgress {
     /// The current epoch, from 0.
     pub epoch: usize,
     /// The phase of the current epoch.

@@ -35,12 +35,12 @@ pub struct StandAloneRun<D: TrainingDevice> {
     pub(super) average: WeightAverage<D>,
     /// The weights of the evaluation with the highest accuracy, if evaluations before the end choose one.
     pub(super) best: Option<State>,
-    pub(super) progress: Progress,
+    pub(super) progress: StandAloneProgress,
 }
 
 /// The position of a training, and its figures so far.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub(super) struct Progress {
+pub(super) struct StandAloneProgress {
     /// The current epoch, from 0.
     epoch: usize,
     /// Sums over its steps so far.
@@ -62,7 +62,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         network: StandAloneNetwork,
     ) -> Self {
         let average = WeightAverage::new(config.retrain.weight_average);
-        Self { config, scale, images, training, network, average, best: None, progress: Progress::default() }
+        Self { config, scale, images, training, network, average, best: None, progress: StandAloneProgress::default() }
     }
 
     /// This training, if its network reads the images.
