@@ -4,7 +4,7 @@ use super::Session;
 use crate::event::{EpochDone, Event, Moment, Observer, offer_state};
 use crate::registry::TrainingDevice;
 use crate::trainer::RunError;
-use crate::trainer::training::{DeviceBatch, DeviceBatches, EpochSums, StepOutcome};
+use crate::trainer::training::{DeviceBatch, DeviceBatches, StepOutcome};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
@@ -65,19 +65,18 @@ impl<D: TrainingDevice> Session<D> {
 
     /// Reports the figures of the current epoch and clears its sums.
     fn complete_epoch(&mut self, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let EpochSums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
-        let steps = steps.max(1) as f64;
+        let sums = std::mem::take(&mut self.progress.sums);
         self.progress.trained_epochs = self.progress.epoch + 1;
-        self.progress.train_loss = Some(loss / steps);
+        self.progress.train_loss = Some(sums.mean_loss());
         observer.observe(&Event::Epoch(EpochDone {
             steps: self.supernet.training().counters().steps,
             epoch: self.progress.epoch,
-            train_loss: loss / steps,
-            lr,
-            gradient_norm: gradient_norm / steps,
+            train_loss: sums.mean_loss(),
+            lr: sums.lr,
+            gradient_norm: sums.mean_gradient_norm(),
             fairness: self.monitor.fairness_range(),
             telemetry: self.supernet.strategy().telemetry(),
-            seconds,
+            seconds: sums.seconds,
         }))?;
         Ok(())
     }

@@ -143,19 +143,18 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         if is_due && evaluation.is_none() {
             return Ok(false);
         }
-        let EpochSums { steps, loss, gradient_norm, lr, seconds } = std::mem::take(&mut self.progress.sums);
-        let steps = steps.max(1) as f64;
-        self.progress.train_loss = Some(loss / steps);
+        let sums = std::mem::take(&mut self.progress.sums);
+        self.progress.train_loss = Some(sums.mean_loss());
         self.progress.epoch += 1;
         self.progress.wall_s += started.elapsed().as_secs_f64();
         observer.observe(&Event::StandAloneEpoch(StandAloneEpoch {
             steps: self.training.counters().steps,
             epoch,
-            train_loss: loss / steps,
-            lr,
-            gradient_norm: gradient_norm / steps,
+            train_loss: sums.mean_loss(),
+            lr: sums.lr,
+            gradient_norm: sums.mean_gradient_norm(),
             evaluation,
-            seconds,
+            seconds: sums.seconds,
         }))?;
         Ok(true)
     }

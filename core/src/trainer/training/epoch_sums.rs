@@ -26,4 +26,14 @@ impl EpochSums {
         self.gradient_norm += step.gradient_norm;
         self.lr = step.lr;
     }
+
+    /// Mean loss of the steps.
+    pub fn mean_loss(&self) -> f64 {
+        self.loss / self.steps.max(1) as f64
+    }
+
+    /// Mean norm of the gradients before clipping.
+    pub fn mean_gradient_norm(&self) -> f64 {
+        self.gradient_norm / self.steps.max(1) as f64
+    }
 }
