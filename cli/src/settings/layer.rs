@@ -172,7 +172,7 @@ pub fn merge(table: &mut Table, over: Table) {
 
 /// Removes the sections `[strategy]` and `[controller]` of a file that names another component than the one in effect,
 /// and the options of section `[space]` of a file that names another space. Width and number of cells stay. Removes the
-/// options of image folders of a file that names another data set.
+/// options of image folders of a file that names another data set, and of a recipe for other data.
 ///
 /// Their options belong to the named component only. A file without a name means the default component.
 pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
@@ -194,11 +194,18 @@ pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
     drop_folder_options_of_others(layers);
 }
 
-/// See [`drop_options_of_others`]. A file without the name of a data set keeps its options, whatever the data set is.
+/// See [`drop_options_of_others`]. A recipe has them for image folders. A file without the name of a data set keeps them,
+/// whatever the data set is.
 fn drop_folder_options_of_others(layers: &mut [ConfigLayer]) {
     let named = layers.iter().rev().find_map(|layer| layer.component("data")).cloned();
-    for layer in layers.iter_mut().filter(|layer| matches!(layer.origin, Origin::File(_) | Origin::Run(_))) {
-        if layer.component("data").is_some_and(|own| Some(own) != named.as_ref())
+    let folder = Value::String("folder".into());
+    for layer in layers {
+        let own = match layer.origin {
+            Origin::Recipe(_) => Some(&folder),
+            Origin::File(_) | Origin::Run(_) => layer.component("data"),
+            _ => None,
+        };
+        if own.is_some_and(|own| Some(own) != named.as_ref())
             && let Some(Value::Table(data)) = layer.table.get_mut("data")
         {
             data.retain(|key, _| !["image_size", "resize", "cache"].contains(&key));
