@@ -129,8 +129,9 @@ impl UnfinishedRun {
         let file = self.dir.join("config.toml");
         let config = Settings::of_file(&file)?.config;
         let old = config.train.epochs;
-        if args.epochs.is_some_and(|epochs| epochs <= old as i64) {
-            return Err(UsageError(format!("--epochs: expected more than the {old} epochs of the run")).into());
+        if let Some(epochs) = args.epochs.filter(|epochs| *epochs <= old as i64) {
+            let problem = format!("--epochs: expected more than the {old} epochs of the run, found {epochs}");
+            return Err(UsageError(problem).into());
         }
         // The default depends on the number of epochs, which must not change what has been trained.
         let start = args.epochs.map(|_| config.controller_start() as i64);

@@ -21,13 +21,14 @@ pub enum ClusterKind {
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterArgs {
     /// Make the runs on a cluster; docs/cluster.md has a walkthrough. The section [cluster] of the configuration has keys for
-    /// these options
+    /// these options [default: none]
     #[arg(long, value_enum, value_name = "SCHEDULER", help_heading = "Cluster")]
     pub cluster: Option<ClusterKind>,
     /// Partition of the jobs [default: that of the cluster]
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub partition: Option<String>,
-    /// Time limit of a task, as `sbatch` takes it. A task that reaches it continues in the next one
+    /// Time limit of a task, as `sbatch` takes it. A task that reaches it continues in the next one [default: that of the
+    /// partition]
     #[arg(long, value_name = "TIME", help_heading = "Cluster")]
     pub time: Option<String>,
     /// Largest number of tasks that run at the same time [default: no limit]

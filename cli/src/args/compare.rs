@@ -1,8 +1,9 @@
 //! The options of `compare`.
 
-use super::parse::assignment;
+use super::parse::{amount, assignment, from_to};
 use super::{ClusterArgs, RunArgs};
 use clap::{Args, ValueEnum};
+use nas_core::quote;
 
 /// The amount that is equal in all runs of a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -18,30 +19,30 @@ pub enum Budget {
 /// Options of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Strategies to compare, separated by commas. NAME:KEY=VALUE:... is a variant of a strategy with other options;
-    /// a KEY with a dot is a key of the configuration. Example: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. The first
-    /// entry is the reference: differences are relative to it, and --epochs and --interval apply to it
+    /// Variants to compare, separated by commas: NAME, or NAME:KEY=VALUE:... for a strategy with other options; a KEY with
+    /// a dot is a key of the configuration. Example: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. The first variant is
+    /// the reference: differences are relative to it, and --epochs and --interval apply to it
     #[arg(long, value_name = "LIST", help_heading = "Comparison")]
     pub strategies: String,
-    /// Number of runs of each entry; the seeds are --seed, --seed + 1, ... At least 6 are needed for a conclusion
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 3, help_heading = "Comparison")]
-    pub seeds: u16,
+    /// Number of runs of each variant; the seeds are --seed, --seed + 1, ... At least 6 are needed for a conclusion
+    #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 3, help_heading = "Comparison")]
+    pub seeds: u32,
     /// Amount that is equal in all runs
     #[arg(long, value_enum, value_name = "KIND", default_value = "passes", help_heading = "Comparison")]
     pub budget: Budget,
-    /// Set an option of all entries of a strategy; options within an entry take precedence
+    /// Set an option of all variants of a strategy; options within a variant take precedence
     #[arg(long, num_args = 2, value_names = ["STRATEGY", "KEY=VALUE"], help_heading = "Comparison")]
     pub set_for: Vec<String>,
     /// Number of runs in parallel, 0 for one per core. Peak memory is reported only without parallel runs
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(..=1024), default_value_t = 1, help_heading = "Comparison")]
-    pub jobs: u16,
+    #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, default_value_t = 1, help_heading = "Comparison")]
+    pub jobs: u32,
     /// Number of architectures in the disturbance matrix of each strategy, trained one after another with the first
     /// seed; 0 for no matrix
-    #[arg(long, value_name = "N", default_value_t = 5, help_heading = "Comparison")]
+    #[arg(long, value_name = "N", value_parser = amount, default_value_t = 5, help_heading = "Comparison")]
     pub sequence: usize,
     /// Epochs for each architecture of the disturbance matrix
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 6, help_heading = "Comparison")]
-    pub sequence_epochs: u16,
+    #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 6, help_heading = "Comparison")]
+    pub sequence_epochs: u32,
     /// The options of a scheduler.
     #[command(flatten)]
     pub cluster: ClusterArgs,
@@ -57,7 +58,9 @@ impl CompareArgs {
     /// An assignment without a key; the message states the expected form.
     pub fn assignments(&self) -> Result<Vec<(&str, &str)>, String> {
         let expected = "expected KEY=VALUE, for instance alpha=0.03 or train.lr=0.02";
-        let pair = |pair: &'_ [String]| assignment(&pair[1]).map(drop).map_err(|_| expected.to_owned());
+        let pair = |pair: &'_ [String]| {
+            assignment(&pair[1]).map(drop).map_err(|_| format!("{expected}, found `{}`", quote(&pair[1])))
+        };
         self.set_for.chunks_exact(2).try_for_each(pair)?;
         Ok(self.set_for.chunks_exact(2).map(|pair| (pair[0].as_str(), pair[1].as_str())).collect())
     }

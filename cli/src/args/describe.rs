@@ -1,6 +1,6 @@
 //! The options of `describe`.
 
-use super::parse::{positive, space_option};
+use super::parse::{from_to, positive, space_option};
 use clap::{Args, Subcommand, ValueHint};
 use std::path::PathBuf;
 
@@ -42,10 +42,10 @@ pub struct DescribeArchArgs {
     #[arg(long, value_name = "N", value_parser = positive)]
     pub cells: Option<i64>,
     /// Number of classes
-    #[arg(long, value_name = "K", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, value_name = "K", default_value_t = 10, value_parser = from_to::<1, 1_000_000>)]
     pub classes: u32,
     /// Height and width of the images in pixels
-    #[arg(long, value_name = "S", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, value_name = "S", default_value_t = 32, value_parser = from_to::<1, 4096>)]
     pub image: u32,
     /// Set an option of the search space, such as space.stem=imagenet; repeat the option for several
     #[arg(long, value_name = "space.KEY=VALUE", value_parser = space_option)]

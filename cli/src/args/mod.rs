@@ -85,7 +85,7 @@ pub enum Command {
     ClusterTask(ClusterTaskArgs),
     /// Print published results on CIFAR-10 or ImageNet, and own retrained networks below them
     Table(TableArgs),
-    /// Describe a strategy, controller, search space or data set, with its options; or an architecture
+    /// Describe a strategy, controller or search space, with its options; a data set, with its files; or an architecture
     Describe(DescribeArgs),
     /// Print the resolved configuration or an example, or check a configuration file
     Config(ConfigArgs),
@@ -128,7 +128,7 @@ pub enum Kind {
 #[derive(Debug, Args)]
 pub struct DisturbanceArgs {
     /// Number of distinct random architectures, each trained for --epochs epochs
-    #[arg(long, value_name = "N", default_value_t = 10, help_heading = "Sequence")]
+    #[arg(long, value_name = "N", value_parser = parse::amount, default_value_t = 10, help_heading = "Sequence")]
     pub sequence: usize,
     /// The options of a run, except those of probes, controller and truth.
     #[command(flatten)]

@@ -40,6 +40,11 @@ pub fn count(text: &str) -> Result<i64, String> {
     whole(text, 0)
 }
 
+/// Parses a whole number from 0 as a number of things.
+pub fn amount(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| count(text).err().unwrap_or_default())
+}
+
 fn whole(text: &str, least: i64) -> Result<i64, String> {
     let is_large = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     match text.parse() {
@@ -47,6 +52,12 @@ fn whole(text: &str, least: i64) -> Result<i64, String> {
         Err(_) if is_large => Err(format!("expected a whole number of at most {}", i64::MAX)),
         _ => Err(format!("expected a whole number of at least {least}")),
     }
+}
+
+/// Parses a whole number from `LEAST` to `MOST`.
+pub fn from_to<const LEAST: u32, const MOST: u32>(text: &str) -> Result<u32, String> {
+    let number = text.parse().ok().filter(|number| (LEAST..=MOST).contains(number));
+    number.ok_or_else(|| format!("expected a whole number from {LEAST} to {MOST}"))
 }
 
 /// Parses a finite number above 0.
@@ -97,6 +108,14 @@ mod tests {
         }
         for text in ["0", "-0.1", "nan", "inf", ""] {
             assert!(above_zero(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn numbers_outside_of_their_limits_are_refused() {
+        assert_eq!((from_to::<1, 9>("1"), from_to::<1, 9>("9")), (Ok(1), Ok(9)));
+        for text in ["0", "10", "-1", "x", ""] {
+            assert_eq!(from_to::<1, 9>(text), Err("expected a whole number from 1 to 9".into()), "{text}");
         }
     }
 

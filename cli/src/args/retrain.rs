@@ -1,5 +1,6 @@
 //! The options of `retrain`.
 
+use super::parse::from_to;
 use super::{ClusterArgs, RunArgs};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
@@ -18,8 +19,8 @@ pub struct RetrainArgs {
     #[arg(long, value_name = "NAME", help_heading = "Stand-alone training")]
     pub recipe: Option<String>,
     /// Number of trainings, above 1 only with --out; the seeds are --seed, --seed + 1, ...
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 1, help_heading = "Stand-alone training")]
-    pub seeds: u16,
+    #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 1, help_heading = "Stand-alone training")]
+    pub seeds: u32,
     /// The options of a scheduler.
     #[command(flatten)]
     pub cluster: ClusterArgs,

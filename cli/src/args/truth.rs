@@ -1,6 +1,6 @@
 //! The options of `truth`.
 
-use super::parse::samples;
+use super::parse::{from_to, samples};
 use super::{ClusterArgs, RunArgs};
 use clap::Args;
 
@@ -11,11 +11,11 @@ pub struct TruthArgs {
     #[arg(long, value_name = "N|all", value_parser = samples, default_value = "200", help_heading = "Stand-alone training")]
     pub samples: String,
     /// Number of trainings of each architecture; the seeds are --seed, --seed + 1, ...
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..), default_value_t = 1, help_heading = "Stand-alone training")]
-    pub seeds: u16,
+    #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 1, help_heading = "Stand-alone training")]
+    pub seeds: u32,
     /// Number of trainings in parallel, 0 for one per core and one on a GPU; the accuracies do not depend on it
-    #[arg(long, value_name = "K", value_parser = clap::value_parser!(u16).range(..=1024), default_value_t = 0, help_heading = "Stand-alone training")]
-    pub jobs: u16,
+    #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, default_value_t = 0, help_heading = "Stand-alone training")]
+    pub jobs: u32,
     /// The options of a scheduler.
     #[command(flatten)]
     pub cluster: ClusterArgs,

@@ -84,10 +84,10 @@ const SUPERNET_ONLY: [&str; 10] = [
 ];
 
 /// The options with another meaning: subcommand, option and help.
-const MEANINGS: [(&str, &str, &str); 13] = [
+const MEANINGS: [(&str, &str, &str); 18] = [
     ("compare", "out", "Directory of the comparison, which is resumed if it exists [default: runs/compare]"),
     ("compare", "json", "Print JSON instead of tables: one line per run, then one line for the comparison"),
-    ("truth", "out", "Truth table, FILE.csv, which is resumed if it exists (required)"),
+    ("truth", "out", "Truth table to create, or to resume if it exists. This option is required"),
     (
         "retrain",
         "out",
@@ -96,6 +96,21 @@ const MEANINGS: [(&str, &str, &str); 13] = [
     ("retrain", "space", "Search space [default: that of --from or --recipe, otherwise nasbench201]"),
     ("retrain", "data", "Data set [default: that of --from, otherwise digits]"),
     ("retrain", "epochs", "Number of epochs [default: that of --recipe, otherwise 40]"),
+    ("retrain", "batch_size", "Number of images per step [default: that of --recipe, otherwise 64]"),
+    ("retrain", "lr", "Learning rate at the start [default: that of --recipe, otherwise 0.05]"),
+    ("retrain", "lr_schedule", "Schedule of the learning rate [default: that of --recipe, otherwise constant]"),
+    (
+        "retrain",
+        "width",
+        "Base number of channels, those after the stem in most search spaces [default: that of --from or --recipe, otherwise \
+         depends on --space]",
+    ),
+    (
+        "retrain",
+        "cells",
+        "Number of cells, per stage or in total as the search space defines it [default: that of --from or --recipe, \
+         otherwise depends on --space]",
+    ),
     (
         "disturbance",
         "out",
@@ -120,6 +135,7 @@ impl Cli {
         for (name, id, help) in MEANINGS {
             definition = definition.mut_subcommand(name, |command| command.mut_arg(id, |arg| arg.help(help)));
         }
+        definition = definition.mut_subcommand("truth", |truth| truth.mut_arg("out", |arg| arg.value_name("FILE.csv")));
         with_config_help(definition)
     }
 
@@ -133,8 +149,15 @@ impl Cli {
         let (name, given) = matches.subcommand().unwrap_or(("", &matches));
         if let Some(option) = first_unused(name, given) {
             let command = if name.is_empty() { "a run".into() } else { format!("`{name}`") };
-            let problem = format!("--{option} has no effect on {command}; leave it out");
-            return Err(definition.error(ErrorKind::ArgumentConflict, problem));
+            let remedy = match option.strip_prefix("set ").and_then(|assignment| assignment.split('.').next()) {
+                Some("retrain") if name.is_empty() => "use it with `nas-train retrain`",
+                Some("cluster") if name.is_empty() => "use it with `compare`, `truth` or `retrain --seeds`",
+                _ => "leave it out",
+            };
+            let problem = format!("--{option} has no effect on {command}; {remedy}");
+            let command = definition.find_subcommand(name).cloned();
+            let mut command = command.unwrap_or(definition);
+            return Err(command.error(ErrorKind::ArgumentConflict, problem));
         }
         Self::from_arg_matches(&matches)
     }

@@ -16,7 +16,7 @@ use nas_core::{config::RunConfig, quote};
 pub enum Device {
     /// `cpu`
     Cpu,
-    /// `cuda:K`, the K-th GPU.
+    /// `cuda:K`, GPU number K, counted from 0.
     #[cfg(feature = "cuda")]
     Cuda {
         /// K, counted from 0.

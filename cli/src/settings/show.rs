@@ -4,7 +4,7 @@ use super::{Origin, Settings};
 use crate::args::Cli;
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
-use nas_core::config::{ClusterConfig, RunConfig};
+use nas_core::config::{ClusterConfig, RunConfig, TrainConfig};
 use nas_core::data::DataOptions;
 use nas_core::options::{commented, option_names, shown};
 use nas_core::quote;
@@ -29,9 +29,11 @@ pub fn show(settings: &Settings) -> Result<String> {
 pub fn example() -> Result<String> {
     let mut table = RunConfig::from_table(&Table::new())?.to_table()?;
     let unset = Value::String(String::new());
-    if let Some(Value::Table(data)) = table.get_mut("data") {
-        for key in option_names::<DataOptions>() {
-            data.entry(key).or_insert(unset.clone());
+    for (section, keys) in [("data", option_names::<DataOptions>()), ("train", option_names::<TrainConfig>())] {
+        if let Some(Value::Table(table)) = table.get_mut(section) {
+            for key in keys {
+                table.entry(key).or_insert(unset.clone());
+            }
         }
     }
     table.insert("cluster".into(), Value::try_from(ClusterConfig::default())?);
@@ -43,7 +45,9 @@ pub fn example() -> Result<String> {
         let argument = flag.and_then(|flag| command.get_arguments().find(|a| a.get_long() == Some(flag)));
         let help = || argument.and_then(|a| a.get_help()).map(|help| format!("{help}."));
         let meaning = meanings.get(key).cloned().or_else(help).unwrap_or_default();
-        let value = if *value == unset { "# unset".into() } else { value.to_string() };
+        // An empty text is a value in [cluster], whose keys are never unset.
+        let is_unset = *value == unset && !key.starts_with("cluster.");
+        let value = if is_unset { "# unset".into() } else { value.to_string() };
         let flag = flag.map(|flag| format!("  # --{flag}")).unwrap_or_default();
         format!("{}# {} = {value}{flag}", commented(&meaning), last(key))
     };

@@ -6,7 +6,11 @@ impl RunConfig {
     /// Checks all values whose range does not depend on the data, the space or a component.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         if self.tf32 && self.device == "cpu" {
-            return Err(range("tf32", "false with device `cpu`, because CPUs have no TF32 (--set tf32=false)", "true"));
+            return Err(range(
+                "tf32",
+                "false with device `cpu`, because CPUs have no TF32 (leave --tf32 out, or choose a GPU with --device cuda:0)",
+                "true",
+            ));
         }
         let t = &self.train;
         let counts = [

@@ -13,7 +13,7 @@ pub use save::{CheckpointInterval, SaveConfig};
 pub use sections::{BnMode, EvalConfig, ProbeConfig, SearchConfig, SpaceConfig, TrainConfig};
 pub use truth::{TruthConfig, TruthSamples};
 
-use crate::data::{DataOptions, IdxOptions, SyntheticOptions};
+use crate::data::{ColourJitter, DataOptions, IdxOptions, SyntheticOptions};
 use crate::options::{OptionsError, meanings, parse_options, shown};
 use crate::quote::value;
 use sections::{SpaceKeys, TopLevel};
@@ -34,7 +34,7 @@ pub struct ComponentConfig {
 pub struct RunConfig {
     /// Seed of all random streams.
     pub seed: u64,
-    /// Device: `cpu` or `cuda:K`, the K-th GPU.
+    /// Device: `cpu`, or `cuda:K` for GPU number K, counted from 0.
     pub device: String,
     /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on
     /// tensor cores.
@@ -203,6 +203,7 @@ impl RunConfig {
             ("", meanings::<TopLevel>()),
             ("space.", meanings::<SpaceKeys>()),
             ("data.", meanings::<DataOptions>()),
+            ("data.colour_jitter.", meanings::<ColourJitter>()),
             ("data.idx.", meanings::<IdxOptions>()),
             ("data.synthetic.", meanings::<SyntheticOptions>()),
             ("train.", meanings::<TrainConfig>()),
@@ -217,7 +218,16 @@ impl RunConfig {
         let dotted = |(section, keys): (&str, BTreeMap<String, String>)| {
             keys.into_iter().map(|(key, meaning)| (format!("{section}{key}"), meaning)).collect::<Vec<_>>()
         };
-        sections.into_iter().flat_map(dotted).collect()
+        let names =
+            [("strategy", "sharing strategy", "strategies"), ("controller", "search controller", "controllers")];
+        let names = names.map(|(section, component, list)| {
+            let meaning = format!(
+                "Name of the {component}; `nas-train list {list}` shows all.\nThe other keys of this section are its options: \
+                 `--{section}` with another name ignores them."
+            );
+            (format!("{section}.name"), meaning)
+        });
+        sections.into_iter().flat_map(dotted).chain(names).collect()
     }
 
     /// First epoch, from 0, after which the controller is trained.
@@ -242,9 +252,9 @@ impl RunConfig {
     /// Number of architectures that are compared with the truth table.
     ///
     /// # Errors
-    /// A value that is neither a number nor `all`.
+    /// A value that is neither a whole number nor `all`.
     pub fn truth_samples(&self) -> Result<TruthSamples, ConfigError> {
-        let wrong = |_| range("truth.samples", "a number or `all`", &self.truth.samples);
+        let wrong = |_| range("truth.samples", "a whole number of at least 0, or `all`", &self.truth.samples);
         TruthSamples::parse(&self.truth.samples).map_err(wrong)
     }
 }

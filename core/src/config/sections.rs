@@ -13,7 +13,7 @@ use toml::Table;
 pub(super) struct TopLevel {
     /// Seed of all random streams.
     pub(super) seed: u64,
-    /// Device: `cpu` or `cuda:K`, the K-th GPU.
+    /// Device: `cpu`, or `cuda:K` for GPU number K, counted from 0.
     pub(super) device: String,
     /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on
     /// tensor cores. Requires compute capability 8.0 or later.

@@ -1,7 +1,6 @@
 //! The section `[truth]`: comparison of shared-weight accuracies with a truth table.
 
 use crate::options::shown;
-use crate::quote::quote;
 use crate::truth::AccuracyUnit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -24,9 +23,7 @@ impl TruthSamples {
     pub fn parse(text: &str) -> Result<Self, String> {
         match text {
             "all" => Ok(Self::All),
-            _ => {
-                text.parse().map(Self::Some).map_err(|_| format!("expected a number or `all`, found `{}`", quote(text)))
-            }
+            _ => text.parse().map(Self::Some).map_err(|_| "expected a whole number of at least 0, or `all`".into()),
         }
     }
 }

@@ -136,7 +136,7 @@ pub enum DataError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// Training images of fewer than two classes.
-    #[error("the training images show {found} class(es), expected at least 2: {fix}")]
+    #[error("expected training images of at least 2 classes, found classes: {found}; {fix}")]
     Classes {
         /// Number of classes with at least one image.
         found: usize,

@@ -17,7 +17,7 @@ pub enum TruthError {
     UnknownColumn { table: &'static str, found: String, hint: String, columns: Vec<String> },
     /// The column holds other values than accuracies.
     #[error(
-        "column '{column}' of table {table} does not hold accuracies in percent; choose one of {}",
+        "column `{column}` of table {table} has no accuracies in percent; choose one of {}",
         .accuracies.join(", ")
     )]
     NotAccuracy { table: &'static str, column: String, accuracies: Vec<String> },

@@ -45,7 +45,8 @@ enum UnequalChoices {
 struct FairNasOptions {
     /// Combination of the gradients of a step's architectures. The authors' public code takes the sum.
     reduce: Reduce,
-    /// Treatment of a space whose decisions have different numbers of choices.
+    /// Treatment of a space whose decisions have different numbers of choices. Decisions about topology, such as the
+    /// predecessors of a node, do not count: one topology is drawn per step.
     unequal: UnequalChoices,
 }
 
@@ -164,7 +165,7 @@ fn build<D: Backend>(
 inventory::submit! {
     StrategyDescriptor {
         name: "fairnas",
-        summary: "strict fairness: each step trains every choice of every decision exactly once",
+        summary: "strict fairness: each step trains every operation of every decision exactly once",
         reference: "Chu et al., FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS, ICCV 2021",
         options: &|| example(&FairNasOptions::default()),
         cpu: &build,

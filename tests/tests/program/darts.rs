@@ -117,7 +117,7 @@ fn describe_arch_prints_costs_and_draws_cells() {
         (&["darts_v2", "--space=darts", "--svg=cell.svg"], "cell.svg exists: choose another file"),
         (&["darts_v9", "--space=darts"], "or one of amoebanet_a, darts_v1, darts_v2, nasnet_a, did you mean"),
         (&["darts_v2", "--space=darts", "--set=space.stem=imagenet"], "at least 64 x 64, found 32 x 32"),
-        (&["darts_v2", "--space=darts", "--image=0"], "0 is not in 1..=4096"),
+        (&["darts_v2", "--space=darts", "--image=0"], "expected a whole number from 1 to 4096"),
         (&["22", "--space=tiny", "--set=train.epochs=3"], "expected an option of the search space, space.KEY=VALUE"),
         (&["22", "--space=tiny", "--set=stem=cifar"], "expected an option of the search space, space.KEY=VALUE"),
     ] {

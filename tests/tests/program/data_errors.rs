@@ -85,7 +85,12 @@ fn images_that_cannot_be_decoded_are_reported() {
 fn data_with_a_single_class_is_rejected() {
     let (dir, _) = setup("class");
     fs::create_dir_all(dir.path().join("data/cat")).unwrap();
-    refuses(dir.path(), &["--data=folder", "--data-dir=data"], 4, &["1 class(es), expected at least 2"]);
+    refuses(
+        dir.path(),
+        &["--data=folder", "--data-dir=data"],
+        4,
+        &["expected training images of at least 2 classes, found classes: 1"],
+    );
 
     let (count, side) = (20_u32, 8_u32);
     let header = |kind: u8, sizes: &[u32]| {
@@ -99,5 +104,5 @@ fn data_with_a_single_class_is_rejected() {
     fs::write(dir.path().join("data/train-images-idx3-ubyte"), images).unwrap();
     fs::write(dir.path().join("data/train-labels-idx1-ubyte"), labels).unwrap();
     let arguments = ["--data=idx", "--data-dir=data", "--space=tiny", "--probes=0"];
-    refuses(dir.path(), &arguments, 4, &["1 class(es), expected at least 2"]);
+    refuses(dir.path(), &arguments, 4, &["expected training images of at least 2 classes, found classes: 1"]);
 }

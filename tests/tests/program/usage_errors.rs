@@ -49,7 +49,10 @@ fn a_key_without_its_section_is_reported_with_its_full_name() {
 fn assignments_without_effect_are_rejected() {
     let (dir, _) = setup("no_effect");
     for (arguments, words) in [
-        (&["--set=retrain.drop_path=0.1"][..], "--set retrain.drop_path=0.1 has no effect on a run; leave it out"),
+        (
+            &["--set=retrain.drop_path=0.1"][..],
+            "--set retrain.drop_path=0.1 has no effect on a run; use it with `nas-train retrain`",
+        ),
         (&["retrain", "--arch=1", "--set=strategy.name=ogd"], "has no effect on `retrain`"),
         (&["retrain", "--arch=1", "--set=eval.bn=batch"], "has no effect on `retrain`"),
         (&["disturbance", "--set=probes.count=3"], "has no effect on `disturbance`"),
@@ -99,7 +102,7 @@ fn values_out_of_range_are_rejected() {
         (&["--lr", "-0.1"], "expected a number above 0"),
         (&["--lr=nan"], "expected a number above 0"),
         (&["--lr-schedule=step"], "[possible values: constant, linear, cosine]"),
-        (&["--truth-samples=many"], "expected a number or `all`, found `many`"),
+        (&["--truth-samples=many"], "expected a whole number of at least 0, or `all`"),
         (&["--set=train.epochs=0"], "--set train.epochs=0: train.epochs: expected at least 1, found 0"),
         (&["--set=train.epochs=-1"], "--set train.epochs=-1: section `train`: epochs = -1"),
         (&["--set=train.momentum=1.0"], "train.momentum: expected a number of at least 0 and below 1, found 1"),
@@ -135,7 +138,7 @@ fn values_out_of_range_are_rejected() {
         (&["--interval=9223372036854775807"], "--interval: probes.interval: expected at most 1000000"),
         (&["disturbance", "--sequence=9223372036854775807"], "--sequence: expected 2 to 15625"),
         (&["compare", "--strategies=plain", "--sequence=18446744073709551615"], "--sequence: expected 2 to 15625"),
-        (&["compare", "--strategies=plain", "--seeds=65536"], "65536 is not in 1..=65535"),
+        (&["compare", "--strategies=plain", "--seeds=65536"], "expected a whole number from 1 to 65535"),
         (&["compare", "--strategies=plain", "--seed=9223372036854775807"], "--seed 9223372036854775809 is too large"),
         (&["--controller=evolution", "--set=controller.population=9223372036854775807"], "expected at most 1000000"),
         (&["--threads=5000"], "--threads: threads: expected at most 1024"),

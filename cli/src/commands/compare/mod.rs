@@ -81,7 +81,7 @@ type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 
 impl ComparisonJob<'_> {
     fn on<D: TrainingDevice>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
-        let share = ThreadsPerJob::new(self.args.jobs.into(), self.settings[0].config.threads);
+        let share = ThreadsPerJob::new(self.args.jobs as usize, self.settings[0].config.threads);
         let Some(preflights) = self.preflight(device)? else { return Ok(ExitStatus::Interrupted) };
         // Another program may have written there while the data were read.
         out::check(&self.out)?;

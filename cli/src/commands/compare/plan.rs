@@ -44,7 +44,7 @@ impl ComparisonJob<'_> {
     pub fn plan_sequences(&self, preflights: &[Preflight]) -> Vec<PlannedRun> {
         let plan = |((variant, settings), _): ((&Variant, &Settings), &Preflight)| {
             let (label, mut settings) = (variant.label.clone(), settings.clone());
-            settings.config.train.epochs = self.args.sequence_epochs.into();
+            settings.config.train.epochs = self.args.sequence_epochs as usize;
             settings.config.train.max_steps = 0;
             let (seed, dir) = (settings.config.seed, self.out.join("sequences").join(variant.slug()));
             let kind = RunKind::Sequence(self.args.sequence);

@@ -264,7 +264,7 @@ fn folders_without_two_classes_of_images_say_how_to_lay_them_out() {
     let dir = TempDir::new().unwrap();
     assert!(message(&dir).contains("CLASS: put the images of each class"));
     put(&dir, "a/x.png", [0; 3], 4);
-    assert!(message(&dir).contains("show 1 class(es), expected at least 2: put the images"));
+    assert!(message(&dir).contains("at least 2 classes, found classes: 1; put the images"));
     fs::create_dir(dir.path().join("b")).unwrap();
     assert!(message(&dir).contains("b: expected at least one image, found none; put the images"));
 }
