@@ -145,6 +145,7 @@ template <class Accumulator> __device__ void input_gradient(const ConvArgs &args
 // The grid is (tiles of rows, tiles of outputs, parts of the pixels * groups). The parts of a tile are added in order
 // by the block that ends last.
 template <class Accumulator> __device__ void weight_gradient(const ConvArgs &args) {
+    enum { TILE_M = Accumulator::TILE_M, TILE_N = Accumulator::TILE_N };
     const Window &v = args.window;
     const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
     const int pixels = v.n * v.out_h * v.out_w, length = (pixels + parts - 1) / parts;
@@ -158,8 +159,8 @@ template <class Accumulator> __device__ void weight_gradient(const ConvArgs &arg
     const int tile = (group * gridDim.y + blockIdx.y) * gridDim.x + blockIdx.x;
     if (!is_last_block(args.counters + tile, parts)) return;
     const float *first = args.partial + group * parts * size;
-    for (int i = threadIdx.x; i < Accumulator::TILE_M * Accumulator::TILE_N; i += THREADS) {
-        const int row = blockIdx.x * Accumulator::TILE_M + i / Accumulator::TILE_N, o = blockIdx.y * Accumulator::TILE_N + i % Accumulator::TILE_N;
+    for (int i = threadIdx.x; i < TILE_M * TILE_N; i += THREADS) {
+        const int row = blockIdx.x * TILE_M + i / TILE_N, o = blockIdx.y * TILE_N + i % TILE_N;
         if (row >= p.m || o >= p.n) continue;
         float sum = 0;
         for (int k = 0; k < parts; k++) sum += first[k * size + (size_t)row * p.n + o];

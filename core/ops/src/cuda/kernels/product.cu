@@ -5,11 +5,10 @@
 
 enum { TILE_K = 16, THREADS = 256 };
 
-// A rectangle of the tile for each thread, in single precision.
+// A rectangle of the tile for each thread, with sums of type S.
 template <int M, int N, int R, int C, class S = float> struct Rectangle {
     enum { TILE_M = M, TILE_N = N, ROWS = R, COLUMNS = C, SLOTS = M / R, PADDING = 1 };
     static_assert(M / R * (N / C) == THREADS, "one rectangle for each thread");
-    typedef S Sum;
     S sums[R][C];
     __device__ static int slot() { return threadIdx.x / (N / C); }
     __device__ static int row(int i) { return slot() * R + i; }
@@ -53,7 +52,6 @@ template <int M, int N> struct TensorCores {
     // The 32 elements of a fragment are in different banks.
     enum { PADDING = 8 };
     static_assert(WARPS_M * WARPS_N * 32 == THREADS && WARPS_N * FRAGMENTS * 8 == N, "warps that cover the tile");
-    typedef float Sum;
     float sums[ROWS][COLUMNS];
     __device__ static int warp_row() { return threadIdx.x / 32 / WARPS_N * 16; }
     __device__ static int warp_column() { return threadIdx.x / 32 % WARPS_N * FRAGMENTS * 8; }
