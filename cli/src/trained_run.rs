@@ -8,9 +8,10 @@ use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{CheckpointError, weights};
+use nas_core::config::BnMode;
 use nas_core::registry::TrainingDevice;
 use nas_core::sha256;
-use nas_core::trainer::{EvalImages, Session};
+use nas_core::trainer::{EvalImages, RunError, Session};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -24,18 +25,18 @@ pub struct TrainedRun {
 }
 
 impl TrainedRun {
-    /// Reads the configuration of a run directory.
+    /// Reads the configuration of a run directory, and then `assignments`, which take precedence.
     ///
     /// # Errors
     /// A directory without a run or without weights, and weights that differ from those that the run wrote.
-    pub fn read(dir: &Path) -> Result<Self> {
+    pub fn read(dir: &Path, assignments: &[String]) -> Result<Self> {
         let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
         if let RunKind::Retrain(arch) = RunKind::of(&manifest) {
             let problem = "expected a run of a supernet, found the stand-alone training of";
             return Err(UsageError(format!("{}: {problem} {arch}", dir.display())).into());
         }
         weights_of(dir, WEIGHTS, &manifest)?;
-        Ok(Self { dir: dir.into(), settings: Settings::of_run(dir)?, manifest })
+        Ok(Self { dir: dir.into(), settings: Settings::of_run(dir, assignments)?, manifest })
     }
 
     /// Reads the data set, which must be that of the run.
@@ -53,15 +54,43 @@ impl TrainedRun {
         }
     }
 
-    /// A session with the weights of the run.
+    /// A session with the weights of the run, without a truth table.
     ///
     /// # Errors
     /// Weights that are damaged or belong to another network, and a data set without test images.
     pub fn session<D: TrainingDevice>(&self, data: &LoadedData, device: &D, images: EvalImages) -> Result<Session<D>> {
+        self.load_weights(Session::for_evaluation(&self.settings.config, data.dataset.clone(), device, images))
+    }
+
+    /// As [`session`](Self::session), with the truth table of the configuration.
+    ///
+    /// # Errors
+    /// As `session`; a truth table that cannot be read, no table, or a comparison of 0 architectures.
+    pub fn ranking_session<D: TrainingDevice>(
+        &self,
+        data: &LoadedData,
+        device: &D,
+        images: EvalImages,
+    ) -> Result<Session<D>> {
         let config = &self.settings.config;
-        let session = Session::for_evaluation(config, data.dataset.clone(), device, images);
+        let session = self.load_weights(Session::for_ranking(config, data.dataset.clone(), device, images))?;
+        let remedy = match session.truth_sha256() {
+            Some(_) => return Ok(session),
+            None if config.truth.samples == "0" => "truth.samples is 0: choose a number with --set truth.samples=N",
+            None => "the space has no truth table: name a CSV file with --set truth.table=FILE.csv",
+        };
+        Err(UsageError(format!("{} cannot be compared with stand-alone accuracies; {remedy}", self.dir.display()))
+            .into())
+    }
+
+    fn load_weights<D: TrainingDevice>(&self, session: Result<Session<D>, RunError>) -> Result<Session<D>> {
         let session = session.map_err(|error| self.settings.explain(error.into()))?;
         let (model, _) = weights::read(&self.dir.join(WEIGHTS), session.spec())?;
+        // The state of a model without running statistics has no counts of batches.
+        if self.settings.config.eval.bn == BnMode::Running && model.values.is_empty() {
+            let problem = "was trained without running statistics (--bn running): set eval.bn=recalibrate";
+            return Err(UsageError(format!("{} {problem}", self.dir.display())).into());
+        }
         Ok(session.with_weights(&model)?)
     }
 }

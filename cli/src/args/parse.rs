@@ -89,6 +89,20 @@ pub fn space_option(text: &str) -> Result<String, String> {
     option_of(text, "space", "search space")
 }
 
+/// Checks that the text sets a key that an evaluation of given weights uses.
+pub fn evaluation_setting(text: &str) -> Result<String, String> {
+    let key = assignment(text)?.split_once('=').map(|(key, _)| key.trim().to_owned()).unwrap_or_default();
+    match key.split_once('.') {
+        Some(("eval", "weight_average")) => {
+            Err("the average is taken during training, so the run has to set it".into())
+        }
+        Some(("eval" | "truth", _)) => Ok(text.into()),
+        _ => {
+            Err("expected a setting of the evaluation or of the truth table, eval.KEY=VALUE or truth.KEY=VALUE".into())
+        }
+    }
+}
+
 fn option_of(text: &str, section: &str, component: &str) -> Result<String, String> {
     match assignment(text)?.split('.').next().map(str::trim) {
         Some(found) if found == section => Ok(text.into()),
@@ -137,6 +151,8 @@ mod tests {
             assert!(assignment(text).is_err(), "{text}");
         }
         assert!(space_option("space.stem=cifar").is_ok() && controller_option("space.stem=cifar").is_err());
+        assert!(evaluation_setting("eval.images=9").is_ok() && evaluation_setting("truth.samples=all").is_ok());
+        assert!(evaluation_setting("eval.weight_average=0.9").is_err() && evaluation_setting("train.lr=1").is_err());
         assert_eq!(space_option("train.lr=1"), Err("expected an option of the search space, space.KEY=VALUE".into()));
     }
 }

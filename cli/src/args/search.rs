@@ -1,7 +1,7 @@
 //! The options of `search` and `evaluate`.
 
 use super::ProgressMode;
-use super::parse::{controller_option, count, positive};
+use super::parse::{controller_option, count, evaluation_setting, positive};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -52,10 +52,21 @@ pub struct EvaluateArgs {
     /// CSV file with a column `arch`
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub archs: Option<PathBuf>,
+    /// Evaluate the architectures of the truth comparison (truth.samples of the truth table), and print how well their
+    /// ranking agrees with their stand-alone accuracies
+    #[arg(long, conflicts_with_all = ["arch", "archs"])]
+    pub ranking: bool,
+    /// Setting of the evaluation or of the truth comparison that replaces that of the run, such as eval.images=2000,
+    /// eval.bn=recalibrate or truth.samples=all; repeat the option for several
+    #[arg(long = "set", value_name = "SECTION.KEY=VALUE", value_parser = evaluation_setting)]
+    pub set: Vec<String>,
     /// Evaluate on all test images instead of the validation images of the run
     #[arg(long)]
     pub test: bool,
     /// Print one JSON object per line instead of a table
     #[arg(long)]
     pub json: bool,
+    /// Progress display on standard error
+    #[arg(long, value_enum, value_name = "KIND", default_value = "auto")]
+    pub progress: ProgressMode,
 }

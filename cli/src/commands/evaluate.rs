@@ -1,40 +1,93 @@
-//! `nas-train evaluate`: given architectures with the weights of a run.
+//! `nas-train evaluate`: given architectures, or the ranking of the truth comparison, with the weights of a run.
 
 use crate::args::EvaluateArgs;
 use crate::device::compute;
 use crate::exit::{ExitStatus, UsageError};
+use crate::progress::ProgressDisplay;
 use crate::signal::cancel;
+use crate::summary::{row, section, truth_section};
 use crate::text::{print, table};
 use crate::trained_run::TrainedRun;
 use anyhow::{Context, Result};
 use nas_core::arch::Arch;
-use nas_core::read_file;
+use nas_core::config::{BnMode, RunConfig};
 use nas_core::registry::TrainingDevice;
+use nas_core::result::{SCHEMA, Truth};
 use nas_core::space::SearchSpace;
-use nas_core::trainer::{Candidate, EvalImages};
+use nas_core::trainer::{Candidate, EvalImages, Session};
+use nas_core::{quote, read_file};
+use serde_json::json;
 use std::path::Path;
 
 /// Largest size of a file with architectures, in bytes.
 const MAX_FILE: u64 = 1 << 30;
 
-/// Prints accuracy, loss, parameters and multiply-adds of architectures.
+/// Prints accuracy, loss, parameters and multiply-adds of architectures, or the figures of the truth comparison.
 ///
 /// # Errors
-/// A directory without weights, other data, or an architecture of another space.
+/// A directory without weights, other data, an architecture of another space, or no truth table.
 pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
-    if args.arch.is_empty() && args.archs.is_none() {
-        return Err(UsageError("`evaluate` requires --arch ARCH or --archs FILE.csv".into()).into());
+    if args.arch.is_empty() && args.archs.is_none() && !args.ranking {
+        return Err(UsageError("`evaluate` requires --arch ARCH, --archs FILE.csv or --ranking".into()).into());
     }
-    let run = TrainedRun::read(&args.run)?;
+    if let Some(unused) = args.set.iter().find(|set| !args.ranking && set.trim_start().starts_with("truth.")) {
+        let problem = format!("--set {}: only `evaluate --ranking` uses the truth table", quote(unused));
+        return Err(UsageError(problem).into());
+    }
+    let run = TrainedRun::read(&args.run, &args.set)?;
     compute!(&run.settings.config, |device| on(args, &run, &device))
 }
 
 fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<ExitStatus> {
-    let cancel = cancel()?;
-    let data = run.data(cancel, |_| ())?;
+    let data = run.data(cancel()?, |_| ())?;
     let images = if args.test { EvalImages::Test } else { EvalImages::Validation };
-    let session = run.session(&data, device, images)?;
-    let space = session.space();
+    match args.ranking {
+        true => ranking(args, run, &run.ranking_session(&data, device, images)?),
+        false => architectures(args, &run.session(&data, device, images)?),
+    }
+}
+
+/// Compares the ranking of the shared weights with the truth table.
+fn ranking<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, session: &Session<D>) -> Result<ExitStatus> {
+    let mut progress = ProgressDisplay::new(args.progress);
+    let compared = session.compare_with_truth(&mut progress, cancel()?)?;
+    drop(progress);
+    let Some(truth) = compared else { return Ok(ExitStatus::Interrupted) };
+    let (config, eval_images) = (&run.settings.config, session.eval_images());
+    let shown = match args.json {
+        true => json!({
+            "type": "ranking",
+            "schema": SCHEMA,
+            "run": args.run,
+            "test": args.test,
+            "bn": config.eval.bn,
+            "eval_images": eval_images,
+            "truth": truth,
+        })
+        .to_string(),
+        false => summary(args, config, eval_images, &truth),
+    };
+    print(&shown)?;
+    Ok(ExitStatus::Success)
+}
+
+fn summary(args: &EvaluateArgs, config: &RunConfig, eval_images: usize, truth: &Truth) -> String {
+    let images = if args.test { "test" } else { "validation" };
+    let statistics = match config.eval.bn {
+        BnMode::Batch => "of the evaluated batch".into(),
+        BnMode::Recalibrate => format!("measured on {} training images", config.eval.recalibrate_images),
+        BnMode::Running => "running averages".to_owned(),
+    };
+    let rows = vec![
+        row("run", args.run.display()),
+        row("images of each evaluation", format!("{eval_images} {images} images")),
+        row("batch-norm statistics", statistics),
+    ];
+    format!("{}\n{}", section("Evaluation", rows), truth_section(truth, &config.data.name))
+}
+
+fn architectures<D: TrainingDevice>(args: &EvaluateArgs, session: &Session<D>) -> Result<ExitStatus> {
+    let (cancel, space) = (cancel()?, session.space());
     let archs = archs(args, &**space)?;
     let Some(observed) = session.evaluate_with_loss(&archs, cancel)? else { return Ok(ExitStatus::Interrupted) };
     let found = archs.iter().zip(observed).map(|(arch, seen)| Candidate::new(&**space, arch, seen));
@@ -42,13 +95,16 @@ fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> R
     if args.json {
         found.iter().try_for_each(|candidate| print(&serde_json::to_string(candidate)?))?;
     } else {
-        print(&table(["architecture", "accuracy", "loss", "parameters", "multiply-adds"], found.iter().map(row)))?;
+        print(&table(
+            ["architecture", "accuracy", "loss", "parameters", "multiply-adds"],
+            found.iter().map(candidate_row),
+        ))?;
     }
     Ok(ExitStatus::Success)
 }
 
 /// The row of a candidate in a table.
-pub fn row(candidate: &Candidate) -> [String; 5] {
+pub fn candidate_row(candidate: &Candidate) -> [String; 5] {
     let Candidate { arch, accuracy, loss, params, macs } = candidate;
     [arch.clone(), format!("{accuracy:.2} %"), format!("{loss:.4}"), params.to_string(), macs.to_string()]
 }

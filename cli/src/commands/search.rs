@@ -1,6 +1,6 @@
 //! `nas-train search`: architectures with the weights of a run, under limits.
 
-use super::evaluate::row;
+use super::evaluate::candidate_row;
 use crate::args::SearchArgs;
 use crate::csv_text::CsvText;
 use crate::device::compute;
@@ -28,7 +28,7 @@ const SHOWN: usize = 20;
 /// # Errors
 /// A directory without weights, other data, limits that no architecture obeys, or files that cannot be written.
 pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
-    let run = TrainedRun::read(&args.run)?;
+    let run = TrainedRun::read(&args.run, &[])?;
     let controller = controller(args, &run.settings)?;
     let default = || args.run.join(format!("search-{}-s{}", controller.name, args.seed));
     let out = args.out.clone().unwrap_or_else(default);
@@ -113,7 +113,7 @@ impl SearchJob<'_> {
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
         let first = front.len().saturating_sub(SHOWN);
         let header = ["architecture", "accuracy", "loss", "parameters", "multiply-adds"];
-        let front = table(header, front[first..].iter().map(|candidate| row(candidate)));
+        let front = table(header, front[first..].iter().map(|candidate| candidate_row(candidate)));
         let title = title(&self.controller.name, &self.args.run, outcome.interrupted);
         format!("{title}\n{}\nPareto front of accuracy against multiply-adds\n{front}", pairs(&rows))
     }

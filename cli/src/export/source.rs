@@ -81,7 +81,7 @@ fn sub_net(args: &ExportArgs, archived: &ArchivedRun) -> Result<ExportedNetwork>
     let arch = args.arch.as_ref().or(selected).ok_or_else(|| {
         UsageError(format!("{} has no selected architecture: choose one with --arch ARCH", args.run.display()))
     })?;
-    let mut run = TrainedRun::read(&args.run)?;
+    let mut run = TrainedRun::read(&args.run, &[])?;
     let config = &mut run.settings.config;
     if config.eval.bn == BnMode::Batch {
         // An exported network cannot use the statistics of a batch.

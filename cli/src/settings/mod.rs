@@ -100,12 +100,12 @@ impl Settings {
         Self::of_file_with(path, &[])
     }
 
-    /// Reads the configuration of a run directory, which may be packed.
+    /// Reads the configuration of a run directory, which may be packed, and then `assignments`, which take precedence.
     ///
     /// # Errors
     /// See [`resolve`](Self::resolve); a damaged archive.
-    pub fn of_run(dir: &Path) -> Result<Self> {
-        Self::merge(vec![ConfigLayer::run(dir)?])
+    pub fn of_run(dir: &Path, assignments: &[String]) -> Result<Self> {
+        Self::merge_over(ConfigLayer::run(dir)?, assignments)
     }
 
     /// Reads the configuration from a file, and then `assignments`, which take precedence.
@@ -113,7 +113,11 @@ impl Settings {
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn of_file_with(path: &Path, assignments: &[String]) -> Result<Self> {
-        let mut layers = vec![ConfigLayer::file(path)?];
+        Self::merge_over(ConfigLayer::file(path)?, assignments)
+    }
+
+    fn merge_over(lowest: ConfigLayer, assignments: &[String]) -> Result<Self> {
+        let mut layers = vec![lowest];
         for assignment in assignments {
             layers.push(ConfigLayer::set(assignment)?);
         }

@@ -4,6 +4,7 @@ mod run;
 mod sequence;
 mod stand_alone;
 
+pub use run::truth_section;
 pub use stand_alone::seeds_table;
 
 use crate::text::pairs;
@@ -25,11 +26,12 @@ pub trait Outcome: serde::Serialize {
 }
 
 /// A title above indented names and values.
-fn section(title: &str, rows: Vec<(String, String)>) -> String {
+pub fn section(title: &str, rows: Vec<(String, String)>) -> String {
     format!("{title}\n{}", pairs(&rows))
 }
 
-fn row(name: &str, value: impl ToString) -> (String, String) {
+/// A name and a value of a section.
+pub fn row(name: &str, value: impl ToString) -> (String, String) {
     (name.into(), value.to_string())
 }
 

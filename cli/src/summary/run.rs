@@ -75,7 +75,8 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
     rows
 }
 
-fn truth_section(truth: &Truth, data: &str) -> String {
+/// The comparison of the ranking with the truth table, for a run on the data set `data`.
+pub fn truth_section(truth: &Truth, data: &str) -> String {
     let text = section("Ranking compared with stand-alone training", truth_rows(truth));
     match data_of(&truth.table) {
         Some(other) if other != data => {

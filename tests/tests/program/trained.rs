@@ -1,7 +1,7 @@
 //! `search`, `evaluate` and `--init`: the weights of a finished run.
 
 use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -73,7 +73,7 @@ fn check_evaluations(options: &[&str]) {
     let table = output(dir, &["evaluate", "out", "--arch", probes[0].0]);
     assert!(table.contains(&format!("{:.2} %", probes[0].1)), "{table}");
 
-    refuses(dir, &["evaluate", "out"], 2, &["requires --arch ARCH or --archs FILE.csv"]);
+    refuses(dir, &["evaluate", "out"], 2, &["requires --arch ARCH, --archs FILE.csv or --ranking"]);
     for arch in ["99", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"] {
         let message = format!("error: architecture `{arch}` is not in space tiny");
         refuses(dir, &["evaluate", "out", "--arch", arch], 2, &[&message, "an example is `22`"]);
@@ -97,6 +97,40 @@ fn check_evaluations(options: &[&str]) {
     }
     fs::remove_file(&weights).unwrap();
     refuses(dir, &["evaluate", "out", "--arch=00"], 2, &["has no weights.safetensors"]);
+}
+
+#[test]
+fn the_ranking_of_a_run_is_measured_again_with_other_settings() {
+    let (dir, _) = setup("ranking");
+    let dir = dir.path();
+    let run = |out: &str, options: &[&str]| {
+        let space = ["--space=nasbench201", "--width=4", "--cells=1", "--truth-samples=12", "--probes=0"];
+        tiny(dir, out, &[&space[..], options].concat());
+        serde_json::from_str::<Value>(&read(dir, &format!("{out}/result.json"))).unwrap()["truth"].take()
+    };
+    let ranking = |run: &str, options: &[&str]| {
+        let line = output(dir, &[&["evaluate", run, "--ranking", "--json"][..], options].concat());
+        serde_json::from_str::<Value>(&line).unwrap()
+    };
+    let (batch, running) = (run("batch", &[]), run("running", &["--bn=running"]));
+    let found = ranking("batch", &[]);
+    assert_eq!((&found["truth"], &found["bn"], &found["test"]), (&batch, &"batch".into(), &false.into()));
+    assert_eq!(ranking("running", &[])["truth"], running);
+    let changed = ["--set=eval.images=30", "--set=eval.bn=recalibrate", "--set=truth.samples=20"];
+    let found = ranking("running", &changed);
+    let figures = [&found["eval_images"], &found["truth"]["n"], &found["bn"]];
+    assert_eq!(figures, [&json!(30), &json!(20), &json!("recalibrate")]);
+    let table = output(dir, &["evaluate", "batch", "--ranking"]);
+    assert!(table.contains("40 validation images") && table.contains("GT-tau of parameters"), "{table}");
+    assert_eq!(ranking("batch", &["--set=eval.bn=recalibrate"])["truth"]["n"], 12);
+
+    refuses(dir, &["evaluate", "batch", "--ranking", "--set=eval.bn=running"], 2, &["without running statistics"]);
+    refuses(dir, &["evaluate", "batch", "--ranking", "--set=truth.samples=0"], 2, &["--set truth.samples=N"]);
+    refuses(dir, &["evaluate", "batch", "--ranking", "--set=train.lr=1"], 2, &["expected a setting of the evaluation"]);
+    refuses(dir, &["evaluate", "batch", "--arch=0", "--set=truth.samples=9"], 2, &["only `evaluate --ranking`"]);
+    refuses(dir, &["evaluate", "batch", "--arch=0", "--ranking"], 2, &["cannot be used with"]);
+    tiny(dir, "out", &[]);
+    refuses(dir, &["evaluate", "out", "--ranking", "--set=truth.samples=9"], 2, &["--set truth.table=FILE.csv"]);
 }
 
 #[test]

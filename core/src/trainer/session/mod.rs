@@ -21,10 +21,11 @@ use crate::checkpoint::weights;
 use crate::config::{BnMode, RunConfig};
 use crate::controller::ControllerContext;
 use crate::data::{Dataset, Loader};
-use crate::event::Start;
+use crate::event::{Observer, Start};
 use crate::metrics::Evaluation;
 use crate::network::{Network, NetworkSpec, RunningMoments};
 use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, TrainingDevice};
+use crate::result::Truth;
 use crate::space::SearchSpace;
 use crate::strategy::StrategyContext;
 use crate::streams::Streams;
@@ -75,7 +76,23 @@ impl<D: TrainingDevice> Session<D> {
         images: EvalImages,
     ) -> Result<Self, RunError> {
         let mut config = config.clone();
-        (config.probes.count, config.truth.samples) = (0, "0".into());
+        config.truth.samples = "0".into();
+        Self::for_ranking(&config, dataset, device, images)
+    }
+
+    /// As [`for_evaluation`](Self::for_evaluation), with the truth table of the configuration, for
+    /// [`compare_with_truth`](Self::compare_with_truth).
+    ///
+    /// # Errors
+    /// As `for_evaluation`; a truth table that cannot be read.
+    pub fn for_ranking(
+        config: &RunConfig,
+        dataset: Arc<Dataset>,
+        device: &D,
+        images: EvalImages,
+    ) -> Result<Self, RunError> {
+        let mut config = config.clone();
+        config.probes.count = 0;
         // The given weights replace the initial ones.
         config.train.init = None;
         let (epochs, steps_per_arch) = (config.train.epochs, config.train.steps_per_arch);
@@ -178,6 +195,20 @@ impl<D: TrainingDevice> Session<D> {
     /// See [`evaluate`](Self::evaluate).
     pub fn evaluate_with_loss(&self, archs: &[Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
         self.supernet.evaluate_all_with_loss(archs, cancel, &mut |_, _| Ok(()))
+    }
+
+    /// Evaluates the architectures of the truth comparison with shared weights and compares their ranking with the table.
+    /// `None` without a truth table, or if `cancel` became true first.
+    ///
+    /// # Errors
+    /// See [`evaluate`](Self::evaluate); an observer that fails.
+    pub fn compare_with_truth(
+        &self,
+        observer: &mut dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<Option<Truth>, RunError> {
+        let compare = |truth: &TruthComparison| truth.compare(&self.supernet, observer, cancel);
+        Ok(self.monitor.truth().map(compare).transpose()?.flatten())
     }
 
     /// Number of images on which architectures are evaluated.

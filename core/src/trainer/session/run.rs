@@ -30,13 +30,11 @@ impl<D: TrainingDevice> Session<D> {
         let started = Instant::now();
         let moment = if trained { Moment::Trained } else { Moment::Interrupted };
         offer_state(observer, moment, || self.save())?;
-        let truth = self.monitor.truth();
         let (mut selected, mut compared) = (None, None);
         if trained {
             let proposals = self.planner.source_mut().propose(self.config.search.proposals)?;
-            selected = select(&proposals, &self.supernet, truth, observer, cancel)?;
-            let compare = |truth: &TruthComparison| truth.compare(&self.supernet, observer, cancel);
-            compared = truth.map(compare).transpose()?.flatten();
+            selected = select(&proposals, &self.supernet, self.monitor.truth(), observer, cancel)?;
+            compared = self.compare_with_truth(observer, cancel)?;
         }
         self.progress.wall_s += started.elapsed().as_secs_f64();
         let interrupted = !trained || cancel.load(Ordering::Relaxed);
