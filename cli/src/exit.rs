@@ -136,7 +136,7 @@ impl ExitStatus {
             | RunError::OwnPlans { .. } => Self::Usage,
             RunError::Data(error) => Self::of_data(error),
             RunError::Truth(error) => Self::of_truth(error),
-            RunError::Checkpoint(error) => Self::of_checkpoint(error),
+            RunError::Checkpoint(error) | RunError::InitialWeights { source: error } => Self::of_checkpoint(error),
             RunError::Diverged { .. } => Self::Diverged,
             RunError::Controller { source, .. } if matches!(**source, ControllerError::Diverged(_)) => Self::Diverged,
             RunError::Plan { .. }

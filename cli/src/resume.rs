@@ -107,6 +107,11 @@ impl UnfinishedRun {
         Ok(Self { dir: dir.into(), manifest })
     }
 
+    /// Whether there may be a checkpoint to continue from. A run that was killed at its start has none.
+    pub fn has_checkpoints(&self) -> bool {
+        self.dir.join("config.toml").exists() && self.dir.join(CHECKPOINTS).exists()
+    }
+
     fn is_finished(&self) -> bool {
         self.manifest["status"] == "finished"
     }
@@ -155,6 +160,11 @@ impl UnfinishedRun {
             _ => other_settings(&old, config),
         }
     }
+}
+
+/// The line that informs about a run without a checkpoint.
+pub fn starts_again(dir: &Path) -> String {
+    format!("{} has no checkpoint, so the run starts again", dir.display())
 }
 
 /// The error of an unfinished run without a configuration.

@@ -6,12 +6,13 @@ use crate::device::{Device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
 use crate::record::{OutDir, Recorder, RunFacts};
-use crate::resume::{SavedRun, UnfinishedRun};
+use crate::resume::{SavedRun, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal::cancel;
 use crate::summary::Outcome;
 use crate::text::{eprint_line, print};
+use crate::trained_run::check_initial_weights;
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
@@ -139,6 +140,9 @@ impl SingleRun {
             Place::New(_) => None,
             Place::Unfinished(dir) => SavedRun::latest(dir, &data.identity)?,
         };
+        if saved.is_none() {
+            check_initial_weights(&self.settings)?;
+        }
         let session = with_memory_advice(config, || {
             prepare(config, data.dataset.clone(), saved.as_ref().map(|saved| &saved.state))
         });
@@ -165,7 +169,7 @@ impl SingleRun {
                 (Recorder::resume(&dir, facts, &saved.position)?, line)
             }
             (Place::Unfinished(dir), None) => {
-                let line = format!("{} has no checkpoint, so the run starts again", dir.display());
+                let line = starts_again(&dir);
                 (Recorder::restart(dir, facts)?, line)
             }
         };

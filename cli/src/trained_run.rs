@@ -95,6 +95,17 @@ impl TrainedRun {
     }
 }
 
+/// Checks the initial weights of `train.init`, if there are any, against their hash in the manifest of their run.
+///
+/// # Errors
+/// See [`weights_of`]; a directory without a run.
+pub fn check_initial_weights(settings: &Settings) -> Result<()> {
+    let Some(dir) = &settings.config.train.init else { return Ok(()) };
+    let manifest = archive::manifest(dir).with_context(|| dir.display().to_string());
+    let checked = manifest.and_then(|manifest| weights_of(dir, WEIGHTS, &manifest));
+    checked.map(drop).with_context(|| settings.origin("train.init").to_string())
+}
+
 /// The content of a file with weights of a run, which may be packed. Compares it with its hash in the manifest, which only
 /// finished runs have.
 ///

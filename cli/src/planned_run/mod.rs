@@ -10,7 +10,7 @@ use crate::device::with_memory_advice;
 use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts};
-use crate::resume::{SavedRun, UnfinishedRun};
+use crate::resume::{SavedRun, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings};
 use crate::single_run::RecordThenShow;
@@ -47,8 +47,8 @@ impl PlannedRun {
     /// Whether the directory holds the finished run, made with the same settings and files.
     ///
     /// # Errors
-    /// The directory holds a finished run with other settings or files, one that cannot be read, or something that this
-    /// comparison did not make.
+    /// The directory holds a run with other settings or files, one that cannot be read, or something that this comparison
+    /// did not make.
     pub fn is_done(&self, bars: &ProgressBars) -> Result<bool> {
         let archived = match Archived::read(&self.dir) {
             Ok(archived) => archived,
@@ -62,6 +62,7 @@ impl PlannedRun {
                 if incomplete.is_damage() {
                     bars.print_line(&format!("{} is repeated: {incomplete}", context()));
                 }
+                self.check_unfinished()?;
                 return Ok(false);
             }
         };
@@ -83,7 +84,18 @@ impl PlannedRun {
         Ok(true)
     }
 
-    /// Returns an error if the finished run differs in `other`, for example `train.lr (0.05, now 0.01)`.
+    /// Refuses an unfinished run of other settings. It has checkpoints, which its repetition would remove.
+    fn check_unfinished(&self) -> Result<()> {
+        let Ok(run) = UnfinishedRun::read(&self.dir) else { return Ok(()) };
+        if !run.has_checkpoints() {
+            return Ok(());
+        }
+        self.refuse((run.kind() != self.kind).then(|| "kind".into()))?;
+        self.refuse(run.other_settings(&self.settings.config)?)?;
+        self.refuse(self.other_device(&run.manifest))
+    }
+
+    /// Returns an error if the run in the directory differs in `other`, for example `train.lr (0.05, now 0.01)`.
     fn refuse(&self, other: Option<String>) -> Result<()> {
         let Some(other) = other else { return Ok(()) };
         Err(UsageError(format!(
@@ -111,12 +123,14 @@ impl PlannedRun {
         (!same).then(|| format!("build of the plugin {}", plugin.path.display()))
     }
 
-    /// The checkpoint from which an unfinished run of the same settings continues.
-    fn checkpoint(&self) -> Option<SavedRun> {
-        let run = UnfinishedRun::read(&self.dir).ok()?;
-        let same = run.kind() == self.kind && run.other_settings(&self.settings.config).ok()?.is_none();
-        let saved = same.then(|| SavedRun::latest(&self.dir, &self.data).ok()).flatten()??;
-        self.other_device(&run.manifest).is_none().then_some(saved)
+    /// The checkpoint from which the run continues; none if it starts.
+    fn checkpoint(&self, bars: &ProgressBars) -> Result<Option<SavedRun>> {
+        let Ok(run) = UnfinishedRun::read(&self.dir) else { return Ok(None) };
+        let saved = if run.has_checkpoints() { SavedRun::latest(&self.dir, &self.data)? } else { None };
+        if saved.is_none() {
+            bars.print_progress(&starts_again(&self.dir));
+        }
+        Ok(saved)
     }
 
     /// Makes the run and returns whether it finished, false after an interrupt signal. An unfinished run continues from its
@@ -128,20 +142,22 @@ impl PlannedRun {
         &self,
         bars: &ProgressBars,
         mode: ProgressMode,
-        mut prepare: impl FnMut(Option<&State>) -> Result<S, RunError>,
+        prepare: impl FnOnce(Option<&State>) -> Result<S, RunError>,
         work: impl FnOnce(S, &mut dyn Observer) -> Result<R, RunError>,
     ) -> Result<bool> {
         let (settings, data, kind) = (&self.settings, &self.data, &self.kind);
         let facts = RunFacts { settings, data, kind, tensorboard: self.tensorboard.as_deref() };
-        let continued = self.checkpoint().and_then(|saved| {
-            let session = with_memory_advice(&settings.config, || prepare(Some(&saved.state))).ok()?;
-            Some((session, Recorder::resume(&self.dir, facts, &saved.position).ok()?))
-        });
-        let (session, mut recorder) = match continued {
-            Some(continued) => continued,
+        let saved = self.checkpoint(bars)?;
+        let session = with_memory_advice(&settings.config, || prepare(saved.as_ref().map(|saved| &saved.state)));
+        let (session, mut recorder) = match saved {
+            Some(saved) => {
+                let session = session.map_err(|error| saved.explain(error))?;
+                (session, Recorder::resume(&self.dir, facts, &saved.position)?)
+            }
             None => {
+                // The files of an earlier run are removed only when this one can start.
+                let session = session?;
                 place::prepare(&self.dir, self.tensorboard.as_deref())?;
-                let session = with_memory_advice(&settings.config, || prepare(None))?;
                 (session, Recorder::create(OutDir::Prepared(self.dir.clone()), facts)?)
             }
         };

@@ -10,6 +10,7 @@ use nas_core::registry::BuildError;
 use nas_core::space::SpaceError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
+use nas_core::truth::TruthError;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
@@ -89,6 +90,10 @@ fn offending_key(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
             RunError::Config(error) => of_config(error),
             RunError::Build(error) => of_build(error),
             RunError::Data(error) => of_data(error),
+            RunError::Truth(TruthError::UnknownColumn { .. } | TruthError::NotAccuracy { .. }) => {
+                Some("truth.table".into())
+            }
+            RunError::InitialWeights { .. } => Some("train.init".into()),
             _ => None,
         };
     }

@@ -56,6 +56,12 @@ pub enum RunError {
     /// A controller failed to draw, learn, propose, save or load.
     #[error("controller {controller}: {source}")]
     Controller { controller: String, source: Box<ControllerError> },
+    /// The initial weights of `train.init` cannot be read, or belong to another network.
+    #[error(
+        "the initial weights cannot be used; expected those of a run with the same space and its options, width, number \
+         of cells, image size and classes"
+    )]
+    InitialWeights { source: CheckpointError },
     /// Saved weights cannot be read, or belong to another network.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use super::error::TruthError;
 use super::format::{Column, Unit, decode};
+use super::measured::MeasuredTable;
 use super::table::{TruthEntry, TruthTable};
 use super::text;
 use crate::options::did_you_mean;
@@ -86,12 +87,24 @@ impl BenchmarkTable {
     /// No such column.
     pub fn column(&self, name: &str) -> Result<&Column, TruthError> {
         let columns = self.columns();
-        columns.iter().find(|column| column.name == name).ok_or_else(|| TruthError::UnknownColumn {
+        let known = || columns.iter().map(|column| column.name.as_str()).collect();
+        columns.iter().find(|column| column.name == name).ok_or_else(|| self.unknown(name, known()))
+    }
+
+    fn unknown(&self, name: &str, known: Vec<&str>) -> TruthError {
+        TruthError::UnknownColumn {
             table: self.name,
             found: name.to_owned(),
-            hint: did_you_mean(name, columns.iter().map(|column| column.name.as_str())),
-            columns: columns.iter().map(|column| column.name.clone()).collect(),
-        })
+            hint: did_you_mean(name, known.iter().copied()),
+            columns: known.into_iter().map(Into::into).collect(),
+        }
+    }
+
+    /// The names that `truth.table` accepts for the space: columns with accuracies, and tables made by `nas-train truth`.
+    fn truth_columns(&self) -> Vec<&str> {
+        let accuracies = self.columns().iter().filter(|column| column.unit == Unit::Percent);
+        let measured = MeasuredTable::of_space(self.space).map(|table| table.column);
+        accuracies.map(|column| column.name.as_str()).chain(measured).collect()
     }
 
     /// The value of a column for the architecture with this index.
@@ -119,18 +132,10 @@ impl BenchmarkTable {
     /// # Errors
     /// No such column, or a column of other values than accuracies.
     pub fn truth(&self, column: &str) -> Result<TruthTable, TruthError> {
-        let accuracies = self.column(column)?;
+        let accuracies = self.column(column).map_err(|_| self.unknown(column, self.truth_columns()))?;
         if accuracies.unit != Unit::Percent {
-            return Err(TruthError::NotAccuracy {
-                table: self.name,
-                column: column.to_owned(),
-                accuracies: self
-                    .columns()
-                    .iter()
-                    .filter(|column| column.unit == Unit::Percent)
-                    .map(|column| column.name.clone())
-                    .collect(),
-            });
+            let accuracies = self.truth_columns().into_iter().map(Into::into).collect();
+            return Err(TruthError::NotAccuracy { table: self.name, column: column.to_owned(), accuracies });
         }
         let seeds = (self.seeds)(column);
         let entries = accuracies.values.iter().enumerate();
@@ -223,7 +228,10 @@ mod tests {
             "{error}"
         );
         let error = NASBENCH201.truth("zzz").unwrap_err().to_string();
-        assert!(error.contains("; known: cifar10_valid, "), "{error}");
+        assert!(
+            error.contains("; known: cifar10_valid, ") && error.ends_with("imagenet16_test, digits_alone"),
+            "{error}"
+        );
         let error = NASBENCH_MACRO.truth("std").unwrap_err().to_string();
         assert!(error.ends_with("choose one of test_acc_1, test_acc_2, test_acc_3, mean_acc"), "{error}");
     }

@@ -153,6 +153,34 @@ fn variants_that_cannot_be_compared_are_refused_before_the_first_run() {
     refused(dir.path(), "--strategies plain --seeds 1 --sequence 0 --lr 0.01 --out c", &words);
 }
 
+#[test]
+fn an_unfinished_run_is_not_removed_for_one_that_cannot_continue_it() {
+    let (dir, _) = setup("unfinished");
+    let dir = dir.path();
+    let options = "--strategies plain --seeds 1 --sequence 0 --out c --checkpoint-every 1 --epochs 3";
+    compare(dir, options);
+    let (first, run) = (read(dir, "c/comparison.csv"), dir.join("c/runs/plain-s0"));
+    let edit = |file: &str, from: &str, to: &str| {
+        let text = read(&run, file);
+        assert!(text.contains(from), "{file}: {text}");
+        fs::write(run.join(file), text.replace(from, to)).unwrap();
+    };
+    edit("manifest.json", "\"finished\"", "\"running\"");
+    fs::remove_file(run.join("result.json")).unwrap();
+    let checkpoints = names(&run.join("checkpoints"));
+    let other = ["c/runs/plain-s0 holds a run with another train.lr (0.05, now 0.01)", "choose another --out"];
+    refused(dir, &format!("{options} --lr 0.01"), &other);
+    edit("metrics.csv", ",train,loss,", ",train,lose,");
+    let arguments = arguments(options);
+    let output = program(dir).args(&arguments).output().unwrap();
+    assert!(!output.status.success() && stderr(&output).contains("metrics.csv"), "{}", stderr(&output));
+    assert_eq!(names(&run.join("checkpoints")), checkpoints);
+    edit("metrics.csv", ",train,lose,", ",train,loss,");
+    compare(dir, options);
+    assert_eq!(read(dir, "c/comparison.csv"), first);
+    assert_eq!(read(&run, "manifest.json").matches("\"resumes\": []").count(), 0);
+}
+
 /// Asserts that a comparison is refused with a message that contains `words`.
 fn refused(dir: &Path, options: &str, words: &[&str]) {
     let arguments = arguments(options);

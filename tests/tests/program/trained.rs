@@ -190,8 +190,15 @@ fn a_run_starts_from_the_weights_of_another() {
     tiny(dir, "fresh", &["--seed=1"]);
     assert!(loss("second") < loss("fresh"), "{} {}", loss("second"), loss("fresh"));
     let other = [TINY, &["--init=first", "--width=9", "--out=x"]].concat();
-    refuses(dir, &other, 4, &["first/weights.safetensors", "has the shape"]);
-    refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 4, &["cannot read", "none/weights.safetensors"]);
+    refuses(dir, &other, 4, &["--init: ", "the same space", "first/weights.safetensors", "has the shape"]);
+    refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 2, &["--init: ", "none: no run directory"]);
+    let weights = dir.join("first/weights.safetensors");
+    let bytes = fs::read(&weights).unwrap();
+    let mut flipped = bytes.clone();
+    *flipped.last_mut().unwrap() ^= 1;
+    fs::write(&weights, flipped).unwrap();
+    refuses(dir, &[TINY, &["--init=first", "--out=x"]].concat(), 4, &["--init: ", "its checksum is not the one"]);
+    fs::write(&weights, bytes).unwrap();
 
     // The checkpoint replaces the initial weights, so a resumed run does not read them.
     fs::remove_dir_all(dir.join("first")).unwrap();

@@ -4,6 +4,7 @@ use super::times::StepTimes;
 use super::{ComparisonJob, MakeDevice};
 use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
+use crate::trained_run::check_initial_weights;
 use anyhow::{Context, Result};
 use nas_core::quote;
 use nas_core::registry::TrainingDevice;
@@ -45,6 +46,7 @@ impl ComparisonJob<'_> {
     }
 
     fn preflight_of<D: TrainingDevice>(&self, settings: &Settings, device: MakeDevice<'_, D>) -> Result<Preflight> {
+        check_initial_weights(settings)?;
         let session = Session::new(&settings.config, self.data.dataset.clone(), &device()?)?;
         let truth = session.truth_sha256().map(Into::into);
         let mut preflight = Preflight { shape: run_shape(session)?, truth, accepts_sequence: self.args.sequence > 0 };

@@ -150,7 +150,8 @@ impl<D: TrainingDevice> Session<D> {
         let running = (config.eval.bn == BnMode::Running).then(|| RunningMoments::exponential(&spec));
         let mut training = Training::new(space.clone(), network, running, &config.train, total_steps, loader.batches());
         if let Some(dir) = &config.train.init {
-            let (model, _) = weights::read(&dir.join(weights::FILE), &spec)?;
+            let read = weights::read(&dir.join(weights::FILE), &spec);
+            let (model, _) = read.map_err(|source| RunError::InitialWeights { source })?;
             training.load_model(&model)?;
         }
         let supernet = Supernet::new(space, training, strategy, evaluator, config.eval.weight_average)?;
