@@ -1,4 +1,5 @@
-//! Ctrl-C and termination signals: the first ends the run after the current step, the second ends it immediately. Signals
+//! Ctrl-C and termination signals: the first ends the run after the current step, a second one after more than a second ends
+//! it immediately. Signals
 //! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal. SIGUSR1 asks for
 //! a checkpoint.
 
@@ -7,7 +8,13 @@ use crate::text::eprint_line;
 use anyhow::{Context, Result};
 #[cfg(unix)]
 use signal_hook::{consts::SIGUSR1, iterator::Signals};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Time after the first signal in which further ones belong to the same request: `timeout` and schedulers may signal a
+/// process and its group, and a terminal may repeat a key.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 static CANCEL: AtomicBool = AtomicBool::new(false);
 static REQUESTS: AtomicU64 = AtomicU64::new(0);
@@ -87,7 +94,12 @@ fn interrupted() {
         CANCEL.store(true, Ordering::SeqCst);
         return;
     }
+    static FIRST: OnceLock<Instant> = OnceLock::new();
+    let first = *FIRST.get_or_init(Instant::now);
     if CANCEL.swap(true, Ordering::SeqCst) {
+        if first.elapsed() < SAME_REQUEST {
+            return;
+        }
         std::process::exit(i32::from(ExitStatus::Interrupted as u8));
     }
     if IS_WAITING.load(Ordering::SeqCst) {

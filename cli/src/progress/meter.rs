@@ -13,6 +13,9 @@ pub struct Meter {
     started: Option<Instant>,
     /// Time of the last event.
     last: Option<Instant>,
+    /// Finished steps of the run. A resumed run does not start at 0.
+    finished: u64,
+    /// Steps of this process.
     steps: u64,
     images: u64,
     training: Duration,
@@ -27,6 +30,7 @@ impl Meter {
 
     /// Counts a finished step; the time since the last event is training time.
     pub fn step(&mut self, done: &StepDone, now: Instant) {
+        self.finished = done.step + 1;
         self.steps += 1;
         self.images += (done.images * done.paths) as u64;
         self.training += self.last.map_or(Duration::ZERO, |last| now - last);
@@ -47,13 +51,13 @@ impl Meter {
 
     /// Estimated seconds until the last step.
     pub fn seconds_left(&self) -> Option<f64> {
-        let left = self.total_steps().checked_sub(self.steps)?;
+        let left = self.total_steps().checked_sub(self.finished)?;
         (self.steps > 0).then(|| self.elapsed.as_secs_f64() / self.steps as f64 * left as f64)
     }
 
-    /// Number of finished steps.
-    pub fn steps(&self) -> u64 {
-        self.steps
+    /// Number of finished steps of the run.
+    pub fn finished_steps(&self) -> u64 {
+        self.finished
     }
 
     /// Number of steps of the whole run.
@@ -95,12 +99,18 @@ mod tests {
         };
         let mut meter = Meter::default();
         assert_eq!((meter.images_per_s(), meter.seconds_left()), (None, None));
+        let resumed = size.clone();
         meter.start(size, zero);
         let step = StepDone { step: 0, epoch: 0, loss: 1.0, images: 8, paths: 2 };
         meter.step(&step, zero + after(1));
         meter.pause(zero + after(11));
-        meter.step(&step, zero + after(12));
+        meter.step(&StepDone { step: 1, ..step }, zero + after(12));
         assert_eq!((meter.images_per_s(), meter.seconds_left()), (Some(16.0), Some(12.0)));
         assert_eq!((meter.epoch(0), meter.total_steps()), ("epoch 1/2".into(), 4));
+
+        // A resumed run starts with its third step.
+        meter.start(resumed, zero);
+        meter.step(&StepDone { step: 2, ..step }, zero + after(5));
+        assert_eq!((meter.finished_steps(), meter.seconds_left()), (3, Some(5.0)));
     }
 }

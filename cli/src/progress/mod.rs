@@ -196,7 +196,7 @@ fn trained(meter: &Meter, done: &StepDone) -> Position {
         details += &format!(", {} left", duration(left));
     }
     let phase = format!("{}, step", meter.epoch(done.epoch));
-    Position { phase, done: meter.steps(), total: meter.total_steps(), details, prints_end: true }
+    Position { phase, done: meter.finished_steps(), total: meter.total_steps(), details, prints_end: true }
 }
 
 fn evaluating(meter: &Meter, done: &Evaluating) -> Position {

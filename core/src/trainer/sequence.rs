@@ -118,11 +118,14 @@ impl<D: TrainingDevice> Sequence<D> {
                 }
                 self.session.next_epoch();
                 self.progress.epochs += 1;
+                let epochs = number * self.session.config().train.epochs + self.progress.epochs;
+                offer_state(observer, Moment::Epoch(epochs), || self.save())?;
             }
             self.evaluate(number, &arch, observer)?;
             let is_last = number + 1 == self.archs.len();
-            let moment = if is_last { Moment::Trained } else { Moment::Epoch(number + 1) };
-            offer_state(observer, moment, || self.save())?;
+            if is_last {
+                offer_state(observer, Moment::Trained, || self.save())?;
+            }
             if cancel.load(Ordering::Relaxed) && !is_last {
                 offer_state(observer, Moment::Interrupted, || self.save())?;
                 return self.result(true);

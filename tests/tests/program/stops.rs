@@ -88,7 +88,9 @@ fn a_signal_ends_the_run_with_a_result() {
     for signal in ["-INT", "-TERM"] {
         let (dir, _) = setup("interrupt");
         let child = start_long_run(dir.path());
-        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        // `timeout` signals the process and then its group.
+        send(signal, &child);
+        send(signal, &child);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let out = dir.path().join("out");

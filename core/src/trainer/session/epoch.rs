@@ -29,7 +29,7 @@ impl<D: TrainingDevice> Session<D> {
         observer: &mut dyn Observer,
         cancel: &AtomicBool,
     ) -> Result<bool, RunError> {
-        let started = Instant::now();
+        let mut started = Instant::now();
         let epoch = self.progress.epoch;
         let mut complete = true;
         let batches = self.loader.epoch(epoch as u64, self.progress.sums.steps)?;
@@ -45,15 +45,15 @@ impl<D: TrainingDevice> Session<D> {
             let outcome = self.step(batch?)?;
             self.progress.sums.add(&outcome);
             observer.observe(&Event::Step(outcome.done))?;
+            self.progress.add_training(seconds_since(&mut started));
+            self.progress.count_time();
             offer_state(observer, Moment::Step, || self.save())?;
         }
         if complete {
             self.supernet.strategy_mut().end_epoch(epoch)?;
             self.monitor.end_epoch(&self.supernet)?;
         }
-        let seconds = started.elapsed().as_secs_f64();
-        self.progress.train_s += seconds;
-        self.progress.sums.seconds += seconds;
+        self.progress.add_training(seconds_since(&mut started));
         for note in self.supernet.strategy_mut().take_notes() {
             observer.observe(&Event::Note(note))?;
         }
@@ -80,4 +80,10 @@ impl<D: TrainingDevice> Session<D> {
         }))?;
         Ok(())
     }
+}
+
+/// Seconds since a time, which becomes the present one.
+fn seconds_since(time: &mut Instant) -> f64 {
+    let before = std::mem::replace(time, Instant::now());
+    (*time - before).as_secs_f64()
 }

@@ -2,6 +2,7 @@
 
 use crate::trainer::training::EpochSums;
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// Position and sums. Together with the parts of a session, it determines how a run continues.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -18,8 +19,31 @@ pub struct SessionProgress {
     pub train_loss: Option<f64>,
     /// Seconds of training.
     pub train_s: f64,
-    /// Seconds of the run, without the current call of `run`.
+    /// Seconds of the run until [`count_time`](Self::count_time).
     pub wall_s: f64,
+    /// The time until which `wall_s` is counted; none before the run.
+    #[serde(skip)]
+    counted_until: Option<Instant>,
+}
+
+impl SessionProgress {
+    /// Starts to count the time of the run, in this process.
+    pub fn start_clock(&mut self) {
+        self.counted_until = Some(Instant::now());
+    }
+
+    /// Adds the time since the previous call to the time of the run. Saved state has the time until then.
+    pub fn count_time(&mut self) {
+        let now = Instant::now();
+        let before = self.counted_until.replace(now);
+        self.wall_s += before.map_or(0.0, |before| (now - before).as_secs_f64());
+    }
+
+    /// Adds seconds of training.
+    pub fn add_training(&mut self, seconds: f64) {
+        self.train_s += seconds;
+        self.sums.seconds += seconds;
+    }
 }
 
 /// The phases of an epoch, in order.

@@ -10,7 +10,6 @@ use crate::result::{RunResult, SCHEMA, Selected, Truth};
 use crate::trainer::monitor::TruthComparison;
 use crate::trainer::{RunError, finite_figures, memory};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
 
 impl<D: TrainingDevice> Session<D> {
     /// Trains, selects an architecture and compares the ranking with the truth table. `observer` receives every event.
@@ -22,12 +21,11 @@ impl<D: TrainingDevice> Session<D> {
     /// # Errors
     /// Diverged training, or a strategy, controller, device or observer that fails.
     pub fn run(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<RunResult, RunError> {
-        let started = Instant::now();
+        self.progress.start_clock();
         self.announce(observer)?;
         self.warn(observer)?;
         let trained = self.train(observer, cancel)?;
-        self.progress.wall_s += started.elapsed().as_secs_f64();
-        let started = Instant::now();
+        self.progress.count_time();
         let moment = if trained { Moment::Trained } else { Moment::Interrupted };
         offer_state(observer, moment, || self.save())?;
         let (mut selected, mut compared) = (None, None);
@@ -36,7 +34,7 @@ impl<D: TrainingDevice> Session<D> {
             selected = select(&proposals, &self.supernet, self.monitor.truth(), observer, cancel)?;
             compared = self.compare_with_truth(observer, cancel)?;
         }
-        self.progress.wall_s += started.elapsed().as_secs_f64();
+        self.progress.count_time();
         let interrupted = !trained || cancel.load(Ordering::Relaxed);
         Ok(self.result(interrupted, selected, compared))
     }
@@ -97,6 +95,7 @@ impl<D: TrainingDevice> Session<D> {
             self.progress.epoch += usize::from(ends_epoch);
             self.progress.phase = next.unwrap_or_default();
             if ends_epoch {
+                self.progress.count_time();
                 offer_state(observer, Moment::Epoch(self.progress.epoch), || self.save())?;
             }
         }

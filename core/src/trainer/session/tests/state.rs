@@ -1,12 +1,14 @@
 //! Sessions that are saved between two steps and continue in a new session.
 
 use crate::config::{BnMode, RunConfig};
-use crate::event::{Event, Phase};
+use crate::event::{Event, Moment, Observer, Phase};
 use crate::result::RunResult;
 use crate::state::State;
+use crate::trainer::session::progress::SessionProgress;
 use crate::trainer::test_support::TestDevice;
 use crate::trainer::test_support::session;
 use crate::trainer::{RunError, Session};
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Runs a session. Records its events without times, and stops after the event number `stop` that counts as a stop:
@@ -194,4 +196,36 @@ fn a_state_of_another_configuration_is_refused_by_its_first_differing_key() {
     assert!(message(|c| c.seed = 1).contains("seed = 1, found 0"));
     assert!(message(|c| c.train.epochs = 9).contains("train.epochs = 9, found 3"));
     assert!(message(|c| c.controller.options = "samples = 4".parse().unwrap()).contains("controller.batch = none"));
+}
+
+/// Keeps the state after each step.
+struct EachStep(Vec<State>);
+
+impl Observer for EachStep {
+    fn observe(&mut self, _: &Event<'_>) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn wants_state(&mut self, moment: Moment) -> bool {
+        moment == Moment::Step
+    }
+
+    fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+        self.0.push(state);
+        Ok(())
+    }
+}
+
+#[test]
+fn saved_state_has_the_time_until_then() {
+    let mut observer = EachStep(Vec::new());
+    session("", |_| ()).unwrap().run(&mut observer, &AtomicBool::new(false)).unwrap();
+    let mut before = 0.0;
+    for state in &observer.0 {
+        let progress: SessionProgress = state.get("progress").unwrap();
+        assert!(progress.train_s > before && progress.wall_s >= progress.train_s, "{progress:?}");
+        assert!(progress.sums.seconds > 0.0, "{progress:?}");
+        before = progress.train_s;
+    }
+    assert!(observer.0.len() > 1);
 }
