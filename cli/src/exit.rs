@@ -1,4 +1,4 @@
-//! Exit codes of the program, and the printing of errors.
+//! Exit codes of the program, and the exit code of each error.
 
 use crate::archive::Incomplete;
 use anyhow::Error;
@@ -45,7 +45,8 @@ Exit codes:
     3  a plugin cannot be loaded or violated the plugin interface
     4  data, a truth table or a file of a run is missing or damaged
     5  training diverged: the loss or a gradient is not finite
-  130  interrupted (Ctrl-C or a termination signal)";
+  130  interrupted (Ctrl-C or a termination signal)
+  134  a GPU failed while it ran (abort)";
 
 /// Invalid arguments or configuration. The message states the problem and the remedy; the exit code is 2.
 #[derive(Debug, thiserror::Error)]

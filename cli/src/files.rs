@@ -52,7 +52,10 @@ pub fn create_shared(path: &Path, text: &str) -> io::Result<()> {
     let created = durable::write(&beside, text.as_bytes()).and_then(|()| match fs::hard_link(&beside, path) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             // This file system has no hard links.
-            File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+            File::create_new(path).and_then(|mut file| {
+                let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+                written.inspect_err(|_| drop(fs::remove_file(path)))
+            })
         }
         created => created,
     });

@@ -1,6 +1,9 @@
 //! Parallel execution: a thread pool for one piece of work, and parallel jobs whose results arrive in sequence.
 
+use crate::device::Device;
+use crate::exit::UsageError;
 use anyhow::{Context, Result};
+use nas_core::config::RunConfig;
 use std::collections::BTreeMap;
 use std::num::NonZero;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -17,6 +20,16 @@ pub struct ThreadsPerJob {
 }
 
 impl ThreadsPerJob {
+    /// The division for the option `--jobs` on the device of a configuration. Jobs on one GPU wait for each other, so 0 is a
+    /// single job there.
+    ///
+    /// # Errors
+    /// An unknown device, or one that this build does not support.
+    pub fn of(jobs: u32, config: &RunConfig) -> Result<Self, UsageError> {
+        let jobs = if Device::of(config)? == Device::Cpu { jobs } else { jobs.max(1) };
+        Ok(Self::new(jobs as usize, config.threads))
+    }
+
     /// Divides `threads` (0: one per core) among `jobs` (0: one job per thread).
     pub fn new(jobs: usize, threads: usize) -> Self {
         let cores = || thread::available_parallelism().map_or(1, NonZero::get);

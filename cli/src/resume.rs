@@ -7,7 +7,7 @@ use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
 use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings, other_settings_of_training};
-use crate::text::eprint_line;
+use crate::text::{eprint_line, shell_path};
 use anyhow::{Context, Error, Result};
 use nas_core::checkpoint::Checkpoints;
 use nas_core::config::RunConfig;
@@ -92,12 +92,14 @@ impl UnfinishedRun {
                 Err(UsageError(format!("the run in {dir} {problem}: run it again with more --epochs")).into())
             }
             (true, None, RunKind::Sequence(_) | RunKind::Retrain(_)) => {
-                Err(UsageError(format!("the training in {dir} is finished")).into())
+                let report = format!("`nas-train report {}` shows it", shell_path(&run.dir));
+                Err(UsageError(format!("the training in {dir} is finished, so there is nothing to resume; {report}"))
+                    .into())
             }
             (true, None, _) => {
                 Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
             }
-            _ if !run.dir.join("config.toml").exists() => Err(killed_at_start(&run.dir).into()),
+            _ if run.was_killed_at_start() => Err(killed_at_start(&run.dir).into()),
             _ => Ok(run),
         }
     }
@@ -107,9 +109,14 @@ impl UnfinishedRun {
         Ok(Self { dir: dir.into(), manifest })
     }
 
-    /// Whether there may be a checkpoint to continue from. A run that was killed at its start has none.
+    /// Whether the run was killed before it wrote its configuration.
+    pub fn was_killed_at_start(&self) -> bool {
+        !self.dir.join("config.toml").exists()
+    }
+
+    /// Whether there may be a checkpoint to continue from.
     pub fn has_checkpoints(&self) -> bool {
-        self.dir.join("config.toml").exists() && self.dir.join(CHECKPOINTS).exists()
+        !self.was_killed_at_start() && self.dir.join(CHECKPOINTS).exists()
     }
 
     fn is_finished(&self) -> bool {
@@ -135,7 +142,7 @@ impl UnfinishedRun {
         let config = Settings::of_file(&file)?.config;
         let old = config.train.epochs;
         if let Some(epochs) = args.epochs.filter(|epochs| *epochs <= old as i64) {
-            let problem = format!("--epochs: expected more than the {old} epochs of the run, found {epochs}");
+            let problem = format!("--epochs: expected more than {old}, the epochs of the run, found {epochs}");
             return Err(UsageError(problem).into());
         }
         // The default depends on the number of epochs, which must not change what has been trained.

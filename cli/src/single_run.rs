@@ -6,12 +6,12 @@ use crate::device::{Device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
 use crate::record::{OutDir, Recorder, RunFacts};
-use crate::resume::{SavedRun, UnfinishedRun, starts_again};
+use crate::resume::{SavedRun, UnfinishedRun, killed_at_start, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal::cancel;
 use crate::summary::Outcome;
-use crate::text::{eprint_line, print};
+use crate::text::{eprint_line, print, shell_path};
 use crate::trained_run::check_initial_weights;
 use anyhow::Result;
 use nas_core::config::RunConfig;
@@ -23,6 +23,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The line after an interrupt of a command that makes several runs.
+pub const REPEAT_TO_CONTINUE: &str = "to continue, repeat the command";
 
 /// A run or sequence whose options are resolved. No file has been written yet.
 pub struct SingleRun {
@@ -65,6 +68,7 @@ impl SingleRun {
             _ => None,
         };
         let place = match unfinished {
+            Some(run) if run.was_killed_at_start() => return Err(killed_at_start(&run.dir).into()),
             Some(run) if run.kind() == kind && run.other_settings(&settings.config)?.is_none() => {
                 Place::Unfinished(run.dir)
             }
@@ -220,8 +224,8 @@ fn finish(result: &impl Outcome, recorder: Recorder, json: bool, one_of_several:
         return Ok(ExitStatus::Success);
     }
     eprint_line(&match one_of_several {
-        true => "to continue, repeat the command".into(),
-        false => format!("to resume the run: nas-train resume {}", dir.display()),
+        true => REPEAT_TO_CONTINUE.into(),
+        false => format!("to resume the run: nas-train resume {}", shell_path(&dir)),
     });
     Ok(ExitStatus::Interrupted)
 }

@@ -3,6 +3,7 @@
 use crate::text_table::{NO_BREAK_SPACE, TextTable, terminal_width};
 use std::borrow::Cow;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 /// Start and end of bold text on a terminal. The tables of this program contain no other control sequences.
 const BOLD: [&str; 2] = ["\u{1b}[1m", "\u{1b}[0m"];
@@ -70,8 +71,9 @@ pub fn pairs(rows: &[(String, String)]) -> String {
 pub fn short(count: u64) -> String {
     match count {
         0..10_000 => count.to_string(),
-        10_000..1_000_000 => format!("{:.1} k", count as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.2} M", count as f64 / 1e6),
+        // The ends of the ranges are rounded up to the next unit.
+        10_000..999_950 => format!("{:.1} k", count as f64 / 1e3),
+        999_950..999_995_000 => format!("{:.2} M", count as f64 / 1e6),
         _ => format!("{:.2} G", count as f64 / 1e9),
     }
 }
@@ -95,6 +97,11 @@ pub fn runs(count: usize) -> String {
 pub fn shell_word(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+".contains(c);
     if !word.is_empty() && word.chars().all(plain) { word.into() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+/// A path as a word of a shell command.
+pub fn shell_path(path: &Path) -> String {
+    shell_word(&path.display().to_string())
 }
 
 #[cfg(test)]

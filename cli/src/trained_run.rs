@@ -106,8 +106,8 @@ pub fn check_initial_weights(settings: &Settings) -> Result<()> {
     checked.map(drop).with_context(|| settings.origin("train.init").to_string())
 }
 
-/// The content of a file with weights of a run, which may be packed. Compares it with its hash in the manifest, which only
-/// finished runs have.
+/// The content of a file with weights of a run, which may be packed. Compares it with its hash in the manifest, which runs have
+/// that ended without an error.
 ///
 /// # Errors
 /// The file does not exist, or differs from the one that the run wrote.

@@ -13,7 +13,7 @@ pub struct MetricRow {
     pub step: u64,
     /// Epoch, counted from 0.
     pub epoch: usize,
-    /// The part of the run: `train`, `probe`, `controller` or `strategy`.
+    /// The part of the run: `train`, `eval`, `probe`, `controller` or `strategy`.
     pub split: String,
     /// The metric within the split, for example `mean_accuracy`.
     pub metric: String,
@@ -26,7 +26,7 @@ pub struct MetricRow {
 pub struct ArchRow {
     /// Epoch, counted from 0.
     pub epoch: usize,
-    /// The reason for the evaluation: `probe`, `proposal` or `truth`.
+    /// The reason for the evaluation: `probe`, `proposal`, `truth` or `sequence`.
     pub purpose: String,
     /// The architecture in the notation of its search space.
     pub arch: String,

@@ -139,7 +139,7 @@ pub enum ClusterCommand {
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
     },
-    /// Make the comparison, the table or the summary of the finished runs
+    /// Collect the finished runs: write the comparison, the truth table or the summary of the original command
     Merge {
         /// Output directory of a command with --cluster
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

@@ -1,6 +1,6 @@
 //! The options of `compare`.
 
-use super::parse::{amount, assignment, from_to};
+use super::parse::{assignment, count_usize, from_to};
 use super::{ClusterArgs, RunArgs};
 use clap::{Args, ValueEnum};
 use nas_core::quote;
@@ -33,12 +33,12 @@ pub struct CompareArgs {
     /// Set an option of all variants of a strategy; options within a variant take precedence
     #[arg(long, num_args = 2, value_names = ["STRATEGY", "KEY=VALUE"], help_heading = "Comparison")]
     pub set_for: Vec<String>,
-    /// Number of runs in parallel, 0 for one per core. Peak memory is reported only without parallel runs
+    /// Number of runs in parallel, 0 for one per core, or for one on a GPU. Peak memory is reported only without parallel runs
     #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, default_value_t = 1, help_heading = "Comparison")]
     pub jobs: u32,
     /// Number of architectures in the disturbance matrix of each strategy, trained one after another with the first
     /// seed; 0 for no matrix
-    #[arg(long, value_name = "N", value_parser = amount, default_value_t = 5, help_heading = "Comparison")]
+    #[arg(long, value_name = "N", value_parser = count_usize, default_value_t = 5, help_heading = "Comparison")]
     pub sequence: usize,
     /// Epochs for each architecture of the disturbance matrix
     #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 6, help_heading = "Comparison")]

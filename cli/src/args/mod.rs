@@ -78,7 +78,7 @@ pub enum Command {
     Export(ExportArgs),
     /// Train architectures stand-alone and write their accuracies into a truth table
     Truth(Box<TruthArgs>),
-    /// Show, repeat, end or merge the runs that were handed to a cluster
+    /// Show, retry, cancel or merge the runs that were submitted to a cluster
     Cluster(ClusterCommandArgs),
     /// Make runs of a plan, as a task of a cluster
     #[command(hide = true)]
@@ -128,7 +128,7 @@ pub enum Kind {
 #[derive(Debug, Args)]
 pub struct DisturbanceArgs {
     /// Number of distinct random architectures, each trained for --epochs epochs
-    #[arg(long, value_name = "N", value_parser = parse::amount, default_value_t = 10, help_heading = "Sequence")]
+    #[arg(long, value_name = "N", value_parser = parse::count_usize, default_value_t = 10, help_heading = "Sequence")]
     pub sequence: usize,
     /// The options of a run, except those of probes, controller and truth.
     #[command(flatten)]

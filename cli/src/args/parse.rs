@@ -40,8 +40,8 @@ pub fn count(text: &str) -> Result<i64, String> {
     whole(text, 0)
 }
 
-/// Parses a whole number from 0 as a number of things.
-pub fn amount(text: &str) -> Result<usize, String> {
+/// As [`count`], as a `usize`.
+pub fn count_usize(text: &str) -> Result<usize, String> {
     text.parse().map_err(|_| count(text).err().unwrap_or_default())
 }
 

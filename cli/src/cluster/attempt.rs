@@ -149,7 +149,7 @@ impl Attempt {
         self.fail(ExitStatus::Interrupted as u8, "a termination signal ended the task");
     }
 
-    /// What remains of the attempts does no harm.
+    /// Removes all attempts of the run. Errors are ignored, because an attempt that is left is never read.
     fn remove_all(&self) {
         let _ = fs::remove_dir_all(&self.parent);
     }

@@ -64,7 +64,7 @@ impl ClusterDir {
         self.scheduler().join("job.sh")
     }
 
-    /// The list of commands, one a run.
+    /// The list of commands, one per task.
     pub fn commands(&self) -> PathBuf {
         self.scheduler().join("commands.txt")
     }

@@ -133,7 +133,7 @@ fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool)
         }
         Ok(finished)
     });
-    let made = finished.and_then(|finished| match finished {
+    let made = finished.or_else(none_if_interrupted).and_then(|finished| match finished {
         None => Ok(RunOutcome::Interrupted),
         Some(Finished::Row(text)) => attempt.publish_file(&text).map(|()| RunOutcome::Finished),
         Some(Finished::Directory) => attempt.publish().map(|_| RunOutcome::Finished),
@@ -147,6 +147,11 @@ fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool)
         _ => {}
     }
     made
+}
+
+/// Reading the data ends with an error if a signal comes; the run has not begun then.
+fn none_if_interrupted(error: Error) -> Result<Option<Finished>> {
+    if ExitStatus::of(&error) == ExitStatus::Interrupted { Ok(None) } else { Err(error) }
 }
 
 /// What a finished attempt has made.

@@ -13,7 +13,6 @@ use nas_core::arch::Arch;
 use nas_core::config::{BnMode, RunConfig};
 use nas_core::registry::TrainingDevice;
 use nas_core::result::{SCHEMA, Truth};
-use nas_core::space::SearchSpace;
 use nas_core::trainer::{Candidate, EvalImages, Session};
 use nas_core::{quote, read_file};
 use serde_json::json;
@@ -34,22 +33,28 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
         let problem = format!("--set {}: only `evaluate --ranking` uses the truth table", quote(unused));
         return Err(UsageError(problem).into());
     }
+    let texts = texts(args)?;
     let run = TrainedRun::read(&args.run, &args.set)?;
-    compute!(&run.settings.config, |device| on(args, &run, &device))
+    compute!(&run.settings.config, |device| on(args, &run, &texts, &device))
 }
 
-fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, device: &D) -> Result<ExitStatus> {
-    let data = run.data(cancel()?, |_| ())?;
+fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, texts: &[String], device: &D) -> Result<ExitStatus> {
+    let mut progress = ProgressDisplay::new(args.progress);
+    let data = run.data(cancel()?, |line| progress.print_line(line))?;
     let images = if args.test { EvalImages::Test } else { EvalImages::Validation };
     match args.ranking {
-        true => ranking(args, run, &run.ranking_session(&data, device, images)?),
-        false => architectures(args, &run.session(&data, device, images)?),
+        true => ranking(args, run, &run.ranking_session(&data, device, images)?, progress),
+        false => architectures(args, texts, &run.session(&data, device, images)?, progress),
     }
 }
 
 /// Compares the ranking of the shared weights with the truth table.
-fn ranking<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, session: &Session<D>) -> Result<ExitStatus> {
-    let mut progress = ProgressDisplay::new(args.progress);
+fn ranking<D: TrainingDevice>(
+    args: &EvaluateArgs,
+    run: &TrainedRun,
+    session: &Session<D>,
+    mut progress: ProgressDisplay,
+) -> Result<ExitStatus> {
     let compared = session.compare_with_truth(&mut progress, cancel()?)?;
     drop(progress);
     let Some(truth) = compared else { return Ok(ExitStatus::Interrupted) };
@@ -86,11 +91,20 @@ fn summary(args: &EvaluateArgs, config: &RunConfig, eval_images: usize, truth: &
     format!("{}\n{}", section("Evaluation", rows), truth_section(truth, &config.data.name))
 }
 
-fn architectures<D: TrainingDevice>(args: &EvaluateArgs, session: &Session<D>) -> Result<ExitStatus> {
-    let (cancel, space) = (cancel()?, session.space());
-    let archs = archs(args, &**space)?;
-    let Some(observed) = session.evaluate_with_loss(&archs, cancel)? else { return Ok(ExitStatus::Interrupted) };
-    let found = archs.iter().zip(observed).map(|(arch, seen)| Candidate::new(&**space, arch, seen));
+fn architectures<D: TrainingDevice>(
+    args: &EvaluateArgs,
+    texts: &[String],
+    session: &Session<D>,
+    mut progress: ProgressDisplay,
+) -> Result<ExitStatus> {
+    let space = session.space();
+    let parse = |text: &String| space.parse(text).map_err(|error| UsageError(error.to_string()));
+    let archs: Vec<Arch> = texts.iter().map(parse).collect::<Result<_, _>>()?;
+    let mut show = |done| progress.count("architecture", done, archs.len(), "", None);
+    let evaluated = session.evaluate_with_loss(&archs, cancel()?, &mut show)?;
+    drop(progress);
+    let Some(evaluations) = evaluated else { return Ok(ExitStatus::Interrupted) };
+    let found = archs.iter().zip(evaluations).map(|(arch, evaluation)| Candidate::new(&**space, arch, evaluation));
     let found = found.collect::<Result<Vec<_>, _>>()?;
     if args.json {
         found.iter().try_for_each(|candidate| print(&serde_json::to_string(candidate)?))?;
@@ -109,13 +123,18 @@ pub fn candidate_row(candidate: &Candidate) -> [String; 5] {
     [arch.clone(), format!("{accuracy:.2} %"), format!("{loss:.4}"), params.to_string(), macs.to_string()]
 }
 
-fn archs(args: &EvaluateArgs, space: &dyn SearchSpace) -> Result<Vec<Arch>> {
+/// The architectures of `--arch` and `--archs`.
+fn texts(args: &EvaluateArgs) -> Result<Vec<String>> {
     let mut texts = args.arch.clone();
     if let Some(path) = &args.archs {
-        texts.extend(column(path)?);
+        let listed = column(path)?;
+        if listed.is_empty() {
+            let problem = "has no architectures: expected at least one row below the header";
+            return Err(UsageError(format!("{} {problem}", path.display())).into());
+        }
+        texts.extend(listed);
     }
-    let parse = |text: &String| space.parse(text).map_err(|error| UsageError(error.to_string()).into());
-    texts.iter().map(parse).collect()
+    Ok(texts)
 }
 
 /// The column `arch` of a CSV file.

@@ -6,7 +6,7 @@ use crate::exit::{ExitStatus, UsageError};
 use crate::export::ExportedNetwork;
 use crate::files;
 use crate::tensorboard::EventFile;
-use crate::text::eprint_line;
+use crate::text::{eprint_line, shell_path};
 use anyhow::{Error, Result};
 use std::path::{Path, PathBuf};
 
@@ -85,7 +85,7 @@ fn tensorboard(args: &ExportArgs, run: &Archived, dir: &Path) -> Result<()> {
         EventFile::remove(dir, &name)?;
         return Err(Error::new(error).context("cannot export"));
     }
-    let view = format!("view them with `tensorboard --logdir {}`", dir.display());
+    let view = format!("view them with `tensorboard --logdir {}`", shell_path(dir));
     eprint_line(&format!("{} scalars written; {view}", metrics.len()));
     Ok(())
 }

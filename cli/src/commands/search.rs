@@ -32,9 +32,9 @@ pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
     let controller = controller(args, &run.settings)?;
     let default = || args.run.join(format!("search-{}-s{}", controller.name, args.seed));
     let out = args.out.clone().unwrap_or_else(default);
-    if files::has_others(&out, &[]).unwrap_or(true) {
-        let problem = format!("{} is not empty: choose another --out, or remove it", out.display());
-        return Err(UsageError(problem).into());
+    if out.is_file() || files::has_others(&out, &[]).unwrap_or(true) {
+        let problem = if out.is_file() { "is a file" } else { "is not empty" };
+        return Err(UsageError(format!("{} {problem}: choose another --out, or remove it", out.display())).into());
     }
     let job = SearchJob { args, run, controller, out };
     compute!(&job.run.settings.config, |device| job.on(&device))

@@ -39,7 +39,8 @@ impl Comparison {
     }
 }
 
-/// The content of `comparison.json`: the comparison, the command line and the version of the program.
+/// The content of `comparison.json`: the comparison, and the command line and version of the program
+/// that writes it.
 ///
 /// # Errors
 /// A value that JSON cannot express.

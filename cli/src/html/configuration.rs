@@ -2,6 +2,7 @@
 
 use crate::archive::{ARCHIVE, is_packed};
 use crate::comparison::Comparison;
+use crate::text::{shell_path, shell_word};
 use crate::trainings::TrainingGroup;
 use maud::{Markup, html};
 use nas_core::config::RunConfig;
@@ -28,7 +29,7 @@ pub fn configuration(comparison: &Comparison, trainings: &[TrainingGroup]) -> Ma
         }
         @for group in trainings {
             @if let Some(run) = group.runs.first() {
-                @let repeat = repeat(&run.path, &format!("nas-train retrain --arch \"{}\"", run.result.arch));
+                @let repeat = repeat(&run.path, &format!("nas-train retrain --arch {}", shell_word(&run.result.arch)));
                 details { summary { (group.name) } (details(&run.manifest, &run.config, &repeat)) }
             }
         }
@@ -39,14 +40,14 @@ pub fn configuration(comparison: &Comparison, trainings: &[TrainingGroup]) -> Ma
 fn repeat(dir: &Path, program: &str) -> String {
     let file = dir.join("config.toml");
     if file.exists() || !is_packed(dir) {
-        return format!("{program} --config {}", file.display());
+        return format!("{program} --config {}", shell_path(&file));
     }
-    format!("tar -xf {} config.toml && {program} --config config.toml", dir.join(ARCHIVE).display())
+    format!("tar -xf {} config.toml && {program} --config config.toml", shell_path(&dir.join(ARCHIVE)))
 }
 
 fn details(manifest: &Value, config: &RunConfig, repeat: &str) -> Markup {
     let argv = manifest["argv"].as_array().cloned().unwrap_or_default();
-    let words: Vec<&str> = argv.iter().skip(1).filter_map(|word| word.as_str()).collect();
+    let words: Vec<String> = argv.iter().skip(1).filter_map(|word| word.as_str()).map(shell_word).collect();
     let config = config.to_table().map(|table| table.to_string()).unwrap_or_default();
     let of = |key: &str| manifest[key].as_str().unwrap_or("unknown").to_owned();
     let commit = manifest["git"]["commit"].as_str().unwrap_or("unknown");

@@ -2,6 +2,7 @@
 
 use crate::archive::ArchivedRun;
 use crate::comparison::{Comparison, difference_text, is_best, is_main, main_figures, value_text};
+use crate::text::shell_path;
 use maud::{Markup, html};
 use nas_core::figures::{FIGURES, Figure};
 
@@ -80,7 +81,7 @@ pub fn runs(comparison: &Comparison) -> Markup {
                             td { (run.result.seed) }
                             td { (run.manifest["checkpoints"]["written"].as_u64().unwrap_or_default()) }
                             td { (resumes(run)) }
-                            td { code { "nas-train search " (run.path.display()) } }
+                            td { code { "nas-train search " (shell_path(&run.path)) } }
                         }
                     }
                 }

@@ -3,6 +3,7 @@
 use crate::exit::UsageError;
 use crate::files;
 use crate::run_kind::RunKind;
+use crate::text::shell_path;
 use anyhow::{Context, Result};
 use jiff::ZonedDateTime;
 use nas_core::config::RunConfig;
@@ -93,7 +94,7 @@ fn refused(path: &Path, problem: &str) -> anyhow::Error {
     let advice = match path.join("manifest.json").is_file() {
         true => format!(
             "`nas-train resume {}` continues an unfinished run; otherwise choose another --out DIR",
-            path.display()
+            shell_path(path)
         ),
         false => "choose another --out DIR, or remove it".into(),
     };

@@ -131,8 +131,8 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Replaces the manifest of an unfinished run by that of this process, which continues at `step`. The start and the
-    /// earlier resumes stay.
+    /// Replaces the manifest of an unfinished run by that of this process, which continues at `step`. The start, the command
+    /// line and the earlier resumes stay.
     ///
     /// # Errors
     /// The file cannot be read or written.
@@ -144,10 +144,14 @@ impl Manifest {
             serde_json::from_str(&text).with_context(|| format!("{} is damaged", manifest.path.display()))?;
         let content = &mut manifest.content;
         let field = |key: &str| old[key].as_str().map(str::to_owned);
+        let resumed = json!({"time": now(), "step": step, "argv": content.argv});
+        if let Ok(argv) = serde_json::from_value(old["argv"].clone()) {
+            (content.argv, content.cwd) = (argv, field("cwd"));
+        }
         (content.tensorboard, content.tensorboard_dir) = (field("tensorboard"), field("tensorboard_dir"));
         content.started = field("started").unwrap_or_else(now);
         content.resumes = old["resumes"].as_array().cloned().unwrap_or_default();
-        content.resumes.push(json!({"time": now(), "step": step}));
+        content.resumes.push(resumed);
         files::write(&manifest.path, &manifest.text()?)?;
         Ok(manifest)
     }

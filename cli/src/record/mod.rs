@@ -37,7 +37,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// The file in a run directory that a comparison made. Its existence counts.
+/// Marks a run directory that a comparison made. Only the existence of the file matters, not its content.
 pub const MARKER: &str = ".compare-run";
 
 /// The files of a run in its directory, packed or not.

@@ -20,7 +20,7 @@ impl Outcome for RunResult {
         parts.extend(self.truth.as_ref().map(|truth| truth_section(truth, &self.data)));
         parts.extend(self.fairness.as_ref().map(|fairness| {
             let range = format!("{} to {}, mean {:.1}", fairness.min, fairness.max, fairness.mean);
-            section("Fairness", vec![row("updates per choice", range)])
+            section("Fairness", vec![row("sub-net passes per choice", range)])
         }));
         parts.push(section("Cost", cost_rows(self)));
         parts.push(format!("All files are in {}\n", dir.display()));
@@ -53,7 +53,7 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
             let name = format!("disturbance over {} epochs", d.interval);
             rows.push((name, format!("{:.2} points{half}", d.mean)));
         }
-        None => rows.push(row("disturbance", "none: the run is shorter than the interval (--interval)")),
+        None => rows.push(row("disturbance", "not measured: the run has no more epochs than --interval")),
     }
     rows.extend(probes.rank_stability.as_ref().map(|stability| {
         let name = format!("rank stability over {} epochs", stability.interval);

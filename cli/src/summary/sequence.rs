@@ -15,9 +15,9 @@ impl Outcome for SequenceResult {
 
     fn summary(&self, dir: &Path) -> String {
         let SequenceResult { strategy, space, data, seed, sequence, epochs_each, .. } = self;
-        let title = format!(
-            "{strategy} on {space}, {data}, seed {seed}: {sequence} architectures, {epochs_each} epochs each\n"
-        );
+        let stopped = if self.interrupted { ", interrupted" } else { "" };
+        let length = format!("{sequence} architectures, {epochs_each} epochs each{stopped}");
+        let title = format!("{strategy} on {space}, {data}, seed {seed}: {length}\n");
         let means = vec![
             row("own: right after own training", percent(self.own)),
             row("final: after the last training", percent(self.r#final)),

@@ -1,7 +1,7 @@
 //! The summary of a stand-alone training.
 
 use super::{Outcome, percent, row, section};
-use crate::text::table;
+use crate::text::{duration, table};
 use crate::trainings::TrainingGroup;
 use nas_core::metrics::Summary;
 use nas_core::result::{EvalFigures, StandAloneResult};
@@ -29,7 +29,7 @@ impl Outcome for StandAloneResult {
             row("parameters", self.params),
             row("multiply-adds", self.macs),
             row("epochs, steps", format!("{epochs}, {}", self.steps)),
-            row("time", format!("{:.1} s", self.wall_s)),
+            row("time", duration(self.wall_s)),
         ];
         let files = format!("All files are in {}\n", dir.display());
         [title, section("Accuracy", rows), section("Cost", cost), files].join("\n")

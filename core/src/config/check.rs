@@ -32,6 +32,7 @@ impl RunConfig {
             ("threads", self.threads, 1024),
             ("train.batch_size", t.batch_size, 1_000_000),
             ("eval.batch_size", self.eval.batch_size, 1_000_000),
+            ("probes.count", self.probes.count, 100_000),
             ("probes.interval", self.probes.interval, 1_000_000),
             ("train.epochs", t.epochs, 1_000_000),
             ("train.steps_per_arch", t.steps_per_arch, 1_000_000_000),

@@ -153,7 +153,8 @@ pub struct EvalConfig {
     /// Number of validation images on which an architecture is evaluated: always the first ones in a fixed order. If there
     /// are fewer, all are used.
     pub images: usize,
-    /// Largest number of images per batch; the result depends on it only with `bn = "batch"`.
+    /// Largest number of images per evaluation batch. Results depend on it with `bn = "batch"` and `bn = "recalibrate"`;
+    /// single-step disturbance and forgetting, which use the first batch, always do.
     pub batch_size: usize,
     /// Number of training images that measure the statistics of `bn = "recalibrate"`.
     pub recalibrate_images: usize,

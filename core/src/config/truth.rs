@@ -4,6 +4,7 @@ use crate::options::shown;
 use crate::truth::AccuracyUnit;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use toml::Value;
 
 /// Number of architectures that are compared with the truth table.
@@ -24,6 +25,15 @@ impl TruthSamples {
         match text {
             "all" => Ok(Self::All),
             _ => text.parse().map(Self::Some).map_err(|_| "expected a whole number of at least 0, or `all`".into()),
+        }
+    }
+}
+
+impl fmt::Display for TruthSamples {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Some(number) => number.fmt(f),
+            Self::All => f.write_str("all"),
         }
     }
 }
@@ -54,6 +64,6 @@ pub(super) fn text_or_number<'de, D: serde::Deserializer<'de>>(deserializer: D) 
     match Value::deserialize(deserializer)? {
         Value::String(text) => Ok(text),
         Value::Integer(number) => Ok(number.to_string()),
-        other => Err(serde::de::Error::custom(format!("expected text or a number, found {}", shown(&other)))),
+        other => Err(serde::de::Error::custom(format!("expected a string or a whole number, found {}", shown(&other)))),
     }
 }

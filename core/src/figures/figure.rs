@@ -201,7 +201,7 @@ pub static FIGURES: &[Figure] = &[
     ),
     figure(
         "fairness_min",
-        "fewest updates of a choice",
+        "fewest sub-net passes of a choice",
         ("", Neither, 0),
         "fairness.min",
         |r| Some(r.fairness.as_ref()?.min as f64),
@@ -209,7 +209,7 @@ pub static FIGURES: &[Figure] = &[
     ),
     figure(
         "fairness_max",
-        "most updates of a choice",
+        "most sub-net passes of a choice",
         ("", Neither, 0),
         "fairness.max",
         |r| Some(r.fairness.as_ref()?.max as f64),

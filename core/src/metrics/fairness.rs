@@ -1,13 +1,13 @@
-//! Fairness: distribution of the weight updates over the choices of each decision.
+//! Fairness: distribution of the sub-net passes over the choices of each decision.
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{MetricError, same_length};
 use super::mean;
 
-/// Counts the weight updates of every choice of every decision.
+/// Counts the sub-net passes with every choice of every decision.
 ///
-/// Each path of a step counts as one update of each of its choices. Strict fairness (FairNAS, section 3) means equal
+/// Each path of a step is one pass with each of its choices. Strict fairness (FairNAS, section 3) means equal
 /// counts for all choices of a decision after every step.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -28,7 +28,7 @@ pub struct FairnessSummary {
 }
 
 impl FairnessAudit {
-    /// Starts an audit at zero updates. `choices` holds the number of choices of each decision.
+    /// Starts an audit at zero passes. `choices` holds the number of choices of each decision.
     pub fn new(choices: &[usize]) -> Self {
         Self { counts: choices.iter().map(|&m| vec![0; m]).collect() }
     }

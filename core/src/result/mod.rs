@@ -70,7 +70,7 @@ pub struct RunResult {
     pub probes: Option<Probes>,
     /// Comparison with the truth table; `None` if there was no table or the run was stopped before.
     pub truth: Option<Truth>,
-    /// Updates per choice; `None` for spaces without a decision to make.
+    /// Sub-net passes per choice; `None` for spaces without a decision to make.
     pub fairness: Option<Fairness>,
     /// Last telemetry of strategy and controller, without values that are not finite.
     pub telemetry: BTreeMap<String, f64>,

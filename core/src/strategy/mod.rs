@@ -175,6 +175,24 @@ pub trait SharingStrategy<D: Backend> {
         Vec::new()
     }
 
+    /// Checks that the updates of a step do not depend on the length of the run, so that a longer run continues a shorter
+    /// one exactly.
+    ///
+    /// # Errors
+    /// An option that makes the updates depend on the length, such as a schedule.
+    fn check_independent_of_length(&self) -> Result<(), StrategyError> {
+        Ok(())
+    }
+
+    /// The error of an earlier [`bind`](Self::bind), which cannot return one. Called after evaluations, which no other
+    /// hook may follow.
+    ///
+    /// # Errors
+    /// See [`plan`](Self::plan).
+    fn check_bound(&self) -> Result<(), StrategyError> {
+        Ok(())
+    }
+
     /// Saves the state of the strategy, from which [`load`](Self::load) continues.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use super::RunError;
 use super::accuracy::AccuracyCounter;
 use super::eval_set::{EvalSet, Part};
 use crate::config::{BnMode, EvalConfig};
-use crate::data::{DataError, Dataset, Normalise, Split};
+use crate::data::{DataError, Dataset, EvalBatches, Normalise, Split};
 use crate::event::EvalInputs;
 use crate::metrics::Evaluation;
 use crate::network::{Network, NormTable, Pass, PrefixTree, Program, RunningMoments};
@@ -67,7 +67,7 @@ impl<D: Backend> Evaluator<D> {
         };
         let valid = set(part, positions.clone())?;
         let (mean, std) = (normalise.mean().to_vec(), normalise.std().to_vec());
-        let (batch_size, classes) = (config.batch_size, dataset.classes.clone());
+        let (batch_size, classes) = (EvalBatches::size(positions.len(), config.batch_size), dataset.classes.clone());
         let inputs = EvalInputs { mean, std, batch_size, positions, classes };
         Ok(Self { bn: config.bn, inputs, valid, recalibration })
     }

@@ -88,15 +88,11 @@ fn other_machine(bytes: &[u8]) -> Option<String> {
         [0x7f, b'E', b'L', b'F', _, 2, .., high, low] => u16::from_be_bytes([*high, *low]),
         _ => return None,
     };
-    let name = match machine {
-        3 => "x86",
-        40 => "arm",
-        62 => "x86_64",
-        183 => "aarch64",
-        243 => "riscv64",
-        _ => return Some(format!("machine {machine} of the ELF list")),
-    };
-    (name != std::env::consts::ARCH).then(|| name.into())
+    let known = [(3, "x86"), (40, "arm"), (62, "x86_64"), (183, "aarch64"), (243, "riscv64")];
+    // On a processor that is not listed, the loader decides.
+    let (own, _) = known.iter().find(|(_, name)| *name == std::env::consts::ARCH)?;
+    let name = known.iter().find(|(number, _)| *number == machine).map(|(_, name)| (*name).to_owned());
+    (machine != *own).then(|| name.unwrap_or_else(|| format!("machine {machine} of the ELF list")))
 }
 
 #[cfg(test)]

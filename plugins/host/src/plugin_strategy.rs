@@ -236,6 +236,10 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
         })
     }
 
+    fn check_bound(&self) -> Result<(), StrategyError> {
+        self.deferred_error.take().map_or(Ok(()), Err)
+    }
+
     fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {
         let copies = self.run_step_hook("after_backward", self.table.raw.after_backward, step)?;
         if self.table.raw.needs & NAS_WRITES_GRADIENT != 0 {

@@ -264,6 +264,10 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
         Ok(vec![Path { arch, weight: 1.0 }])
     }
 
+    fn check_independent_of_length(&self) -> Result<(), StrategyError> {
+        self.settings.check_independent_of_length()
+    }
+
     fn capture(&self, layer: LayerId) -> usize {
         let covered = self.layouts.get(layer).is_some_and(Option::is_some);
         match self.settings.samples {

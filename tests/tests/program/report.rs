@@ -45,7 +45,7 @@ fn a_comparison_has_a_report_that_can_be_repeated() {
         "Paired differences to plain",
         "Disturbance matrix of ogd",
         "Rank stability",
-        "Fairness: updates per choice",
+        "Fairness: sub-net passes per choice",
         "Reward of the controller",
         "Selected by plain",
         "Time of a run",

@@ -159,7 +159,7 @@ fn the_summary_shows_the_figures_and_the_run_directory() {
         "Probe architectures",
         "GT-tau",
         "Note: the table was measured on cifar10, this run used digits.",
-        "updates per choice",
+        "sub-net passes per choice",
         "images/s",
         "All files are in out",
     ] {

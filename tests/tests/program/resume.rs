@@ -108,12 +108,15 @@ fn a_finished_run_can_be_made_longer() {
     tiny(dir, "whole", &["--epochs=7", "--controller-start=3"]);
     tiny(dir, "out", &["--epochs=4"]);
     refuses(dir, &["resume", "out"], 2, &["the run in out is finished; `--epochs N` makes it longer"]);
-    refuses(dir, &["resume", "out", "--epochs=4"], 2, &["--epochs: expected more than the 4 epochs of the run"]);
+    refuses(dir, &["resume", "out", "--epochs=4"], 2, &["--epochs: expected more than 4, the epochs of the run"]);
     resume(dir, &["out", "--epochs=7"]);
     let (whole, longer) = (outcome(&dir.join("whole")), outcome(&dir.join("out")));
     assert!(whole == longer);
     tiny(dir, "cosine", &["--lr-schedule=cosine"]);
     refuses(dir, &["resume", "cosine", "--epochs=7"], 2, &["train.lr_schedule", "depends on the length"]);
+    tiny(dir, "linear", &["--strategy=ogd", "--set=strategy.alpha_schedule=linear", "--epochs=2"]);
+    let words = ["strategy.alpha_schedule", "`constant`", "found linear"];
+    refuses(dir, &["resume", "linear", "--epochs=7"], 2, &words);
 }
 
 #[test]

@@ -58,7 +58,12 @@ fn an_interrupted_training_continues_with_the_same_bytes() {
         );
     }
     assert_eq!(result(dir, "whole"), result(dir, "cut"));
-    refuses(dir, &["resume", "whole"], 2, &["the training in whole is finished"]);
+    refuses(
+        dir,
+        &["resume", "whole"],
+        2,
+        &["the training in whole is finished, so there is nothing to resume; `nas-train report whole` shows it"],
+    );
 }
 
 #[test]

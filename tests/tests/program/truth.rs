@@ -63,6 +63,10 @@ fn invalid_options_and_tables_are_rejected() {
     let (dir, _) = setup("misfit");
     refused(dir.path(), "--samples=10", &["--samples: expected `all` or 1 to 9, the architectures of space tiny"]);
     refused(dir.path(), "--seeds=0", &["--seeds"]);
+    for samples in ["all", "2000000"] {
+        let words = ["--samples: expected 1 to 1000000, because space darts has ", samples];
+        refused(dir.path(), &format!("--space=darts --samples={samples}"), &words);
+    }
     refused(dir.path(), "--samples=some", &["expected a whole number of at least 0, or `all`"]);
     refuses(dir.path(), &["truth", "--space=tiny"], 2, &["`truth` requires --out FILE.csv"]);
 

@@ -8,7 +8,7 @@ mod case;
 mod child;
 mod measure;
 
-use crate::args::BenchArgs;
+use crate::args::{BenchArgs, ProgressMode};
 use crate::exit::ExitStatus;
 use crate::settings::Settings;
 use crate::signal::cancel;
@@ -38,7 +38,9 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
     let mut rounds: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for round in 0..args.rounds {
         for (case, measured) in cases.iter().zip(&mut rounds) {
-            eprint_line(&format!("round {} of {}: {case}", round + 1, args.rounds));
+            if args.run.progress != ProgressMode::None {
+                eprint_line(&format!("round {} of {}: {case}", round + 1, args.rounds));
+            }
             match child::measure_in_child(case, cancel)? {
                 Some(outcome) => measured.push(outcome),
                 None => return Ok(ExitStatus::Interrupted),

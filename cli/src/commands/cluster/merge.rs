@@ -5,7 +5,7 @@ use crate::cluster::{Plan, RunPlace};
 use crate::commands::{compare, retrain, truth};
 use crate::exit::{ExitStatus, UsageError};
 use crate::settings::Settings;
-use anyhow::{Context, Result, anyhow};
+use anyhow::Result;
 use nas_core::config::ClusterConfig;
 use std::ffi::OsString;
 
@@ -54,9 +54,16 @@ pub fn cluster_config(plan: &Plan) -> Result<ClusterConfig> {
 /// The command of a plan, in whose working directory this process continues.
 fn command(plan: &Plan) -> Result<Command> {
     let header = &plan.header;
-    let context = || format!("the working directory {} of the command of the plan", header.cwd.display());
-    std::env::set_current_dir(&header.cwd).with_context(context)?;
-    let cli = Cli::read(header.argv.iter().map(OsString::from)).map_err(|error| anyhow!("{error}"))?;
+    let problem = |reason: String| UsageError(format!("{}: {reason}", plan.dir.plan().display()));
+    std::env::set_current_dir(&header.cwd).map_err(|error| {
+        let dir = header.cwd.display();
+        problem(format!("the working directory {dir} of its command cannot be used ({error}): create it"))
+    })?;
+    let cli = Cli::read(header.argv.iter().map(OsString::from)).map_err(|error| {
+        let text = error.to_string();
+        let reason = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        problem(format!("this version cannot read its command ({reason}): use version {}", header.version))
+    })?;
     cli.command.ok_or_else(|| unknown(plan))
 }
 

@@ -25,7 +25,8 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
         }
         if let Some(SettingDifference { key, old, new }) = other_measurement(&settings[0].config, &own.config)? {
             let problem = format!(
-                "--strategies {}: {key} ({old}, now {new}) must be the same in all runs; leave it out",
+                "--strategies {}: {key} is {new}, but {old} in the first variant; it must be equal in all variants: leave \
+                 it out",
                 quote(&variant.label)
             );
             return Err(UsageError(problem).into());

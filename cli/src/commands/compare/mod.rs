@@ -18,12 +18,14 @@ use crate::claim::Claim;
 use crate::cluster::{CLAIM_TIMEOUT, ClusterDir, HandOverOutcome, RunPlace, check_no_tasks};
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
-use crate::exit::ExitStatus;
+use crate::exit::{ExitStatus, UsageError};
 use crate::files;
 use crate::parallel::ThreadsPerJob;
 use crate::progress::ProgressBars;
 use crate::settings::Settings;
 use crate::signal::cancel;
+use crate::single_run::REPEAT_TO_CONTINUE;
+use crate::text::eprint_line;
 use anyhow::{Context, Error, Result};
 use budget::lengths;
 use nas_core::registry::TrainingDevice;
@@ -58,8 +60,13 @@ pub fn compare(args: &CompareArgs, place: Option<RunPlace>) -> Result<ExitStatus
     // The machine from which runs are submitted may have no GPU.
     let device = Device::of(&settings[0].config)?;
     let device = if place == RunPlace::Here { device } else { Device::Cpu };
+    let is_here = place == RunPlace::Here;
     let job = ComparisonJob { args, place, variants, settings, data, out, cancel, bars };
-    on_device!(device, |make| job.on(&make))
+    let status = on_device!(device, |make| job.on(&make))?;
+    if is_here && status == ExitStatus::Interrupted {
+        eprint_line(REPEAT_TO_CONTINUE);
+    }
+    Ok(status)
 }
 
 /// A comparison whose arguments are checked and whose data set is read.
@@ -81,7 +88,7 @@ type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 
 impl ComparisonJob<'_> {
     fn on<D: TrainingDevice>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
-        let share = ThreadsPerJob::new(self.args.jobs as usize, self.settings[0].config.threads);
+        let share = ThreadsPerJob::of(self.args.jobs, &self.settings[0].config)?;
         let Some(preflights) = self.preflight(device)? else { return Ok(ExitStatus::Interrupted) };
         // Another program may have written there while the data were read.
         out::check(&self.out)?;
@@ -131,7 +138,7 @@ impl ComparisonJob<'_> {
         comparison.map_or(Ok(()), |comparison| self.write(comparison))?;
         match failed.into_iter().next() {
             None if compared => Ok(ExitStatus::Success),
-            None => Err(anyhow::anyhow!(consequence)),
+            None => Err(UsageError(format!("{}: {consequence}", self.out.display())).into()),
             Some(error) => Err(error.context(consequence)),
         }
     }

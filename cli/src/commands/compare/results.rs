@@ -4,6 +4,7 @@ use super::ComparisonJob;
 use super::variant::Variant;
 use crate::archive::{Archived, ArchivedSequence};
 use crate::comparison::{self, Comparison, RunLength, VariantRuns};
+use crate::exit::chained;
 use crate::html::HtmlReport;
 use crate::planned_run::PlannedRun;
 use crate::text::print;
@@ -26,7 +27,9 @@ impl ComparisonJob<'_> {
                 match Archived::read(&planned.dir) {
                     Ok(Archived::Run(run)) => runs.push(*run),
                     Ok(Archived::Sequence(_) | Archived::Retrain(_)) => {}
-                    Err(error) => notes.push(format!("{} with seed {}: {error}", planned.label, planned.seed)),
+                    Err(error) => {
+                        notes.push(format!("{} with seed {}: {}", planned.label, planned.seed, chained(&error)))
+                    }
                 }
             }
             if !runs.is_empty() {

@@ -102,8 +102,8 @@ impl Outcome {
         let tensorboard = args.run.tensorboard.as_ref().map(|dir| dir.join(seed));
         let options = RunArgs { tensorboard, ..args.run.clone() };
         let kind = RunKind::Retrain(arch.into());
-        let run = SingleRun::with_settings(settings, Some(&dir), &options, kind)?.one_of_several();
-        match stand_alone(run, arch) {
+        let run = SingleRun::with_settings(settings, Some(&dir), &options, kind);
+        match run.and_then(|run| stand_alone(run.one_of_several(), arch)) {
             Ok(ExitStatus::Success) => self.runs.push(archived(&dir)?),
             Ok(status) => return Ok(status),
             // The first error is printed at the end.

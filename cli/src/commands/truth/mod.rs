@@ -103,10 +103,7 @@ impl TableJob<'_> {
         let mut file = self.open(&trainer, Duration::ZERO)?;
         items.retain(|(text, seed)| !file.holds(text, *seed));
         let mut progress = ProgressDisplay::new(self.args.run.progress);
-        let is_cpu = Device::of(self.config)? == Device::Cpu;
-        // Trainings on one GPU wait for each other.
-        let jobs = if is_cpu { self.args.jobs } else { self.args.jobs.max(1) };
-        let threads = ThreadsPerJob::new(jobs as usize, self.config.threads);
+        let threads = ThreadsPerJob::of(self.args.jobs, self.config)?;
         let known = total - items.len();
         let saved = |(text, seed): &Item| SavedTraining::of(self.path, text, *seed, self.config);
         let mut in_part = 0;

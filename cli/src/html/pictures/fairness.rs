@@ -11,9 +11,9 @@ use std::collections::BTreeMap;
 /// Width of a bin of the histogram, as a multiple of the mean.
 const BIN: f64 = 0.05;
 
-/// A histogram of the updates per choice, relative to their mean.
+/// A histogram of the sub-net passes per choice, relative to their mean.
 pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
-    let (mut series, mut csv) = (Vec::new(), CsvText::new(["variant", "seed", "decision", "choice", "updates"])?);
+    let (mut series, mut csv) = (Vec::new(), CsvText::new(["variant", "seed", "decision", "choice", "subnet_passes"])?);
     for (colour, variant) in variants.iter().enumerate() {
         let mut relative = Vec::new();
         for run in &variant.runs {
@@ -33,8 +33,8 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
         }
         series.push(Series { label: variant.label.clone(), colour, points: histogram(&relative), band: Vec::new() });
     }
-    let (legend, title) = (legend(&series), "Fairness: updates per choice".to_owned());
-    let (x, y) = ("updates, as a multiple of the mean".into(), "share of the choices in %".into());
+    let (legend, title) = (legend(&series), "Fairness: sub-net passes per choice".to_owned());
+    let (x, y) = ("sub-net passes, as a multiple of the mean".into(), "share of the choices in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Lines, series }.svg();
     let caption = "Histogram over all choices of all decisions and seeds. Strict fairness is a peak at 1.".into();
     Ok(Picture { name: "fairness".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })

@@ -233,5 +233,5 @@ fn draw(log_probs: &[f64], u: f64) -> usize {
 }
 
 fn failed(error: CpuError) -> ControllerError {
-    ControllerError::Other(format!("controller reinforce: {error}"))
+    ControllerError::Other(error.to_string())
 }

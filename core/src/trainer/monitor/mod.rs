@@ -23,7 +23,7 @@ pub use probes::Probes;
 pub struct Monitor {
     probes: Option<Probes>,
     truth: Option<TruthComparison>,
-    /// Updates of the choices of [`operations`](Self::operations).
+    /// Sub-net passes with the choices of [`operations`](Self::operations).
     audit: FairnessAudit,
     /// For each decision of the space, whether it is one between operations.
     operations: Vec<bool>,
@@ -118,7 +118,7 @@ impl Monitor {
         self.audit.summary().map_or((0, 0), |summary| (summary.min, summary.max))
     }
 
-    /// Numbers of updates of each choice, for the result.
+    /// Numbers of sub-net passes with each choice, for the result.
     pub fn fairness(&self) -> Option<result::Fairness> {
         let summary = self.audit.summary()?;
         let mut audited = (0..self.audit.decisions()).filter_map(|decision| self.audit.histogram(decision));

@@ -127,7 +127,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
             let mut new: Vec<Arch> = proposed.iter().filter(|arch| !known.contains_key(*arch)).cloned().collect();
             new.sort();
             new.dedup();
-            let Some(observed) = self.session.evaluate_with_loss(&new, cancel)? else {
+            let Some(observed) = self.session.evaluate_with_loss(&new, cancel, &mut |_| ())? else {
                 outcome.interrupted = true;
                 return Ok(outcome);
             };

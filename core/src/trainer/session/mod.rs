@@ -190,12 +190,21 @@ impl<D: TrainingDevice> Session<D> {
     }
 
     /// Losses and accuracies of architectures with shared weights. Instructions that several architectures begin with run
-    /// once. `None` if `cancel` became true first.
+    /// once. `on_progress` gets the number of evaluated architectures. `None` if `cancel` became true first.
     ///
     /// # Errors
     /// See [`evaluate`](Self::evaluate).
-    pub fn evaluate_with_loss(&self, archs: &[Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
-        self.supernet.evaluate_all_with_loss(archs, cancel, &mut |_, _| Ok(()))
+    pub fn evaluate_with_loss(
+        &self,
+        archs: &[Arch],
+        cancel: &AtomicBool,
+        on_progress: &mut dyn FnMut(usize),
+    ) -> Result<Option<Vec<Evaluation>>, RunError> {
+        let mut each = |number, _| {
+            on_progress(number + 1);
+            Ok(())
+        };
+        self.supernet.evaluate_all_with_loss(archs, cancel, &mut each)
     }
 
     /// Evaluates the architectures of the truth comparison with shared weights and compares their ranking with the table.

@@ -48,6 +48,7 @@ impl<D: TrainingDevice> Session<D> {
     /// Those of `restore`, and a configuration in which earlier steps depend on the number of epochs.
     pub fn extend(self, state: &State) -> Result<Self, RunError> {
         check_extension(&self.config)?;
+        self.supernet.strategy().check_independent_of_length()?;
         let mut state = state.clone();
         let mut saved: Map<String, Value> = state.get("config")?;
         if saved.get("search.start").and_then(Value::as_i64) == Some(-1) {
@@ -99,10 +100,6 @@ fn check_extension(config: &RunConfig) -> Result<(), ConfigError> {
     }
     if config.train.max_steps > 0 {
         return fixed("train.max_steps", "0", &config.train.max_steps.to_string());
-    }
-    match config.strategy.options.get("alpha_schedule").and_then(|schedule| schedule.as_str()) {
-        Some(schedule) if schedule != "constant" => return fixed("strategy.alpha_schedule", "`constant`", schedule),
-        _ => {}
     }
     if config.search.start < 0 { fixed("search.start", "an epoch", "-1") } else { Ok(()) }
 }

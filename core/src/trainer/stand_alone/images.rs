@@ -29,9 +29,10 @@ impl StandAloneImages {
         if self.dataset.test.is_some() { "test" } else { "validation" }
     }
 
-    /// The evaluated images, in batches of `batch_size`.
+    /// The evaluated images, in batches of at most `batch_size`.
     pub fn inputs(&self, batch_size: usize) -> EvalInputs {
         let (mean, std) = (self.normalise.mean().to_vec(), self.normalise.std().to_vec());
+        let batch_size = EvalBatches::size(self.positions.len(), batch_size);
         EvalInputs { mean, std, batch_size, positions: self.positions.clone(), classes: self.dataset.classes.clone() }
     }
 

@@ -22,6 +22,9 @@ use run::StandAloneNetwork;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// Largest number of architectures of a truth table.
+const MAX_SAMPLES: u64 = 1_000_000;
+
 /// Trains architectures with weights of their own, by the sections `[train]` and `[retrain]` of a configuration.
 ///
 /// In a stand-alone network, every batch normalisation has scale and shift, and evaluation uses running statistics.
@@ -62,20 +65,24 @@ impl<D: TrainingDevice> StandAloneTrainer<D> {
     /// architectures`. A larger sample starts with all smaller ones.
     ///
     /// # Errors
-    /// No architecture, or more than the space has.
+    /// No architecture, more than the space has, or more than 1,000,000.
     pub fn sample(&self, samples: TruthSamples) -> Result<Vec<Arch>, RunError> {
-        let count = self.space.count();
+        let (count, name) = (self.space.count(), self.space.name());
+        let most = count.min(MAX_SAMPLES);
         match samples {
-            TruthSamples::All => Ok((0..count).map(|index| self.space.nth(index)).collect()),
-            TruthSamples::Some(n) if n > 0 && n as u64 <= count => {
+            TruthSamples::All if count <= MAX_SAMPLES => Ok((0..count).map(|index| self.space.nth(index)).collect()),
+            TruthSamples::Some(n) if n > 0 && n as u64 <= most => {
                 let mut rng = Streams::new(self.config.seed).rng("truth architectures", 0);
                 let mut found = BTreeSet::new();
                 let draws = std::iter::repeat_with(|| self.space.sample(&mut rng));
                 Ok(draws.filter(|arch| found.insert(arch.clone())).take(n).collect())
             }
-            TruthSamples::Some(n) => {
-                let expected = format!("`all` or 1 to {count}, the architectures of space {}", self.space.name());
-                Err(ConfigError::Range { key: "--samples", expected, found: n.to_string() }.into())
+            other => {
+                let expected = match most == count {
+                    true => format!("`all` or 1 to {count}, the architectures of space {name}"),
+                    false => format!("1 to {most}, because space {name} has {count} architectures"),
+                };
+                Err(ConfigError::Range { key: "--samples", expected, found: other.to_string() }.into())
             }
         }
     }

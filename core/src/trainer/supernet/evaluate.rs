@@ -119,8 +119,9 @@ impl<D: TrainingDevice> Supernet<D> {
         f(&Weights { network: &model.network, running: model.running.as_ref(), bind: &bind })
     }
 
-    /// Fails if the loss is not finite.
+    /// Fails if the loss is not finite, or if the strategy failed to choose the weights.
     fn finite(&self, observation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
+        self.strategy.check_bound()?;
         match observation.loss.is_finite() {
             true => Ok(observation),
             false => Err(self.training.evaluation_diverged(arch)),

@@ -58,6 +58,16 @@ impl<D: Backend> NamedStrategy<D> {
         self.strategy.telemetry()
     }
 
+    /// See [`SharingStrategy::check_independent_of_length`].
+    pub fn check_independent_of_length(&self) -> Result<(), RunError> {
+        self.named(self.strategy.check_independent_of_length())
+    }
+
+    /// See [`SharingStrategy::check_bound`].
+    pub fn check_bound(&self) -> Result<(), RunError> {
+        self.named(self.strategy.check_bound())
+    }
+
     /// See [`SharingStrategy::save`].
     pub fn save(&self) -> Result<State, RunError> {
         self.named(self.strategy.save())

@@ -1,5 +1,5 @@
-//! Clips the gradients of shared layers: scales them by `min(1, max_norm / ‖g‖)`, where `‖g‖` is their joint norm. The
-//! gradients of layers that every architecture uses (stem, classifier, fixed cells) do not change.
+//! Clips the gradients of the layers of choices: scales them by `min(1, max_norm / ‖g‖)`, where `‖g‖` is their joint norm. The
+//! gradients of layers that every architecture has (stem, residual blocks, classifier) do not change.
 
 use nas_plugin_abi::{Context, Error, Host, Model, Needs, Result, Step, Strategy, export_strategies};
 
@@ -43,10 +43,12 @@ impl Strategy for ClipShared {
     }
 }
 
-/// For each parameter, whether its layer is shared. The built-in spaces give their fixed layers the prefixes listed
-/// here.
+/// Parts of the names of the layers that every architecture of a built-in space has.
+const FIXED: [&str; 6] = ["stem", "residual", "input0", "input1", "head", "classifier"];
+
+/// For each parameter, whether its layer belongs to a choice, so that some of the architectures share it.
 fn shared(model: &Model) -> Vec<bool> {
-    let fixed = |name: &str| ["stem", "reduction", "reduce", "classifier", "last"].iter().any(|f| name.starts_with(f));
+    let fixed = |name: &str| name.split('.').any(|part| FIXED.contains(&part));
     model.params.iter().map(|param| !fixed(&model.layers[param.layer].name)).collect()
 }
 

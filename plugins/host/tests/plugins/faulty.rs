@@ -11,6 +11,8 @@ use std::sync::Once;
 /// A strategy whose option `mode` selects a fault.
 struct Faulty {
     mode: String,
+    /// Whether the last of the three epochs has ended.
+    trained: bool,
     host: Host,
 }
 
@@ -28,20 +30,26 @@ impl Strategy for Faulty {
             "panic-in-create" => panic!("no"),
             _ => {}
         }
-        Ok(Self { mode, host: context.host() })
+        Ok(Self { mode, trained: false, host: context.host() })
     }
 
     fn weight_sets(&self) -> u32 {
         match self.mode.as_str() {
             "no-sets" => 0,
             "many-sets" => 1_000_000,
-            "bind" => 2,
+            "bind" | "bind-when-trained" => 2,
             _ => 1,
         }
     }
 
     fn bind(&self, _: usize, _: &[u32]) -> u32 {
-        if self.mode == "bind" { 2 } else { 0 }
+        let wrong = self.mode == "bind" || self.mode == "bind-when-trained" && self.trained;
+        if wrong { 2 } else { 0 }
+    }
+
+    fn end_epoch(&mut self, epoch: u64) -> Result {
+        self.trained = epoch == 2;
+        Ok(())
     }
 
     fn capture(&self, layer: usize) -> bool {
@@ -160,6 +168,8 @@ fn results_that_the_host_rejects_are_errors() {
         ("no-sets", "weight_sets returned 0, expected 1 to 64"),
         ("many-sets", "weight_sets returned 1000000, expected 1 to 64"),
         ("bind", "bind returned weight set 2, expected below 2"),
+        // No other hook follows the evaluations after the training.
+        ("bind-when-trained", "bind returned weight set 2, expected below 2"),
         ("metric", "after_backward failed (code 3): metric `a b`: expected a name of 1 to 64 of a-z 0-9 . _ -"),
         ("no-option", "create failed (code 3): option `missing` was read, but `options` does not declare it"),
         ("invalid", "strategy.mode: expected none, found invalid"),

@@ -105,6 +105,20 @@ impl OgdSettings {
         self.total_steps
     }
 
+    /// Checks that alpha in a step does not depend on the length of the run.
+    ///
+    /// # Errors
+    /// A schedule.
+    pub fn check_independent_of_length(&self) -> Result<(), StrategyError> {
+        let schedule = match self.options.alpha_schedule {
+            AlphaSchedule::Constant => return Ok(()),
+            AlphaSchedule::Linear => "linear",
+            AlphaSchedule::Exponential => "exponential",
+        };
+        let expected = "`constant` in a run that is made longer, because other schedules depend on the length";
+        Err(range_error("alpha_schedule", expected, schedule))
+    }
+
     /// Alpha in step `step`, according to the schedule.
     pub fn alpha_at(&self, step: u64) -> f64 {
         let t = (step as f64 / self.total_steps.max(1) as f64).min(1.0);

@@ -130,7 +130,7 @@ fn an_average_of_the_weights_is_evaluated_and_not_trained() {
 
     let (arch, never) = (averaged.space().nth(8), AtomicBool::new(false));
     let evaluate = |session: &Session<TestDevice>| {
-        session.evaluate_with_loss(std::slice::from_ref(&arch), &never).unwrap().unwrap()[0]
+        session.evaluate_with_loss(std::slice::from_ref(&arch), &never, &mut |_| ()).unwrap().unwrap()[0]
     };
     let with = |section: &str| session("", |_| ()).unwrap().with_weights(&state.section(section)).unwrap();
     assert_eq!(evaluate(&averaged), evaluate(&with("evaluated")));
