@@ -6,7 +6,7 @@ use nas_core::checkpoint::CheckpointError;
 use nas_core::config::ConfigError;
 use nas_core::controller::ControllerError;
 use nas_core::data::DataError;
-use nas_core::network::WireError;
+use nas_core::network::NetworkError;
 use nas_core::options::OptionsError;
 use nas_core::registry::BuildError;
 use nas_core::space::ArchError;
@@ -118,7 +118,7 @@ impl ExitStatus {
             || cause.is::<ConfigError>()
             || cause.is::<OptionsError>()
             || cause.is::<BuildError>()
-            || cause.is::<WireError>()
+            || cause.is::<NetworkError>()
             || cause.is::<ArchError>()
             || cause.is::<toml::de::Error>();
         usage.then_some(Self::Usage)
@@ -130,7 +130,7 @@ impl ExitStatus {
             | RunError::Strategy { source: StrategyError::Plugin(_), .. } => Self::Plugin,
             RunError::Config(_)
             | RunError::Build(_)
-            | RunError::Wire { .. }
+            | RunError::Network { .. }
             | RunError::Arch(_)
             | RunError::Disconnected { .. }
             | RunError::State(_)

@@ -16,7 +16,7 @@ use crate::trained_run::check_initial_weights;
 use anyhow::Result;
 use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
-use nas_core::event::{Event, Moment, Observer};
+use nas_core::event::{Event, Observer, SavePoint};
 use nas_core::state::State;
 use nas_core::trainer::RunError;
 use std::io;
@@ -205,12 +205,12 @@ impl Observer for RecordThenShow<'_> {
         self.progress.observe(event)
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        self.recorder.wants_state(moment)
+    fn wants_state(&mut self, point: SavePoint) -> bool {
+        self.recorder.wants_state(point)
     }
 
-    fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
-        self.recorder.keep_state(state, moment)
+    fn keep_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
+        self.recorder.keep_state(state, point)
     }
 }
 

@@ -231,18 +231,18 @@ pub trait Observer {
     /// A failure to record the event. It ends the run, so that no result is lost unnoticed.
     fn observe(&mut self, event: &Event<'_>) -> std::io::Result<()>;
 
-    /// Whether the observer asks for the state of the run at this moment. Saving a state copies all tensors, so observers
+    /// Whether the observer asks for the state of the run at this point. Saving a state copies all tensors, so observers
     /// ask rarely. The default never asks.
-    fn wants_state(&mut self, _moment: Moment) -> bool {
+    fn wants_state(&mut self, _point: SavePoint) -> bool {
         false
     }
 
-    /// Receives the state for which [`wants_state`](Self::wants_state) asked. It belongs to the moment after all events so
+    /// Receives the state for which [`wants_state`](Self::wants_state) asked. It belongs to the point after all events so
     /// far.
     ///
     /// # Errors
     /// A failure that ends the run. An observer that can do without this state returns `Ok`.
-    fn keep_state(&mut self, _state: State, _moment: Moment) -> std::io::Result<()> {
+    fn keep_state(&mut self, _state: State, _point: SavePoint) -> std::io::Result<()> {
         Ok(())
     }
 }
@@ -253,18 +253,18 @@ pub trait Observer {
 /// A state that cannot be saved, or an observer that fails.
 pub(crate) fn offer_state<E: From<std::io::Error>>(
     observer: &mut dyn Observer,
-    moment: Moment,
+    point: SavePoint,
     save: impl FnOnce() -> Result<State, E>,
 ) -> Result<(), E> {
-    if observer.wants_state(moment) {
-        observer.keep_state(save()?, moment)?;
+    if observer.wants_state(point) {
+        observer.keep_state(save()?, point)?;
     }
     Ok(())
 }
 
-/// A moment between two events at which the state of a run can be saved.
+/// A point between two events at which the state of a run can be saved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moment {
+pub enum SavePoint {
     /// A step is complete.
     Step,
     /// An epoch with all its phases is complete. The number counts the epochs so far.

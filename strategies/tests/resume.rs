@@ -6,7 +6,7 @@ use dfdx::tensor::Cpu;
 use nas_core::checkpoint::{Checkpoint, Checkpoints};
 use nas_core::config::RunConfig;
 use nas_core::data::load;
-use nas_core::event::{Event, Moment, Observer};
+use nas_core::event::{Event, Observer, SavePoint};
 use nas_core::result::RunResult;
 use nas_core::state::State;
 use nas_core::trainer::Session;
@@ -28,12 +28,12 @@ impl Observer for Keeper<'_> {
         Ok(())
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        self.cancel.store(moment == Moment::Epoch(self.stop), Ordering::Relaxed);
-        matches!(moment, Moment::Epoch(_))
+    fn wants_state(&mut self, point: SavePoint) -> bool {
+        self.cancel.store(point == SavePoint::Epoch(self.stop), Ordering::Relaxed);
+        matches!(point, SavePoint::Epoch(_))
     }
 
-    fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+    fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         let checkpoint = Checkpoint { state, notes: serde_json::Map::new() };
         self.checkpoints.write(&checkpoint).map(drop).map_err(io::Error::other)
     }

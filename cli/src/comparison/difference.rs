@@ -3,7 +3,7 @@
 use super::seeds::{SIGNIFICANCE_LEVEL, shared_seeds};
 use super::{VariantRuns, estimate, gt_tau};
 use nas_core::figures::{Direction, Figure};
-use nas_core::metrics::{DEFAULT_RESAMPLES, Interval, paired_difference};
+use nas_core::metrics::{ConfidenceInterval, DEFAULT_RESAMPLES, paired_difference};
 use serde::Serialize;
 
 /// The conclusion that a difference allows.
@@ -32,8 +32,8 @@ impl Verdict {
     }
 
     /// A percentile interval over few seeds is too narrow, so the sign-flip test must agree with it.
-    fn of(p: f64, interval: Option<Interval>, direction: Direction) -> Self {
-        let excludes_zero = |interval: &Interval| interval.lo > 0.0 || interval.hi < 0.0;
+    fn of(p: f64, interval: Option<ConfidenceInterval>, direction: Direction) -> Self {
+        let excludes_zero = |interval: &ConfidenceInterval| interval.lo > 0.0 || interval.hi < 0.0;
         let Some(interval) = interval.filter(|interval| p <= SIGNIFICANCE_LEVEL && excludes_zero(interval)) else {
             return Self::Open;
         };
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn few_seeds_and_intervals_that_contain_zero_leave_a_difference_open() {
-        let interval = |lo, hi| Some(Interval { lo, hi });
+        let interval = |lo, hi| Some(ConfidenceInterval { lo, hi });
         assert_eq!(Verdict::of(0.06, interval(0.5, 1.5), Direction::Higher), Verdict::Open);
         assert_eq!(Verdict::of(0.03, interval(-0.5, 1.5), Direction::Higher), Verdict::Open);
         assert_eq!(Verdict::of(0.03, None, Direction::Higher), Verdict::Open);

@@ -3,7 +3,7 @@
 use super::difference::FigureDifference;
 use super::{VariantRuns, gt_tau};
 use nas_core::figures::{FIGURES, Figure};
-use nas_core::metrics::{DEFAULT_RESAMPLES, Interval, Summary, percentile_interval};
+use nas_core::metrics::{ConfidenceInterval, DEFAULT_RESAMPLES, Summary, percentile_interval};
 use nas_core::streams::Streams;
 use rand_chacha::ChaCha8Rng;
 
@@ -17,7 +17,7 @@ pub struct Estimate {
     /// Number of seeds, mean and standard deviation.
     pub summary: Summary,
     /// 95% bootstrap interval of the mean: over seeds, for GT-tau over seeds and architectures.
-    pub interval: Option<Interval>,
+    pub interval: Option<ConfidenceInterval>,
     /// The difference to the reference variant; none for the reference itself and for baselines.
     pub difference: Option<FigureDifference>,
 }

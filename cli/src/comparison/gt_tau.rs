@@ -5,7 +5,7 @@
 
 use super::VariantRuns;
 use crate::archive::ArchivedRun;
-use nas_core::metrics::{DEFAULT_RESAMPLES, Interval, crossed_interval, kendall_tau};
+use nas_core::metrics::{ConfidenceInterval, DEFAULT_RESAMPLES, crossed_interval, kendall_tau};
 use nas_core::streams::Streams;
 use rand_chacha::ChaCha8Rng;
 use std::collections::HashMap;
@@ -41,14 +41,14 @@ impl<'a> ComparedArchs<'a> {
 }
 
 /// The 95% interval of a variant's mean GT-tau `mean`, which it contains.
-pub fn interval(mean: f64, variant: &VariantRuns) -> Option<Interval> {
+pub fn interval(mean: f64, variant: &VariantRuns) -> Option<ConfidenceInterval> {
     let runs: Vec<ComparedArchs<'_>> = variant.runs.iter().map(ComparedArchs::of).collect();
     crossed_interval(mean, &arch_numbers(&runs), DEFAULT_RESAMPLES, &mut rng(), |run, drawn| runs[run].tau(drawn))
 }
 
 /// The 95% interval of the mean difference `mean` of GT-tau over pairs of runs (reference, variant). None unless both runs
 /// of every pair compare the same architectures.
-pub fn difference_interval(mean: f64, pairs: &[(&ArchivedRun, &ArchivedRun)]) -> Option<Interval> {
+pub fn difference_interval(mean: f64, pairs: &[(&ArchivedRun, &ArchivedRun)]) -> Option<ConfidenceInterval> {
     let both = pairs.iter().map(|(a, b)| (ComparedArchs::of(a), ComparedArchs::of(b)));
     let (a, b): (Vec<_>, Vec<_>) = both.unzip();
     let same = a.iter().zip(&b).all(|(a, b)| a.archs == b.archs && a.truth == b.truth);

@@ -1,7 +1,7 @@
 //! The rows that each event of a run adds to its files.
 
 use super::{Recorder, TrainingPosition};
-use nas_core::event::{Evaluated, Event, Moment, Observer, ProbesDone, Purpose, StandAloneEpoch, Trained};
+use nas_core::event::{Evaluated, Event, Observer, ProbesDone, Purpose, SavePoint, StandAloneEpoch, Trained};
 use nas_core::state::State;
 use std::io;
 
@@ -19,12 +19,12 @@ impl Observer for Recorder {
         }
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        self.is_state_due(moment)
+    fn wants_state(&mut self, point: SavePoint) -> bool {
+        self.is_state_due(point)
     }
 
-    fn keep_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
-        self.write_state(state, moment)
+    fn keep_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
+        self.write_state(state, point)
     }
 }
 

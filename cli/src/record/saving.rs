@@ -7,7 +7,7 @@ use crate::files;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{Checkpoint, CheckpointError, Checkpoints, weights};
-use nas_core::event::{Moment, Start};
+use nas_core::event::{SavePoint, Start};
 use nas_core::state::State;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -36,18 +36,18 @@ pub struct CheckpointCost {
 }
 
 impl Recorder {
-    /// Whether anything is written at this moment.
-    pub(super) fn is_state_due(&self, moment: Moment) -> bool {
-        self.schedule.is_due(moment, self.at.step) || (self.run_config.save.weights && moment == Moment::Trained)
+    /// Whether anything is written at this point.
+    pub(super) fn is_state_due(&self, point: SavePoint) -> bool {
+        self.schedule.is_due(point, self.at.step) || (self.run_config.save.weights && point == SavePoint::Trained)
     }
 
     /// Writes what is due. A checkpoint that cannot be written is reported, and the run continues; rows that cannot be
     /// written end it.
-    pub(super) fn write_state(&mut self, state: State, moment: Moment) -> io::Result<()> {
-        if self.run_config.save.weights && moment == Moment::Trained {
+    pub(super) fn write_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
+        if self.run_config.save.weights && point == SavePoint::Trained {
             self.write_weights(&state).map_err(|error| io::Error::other(chained(&error)))?;
         }
-        if !self.schedule.is_due(moment, self.at.step) {
+        if !self.schedule.is_due(point, self.at.step) {
             return Ok(());
         }
         let started = Instant::now();

@@ -3,7 +3,7 @@
 use crate::signal;
 use anyhow::Result;
 use nas_core::config::{CheckpointInterval, RunConfig};
-use nas_core::event::Moment;
+use nas_core::event::SavePoint;
 use std::time::Instant;
 
 /// Decides at which moments of a training a checkpoint is due: after the interval of `save.checkpoint_every`, at the end
@@ -32,15 +32,15 @@ impl CheckpointSchedule {
         })
     }
 
-    /// Whether a checkpoint is due at this moment of a training with `steps` steps so far.
-    pub fn is_due(&self, moment: Moment, steps: u64) -> bool {
-        match (self.interval, moment) {
+    /// Whether a checkpoint is due at this point of a training with `steps` steps so far.
+    pub fn is_due(&self, point: SavePoint, steps: u64) -> bool {
+        match (self.interval, point) {
             (CheckpointInterval::Never, _) => false,
             // The last epoch may have written the same state.
-            (_, Moment::Trained | Moment::Interrupted) => self.last_step != Some(steps),
+            (_, SavePoint::Trained | SavePoint::Interrupted) => self.last_step != Some(steps),
             _ if signal::checkpoint_requests() > self.served => true,
-            (CheckpointInterval::Epochs(epochs), Moment::Epoch(done)) => done.is_multiple_of(epochs),
-            (CheckpointInterval::Epochs(_), Moment::Step) => false,
+            (CheckpointInterval::Epochs(epochs), SavePoint::Epoch(done)) => done.is_multiple_of(epochs),
+            (CheckpointInterval::Epochs(_), SavePoint::Step) => false,
             (CheckpointInterval::Time(time), _) => self.last.elapsed() >= time,
         }
     }

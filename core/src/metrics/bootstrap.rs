@@ -8,7 +8,7 @@ pub const DEFAULT_RESAMPLES: usize = 1000;
 
 /// A 95% percentile interval, in the unit of its statistic.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// Lower end: the 2.5th percentile.
     pub lo: f64,
     /// Upper end: the 97.5th percentile.
@@ -36,7 +36,7 @@ pub fn percentile_interval<R: Rng + ?Sized>(
     resamples: usize,
     rng: &mut R,
     mut statistic: impl FnMut(&[usize]) -> Option<f64>,
-) -> Option<Interval> {
+) -> Option<ConfidenceInterval> {
     if n < 2 || resamples == 0 || !estimate.is_finite() {
         return None;
     }
@@ -50,7 +50,7 @@ pub fn percentile_interval<R: Rng + ?Sized>(
     let (last, undefined) = ((resamples - 1) as f64, (resamples - values.len()) as f64);
     let lo = value_at(&values, TAIL * last - undefined)?;
     let hi = value_at(&values, (1.0 - TAIL) * last)?;
-    Some(Interval { lo: lo.min(estimate), hi: hi.max(estimate) })
+    Some(ConfidenceInterval { lo: lo.min(estimate), hi: hi.max(estimate) })
 }
 
 /// The value at a position among sorted values, interpolated linearly as by `numpy.percentile`. `None` for a position below
@@ -104,7 +104,7 @@ mod tests {
     }
 
     /// The interval over 1,001 resamples with the values 0, 1, 2, ..., of which the first `undefined` are undefined.
-    fn of_counts(undefined: usize, estimate: f64) -> Option<Interval> {
+    fn of_counts(undefined: usize, estimate: f64) -> Option<ConfidenceInterval> {
         let mut call = 0;
         let mut count = || {
             call += 1;
@@ -115,17 +115,17 @@ mod tests {
 
     #[test]
     fn undefined_resamples_widen_the_interval_and_many_leave_none() {
-        assert_eq!(of_counts(0, 500.0), Some(Interval { lo: 25.0, hi: 975.0 }));
+        assert_eq!(of_counts(0, 500.0), Some(ConfidenceInterval { lo: 25.0, hi: 975.0 }));
         // Ten resamples below the lower end and above the upper end are undefined.
-        assert_eq!(of_counts(10, 500.0), Some(Interval { lo: 25.0, hi: 985.0 }));
-        assert_eq!(of_counts(25, 500.0), Some(Interval { lo: 25.0, hi: 1000.0 }));
+        assert_eq!(of_counts(10, 500.0), Some(ConfidenceInterval { lo: 25.0, hi: 985.0 }));
+        assert_eq!(of_counts(25, 500.0), Some(ConfidenceInterval { lo: 25.0, hi: 1000.0 }));
         assert_eq!(of_counts(26, 500.0), None);
     }
 
     #[test]
     fn an_interval_is_moved_to_the_estimate() {
-        assert_eq!(of_counts(0, 10.0), Some(Interval { lo: 10.0, hi: 975.0 }));
-        assert_eq!(of_counts(0, 1e6), Some(Interval { lo: 25.0, hi: 1e6 }));
+        assert_eq!(of_counts(0, 10.0), Some(ConfidenceInterval { lo: 10.0, hi: 975.0 }));
+        assert_eq!(of_counts(0, 1e6), Some(ConfidenceInterval { lo: 25.0, hi: 1e6 }));
     }
 
     #[test]

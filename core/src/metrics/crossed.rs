@@ -3,7 +3,7 @@
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::bootstrap::{Interval, percentile_interval};
+use super::bootstrap::{ConfidenceInterval, percentile_interval};
 
 /// Computes the 95% percentile interval of the mean of a statistic over groups of items, such as GT-tau over seeds.
 ///
@@ -19,7 +19,7 @@ pub fn crossed_interval<R: Rng + ?Sized>(
     resamples: usize,
     rng: &mut R,
     mut statistic: impl FnMut(usize, &[usize]) -> Option<f64>,
-) -> Option<Interval> {
+) -> Option<ConfidenceInterval> {
     if groups.is_empty() || groups.iter().any(Vec::is_empty) {
         return None;
     }
@@ -65,7 +65,7 @@ mod tests {
             (!drawn.is_empty()).then(|| sum / drawn.len() as f64)
         };
         let estimate = values.iter().flatten().sum::<f64>() / values.iter().flatten().count() as f64;
-        let Interval { lo, hi } = crossed_interval(estimate, groups, 4000, &mut rng, mean).unwrap();
+        let ConfidenceInterval { lo, hi } = crossed_interval(estimate, groups, 4000, &mut rng, mean).unwrap();
         hi - lo
     }
 

@@ -17,7 +17,7 @@ mod spearman;
 mod summary;
 mod tau;
 
-pub use bootstrap::{DEFAULT_RESAMPLES, Interval, percentile_interval};
+pub use bootstrap::{ConfidenceInterval, DEFAULT_RESAMPLES, percentile_interval};
 pub use crossed::crossed_interval;
 pub use error::MetricError;
 pub use evaluation::Evaluation;

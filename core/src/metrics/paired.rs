@@ -3,7 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{Interval, percentile_interval};
+use super::bootstrap::{ConfidenceInterval, percentile_interval};
 use super::error::{MetricError, same_length};
 use super::summary::Summary;
 
@@ -17,7 +17,7 @@ pub struct PairedDifference {
     /// Sample standard deviation of the differences; `None` for a single pair.
     pub std: Option<f64>,
     /// 95% percentile bootstrap interval of the mean over pairs, which contains the mean; `None` for a single pair.
-    pub interval: Option<Interval>,
+    pub interval: Option<ConfidenceInterval>,
     /// Two-sided p-value of the sign-flip test. Its smallest possible value is `2^(1 - n)`: 0.0625 for five pairs.
     pub p: f64,
 }
@@ -90,7 +90,7 @@ mod tests {
         let found = paired_difference(&a, &b, 20_000, &mut ChaCha8Rng::seed_from_u64(0)).unwrap();
         assert_eq!(found.n, 5);
         assert!((found.mean - 1.04).abs() < 1e-9 && (found.std.unwrap() - 0.691_375).abs() < 1e-6, "{found:?}");
-        let Interval { lo, hi } = found.interval.unwrap();
+        let ConfidenceInterval { lo, hi } = found.interval.unwrap();
         assert!((lo - 0.50).abs() < 0.03 && (hi - 1.58).abs() < 0.03, "{lo} {hi}");
     }
 

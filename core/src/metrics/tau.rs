@@ -3,7 +3,7 @@
 use rand::Rng;
 use serde::{Deserialize, Serialize};
 
-use super::bootstrap::{Interval, percentile_interval};
+use super::bootstrap::{ConfidenceInterval, percentile_interval};
 use super::error::{MetricError, comparable};
 use super::kendall::{dense_ranks, pair_keys, tau_of_pairs};
 
@@ -18,7 +18,7 @@ pub struct TauEstimate {
     pub n: usize,
     /// 95% interval, which contains `tau`; `None` if more than 2.5% of the resamples have no tau (few items, or nearly all
     /// tied).
-    pub interval: Option<Interval>,
+    pub interval: Option<ConfidenceInterval>,
 }
 
 /// Computes tau-b between `predicted` and `truth` and its interval over `resamples` resamples of the items; 0 resamples
@@ -87,7 +87,7 @@ mod tests {
         ) {
             let (predicted, truth): (Vec<f64>, Vec<f64>) = items.iter().map(|&(a, b)| (f64::from(a), f64::from(b))).unzip();
             let estimate = tau_with_interval(&predicted, &truth, resamples, &mut ChaCha8Rng::seed_from_u64(seed));
-            if let Ok(TauEstimate { tau, interval: Some(Interval { lo, hi }), .. }) = estimate {
+            if let Ok(TauEstimate { tau, interval: Some(ConfidenceInterval { lo, hi }), .. }) = estimate {
                 prop_assert!(lo <= tau && tau <= hi, "{lo} {tau} {hi}");
             }
         }

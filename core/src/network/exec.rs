@@ -151,7 +151,7 @@ impl<D: Backend> Network<D> {
     /// Runs a program on images `[n, h, w, c]`.
     ///
     /// # Errors
-    /// Images of another size than the program was wired for, or a failing device.
+    /// Images of another size than the program was built for, or a failing device.
     pub fn forward<T: Tape<f32, D>>(
         &self,
         images: Tensor4<D>,

@@ -1,6 +1,6 @@
 //! Layers and parameters of a network as data.
 
-use super::{LayerCost, Pick, Program, Wire, WireError, Wiring};
+use super::{BuildNetwork, ChoiceSet, LayerCost, NetworkBuilder, NetworkError, Program};
 use crate::arch::Arch;
 use nas_ops::ConvSpec;
 use std::collections::HashMap;
@@ -133,20 +133,20 @@ impl NetworkSpec {
     ///
     /// # Errors
     /// A scale at which the space cannot be built.
-    pub fn supernet(space: &dyn Wire) -> Result<Self, WireError> {
+    pub fn supernet(space: &dyn BuildNetwork) -> Result<Self, NetworkError> {
         let mut spec = Self::new(NetworkKind::Supernet);
-        Wiring::growing(&mut spec).finish(space, Pick::All)?;
+        NetworkBuilder::growing(&mut spec).finish(space, ChoiceSet::All)?;
         Ok(spec)
     }
 
     /// Describes a network with weights of its own, and returns its program: one architecture of a space
-    /// ([`Pick::One`]), or a network without decisions ([`Pick::All`]).
+    /// ([`ChoiceSet::One`]), or a network without decisions ([`ChoiceSet::All`]).
     ///
     /// # Errors
     /// The same as [`supernet`](Self::supernet).
-    pub fn stand_alone(network: &dyn Wire, pick: Pick<'_>) -> Result<(Self, Program), WireError> {
+    pub fn stand_alone(network: &dyn BuildNetwork, choices: ChoiceSet<'_>) -> Result<(Self, Program), NetworkError> {
         let mut spec = Self::new(NetworkKind::StandAlone);
-        let program = Wiring::growing(&mut spec).finish(network, pick)?;
+        let program = NetworkBuilder::growing(&mut spec).finish(network, choices)?;
         Ok((spec, program))
     }
 
@@ -155,24 +155,24 @@ impl NetworkSpec {
     ///
     /// # Errors
     /// The same as [`program`](Self::program).
-    pub fn fixed_program(&self, network: &dyn Wire) -> Result<Program, WireError> {
-        Wiring::fixed(self).finish(network, Pick::All)
+    pub fn fixed_program(&self, network: &dyn BuildNetwork) -> Result<Program, NetworkError> {
+        NetworkBuilder::fixed(self).finish(network, ChoiceSet::All)
     }
 
     /// Parameters and multiply-adds of the layers of a network without decisions, in the order of their use.
     ///
     /// # Errors
     /// The same as [`supernet`](Self::supernet).
-    pub fn fixed_costs(network: &dyn Wire) -> Result<Vec<LayerCost>, WireError> {
-        Wiring::growing(&mut Self::new(NetworkKind::StandAlone)).layer_costs(network)
+    pub fn fixed_costs(network: &dyn BuildNetwork) -> Result<Vec<LayerCost>, NetworkError> {
+        NetworkBuilder::growing(&mut Self::new(NetworkKind::StandAlone)).layer_costs(network)
     }
 
     /// Builds the program of one architecture on the layers of this network.
     ///
     /// # Errors
     /// The same as [`supernet`](Self::supernet), and a network of another space or scale.
-    pub fn program(&self, space: &dyn Wire, arch: &Arch) -> Result<Program, WireError> {
-        Wiring::fixed(self).finish(space, Pick::One(arch))
+    pub fn program(&self, space: &dyn BuildNetwork, arch: &Arch) -> Result<Program, NetworkError> {
+        NetworkBuilder::fixed(self).finish(space, ChoiceSet::One(arch))
     }
 
     /// Index of the layer with this name.

@@ -2,7 +2,7 @@
 
 use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, ConvUnit, NetworkBuilder, NetworkError, Value};
 use crate::options::{did_you_mean, example, parse_options};
 use nas_ops::Window;
 use schemars::JsonSchema;
@@ -95,7 +95,7 @@ impl FairNasSpace {
 }
 
 /// Convolution, batch normalisation, ReLU6.
-fn conv_relu6(net: &mut Wiring<'_>, name: &str, x: Value, unit: ConvUnit) -> Result<Value, WireError> {
+fn conv_relu6(net: &mut NetworkBuilder<'_>, name: &str, x: Value, unit: ConvUnit) -> Result<Value, NetworkError> {
     let y = net.conv(name, x, unit)?;
     Ok(net.relu6(y))
 }
@@ -106,13 +106,13 @@ fn depthwise(kernel: usize, stride: usize, channels: usize) -> ConvUnit {
 }
 
 fn inverted_residual(
-    net: &mut Wiring<'_>,
+    net: &mut NetworkBuilder<'_>,
     name: &str,
     x: Value,
     choice: usize,
     stride: usize,
     c_out: usize,
-) -> Result<Value, WireError> {
+) -> Result<Value, NetworkError> {
     let (kernel, expansion) = CHOICES[choice];
     let hidden = expansion * x.channels();
     let name = format!("{name}.{}", NAMES[choice]);
@@ -144,8 +144,8 @@ impl SearchSpace for FairNasSpace {
     }
 }
 
-impl Wire for FairNasSpace {
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for FairNasSpace {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let first_stride = self.first_stride();
         let input = net.input(self.info.scale.image);
         let width = self.channels(WIDTH);
@@ -162,7 +162,7 @@ impl Wire for FairNasSpace {
                 };
                 let (name, c_out) = (format!("stage{stage}.layer{layer}"), self.channels(channels));
                 let mut terms = Vec::new();
-                for choice in pick.of(decision, CHOICES.len()) {
+                for choice in choices.of(decision, CHOICES.len()) {
                     terms.push(inverted_residual(net, &name, x, choice, stride, c_out)?);
                 }
                 x = net.sum(&terms)?;
@@ -208,7 +208,7 @@ mod tests {
             let number = |i: usize| fields[i].parse::<usize>().unwrap();
             let space = space(number(3), number(1), number(2));
             let arch = space.parse(fields[0]).unwrap();
-            let (spec, program) = NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
+            let (spec, program) = NetworkSpec::stand_alone(&space, ChoiceSet::One(&arch)).unwrap();
             assert_eq!((program.params, program.macs), (number(4) as u64, number(5) as u64), "{line}");
             assert_eq!(spec.param_count(), number(4));
             rows += 1;
@@ -221,7 +221,8 @@ mod tests {
     #[test]
     fn fairnas_a_has_the_published_size() {
         let space = space(224, 32, 1000);
-        let (_, program) = NetworkSpec::stand_alone(&space, Pick::One(&space.parse("fairnas_a").unwrap())).unwrap();
+        let (_, program) =
+            NetworkSpec::stand_alone(&space, ChoiceSet::One(&space.parse("fairnas_a").unwrap())).unwrap();
         assert!((program.params as f64 / 1e6 - 4.6).abs() < 0.06, "{}", program.params);
         assert!((program.macs as f64 / 1e6 - 392.0).abs() < 4.0, "{}", program.macs);
     }

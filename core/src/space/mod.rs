@@ -18,7 +18,7 @@ pub use tiny::Tiny;
 mod tests;
 
 use crate::arch::Arch;
-use crate::network::{Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, NetworkBuilder, NetworkError, Value};
 use crate::quote::quote_start;
 use rand::{Rng, RngCore};
 use rand_chacha::ChaCha8Rng;
@@ -105,8 +105,8 @@ pub struct ArchError {
     pub example: String,
 }
 
-/// A set of architectures: its decisions, the notation of an architecture, and its networks ([`Wire`]). Holds no tensors.
-pub trait SearchSpace: Wire + Send + Sync {
+/// A set of architectures: its decisions, the notation of an architecture, and its networks ([`BuildNetwork`]). Holds no tensors.
+pub trait SearchSpace: BuildNetwork + Send + Sync {
     /// Name, decisions and scale of the space.
     fn info(&self) -> &SpaceInfo;
 
@@ -141,7 +141,7 @@ pub trait SearchSpace: Wire + Send + Sync {
     ///
     /// # Errors
     /// Text that describes no such architecture.
-    fn stand_alone(&self, text: &str, _auxiliary: bool) -> Result<Box<dyn Wire + Send + Sync + '_>, ArchError> {
+    fn stand_alone(&self, text: &str, _auxiliary: bool) -> Result<Box<dyn BuildNetwork + Send + Sync + '_>, ArchError> {
         Ok(Box::new(SingleArch { space: self, arch: self.parse(text)? }))
     }
 
@@ -237,9 +237,9 @@ struct SingleArch<'a, S: ?Sized> {
     arch: Arch,
 }
 
-impl<S: SearchSpace + ?Sized> Wire for SingleArch<'_, S> {
-    fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
-        self.space.wire(net, Pick::One(&self.arch))
+impl<S: SearchSpace + ?Sized> BuildNetwork for SingleArch<'_, S> {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, _: ChoiceSet<'_>) -> Result<Value, NetworkError> {
+        self.space.build_network(net, ChoiceSet::One(&self.arch))
     }
 }
 

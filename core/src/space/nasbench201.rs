@@ -2,7 +2,7 @@
 
 use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo, index_list};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, ConvUnit, NetworkBuilder, NetworkError, Value};
 use crate::quote::quote;
 use nas_ops::{PoolKind, PoolSpec, Window};
 
@@ -33,12 +33,12 @@ impl NasBench201 {
         Self { info: SpaceInfo { name: "nasbench201", decisions: EDGES.iter().map(decision).collect(), scale } }
     }
 
-    fn cell(net: &mut Wiring<'_>, name: &str, x: Value, pick: Pick<'_>) -> Result<Value, WireError> {
+    fn cell(net: &mut NetworkBuilder<'_>, name: &str, x: Value, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let mut nodes = vec![x];
         for target in 1..4 {
             let mut incoming = Vec::new();
             for (edge, (_, source)) in EDGES.iter().enumerate().filter(|(_, (to, _))| *to == target) {
-                for op in pick.of(edge, OPS.len()) {
+                for op in choices.of(edge, OPS.len()) {
                     let name = format!("{name}.edge{target}{source}.{}", OPS[op]);
                     incoming.push(Self::edge(net, &name, nodes[*source], op)?);
                 }
@@ -48,7 +48,7 @@ impl NasBench201 {
         Ok(nodes[3])
     }
 
-    fn edge(net: &mut Wiring<'_>, name: &str, x: Value, op: usize) -> Result<Value, WireError> {
+    fn edge(net: &mut NetworkBuilder<'_>, name: &str, x: Value, op: usize) -> Result<Value, NetworkError> {
         match op {
             0 => Ok(net.zeros(x.size)),
             1 => Ok(x),
@@ -62,7 +62,7 @@ impl NasBench201 {
     ///
     /// An odd size is rounded up, as the convolution of stride 2 does. The average pool of the shortcut then begins with
     /// the first row or column alone: `nn.AvgPool2d(2, 2, padding=(h % 2, w % 2), count_include_pad=False)` in PyTorch.
-    fn residual(net: &mut Wiring<'_>, name: &str, x: Value) -> Result<Value, WireError> {
+    fn residual(net: &mut NetworkBuilder<'_>, name: &str, x: Value) -> Result<Value, NetworkError> {
         let channels = 2 * x.channels();
         let main = net.conv(&format!("{name}.conv_a"), x, ConvUnit::relu_conv_bn(3, 2, channels))?;
         let main = net.conv(&format!("{name}.conv_b"), main, ConvUnit::relu_conv_bn(3, 1, channels))?;
@@ -153,8 +153,8 @@ impl SearchSpace for NasBench201 {
     }
 }
 
-impl Wire for NasBench201 {
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for NasBench201 {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let input = net.input(self.info.scale.image);
         let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.info.scale.width))?;
         for stage in 0..3 {
@@ -162,7 +162,7 @@ impl Wire for NasBench201 {
                 x = Self::residual(net, &format!("stage{stage}.residual"), x)?;
             }
             for cell in 0..self.info.scale.cells {
-                x = Self::cell(net, &format!("stage{stage}.cell{cell}"), x, pick)?;
+                x = Self::cell(net, &format!("stage{stage}.cell{cell}"), x, choices)?;
             }
         }
         let x = net.norm("head.bn", x)?;

@@ -2,7 +2,7 @@
 
 use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, ConvUnit, NetworkBuilder, NetworkError, Value};
 
 /// The choices of a layer, in index order, by their names in the benchmark's code.
 const OPS: [&str; 3] = ["id", "ir_3x3_t3", "ir_5x5_t6"];
@@ -43,15 +43,15 @@ impl NasBenchMacro {
         Self { info: SpaceInfo { name: "macro", decisions, scale } }
     }
 
-    /// Wires one choice of one layer. With `relu`, the layer applies the ReLU of `x` first.
+    /// Builds one choice of one layer. With `relu`, the layer applies the ReLU of `x` first.
     fn layer(
-        net: &mut Wiring<'_>,
+        net: &mut NetworkBuilder<'_>,
         name: &str,
         x: Value,
         op: usize,
         stride: usize,
         relu: bool,
-    ) -> Result<Value, WireError> {
+    ) -> Result<Value, NetworkError> {
         let c_out = stride * x.channels();
         let (kernel, expansion) = match op {
             0 if stride == 1 => return Ok(x),
@@ -100,8 +100,8 @@ impl SearchSpace for NasBenchMacro {
     }
 }
 
-impl Wire for NasBenchMacro {
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for NasBenchMacro {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let input = net.input(self.info.scale.image);
         let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 1, self.info.scale.width))?;
         let mut decision = 0;
@@ -109,7 +109,7 @@ impl Wire for NasBenchMacro {
             for layer in 0..layers {
                 let stride = if layer == 0 { 2 } else { 1 };
                 let mut terms = Vec::new();
-                for op in pick.of(decision, OPS.len()) {
+                for op in choices.of(decision, OPS.len()) {
                     let name = format!("stage{stage}.layer{layer}.{}", OPS[op]);
                     terms.push(Self::layer(net, &name, x, op, stride, decision == 0)?);
                 }
@@ -152,7 +152,7 @@ mod tests {
         let space = space(32, 32);
         for index in 0..space.count() {
             let arch = space.nth(index);
-            let (spec, program) = NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
+            let (spec, program) = NetworkSpec::stand_alone(&space, ChoiceSet::One(&arch)).unwrap();
             let row = index as usize;
             assert_eq!(space.format(&arch), NASBENCH_MACRO.arch_text(row).unwrap());
             assert_eq!(program.params as f64, NASBENCH_MACRO.value("params", row).unwrap(), "{arch:?}");

@@ -2,7 +2,7 @@
 
 use super::{ArchError, Decision, Scale, SearchSpace, SpaceDescriptor, SpaceInfo};
 use crate::arch::Arch;
-use crate::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, ConvUnit, NetworkBuilder, NetworkError, Value};
 
 const OPS: [&str; 3] = ["skip", "conv1x1", "conv3x3"];
 
@@ -37,13 +37,13 @@ impl SearchSpace for Tiny {
     }
 }
 
-impl Wire for Tiny {
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for Tiny {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let input = net.input(self.info.scale.image);
         let mut x = net.conv("stem", input, ConvUnit::conv_bn(3, 2, self.info.scale.width))?;
         for layer in 0..2 {
             let mut terms = Vec::new();
-            for op in pick.of(layer, OPS.len()) {
+            for op in choices.of(layer, OPS.len()) {
                 let name = format!("layer{layer}.{}", OPS[op]);
                 terms.push(match op {
                     0 => x,

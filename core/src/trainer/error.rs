@@ -5,7 +5,7 @@ use crate::config::ConfigError;
 use crate::controller::ControllerError;
 use crate::data::DataError;
 use crate::metrics::MetricError;
-use crate::network::WireError;
+use crate::network::NetworkError;
 use crate::quote::number;
 use crate::registry::BuildError;
 use crate::space::ArchError;
@@ -29,7 +29,7 @@ pub enum RunError {
     Data(#[from] DataError),
     /// The space has no network at the configured scale. `image` is `[height, width, channels]`.
     #[error("space {space} at width {width} with {cells} cells on {image:?} images: {source}")]
-    Wire { space: String, width: usize, cells: usize, image: [usize; 3], source: Box<WireError> },
+    Network { space: String, width: usize, cells: usize, image: [usize; 3], source: Box<NetworkError> },
     /// The truth table cannot be read.
     #[error(transparent)]
     Truth(#[from] TruthError),

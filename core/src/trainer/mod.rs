@@ -47,7 +47,7 @@ pub use stand_alone::{StandAloneRun, StandAloneTrainer};
 pub use timing::{RunShape, Timing, run_shape, seconds_per_step, time_steps};
 
 use evaluator::{Evaluator, Weights};
-use search_space::{stand_alone_cost, stand_alone_network, wire_error};
+use search_space::{network_error, stand_alone_cost, stand_alone_network};
 use std::collections::BTreeMap;
 use supernet::Supernet;
 use weight_average::WeightAverage;

@@ -3,7 +3,7 @@
 use super::RunError;
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
-use crate::network::{NetworkSpec, Pick, Program, WireError};
+use crate::network::{ChoiceSet, NetworkError, NetworkSpec, Program};
 use crate::registry::{self, BuildError, SpaceDescriptor};
 use crate::space::{Scale, SearchSpace};
 use std::sync::Arc;
@@ -37,7 +37,7 @@ pub fn build_space(config: &RunConfig, image: [usize; 3], classes: usize) -> Res
 /// # Errors
 /// An architecture that cannot be built at the scale of the space.
 pub fn stand_alone_cost(space: &dyn SearchSpace, arch: &Arch) -> Result<(u64, u64), RunError> {
-    let (_, program) = NetworkSpec::stand_alone(space, Pick::One(arch)).map_err(|e| wire_error(space, e))?;
+    let (_, program) = NetworkSpec::stand_alone(space, ChoiceSet::One(arch)).map_err(|e| network_error(space, e))?;
     Ok((program.params, program.macs))
 }
 
@@ -51,14 +51,15 @@ pub fn stand_alone_network(
     arch: &str,
     auxiliary: bool,
 ) -> Result<(Arc<NetworkSpec>, Program, Program), RunError> {
-    let fail = |error| wire_error(space, error);
-    let (spec, trained) = NetworkSpec::stand_alone(&*space.stand_alone(arch, auxiliary)?, Pick::All).map_err(fail)?;
+    let fail = |error| network_error(space, error);
+    let (spec, trained) =
+        NetworkSpec::stand_alone(&*space.stand_alone(arch, auxiliary)?, ChoiceSet::All).map_err(fail)?;
     let evaluated = spec.fixed_program(&*space.stand_alone(arch, false)?).map_err(fail)?;
     Ok((Arc::new(spec), trained, evaluated))
 }
 
 /// The error of a network that cannot be built, with the scale of its space.
-pub fn wire_error(space: &dyn SearchSpace, source: WireError) -> RunError {
+pub fn network_error(space: &dyn SearchSpace, source: NetworkError) -> RunError {
     let Scale { image, width, cells, .. } = *space.scale();
-    RunError::Wire { space: space.name().into(), width, cells, image, source: Box::new(source) }
+    RunError::Network { space: space.name().into(), width, cells, image, source: Box::new(source) }
 }

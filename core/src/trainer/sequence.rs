@@ -4,7 +4,7 @@ use super::{EvalImages, RunError, Session, build_space, finite_figures};
 use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig};
 use crate::data::Dataset;
-use crate::event::{Event, Moment, Observer, Trained, offer_state};
+use crate::event::{Event, Observer, SavePoint, Trained, offer_state};
 use crate::metrics::disturbance::DisturbanceMatrix;
 use crate::registry::TrainingDevice;
 use crate::result::{SCHEMA, SequenceResult, SequenceStep};
@@ -113,21 +113,21 @@ impl<D: TrainingDevice> Sequence<D> {
             while self.progress.epochs < self.session.config().train.epochs {
                 let mut with_progress = SequenceObserver { observer: &mut *observer, progress: &self.progress };
                 if !self.session.train_epoch(&mut with_progress, cancel)? {
-                    offer_state(observer, Moment::Interrupted, || self.save())?;
+                    offer_state(observer, SavePoint::Interrupted, || self.save())?;
                     return self.result(true);
                 }
                 self.session.next_epoch();
                 self.progress.epochs += 1;
                 let epochs = number * self.session.config().train.epochs + self.progress.epochs;
-                offer_state(observer, Moment::Epoch(epochs), || self.save())?;
+                offer_state(observer, SavePoint::Epoch(epochs), || self.save())?;
             }
             self.evaluate(number, &arch, observer)?;
             let is_last = number + 1 == self.archs.len();
             if is_last {
-                offer_state(observer, Moment::Trained, || self.save())?;
+                offer_state(observer, SavePoint::Trained, || self.save())?;
             }
             if cancel.load(Ordering::Relaxed) && !is_last {
-                offer_state(observer, Moment::Interrupted, || self.save())?;
+                offer_state(observer, SavePoint::Interrupted, || self.save())?;
                 return self.result(true);
             }
         }
@@ -196,13 +196,13 @@ impl Observer for SequenceObserver<'_> {
         self.observer.observe(event)
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        self.observer.wants_state(moment)
+    fn wants_state(&mut self, point: SavePoint) -> bool {
+        self.observer.wants_state(point)
     }
 
-    fn keep_state(&mut self, mut state: State, moment: Moment) -> io::Result<()> {
+    fn keep_state(&mut self, mut state: State, point: SavePoint) -> io::Result<()> {
         state.put(SAVED, self.progress).map_err(io::Error::other)?;
-        self.observer.keep_state(state, moment)
+        self.observer.keep_state(state, point)
     }
 }
 
@@ -245,11 +245,11 @@ mod tests {
             Ok(())
         }
 
-        fn wants_state(&mut self, moment: Moment) -> bool {
-            moment == Moment::Step && self.steps == 0 && self.state.is_none()
+        fn wants_state(&mut self, point: SavePoint) -> bool {
+            point == SavePoint::Step && self.steps == 0 && self.state.is_none()
         }
 
-        fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+        fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
             self.state = Some(state);
             Ok(())
         }

@@ -7,7 +7,7 @@ use nas_core::controller::ControllerError;
 use nas_core::data;
 use nas_core::event::Event;
 use nas_core::metrics::FairnessAudit;
-use nas_core::network::{Pick, Value, Wire, WireError, Wiring};
+use nas_core::network::{BuildNetwork, ChoiceSet, NetworkBuilder, NetworkError, Value};
 use nas_core::registry::{all, find};
 use nas_core::space::{ArchError, Darts, NasBench201, Scale, SpaceInfo, Tiny};
 use nas_core::strategy::Step;
@@ -156,8 +156,8 @@ impl SearchSpace for Counts {
     }
 }
 
-impl Wire for Counts {
-    fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for Counts {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, _: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         Ok(net.input(SCALE.image))
     }
 }

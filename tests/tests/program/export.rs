@@ -5,7 +5,7 @@ use dfdx::prelude::{Cpu, TensorFromVec};
 use nas_core::checkpoint::weights;
 use nas_core::config::RunConfig;
 use nas_core::data::load;
-use nas_core::network::{Network, NetworkSpec, Pass, Pick, RunningMoments};
+use nas_core::network::{ChoiceSet, Network, NetworkSpec, Pass, RunningMoments};
 use nas_core::streams::Streams;
 use nas_core::trainer::build_space;
 use rten::{Model, Value as Tensor};
@@ -81,7 +81,8 @@ fn own(dir: &Path, out: &str, sub_net: Option<&str>, count: usize, nchw: &[f32])
         None => {
             let arch = manifest(dir, out)["arch"].as_str().unwrap().to_owned();
             let of = |auxiliary| space.stand_alone(&arch, auxiliary).unwrap();
-            let (spec, _) = NetworkSpec::stand_alone(&*of(config.retrain.auxiliary_weight > 0.0), Pick::All).unwrap();
+            let (spec, _) =
+                NetworkSpec::stand_alone(&*of(config.retrain.auxiliary_weight > 0.0), ChoiceSet::All).unwrap();
             let program = spec.fixed_program(&*of(false)).unwrap();
             (spec, program)
         }

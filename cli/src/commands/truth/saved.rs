@@ -6,7 +6,7 @@ use crate::text::eprint_line;
 use anyhow::Result;
 use nas_core::checkpoint::{Checkpoint, Checkpoints};
 use nas_core::config::RunConfig;
-use nas_core::event::{Event, Moment, Observer};
+use nas_core::event::{Event, Observer, SavePoint};
 use nas_core::sha256;
 use nas_core::state::State;
 use serde_json::json;
@@ -70,12 +70,12 @@ impl Observer for SavedTraining {
         Ok(())
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        self.schedule.is_due(moment, self.steps)
+    fn wants_state(&mut self, point: SavePoint) -> bool {
+        self.schedule.is_due(point, self.steps)
     }
 
     /// A checkpoint that cannot be written is reported, and the training continues.
-    fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+    fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         let notes = json!({"version": env!("CARGO_PKG_VERSION")});
         let checkpoint = Checkpoint { state, notes: notes.as_object().cloned().unwrap_or_default() };
         let written = match self.checkpoints.write(&checkpoint) {

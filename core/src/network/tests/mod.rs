@@ -1,10 +1,11 @@
-//! Properties of wired networks that hold for all weights.
+//! Properties of built networks that hold for all weights.
 
 mod tree;
 
 use super::program::common_beginning;
 use super::{
-    Network, NetworkKind, NetworkSpec, Op, ParamStep, Pass, Pick, Program, Role, Value, Wire, WireError, Wiring,
+    BuildNetwork, ChoiceSet, Network, NetworkBuilder, NetworkError, NetworkKind, NetworkSpec, Op, ParamStep, Pass,
+    Program, Role, Value,
 };
 use crate::arch::Arch;
 use crate::space::{NasBench201, Scale, SearchSpace, Tiny};
@@ -36,7 +37,7 @@ fn parameter_counts_equal_the_benchmark_for_all_architectures() {
     for index in 0..space.count() {
         let arch = space.nth(index);
         assert_eq!(space.format(&arch), table.arch_text(index as usize).unwrap());
-        let (spec, program) = NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
+        let (spec, program) = NetworkSpec::stand_alone(&space, ChoiceSet::One(&arch)).unwrap();
         assert_eq!(spec.param_count() as u64, program.params);
         equivalent.entry(space.canonical(&arch)).or_default().insert(program.params);
         let millions = table.value("params_m", index as usize).unwrap();
@@ -67,7 +68,7 @@ fn is_mean_of_runs(counts: &[u64], millions: f64) -> bool {
 fn multiply_adds_of_a_known_architecture() {
     let space = benchmark();
     let text = "|nor_conv_3x3~0|+|nor_conv_3x3~0|nor_conv_3x3~1|+|skip_connect~0|nor_conv_3x3~1|nor_conv_1x1~2|";
-    let (_, program) = NetworkSpec::stand_alone(&space, Pick::One(&space.parse(text).unwrap())).unwrap();
+    let (_, program) = NetworkSpec::stand_alone(&space, ChoiceSet::One(&space.parse(text).unwrap())).unwrap();
     assert_eq!(program.macs, 153_272_960);
     assert_eq!(program.params, 1_073_466);
 }
@@ -112,7 +113,7 @@ fn a_disconnected_architecture_still_evaluates_to_the_bias() {
 }
 
 #[test]
-fn all_values_of_the_input_are_freed_and_shapes_are_as_wired() {
+fn all_values_of_the_input_are_freed_and_shapes_are_as_built() {
     let space = Tiny::new(scale(9, 4, 1));
     let spec = Arc::new(NetworkSpec::supernet(&space).unwrap());
     let device = Cpu::default();
@@ -246,8 +247,8 @@ fn capture_keeps_what_is_asked_for() {
 /// A pool that is larger than the image.
 struct LargePool;
 
-impl Wire for LargePool {
-    fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for LargePool {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, _: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let x = net.input([1, 1, 3]);
         net.pool(x, PoolSpec { kind: PoolKind::Average, window: Window::valid(2, 2) })
     }

@@ -14,7 +14,7 @@ pub use operations::CellOp;
 
 use super::{ArchError, Decision, DecisionRole, Scale, SearchSpace, SpaceDescriptor, SpaceError, SpaceInfo};
 use crate::arch::Arch;
-use crate::network::{Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, NetworkBuilder, NetworkError, Value};
 use crate::options::{example, parse_options};
 use genotype::INPUTS;
 use network::{Outline, WiredCell};
@@ -223,7 +223,7 @@ impl SearchSpace for Darts {
         self.format(&Arch::new(choices))
     }
 
-    fn stand_alone(&self, text: &str, auxiliary: bool) -> Result<Box<dyn Wire + Send + Sync + '_>, ArchError> {
+    fn stand_alone(&self, text: &str, auxiliary: bool) -> Result<Box<dyn BuildNetwork + Send + Sync + '_>, ArchError> {
         let genotype = Genotype::parse(text).map_err(|problem| self.error(text, problem))?;
         Ok(Box::new(CellNetwork::new(&genotype, self.info.scale, self.options.stem, auxiliary)))
     }
@@ -238,13 +238,12 @@ impl SearchSpace for Darts {
     }
 }
 
-impl Wire for Darts {
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
-        match pick {
-            Pick::All => self.outline().wire(net, &[self.whole_cell(), self.whole_cell()]),
-            Pick::One(arch) => {
-                CellNetwork::new(&self.genotype(arch), self.info.scale, self.options.stem, false).wire(net, pick)
-            }
+impl BuildNetwork for Darts {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
+        match choices {
+            ChoiceSet::All => self.outline().build_network(net, &[self.whole_cell(), self.whole_cell()]),
+            ChoiceSet::One(arch) => CellNetwork::new(&self.genotype(arch), self.info.scale, self.options.stem, false)
+                .build_network(net, choices),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::operations::factorised_reduction;
 use super::{CellEdge, CellOp, Genotype};
-use crate::network::{ConvUnit, NetworkKind, Pick, Value, Wire, WireError, Wiring};
+use crate::network::{BuildNetwork, ChoiceSet, ConvUnit, NetworkBuilder, NetworkError, NetworkKind, Value};
 use crate::space::Scale;
 use nas_ops::{PoolKind, PoolSpec, Window};
 use schemars::JsonSchema;
@@ -66,15 +66,19 @@ impl CellNetwork {
     }
 }
 
-impl Wire for CellNetwork {
-    fn wire(&self, net: &mut Wiring<'_>, _: Pick<'_>) -> Result<Value, WireError> {
-        self.outline.wire(net, &self.cells)
+impl BuildNetwork for CellNetwork {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, _: ChoiceSet<'_>) -> Result<Value, NetworkError> {
+        self.outline.build_network(net, &self.cells)
     }
 }
 
 impl Outline {
-    /// Wires the network of a normal and a reduction cell.
-    pub fn wire(&self, net: &mut Wiring<'_>, [normal, reduce]: &[WiredCell; 2]) -> Result<Value, WireError> {
+    /// Builds the network of a normal and a reduction cell.
+    pub fn build_network(
+        &self,
+        net: &mut NetworkBuilder<'_>,
+        [normal, reduce]: &[WiredCell; 2],
+    ) -> Result<Value, NetworkError> {
         let Scale { image, classes, width, cells } = self.scale;
         let input = net.input(image);
         let stem = self.stem_of(image)?;
@@ -93,8 +97,8 @@ impl Outline {
                 (channels, stage) = (2 * channels, stage + 1);
             }
             let name = format!("stage{stage}.cell{cell}");
-            let wired = WiredCellAt { cell: if reduction { reduce } else { normal }, name, channels, reduction };
-            (before, x) = (x, wired.wire(net, before, x)?);
+            let here = CellAt { cell: if reduction { reduce } else { normal }, name, channels, reduction };
+            (before, x) = (x, here.build(net, before, x)?);
             if self.auxiliary && cell == 2 * cells / 3 {
                 net.auxiliary(|net| auxiliary_head(net, x, stem, classes))?;
             }
@@ -104,7 +108,7 @@ impl Outline {
     }
 
     /// The stem for images `[h, w, c]`.
-    fn stem_of(&self, [h, w, _]: [usize; 3]) -> Result<Stem, WireError> {
+    fn stem_of(&self, [h, w, _]: [usize; 3]) -> Result<Stem, NetworkError> {
         let stem = match self.stem {
             Stem::Auto if h.min(w) >= LARGE_IMAGE => Stem::Imagenet,
             Stem::Auto => Stem::Cifar,
@@ -119,20 +123,20 @@ impl Outline {
         }
         let remedy = if stem == Stem::Imagenet { "; set space.stem = \"cifar\"" } else { "" };
         let problem = format!("expected images of at least {least} x {least}, found {h} x {w}: {reason}{remedy}");
-        Err(WireError::Layer { layer: "stem".into(), problem })
+        Err(NetworkError::Layer { layer: "stem".into(), problem })
     }
 }
 
 /// A cell at its place in a network.
-struct WiredCellAt<'a> {
+struct CellAt<'a> {
     cell: &'a WiredCell,
     name: String,
     channels: usize,
     reduction: bool,
 }
 
-impl WiredCellAt<'_> {
-    fn wire(&self, net: &mut Wiring<'_>, before: Value, last: Value) -> Result<Value, WireError> {
+impl CellAt<'_> {
+    fn build(&self, net: &mut NetworkBuilder<'_>, before: Value, last: Value) -> Result<Value, NetworkError> {
         let Self { cell, name, channels, .. } = self;
         let unit = ConvUnit::relu_conv_bn(1, 1, *channels);
         let first = format!("{name}.input0");
@@ -154,22 +158,22 @@ impl WiredCellAt<'_> {
         net.concat(&output)
     }
 
-    /// Wires one edge of the next node. Weights belong to the cell, the node, the predecessor and the operation. Two
+    /// Builds one edge of the next node. Weights belong to the cell, the node, the predecessor and the operation. Two
     /// equal edges share them in a supernet, and have their own in a network that stands alone.
     fn edge(
         &self,
-        net: &mut Wiring<'_>,
+        net: &mut NetworkBuilder<'_>,
         nodes: &[Value],
         edges: &[CellEdge],
         number: usize,
         edge: CellEdge,
-    ) -> Result<Value, WireError> {
+    ) -> Result<Value, NetworkError> {
         let mut name = format!("{}.node{}.from{}", self.name, nodes.len(), edge.from);
         if edges[..number].contains(&edge) && net.kind() == NetworkKind::StandAlone {
             name += ".again";
         }
         let stride = if self.reduction && edge.from < super::genotype::INPUTS { 2 } else { 1 };
-        let y = edge.op.wire(net, &name, nodes[edge.from], stride)?;
+        let y = edge.op.build(net, &name, nodes[edge.from], stride)?;
         // As in DARTS, drop path spares identities.
         let identity = edge.op == CellOp::SkipConnect && stride == 1;
         Ok(if identity { y } else { net.drop_path(y) })
@@ -182,14 +186,14 @@ impl WiredCellAt<'_> {
 /// The pool of DARTS has a 5x5 window and stride 3 for images of 8x8 (CIFAR), stride 2 for 7x7 (ImageNet). For other
 /// sizes, the window and the stride are those that give 2x2. As in the public code of DARTS, the ImageNet head has no
 /// batch normalisation after its second convolution.
-fn auxiliary_head(net: &mut Wiring<'_>, x: Value, stem: Stem, classes: usize) -> Result<Value, WireError> {
+fn auxiliary_head(net: &mut NetworkBuilder<'_>, x: Value, stem: Stem, classes: usize) -> Result<Value, NetworkError> {
     let [h, w, _] = x.size;
     if h < 2 || w < 2 {
         let problem = format!(
             "expected at least 2 x 2 pixels after the second reduction cell, found {h} x {w}: \
              choose larger images, or no head (retrain.auxiliary_weight = 0)"
         );
-        return Err(WireError::Layer { layer: "auxiliary".into(), problem });
+        return Err(NetworkError::Layer { layer: "auxiliary".into(), problem });
     }
     let kernel = [h, w].map(|size| size.div_ceil(2).max(5).min(size - 1));
     let window = Window { kernel, stride: [h - kernel[0], w - kernel[1]], padding: [0; 2], dilation: [1; 2] };

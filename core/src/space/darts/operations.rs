@@ -1,6 +1,6 @@
 //! The operations of an edge.
 
-use crate::network::{ConvUnit, NetworkKind, Value, WireError, Wiring};
+use crate::network::{ConvUnit, NetworkBuilder, NetworkError, NetworkKind, Value};
 use nas_ops::{PoolKind, PoolSpec, Window};
 
 /// An operation of an edge. Convolutions have a ReLU before them and batch normalisation after them.
@@ -64,9 +64,15 @@ impl CellOp {
         Self::ALL.into_iter().find(|op| op.name() == name)
     }
 
-    /// Wires the operation from `x` at stride 1 or 2; the number of channels stays the same. In a supernet, batch
+    /// Builds the operation from `x` at stride 1 or 2; the number of channels stays the same. In a supernet, batch
     /// normalisation follows a pool (as in DARTS, where it balances the pools against the convolutions).
-    pub(super) fn wire(self, net: &mut Wiring<'_>, name: &str, x: Value, stride: usize) -> Result<Value, WireError> {
+    pub(super) fn build(
+        self,
+        net: &mut NetworkBuilder<'_>,
+        name: &str,
+        x: Value,
+        stride: usize,
+    ) -> Result<Value, NetworkError> {
         let name = format!("{name}.{}", self.name());
         match self {
             Self::None => {
@@ -94,7 +100,13 @@ impl CellOp {
     }
 }
 
-fn pool(net: &mut Wiring<'_>, name: &str, x: Value, kind: PoolKind, stride: usize) -> Result<Value, WireError> {
+fn pool(
+    net: &mut NetworkBuilder<'_>,
+    name: &str,
+    x: Value,
+    kind: PoolKind,
+    stride: usize,
+) -> Result<Value, NetworkError> {
     let y = net.pool(x, PoolSpec { kind, window: Window::same(3, stride, 1) })?;
     match net.kind() {
         NetworkKind::Supernet => net.norm(&format!("{name}.bn"), y),
@@ -103,7 +115,7 @@ fn pool(net: &mut Wiring<'_>, name: &str, x: Value, kind: PoolKind, stride: usiz
 }
 
 /// ReLU, depthwise convolution, 1x1 convolution, batch normalisation.
-fn separable(net: &mut Wiring<'_>, name: &str, x: Value, window: Window) -> Result<Value, WireError> {
+fn separable(net: &mut NetworkBuilder<'_>, name: &str, x: Value, window: Window) -> Result<Value, NetworkError> {
     let channels = x.channels();
     let depthwise = ConvUnit { window, groups: None, relu: true, ..ConvUnit::plain(1, 1, channels) };
     let y = net.conv(&format!("{name}.depthwise"), x, depthwise)?;
@@ -111,7 +123,13 @@ fn separable(net: &mut Wiring<'_>, name: &str, x: Value, window: Window) -> Resu
 }
 
 /// Two separable convolutions; the first one has the stride.
-fn twice_separable(net: &mut Wiring<'_>, name: &str, x: Value, k: usize, stride: usize) -> Result<Value, WireError> {
+fn twice_separable(
+    net: &mut NetworkBuilder<'_>,
+    name: &str,
+    x: Value,
+    k: usize,
+    stride: usize,
+) -> Result<Value, NetworkError> {
     let y = separable(net, &format!("{name}.first"), x, Window::same(k, stride, 1))?;
     separable(net, &format!("{name}.second"), y, Window::same(k, 1, 1))
 }
@@ -120,11 +138,11 @@ fn twice_separable(net: &mut Wiring<'_>, name: &str, x: Value, k: usize, stride:
 /// by side, the second on the image shifted by one pixel, then batch normalisation. The first convolution has
 /// `c_out / 2` outputs, rounded down.
 pub(super) fn factorised_reduction(
-    net: &mut Wiring<'_>,
+    net: &mut NetworkBuilder<'_>,
     name: &str,
     x: Value,
     c_out: usize,
-) -> Result<Value, WireError> {
+) -> Result<Value, NetworkError> {
     let x = net.relu(x)?;
     let odd = net.odd_pixels(x);
     let mut parts = Vec::new();

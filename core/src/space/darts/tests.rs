@@ -29,7 +29,7 @@ fn costs_of_the_published_cells_equal_pytorch() {
         let stem = if fields[1] == "cifar" { Stem::Cifar } else { Stem::Imagenet };
         let genotype = Genotype::parse(fields[0]).unwrap();
         let network = CellNetwork::new(&genotype, scale, stem, fields[6] == "1");
-        let (spec, program) = NetworkSpec::stand_alone(&network, Pick::All).unwrap();
+        let (spec, program) = NetworkSpec::stand_alone(&network, ChoiceSet::All).unwrap();
         let head = program.auxiliary.map_or((0, 0), |head| (head.params, head.macs));
         assert_eq!((program.params + head.0, program.macs + head.1), (number(7) as u64, number(8) as u64), "{line}");
         assert_eq!(spec.param_count(), number(7));
@@ -95,7 +95,7 @@ fn scores_and_gradients_equal_pytorch() {
         let scale = scale(8, words[3].parse().unwrap(), words[4].parse().unwrap(), 10);
         let (spec, program): (NetworkSpec, Program) = if words[2] == "affine" {
             let genotype = Genotype::parse(words[5]).unwrap();
-            NetworkSpec::stand_alone(&CellNetwork::new(&genotype, scale, Stem::Cifar, false), Pick::All).unwrap()
+            NetworkSpec::stand_alone(&CellNetwork::new(&genotype, scale, Stem::Cifar, false), ChoiceSet::All).unwrap()
         } else {
             let space = Darts::with_options(scale, ALL_OPTIONS);
             let spec = NetworkSpec::supernet(&space).unwrap();
@@ -142,7 +142,7 @@ fn the_auxiliary_head_changes_no_score() {
     for (side, stem) in [(32, Stem::Cifar), (8, Stem::Cifar), (27, Stem::Cifar), (64, Stem::Imagenet)] {
         let genotype = Genotype::parse("darts_v2").unwrap();
         let of = |auxiliary| CellNetwork::new(&genotype, scale(side, 2, 4, 3), stem, auxiliary);
-        let (spec, with) = NetworkSpec::stand_alone(&of(true), Pick::All).unwrap();
+        let (spec, with) = NetworkSpec::stand_alone(&of(true), ChoiceSet::All).unwrap();
         let without = spec.fixed_program(&of(false)).unwrap();
         assert_eq!((with.params, with.macs, without.auxiliary), (without.params, without.macs, None));
         let network = network(spec);
@@ -167,8 +167,9 @@ fn images_that_are_too_small_are_refused_and_odd_ones_are_rounded_up() {
         assert!(error.to_string().contains(expected), "{error}");
     }
     let genotype = Genotype::parse("darts_v1").unwrap();
-    let error = NetworkSpec::stand_alone(&CellNetwork::new(&genotype, scale(4, 2, 3, 10), Stem::Auto, true), Pick::All)
-        .unwrap_err();
+    let error =
+        NetworkSpec::stand_alone(&CellNetwork::new(&genotype, scale(4, 2, 3, 10), Stem::Auto, true), ChoiceSet::All)
+            .unwrap_err();
     assert!(
         error.to_string().contains("at least 2 x 2 pixels after the second reduction cell, found 1 x 1"),
         "{error}"
@@ -201,7 +202,7 @@ fn architectures_share_the_weights_of_equal_operations_on_equal_edges() {
     // Two equal edges are one set of weights here, and two in a network of their own.
     let space = Darts::with_options(scale(32, 4, 3, 10), ALL_OPTIONS);
     let twice = space.parse(&every("sep_conv_3x3").replace(", 1)", ", 0)")).unwrap();
-    let (own, program) = NetworkSpec::stand_alone(&space, Pick::One(&twice)).unwrap();
+    let (own, program) = NetworkSpec::stand_alone(&space, ChoiceSet::One(&twice)).unwrap();
     assert_eq!(own.param_count() as u64, program.params);
     assert!(own.layer("stage0.cell0.node2.from0.again.sep_conv_3x3.first.pointwise").is_some());
     NetworkSpec::supernet(&space).unwrap().program(&space, &twice).unwrap();

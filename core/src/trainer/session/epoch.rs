@@ -1,7 +1,7 @@
 //! One step and one epoch of a run.
 
 use super::Session;
-use crate::event::{EpochDone, Event, Moment, Observer, offer_state};
+use crate::event::{EpochDone, Event, Observer, SavePoint, offer_state};
 use crate::registry::TrainingDevice;
 use crate::trainer::RunError;
 use crate::trainer::training::{DeviceBatch, DeviceBatches, StepOutcome};
@@ -47,7 +47,7 @@ impl<D: TrainingDevice> Session<D> {
             observer.observe(&Event::Step(outcome.done))?;
             self.progress.add_training(seconds_since(&mut started));
             self.progress.count_time();
-            offer_state(observer, Moment::Step, || self.save())?;
+            offer_state(observer, SavePoint::Step, || self.save())?;
         }
         if complete {
             self.supernet.strategy_mut().end_epoch(epoch)?;

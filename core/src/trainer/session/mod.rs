@@ -15,7 +15,7 @@ use super::planner::{ArchSource, Planner};
 use super::supernet::{NamedStrategy, Supernet};
 use super::training::{TrainPath, Training};
 use super::training_data::TrainingData;
-use super::{EvalImages, Evaluator, FrozenNetwork, RunError, build_space, wire_error};
+use super::{EvalImages, Evaluator, FrozenNetwork, RunError, build_space, network_error};
 use crate::arch::Arch;
 use crate::checkpoint::weights;
 use crate::config::{BnMode, RunConfig};
@@ -112,7 +112,7 @@ impl<D: TrainingDevice> Session<D> {
         let shape = dataset.shape();
         let image = [shape.height, shape.width, shape.channels];
         let space = build_space(config, image, dataset.classes.len())?;
-        let spec = Arc::new(NetworkSpec::supernet(&*space).map_err(|e| wire_error(&*space, e))?);
+        let spec = Arc::new(NetworkSpec::supernet(&*space).map_err(|e| network_error(&*space, e))?);
 
         let TrainingData { split, normalise, loader } = TrainingData::new(config, &dataset, streams)?;
         let total_steps = match config.train.max_steps {

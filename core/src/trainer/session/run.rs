@@ -4,7 +4,7 @@ use super::Session;
 use super::controller_phase::train_controller;
 use super::progress::EpochPhase;
 use super::selection::select;
-use crate::event::{Evaluating, Event, Moment, Observer, Phase, ProbesDone, offer_state};
+use crate::event::{Evaluating, Event, Observer, Phase, ProbesDone, SavePoint, offer_state};
 use crate::registry::TrainingDevice;
 use crate::result::{RunResult, SCHEMA, Selected, Truth};
 use crate::trainer::monitor::TruthComparison;
@@ -26,8 +26,8 @@ impl<D: TrainingDevice> Session<D> {
         self.warn(observer)?;
         let trained = self.train(observer, cancel)?;
         self.progress.count_time();
-        let moment = if trained { Moment::Trained } else { Moment::Interrupted };
-        offer_state(observer, moment, || self.save())?;
+        let point = if trained { SavePoint::Trained } else { SavePoint::Interrupted };
+        offer_state(observer, point, || self.save())?;
         let (mut selected, mut compared) = (None, None);
         if trained {
             let proposals = self.planner.source_mut().propose(self.config.search.proposals)?;
@@ -96,7 +96,7 @@ impl<D: TrainingDevice> Session<D> {
             self.progress.phase = next.unwrap_or_default();
             if ends_epoch {
                 self.progress.count_time();
-                offer_state(observer, Moment::Epoch(self.progress.epoch), || self.save())?;
+                offer_state(observer, SavePoint::Epoch(self.progress.epoch), || self.save())?;
             }
         }
         Ok(true)

@@ -2,7 +2,7 @@
 
 use super::images::StandAloneImages;
 use crate::config::RunConfig;
-use crate::event::{Event, Moment, Observer, StandAloneEpoch, Start, offer_state};
+use crate::event::{Event, Observer, SavePoint, StandAloneEpoch, Start, offer_state};
 use crate::network::Program;
 use crate::registry::TrainingDevice;
 use crate::result::{EvalFigures, SCHEMA, StandAloneResult};
@@ -101,12 +101,12 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         observer.observe(&Event::Start(self.size()))?;
         while self.progress.epoch < self.config.train.epochs {
             if !(self.train_epoch(observer, cancel)? && self.complete_epoch(observer, cancel)?) {
-                offer_state(observer, Moment::Interrupted, || self.save())?;
+                offer_state(observer, SavePoint::Interrupted, || self.save())?;
                 return Ok(self.result(true));
             }
-            offer_state(observer, Moment::Epoch(self.progress.epoch), || self.save())?;
+            offer_state(observer, SavePoint::Epoch(self.progress.epoch), || self.save())?;
         }
-        offer_state(observer, Moment::Trained, || self.save())?;
+        offer_state(observer, SavePoint::Trained, || self.save())?;
         Ok(self.result(false))
     }
 
@@ -128,7 +128,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
             self.progress.train_s += seconds;
             self.progress.wall_s += seconds;
             observer.observe(&Event::Step(outcome.done))?;
-            offer_state(observer, Moment::Step, || self.save())?;
+            offer_state(observer, SavePoint::Step, || self.save())?;
             started = Instant::now();
         }
         Ok(true)

@@ -10,7 +10,7 @@ mod tests;
 pub use strategy::NamedStrategy;
 
 use super::training::{DeviceBatch, Model, StepOutcome, TrainPath, Training};
-use super::{Evaluator, RunError, WeightAverage, wire_error};
+use super::{Evaluator, RunError, WeightAverage, network_error};
 use crate::arch::Arch;
 use crate::network::{LayerId, NetworkSpec, Program};
 use crate::registry::TrainingDevice;
@@ -121,7 +121,7 @@ impl<D: TrainingDevice> Supernet<D> {
     /// An architecture of another space.
     pub fn program(&self, arch: &Arch) -> Result<Program, RunError> {
         self.space.validate(arch)?;
-        self.training.network().spec().program(&*self.space, arch).map_err(|e| wire_error(&*self.space, e))
+        self.training.network().spec().program(&*self.space, arch).map_err(|e| network_error(&*self.space, e))
     }
 
     /// Number of layers of `arch` that at least one of `others` also has, without the layers of every architecture.
@@ -146,13 +146,13 @@ impl<D: TrainingDevice> Supernet<D> {
 /// from it in one decision.
 fn common_layers(space: &dyn SearchSpace, spec: &NetworkSpec) -> Result<BTreeSet<LayerId>, RunError> {
     let last = space.nth(space.count() - 1);
-    let program = spec.program(space, &last).map_err(|e| wire_error(space, e))?;
+    let program = spec.program(space, &last).map_err(|e| network_error(space, e))?;
     let mut common: BTreeSet<LayerId> = program.layers.into_iter().collect();
     let open = |(decision, _): &(usize, &usize)| space.decisions()[*decision].choices.len() > 1;
     for (decision, choice) in last.choices().iter().enumerate().filter(open) {
         let mut choices = last.choices().to_vec();
         choices[decision] = usize::from(*choice == 0);
-        let program = spec.program(space, &Arch::new(choices)).map_err(|e| wire_error(space, e))?;
+        let program = spec.program(space, &Arch::new(choices)).map_err(|e| network_error(space, e))?;
         common.retain(|layer| program.layers.contains(layer));
     }
     Ok(common)

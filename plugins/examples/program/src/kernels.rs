@@ -1,7 +1,7 @@
 //! A search space of kernel sizes: three residual layers, each with a kernel of size 1, 3 or 5.
 
 use nas_core::arch::Arch;
-use nas_core::network::{ConvUnit, Pick, Value, Wire, WireError, Wiring};
+use nas_core::network::{BuildNetwork, ChoiceSet, ConvUnit, NetworkBuilder, NetworkError, Value};
 use nas_core::registry::SpaceDescriptor;
 use nas_core::space::{ArchError, Decision, Scale, SearchSpace, SpaceInfo};
 
@@ -40,13 +40,13 @@ impl SearchSpace for Kernels {
     }
 }
 
-impl Wire for Kernels {
-    fn wire(&self, net: &mut Wiring<'_>, pick: Pick<'_>) -> Result<Value, WireError> {
+impl BuildNetwork for Kernels {
+    fn build_network(&self, net: &mut NetworkBuilder<'_>, choices: ChoiceSet<'_>) -> Result<Value, NetworkError> {
         let image = net.input(self.info.scale.image);
         let mut x = net.conv("stem", image, ConvUnit::conv_bn(3, 2, self.info.scale.width))?;
         for layer in 0..LAYERS {
             let mut terms = vec![x];
-            for choice in pick.of(layer, KERNELS.len()) {
+            for choice in choices.of(layer, KERNELS.len()) {
                 let k = KERNELS[choice];
                 terms.push(net.conv(
                     &format!("layer{layer}.{k}x{k}"),
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(space.count(), 27);
         for arch in (0..27).map(|index| space.nth(index)) {
             assert_eq!(space.parse(&space.format(&arch)).unwrap(), arch);
-            NetworkSpec::stand_alone(&space, Pick::One(&arch)).unwrap();
+            NetworkSpec::stand_alone(&space, ChoiceSet::One(&arch)).unwrap();
         }
         assert!(space.parse("1-2-3").unwrap_err().to_string().contains("expected kernel sizes of 1, 3 or 5"));
         assert!(space.parse("1-3").unwrap_err().to_string().contains("expected 3 choices, found 2"));

@@ -1,7 +1,7 @@
 //! Sessions that are saved between two steps and continue in a new session.
 
 use crate::config::{BnMode, RunConfig};
-use crate::event::{Event, Moment, Observer, Phase};
+use crate::event::{Event, Observer, Phase, SavePoint};
 use crate::result::RunResult;
 use crate::state::State;
 use crate::trainer::session::progress::SessionProgress;
@@ -206,11 +206,11 @@ impl Observer for EachStep {
         Ok(())
     }
 
-    fn wants_state(&mut self, moment: Moment) -> bool {
-        moment == Moment::Step
+    fn wants_state(&mut self, point: SavePoint) -> bool {
+        point == SavePoint::Step
     }
 
-    fn keep_state(&mut self, state: State, _: Moment) -> io::Result<()> {
+    fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         self.0.push(state);
         Ok(())
     }

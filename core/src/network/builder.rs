@@ -1,11 +1,11 @@
 //! The builder with which a search space describes its networks.
 
-use super::{AuxiliaryHead, Instr, LayerId, LayerKind, NetworkKind, NetworkSpec, Op, Pick, Program, Wire};
+use super::{AuxiliaryHead, BuildNetwork, ChoiceSet, Instr, LayerId, LayerKind, NetworkKind, NetworkSpec, Op, Program};
 use nas_ops::{ConvSpec, OpError, PoolSpec, Window};
 
 /// Errors of building a network.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum WireError {
+pub enum NetworkError {
     /// Sizes that do not fit, for example an image smaller than a window.
     #[error("layer {layer}: {source}")]
     Size {
@@ -108,15 +108,15 @@ pub struct LayerCost {
     pub auxiliary: bool,
 }
 
-/// Builder of one network. A search space calls its methods in [`Wire::wire`].
-pub struct Wiring<'a> {
+/// Builder of one network. A search space calls its methods in [`BuildNetwork::build_network`].
+pub struct NetworkBuilder<'a> {
     layers: Layers<'a>,
     instrs: Vec<Instr>,
     costs: Vec<(LayerId, u64)>,
     auxiliary: Option<(AuxiliaryHead, std::ops::Range<usize>)>,
 }
 
-impl<'a> Wiring<'a> {
+impl<'a> NetworkBuilder<'a> {
     pub(super) fn growing(spec: &'a mut NetworkSpec) -> Self {
         Self { layers: Layers::Growing(spec), instrs: Vec::new(), costs: Vec::new(), auxiliary: None }
     }
@@ -125,8 +125,8 @@ impl<'a> Wiring<'a> {
         Self { layers: Layers::Fixed(spec), instrs: Vec::new(), costs: Vec::new(), auxiliary: None }
     }
 
-    pub(super) fn finish(mut self, space: &dyn Wire, pick: Pick<'_>) -> Result<Program, WireError> {
-        let output = space.wire(&mut self, pick)?;
+    pub(super) fn finish(mut self, space: &dyn BuildNetwork, choices: ChoiceSet<'_>) -> Result<Program, NetworkError> {
+        let output = space.build_network(&mut self, choices)?;
         let output = self.materialise(output);
         let head = self.auxiliary.take().map(|(head, _)| head);
         let (params, macs) = self.total(0..self.costs.len());
@@ -134,8 +134,8 @@ impl<'a> Wiring<'a> {
         Ok(Program::prune(self.instrs, output, own, head))
     }
 
-    pub(super) fn layer_costs(mut self, network: &dyn Wire) -> Result<Vec<LayerCost>, WireError> {
-        network.wire(&mut self, Pick::All)?;
+    pub(super) fn layer_costs(mut self, network: &dyn BuildNetwork) -> Result<Vec<LayerCost>, NetworkError> {
+        network.build_network(&mut self, ChoiceSet::All)?;
         let head = self.auxiliary.as_ref().map_or(0..0, |(_, costs)| costs.clone());
         let cost = |(number, (layer, macs)): (usize, &(LayerId, u64))| LayerCost {
             layer: self.layers.spec().layers[*layer].name.clone(),
@@ -151,13 +151,16 @@ impl<'a> Wiring<'a> {
         self.layers.spec().kind
     }
 
-    /// Adds an auxiliary head, which `wire` builds and whose class scores it returns. A network has at most one.
+    /// Adds an auxiliary head, which `build` adds and whose class scores it returns. A network has at most one.
     ///
     /// # Errors
-    /// The errors of `wire`.
-    pub fn auxiliary(&mut self, wire: impl FnOnce(&mut Self) -> Result<Value, WireError>) -> Result<(), WireError> {
+    /// The errors of `build`.
+    pub fn auxiliary(
+        &mut self,
+        build: impl FnOnce(&mut Self) -> Result<Value, NetworkError>,
+    ) -> Result<(), NetworkError> {
         let first = self.costs.len();
-        let scores = wire(self)?;
+        let scores = build(self)?;
         let scores = self.materialise(scores);
         let costs = first..self.costs.len();
         let (params, macs) = self.total(costs.clone());
@@ -179,17 +182,17 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// Sizes or groups that do not fit.
-    pub fn conv(&mut self, name: &str, x: Value, unit: ConvUnit) -> Result<Value, WireError> {
+    pub fn conv(&mut self, name: &str, x: Value, unit: ConvUnit) -> Result<Value, NetworkError> {
         let [h, w, c_in] = x.size;
         let groups = unit.groups.unwrap_or(c_in);
-        let fail = |problem: &str| Err(WireError::Layer { layer: name.into(), problem: problem.into() });
+        let fail = |problem: &str| Err(NetworkError::Layer { layer: name.into(), problem: problem.into() });
         if c_in == 0 || unit.c_out == 0 {
             return fail("expected at least one channel on each side; give a larger width");
         }
         if groups == 0 || !c_in.is_multiple_of(groups) || !unit.c_out.is_multiple_of(groups) {
             return fail(&format!("{c_in} to {} channels do not divide into {groups} groups", unit.c_out));
         }
-        let size = unit.window.output([h, w]).map_err(|source| WireError::Size { layer: name.into(), source })?;
+        let size = unit.window.output([h, w]).map_err(|source| NetworkError::Size { layer: name.into(), source })?;
         let conv = ConvSpec { window: unit.window, groups };
         let norm = unit.norm.then(|| self.affine());
         let kind = LayerKind::Conv { relu: unit.relu, conv, c_in, c_out: unit.c_out, norm };
@@ -202,7 +205,7 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// A network of another space.
-    pub fn norm(&mut self, name: &str, x: Value) -> Result<Value, WireError> {
+    pub fn norm(&mut self, name: &str, x: Value) -> Result<Value, NetworkError> {
         let kind = LayerKind::Norm { channels: x.channels(), affine: self.affine() };
         self.layer(name, kind, x, x.size, 0)
     }
@@ -211,9 +214,9 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// A network of another space, or an input with height or width above 1.
-    pub fn linear(&mut self, name: &str, x: Value, classes: usize) -> Result<Value, WireError> {
+    pub fn linear(&mut self, name: &str, x: Value, classes: usize) -> Result<Value, NetworkError> {
         if x.size[..2] != [1, 1] {
-            return Err(WireError::Layer {
+            return Err(NetworkError::Layer {
                 layer: name.into(),
                 problem: format!("expected size 1 x 1, found {:?}", x.size),
             });
@@ -228,9 +231,9 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// An image smaller than the window.
-    pub fn pool(&mut self, x: Value, pool: PoolSpec) -> Result<Value, WireError> {
+    pub fn pool(&mut self, x: Value, pool: PoolSpec) -> Result<Value, NetworkError> {
         let [h, w, c] = x.size;
-        let size = pool.window.output([h, w]).map_err(|source| WireError::Size { layer: "pool".into(), source })?;
+        let size = pool.window.output([h, w]).map_err(|source| NetworkError::Size { layer: "pool".into(), source })?;
         Ok(self.homogeneous(Op::Pool(pool), x, [size[0], size[1], c]))
     }
 
@@ -245,7 +248,7 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
-    pub fn relu(&mut self, x: Value) -> Result<Value, WireError> {
+    pub fn relu(&mut self, x: Value) -> Result<Value, NetworkError> {
         Ok(self.homogeneous(Op::Relu, x, x.size))
     }
 
@@ -267,7 +270,7 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
-    pub fn global_avg_pool(&mut self, x: Value) -> Result<Value, WireError> {
+    pub fn global_avg_pool(&mut self, x: Value) -> Result<Value, NetworkError> {
         Ok(self.homogeneous(Op::GlobalAvgPool, x, [1, 1, x.channels()]))
     }
 
@@ -275,10 +278,10 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// No terms, or unequal sizes.
-    pub fn sum(&mut self, terms: &[Value]) -> Result<Value, WireError> {
+    pub fn sum(&mut self, terms: &[Value]) -> Result<Value, NetworkError> {
         let size = match terms.first() {
             Some(first) if terms.iter().all(|t| t.size == first.size) => first.size,
-            _ => return Err(WireError::Join(terms.iter().map(|t| t.size).collect())),
+            _ => return Err(NetworkError::Join(terms.iter().map(|t| t.size).collect())),
         };
         let inputs: Vec<usize> = terms.iter().filter_map(|t| t.source).collect();
         match inputs.len() {
@@ -292,10 +295,10 @@ impl<'a> Wiring<'a> {
     ///
     /// # Errors
     /// No parts, or unequal sizes.
-    pub fn concat(&mut self, parts: &[Value]) -> Result<Value, WireError> {
+    pub fn concat(&mut self, parts: &[Value]) -> Result<Value, NetworkError> {
         let [h, w, _] = match parts.first() {
             Some(first) if parts.iter().all(|p| p.size[..2] == first.size[..2]) => first.size,
-            _ => return Err(WireError::Join(parts.iter().map(|t| t.size).collect())),
+            _ => return Err(NetworkError::Join(parts.iter().map(|t| t.size).collect())),
         };
         let inputs = parts.iter().map(|part| self.materialise(*part)).collect();
         Ok(self.push(Op::Concat, inputs, [h, w, parts.iter().map(Value::channels).sum()]))
@@ -323,12 +326,12 @@ impl<'a> Wiring<'a> {
         x: Value,
         size: [usize; 3],
         macs: u64,
-    ) -> Result<Value, WireError> {
+    ) -> Result<Value, NetworkError> {
         let known = self.layers.spec().layer(name);
         let id: LayerId = match (&mut self.layers, known) {
             (layers, Some(id)) if layers.spec().layers[id].kind == kind => id,
             (Layers::Growing(spec), None) => spec.add(name, kind),
-            _ => return Err(WireError::Foreign(name.into())),
+            _ => return Err(NetworkError::Foreign(name.into())),
         };
         self.costs.push((id, macs));
         // A layer with shift or bias maps zeros to non-zeros, so its input must be computed.
