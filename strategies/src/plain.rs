@@ -26,7 +26,7 @@ impl Default for PlainOptions {
     }
 }
 
-/// Trains `paths` sampled architectures a step.
+/// Trains `paths` sampled architectures per step.
 struct Plain {
     paths: usize,
     /// Loss weight of each path.
@@ -55,7 +55,7 @@ fn build<D: Backend>(options: &Table, _: StrategyContext<D>) -> Result<Box<dyn S
 inventory::submit! {
     StrategyDescriptor {
         name: "plain",
-        summary: "ordinary SGD on one sampled architecture a step; the control of every experiment",
+        summary: "ordinary SGD on one sampled architecture per step; the control of every experiment",
         reference: "Pham et al., Efficient Neural Architecture Search via Parameter Sharing, ICML 2018",
         options: &|| example(&PlainOptions::default()),
         cpu: &build,

@@ -8,7 +8,7 @@ const fn metric(split: &'static str, key: &'static str, unit: &'static str, defi
 
 /// All metrics of the program's own parts. Strategies of plugins add their own to the split `strategy`.
 pub static METRICS: &[Metric] = &[
-    metric("train", "loss", "nats", "Training loss of a step, mean over its architectures; one row a step."),
+    metric("train", "loss", "nats", "Training loss of a step, mean over its architectures; one row per step."),
     metric("train", "mean_loss", "nats", "Mean of `loss` over the epoch."),
     metric("train", "lr", "", "Learning rate of the last step of the epoch."),
     metric("train", "gradient_norm", "", "2-norm of a step's gradients before clipping, mean over the epoch."),

@@ -19,11 +19,11 @@ pub struct Network<D: Backend> {
     params: Vec<Tensor4<D>>,
 }
 
-/// How one pass runs.
+/// Options of a pass: batch-norm statistics, and what to record.
 pub struct Pass<'a, D: Backend> {
     /// Fixed batch-norm statistics; `None` takes those of the batch.
     pub norms: Option<&'a NormTable<D>>,
-    /// Of how many images to keep the inputs of a layer; `None` keeps none.
+    /// Number of images whose inputs of a layer are recorded; `None` records none.
     pub capture: Option<&'a dyn Fn(LayerId) -> usize>,
     /// Which weight set each layer uses; `None` is set 0 everywhere.
     pub bind: Option<&'a dyn Fn(LayerId) -> usize>,
@@ -72,7 +72,7 @@ pub struct Forward<D: Backend> {
     pub auxiliary: Option<Tensor4<D>>,
     /// The inputs asked for, in order of execution.
     pub captured: Vec<Captured<D>>,
-    /// The moments asked for, with the number of values a channel they were taken over.
+    /// Moments of each normalising layer if the pass asks for them, with the number of values per channel that each is taken over.
     pub moments: Vec<(LayerId, Moments<D>, usize)>,
 }
 
@@ -86,7 +86,7 @@ impl<D: Backend> Network<D> {
         let mut params = Vec::with_capacity(spec.params.len() * sets);
         for _ in 0..sets {
             for (id, param) in spec.params.iter().enumerate() {
-                // One stream a parameter: a layer's first weights do not depend on which other layers there are.
+                // One stream per parameter: a layer's first weights do not depend on which other layers there are.
                 let mut rng = streams.rng(&format!("weights/{}", param.name), 0);
                 let weight = &spec.params[spec.layers[param.layer].params.start];
                 let fan_in = weight.shape[..3].iter().product();

@@ -36,7 +36,7 @@ impl RunningMoments {
         Self { momentum: None, layers: vec![None; spec.layers.len()] }
     }
 
-    /// Adds the moments of one batch, taken over `count` values a channel.
+    /// Adds the moments of one batch, taken over `count` values per channel.
     pub fn add_batch<D: Backend>(&mut self, layer: LayerId, moments: &Moments<D>, count: usize) {
         let (mean, variance) = (D::to_host(&moments.mean), D::to_host(&moments.variance));
         let unbiased = count as f32 / (count.max(2) - 1) as f32;

@@ -45,7 +45,7 @@ pub struct StandAloneResult {
     pub best: Option<EvalFigures>,
     /// Duration of the whole training with its evaluations, in seconds.
     pub wall_s: f64,
-    /// Training speed, in images a second.
+    /// Training speed, in images per second.
     pub images_per_s: Option<f64>,
     /// Largest resident memory of the process, in MiB; only on Linux.
     pub peak_rss_mb: Option<f64>,

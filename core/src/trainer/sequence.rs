@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Name of the progress in saved state.
-const SAVED: &str = "sequence";
+const PROGRESS_KEY: &str = "sequence";
 
 /// A sequence of distinct random architectures. Each is trained for the configured number of epochs before the next one.
 pub struct Sequence<D: TrainingDevice> {
@@ -81,7 +81,7 @@ impl<D: TrainingDevice> Sequence<D> {
     /// See [`Session::save`].
     pub fn save(&self) -> Result<State, RunError> {
         let mut state = self.session.save()?;
-        state.put(SAVED, &self.progress)?;
+        state.put(PROGRESS_KEY, &self.progress)?;
         Ok(state)
     }
 
@@ -90,7 +90,7 @@ impl<D: TrainingDevice> Sequence<D> {
     /// # Errors
     /// See [`Session::restore`].
     pub fn restore(mut self, state: &State) -> Result<Self, RunError> {
-        self.progress = state.get(SAVED)?;
+        self.progress = state.get(PROGRESS_KEY)?;
         self.session = self.session.restore(state)?;
         let (found, lengths) = (self.progress.columns.len(), self.progress.columns.iter().map(Vec::len));
         if found > self.archs.len() || lengths.enumerate().any(|(number, length)| length != number + 1) {
@@ -201,7 +201,7 @@ impl Observer for SequenceObserver<'_> {
     }
 
     fn keep_state(&mut self, mut state: State, point: SavePoint) -> io::Result<()> {
-        state.put(SAVED, self.progress).map_err(io::Error::other)?;
+        state.put(PROGRESS_KEY, self.progress).map_err(io::Error::other)?;
         self.observer.keep_state(state, point)
     }
 }

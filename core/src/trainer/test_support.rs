@@ -28,7 +28,7 @@ pub fn test_device() -> TestDevice {
     DEVICE.with(Clone::clone)
 }
 
-/// Trains one drawn architecture a step, except where its behaviour says otherwise.
+/// Trains one drawn architecture per step, except where its behaviour says otherwise.
 #[derive(Default)]
 struct TestStrategy {
     behaviour: String,

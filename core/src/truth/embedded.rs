@@ -31,7 +31,7 @@ pub struct BenchmarkTable {
 }
 
 /// All 15,625 architectures of `nasbench201`: accuracies on CIFAR-10, CIFAR-100 and ImageNet16-120, and parameters in
-/// millions of the network with 16 channels and 5 cells a stage.
+/// millions of the network with 16 channels and 5 cells per stage.
 ///
 /// Index: base 5, edge 1<-0 most significant.
 pub static NASBENCH201: BenchmarkTable = BenchmarkTable {

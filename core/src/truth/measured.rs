@@ -23,7 +23,7 @@ static TABLES: [MeasuredTable; 1] = [MeasuredTable {
     space: "nasbench201",
     data: "digits",
     column: "digits_alone",
-    source: "250 random architectures with 8 channels and one cell a stage, 3 seeds each, by `nas-train truth --samples \
+    source: "250 random architectures with 8 channels and one cell per stage, 3 seeds each, by `nas-train truth --samples \
              250 --seeds 3 --epochs 6 --lr-schedule cosine`",
     csv: include_str!("../../data/digits_nasbench201.csv"),
 }];

@@ -56,7 +56,7 @@ impl Default for FairNasOptions {
     }
 }
 
-/// Trains `paths` architectures a step, which together contain every operation of a decision equally often.
+/// Trains `paths` architectures per step, which together contain every operation of a decision equally often.
 struct FairNas {
     /// Number of choices of each decision, and whether it is one between operations. In these, every number divides
     /// `paths`.
@@ -81,7 +81,7 @@ impl FairNas {
             (UnequalChoices::Refuse, _) if differ => {
                 let remedy = match paths {
                     Some(paths) => format!(
-                        "set strategy.unequal = \"lcm\" to train {paths} architectures a step, which contain every \
+                        "set strategy.unequal = \"lcm\" to train {paths} architectures per step, which contain every \
                          choice of a decision equally often, or use another strategy"
                     ),
                     None => "use another strategy".into(),
@@ -147,7 +147,7 @@ impl<D: Backend> SharingStrategy<D> for FairNas {
         let reduce = match self.reduce {
             Reduce::Sum => format!(
                 "the gradients are summed, which acts like a learning rate {m} times larger than that of one \
-                 architecture a step (strategy.reduce = \"mean\" divides by {m})"
+                 architecture per step (strategy.reduce = \"mean\" divides by {m})"
             ),
             Reduce::Mean => "the update uses the mean of the gradients".into(),
         };

@@ -172,7 +172,7 @@ fn unequal_numbers_of_choices_are_an_error_that_lists_the_decisions() {
         refusal(FairNasOptions::default(), &[3, 2, 3, 1]),
         "strategy fairnas cannot train space counts: strict fairness requires the same number of choices in every \
          decision, found 3 choices: layer 0, layer 2; 2 choices: layer 1; 1 choices: layer 3; set strategy.unequal = \
-         \"lcm\" to train 6 architectures a step, which contain every choice of a decision equally often, or use \
+         \"lcm\" to train 6 architectures per step, which contain every choice of a decision equally often, or use \
          another strategy"
     );
     assert!(refusal(FairNasOptions::default(), &[2, 2, 2, 2, 2, 2, 4]).contains("layer 2, layer 3 and 2 more; "));

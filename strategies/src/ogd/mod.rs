@@ -45,7 +45,7 @@ use toml::Table;
 /// Weight set and layer.
 type RecordKey = (usize, LayerId);
 
-/// Trains one sampled architecture a step with projected updates.
+/// Trains one sampled architecture per step with projected updates.
 struct Ogd<D: Backend> {
     settings: OgdSettings,
     spec: Arc<NetworkSpec>,

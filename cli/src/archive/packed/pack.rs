@@ -1,4 +1,4 @@
-//! Packing of finished runs: at most four files a run.
+//! Packing of finished runs: at most four files per run.
 
 use super::super::{Incomplete, content, digests, finished};
 use super::ARCHIVE;

@@ -10,8 +10,8 @@ use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::collections::BTreeMap;
 
-/// Initial weights are uniform in `[-INIT, INIT]` as in ENAS, so the initial policy is almost uniform.
-const INIT: f32 = 0.1;
+/// Initial weights are uniform in `[-INIT_BOUND, INIT_BOUND]` as in ENAS, so the initial policy is almost uniform.
+const INIT_BOUND: f32 = 0.1;
 
 /// Scaling of the logits `z`: probabilities are `softmax(tanh * tanh(z / temperature))`. If `tanh` is 0, they are
 /// `softmax(z / temperature)`.
@@ -95,7 +95,7 @@ impl Policy {
         }
         let device = Cpu::default();
         let mut param = |(name, shape): (String, (usize, usize))| {
-            let values: Vec<f32> = (0..shape.0 * shape.1).map(|_| rng.random_range(-INIT..=INIT)).collect();
+            let values: Vec<f32> = (0..shape.0 * shape.1).map(|_| rng.random_range(-INIT_BOUND..=INIT_BOUND)).collect();
             Ok(Param { name, value: device.try_tensor_from_vec(values, shape).map_err(failed)? })
         };
         let params = shapes.into_iter().map(&mut param).collect::<Result<_, ControllerError>>()?;

@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::*;
 
-/// The official layouts with two images a file.
+/// The official layouts with two images per file.
 const SMALL10: ArchiveLayout = ArchiveLayout { records: (2, 2), ..CIFAR10 };
 const SMALL100: ArchiveLayout = ArchiveLayout { records: (2, 2), ..CIFAR100 };
 

@@ -22,9 +22,9 @@ const MAX_PIXELS: u64 = 89_478_485;
 /// Largest size of a decoded image, in bytes: [`MAX_PIXELS`] with three colours of 8 bits.
 const MAX_BYTES: u64 = 3 * MAX_PIXELS;
 /// Number of bytes beyond the size of a file and its pixels that a decoder may allocate.
-const EXTRA: u64 = 1 << 24;
+const DECODER_OVERHEAD_BYTES: u64 = 1 << 24;
 /// Number of pixels above which images are decoded one at a time, so that memory does not grow with the threads.
-const LARGE: u64 = 1 << 22;
+const LARGE_IMAGE_PIXELS: u64 = 1 << 22;
 
 /// Held while a large image is decoded.
 static ONE_LARGE: Mutex<()> = Mutex::new(());
@@ -69,7 +69,7 @@ pub(super) fn decode<T>(
     if decoder.total_bytes() > MAX_BYTES {
         return Err(too_large(format!("{MAX_BYTES} bytes of pixels")));
     }
-    let _one = (pixels > LARGE).then(|| alone(cancel)).transpose()?;
+    let _one = (pixels > LARGE_IMAGE_PIXELS).then(|| alone(cancel)).transpose()?;
     let image = pixels_of(decoder, bytes, cancel).map_err(failed)?;
     cancel.check()?;
     then(image)
@@ -98,7 +98,7 @@ fn decoder<'a>(bytes: &'a [u8], cancel: &'a Cancel) -> Result<impl ImageDecoder 
 
 fn limits(bytes: u64) -> Limits {
     let mut limits = Limits::no_limits();
-    limits.max_alloc = Some(bytes + EXTRA);
+    limits.max_alloc = Some(bytes + DECODER_OVERHEAD_BYTES);
     limits
 }
 

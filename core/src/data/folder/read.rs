@@ -16,9 +16,9 @@ use super::files::ImageFiles;
 use super::{Cancel, decode, resize};
 
 /// Size of all images up to which `data.cache = "auto"` keeps them in memory, in bytes.
-const AUTO: u64 = 4 << 30;
+const AUTO_MEMORY_BYTES: u64 = 4 << 30;
 /// Size of the images that are decoded at a time, in bytes.
-const BUFFER: usize = 1 << 25;
+const DECODE_BUFFER_BYTES: usize = 1 << 25;
 /// Largest number of images that are decoded at a time.
 const MAX_BATCH: usize = 1024;
 
@@ -87,7 +87,7 @@ impl<'a> Reader<'a> {
         let in_memory = match options.cache {
             Cache::Memory => true,
             Cache::Disk => false,
-            Cache::Auto => parts.iter().map(size).sum::<u64>() <= AUTO,
+            Cache::Auto => parts.iter().map(size).sum::<u64>() <= AUTO_MEMORY_BYTES,
         };
         Self { decoding, in_memory, cancel }
     }
@@ -96,7 +96,7 @@ impl<'a> Reader<'a> {
     pub(super) fn read(&self, list: ImageFiles) -> Result<Images, DataError> {
         let shape = self.decoding.shape();
         let (keep_values, keep_files) = (self.in_memory && !self.decoding.whole, self.in_memory && self.decoding.whole);
-        let count = (BUFFER / shape.values()).min(MAX_BATCH).max(rayon::current_num_threads());
+        let count = (DECODE_BUFFER_BYTES / shape.values()).min(MAX_BATCH).max(rayon::current_num_threads());
         let mut values = zeroed(if keep_values { list.len() } else { count.min(list.len()) }, shape)?;
         let (mut files, mut wholes, mut blocks) = (Vec::new(), Sha256::new(), BlockDigests::default());
         for (number, paths) in list.paths.chunks(count).enumerate() {

@@ -13,7 +13,7 @@ use super::{Cancel, DataError, FIX};
 use crate::read_file;
 
 /// Number of values beyond which a compressed file is read twice: first to count them without memory, then to keep them.
-const COUNT_FIRST: u64 = 1 << 27;
+const MIN_VALUES_TO_COUNT_FIRST: u64 = 1 << 27;
 /// Number of bytes between two checks for a request to stop.
 const CHUNK: u64 = 1 << 20;
 
@@ -87,7 +87,7 @@ impl IdxFile {
 
     /// Reads the values.
     pub(super) fn values(&self, cancel: &Cancel) -> Result<Vec<u8>, DataError> {
-        if is_compressed(&self.path) && self.count() > COUNT_FIRST {
+        if is_compressed(&self.path) && self.count() > MIN_VALUES_TO_COUNT_FIRST {
             self.read(&mut io::sink(), cancel)?;
         }
         let mut values = Vec::new();

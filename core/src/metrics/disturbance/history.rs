@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::metrics::error::{MetricError, finite, same_length};
 use crate::metrics::{kendall_tau, mean};
 
-/// Default interval k, in epochs (DINAS, figure 3).
-pub const DEFAULT_INTERVAL: usize = 13;
-
 /// Accuracies of the probe architectures after every epoch, in percent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Stored")]

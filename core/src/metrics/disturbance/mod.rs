@@ -15,6 +15,6 @@ mod matrix;
 mod single_step;
 
 pub use forgetting::ForgettingSums;
-pub use history::{DEFAULT_INTERVAL, PerformanceDisturbance, ProbeHistory, RankStabilityEstimate};
+pub use history::{PerformanceDisturbance, ProbeHistory, RankStabilityEstimate};
 pub use matrix::{DisturbanceMatrix, MatrixSummary};
 pub use single_step::{SingleStepSummary, SingleStepSums};

@@ -75,7 +75,7 @@ impl Default for DartsOptions {
 /// of seven operations (eight with `none`) on an earlier node. The output is the concatenation of nodes 2 to 5.
 ///
 /// The network is a 3x3 convolution to `3 width` channels (or the ImageNet stem of three convolutions of stride 2), then
-/// `cells` cells with `width` channels a node, global average pool and a linear layer. Cells number `cells / 3` and
+/// `cells` cells with `width` channels per node, global average pool and a linear layer. Cells number `cells / 3` and
 /// `2 cells / 3`, counted from 0, are reduction cells: they halve height and width and double the channels. Odd sizes
 /// are rounded up. All normal cells have the same architecture, as do both reduction cells, and each cell has its own
 /// weights. In the supernet, weights belong to an edge and an operation, so two architectures share the weights of an

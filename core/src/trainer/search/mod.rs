@@ -41,13 +41,13 @@ pub struct Candidate {
 }
 
 impl Candidate {
-    /// An architecture with what was observed of it, and its cost.
+    /// An architecture with its evaluation and its cost.
     ///
     /// # Errors
     /// An architecture that cannot be built at the scale of the space.
-    pub fn new(space: &dyn SearchSpace, arch: &Arch, observed: Evaluation) -> Result<Self, RunError> {
+    pub fn new(space: &dyn SearchSpace, arch: &Arch, evaluation: Evaluation) -> Result<Self, RunError> {
         let (params, macs) = stand_alone_cost(space, arch)?;
-        let Evaluation { loss, accuracy } = observed;
+        let Evaluation { loss, accuracy } = evaluation;
         Ok(Self { arch: space.format(arch), accuracy, loss, params, macs })
     }
 }
@@ -127,15 +127,15 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
             let mut new: Vec<Arch> = proposed.iter().filter(|arch| !known.contains_key(*arch)).cloned().collect();
             new.sort();
             new.dedup();
-            let Some(observed) = self.session.evaluate_with_loss(&new, cancel, &mut |_| ())? else {
+            let Some(evaluations) = self.session.evaluate_with_loss(&new, cancel, &mut |_| ())? else {
                 outcome.interrupted = true;
                 return Ok(outcome);
             };
-            let seen: HashMap<&Arch, _> = new.iter().zip(observed).collect();
+            let evaluated: HashMap<&Arch, _> = new.iter().zip(evaluations).collect();
             for arch in &proposed {
-                if let (None, Some(observation)) = (known.get(arch), seen.get(arch)) {
+                if let (None, Some(evaluation)) = (known.get(arch), evaluated.get(arch)) {
                     known.insert(arch.clone(), outcome.candidates.len());
-                    outcome.candidates.push(Candidate::new(&*self.space, arch, *observation)?);
+                    outcome.candidates.push(Candidate::new(&*self.space, arch, *evaluation)?);
                 }
                 let accuracy = known.get(arch).map_or(0.0, |number| outcome.candidates[*number].accuracy);
                 self.controller.observe(arch, accuracy / 100.0).map_err(|error| self.failed(error))?;

@@ -24,9 +24,9 @@ impl<D: TrainingDevice> Supernet<D> {
 
     fn evaluation(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
-        let observation =
+        let evaluation =
             self.with_weights(arch, self.evaluated(), |weights| self.evaluator.evaluate(&program, weights))?;
-        self.finite(observation, arch)
+        self.finite(evaluation, arch)
     }
 
     /// Loss and accuracy of an architecture on the first batch of evaluation images, with the weights themselves also where
@@ -37,8 +37,8 @@ impl<D: TrainingDevice> Supernet<D> {
     pub fn evaluate_first_batch(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
         let first_batch = |weights: &Weights<'_, D>| self.evaluator.evaluate_first_batch(&program, weights);
-        let observation = self.with_weights(arch, self.training.model(), first_batch)?;
-        self.finite(observation, arch)
+        let evaluation = self.with_weights(arch, self.training.model(), first_batch)?;
+        self.finite(evaluation, arch)
     }
 
     /// Accuracies of architectures on the evaluation images, in percent. Instructions that several programs begin with
@@ -56,8 +56,9 @@ impl<D: TrainingDevice> Supernet<D> {
         cancel: &AtomicBool,
         each: &mut dyn FnMut(usize, f64) -> Result<(), RunError>,
     ) -> Result<Option<Vec<f64>>, RunError> {
-        let observed = self.evaluate_all_with_loss(archs, cancel, &mut |number, seen| each(number, seen.accuracy))?;
-        Ok(observed.map(|observed| observed.into_iter().map(|seen| seen.accuracy).collect()))
+        let evaluations =
+            self.evaluate_all_with_loss(archs, cancel, &mut |number, evaluation| each(number, evaluation.accuracy))?;
+        Ok(evaluations.map(|all| all.into_iter().map(|evaluation| evaluation.accuracy).collect()))
     }
 
     /// As [`evaluate_all`](Self::evaluate_all), with the losses.
@@ -77,14 +78,14 @@ impl<D: TrainingDevice> Supernet<D> {
         let mut reported = 0;
         for chunk in order.chunks(ARCHS_PER_TREE) {
             let members: Vec<&Arch> = chunk.iter().map(|position| &archs[*position]).collect();
-            let observed = match self.evaluator.has_statistics_per_arch() {
+            let evaluations = match self.evaluator.has_statistics_per_arch() {
                 true => self.evaluate_one_by_one(&members, cancel)?,
                 false => self.evaluate_tree(&members, cancel)?,
             };
-            let Some(observed) = observed else { return Ok(None) };
-            chunk.iter().zip(observed).for_each(|(position, seen)| found[*position] = Some(seen));
-            while let Some(Some(seen)) = found.get(reported) {
-                each(reported, *seen)?;
+            let Some(evaluations) = evaluations else { return Ok(None) };
+            chunk.iter().zip(evaluations).for_each(|(position, evaluation)| found[*position] = Some(evaluation));
+            while let Some(Some(evaluation)) = found.get(reported) {
+                each(reported, *evaluation)?;
                 reported += 1;
             }
         }
@@ -92,14 +93,14 @@ impl<D: TrainingDevice> Supernet<D> {
     }
 
     fn evaluate_one_by_one(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
-        let mut observed = Vec::with_capacity(archs.len());
+        let mut evaluations = Vec::with_capacity(archs.len());
         for arch in archs {
             if cancel.load(Ordering::Relaxed) {
                 return Ok(None);
             }
-            observed.push(self.evaluation(arch)?);
+            evaluations.push(self.evaluation(arch)?);
         }
-        Ok(Some(observed))
+        Ok(Some(evaluations))
     }
 
     fn evaluate_tree(&self, archs: &[&Arch], cancel: &AtomicBool) -> Result<Option<Vec<Evaluation>>, RunError> {
@@ -107,10 +108,9 @@ impl<D: TrainingDevice> Supernet<D> {
         let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
         let cancelled = || cancel.load(Ordering::Relaxed);
         let Model { network, running } = self.evaluated();
-        let observations =
-            self.evaluator.evaluate_tree(&tree, programs.len(), network, running.as_ref(), &cancelled)?;
-        let finite = |(arch, seen): (&&Arch, Evaluation)| self.finite(seen, arch);
-        observations.map(|seen| archs.iter().zip(seen).map(finite).collect()).transpose()
+        let evaluations = self.evaluator.evaluate_tree(&tree, programs.len(), network, running.as_ref(), &cancelled)?;
+        let finite = |(arch, evaluation): (&&Arch, Evaluation)| self.finite(evaluation, arch);
+        evaluations.map(|all| archs.iter().zip(all).map(finite).collect()).transpose()
     }
 
     /// Calls `f` with the weights of `model` that an architecture uses.
@@ -120,10 +120,10 @@ impl<D: TrainingDevice> Supernet<D> {
     }
 
     /// Fails if the loss is not finite, or if the strategy failed to choose the weights.
-    fn finite(&self, observation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
+    fn finite(&self, evaluation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
         self.strategy.check_bound()?;
-        match observation.loss.is_finite() {
-            true => Ok(observation),
+        match evaluation.loss.is_finite() {
+            true => Ok(evaluation),
             false => Err(self.training.evaluation_diverged(arch)),
         }
     }

@@ -2,7 +2,7 @@
 
 use nas_plugin_abi::{Context, Error, Planner, Result, Strategy, export_strategies};
 
-/// Plain sampling: `paths` sampled architectures a step. The update uses the mean of their gradients.
+/// Plain sampling: `paths` sampled architectures per step. The update uses the mean of their gradients.
 pub struct Plain {
     paths: usize,
 }

@@ -3,7 +3,7 @@
 use super::{AlphaSchedule, NumberOrWord, OgdOptions, OwnInputs, ProjectorRule, StepOrder};
 use nas_core::strategy::StrategyError;
 
-/// Largest accepted number of recorded images a step.
+/// Largest accepted number of recorded images per step.
 const MAX_SAMPLES: u32 = 1_000_000;
 
 /// Images of a batch that are recorded.

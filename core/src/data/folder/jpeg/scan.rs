@@ -6,7 +6,7 @@ use super::bits::{Bits, Huffman};
 use super::{Cancel, Failure};
 
 /// Number of blocks, or of interleaved units, between two checks for a request to stop.
-const CHECK: usize = 1 << 12;
+const UNITS_PER_CANCEL_CHECK: usize = 1 << 12;
 
 /// The header of an image, and what the scans have told about its coefficients.
 pub(super) struct Frame {
@@ -75,7 +75,7 @@ impl Scan<'_> {
         let mut bits = Bits::new(data);
         let mut run = 0;
         for unit in 0..count {
-            if unit % CHECK == 0 {
+            if unit % UNITS_PER_CANCEL_CHECK == 0 {
                 cancel.check()?;
             }
             if self.restart > 0 && unit > 0 && unit % self.restart == 0 {
