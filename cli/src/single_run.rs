@@ -10,7 +10,7 @@ use crate::resume::{SavedRun, UnfinishedRun, killed_at_start, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal::cancel;
-use crate::summary::Outcome;
+use crate::summary::TrainingResult;
 use crate::text::{eprint_line, print, shell_path};
 use crate::trained_run::check_initial_weights;
 use anyhow::Result;
@@ -132,7 +132,7 @@ impl SingleRun {
     ///
     /// # Errors
     /// Data that cannot be read, a configuration that `prepare` rejects, failed training, files that cannot be written.
-    pub fn execute<S, R: Outcome>(
+    pub fn execute<S, R: TrainingResult>(
         mut self,
         prepare: impl FnOnce(&RunConfig, Arc<Dataset>, Option<&State>) -> Result<S, RunError>,
         work: impl FnOnce(S, &mut dyn Observer, &AtomicBool) -> Result<R, RunError>,
@@ -214,7 +214,7 @@ impl Observer for RecordThenShow<'_> {
     }
 }
 
-fn finish(result: &impl Outcome, recorder: Recorder, json: bool, one_of_several: bool) -> Result<ExitStatus> {
+fn finish(result: &impl TrainingResult, recorder: Recorder, json: bool, one_of_several: bool) -> Result<ExitStatus> {
     let dir = recorder.dir().to_path_buf();
     // Recording and printing are independent: if one fails, the other still happens.
     let written = recorder.finish(result);
@@ -234,6 +234,6 @@ fn finish(result: &impl Outcome, recorder: Recorder, json: bool, one_of_several:
 ///
 /// # Errors
 /// Standard output cannot be written.
-pub fn print_result(result: &impl Outcome, dir: &Path, json: bool) -> Result<()> {
+pub fn print_result(result: &impl TrainingResult, dir: &Path, json: bool) -> Result<()> {
     if json { print(&serde_json::to_string(result)?) } else { print(&result.summary(dir)) }
 }

@@ -14,7 +14,7 @@ use crate::resume::{SavedRun, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings};
 use crate::single_run::RecordThenShow;
-use crate::summary::Outcome;
+use crate::summary::TrainingResult;
 use anyhow::{Context, Result};
 use nas_core::event::Observer;
 use nas_core::state::State;
@@ -138,7 +138,7 @@ impl PlannedRun {
     ///
     /// # Errors
     /// Any error that stops the run, and files that cannot be written.
-    pub fn make<S, R: Outcome>(
+    pub fn make<S, R: TrainingResult>(
         &self,
         bars: &ProgressBars,
         mode: ProgressMode,

@@ -19,7 +19,7 @@ use crate::exit::chained;
 use crate::files;
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
-use crate::summary::Outcome;
+use crate::summary::TrainingResult;
 use crate::tensorboard::EventFile;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
@@ -254,7 +254,7 @@ impl Recorder {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn finish(mut self, result: &impl Outcome) -> Result<()> {
+    pub fn finish(mut self, result: &impl TrainingResult) -> Result<()> {
         self.manifest.set_checkpoints(self.checkpoint_cost);
         let status = if result.interrupted() { Status::Interrupted } else { Status::Finished };
         let written = self.write(result).and_then(|digests| self.manifest.end(status, digests));
@@ -263,7 +263,7 @@ impl Recorder {
 
     /// Writes the result and waits until all files are on the disk, because the status `finished` follows. Returns their
     /// digests.
-    fn write(&mut self, result: &impl Outcome) -> Result<BTreeMap<&'static str, FileDigest>> {
+    fn write(&mut self, result: &impl TrainingResult) -> Result<BTreeMap<&'static str, FileDigest>> {
         let mut digests = BTreeMap::new();
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
         files.extend(result.files()?);

@@ -59,7 +59,7 @@ impl ConfigLayer {
     ///
     /// # Errors
     /// See [`run`](Self::run).
-    pub fn from(dir: &Path) -> Result<Self> {
+    pub fn space_and_data_of_run(dir: &Path) -> Result<Self> {
         let mut table = Self::run(dir)?.table;
         table.retain(|key, _| ["space", "data"].contains(&key));
         Ok(Self { origin: Origin::Run(dir.into()), table })

@@ -71,7 +71,7 @@ impl Settings {
         assignments: &[String],
     ) -> Result<Self> {
         let mut layers = Vec::new();
-        layers.extend(from.map(ConfigLayer::from).transpose()?);
+        layers.extend(from.map(ConfigLayer::space_and_data_of_run).transpose()?);
         layers.extend(recipe.map(recipes::layer).transpose()?);
         Self::resolve_over(layers, args, assignments)
     }

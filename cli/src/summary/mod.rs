@@ -11,7 +11,7 @@ use crate::text::pairs;
 use std::path::Path;
 
 /// The result of a run or of a sequence.
-pub trait Outcome: serde::Serialize {
+pub trait TrainingResult: serde::Serialize {
     /// Whether an interrupt signal stopped the training before its end.
     fn interrupted(&self) -> bool;
     /// The result as text for the terminal. `dir` is the run directory.

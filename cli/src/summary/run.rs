@@ -1,11 +1,11 @@
 //! The summary of a run.
 
-use super::{Outcome, correlation, percent, points, row, section};
+use super::{TrainingResult, correlation, percent, points, row, section};
 use crate::text::{duration, short};
 use nas_core::result::{Probes, RunResult, Selected, Truth};
 use std::path::Path;
 
-impl Outcome for RunResult {
+impl TrainingResult for RunResult {
     fn interrupted(&self) -> bool {
         self.interrupted
     }

@@ -1,6 +1,6 @@
 //! The summary of a sequence, and its `matrix.csv`.
 
-use super::{Outcome, percent, points, row, section};
+use super::{TrainingResult, percent, points, row, section};
 use crate::csv_text::CsvText;
 use crate::text::table;
 use nas_core::metrics::Summary;
@@ -8,7 +8,7 @@ use nas_core::result::{SequenceResult, SequenceStep};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-impl Outcome for SequenceResult {
+impl TrainingResult for SequenceResult {
     fn interrupted(&self) -> bool {
         self.interrupted
     }

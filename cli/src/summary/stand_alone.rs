@@ -1,13 +1,13 @@
 //! The summary of a stand-alone training.
 
-use super::{Outcome, percent, row, section};
+use super::{TrainingResult, percent, row, section};
 use crate::text::{duration, table};
 use crate::trainings::TrainingGroup;
 use nas_core::metrics::Summary;
 use nas_core::result::{EvalFigures, StandAloneResult};
 use std::path::Path;
 
-impl Outcome for StandAloneResult {
+impl TrainingResult for StandAloneResult {
     fn interrupted(&self) -> bool {
         self.interrupted
     }

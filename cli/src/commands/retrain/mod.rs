@@ -94,7 +94,7 @@ fn architecture(args: &RetrainArgs) -> Result<String> {
     match (&args.arch, &args.from) {
         (Some(arch), None) => Ok(arch.clone()),
         (Some(arch), Some(dir)) => {
-            archive::manifest(dir).with_context(|| from(dir))?;
+            archive::manifest(dir).with_context(|| from_option(dir))?;
             Ok(arch.clone())
         }
         (None, Some(dir)) => selected(dir),
@@ -104,19 +104,22 @@ fn architecture(args: &RetrainArgs) -> Result<String> {
 
 /// The architecture that a run has selected.
 fn selected(dir: &Path) -> Result<String> {
-    let Archived::Run(run) = Archived::read(dir).with_context(|| from(dir))? else {
+    let Archived::Run(run) = Archived::read(dir).with_context(|| from_option(dir))? else {
         let problem = "expected a run of a supernet with a selected architecture";
-        return Err(UsageError(format!("{}: {problem}; give an architecture with --arch ARCH", from(dir))).into());
+        return Err(
+            UsageError(format!("{}: {problem}; give an architecture with --arch ARCH", from_option(dir))).into()
+        );
     };
     let RunResult { selected, .. } = run.result;
     let without =
-        || UsageError(format!("{}: the run has no selected architecture; give one with --arch ARCH", from(dir)));
+        || UsageError(format!("{}: the run has no selected architecture; give one with --arch ARCH", from_option(dir)));
     let arch = selected.ok_or_else(without)?.arch;
     eprint_line(&format!("architecture {arch} of {}", dir.display()));
     Ok(arch)
 }
 
-fn from(dir: &Path) -> String {
+/// The option with its directory, for error messages.
+fn from_option(dir: &Path) -> String {
     format!("--from {}", dir.display())
 }
 

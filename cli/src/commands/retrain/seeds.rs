@@ -25,8 +25,8 @@ pub struct SeedTraining {
     done: Option<ArchivedRetrain>,
 }
 
-/// What the trainings of a command have left.
-struct Outcome {
+/// The results and errors of the trainings of a command.
+struct SeedResults {
     runs: Vec<ArchivedRetrain>,
     failed: Vec<Error>,
 }
@@ -54,24 +54,24 @@ pub fn several(
         let done = finished(&dir, &settings, arch)?;
         trainings.push(SeedTraining { dir, settings, done });
     }
-    let mut outcome = Outcome { runs: Vec::new(), failed: Vec::new() };
+    let mut results = SeedResults { runs: Vec::new(), failed: Vec::new() };
     if let RunPlace::Cluster { config, detach } = place {
         match cluster::hand_over(args, arch, &trainings, config, *detach)? {
-            HandOverOutcome::Ended(failed) => outcome.failed = failed,
+            HandOverOutcome::Ended(failed) => results.failed = failed,
             HandOverOutcome::StillRunning(status) => return Ok(status),
         }
     }
     for training in trainings {
         match training.result(arch, place)? {
-            Some(run) => outcome.add(run, &training.dir, args.run.json)?,
-            None if *place == RunPlace::Here => match outcome.train(args, arch, training)? {
+            Some(run) => results.add(run, &training.dir, args.run.json)?,
+            None if *place == RunPlace::Here => match results.train(args, arch, training)? {
                 ExitStatus::Success => {}
                 status => return Ok(status),
             },
             None => eprint_line(&format!("the training in {} is not finished", training.dir.display())),
         }
     }
-    outcome.print(out, args.run.json)
+    results.print(out, args.run.json)
 }
 
 impl SeedTraining {
@@ -85,7 +85,7 @@ impl SeedTraining {
     }
 }
 
-impl Outcome {
+impl SeedResults {
     fn add(&mut self, run: ArchivedRetrain, dir: &Path, json: bool) -> Result<()> {
         if json {
             print_result(&run.result, dir, true)?;
