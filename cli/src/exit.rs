@@ -128,7 +128,8 @@ impl ExitStatus {
         match error {
             RunError::Build(BuildError::Strategy(StrategyError::Plugin(_)))
             | RunError::Strategy { source: StrategyError::Plugin(_), .. } => Self::Plugin,
-            RunError::Config(_)
+            RunError::Strategy { source: StrategyError::Option { .. }, .. }
+            | RunError::Config(_)
             | RunError::Build(_)
             | RunError::Network { .. }
             | RunError::Arch(_)

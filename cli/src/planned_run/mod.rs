@@ -78,7 +78,7 @@ impl PlannedRun {
             Archived::Retrain(_) => Some("kind (stand-alone training)".into()),
             Archived::Sequence(sequence) => {
                 let (old, new) = (sequence.result.sequence, self.kind.sequence().unwrap_or(0));
-                (old != new).then(|| format!("--sequence ({old}, now {new})"))
+                (old != new).then(|| sequence_length(old, new))
             }
         })?;
         Ok(true)
@@ -90,7 +90,10 @@ impl PlannedRun {
         if !run.has_checkpoints() {
             return Ok(());
         }
-        self.refuse((run.kind() != self.kind).then(|| "kind".into()))?;
+        self.refuse(match (run.kind(), &self.kind) {
+            (RunKind::Sequence(old), RunKind::Sequence(new)) if old != *new => Some(sequence_length(old, *new)),
+            (old, new) => (old != *new).then(|| "kind".into()),
+        })?;
         self.refuse(run.other_settings(&self.settings.config)?)?;
         self.refuse(self.other_device(&run.manifest))
     }
@@ -177,4 +180,8 @@ impl PlannedRun {
             }
         }
     }
+}
+
+fn sequence_length(old: usize, new: usize) -> String {
+    format!("--sequence ({old}, now {new})")
 }

@@ -93,6 +93,7 @@ fn offending_key(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
             RunError::Truth(TruthError::UnknownColumn { .. } | TruthError::NotAccuracy { .. }) => {
                 Some("truth.table".into())
             }
+            RunError::Strategy { source: StrategyError::Option { option, .. }, .. } => Some(option.clone()),
             RunError::InitialWeights { .. } => Some("train.init".into()),
             _ => None,
         };
