@@ -8,10 +8,10 @@ use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{CheckpointError, weights};
-use nas_core::config::BnMode;
+use nas_core::config::{BnMode, RunConfig};
 use nas_core::registry::TrainingDevice;
 use nas_core::sha256;
-use nas_core::trainer::{EvalImages, RunError, Session};
+use nas_core::trainer::{EvalImages, Session};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -59,7 +59,9 @@ impl TrainedRun {
     /// # Errors
     /// Weights that are damaged or belong to another network, and a data set without test images.
     pub fn session<D: TrainingDevice>(&self, data: &LoadedData, device: &D, images: EvalImages) -> Result<Session<D>> {
-        self.load_weights(Session::for_evaluation(&self.settings.config, data.dataset.clone(), device, images))
+        let mut config = self.settings.config.clone();
+        config.truth.samples = "0".into();
+        self.session_with(&config, data, device, images)
     }
 
     /// As [`session`](Self::session), with the truth table of the configuration.
@@ -73,7 +75,7 @@ impl TrainedRun {
         images: EvalImages,
     ) -> Result<Session<D>> {
         let config = &self.settings.config;
-        let session = self.load_weights(Session::for_ranking(config, data.dataset.clone(), device, images))?;
+        let session = self.session_with(config, data, device, images)?;
         let remedy = match session.truth_sha256() {
             Some(_) => return Ok(session),
             None if config.truth.samples == "0" => "truth.samples is 0: choose a number with --set truth.samples=N",
@@ -83,11 +85,18 @@ impl TrainedRun {
             .into())
     }
 
-    fn load_weights<D: TrainingDevice>(&self, session: Result<Session<D>, RunError>) -> Result<Session<D>> {
+    fn session_with<D: TrainingDevice>(
+        &self,
+        config: &RunConfig,
+        data: &LoadedData,
+        device: &D,
+        images: EvalImages,
+    ) -> Result<Session<D>> {
+        let session = Session::for_evaluation(config, data.dataset.clone(), device, images);
         let session = session.map_err(|error| self.settings.explain(error.into()))?;
         let (model, _) = weights::read(&self.dir.join(WEIGHTS), session.spec())?;
         // The state of a model without running statistics has no counts of batches.
-        if self.settings.config.eval.bn == BnMode::Running && model.values.is_empty() {
+        if config.eval.bn == BnMode::Running && model.values.is_empty() {
             let problem = "was trained without running statistics (--bn running): set eval.bn=recalibrate";
             return Err(UsageError(format!("{} {problem}", self.dir.display())).into());
         }

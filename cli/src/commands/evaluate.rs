@@ -109,18 +109,17 @@ fn architectures<D: TrainingDevice>(
     if args.json {
         found.iter().try_for_each(|candidate| print(&serde_json::to_string(candidate)?))?;
     } else {
-        print(&table(
-            ["architecture", "accuracy", "loss", "parameters", "multiply-adds"],
-            found.iter().map(candidate_row),
-        ))?;
+        print(&candidate_table(&found))?;
     }
     Ok(ExitStatus::Success)
 }
 
-/// The row of a candidate in a table.
-pub fn candidate_row(candidate: &Candidate) -> [String; 5] {
-    let Candidate { arch, accuracy, loss, params, macs } = candidate;
-    [arch.clone(), format!("{accuracy:.2} %"), format!("{loss:.4}"), params.to_string(), macs.to_string()]
+/// A table of candidates, for the terminal.
+pub fn candidate_table<'a>(candidates: impl IntoIterator<Item = &'a Candidate>) -> String {
+    let row = |Candidate { arch, accuracy, loss, params, macs }: &Candidate| {
+        [arch.clone(), format!("{accuracy:.2} %"), format!("{loss:.4}"), params.to_string(), macs.to_string()]
+    };
+    table(["architecture", "accuracy", "loss", "parameters", "multiply-adds"], candidates.into_iter().map(row))
 }
 
 /// The architectures of `--arch` and `--archs`.

@@ -1,6 +1,6 @@
 //! `nas-train search`: architectures with the weights of a run, under limits.
 
-use super::evaluate::candidate_row;
+use super::evaluate::candidate_table;
 use crate::args::SearchArgs;
 use crate::csv_text::CsvText;
 use crate::device::compute;
@@ -9,7 +9,7 @@ use crate::files;
 use crate::progress::ProgressDisplay;
 use crate::settings::Settings;
 use crate::signal::cancel;
-use crate::text::{pairs, print, table};
+use crate::text::{pairs, print};
 use crate::trained_run::TrainedRun;
 use anyhow::Result;
 use nas_core::config::ComponentConfig;
@@ -112,8 +112,7 @@ impl SearchJob<'_> {
         ];
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
         let first = front.len().saturating_sub(SHOWN);
-        let header = ["architecture", "accuracy", "loss", "parameters", "multiply-adds"];
-        let front = table(header, front[first..].iter().map(|candidate| candidate_row(candidate)));
+        let front = candidate_table(front[first..].iter().copied());
         let title = title(&self.controller.name, &self.args.run, outcome.interrupted);
         format!("{title}\n{}\nPareto front of accuracy against multiply-adds\n{front}", pairs(&rows))
     }

@@ -85,6 +85,14 @@ impl ConfigLayer {
         Ok(Self { origin: Origin::Set(assignment.into()), table: nested(key, value).map_err(fail)? })
     }
 
+    /// The layers of several assignments, in order.
+    ///
+    /// # Errors
+    /// See [`set`](Self::set).
+    pub fn set_all(assignments: &[String]) -> Result<Vec<Self>> {
+        assignments.iter().map(|assignment| Self::set(assignment)).collect()
+    }
+
     /// The layer of an option that sets a key; `None` if the option is absent.
     pub fn flag(named: NamedOption) -> Result<Option<Self>> {
         let Some(value) = named.value else { return Ok(None) };

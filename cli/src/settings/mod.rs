@@ -79,15 +79,11 @@ impl Settings {
     /// Merges the layers of a command line over others.
     fn resolve_over(mut layers: Vec<ConfigLayer>, args: &RunArgs, assignments: &[String]) -> Result<Self> {
         layers.extend(args.config.as_deref().map(ConfigLayer::file).transpose()?);
-        for assignment in &args.set {
-            layers.push(ConfigLayer::set(assignment)?);
-        }
+        layers.extend(ConfigLayer::set_all(&args.set)?);
         for named in args.named() {
             layers.extend(ConfigLayer::flag(named)?);
         }
-        for assignment in assignments {
-            layers.push(ConfigLayer::set(assignment)?);
-        }
+        layers.extend(ConfigLayer::set_all(assignments)?);
         layers.extend(ConfigLayer::plugins(&args.plugin));
         Self::merge(layers)
     }
@@ -118,9 +114,7 @@ impl Settings {
 
     fn merge_over(lowest: ConfigLayer, assignments: &[String]) -> Result<Self> {
         let mut layers = vec![lowest];
-        for assignment in assignments {
-            layers.push(ConfigLayer::set(assignment)?);
-        }
+        layers.extend(ConfigLayer::set_all(assignments)?);
         Self::merge(layers)
     }
 
@@ -165,8 +159,7 @@ impl Settings {
     /// # Errors
     /// An unknown controller, or an assignment that is not one.
     pub fn controller_with(&self, assignments: &[String]) -> Result<ComponentConfig> {
-        let layers = assignments.iter().map(|assignment| ConfigLayer::set(assignment)).collect::<Result<_>>()?;
-        Ok(Self::merge(layers)?.config.controller)
+        Ok(Self::merge(ConfigLayer::set_all(assignments)?)?.config.controller)
     }
 
     /// The origin of the value of a key.

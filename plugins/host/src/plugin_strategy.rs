@@ -91,15 +91,18 @@ impl<D: Backend> PluginStrategy<D> {
 
     /// Turns the status code of a hook into a result. An earlier deferred error takes precedence.
     fn check(&self, hook: &str, code: i32) -> Result<(), StrategyError> {
-        if let Some(error) = self.deferred_error.take() {
-            return Err(error);
-        }
+        self.deferred()?;
         if code == NAS_OK {
             // A message set by a call that returned `NAS_OK` is discarded.
             self.host.take_error();
             return Ok(());
         }
         Err(hook_error(self.table, &self.host, hook, code))
+    }
+
+    /// Returns and clears the deferred error.
+    fn deferred(&self) -> Result<(), StrategyError> {
+        self.deferred_error.take().map_or(Ok(()), Err)
     }
 
     /// The sentences logged since the last call, each after the name of the strategy.
@@ -237,7 +240,7 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
     }
 
     fn check_bound(&self) -> Result<(), StrategyError> {
-        self.deferred_error.take().map_or(Ok(()), Err)
+        self.deferred()
     }
 
     fn after_backward(&mut self, step: &mut Step<D>) -> Result<(), StrategyError> {

@@ -64,28 +64,12 @@ impl<D: TrainingDevice> Session<D> {
         Ok(Self { config: config.clone(), ..Self::new(&without_init, dataset, device)? })
     }
 
-    /// A session that evaluates with given weights and is not trained: without probe architectures and truth table, on
-    /// these images.
+    /// A session that evaluates with given weights on these images and is not trained: without probe architectures, and
+    /// with the truth table of the configuration for [`compare_with_truth`](Self::compare_with_truth).
     ///
     /// # Errors
-    /// As [`new`](Self::new); a data set without test images; weights of another network.
+    /// As [`new`](Self::new); a data set without test images.
     pub fn for_evaluation(
-        config: &RunConfig,
-        dataset: Arc<Dataset>,
-        device: &D,
-        images: EvalImages,
-    ) -> Result<Self, RunError> {
-        let mut config = config.clone();
-        config.truth.samples = "0".into();
-        Self::for_ranking(&config, dataset, device, images)
-    }
-
-    /// As [`for_evaluation`](Self::for_evaluation), with the truth table of the configuration, for
-    /// [`compare_with_truth`](Self::compare_with_truth).
-    ///
-    /// # Errors
-    /// As `for_evaluation`; a truth table that cannot be read.
-    pub fn for_ranking(
         config: &RunConfig,
         dataset: Arc<Dataset>,
         device: &D,

@@ -26,7 +26,7 @@ impl<D: TrainingDevice> Supernet<D> {
         let program = self.program(arch)?;
         let evaluation =
             self.with_weights(arch, self.evaluated(), |weights| self.evaluator.evaluate(&program, weights))?;
-        self.finite(evaluation, arch)
+        self.checked(evaluation, arch)
     }
 
     /// Loss and accuracy of an architecture on the first batch of evaluation images, with the weights themselves also where
@@ -38,7 +38,7 @@ impl<D: TrainingDevice> Supernet<D> {
         let program = self.program(arch)?;
         let first_batch = |weights: &Weights<'_, D>| self.evaluator.evaluate_first_batch(&program, weights);
         let evaluation = self.with_weights(arch, self.training.model(), first_batch)?;
-        self.finite(evaluation, arch)
+        self.checked(evaluation, arch)
     }
 
     /// Accuracies of architectures on the evaluation images, in percent. Instructions that several programs begin with
@@ -109,8 +109,8 @@ impl<D: TrainingDevice> Supernet<D> {
         let cancelled = || cancel.load(Ordering::Relaxed);
         let Model { network, running } = self.evaluated();
         let evaluations = self.evaluator.evaluate_tree(&tree, programs.len(), network, running.as_ref(), &cancelled)?;
-        let finite = |(arch, evaluation): (&&Arch, Evaluation)| self.finite(evaluation, arch);
-        evaluations.map(|all| archs.iter().zip(all).map(finite).collect()).transpose()
+        let checked = |(arch, evaluation): (&&Arch, Evaluation)| self.checked(evaluation, arch);
+        evaluations.map(|all| archs.iter().zip(all).map(checked).collect()).transpose()
     }
 
     /// Calls `f` with the weights of `model` that an architecture uses.
@@ -120,7 +120,7 @@ impl<D: TrainingDevice> Supernet<D> {
     }
 
     /// Fails if the loss is not finite, or if the strategy failed to choose the weights.
-    fn finite(&self, evaluation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
+    fn checked(&self, evaluation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
         self.strategy.check_bound()?;
         match evaluation.loss.is_finite() {
             true => Ok(evaluation),
