@@ -99,7 +99,7 @@ pub fn check_new(path: &Path) -> Result<(), UsageError> {
 /// # Errors
 /// The first file that fails a check.
 pub fn check_all_new<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(), UsageError> {
-    let mut places = Vec::new();
+    let mut canonical = Vec::new();
     for path in paths {
         check_new(path)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -107,11 +107,11 @@ pub fn check_all_new<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> Result<(),
             let problem = format!("there is no directory {}; create it", parent.display());
             return Err(UsageError(format!("cannot write {}: {problem}", path.display())));
         };
-        let place = dir.join(path.file_name().unwrap_or_default());
-        if places.contains(&place) {
+        let file = dir.join(path.file_name().unwrap_or_default());
+        if canonical.contains(&file) {
             return Err(UsageError(format!("{} is given for two outputs: choose different files", path.display())));
         }
-        places.push(place);
+        canonical.push(file);
     }
     Ok(())
 }

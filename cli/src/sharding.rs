@@ -1,4 +1,4 @@
-//! The places of the runs of many seeds: directories with hundreds of entries are slow on network file systems.
+//! The directories of the runs of many seeds: directories with hundreds of entries are slow on network file systems.
 //!
 //! The runs of the first hundred seeds are entries of a directory. Those of each further hundred are entries of its
 //! subdirectory `100`, `200` and so on.
@@ -61,7 +61,7 @@ mod tests {
     #[test]
     fn each_further_hundred_of_seeds_has_a_subdirectory() {
         let dir = tempfile::tempdir().unwrap();
-        let place = |position: u64| {
+        let relative_path = |position: u64| {
             let path = run_directory(dir.path(), &format!("plain-s{}", position + 7), position);
             let relative = path.strip_prefix(dir.path()).unwrap().to_string_lossy().replace('\\', "/");
             assert_eq!(relative_name(&path), Some(relative.clone()));
@@ -69,11 +69,11 @@ mod tests {
         };
         let expected = [(0, "plain-s7"), (99, "plain-s106"), (100, "100/plain-s107"), (1234, "1200/plain-s1241")];
         for (position, expected) in expected {
-            assert_eq!(place(position), expected);
+            assert_eq!(relative_path(position), expected);
         }
         fs::create_dir(dir.path().join("plain-s107")).unwrap();
-        assert_eq!(place(100), "plain-s107", "an earlier version made it");
-        assert_eq!(place(101), "100/plain-s108");
+        assert_eq!(relative_path(100), "plain-s107", "an earlier version made it");
+        assert_eq!(relative_path(101), "100/plain-s108");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub const REPEAT_TO_CONTINUE: &str = "to continue, repeat the command";
 /// A run or sequence whose options are resolved. No file has been written yet.
 pub struct SingleRun {
     settings: Settings,
-    place: Place,
+    dir: RunDir,
     kind: RunKind,
     progress: ProgressDisplay,
     cancel: &'static AtomicBool,
@@ -40,11 +40,11 @@ pub struct SingleRun {
     one_of_several: bool,
 }
 
-/// Where a run writes.
-enum Place {
-    /// A new run directory.
+/// The directory of a run.
+enum RunDir {
+    /// A new directory.
     New(OutDir),
-    /// The directory of an unfinished run, which continues.
+    /// That of an unfinished run, which continues.
     Unfinished(PathBuf),
 }
 
@@ -67,15 +67,15 @@ impl SingleRun {
             (Some(out), RunKind::Sequence(_) | RunKind::Retrain(_)) => UnfinishedRun::read(out).ok(),
             _ => None,
         };
-        let place = match unfinished {
+        let dir = match unfinished {
             Some(run) if run.was_killed_at_start() => return Err(killed_at_start(&run.dir).into()),
             Some(run) if run.kind() == kind && run.other_settings(&settings.config)?.is_none() => {
-                Place::Unfinished(run.dir)
+                RunDir::Unfinished(run.dir)
             }
-            _ => Place::New(OutDir::plan(out, &settings.config, &kind)?),
+            _ => RunDir::New(OutDir::plan(out, &settings.config, &kind)?),
         };
         Ok(Self {
-            place,
+            dir,
             kind,
             progress: ProgressDisplay::new(args.progress),
             cancel: cancel()?,
@@ -96,7 +96,7 @@ impl SingleRun {
             settings: run.settings(args)?,
             kind: run.kind(),
             tensorboard: run.tensorboard(),
-            place: Place::Unfinished(run.dir),
+            dir: RunDir::Unfinished(run.dir),
             progress: ProgressDisplay::new(args.progress),
             cancel: cancel()?,
             json: args.json,
@@ -140,9 +140,9 @@ impl SingleRun {
         let config = &self.settings.config;
         self.progress.print_line(&format!("reading data set {}", config.data.name));
         let data = LoadedData::read(&self.settings, self.cancel, |line| self.progress.print_line(line))?;
-        let saved = match &self.place {
-            Place::New(_) => None,
-            Place::Unfinished(dir) => SavedRun::latest(dir, &data.identity)?,
+        let saved = match &self.dir {
+            RunDir::New(_) => None,
+            RunDir::Unfinished(dir) => SavedRun::latest(dir, &data.identity)?,
         };
         if saved.is_none() {
             check_initial_weights(&self.settings)?;
@@ -162,17 +162,17 @@ impl SingleRun {
         }
         let tensorboard = self.tensorboard.as_deref();
         let facts = RunFacts { settings: &self.settings, data: &data.identity, kind: &self.kind, tensorboard };
-        let (mut recorder, line) = match (self.place, saved) {
-            (Place::New(out), _) => {
+        let (mut recorder, line) = match (self.dir, saved) {
+            (RunDir::New(out), _) => {
                 let recorder = Recorder::create(out, facts)?;
                 let line = format!("writing to {}", recorder.dir().display());
                 (recorder, line)
             }
-            (Place::Unfinished(dir), Some(saved)) => {
+            (RunDir::Unfinished(dir), Some(saved)) => {
                 let line = format!("{} continues at step {}", dir.display(), saved.position.step());
                 (Recorder::resume(&dir, facts, &saved.position)?, line)
             }
-            (Place::Unfinished(dir), None) => {
+            (RunDir::Unfinished(dir), None) => {
                 let line = starts_again(&dir);
                 (Recorder::restart(dir, facts)?, line)
             }

@@ -47,7 +47,7 @@ pub fn add(groups: &mut Vec<TrainingGroup>, name: &str, run: ArchivedRetrain) ->
     };
     let runs = &mut groups[at].runs;
     match runs.binary_search_by_key(&run.result.seed, |other| other.result.seed) {
-        Err(place) => runs.insert(place, run),
+        Err(index) => runs.insert(index, run),
         Ok(same) => {
             let (path, other) = (run.path.display(), runs[same].path.display());
             let problem = format!("{path} is the same training as {other}, with the same seed: name one of them");

@@ -3,8 +3,8 @@
 mod content;
 mod digests;
 mod incomplete;
+mod not_a_run;
 mod packed;
-mod place;
 mod rows;
 mod schema;
 
@@ -205,7 +205,7 @@ pub fn is_finished(path: &Path) -> bool {
 pub fn manifest(path: &Path) -> Result<Value> {
     // A file in place of the directory has no manifest either.
     if path.is_file() || !path.join("manifest.json").try_exists().context("manifest.json cannot be read")? {
-        return Err(Incomplete::NoManifest { found: place::found(path) }.into());
+        return Err(Incomplete::NoManifest { found: not_a_run::description(path) }.into());
     }
     let manifest = json("manifest.json", &text(path, "manifest.json")?)?;
     check_schema(&manifest, "manifest.json")?;

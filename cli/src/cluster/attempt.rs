@@ -6,7 +6,7 @@ use crate::archive;
 use crate::exit::ExitStatus;
 use crate::files::{self, is_listed};
 use crate::machine::{host, unique};
-use crate::planned_run::place;
+use crate::planned_run::directory;
 use crate::record::{CHECKPOINTS, check_unused};
 use anyhow::{Context, Result};
 use nas_core::durable;
@@ -74,7 +74,7 @@ impl Attempt {
             if let Some(source) = source {
                 copy_attempt(source, &partial)?;
             }
-            place::mark(&partial)?;
+            directory::mark(&partial)?;
             fs::rename(&partial, &dir)?;
             // What this task left before it was started again takes space only.
             let others = earlier.iter().filter(|dir| Some(*dir) != source).cloned().chain(partial_copies(&parent));

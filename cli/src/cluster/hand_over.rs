@@ -8,7 +8,6 @@ use super::{
     ClusterDir, JobScript, Plan, PlanHeader, Round, RunPlan, RunState, Slurm, States, Watched, rounds, submit, watch,
     write_commands,
 };
-use crate::args::{ClusterArgs, RunArgs};
 use crate::claim::Claim;
 use crate::data::DataIdentity;
 use crate::exit::{ChildFailed, ExitStatus, UsageError, chained};
@@ -24,47 +23,6 @@ use std::time::Duration;
 
 /// How long to wait for another process that hands over or submits the same runs, or collects their results.
 pub const CLAIM_TIMEOUT: Duration = Duration::from_secs(120);
-
-/// Where the runs of a command are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RunPlace {
-    /// In this process.
-    Here,
-    /// On a cluster. The command waits for them unless it detaches.
-    Cluster {
-        /// The section `[cluster]`.
-        config: ClusterConfig,
-        /// Whether the command ends after the submission.
-        detach: bool,
-    },
-    /// Nowhere: only the results of finished runs are collected.
-    Merge,
-}
-
-impl RunPlace {
-    /// The place that options and configuration choose.
-    ///
-    /// # Errors
-    /// An option that needs a scheduler, without one, and `--tensorboard` with one.
-    pub fn choose(args: &ClusterArgs, run: &RunArgs, config: &ClusterConfig) -> Result<Self, UsageError> {
-        let config = args.over(config);
-        match (config.scheduler, args.first_without_effect(config.scheduler)) {
-            (Scheduler::None, Some(option)) => Err(UsageError(format!(
-                "--{option} has an effect with --cluster only: add --cluster slurm, or leave it out"
-            ))),
-            (_, Some(option)) => {
-                Err(UsageError(format!("--{option} has an effect with --cluster slurm only: leave it out")))
-            }
-            (Scheduler::None, None) => Ok(Self::Here),
-            // Two attempts of a run would write to the same event file.
-            (_, None) if run.tensorboard.is_some() => {
-                let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` for finished runs";
-                Err(UsageError(format!("--tensorboard has no effect with --cluster: {remedy}")))
-            }
-            (_, None) => Ok(Self::Cluster { config, detach: args.detach }),
-        }
-    }
-}
 
 /// The runs of a command, to be handed over.
 pub struct HandOver<'a> {

@@ -7,6 +7,7 @@ mod arrays;
 mod attempt;
 mod command;
 mod environment;
+mod executor;
 mod hand_over;
 mod job_script;
 mod plan;
@@ -17,7 +18,8 @@ mod watch;
 
 pub use attempt::{Attempt, Failure, adopt, stopped};
 pub use environment::{is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
-pub use hand_over::{CLAIM_TIMEOUT, HandOver, HandOverOutcome, RunPlace, check_no_tasks, runs_are};
+pub use executor::Executor;
+pub use hand_over::{CLAIM_TIMEOUT, HandOver, HandOverOutcome, check_no_tasks, runs_are};
 pub use job_script::{JobScript, write_commands};
 pub use plan::{Plan, PlanHeader, PlannedWork, RunPlan};
 pub use round::{Round, cancel, rounds, submit};

@@ -12,7 +12,7 @@ use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::parallel::in_thread_pool;
-use crate::planned_run::{PlannedRun, place};
+use crate::planned_run::{PlannedRun, directory};
 use crate::progress::ProgressBars;
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
@@ -125,7 +125,7 @@ fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool)
         if matches!(finished, Some(Finished::Directory)) {
             // Only comparisons repeat what is in a marked directory.
             if matches!(run.work, PlannedWork::Directory(RunKind::Retrain(_))) {
-                place::unmark(&attempt.dir)?;
+                directory::unmark(&attempt.dir)?;
             }
             if args.pack {
                 archive::pack(&attempt.dir)?;

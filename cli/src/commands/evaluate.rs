@@ -143,11 +143,11 @@ fn column(path: &Path) -> Result<Vec<String>> {
         read_file::bytes(path, MAX_FILE).map_err(|error| UsageError(error.to_string())).with_context(context)?;
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&bytes[..]);
     let header = reader.headers().map_err(|error| UsageError(error.to_string())).with_context(context)?;
-    let place = header.iter().position(|name| name == "arch");
-    let place = place.ok_or_else(|| UsageError(format!("{} has no column `arch`", path.display())))?;
+    let column = header.iter().position(|name| name == "arch");
+    let column = column.ok_or_else(|| UsageError(format!("{} has no column `arch`", path.display())))?;
     let field = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|error| UsageError(error.to_string())).with_context(context)?;
-        Ok(record.get(place).unwrap_or_default().to_owned())
+        Ok(record.get(column).unwrap_or_default().to_owned())
     };
     reader.records().map(field).collect()
 }

@@ -1,7 +1,7 @@
 //! One of several runs that a command has planned. A finished run is kept, an unfinished one continues from its latest
 //! checkpoint.
 
-pub mod place;
+pub mod directory;
 
 use crate::archive::{Archived, Incomplete};
 use crate::args::ProgressMode;
@@ -57,7 +57,7 @@ impl PlannedRun {
                 let Some(incomplete) = error.downcast_ref::<Incomplete>() else {
                     return Err(error).with_context(context);
                 };
-                place::check(&self.dir, self.tensorboard.as_deref(), incomplete)?;
+                directory::check(&self.dir, self.tensorboard.as_deref(), incomplete)?;
                 // Unlike an interrupted run, a damaged one is unexpected, so the user is informed.
                 if incomplete.is_damage() {
                     bars.print_line(&format!("{} is repeated: {incomplete}", context()));
@@ -160,7 +160,7 @@ impl PlannedRun {
             None => {
                 // The files of an earlier run are removed only when this one can start.
                 let session = session?;
-                place::prepare(&self.dir, self.tensorboard.as_deref())?;
+                directory::prepare(&self.dir, self.tensorboard.as_deref())?;
                 (session, Recorder::create(OutDir::Prepared(self.dir.clone()), facts)?)
             }
         };

@@ -1,7 +1,7 @@
 //! `nas-train cluster merge`: the command of a plan again, without its runs.
 
 use crate::args::{Cli, ClusterArgs, Command, RunArgs};
-use crate::cluster::{Plan, RunPlace};
+use crate::cluster::{Executor, Plan};
 use crate::commands::{compare, retrain, truth};
 use crate::exit::{ExitStatus, UsageError};
 use crate::settings::Settings;
@@ -20,15 +20,15 @@ pub fn merge(plan: &Plan) -> Result<ExitStatus> {
     match &mut command {
         Command::Compare(args) => {
             args.run.out = Some(out);
-            compare(args, Some(RunPlace::Merge))
+            compare(args, Some(Executor::None))
         }
         Command::Truth(args) => {
             args.run.out = Some(out.with_extension("csv"));
-            truth(args, Some(RunPlace::Merge))
+            truth(args, Some(Executor::None))
         }
         Command::Retrain(args) => {
             args.run.out = Some(out);
-            retrain(args, Some(RunPlace::Merge))
+            retrain(args, Some(Executor::None))
         }
         _ => Err(unknown(plan)),
     }

@@ -2,7 +2,7 @@
 
 use super::ComparisonJob;
 use crate::args::{Budget, CompareArgs};
-use crate::cluster::{ClusterDir, HandOver, HandOverOutcome, PlannedWork, RunPlace, RunPlan};
+use crate::cluster::{ClusterDir, Executor, HandOver, HandOverOutcome, PlannedWork, RunPlan};
 use crate::exit::UsageError;
 use crate::planned_run::PlannedRun;
 use crate::progress::ProgressDisplay;
@@ -13,8 +13,8 @@ use nas_core::config::ClusterConfig;
 ///
 /// # Errors
 /// The message has the remedy.
-pub fn check(args: &CompareArgs, place: &RunPlace) -> Result<(), UsageError> {
-    if *place == RunPlace::Here {
+pub fn check(args: &CompareArgs, executor: &Executor) -> Result<(), UsageError> {
+    if *executor == Executor::Local {
         return Ok(());
     }
     if args.budget == Budget::Time {

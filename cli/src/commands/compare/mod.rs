@@ -15,7 +15,7 @@ mod variant;
 
 use crate::args::{Budget, CompareArgs};
 use crate::claim::Claim;
-use crate::cluster::{CLAIM_TIMEOUT, ClusterDir, HandOverOutcome, RunPlace, check_no_tasks};
+use crate::cluster::{CLAIM_TIMEOUT, ClusterDir, Executor, HandOverOutcome, check_no_tasks};
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
@@ -36,17 +36,17 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use variant::Variant;
 
-/// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison. `place` is where the runs are
-/// made; none for the place that the options choose.
+/// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison. `executor` makes the runs;
+/// none for the one that the options choose.
 ///
 /// # Errors
 /// Strategies or settings that cannot be run are refused before anything runs. A failed run is reported; the remaining
 /// runs continue, and the program ends with the error of the first failed one.
-pub fn compare(args: &CompareArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
+pub fn compare(args: &CompareArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     // Loads the plugins, whose strategies the variants may name.
     let Settings { config, cluster, .. } = Settings::resolve(&args.run)?;
-    let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &cluster), Ok)?;
-    cluster::check(args, &place)?;
+    let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &cluster), Ok)?;
+    cluster::check(args, &executor)?;
     let seed = config.seed;
     let variants = Variant::list(args)?;
     let settings = variants.iter().map(|v| v.settings(&args.run, seed)).collect::<Result<Vec<_>>>()?;
@@ -59,11 +59,11 @@ pub fn compare(args: &CompareArgs, place: Option<RunPlace>) -> Result<ExitStatus
     let data = LoadedData::read(&settings[0], cancel, |line| bars.print_progress(line))?;
     // The machine from which runs are submitted may have no GPU.
     let device = Device::of(&settings[0].config)?;
-    let device = if place == RunPlace::Here { device } else { Device::Cpu };
-    let is_here = place == RunPlace::Here;
-    let job = ComparisonJob { args, place, variants, settings, data, out, cancel, bars };
+    let device = if executor == Executor::Local { device } else { Device::Cpu };
+    let is_local = executor == Executor::Local;
+    let job = ComparisonJob { args, executor, variants, settings, data, out, cancel, bars };
     let status = on_device!(device, |make| job.on(&make))?;
-    if is_here && status == ExitStatus::Interrupted {
+    if is_local && status == ExitStatus::Interrupted {
         eprint_line(REPEAT_TO_CONTINUE);
     }
     Ok(status)
@@ -72,7 +72,7 @@ pub fn compare(args: &CompareArgs, place: Option<RunPlace>) -> Result<ExitStatus
 /// A comparison whose arguments are checked and whose data set is read.
 struct ComparisonJob<'a> {
     args: &'a CompareArgs,
-    place: RunPlace,
+    executor: Executor,
     variants: Vec<Variant>,
     /// One per variant, with the first seed.
     settings: Vec<Settings>,
@@ -95,8 +95,8 @@ impl ComparisonJob<'_> {
         files::make_dir(&self.out)?;
         let lock = out::lock_path(&self.out);
         let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
-        let _claim = match self.place {
-            RunPlace::Here => {
+        let _claim = match self.executor {
+            Executor::Local => {
                 files::lock(&lock, &self.out)?;
                 let dir = ClusterDir::of(&self.out);
                 let claim = Claim::take(&dir.claim(), &self.out)?;
@@ -104,7 +104,7 @@ impl ComparisonJob<'_> {
                 Some(claim)
             }
             // Several processes may submit and wait for the same runs.
-            RunPlace::Cluster { .. } | RunPlace::Merge => None,
+            Executor::Cluster { .. } | Executor::None => None,
         };
         let seconds_per_step = match self.args.budget {
             Budget::Time => self.seconds_per_step(share, device)?,
@@ -114,19 +114,19 @@ impl ComparisonJob<'_> {
         let shapes: Vec<RunShape> = preflights.iter().map(|preflight| preflight.shape).collect();
         let lengths = lengths(self.args.budget, &self.settings[0].config, &shapes, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences(&preflights));
-        let made = match &self.place {
-            RunPlace::Here => self.make(share, &runs, &sequences, device)?,
-            RunPlace::Cluster { config, detach } => {
+        let made = match &self.executor {
+            Executor::Local => self.make(share, &runs, &sequences, device)?,
+            Executor::Cluster { config, detach } => {
                 match self.hand_over(&[runs.as_slice(), &sequences].concat(), config, *detach)? {
                     HandOverOutcome::Ended(failed) => Some(ExecutionOutcome { failed, no_matrix: BTreeMap::new() }),
                     HandOverOutcome::StillRunning(status) => return Ok(status),
                 }
             }
-            RunPlace::Merge => Some(ExecutionOutcome::default()),
+            Executor::None => Some(ExecutionOutcome::default()),
         };
         let Some(ExecutionOutcome { failed, no_matrix }) = made else { return Ok(ExitStatus::Interrupted) };
-        let _claim = match self.place {
-            RunPlace::Here => None,
+        let _claim = match self.executor {
+            Executor::Local => None,
             _ => Some(Claim::take_within(&ClusterDir::of(&self.out).claim(), &self.out, CLAIM_TIMEOUT)?),
         };
         let comparison = self.collect(&runs, lengths, self.matrix_notes(&preflights, &no_matrix))?;

@@ -33,7 +33,7 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
     let other = match other_settings_of_training(&old, &settings.config)? {
         _ if old_arch != arch => Some(format!("architecture ({old_arch}, now {arch})")),
         // An unfinished training compares the content of the data when it continues.
-        None if is_finished => other_place(&old, &settings.config)?,
+        None if is_finished => other_data_dir(&old, &settings.config)?,
         other => other,
     };
     if let Some(other) = other {
@@ -50,9 +50,9 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
 }
 
 /// The directories of the data, if they differ.
-fn other_place(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
-    let place = |config: &RunConfig| config.data.dir.as_deref().map(std::path::absolute).transpose();
-    let (old, new) = (place(old)?, place(new)?);
+fn other_data_dir(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
+    let data_dir = |config: &RunConfig| config.data.dir.as_deref().map(std::path::absolute).transpose();
+    let (old, new) = (data_dir(old)?, data_dir(new)?);
     let differ = old.as_ref().zip(new.as_ref()).filter(|(old, new)| old != new);
     Ok(differ.map(|(old, new)| format!("data.dir ({}, now {})", old.display(), new.display())))
 }

@@ -6,7 +6,7 @@ mod seeds;
 
 use crate::archive::{self, Archived, ArchivedRetrain, Incomplete};
 use crate::args::RetrainArgs;
-use crate::cluster::RunPlace;
+use crate::cluster::Executor;
 use crate::device::on_device;
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::in_thread_pool;
@@ -23,12 +23,12 @@ use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
 use std::path::Path;
 
 /// Trains an architecture from scratch with each seed, continues where an earlier call was stopped, or prints the result of
-/// a finished training again. `place` is where it is trained; none for the place that the options choose.
+/// a finished training again. `executor` trains it; none for the one that the options choose.
 ///
 /// # Errors
 /// Invalid options, an architecture of another space, unreadable data, diverged training, or files that cannot be
 /// written.
-pub fn retrain(args: &RetrainArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
+pub fn retrain(args: &RetrainArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     let arch = architecture(args)?;
     let settings = |assignments: &[String]| {
         Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
@@ -38,9 +38,9 @@ pub fn retrain(args: &RetrainArgs, place: Option<RunPlace>) -> Result<ExitStatus
         let from = format!("data.limit_train of --from {}", run.display());
         eprint_line(&format!("training on at most {images} images ({from}); --limit-train changes it"));
     }
-    let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &first.cluster), Ok)?;
-    if args.seeds > 1 || place != RunPlace::Here {
-        return seeds::several(args, &arch, first.config.seed, settings, &place);
+    let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &first.cluster), Ok)?;
+    if args.seeds > 1 || executor != Executor::Local {
+        return seeds::several(args, &arch, first.config.seed, settings, &executor);
     }
     let settings = first;
     if let Some(out) = &args.run.out {

@@ -4,7 +4,7 @@ use super::earlier::{check_layout, finished};
 use super::{archived, cluster, stand_alone};
 use crate::archive::ArchivedRetrain;
 use crate::args::{RetrainArgs, RunArgs};
-use crate::cluster::{ClusterDir, HandOverOutcome, RunPlace, check_no_tasks};
+use crate::cluster::{ClusterDir, Executor, HandOverOutcome, check_no_tasks};
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
@@ -40,12 +40,12 @@ pub fn several(
     arch: &str,
     first: u64,
     settings: impl Fn(&[String]) -> Result<Settings>,
-    place: &RunPlace,
+    executor: &Executor,
 ) -> Result<ExitStatus> {
-    let option = if *place == RunPlace::Here { "--seeds" } else { "--cluster" };
+    let option = if *executor == Executor::Local { "--seeds" } else { "--cluster" };
     let out = args.run.out.as_ref().ok_or_else(|| UsageError(format!("{option} requires --out DIR")))?;
     check_layout(out, true)?;
-    if *place == RunPlace::Here {
+    if *executor == Executor::Local {
         check_no_tasks(&ClusterDir::of(out))?;
     }
     let mut trainings = Vec::new();
@@ -55,16 +55,16 @@ pub fn several(
         trainings.push(SeedTraining { dir, settings, done });
     }
     let mut results = SeedResults { runs: Vec::new(), failed: Vec::new() };
-    if let RunPlace::Cluster { config, detach } = place {
+    if let Executor::Cluster { config, detach } = executor {
         match cluster::hand_over(args, arch, &trainings, config, *detach)? {
             HandOverOutcome::Ended(failed) => results.failed = failed,
             HandOverOutcome::StillRunning(status) => return Ok(status),
         }
     }
     for training in trainings {
-        match training.result(arch, place)? {
+        match training.result(arch, executor)? {
             Some(run) => results.add(run, &training.dir, args.run.json)?,
-            None if *place == RunPlace::Here => match results.train(args, arch, training)? {
+            None if *executor == Executor::Local => match results.train(args, arch, training)? {
                 ExitStatus::Success => {}
                 status => return Ok(status),
             },
@@ -76,9 +76,9 @@ pub fn several(
 
 impl SeedTraining {
     /// The result of an earlier call, or of the tasks of a cluster.
-    fn result(&self, arch: &str, place: &RunPlace) -> Result<Option<ArchivedRetrain>> {
-        match place {
-            RunPlace::Here => Ok(self.done.clone()),
+    fn result(&self, arch: &str, executor: &Executor) -> Result<Option<ArchivedRetrain>> {
+        match executor {
+            Executor::Local => Ok(self.done.clone()),
             _ if self.dir.exists() => finished(&self.dir, &self.settings, arch),
             _ => Ok(None),
         }

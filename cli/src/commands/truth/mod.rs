@@ -13,7 +13,7 @@ pub use saved::SavedTraining;
 pub use training::train;
 
 use crate::args::TruthArgs;
-use crate::cluster::{CLAIM_TIMEOUT, HandOver, HandOverOutcome, RunPlace};
+use crate::cluster::{CLAIM_TIMEOUT, Executor, HandOver, HandOverOutcome};
 use crate::data::{DataIdentity, LoadedData};
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
@@ -37,14 +37,14 @@ use std::time::{Duration, Instant};
 use table_settings::table_settings;
 use toml::Table;
 
-/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `place` is where they are
-/// trained; none for the place that the options choose.
+/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `executor` trains
+/// them; none for the one that the options choose.
 ///
 /// # Errors
 /// Invalid options, a table that was made with other settings, or diverged training.
-pub fn truth(args: &TruthArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
+pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     let mut settings = Settings::resolve(&args.run)?;
-    let place = place.map_or_else(|| RunPlace::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
+    let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
     let path =
         path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
@@ -56,11 +56,11 @@ pub fn truth(args: &TruthArgs, place: Option<RunPlace>) -> Result<ExitStatus> {
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
     let device = Device::of(&settings.config)?;
-    let done = match &place {
-        RunPlace::Here => on_device!(device, |make| job.here(make)),
+    let done = match &executor {
+        Executor::Local => on_device!(device, |make| job.here(make)),
         // The machine from which trainings are submitted may have no GPU.
-        RunPlace::Cluster { config, detach } => job.on_cluster(&identity, config, *detach),
-        RunPlace::Merge => job.merge(Vec::new()),
+        Executor::Cluster { config, detach } => job.on_cluster(&identity, config, *detach),
+        Executor::None => job.merge(Vec::new()),
     };
     done.map_err(|error| settings.explain(error))
 }

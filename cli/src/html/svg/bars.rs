@@ -26,9 +26,9 @@ pub fn bars(title: &str, unit: &str, bars: &[(String, Vec<f64>)]) -> Option<Mark
         @for (number, (label, parts)) in bars.iter().enumerate() {
             @let y = HEIGHT * number as f64;
             text x="4" y=(y + 15.0) { (label) }
-            @for (place, value) in parts.iter().enumerate() {
-                @let start = 4.0 + width(sum(&parts[..place]));
-                rect x=(coordinate(start)) y=(y + 20.0) width=(coordinate(width(part(value)))) height="18" fill=(colour(place)) {}
+            @for (index, value) in parts.iter().enumerate() {
+                @let start = 4.0 + width(sum(&parts[..index]));
+                rect x=(coordinate(start)) y=(y + 20.0) width=(coordinate(width(part(value)))) height="18" fill=(colour(index)) {}
             }
             text x=(coordinate(10.0 + width(sum(parts)))) y=(y + 34.0) { (with_unit(sum(parts), unit)) }
         }

@@ -72,7 +72,7 @@ impl<'a> CellLayout<'a> {
     }
 
     /// Left side and middle of a node.
-    fn place(&self, node: usize) -> (f64, f64) {
+    fn position(&self, node: usize) -> (f64, f64) {
         let inputs = self.cell.intermediate_nodes().start;
         let y = match node.checked_sub(inputs) {
             Some(row) => (row as f64 + 0.5) * ROW,
@@ -86,18 +86,18 @@ impl<'a> CellLayout<'a> {
         html! {
             @for (node, edges) in self.cell.intermediate_nodes().zip(&self.cell.nodes) {
                 // The edge from the upper node ends above the other.
-                @let swapped = self.place(edges[0].from).1 > self.place(edges[1].from).1;
+                @let swapped = self.position(edges[0].from).1 > self.position(edges[1].from).1;
                 @for (edge, side) in edges.iter().zip(if swapped { [1.0, -1.0] } else { [-1.0, 1.0] }) {
                     (self.edge(node, edge, side, colour))
                 }
             }
             @for node in &self.cell.concat {
-                @let (x, y) = self.place(*node);
+                @let (x, y) = self.position(*node);
                 @let turn = (x + NODE.0).max(self.output() - GAP);
                 path class="line axis" d=(path((x + NODE.0, y), turn, (self.output(), middle), self.output())) {}
             }
             @for node in 0..self.columns.len() {
-                @let (x, y) = self.place(node);
+                @let (x, y) = self.position(node);
                 (node_box(x, y, &match node { 0 => "c(k-2)".into(), 1 => "c(k-1)".into(), n => n.to_string() }))
             }
             (node_box(self.output(), middle, "c(k)"))
@@ -106,7 +106,7 @@ impl<'a> CellLayout<'a> {
 
     /// An edge, which ends `side` of the middle of its target: above (-1) or below (1).
     fn edge(&self, node: usize, edge: &CellEdge, side: f64, colour: &str) -> Markup {
-        let ((from_x, from_y), (x, y)) = (self.place(edge.from), self.place(node));
+        let ((from_x, from_y), (x, y)) = (self.position(edge.from), self.position(node));
         let (start, end) = ((from_x + NODE.0, from_y), (x, y + side * PORT));
         let is_none = edge.op == CellOp::None;
         let baseline = end.1 + if side < 0.0 { -4.0 } else { 13.0 };

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 /// What a path without `manifest.json` is. Users may mistake the directory of a comparison, of several trainings or of a
 /// search for that of a run.
-pub fn found(path: &Path) -> String {
+pub fn description(path: &Path) -> String {
     if !path.exists() {
         return "it does not exist".into();
     }
