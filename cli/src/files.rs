@@ -258,6 +258,24 @@ mod tests {
     }
 
     #[test]
+    fn one_of_several_creators_of_a_file_succeeds_and_leaves_no_other_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("plan");
+        let texts: Vec<String> = (0..8).map(|creator| creator.to_string().repeat(100_000)).collect();
+        let created: Vec<io::Result<()>> = thread::scope(|scope| {
+            let creators: Vec<_> = texts.iter().map(|text| scope.spawn(|| create_shared(&path, text))).collect();
+            creators.into_iter().map(|creator| creator.join().unwrap()).collect()
+        });
+        let (successes, errors): (Vec<_>, Vec<_>) =
+            created.iter().zip(&texts).partition(|(created, _)| created.is_ok());
+        assert_eq!((successes.len(), fs::read_dir(dir.path()).unwrap().count()), (1, 1));
+        assert_eq!(&fs::read_to_string(&path).unwrap(), successes[0].1);
+        for (created, _) in errors {
+            assert_eq!(created.as_ref().unwrap_err().kind(), ErrorKind::AlreadyExists);
+        }
+    }
+
+    #[test]
     fn entries_are_listed_with_and_without_a_directory_in_their_path() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("a"), "text").unwrap();

@@ -144,6 +144,17 @@ fn every_seed_is_tried_and_has_event_files_of_its_own() {
 }
 
 #[test]
+fn a_training_that_cannot_start_does_not_stop_the_others() {
+    let (dir, _) = setup("seeds-start");
+    let dir = dir.path();
+    fs::create_dir_all(dir.join("net/seed-0")).unwrap();
+    fs::write(dir.join("net/seed-0/notes.txt"), "mine").unwrap();
+    fails(dir, &["--arch=21", "--seeds=2", "--out=net"], 2, &["the run directory net/seed-0 is not empty"]);
+    assert_eq!(names(&dir.join("net/seed-0")), ["notes.txt"]);
+    assert!(dir.join("net/seed-1/result.json").exists());
+}
+
+#[test]
 fn limits_and_options_of_the_earlier_run_are_announced_or_replaced() {
     let (dir, _) = setup("from-limits");
     let dir = dir.path();
