@@ -56,18 +56,18 @@ impl Checkpoints {
         let unfinished = self.dir.join(UNFINISHED);
         let written = self.write_files(&unfinished, checkpoint).and_then(|()| {
             let numbers = self.numbers().map_err(CheckpointError::read(&self.dir))?;
-            let place = self.place(numbers.last().map_or(1, |last| last + 1));
-            let publish = fs::rename(&unfinished, &place).and_then(|()| durable::sync_dir(&self.dir));
-            publish.map_err(CheckpointError::write(&place))?;
-            Ok(place)
+            let path = self.path_of(numbers.last().map_or(1, |last| last + 1));
+            let publish = fs::rename(&unfinished, &path).and_then(|()| durable::sync_dir(&self.dir));
+            publish.map_err(CheckpointError::write(&path))?;
+            Ok(path)
         });
-        let place = written.inspect_err(|_| drop(fs::remove_dir_all(&unfinished)))?;
+        let path = written.inspect_err(|_| drop(fs::remove_dir_all(&unfinished)))?;
         let numbers = self.numbers().map_err(CheckpointError::read(&self.dir))?;
         for number in &numbers[..numbers.len().saturating_sub(KEPT_CHECKPOINTS)] {
-            let old = self.place(*number);
+            let old = self.path_of(*number);
             fs::remove_dir_all(&old).map_err(CheckpointError::write(&old))?;
         }
-        Ok(place)
+        Ok(path)
     }
 
     fn write_files(&self, dir: &Path, Checkpoint { state, notes }: &Checkpoint) -> Result<(), CheckpointError> {
@@ -97,7 +97,7 @@ impl Checkpoints {
     pub fn latest(&self) -> Result<Latest, CheckpointError> {
         let mut damaged = Vec::new();
         for number in self.numbers().map_err(CheckpointError::read(&self.dir))?.into_iter().rev() {
-            match read(&self.place(number)) {
+            match read(&self.path_of(number)) {
                 Ok(checkpoint) => return Ok(Latest { checkpoint: Some(checkpoint), damaged }),
                 Err(error @ CheckpointError::Format { .. }) => return Err(error),
                 Err(error) => damaged.push(error),
@@ -106,7 +106,7 @@ impl Checkpoints {
         Ok(Latest { checkpoint: None, damaged })
     }
 
-    fn place(&self, number: u64) -> PathBuf {
+    fn path_of(&self, number: u64) -> PathBuf {
         self.dir.join(format!("{number:06}"))
     }
 

@@ -45,7 +45,7 @@ struct Draw {
     column: usize,
 }
 
-/// The random numbers of one image. Every image has a fixed place in each stream, so its augmentation depends neither on
+/// The random numbers of one image. Every image has a fixed position in each stream, so its augmentation depends neither on
 /// other images nor on the number of threads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AugmentRandom {
@@ -56,7 +56,7 @@ pub(super) struct AugmentRandom {
 }
 
 impl AugmentRandom {
-    /// A stream at the place of the image, of which each image has `words` 32-bit words.
+    /// A stream at the position of the image, of which each image has `words` 32-bit words.
     fn stream(&self, name: &str, words: u128) -> ChaCha8Rng {
         let mut rng = self.streams.rng(name, self.epoch);
         rng.set_word_pos(self.position as u128 * words);
@@ -95,7 +95,7 @@ impl Augment {
             normalise.write(&image, out);
         } else {
             let draw = self.draw(shape, &mut random.stream("augmentation", Self::WORDS));
-            self.place(draw, &image, shape, normalise, out);
+            self.crop(draw, &image, shape, normalise, out);
         }
     }
 
@@ -109,25 +109,26 @@ impl Augment {
         }
     }
 
-    fn place(&self, draw: Draw, image: &[u8], shape: ImageShape, normalise: &Normalise, out: &mut [f32]) {
+    /// Writes the drawn crop of an image, mirrored and with the blank square, as normalised values.
+    fn crop(&self, draw: Draw, image: &[u8], shape: ImageShape, normalise: &Normalise, out: &mut [f32]) {
         let ImageShape { height, width, channels } = shape;
         let blank = |centre: usize, at: usize| {
             // The square covers `cutout` pixels from `centre - cutout / 2` on.
             let start = at + self.cutout / 2;
             start >= centre && start - centre < self.cutout
         };
-        for (y, places) in out.chunks_exact_mut(width * channels).enumerate() {
+        for (y, pixels) in out.chunks_exact_mut(width * channels).enumerate() {
             // Row and column in the original image; `None` in the border.
             let row = (y + draw.top).checked_sub(self.padding).filter(|&row| row < height);
-            for (x, place) in places.chunks_exact_mut(channels).enumerate() {
+            for (x, pixel) in pixels.chunks_exact_mut(channels).enumerate() {
                 let at = if draw.mirrored { width - 1 - x } else { x };
                 let column = (at + draw.left).checked_sub(self.padding).filter(|&column| column < width);
                 if blank(draw.row, y) && blank(draw.column, x) {
-                    place.fill(0.0);
+                    pixel.fill(0.0);
                 } else if let (Some(row), Some(column)) = (row, column) {
-                    normalise.write(&image[(row * width + column) * channels..][..channels], place);
+                    normalise.write(&image[(row * width + column) * channels..][..channels], pixel);
                 } else {
-                    place.iter_mut().enumerate().for_each(|(channel, value)| *value = normalise.value(channel, 0));
+                    pixel.iter_mut().enumerate().for_each(|(channel, value)| *value = normalise.value(channel, 0));
                 }
             }
         }
@@ -154,7 +155,7 @@ mod tests {
 
     fn apply(augment: Augment, draw: Draw) -> Vec<u8> {
         let mut out = vec![f32::NAN; SHAPE.values()];
-        augment.place(draw, &image(), SHAPE, &keep(), &mut out);
+        augment.crop(draw, &image(), SHAPE, &keep(), &mut out);
         out.into_iter().map(|value| value as u8).collect()
     }
 
@@ -179,7 +180,7 @@ mod tests {
         let once = apply(augment, Draw { mirrored: true, ..STILL });
         assert_eq!(once[..4], [9, 10, 7, 8]);
         let mut twice = vec![f32::NAN; SHAPE.values()];
-        augment.place(Draw { mirrored: true, ..STILL }, &once, SHAPE, &keep(), &mut twice);
+        augment.crop(Draw { mirrored: true, ..STILL }, &once, SHAPE, &keep(), &mut twice);
         assert_eq!(twice, image().into_iter().map(f32::from).collect::<Vec<_>>());
     }
 

@@ -35,9 +35,9 @@ impl Batch {
     ) -> Result<Self, DataError> {
         let shape = images.shape();
         let mut values = vec![0.0; chosen.len() * shape.values()];
-        let places = values.par_chunks_exact_mut(shape.values()).zip(chosen).enumerate();
+        let outputs = values.par_chunks_exact_mut(shape.values()).zip(chosen).enumerate();
         // The first error in the order of the batch, so that the message does not depend on threads.
-        let failed = places.find_map_first(|(position, (place, &index))| write(position, index, place).err());
+        let failed = outputs.find_map_first(|(position, (output, &index))| write(position, index, output).err());
         if let Some(error) = failed {
             return Err(error);
         }

@@ -50,8 +50,8 @@ pub(super) fn counted(count: usize, noun: &str) -> String {
 /// A count with commas between groups of three digits.
 fn grouped(count: usize) -> String {
     let digits = count.to_string();
-    let group = |(place, digit): (usize, char)| {
-        let comma = place > 0 && (digits.len() - place).is_multiple_of(3);
+    let group = |(index, digit): (usize, char)| {
+        let comma = index > 0 && (digits.len() - index).is_multiple_of(3);
         comma.then_some(',').into_iter().chain([digit])
     };
     digits.chars().enumerate().flat_map(group).collect()

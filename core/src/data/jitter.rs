@@ -65,7 +65,7 @@ impl ColourJitter {
         let changes = self.draw(rng);
         let mut values: Vec<f32> = image.iter().map(|&value| f32::from(value)).collect();
         changes.iter().for_each(|change| change.apply(&mut values, channels));
-        image.iter_mut().zip(values).for_each(|(place, value)| *place = value.round_ties_even() as u8);
+        image.iter_mut().zip(values).for_each(|(channel, value)| *channel = value.round_ties_even() as u8);
     }
 
     fn draw(&self, rng: &mut impl Rng) -> [Change; 4] {
@@ -207,14 +207,14 @@ mod tests {
         let mut first = [0; 4];
         let mut range = [(f32::INFINITY, f32::NEG_INFINITY); 4];
         for draw in &draws {
-            for (place, change) in draw.iter().enumerate() {
+            for (order, change) in draw.iter().enumerate() {
                 let (kind, value) = match *change {
                     Change::Brightness(factor) => (0, factor),
                     Change::Contrast(factor) => (1, factor),
                     Change::Saturation(factor) => (2, factor),
                     Change::Hue(turn) => (3, turn),
                 };
-                first[kind] += usize::from(place == 0);
+                first[kind] += usize::from(order == 0);
                 range[kind] = (range[kind].0.min(value), range[kind].1.max(value));
             }
         }

@@ -40,7 +40,7 @@ impl Window {
     }
 
     /// A random window (Szegedy et al. 2015, section 6): its area is uniform in [`AREA`], the logarithm of its ratio of width
-    /// to height is uniform over [`RATIO`], its place is uniform.
+    /// to height is uniform over [`RATIO`], its position is uniform.
     ///
     /// PyTorch equivalent: `transforms.RandomResizedCrop`, before it resizes. A window that exceeds the image is drawn anew,
     /// up to [`DRAWS`] times; then the largest window in the middle is taken that has a ratio in the range.

@@ -4,7 +4,7 @@ use crate::config::RunConfig;
 use crate::state::StateError;
 use serde_json::{Map, Value};
 
-/// Keys that may differ between the process that saves and the one that continues. Threads, paths, the place of the images and
+/// Keys that may differ between the process that saves and the one that continues. Threads, paths, where images are kept and
 /// the times of checkpoints change no result; another device changes results by rounding only.
 const FREE_KEYS: [&str; 7] =
     ["device", "threads", "plugins", "data.dir", "data.cache", "save.checkpoint_every", "save.weights"];

@@ -109,10 +109,10 @@ impl TruthTable {
 
 fn header_of(record: &StringRecord, line: u64) -> Result<Header, TruthError> {
     let find = |column: &'static str| {
-        let mut places = record.iter().enumerate().filter(|(_, name)| *name == column).map(|(place, _)| place);
-        match (places.next(), places.next()) {
+        let mut indices = record.iter().enumerate().filter(|(_, name)| *name == column).map(|(index, _)| index);
+        match (indices.next(), indices.next()) {
             (_, Some(_)) => Err(TruthError::RepeatedColumn { line, column }),
-            (place, None) => Ok(place),
+            (index, None) => Ok(index),
         }
     };
     let required = |column| {

@@ -66,7 +66,7 @@ impl Buffer {
         Ok(Self { slice: Some(runtime.pool.take(&runtime.device, len.max(1))?), runtime })
     }
 
-    /// As [`new`](Self::new), for numbers in double precision: each takes two places.
+    /// As [`new`](Self::new), for numbers in double precision: each takes the space of two of them.
     ///
     /// # Errors
     /// Not enough memory.

@@ -124,7 +124,7 @@ impl Staging {
     fn new(len: usize) -> Result<Self, DriverError> {
         let copied = Event::new()?;
         let mut start: *mut c_void = ptr::null_mut();
-        // SAFETY: `start` is a place for an address.
+        // SAFETY: `start` can hold an address.
         unsafe { sys::cuMemHostAlloc(&raw mut start, len * size_of::<f32>(), 0) }.result()?;
         let start: *mut f32 = start.cast();
         // SAFETY: the memory is new and has room for `len` numbers.

@@ -246,11 +246,11 @@ fn too_few_class_names_are_refused() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
-    fn damaged_pickles_never_panic(place in 0usize..BATCH10.len(), byte: u8, tail in 0usize..3) {
+    fn damaged_pickles_never_panic(position in 0usize..BATCH10.len(), byte: u8, tail in 0usize..3) {
         let mut bytes = BATCH10.to_vec();
         // most of the file is pixels; aim at the structure around them
-        let place = match tail { 0 => place, 1 => place % 200, _ => BATCH10.len() - 1 - place % 100 };
-        bytes[place] = byte;
+        let position = match tail { 0 => position, 1 => position % 200, _ => BATCH10.len() - 1 - position % 100 };
+        bytes[position] = byte;
         let mut part = PartialImages::default();
         let dir = TempDir::new().unwrap();
         let path = dir.path().join("batch");

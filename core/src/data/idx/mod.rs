@@ -107,8 +107,8 @@ fn transpose(pixels: &mut [u8], ImageShape { height, width, .. }: ImageShape) {
     let mut original = vec![0; height * width];
     for image in pixels.chunks_exact_mut(height * width) {
         original.copy_from_slice(image);
-        for (place, value) in image.iter_mut().enumerate() {
-            *value = original[place % height * width + place / height];
+        for (position, value) in image.iter_mut().enumerate() {
+            *value = original[position % height * width + position / height];
         }
     }
 }

@@ -41,13 +41,13 @@ impl<S: Store> OutputTransform<'_, S> {
         let Some(products) = registers.as_chunks::<V>().0.as_chunks::<TILES>().0.first_chunk() else {
             unreachable!("products of all points")
         };
-        for (place, tile) in tiles.enumerate().take(TILES) {
+        for (index, tile) in tiles.enumerate().take(TILES) {
             let [row, column] = tiling.output(tile);
             let pixel = row * columns + column;
             let fits = [row + 1 < rows, column + 1 < columns];
             for v in 0..V {
                 let (channel, left) = (panel.first + v * N, panel.count - v * N);
-                let [above, below] = outputs(products, place, v);
+                let [above, below] = outputs(products, index, v);
                 // A constant count compiles to stores of whole registers.
                 if left >= N && fits[0] && fits[1] {
                     for j in 0..2 {

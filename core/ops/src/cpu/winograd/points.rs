@@ -127,7 +127,7 @@ impl Transform for InputTransform<'_> {
         let Self { tiling, frame, tiles, points } = self;
         let Some(points) = points.registers::<N, B>() else { unreachable!("memory for pixels of {B} registers") };
         let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
-        for (place, tile) in tiles.enumerate().take(TILES) {
+        for (index, tile) in tiles.enumerate().take(TILES) {
             let at = tiling.source(tile) / tiling.channels;
             let row = |i: usize| pixels[at + i * row..].first_chunk::<4>();
             let [Some(a), Some(b), Some(c), Some(d)] = [row(0), row(1), row(2), row(3)] else {
@@ -144,7 +144,7 @@ impl Transform for InputTransform<'_> {
                     }
                     let row = row_of_points(i, pair);
                     for j in 0..4 {
-                        points[4 * i + j][place][block] = row[j].0;
+                        points[4 * i + j][index][block] = row[j].0;
                     }
                 }
             }
@@ -154,13 +154,13 @@ impl Transform for InputTransform<'_> {
     #[inline(always)]
     fn any<I: Isa>(self) {
         let Self { tiling, frame, tiles, points } = self;
-        for (place, tile) in tiles.enumerate() {
-            let (source, place) = (tiling.source(tile), place * points.channels);
+        for (index, tile) in tiles.enumerate() {
+            let (source, start) = (tiling.source(tile), index * points.channels);
             each_block!(I, tiling.channels, |N, channel, count| {
                 for (i, (first, second)) in ROWS.into_iter().enumerate() {
                     let first = tiling.pixels::<4, N>(frame, source + channel + first * tiling.row, count);
                     let second = tiling.pixels::<4, N>(frame, source + channel + second * tiling.row, count);
-                    points.put(4 * i, place + channel, count, row_of_points(i, [first, second]));
+                    points.put(4 * i, start + channel, count, row_of_points(i, [first, second]));
                 }
             });
         }
@@ -200,7 +200,7 @@ impl Transform for GradientTransform<'_> {
         let Self { tiling, frame, tiles, points } = self;
         let Some(points) = points.registers::<N, B>() else { unreachable!("memory for pixels of {B} registers") };
         let (pixels, row) = (frame.as_chunks().0.as_chunks::<B>().0, tiling.row / tiling.channels);
-        for (place, tile) in tiles.enumerate().take(TILES) {
+        for (index, tile) in tiles.enumerate().take(TILES) {
             let at = tiling.source(tile) / tiling.channels;
             let (Some([a, b]), Some([c, d])) = (pixels[at..].first_chunk(), pixels[at + row..].first_chunk()) else {
                 unreachable!("tile {tile} lies in the frame")
@@ -209,7 +209,7 @@ impl Transform for GradientTransform<'_> {
                 let rows = spread_gradient([Lanes(a[block]), Lanes(b[block])], [Lanes(c[block]), Lanes(d[block])]);
                 for i in 0..4 {
                     for j in 0..4 {
-                        points[4 * i + j][place][block] = rows[i][j].0;
+                        points[4 * i + j][index][block] = rows[i][j].0;
                     }
                 }
             }
@@ -219,14 +219,14 @@ impl Transform for GradientTransform<'_> {
     #[inline(always)]
     fn any<I: Isa>(self) {
         let Self { tiling, frame, tiles, points } = self;
-        for (place, tile) in tiles.enumerate() {
-            let (source, place) = (tiling.source(tile), place * points.channels);
+        for (index, tile) in tiles.enumerate() {
+            let (source, start) = (tiling.source(tile), index * points.channels);
             each_block!(I, tiling.channels, |N, channel, count| {
                 let above = tiling.pixels::<2, N>(frame, source + channel, count);
                 let below = tiling.pixels::<2, N>(frame, source + channel + tiling.row, count);
                 let rows = spread_gradient(above, below);
                 for i in 0..4 {
-                    points.put(4 * i, place + channel, count, rows[i]);
+                    points.put(4 * i, start + channel, count, rows[i]);
                 }
             });
         }

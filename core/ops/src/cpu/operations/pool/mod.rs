@@ -205,7 +205,7 @@ impl GatherSite<'_> {
 /// A computation at each pixel of one side of a pool, from values on the other side.
 trait Gather {
     /// Computes some channels of a pixel, in registers of `N` elements.
-    fn gather<const N: usize>(&mut self, place: GatherSite<'_>);
+    fn gather<const N: usize>(&mut self, site: GatherSite<'_>);
     /// Number of elements that are written.
     fn len(&self) -> usize;
 }
