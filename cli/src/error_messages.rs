@@ -26,11 +26,11 @@ fn shortened(text: &str) -> String {
 /// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such
 /// errors too; they are successful.
 pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
-    let is_foreign = |text: &str| quote(text) != text;
+    let needs_quoting = |text: &str| quote(text) != text;
     let shortened = |value: &ContextValue| match value {
-        ContextValue::String(text) if is_foreign(text) => Some(ContextValue::String(quote(text))),
+        ContextValue::String(text) if needs_quoting(text) => Some(ContextValue::String(quote(text))),
         // Suggestions repeat the argument.
-        ContextValue::StyledStrs(texts) if texts.iter().any(|text| is_foreign(&text.to_string())) => {
+        ContextValue::StyledStrs(texts) if texts.iter().any(|text| needs_quoting(&text.to_string())) => {
             Some(ContextValue::StyledStrs(Vec::new()))
         }
         _ => None,

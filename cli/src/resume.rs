@@ -17,16 +17,16 @@ use std::path::{Path, PathBuf};
 
 /// A run at a checkpoint.
 #[derive(Debug)]
-pub struct SavedRun {
+pub struct RunCheckpoint {
     /// The state of the session.
     pub state: State,
-    /// How far the files of the run had come.
+    /// Training position, and length and digest of each file of the run.
     pub position: RecordPosition,
     /// The directory of the checkpoints.
     checkpoints: PathBuf,
 }
 
-impl SavedRun {
+impl RunCheckpoint {
     /// Reads the latest whole checkpoint of a run directory; none if it has none. Prints a warning for a damaged one.
     ///
     /// # Errors

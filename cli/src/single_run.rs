@@ -6,7 +6,7 @@ use crate::device::{Device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
 use crate::record::{OutDir, Recorder, RunFacts};
-use crate::resume::{SavedRun, UnfinishedRun, killed_at_start, starts_again};
+use crate::resume::{RunCheckpoint, UnfinishedRun, killed_at_start, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
 use crate::signal::cancel;
@@ -142,7 +142,7 @@ impl SingleRun {
         let data = LoadedData::read(&self.settings, self.cancel, |line| self.progress.print_line(line))?;
         let saved = match &self.dir {
             RunDir::New(_) => None,
-            RunDir::Unfinished(dir) => SavedRun::latest(dir, &data.identity)?,
+            RunDir::Unfinished(dir) => RunCheckpoint::latest(dir, &data.identity)?,
         };
         if saved.is_none() {
             check_initial_weights(&self.settings)?;
@@ -205,12 +205,12 @@ impl Observer for RecordThenShow<'_> {
         self.progress.observe(event)
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
-        self.recorder.wants_state(point)
+    fn needs_state(&mut self, point: SavePoint) -> bool {
+        self.recorder.needs_state(point)
     }
 
-    fn keep_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
-        self.recorder.keep_state(state, point)
+    fn receive_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
+        self.recorder.receive_state(state, point)
     }
 }
 

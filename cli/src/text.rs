@@ -8,17 +8,17 @@ use std::path::Path;
 /// Start and end of bold text on a terminal. The tables of this program contain no other control sequences.
 const BOLD: [&str; 2] = ["\u{1b}[1m", "\u{1b}[0m"];
 
-/// Text with its control characters escaped. Paths and other foreign text could change the colours of a terminal or hide
+/// Text with its control characters escaped. Paths and other text from outside the program could change the colours of a terminal or hide
 /// parts of a message. Line ends, tabs and bold text of tables stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
-    let is_foreign = |c: char| c.is_control() && !['\n', '\t'].contains(&c);
-    if !text.contains(is_foreign) {
+    let is_escaped = |c: char| c.is_control() && !['\n', '\t'].contains(&c);
+    if !text.contains(is_escaped) {
         return text.into();
     }
     let (mut printable, mut rest) = (String::new(), text);
     while let Some(c) = rest.chars().next() {
         let kept = BOLD.iter().find(|sequence| rest.starts_with(**sequence)).map_or(c.len_utf8(), |bold| bold.len());
-        if is_foreign(c) && kept == c.len_utf8() {
+        if is_escaped(c) && kept == c.len_utf8() {
             printable.extend(c.escape_default());
         } else {
             printable += &rest[..kept];

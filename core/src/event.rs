@@ -128,7 +128,7 @@ pub struct EpochDone {
     pub fairness: (u64, u64),
     /// Named figures of the strategy.
     pub telemetry: Vec<(String, f64)>,
-    /// Duration of the epoch's training in seconds. All other figures are equal in two runs of one configuration.
+    /// Duration of the epoch's training, in seconds. It and the telemetry named `time.*` may differ between equal runs.
     pub seconds: f64,
 }
 
@@ -231,23 +231,23 @@ pub trait Observer {
     /// A failure to record the event. It ends the run, so that no result is lost unnoticed.
     fn observe(&mut self, event: &Event<'_>) -> std::io::Result<()>;
 
-    /// Whether the observer asks for the state of the run at this point. Saving a state copies all tensors, so observers
-    /// ask rarely. The default never asks.
-    fn wants_state(&mut self, _point: SavePoint) -> bool {
+    /// Whether the run must save its state for this observer at this point. Saving copies all tensors, so return true
+    /// rarely. The default is false.
+    fn needs_state(&mut self, _point: SavePoint) -> bool {
         false
     }
 
-    /// Receives the state for which [`wants_state`](Self::wants_state) asked. It belongs to the point after all events so
-    /// far.
+    /// Receives the state after [`needs_state`](Self::needs_state) returned true. It belongs to the point after all events
+    /// so far.
     ///
     /// # Errors
     /// A failure that ends the run. An observer that can do without this state returns `Ok`.
-    fn keep_state(&mut self, _state: State, _point: SavePoint) -> std::io::Result<()> {
+    fn receive_state(&mut self, _state: State, _point: SavePoint) -> std::io::Result<()> {
         Ok(())
     }
 }
 
-/// Saves a state for an observer that asks for it.
+/// Saves a state for an observer that needs it.
 ///
 /// # Errors
 /// A state that cannot be saved, or an observer that fails.
@@ -256,8 +256,8 @@ pub(crate) fn offer_state<E: From<std::io::Error>>(
     point: SavePoint,
     save: impl FnOnce() -> Result<State, E>,
 ) -> Result<(), E> {
-    if observer.wants_state(point) {
-        observer.keep_state(save()?, point)?;
+    if observer.needs_state(point) {
+        observer.receive_state(save()?, point)?;
     }
     Ok(())
 }

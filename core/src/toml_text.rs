@@ -11,7 +11,7 @@ pub const MAX_DEPTH: usize = 8;
 /// text may describe 6,400 tables inside each other. They overflow a stack of usual size when parsed, and when dropped.
 const STACK: usize = 256 << 20;
 
-/// Why a text is not accepted.
+/// Reason for rejecting a text.
 #[derive(Debug, thiserror::Error)]
 pub enum TomlProblem {
     /// The text is not TOML.

@@ -14,7 +14,7 @@ use toml::Table;
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct PlainOptions {
-    /// Architectures a step, 1 to 1024, all on the same batch.
+    /// Number of architectures per step, 1 to 1024, all on the same batch.
     paths: usize,
     /// Combination of the gradients of a step's architectures.
     reduce: Reduce,

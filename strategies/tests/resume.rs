@@ -28,12 +28,12 @@ impl Observer for Keeper<'_> {
         Ok(())
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         self.cancel.store(point == SavePoint::Epoch(self.stop), Ordering::Relaxed);
         matches!(point, SavePoint::Epoch(_))
     }
 
-    fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
+    fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         let checkpoint = Checkpoint { state, notes: serde_json::Map::new() };
         self.checkpoints.write(&checkpoint).map(drop).map_err(io::Error::other)
     }

@@ -71,7 +71,7 @@ pub fn packed_bytes(dir: &Path, name: &str) -> Result<Option<Vec<u8>>> {
 }
 
 /// Parses the content of `result.json`. An error has the line.
-pub fn typed<T: DeserializeOwned>(text: &str) -> Result<T> {
+pub fn parse_result<T: DeserializeOwned>(text: &str) -> Result<T> {
     serde_json::from_str(text).context("result.json does not fit this version")
 }
 

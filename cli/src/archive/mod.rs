@@ -15,7 +15,7 @@ pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
 pub use content::{config, config_text, packed_bytes};
-use content::{json, notes, text, typed};
+use content::{json, notes, parse_result, text};
 use nas_core::config::RunConfig;
 use nas_core::result::{RunResult, SequenceResult, StandAloneResult};
 use serde_json::Value;
@@ -109,11 +109,11 @@ impl Archived {
         check_schema(&result, "result.json")?;
         let (config, manifest) = (config(path)?, manifest.clone());
         if result["type"] == "disturbance" {
-            let result = typed(&text)?;
+            let result = parse_result(&text)?;
             return Ok(Self::Sequence(Box::new(ArchivedSequence { path: path.into(), config, manifest, result })));
         }
         if result["type"] == "retrain" {
-            let (result, metrics) = (typed(&text)?, rows::read(path, "metrics.csv")?);
+            let (result, metrics) = (parse_result(&text)?, rows::read(path, "metrics.csv")?);
             return Ok(Self::Retrain(Box::new(ArchivedRetrain {
                 path: path.into(),
                 config,
@@ -126,7 +126,7 @@ impl Archived {
             path: path.into(),
             config,
             manifest,
-            result: typed(&text)?,
+            result: parse_result(&text)?,
             metrics: rows::read(path, "metrics.csv")?,
             archs: rows::read(path, "archs.csv")?,
             notes: notes(path),

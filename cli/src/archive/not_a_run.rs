@@ -1,5 +1,6 @@
 //! Paths that are no run directory: what they are instead, for the error message.
 
+use crate::comparison::is_comparison;
 use crate::sharding;
 use crate::trainings::seed_directories;
 use std::path::{Path, PathBuf};
@@ -14,10 +15,13 @@ pub fn description(path: &Path) -> String {
         return "it is a file".into();
     }
     if path.join("search.json").is_file() {
-        return "it has the result of `nas-train search`; name the searched run, and an architecture with --arch"
+        return "it has the result of `nas-train search`; name the run that was searched (front.csv has the architectures)"
             .into();
     }
     if let Some(run) = first_run(&path.join("runs")) {
+        if !is_comparison(path) {
+            return format!("it has no manifest.json; did you mean {}?", run.display());
+        }
         let remedy = "to continue the comparison, repeat its command";
         return format!("it is a comparison with runs such as {}; {remedy}", run.display());
     }

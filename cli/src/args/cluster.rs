@@ -27,14 +27,14 @@ pub struct ClusterArgs {
     /// Partition of the jobs [default: that of the cluster]
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub partition: Option<String>,
-    /// Time limit of a task, as `sbatch` takes it. A task that reaches it continues in the next one [default: that of the
-    /// partition]
+    /// Time limit of a task, as `sbatch` takes it. A task near its limit writes a checkpoint and is queued again [default:
+    /// that of the partition]
     #[arg(long, value_name = "TIME", help_heading = "Cluster")]
     pub time: Option<String>,
     /// Largest number of tasks that run at the same time [default: no limit]
     #[arg(long, value_name = "P", value_parser = positive, help_heading = "Cluster")]
     pub max_running: Option<i64>,
-    /// Number of runs that a task makes one after another [default: 1]
+    /// Number of runs that a task executes one after another [default: 1]
     #[arg(long, value_name = "K", value_parser = positive, help_heading = "Cluster")]
     pub runs_per_task: Option<i64>,
     /// Number of GPUs of a task [default: 0]

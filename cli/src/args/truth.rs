@@ -13,7 +13,8 @@ pub struct TruthArgs {
     /// Number of trainings of each architecture; the seeds are --seed, --seed + 1, ...
     #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 1, help_heading = "Stand-alone training")]
     pub seeds: u32,
-    /// Number of trainings in parallel, 0 for one per core and one on a GPU; the accuracies do not depend on it
+    /// Number of trainings in parallel; 0 starts one for each thread of --threads on the CPU, and a single one on a GPU. The
+    /// accuracies do not depend on it
     #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, default_value_t = 0, help_heading = "Stand-alone training")]
     pub jobs: u32,
     /// The options of a scheduler.

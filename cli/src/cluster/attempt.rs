@@ -33,15 +33,6 @@ pub struct Failure {
     pub host: String,
 }
 
-/// The result of publishing a finished attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Published {
-    /// It is the run directory now.
-    Yes,
-    /// Another attempt was faster; this one was removed.
-    Lost,
-}
-
 /// The directory of one attempt of a run.
 #[derive(Debug)]
 pub struct Attempt {
@@ -99,23 +90,23 @@ impl Attempt {
         }
     }
 
-    /// Makes the finished attempt the run directory, and removes the other attempts.
+    /// Makes the finished attempt the run directory, and removes the other attempts. If another attempt was faster, this one
+    /// is removed.
     ///
     /// # Errors
     /// The directory cannot be renamed.
-    pub fn publish(&self) -> Result<Published> {
+    pub fn publish(&self) -> Result<()> {
         let to = self.published.parent().unwrap_or(Path::new(""));
         files::make_dir(to)?;
-        let published = match fs::rename(&self.dir, &self.published) {
-            Ok(()) => Published::Yes,
-            Err(_) if archive::is_finished(&self.published) => Published::Lost,
-            Err(error) => {
+        match fs::rename(&self.dir, &self.published) {
+            Err(error) if !archive::is_finished(&self.published) => {
                 return Err(error).with_context(|| format!("cannot rename {}", self.dir.display()));
             }
-        };
+            _ => {}
+        }
         durable::sync_dir(to).with_context(|| format!("cannot write {}", to.display()))?;
         self.remove_all();
-        Ok(published)
+        Ok(())
     }
 
     /// As [`publish`](Self::publish), for a result that is one file.
@@ -130,8 +121,8 @@ impl Attempt {
         Ok(())
     }
 
-    /// Records why the attempt failed. If another attempt has finished the run, this one is removed instead; returns whether
-    /// that is so.
+    /// Records why the attempt failed. Returns true if another attempt has finished the run; this attempt is then
+    /// removed.
     pub fn fail(&self, code: u8, message: &str) -> bool {
         if is_listed(&self.published) {
             self.remove_all();
@@ -168,7 +159,7 @@ pub fn stopped(plan: &ClusterDir, name: &str) {
 ///
 /// # Errors
 /// A process of this machine writes to the directory, or it cannot be renamed.
-pub fn adopt(plan: &ClusterDir, name: &str) -> Result<()> {
+pub fn move_to_attempts(plan: &ClusterDir, name: &str) -> Result<()> {
     check_unused(&plan.published(name))?;
     let (from, to) = (plan.published(name), plan.attempts(name).join(format!("{EARLIER}{}", unique())));
     let renamed = || -> io::Result<()> {
@@ -276,9 +267,9 @@ mod tests {
         fs::write(second.dir.join("a"), "second").unwrap();
         let manifest = format!(r#"{{"schema": {}, "status": "finished"}}"#, nas_core::result::SCHEMA);
         fs::write(second.dir.join("manifest.json"), manifest).unwrap();
-        assert_eq!(second.publish().unwrap(), Published::Yes);
+        second.publish().unwrap();
         assert!(first.fail(1, "its directory is gone"));
-        assert_eq!(first.publish().unwrap(), Published::Lost);
+        first.publish().unwrap();
         assert_eq!(fs::read_to_string(dir.published(NAME).join("a")).unwrap(), "second");
         assert!(Attempt::start(&dir, NAME).unwrap().is_none());
         assert!(!dir.attempts(NAME).exists());

@@ -1,11 +1,11 @@
 //! Handing the runs of a command to a scheduler.
 
-use super::attempt::{adopt, has_open_attempt};
+use super::attempt::{has_open_attempt, move_to_attempts};
 use super::round::is_cancelled;
 use super::slurm::{QueuedTask, TaskState};
 use super::states::Listings;
 use super::{
-    ClusterDir, JobScript, Plan, PlanHeader, Round, RunPlan, RunState, Slurm, States, Watched, rounds, submit, watch,
+    ClusterDir, JobScript, Plan, PlanEntry, PlanHeader, Round, RunState, Slurm, States, Watched, rounds, submit, watch,
     write_commands,
 };
 use crate::claim::Claim;
@@ -29,7 +29,7 @@ pub struct HandOver<'a> {
     /// The directory of the plan.
     pub dir: ClusterDir,
     /// All runs, also finished ones: the same command then makes the same plan.
-    pub runs: Vec<RunPlan>,
+    pub runs: Vec<PlanEntry>,
     /// The identity of the data set.
     pub data: &'a DataIdentity,
     /// The section `[cluster]`.
@@ -73,13 +73,13 @@ impl HandOver<'_> {
         let unfinished = self.unfinished_here()?;
         let plan = Plan::create(&self.dir, &header, &self.runs, check_idle)?;
         script.write(&plan)?;
-        unfinished.into_iter().try_for_each(|run| adopt(&self.dir, &run.name))?;
+        unfinished.into_iter().try_for_each(|run| move_to_attempts(&self.dir, &run.name))?;
         drop(claim);
         if is_slurm { self.slurm(&plan, progress) } else { self.script(&plan) }
     }
 
     /// The runs that this machine has begun. Their directories become the first attempts of the runs on the cluster.
-    fn unfinished_here(&self) -> Result<Vec<&RunPlan>> {
+    fn unfinished_here(&self) -> Result<Vec<&PlanEntry>> {
         let mut listings = Listings::default();
         let mut unfinished = Vec::new();
         for (number, run) in self.runs.iter().enumerate() {

@@ -16,12 +16,12 @@ mod slurm;
 mod states;
 mod watch;
 
-pub use attempt::{Attempt, Failure, adopt, stopped};
+pub use attempt::{Attempt, Failure, move_to_attempts, stopped};
 pub use environment::{is_slurm_task, requeue, slurm_cpus, task_number, wait_for_end};
 pub use executor::Executor;
 pub use hand_over::{CLAIM_TIMEOUT, HandOver, HandOverOutcome, check_no_tasks, runs_are};
 pub use job_script::{JobScript, write_commands};
-pub use plan::{Plan, PlanHeader, PlannedWork, RunPlan};
+pub use plan::{Plan, PlanEntry, PlanHeader, PlannedWork};
 pub use round::{Round, cancel, rounds, submit};
 pub use slurm::Slurm;
 pub use states::{RunState, States};

@@ -70,7 +70,7 @@ pub enum PlannedWork {
 
 /// A run of a plan.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RunPlan {
+pub struct PlanEntry {
     /// Path of the run directory below the output directory.
     pub name: String,
     /// The label of its variant, for messages.
@@ -85,7 +85,7 @@ pub struct RunPlan {
     pub config: Table,
 }
 
-impl RunPlan {
+impl PlanEntry {
     /// The plan of a run with this configuration. The paths of its data and of its truth table become absolute.
     ///
     /// # Errors
@@ -147,7 +147,7 @@ impl Plan {
     pub fn create(
         dir: &ClusterDir,
         header: &PlanHeader,
-        runs: &[RunPlan],
+        runs: &[PlanEntry],
         check_idle: impl Fn(&Self) -> Result<()>,
     ) -> Result<Self> {
         let mut lines = vec![serde_json::to_string(header)?];
@@ -310,12 +310,12 @@ impl Plan {
     ///
     /// # Errors
     /// The plan has fewer runs, or its line is damaged.
-    pub fn run(&self, number: usize) -> Result<RunPlan> {
+    pub fn run(&self, number: usize) -> Result<PlanEntry> {
         let Some(line) = self.lines.get(number) else {
             let problem = format!("{} has {} runs, so there is no run {number}", self.dir.plan().display(), self.len());
             return Err(UsageError(format!("{problem}; expected at most {}", self.len().saturating_sub(1))).into());
         };
-        let line: Line<RunPlan> =
+        let line: Line<PlanEntry> =
             serde_json::from_str(line).map_err(|error| self.damaged(number, &error.to_string()))?;
         if line.sha256 != sha256::of(serde_json::to_string(&line.run)?.as_bytes()) {
             return Err(self.damaged(number, "its hash differs").into());
@@ -333,9 +333,9 @@ mod tests {
     use super::*;
     use crate::exit::chained;
 
-    fn runs(n: u64) -> Vec<RunPlan> {
+    fn runs(n: u64) -> Vec<PlanEntry> {
         let config: Table = "seed = 1\n[train]\nlr = 0.025\nepochs = 1".parse().unwrap();
-        let run = |seed| RunPlan {
+        let run = |seed| PlanEntry {
             name: format!("runs/plain-s{seed}"),
             label: "plain".into(),
             seed,

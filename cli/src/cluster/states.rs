@@ -82,7 +82,7 @@ impl States {
             for (run, part, task) in round.runs(names.len()) {
                 submissions[run] += 1;
                 logs.insert(run, plan.logs(round.number, part).join(format!("{task}.log")));
-                // A later submission is what counts of a cancelled one.
+                // A later submission replaces a cancelled one.
                 let earlier = queued.remove(&run).filter(|state| *state != TaskState::Cancelled);
                 let latest = round.jobs.get(&part).and_then(|job| tasks.get(&(*job, task))).copied();
                 if let Some(state) = earlier.max(latest) {

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Time between two looks at the interrupt flag.
+/// Time between two checks of the interrupt flag.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The longest time between two queries of a scheduler that does not answer.
 const MAX_INTERVAL: Duration = Duration::from_secs(300);
@@ -40,7 +40,7 @@ pub fn watch(
 ) -> Result<Watched> {
     let interval = Duration::from_secs(config.poll_seconds);
     let mut wait = interval;
-    let mut watch = Watch { plan, config, progress, suspects: BTreeSet::new(), shown_reasons: BTreeSet::new() };
+    let mut watch = Watch { plan, config, progress, lost_before: BTreeSet::new(), shown_reasons: BTreeSet::new() };
     signal::set_waiting();
     loop {
         if cancel.load(Ordering::Relaxed) {
@@ -49,7 +49,7 @@ pub fn watch(
         match Slurm.queue(plan) {
             Ok(queue) => {
                 wait = interval;
-                if let Some(states) = watch.look(&queue)? {
+                if let Some(states) = watch.check_queue(&queue)? {
                     return Ok(Watched::Ended(states));
                 }
             }
@@ -58,55 +58,55 @@ pub fn watch(
                 wait = (2 * wait).min(MAX_INTERVAL);
             }
         }
-        let asked = Instant::now();
-        while asked.elapsed() < wait && !cancel.load(Ordering::Relaxed) {
+        let queried = Instant::now();
+        while queried.elapsed() < wait && !cancel.load(Ordering::Relaxed) {
             thread::sleep(PAUSE);
         }
     }
 }
 
-/// What a waiting command remembers of its earlier looks at the queue.
+/// State of a waiting command between two queries of the queue.
 struct Watch<'a> {
     plan: &'a Plan,
     config: &'a ClusterConfig,
     progress: &'a mut ProgressDisplay,
-    /// The runs that the last look missed. A listing of a shared file system may be old: a run counts as lost when two looks in
-    /// succession miss it.
-    suspects: BTreeSet<usize>,
+    /// Runs that were lost at the previous query. Listings of shared file systems may be stale, so a run counts as lost only
+    /// after two consecutive queries.
+    lost_before: BTreeSet<usize>,
     shown_reasons: BTreeSet<String>,
 }
 
 impl Watch<'_> {
     /// Shows the states of the runs, and submits again what may be repeated. Returns the states if no task is left.
-    fn look(&mut self, queue: &[QueuedTask]) -> Result<Option<States>> {
+    fn check_queue(&mut self, queue: &[QueuedTask]) -> Result<Option<States>> {
         let rounds = rounds(self.plan)?;
         let states = States::read(self.plan, &rounds, queue)?;
         self.show(&states, &rounds);
         let lost: BTreeSet<usize> = states.chosen(|_, state| *state == RunState::Lost).into_iter().collect();
-        let certain: BTreeSet<usize> = lost.intersection(&self.suspects).copied().collect();
-        let is_certain = certain.len() == lost.len();
-        self.suspects = lost;
+        let confirmed: BTreeSet<usize> = lost.intersection(&self.lost_before).copied().collect();
+        let all_confirmed = confirmed.len() == lost.len();
+        self.lost_before = lost;
         let is_idle = states.count(|state| matches!(state, RunState::Running | RunState::Pending)) == 0;
-        if !self.retried(&states, &certain).is_empty() {
-            self.submit_again(&certain, is_idle)?;
+        if !self.retried(&states, &confirmed).is_empty() {
+            self.submit_again(&confirmed, is_idle)?;
             return Ok(None);
         }
-        Ok((is_idle && is_certain).then_some(states))
+        Ok((is_idle && all_confirmed).then_some(states))
     }
 
-    /// The runs that another attempt may finish. `certain` are those that are lost for sure.
-    fn retried(&self, states: &States, certain: &BTreeSet<usize>) -> Vec<usize> {
+    /// The runs that another attempt may finish. `confirmed` are those that were lost at two consecutive queries.
+    fn retried(&self, states: &States, confirmed: &BTreeSet<usize>) -> Vec<usize> {
         states.chosen(|run, state| {
-            let is_lost_for_sure = *state != RunState::Lost || (certain.contains(&run) && states.is_seen);
+            let is_confirmed = *state != RunState::Lost || (confirmed.contains(&run) && states.is_seen);
             let may_be_repeated = !states.is_cancelled && states.submissions[run] <= self.config.retries;
-            is_lost_for_sure && may_be_repeated && state.is_worth_retrying()
+            is_confirmed && may_be_repeated && state.is_worth_retrying()
         })
     }
 
     /// Submits these runs. An error is a warning while other tasks go on, because a later submission may succeed.
-    fn submit_again(&mut self, certain: &BTreeSet<usize>, is_idle: bool) -> Result<()> {
+    fn submit_again(&mut self, confirmed: &BTreeSet<usize>, is_idle: bool) -> Result<()> {
         let choose = |rounds: &[Round], queue: &[QueuedTask]| {
-            Ok(self.retried(&States::read(self.plan, rounds, queue)?, certain))
+            Ok(self.retried(&States::read(self.plan, rounds, queue)?, confirmed))
         };
         match submit(self.plan, self.config, choose) {
             Ok(0) => {}
@@ -138,7 +138,7 @@ impl Watch<'_> {
 /// is done.
 pub fn seconds_left(states: &States, rounds: &[Round]) -> Option<f64> {
     let elapsed = rounds.first()?.age().as_secs_f64();
-    // Runs that were finished before the submission say nothing about the rate.
+    // Runs that finished before the submission are not part of the rate.
     let submitted = rounds.first()?.runs(states.names.len()).count();
     let done = (states.done() + submitted).saturating_sub(states.names.len());
     (done > 0).then(|| elapsed / done as f64 * (states.names.len() - states.done()) as f64)

@@ -1,11 +1,11 @@
 //! `nas-train cluster-task`: the runs of a plan that one task of a cluster makes.
 
 use super::make_run::RunMaker;
-use super::truth::{SavedTraining, TrainedRow, train};
+use super::truth::{TrainedRow, TrainingCheckpoints, train};
 use crate::archive;
 use crate::args::ClusterTaskArgs;
 use crate::cluster::{
-    Attempt, Plan, PlannedWork, Round, RunPlan, is_slurm_task, requeue, rounds, slurm_cpus, stopped, task_number,
+    Attempt, Plan, PlanEntry, PlannedWork, Round, is_slurm_task, requeue, rounds, slurm_cpus, stopped, task_number,
     wait_for_end,
 };
 use crate::data::LoadedData;
@@ -119,7 +119,7 @@ enum RunOutcome {
 }
 
 /// Makes one run: in a directory of its own, which is published at the end.
-fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<RunOutcome> {
+fn make(plan: &Plan, run: &PlanEntry, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<RunOutcome> {
     let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else { return Ok(RunOutcome::Finished) };
     let finished = train_in(&attempt, plan, run, args, cancel).and_then(|finished| {
         if matches!(finished, Some(Finished::Directory)) {
@@ -136,13 +136,13 @@ fn make(plan: &Plan, run: &RunPlan, args: &ClusterTaskArgs, cancel: &AtomicBool)
     let made = finished.or_else(none_if_interrupted).and_then(|finished| match finished {
         None => Ok(RunOutcome::Interrupted),
         Some(Finished::Row(text)) => attempt.publish_file(&text).map(|()| RunOutcome::Finished),
-        Some(Finished::Directory) => attempt.publish().map(|_| RunOutcome::Finished),
+        Some(Finished::Directory) => attempt.publish().map(|()| RunOutcome::Finished),
     });
     match made {
         Ok(RunOutcome::Interrupted) if !signal::must_requeue() => attempt.stop(),
         Err(error) => {
-            let was_lost = attempt.fail(ExitStatus::of(&error) as u8, &chained(&error));
-            return if was_lost { Ok(RunOutcome::Finished) } else { Err(error.context(run.name.clone())) };
+            let was_superseded = attempt.fail(ExitStatus::of(&error) as u8, &chained(&error));
+            return if was_superseded { Ok(RunOutcome::Finished) } else { Err(error.context(run.name.clone())) };
         }
         _ => {}
     }
@@ -165,7 +165,7 @@ enum Finished {
 fn train_in(
     attempt: &Attempt,
     plan: &Plan,
-    run: &RunPlan,
+    run: &PlanEntry,
     args: &ClusterTaskArgs,
     cancel: &AtomicBool,
 ) -> Result<Option<Finished>> {
@@ -188,7 +188,7 @@ fn train_in(
 /// A run of a plan with its data.
 struct RunTask<'a> {
     attempt: &'a Path,
-    run: &'a RunPlan,
+    run: &'a PlanEntry,
     settings: Settings,
     data: LoadedData,
     bars: ProgressBars,
@@ -202,7 +202,7 @@ impl RunTask<'_> {
             PlannedWork::Directory(kind) => kind.clone(),
             PlannedWork::Row(arch) => return self.row(arch, device),
         };
-        let RunPlan { label, seed, truth, .. } = self.run.clone();
+        let PlanEntry { label, seed, truth, .. } = self.run.clone();
         let (settings, dir, data) = (self.settings.clone(), self.attempt.into(), self.data.identity.clone());
         let planned = PlannedRun { label, seed, settings, dir, tensorboard: None, data, truth, kind };
         let (dataset, bars, cancel) = (&self.data.dataset, &self.bars, self.cancel);
@@ -212,7 +212,7 @@ impl RunTask<'_> {
 
     fn row<D: TrainingDevice>(&self, text: &str, device: &D) -> Result<Option<Finished>> {
         let config = &self.settings.config;
-        let mut saved = SavedTraining::within(self.attempt, config)?;
+        let mut saved = TrainingCheckpoints::within(self.attempt, config)?;
         let (arch, seed) = (text.to_owned(), self.run.seed);
         let row = train(config, &self.data.dataset, device, &(arch.clone(), seed), &mut saved, self.cancel)?;
         let published = row.map(|row| serde_json::to_string(&TrainedRow { arch, seed, row }));

@@ -25,9 +25,11 @@ pub fn describe_arch(args: &DescribeArchArgs) -> Result<ExitStatus> {
     let costs = costs(&*space, &args.arch).map_err(|error| settings.explain(error))?;
     if let Some(file) = &args.svg {
         let svg = architecture_svg(&*space, &args.arch);
-        let svg = svg.ok_or_else(|| UsageError(format!("space {} has no figures", space.name())))?;
+        let svg = svg.ok_or_else(|| {
+            UsageError(format!("cannot draw an architecture of space {}: leave --svg out", space.name()))
+        })?;
         files::write_new(file, svg.as_bytes())?;
-        eprint_line(&format!("figure: {}", file.display()));
+        eprint_line(&format!("drawing: {}", file.display()));
     }
     print(&text(&*space, &args.arch, &costs))?;
     Ok(ExitStatus::Success)
@@ -35,7 +37,7 @@ pub fn describe_arch(args: &DescribeArchArgs) -> Result<ExitStatus> {
 
 /// The costs of all layers, those of the auxiliary head included if the space defines one for images of this size.
 fn costs(space: &dyn SearchSpace, arch: &str) -> Result<Vec<LayerCost>> {
-    let of = |auxiliary| anyhow::Ok(NetworkSpec::fixed_costs(&*space.stand_alone(arch, auxiliary)?));
+    let of = |auxiliary| anyhow::Ok(NetworkSpec::costs_without_decisions(&*space.stand_alone(arch, auxiliary)?));
     let costs = of(true)?.or(of(false)?);
     costs.with_context(|| format!("the network of space {}", space.name()))
 }

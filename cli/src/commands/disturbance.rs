@@ -28,7 +28,10 @@ pub fn sequence(run: SingleRun, n: usize) -> Result<ExitStatus> {
     in_thread_pool(run.threads(), || {
         on_device!(device, |make| {
             let device = make()?;
-            run.execute(|config, data, state| continued(Sequence::new(config, data, &device, n)?, state), Sequence::run)
+            run.execute(
+                |config, data, state| new_or_restored_sequence(Sequence::new(config, data, &device, n)?, state),
+                Sequence::run,
+            )
         })
     })
 }
@@ -37,7 +40,10 @@ pub fn sequence(run: SingleRun, n: usize) -> Result<ExitStatus> {
 ///
 /// # Errors
 /// A state that does not fit.
-pub fn continued<D: TrainingDevice>(sequence: Sequence<D>, state: Option<&State>) -> Result<Sequence<D>, RunError> {
+pub fn new_or_restored_sequence<D: TrainingDevice>(
+    sequence: Sequence<D>,
+    state: Option<&State>,
+) -> Result<Sequence<D>, RunError> {
     match state {
         Some(state) => sequence.restore(state),
         None => Ok(sequence),

@@ -144,7 +144,12 @@ fn column(path: &Path) -> Result<Vec<String>> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(&bytes[..]);
     let header = reader.headers().map_err(|error| UsageError(error.to_string())).with_context(context)?;
     let column = header.iter().position(|name| name == "arch");
-    let column = column.ok_or_else(|| UsageError(format!("{} has no column `arch`", path.display())))?;
+    let column = column.ok_or_else(|| {
+        UsageError(format!(
+            "{} has no column `arch`: expected a CSV file with a header that contains it",
+            path.display()
+        ))
+    })?;
     let field = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|error| UsageError(error.to_string())).with_context(context)?;
         Ok(record.get(column).unwrap_or_default().to_owned())

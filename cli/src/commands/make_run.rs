@@ -1,8 +1,8 @@
 //! Making a planned run of any kind on a device.
 
-use super::disturbance::continued;
-use super::retrain::start;
-use super::run::session;
+use super::disturbance::new_or_restored_sequence;
+use super::retrain::new_or_restored_training;
+use super::run::new_or_restored_session;
 use crate::args::ProgressMode;
 use crate::planned_run::PlannedRun;
 use crate::progress::ProgressBars;
@@ -40,7 +40,7 @@ impl RunMaker<'_> {
         match &planned.kind {
             RunKind::Supernet => {
                 let measures_memory = self.is_alone && reset_peak_rss();
-                let prepare = |state: Option<&State>| session(config, dataset.clone(), device, state);
+                let prepare = |state: Option<&State>| new_or_restored_session(config, dataset.clone(), device, state);
                 planned.make(self.bars, self.mode, prepare, |mut session, observer| {
                     let mut result = session.run(observer, cancel)?;
                     result.peak_rss_mb = result.peak_rss_mb.filter(|_| measures_memory);
@@ -48,14 +48,15 @@ impl RunMaker<'_> {
                 })
             }
             RunKind::Sequence(n) => {
-                let prepare =
-                    |state: Option<&State>| continued(Sequence::new(config, dataset.clone(), device, *n)?, state);
+                let prepare = |state: Option<&State>| {
+                    new_or_restored_sequence(Sequence::new(config, dataset.clone(), device, *n)?, state)
+                };
                 let work = |sequence: Sequence<D>, observer: &mut dyn Observer| sequence.run(observer, cancel);
                 planned.make(self.bars, self.mode, prepare, work)
             }
             RunKind::Retrain(arch) => {
                 let trainer = StandAloneTrainer::new(config, dataset.clone(), device)?;
-                let prepare = |state: Option<&State>| start(&trainer, arch, config.seed, state);
+                let prepare = |state: Option<&State>| new_or_restored_training(&trainer, arch, config.seed, state);
                 let work = |run: StandAloneRun<D>, observer: &mut dyn Observer| run.run(observer, cancel);
                 planned.make(self.bars, self.mode, prepare, work)
             }

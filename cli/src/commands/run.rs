@@ -34,7 +34,7 @@ pub fn train(run: SingleRun) -> Result<ExitStatus> {
         on_device!(device, |make| {
             let device = make()?;
             run.execute(
-                |config, data, state| session(config, data, &device, state),
+                |config, data, state| new_or_restored_session(config, data, &device, state),
                 |mut session, observer, cancel| session.run(observer, cancel),
             )
         })
@@ -45,7 +45,7 @@ pub fn train(run: SingleRun) -> Result<ExitStatus> {
 ///
 /// # Errors
 /// As [`Session::new`]; a state that does not fit.
-pub fn session<D: TrainingDevice>(
+pub fn new_or_restored_session<D: TrainingDevice>(
     config: &RunConfig,
     data: Arc<Dataset>,
     device: &D,

@@ -7,6 +7,7 @@
 mod baselines;
 mod csv_files;
 mod difference;
+mod directory;
 mod estimate;
 mod gt_tau;
 mod json;
@@ -17,6 +18,7 @@ mod terminal;
 mod text;
 
 pub use difference::FigureDifference;
+pub use directory::{is_comparison, lock_path};
 pub use estimate::Estimate;
 pub use length::RunLength;
 pub use main_figures::{is_main, main_figures};

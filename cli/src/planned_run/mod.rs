@@ -10,7 +10,7 @@ use crate::device::with_memory_advice;
 use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts};
-use crate::resume::{SavedRun, UnfinishedRun, starts_again};
+use crate::resume::{RunCheckpoint, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings};
 use crate::single_run::RecordThenShow;
@@ -127,9 +127,9 @@ impl PlannedRun {
     }
 
     /// The checkpoint from which the run continues; none if it starts.
-    fn checkpoint(&self, bars: &ProgressBars) -> Result<Option<SavedRun>> {
+    fn checkpoint(&self, bars: &ProgressBars) -> Result<Option<RunCheckpoint>> {
         let Ok(run) = UnfinishedRun::read(&self.dir) else { return Ok(None) };
-        let saved = if run.has_checkpoints() { SavedRun::latest(&self.dir, &self.data)? } else { None };
+        let saved = if run.has_checkpoints() { RunCheckpoint::latest(&self.dir, &self.data)? } else { None };
         if saved.is_none() {
             bars.print_progress(&starts_again(&self.dir));
         }

@@ -32,7 +32,7 @@ impl NumberSource {
 pub struct NetworkRow {
     /// The numbers as published or measured.
     pub row: PublishedRow,
-    /// Who states them.
+    /// The source of the numbers.
     pub origin: NumberSource,
     /// Size of the network of this cell that this program builds.
     pub computed: Option<ComputedSize>,
@@ -116,7 +116,7 @@ fn size(table: PublishedTable, arch: &str) -> Result<ComputedSize> {
     })?;
     let config = RunConfig { space: SpaceConfig { width, cells, ..config.space.clone() }, ..config };
     let space = build_space(&config, [side, side, 3], classes)?;
-    let costs = NetworkSpec::fixed_costs(&*space.stand_alone(arch, false)?);
+    let costs = NetworkSpec::costs_without_decisions(&*space.stand_alone(arch, false)?);
     let costs = costs.with_context(|| format!("the network of {arch}"))?;
     let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
     Ok(ComputedSize {

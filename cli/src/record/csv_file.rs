@@ -7,10 +7,10 @@ use std::io::{self, Write};
 use std::mem;
 use std::path::Path;
 
-/// Size of the rows in memory from which they are written, in bytes.
-const LIMIT: usize = 1 << 16;
+/// Rows in memory are written when they reach this size, in bytes.
+const MAX_BUFFERED_BYTES: usize = 1 << 16;
 
-/// A CSV file. Its rows stay in memory until [`flush`](Self::flush), because a network file system pays for each write.
+/// A CSV file. Its rows stay in memory until [`flush`](Self::flush), because each write to a network file system is slow.
 /// Only whole rows are written.
 pub struct CsvFile {
     file: RunFile,
@@ -43,7 +43,7 @@ impl CsvFile {
         Self { file, waiting: Writer::from_writer(Vec::new()), rows: 0 }
     }
 
-    /// Writes the rows in memory, and returns the content of the file so far.
+    /// Writes the rows in memory, and returns its length and digest so far.
     ///
     /// # Errors
     /// The file cannot be written; the message names it.
@@ -55,11 +55,11 @@ impl CsvFile {
     /// Appends a row.
     ///
     /// # Errors
-    /// The rows in memory exceed [`LIMIT`], and the file cannot be written; the message names it.
+    /// The rows in memory exceed [`MAX_BUFFERED_BYTES`], and the file cannot be written; the message names it.
     pub fn row(&mut self, fields: &[&str]) -> io::Result<()> {
         self.add(fields)?;
         self.rows += 1;
-        if self.waiting.get_ref().len() < LIMIT { Ok(()) } else { self.flush() }
+        if self.waiting.get_ref().len() < MAX_BUFFERED_BYTES { Ok(()) } else { self.flush() }
     }
 
     fn add(&mut self, fields: &[&str]) -> io::Result<()> {
@@ -116,7 +116,7 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\n");
         assert_eq!(csv.position().unwrap().digest, FileDigest::of("a.csv", b"a\n1\n"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "a\n1\n");
-        let long = "x".repeat(LIMIT - 2);
+        let long = "x".repeat(MAX_BUFFERED_BYTES - 2);
         csv.row(&[&long]).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap().len(), 4);
         csv.row(&["2"]).unwrap();

@@ -19,11 +19,11 @@ impl Observer for Recorder {
         }
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         self.is_state_due(point)
     }
 
-    fn keep_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
+    fn receive_state(&mut self, state: State, point: SavePoint) -> io::Result<()> {
         self.write_state(state, point)
     }
 }

@@ -39,7 +39,7 @@ impl Log {
         self.0.lock(dir)
     }
 
-    /// What was written so far.
+    /// Length and digest of the bytes written so far.
     pub fn position(&self) -> FilePosition {
         self.0.position(None)
     }

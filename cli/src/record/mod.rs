@@ -101,7 +101,7 @@ pub struct RunFacts<'a> {
     pub tensorboard: Option<&'a Path>,
 }
 
-/// How far a recorder had come at a checkpoint.
+/// Training position, and length and digest of each file of a run, at a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RecordPosition {
     #[serde(flatten)]
@@ -233,7 +233,7 @@ impl Recorder {
         [&mut self.metrics, &mut self.archs, &mut self.timings].into_iter().try_for_each(CsvFile::flush)
     }
 
-    /// How far this recorder has come. The rows in memory are written first.
+    /// The current position. The rows in memory are written first.
     fn position(&mut self) -> io::Result<RecordPosition> {
         Ok(RecordPosition {
             at: self.at,

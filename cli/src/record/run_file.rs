@@ -111,7 +111,7 @@ impl RunFile {
         files::lock(&self.file, name)
     }
 
-    /// What was written so far.
+    /// Length and digest of the bytes written so far.
     pub fn position(&self, rows: Option<u64>) -> FilePosition {
         FilePosition { bytes: self.bytes, digest: self.digest(rows) }
     }

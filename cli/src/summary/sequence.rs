@@ -4,7 +4,7 @@ use super::{TrainingResult, percent, points, row, section};
 use crate::csv_text::CsvText;
 use crate::text::table;
 use nas_core::metrics::Summary;
-use nas_core::result::{SequenceResult, SequenceStep};
+use nas_core::result::{AccuracyChange, SequenceResult};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -60,7 +60,7 @@ fn matrix(result: &SequenceResult) -> String {
 }
 
 /// The mean change of accuracy for each number of shared layers (DINAS, section 5.4).
-fn by_shared(steps: &[SequenceStep]) -> String {
+fn by_shared(steps: &[AccuracyChange]) -> String {
     let mut changes: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
     steps.iter().for_each(|step| changes.entry(step.shared).or_default().push(step.change));
     let rows = changes.into_iter().filter_map(|(shared, changes)| {
@@ -76,7 +76,7 @@ mod tests {
 
     #[test]
     fn changes_are_averaged_by_shared_layers() {
-        let step = |shared, change| SequenceStep { trained: 1, earlier: 0, shared, change };
+        let step = |shared, change| AccuracyChange { trained: 1, earlier: 0, shared, change };
         let text = by_shared(&[step(2, -3.0), step(0, 0.5), step(2, -1.0)]);
         let rows: Vec<Vec<&str>> = text.lines().skip(1).map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(rows, [["0", "1", "+0.50"], ["2", "2", "-2.00"]]);

@@ -35,7 +35,7 @@ pub fn to_bytes(tensors: &Tensors, about: &Map<String, Value>) -> Result<Vec<u8>
 pub fn from_bytes(bytes: &[u8]) -> Result<(Tensors, Map<String, Value>), String> {
     let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
     let about = header.metadata().as_ref().and_then(|metadata| metadata.get(METADATA));
-    let about = about.ok_or("it was not written by nas-train, or by a version before 0.2.0")?;
+    let about = about.ok_or("it has no metadata `nas_train`: expected a file of nas-train 0.2.0 or later")?;
     let about = serde_json::from_str(about).map_err(|error| format!("its description is damaged: {error}"))?;
     let mut tensors = BTreeMap::new();
     for (name, view) in SafeTensors::deserialize(bytes).map_err(|error| error.to_string())?.iter() {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Where the runs of a comparison, a truth table or a series of seeds are made.
+/// Where the runs of a comparison, a truth table or a series of seeds are executed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Scheduler {
@@ -20,16 +20,16 @@ pub enum Scheduler {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterConfig {
-    /// Where the runs are made: `none` (on this machine), `slurm`, or `script` (files for any other scheduler).
+    /// Where the runs are executed: `none` (on this machine), `slurm`, or `script` (files for any other scheduler).
     pub scheduler: Scheduler,
     /// Partition of the jobs; empty for that of the cluster's configuration.
     pub partition: String,
-    /// Time limit of a task as `sbatch` takes it, for instance `2:00:00`; empty for that of the partition. A task that reaches
-    /// its limit continues in the next one.
+    /// Time limit of a task as `sbatch` takes it, for instance `2:00:00`; empty for that of the partition. A task near
+    /// its limit writes a checkpoint and is queued again.
     pub time: String,
     /// Largest number of tasks that run at the same time; 0 for no limit.
     pub max_running: usize,
-    /// Number of runs that a task makes one after another.
+    /// Number of runs that a task executes one after another.
     pub runs_per_task: usize,
     /// Number of GPUs of a task.
     pub gpus: usize,

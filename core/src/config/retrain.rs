@@ -28,7 +28,7 @@ pub struct RetrainConfig {
     pub label_smoothing: f64,
     /// Weight of the loss of the auxiliary head; 0 means no head.
     pub auxiliary_weight: f64,
-    /// Probability of drop path in the last epoch. It rises linearly from 0.
+    /// Target probability `p` of drop path. Epoch `e` of `E`, from 0, uses `p e / E`, as in DARTS.
     pub drop_path: f64,
     /// Decay per step of the exponential moving average of the weights, which is then evaluated and saved; 0 means no
     /// average.

@@ -188,14 +188,14 @@ impl Default for ProbeConfig {
     }
 }
 
-/// `[search]`: controller phase and final choice.
+/// `[search]`: controller training and selection.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchConfig {
     /// First epoch, from 0, after which the controller is trained. Before, architectures are drawn uniformly. `-1` means
     /// after three quarters of the run. DINAS starts at epoch 90; its paper does not report the total number of epochs.
     pub start: i64,
-    /// Number of architectures that the controller proposes for the final choice.
+    /// Number of architectures that the controller proposes for the selection.
     pub proposals: usize,
 }
 

@@ -22,7 +22,7 @@ use std::sync::Arc;
 ///
 /// Scores are measured with shared weights, which continue to train, so an old score belongs to old weights. The
 /// population drops old scores by its construction. The history for [`propose`](Controller::propose) keeps the newest
-/// score of each architecture. It is not evaluated again; the final choice of a run evaluates all proposals.
+/// score of each architecture. It is not evaluated again; the selection of a run evaluates all proposals.
 pub struct Evolution {
     space: Arc<dyn SearchSpace>,
     options: Options,
@@ -48,7 +48,7 @@ struct Options {
     population: usize,
     /// Number of members drawn with replacement, of which the best is mutated. 1 mutates a random member.
     tournament: usize,
-    /// Number of architectures to score in each epoch of the controller phase.
+    /// Number of architectures to score in each epoch of controller training.
     samples: usize,
 }
 

@@ -59,7 +59,7 @@ pub struct ControllerContext {
 
 /// Proposes architectures and, if it learns, is trained by their rewards. Controllers run on the CPU.
 pub trait Controller: Send {
-    /// Number of architectures to sample and evaluate in each epoch of the controller phase; 0 for controllers that do not
+    /// Number of architectures to sample and evaluate in each epoch of controller training; 0 for controllers that do not
     /// learn.
     fn samples_per_epoch(&self) -> usize {
         0
@@ -85,13 +85,13 @@ pub trait Controller: Send {
         Ok(())
     }
 
-    /// Proposes at most `n` distinct architectures for the final choice, the most promising first.
+    /// Proposes at most `n` distinct architectures for the selection, the most promising first.
     ///
     /// # Errors
     /// See [`sample`](Self::sample).
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError>;
 
-    /// Named numbers for `metrics.csv`. The run reads them once per epoch of the controller phase.
+    /// Named numbers for `metrics.csv`. The run reads them once per epoch of controller training.
     fn telemetry(&self) -> Vec<(String, f64)> {
         Vec::new()
     }

@@ -75,13 +75,13 @@ impl<'a> EvalBatches<'a> {
         if let Some(index) = indices.iter().find(|&&index| index >= images.len()) {
             return Err(DataError::option("index of an image", index, format!("less than {}", images.len())));
         }
-        Ok(Self { images, rest: indices.chunks(Self::size(indices.len(), batch_size)), normalise })
+        Ok(Self { images, rest: indices.chunks(Self::images_per_batch(indices.len(), batch_size)), normalise })
     }
 
-    /// Images of a batch of `count` images in batches of at most `batch_size`; the last batch may be smaller. All batches
+    /// Number of images per batch when `count` images are split into batches of at most `batch_size`; the last batch may be smaller. All batches
     /// get almost the same size: with batch-norm statistics of the batch, the accuracy on a small last batch would not be
     /// comparable.
-    pub fn size(count: usize, batch_size: usize) -> usize {
+    pub fn images_per_batch(count: usize, batch_size: usize) -> usize {
         let batches = count.div_ceil(batch_size.max(1)).max(1);
         count.div_ceil(batches).max(1)
     }

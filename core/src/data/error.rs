@@ -162,7 +162,7 @@ pub enum DataError {
         bytes: usize,
     },
     /// Failure to start the thread that prepares batches.
-    #[error("cannot start the thread that prepares batches: lower the number of threads of this machine or its load")]
+    #[error("cannot start the threads that prepare batches: use fewer threads (--threads), or end other programs")]
     Thread {
         /// Error of the operating system.
         source: io::Error,

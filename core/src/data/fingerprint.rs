@@ -50,7 +50,7 @@ fn add_images(hash: &mut Sha256, images: &Images) {
     let labels: Vec<u8> = images.labels().iter().flat_map(|label| label.to_le_bytes()).collect();
     hash.update(Sha256::digest(labels));
     images.block_digests().iter().for_each(|digest| hash.update(digest));
-    images.whole().iter().for_each(|digest| hash.update(digest));
+    images.uncropped_digest().iter().for_each(|digest| hash.update(digest));
 }
 
 /// The digests of the blocks of `pixels`.
@@ -151,8 +151,8 @@ mod tests {
             &|data| data.train = images(&[0, 1, 2, 3], &[0, 0]),
             &|data| data.train = images(&[0, 1], &[0]),
             &|data| data.test = Some(images(&[], &[])),
-            &|data| data.train = images(&[0, 1, 2, 3], &[0, 1]).with_whole(Some([0; 32])),
-            &|data| data.train = images(&[0, 1, 2, 3], &[0, 1]).with_whole(Some([1; 32])),
+            &|data| data.train = images(&[0, 1, 2, 3], &[0, 1]).with_uncropped_digest(Some([0; 32])),
+            &|data| data.train = images(&[0, 1, 2, 3], &[0, 1]).with_uncropped_digest(Some([1; 32])),
             &|data| data.valid = 1,
             &|data| data.classes[1] = "c".into(),
         ];

@@ -37,7 +37,7 @@ pub struct Images {
     labels: Vec<u16>,
     store: Store,
     /// SHA-256 over the whole decoded images, if the values show only a part of them.
-    whole: Option<Digest32>,
+    uncropped_digest: Option<Digest32>,
 }
 
 /// Where the values are.
@@ -51,18 +51,18 @@ impl Images {
     /// Creates images from values `[n, h, w, c]` and labels `[n]`. Callers have checked both lengths.
     pub(crate) fn new(shape: ImageShape, pixels: Vec<u8>, labels: Vec<u16>) -> Self {
         debug_assert_eq!(pixels.len(), labels.len() * shape.values());
-        Self { shape, labels, store: Store::Memory(pixels), whole: None }
+        Self { shape, labels, store: Store::Memory(pixels), uncropped_digest: None }
     }
 
     /// Creates images that stay in their files. Callers have checked both lengths.
     pub(super) fn in_files(shape: ImageShape, files: FileImages, labels: Vec<u16>) -> Self {
         debug_assert_eq!(files.len(), labels.len());
-        Self { shape, labels, store: Store::Files(files), whole: None }
+        Self { shape, labels, store: Store::Files(files), uncropped_digest: None }
     }
 
     /// Adds the digest of the whole images, of which the values show a part.
-    pub(super) fn with_whole(self, whole: Option<Digest32>) -> Self {
-        Self { whole, ..self }
+    pub(super) fn with_uncropped_digest(self, uncropped_digest: Option<Digest32>) -> Self {
+        Self { uncropped_digest, ..self }
     }
 
     /// Shape of every image.
@@ -101,7 +101,7 @@ impl Images {
         self.read(index, &Cancel(&AtomicBool::new(false)))
     }
 
-    /// As [`pixels`](Self::pixels), until a request to stop.
+    /// As [`pixels`](Self::pixels), but a request to stop returns [`DataError::Cancelled`].
     pub(super) fn read(&self, index: usize, cancel: &Cancel) -> Result<Cow<'_, [u8]>, DataError> {
         match &self.store {
             Store::Memory(pixels) => {
@@ -121,7 +121,7 @@ impl Images {
         f: impl FnOnce(ImageShape, &[u8]) -> T,
     ) -> Result<T, DataError> {
         match &self.store {
-            Store::Files(files) if files.are_whole() => files.with_whole(index, cancel, f),
+            Store::Files(files) if files.train_on_uncropped() => files.with_uncropped(index, cancel, f),
             _ => self.read(index, cancel).map(|pixels| f(self.shape, &pixels)),
         }
     }
@@ -140,8 +140,8 @@ impl Images {
     }
 
     /// SHA-256 over the whole decoded images, if the values show only a part of them.
-    pub(super) fn whole(&self) -> Option<&Digest32> {
-        self.whole.as_ref()
+    pub(super) fn uncropped_digest(&self) -> Option<&Digest32> {
+        self.uncropped_digest.as_ref()
     }
 
     /// SHA-256 of each block of the values `[n, h, w, c]`.

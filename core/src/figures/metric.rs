@@ -46,7 +46,12 @@ pub static METRICS: &[Metric] = &[
     metric("probe", "forgetting", "points", "Mean change from own update to end of epoch, over the run so far."),
     metric("controller", "reward", "", "Mean reward of the epoch: shared-weight accuracy between 0 and 1."),
     metric("controller", "reward_baseline", "", "`reinforce`: moving average of reward plus entropy bonus."),
-    metric("controller", "advantage", "", "`reinforce`: mean reward above the baseline in the last epoch."),
+    metric(
+        "controller",
+        "advantage",
+        "",
+        "`reinforce`: mean of reward plus entropy bonus minus the baseline, in the last epoch.",
+    ),
     metric("controller", "entropy", "nats", "`reinforce`: mean entropy of the policy in the last epoch."),
     metric("controller", "log_prob", "nats", "`reinforce`: mean log-probability of the samples of the last epoch."),
     metric("controller", "population_best", "", "`evolution`: highest reward in the population."),

@@ -43,8 +43,8 @@ impl Default for RankingOptions {
 /// Kendall's tau-b within a subset of the architectures.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SubsetTau {
-    /// Kendall's tau-b.
-    pub tau: f64,
+    /// Kendall's tau-b; `None` where it is undefined.
+    pub tau: Option<f64>,
     /// Number of architectures in the subset.
     pub n: usize,
 }
@@ -57,9 +57,9 @@ pub struct RankingReport {
     /// Spearman's rho over all architectures.
     pub spearman: Option<f64>,
     /// Tau within the true top 10%.
-    pub tau_top10: Option<SubsetTau>,
+    pub tau_top10: SubsetTau,
     /// Tau within the true top 50%.
-    pub tau_top50: Option<SubsetTau>,
+    pub tau_top50: SubsetTau,
     /// P@k, between 0 and 1.
     pub precision_at_k: f64,
     /// Accuracy of the architecture with the highest predicted score, in percent.
@@ -127,10 +127,10 @@ fn order_by_prediction(predicted: &[f64], truth: &[f64]) -> Vec<usize> {
 }
 
 /// Tau within the architectures whose accuracy is at least `threshold`.
-fn tau_at_least(threshold: f64, predicted: &[f64], truth: &[f64]) -> Option<SubsetTau> {
+fn tau_at_least(threshold: f64, predicted: &[f64], truth: &[f64]) -> SubsetTau {
     let (predicted, truth): (Vec<f64>, Vec<f64>) =
         predicted.iter().zip(truth).filter(|&(_, &accuracy)| accuracy >= threshold).unzip();
-    Some(SubsetTau { tau: kendall_tau(&predicted, &truth).ok()?, n: truth.len() })
+    SubsetTau { tau: kendall_tau(&predicted, &truth).ok(), n: truth.len() }
 }
 
 #[cfg(test)]
@@ -153,8 +153,8 @@ mod tests {
         assert_eq!((report.precision_at_k, report.predicted_best), (1.0, 89.0));
         assert_eq!(report.regret, Some(6.0));
         assert_eq!(report.spearman, Some(1.0));
-        assert_eq!(report.tau_top10, Some(SubsetTau { tau: 1.0, n: 4 }));
-        assert_eq!(report.tau_top50, Some(SubsetTau { tau: 1.0, n: 20 }));
+        assert_eq!(report.tau_top10, SubsetTau { tau: Some(1.0), n: 4 });
+        assert_eq!(report.tau_top50, SubsetTau { tau: Some(1.0), n: 20 });
         let tau = report.tau.unwrap();
         assert_eq!((tau.tau, tau.n, tau.interval.unwrap().lo), (1.0, 40, 1.0));
     }
@@ -174,7 +174,9 @@ mod tests {
     fn ties_count_against_the_predictor() {
         let report = quality(&[1.0; 4], &[10.0, 40.0, 20.0, 30.0], 25.0);
         assert_eq!((report.predicted_best, report.precision_at_k), (10.0, 0.0));
-        assert_eq!((report.tau, report.spearman, report.tau_top50), (None, None, None));
+        assert_eq!((report.tau, report.spearman), (None, None));
+        assert_eq!(report.tau_top10, SubsetTau { tau: None, n: 1 });
+        assert_eq!(report.tau_top50, SubsetTau { tau: None, n: 2 });
         let zeros = quality(&[0.0, -0.0], &[1.0, 2.0], 50.0);
         assert_eq!(zeros.predicted_best, 1.0);
     }

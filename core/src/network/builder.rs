@@ -151,7 +151,7 @@ impl<'a> NetworkBuilder<'a> {
         self.layers.spec().kind
     }
 
-    /// Adds an auxiliary head, which `build` adds and whose class scores it returns. A network has at most one.
+    /// Adds the auxiliary head: `build` adds its layers and returns its class scores. Call it at most once per network.
     ///
     /// # Errors
     /// The errors of `build`.

@@ -3,7 +3,7 @@
 use super::drop_path::DropPath;
 use super::{
     Instr, LayerId, LayerKind, NetworkSpec, NormTable, Op, ParamId, ParamStep, PrefixTree, Program, Role, init,
-    program::common_beginning,
+    program::common_prefix_length,
 };
 use crate::streams::Streams;
 use dfdx::prelude::{NoneTape, Tape};
@@ -43,7 +43,7 @@ impl<D: Backend> Pass<'_, D> {
     }
 }
 
-/// The results of the instructions that several programs begin with.
+/// The results of the common prefix of several programs.
 ///
 /// [`Network::run_prefix`] computes them once; [`Network::run_suffix`] continues each program from a clone.
 #[derive(Clone)]
@@ -64,7 +64,7 @@ pub struct Captured<D: Backend> {
     pub input: Tensor4<D>,
 }
 
-/// What a pass returns.
+/// Result of a forward pass.
 pub struct Forward<D: Backend> {
     /// Class scores, `[n, 1, 1, classes]`.
     pub scores: Tensor4<D>,
@@ -165,7 +165,7 @@ impl<D: Backend> Network<D> {
         self.run_suffix(prefix, program, pass, tape)
     }
 
-    /// Runs the instructions that several programs begin with, once for all of them. `bind(program, layer)` is the
+    /// Runs the common prefix of several programs, once for all of them. `bind(program, layer)` is the
     /// weight set that a program uses at a layer.
     ///
     /// Devices on which several tapes cannot add to the gradient of one value run nothing here: the prefix consists of
@@ -184,7 +184,7 @@ impl<D: Backend> Network<D> {
         let mut run = Run { network: self, pass, captured: Vec::new(), moments: Vec::new() };
         let mut values = vec![Some(D::Activation::constant(images)?)];
         let mut layers = Vec::new();
-        let length = if D::Activation::ACCUMULATES_GRADIENTS { common_beginning(programs, bind) } else { 0 };
+        let length = if D::Activation::ACCUMULATES_GRADIENTS { common_prefix_length(programs, bind) } else { 0 };
         for instr in programs.iter().take(1).flat_map(|program| &program.instrs[..length]) {
             let y = run.step(instr, pass.set(instr), &values, tape)?;
             values.push(Some(y));

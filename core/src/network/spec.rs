@@ -150,12 +150,12 @@ impl NetworkSpec {
         Ok((spec, program))
     }
 
-    /// Builds the program of a network without decisions on the layers of this network. With a network that has no
-    /// auxiliary head, the program of a network with such a head is the one for evaluation.
+    /// Builds the program of a network without decisions on the layers of this network. If `network` lacks the
+    /// auxiliary head that these layers include, the program is the one for evaluation.
     ///
     /// # Errors
     /// The same as [`program`](Self::program).
-    pub fn fixed_program(&self, network: &dyn BuildNetwork) -> Result<Program, NetworkError> {
+    pub fn program_without_decisions(&self, network: &dyn BuildNetwork) -> Result<Program, NetworkError> {
         NetworkBuilder::fixed(self).finish(network, ChoiceSet::All)
     }
 
@@ -163,7 +163,7 @@ impl NetworkSpec {
     ///
     /// # Errors
     /// The same as [`supernet`](Self::supernet).
-    pub fn fixed_costs(network: &dyn BuildNetwork) -> Result<Vec<LayerCost>, NetworkError> {
+    pub fn costs_without_decisions(network: &dyn BuildNetwork) -> Result<Vec<LayerCost>, NetworkError> {
         NetworkBuilder::growing(&mut Self::new(NetworkKind::StandAlone)).layer_costs(network)
     }
 

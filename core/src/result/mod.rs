@@ -10,7 +10,7 @@ mod stand_alone;
 mod truth;
 
 pub use probes::{Disturbance, DisturbanceBySharedLayers, Forgetting, Probes, RankStability, SingleStepDisturbance};
-pub use sequence::{SequenceResult, SequenceStep};
+pub use sequence::{AccuracyChange, SequenceResult};
 pub use stand_alone::{EvalFigures, StandAloneResult};
 pub use truth::{Baselines, Truth};
 
@@ -62,7 +62,7 @@ pub struct RunResult {
     pub images_per_s: Option<f64>,
     /// Largest resident memory of the process, in MiB; only on Linux.
     pub peak_rss_mb: Option<f64>,
-    /// Architecture selected by the final choice; `None` if the run was stopped before it.
+    /// Architecture selected after training; `None` if the run was stopped before.
     pub selected: Option<Selected>,
     /// Mean training loss of the last complete epoch.
     pub train_loss: Option<f64>,
@@ -76,7 +76,7 @@ pub struct RunResult {
     pub telemetry: BTreeMap<String, f64>,
 }
 
-/// The architecture that the final choice selected among the controller's proposals.
+/// The architecture selected among the controller's proposals.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Selected {
     /// Architecture in the notation of the search space.

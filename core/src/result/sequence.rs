@@ -37,14 +37,14 @@ pub struct SequenceResult {
     /// Accuracies: row `i`, column `j` is architecture `i` after the training of architecture `j`; null for `j < i`.
     pub matrix: Vec<Vec<Option<f64>>>,
     /// Changes of all earlier architectures by each training.
-    pub steps: Vec<SequenceStep>,
+    pub steps: Vec<AccuracyChange>,
     /// Last telemetry of the strategy, without values that are not finite.
     pub telemetry: BTreeMap<String, f64>,
 }
 
 /// Change of one earlier architecture by the training of a later one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SequenceStep {
+pub struct AccuracyChange {
     /// Position of the trained architecture in the sequence, from 0.
     pub trained: usize,
     /// Position of the earlier architecture, from 0.

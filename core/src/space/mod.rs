@@ -31,7 +31,7 @@ pub struct Decision {
     pub name: String,
     /// Names of the choices, in index order.
     pub choices: Vec<String>,
-    /// What the choices are.
+    /// Whether the decision chooses an operation or predecessors (topology).
     pub role: DecisionRole,
 }
 
@@ -49,7 +49,7 @@ impl Decision {
     }
 }
 
-/// What the choices of a decision are.
+/// The kind of a decision.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DecisionRole {
     /// Operations, each with weights of its own.
@@ -247,7 +247,9 @@ impl<S: SearchSpace + ?Sized> BuildNetwork for SingleArch<'_, S> {
 fn without_cells(space: &str, scale: Scale) -> Result<Scale, SpaceError> {
     match scale.cells {
         1 => Ok(scale),
-        n => Err(SpaceError::Scale(format!("space {space} has no cells to repeat, found {n}: leave --cells out"))),
+        n => Err(SpaceError::Scale(format!(
+            "space {space} has a fixed depth: expected space.cells = 1, found {n}; leave --cells out"
+        ))),
     }
 }
 

@@ -38,7 +38,7 @@ pub struct Path {
     pub weight: f32,
 }
 
-/// What a strategy may draw from when it plans.
+/// Sources of architectures and random numbers for [`SharingStrategy::plan`].
 pub struct Sampler<'a> {
     /// The space.
     pub space: &'a dyn SearchSpace,
@@ -184,12 +184,12 @@ pub trait SharingStrategy<D: Backend> {
         Ok(())
     }
 
-    /// The error of an earlier [`bind`](Self::bind), which cannot return one. Called after evaluations, which no other
-    /// hook may follow.
+    /// Returns the error of an earlier [`bind`](Self::bind), whose signature has no error. The run calls it after each
+    /// evaluation, because no later hook may report the error.
     ///
     /// # Errors
     /// See [`plan`](Self::plan).
-    fn check_bound(&self) -> Result<(), StrategyError> {
+    fn deferred_bind_error(&self) -> Result<(), StrategyError> {
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use crate::network::tensor;
 use nas_ops::{Backend, OpError, Tensor4};
 use std::sync::Arc;
 
-/// Size up to which images in files are kept on the device, in bytes of `f32`: 445 images of 224 x 224.
+/// Largest size of images in files that is kept on the device, in bytes of `f32`: 445 images of 224 x 224.
 const MAX_KEPT_BYTES: usize = 1 << 28;
 
 /// A batch of images on the device, with the class of each image.
@@ -23,14 +23,14 @@ type Batches<'a, D> = Box<dyn Iterator<Item = Result<Labelled<D>, RunError>> + '
 #[derive(Debug)]
 pub(super) enum EvalSet<D: Backend> {
     /// Batches on the device.
-    Kept(Vec<Labelled<D>>),
+    OnDevice(Vec<Labelled<D>>),
     /// Images in files that would take more than [`MAX_KEPT_BYTES`] bytes.
-    Decoded(Decoded<D>),
+    DecodedPerUse(ImagesInFiles<D>),
 }
 
 /// Images that every iteration decodes.
 #[derive(Debug)]
-pub(super) struct Decoded<D: Backend> {
+pub(super) struct ImagesInFiles<D: Backend> {
     dataset: Arc<Dataset>,
     part: Part,
     indices: Vec<usize>,
@@ -73,17 +73,17 @@ impl<D: Backend> EvalSet<D> {
         let (normalise, device) = (normalise.clone(), device.clone());
         Self::with_limit(
             MAX_KEPT_BYTES,
-            Decoded { dataset: dataset.clone(), part, indices, normalise, batch_size, device },
+            ImagesInFiles { dataset: dataset.clone(), part, indices, normalise, batch_size, device },
         )
     }
 
-    fn with_limit(kept: usize, set: Decoded<D>) -> Result<Self, RunError> {
+    fn with_limit(kept: usize, set: ImagesInFiles<D>) -> Result<Self, RunError> {
         let images = set.part.of(&set.dataset);
         let size = set.indices.len().saturating_mul(images.shape().values() * size_of::<f32>());
         match images.in_memory() || size <= kept {
-            true => set.batches()?.collect::<Result<_, _>>().map(Self::Kept),
+            true => set.batches()?.collect::<Result<_, _>>().map(Self::OnDevice),
             // A batch size of 0 is an error here, too.
-            false => set.batches().map(drop).map(|()| Self::Decoded(set)),
+            false => set.batches().map(drop).map(|()| Self::DecodedPerUse(set)),
         }
     }
 
@@ -93,13 +93,13 @@ impl<D: Backend> EvalSet<D> {
     /// As [`new`](Self::new), for each batch.
     pub(super) fn batches(&self) -> Result<Batches<'_, D>, RunError> {
         Ok(match self {
-            Self::Kept(batches) => Box::new(batches.iter().map(|batch| Ok(batch.clone()))),
-            Self::Decoded(set) => Box::new(set.batches()?),
+            Self::OnDevice(batches) => Box::new(batches.iter().map(|batch| Ok(batch.clone()))),
+            Self::DecodedPerUse(set) => Box::new(set.batches()?),
         })
     }
 }
 
-impl<D: Backend> Decoded<D> {
+impl<D: Backend> ImagesInFiles<D> {
     fn batches(&self) -> Result<impl Iterator<Item = Result<Labelled<D>, RunError>> + '_, RunError> {
         let images = self.part.of(&self.dataset);
         let batches = EvalBatches::new(images, &self.indices, &self.normalise, self.batch_size)?;
@@ -133,14 +133,15 @@ mod tests {
             let dataset = Arc::new(load("folder", &options(cache)).unwrap());
             let normalise = Normalise::fit(&dataset.train, &[0, 1, 2]);
             let (part, indices, device) = (Part::Train, vec![7, 0, 3, 9, 4], Cpu::default());
-            EvalSet::with_limit(kept, Decoded { dataset, part, indices, normalise, batch_size: 2, device }).unwrap()
+            EvalSet::with_limit(kept, ImagesInFiles { dataset, part, indices, normalise, batch_size: 2, device })
+                .unwrap()
         };
         let content = |set: &EvalSet<Cpu>| {
             let batches = set.batches().unwrap().map(Result::unwrap);
             batches.map(|batch| (batch.images.as_vec(), batch.labels)).collect::<Vec<_>>()
         };
         let sets = [set(Cache::Memory, 0), set(Cache::Disk, 5 * 48), set(Cache::Disk, 5 * 48 - 1)];
-        assert_eq!(sets.each_ref().map(|set| matches!(set, EvalSet::Kept(_))), [true, true, false]);
+        assert_eq!(sets.each_ref().map(|set| matches!(set, EvalSet::OnDevice(_))), [true, true, false]);
         let expected = content(&sets[0]);
         assert_eq!(expected.len(), 3);
         for set in &sets[1..] {
@@ -149,11 +150,11 @@ mod tests {
         }
         fs::remove_file(dir.path().join("1/1.ppm")).unwrap();
         assert!(sets[2].batches().unwrap().any(|batch| batch.is_ok()));
-        let missing = Decoded {
+        let missing = ImagesInFiles {
             indices: vec![5],
             ..match sets.into_iter().nth(2).unwrap() {
-                EvalSet::Decoded(set) => set,
-                EvalSet::Kept(_) => unreachable!(),
+                EvalSet::DecodedPerUse(set) => set,
+                EvalSet::OnDevice(_) => unreachable!(),
             }
         };
         let error = missing.batches().unwrap().find_map(Result::err).unwrap().to_string();

@@ -26,7 +26,7 @@ pub enum EvalImages {
 pub struct Evaluator<D: Backend> {
     bn: BnMode,
     inputs: EvalInputs,
-    valid: EvalSet<D>,
+    eval_set: EvalSet<D>,
     /// Training images that batch-norm statistics are measured on; none in the other modes.
     recalibration: Option<EvalSet<D>>,
 }
@@ -65,11 +65,12 @@ impl<D: Backend> Evaluator<D> {
             (EvalImages::Test, Some(test)) => (Part::Test, (0..test.len()).collect::<Vec<_>>()),
             (EvalImages::Test, None) => return Err(DataError::NoTest { name: dataset.name }.into()),
         };
-        let valid = set(part, positions.clone())?;
+        let eval_set = set(part, positions.clone())?;
         let (mean, std) = (normalise.mean().to_vec(), normalise.std().to_vec());
-        let (batch_size, classes) = (EvalBatches::size(positions.len(), config.batch_size), dataset.classes.clone());
+        let (batch_size, classes) =
+            (EvalBatches::images_per_batch(positions.len(), config.batch_size), dataset.classes.clone());
         let inputs = EvalInputs { mean, std, batch_size, positions, classes };
-        Ok(Self { bn: config.bn, inputs, valid, recalibration })
+        Ok(Self { bn: config.bn, inputs, eval_set, recalibration })
     }
 
     /// The evaluation images.
@@ -102,7 +103,7 @@ impl<D: Backend> Evaluator<D> {
         let norms = self.norms(program, weights)?;
         let pass = Pass { norms: norms.as_ref(), bind: Some(weights.bind), ..Pass::PLAIN };
         let mut counter = AccuracyCounter::default();
-        for batch in self.valid.batches()?.take(most) {
+        for batch in self.eval_set.batches()?.take(most) {
             let batch = batch?;
             let forward = weights.network.infer(batch.images, program, &pass)?;
             counter.add::<D>(&forward.scores, &batch.labels);
@@ -135,7 +136,7 @@ impl<D: Backend> Evaluator<D> {
     ) -> Result<Option<Vec<Evaluation>>, RunError> {
         let norms = running.map(|running| running.table(network.device())).transpose()?;
         let mut counters = vec![AccuracyCounter::default(); count];
-        for batch in self.valid.batches()? {
+        for batch in self.eval_set.batches()? {
             let batch = batch?;
             let add = |program: usize, scores: &Tensor4<D>| {
                 counters[program].add::<D>(scores, &batch.labels);

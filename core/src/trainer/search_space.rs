@@ -54,8 +54,8 @@ pub fn stand_alone_network(
     let fail = |error| network_error(space, error);
     let (spec, trained) =
         NetworkSpec::stand_alone(&*space.stand_alone(arch, auxiliary)?, ChoiceSet::All).map_err(fail)?;
-    let evaluated = spec.fixed_program(&*space.stand_alone(arch, false)?).map_err(fail)?;
-    Ok((Arc::new(spec), trained, evaluated))
+    let eval_program = spec.program_without_decisions(&*space.stand_alone(arch, false)?).map_err(fail)?;
+    Ok((Arc::new(spec), trained, eval_program))
 }
 
 /// The error of a network that cannot be built, with the scale of its space.

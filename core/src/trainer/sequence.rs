@@ -7,7 +7,7 @@ use crate::data::Dataset;
 use crate::event::{Event, Observer, SavePoint, Trained, offer_state};
 use crate::metrics::disturbance::DisturbanceMatrix;
 use crate::registry::TrainingDevice;
-use crate::result::{SCHEMA, SequenceResult, SequenceStep};
+use crate::result::{AccuracyChange, SCHEMA, SequenceResult};
 use crate::state::{State, StateError};
 use crate::streams::Streams;
 use serde::{Deserialize, Serialize};
@@ -25,14 +25,14 @@ pub struct Sequence<D: TrainingDevice> {
     progress: SequenceProgress,
 }
 
-/// What a sequence has measured so far. The position within the training of an architecture is that of the session.
+/// Measurements of a sequence so far. The position within the training of an architecture is that of the session.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct SequenceProgress {
     /// Number of complete epochs of the current architecture.
     epochs: usize,
     /// Accuracies in percent after the training of each architecture, of all architectures so far.
     columns: Vec<Vec<f64>>,
-    steps: Vec<SequenceStep>,
+    steps: Vec<AccuracyChange>,
 }
 
 impl<D: TrainingDevice> Sequence<D> {
@@ -101,7 +101,7 @@ impl<D: TrainingDevice> Sequence<D> {
     }
 
     /// Trains the architectures in order. After each, evaluates all architectures trained so far. `observer` may ask for
-    /// the state, see [`Observer::wants_state`].
+    /// the state, see [`Observer::needs_state`].
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -144,7 +144,7 @@ impl<D: TrainingDevice> Sequence<D> {
             let old = self.progress.columns.last().and_then(|last| last.get(earlier)).unwrap_or(accuracy);
             let shared = supernet.shared_layers(&self.archs[earlier], [arch])?;
             let change = accuracy - old;
-            self.progress.steps.push(SequenceStep { trained: number, earlier, shared, change });
+            self.progress.steps.push(AccuracyChange { trained: number, earlier, shared, change });
         }
         let (archs, total) = (self.texts(number + 1), self.archs.len());
         observer.observe(&Event::Trained(Trained { number, total, archs: &archs, accuracies: &column }))?;
@@ -196,13 +196,13 @@ impl Observer for SequenceObserver<'_> {
         self.observer.observe(event)
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
-        self.observer.wants_state(point)
+    fn needs_state(&mut self, point: SavePoint) -> bool {
+        self.observer.needs_state(point)
     }
 
-    fn keep_state(&mut self, mut state: State, point: SavePoint) -> io::Result<()> {
+    fn receive_state(&mut self, mut state: State, point: SavePoint) -> io::Result<()> {
         state.put(PROGRESS_KEY, self.progress).map_err(io::Error::other)?;
-        self.observer.keep_state(state, point)
+        self.observer.receive_state(state, point)
     }
 }
 
@@ -245,11 +245,11 @@ mod tests {
             Ok(())
         }
 
-        fn wants_state(&mut self, point: SavePoint) -> bool {
+        fn needs_state(&mut self, point: SavePoint) -> bool {
             point == SavePoint::Step && self.steps == 0 && self.state.is_none()
         }
 
-        fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
+        fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
             self.state = Some(state);
             Ok(())
         }

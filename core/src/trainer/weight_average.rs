@@ -50,7 +50,7 @@ impl<D: TrainingDevice> WeightAverage<D> {
         Ok(())
     }
 
-    /// What is evaluated: the average, or `weights` if there is none.
+    /// The model to evaluate: the average, or `weights` if there is none.
     pub fn or<'a>(&'a self, weights: &'a Model<D>) -> &'a Model<D> {
         self.model.as_ref().unwrap_or(weights)
     }

@@ -43,7 +43,7 @@ pub enum TruthError {
         "{} {problem}; it should hold the configuration of the truth table beside it: restore it, or remove it to use the \
          table with any data", .path.display()
     )]
-    Recipe { path: PathBuf, problem: String },
+    SettingsFile { path: PathBuf, problem: String },
     /// The table has no rows.
     #[error(
         "the table is empty: expected a header 'arch,accuracy' or 'arch,seed,accuracy' and a row for each architecture"

@@ -14,7 +14,7 @@ mod embedded;
 mod error;
 mod format;
 mod measured;
-mod recipe;
+mod settings_file;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -25,5 +25,5 @@ pub use embedded::{BenchmarkTable, NASBENCH_MACRO, NASBENCH201};
 pub use error::TruthError;
 pub use format::{Column, Unit};
 pub use measured::MeasuredTable;
-pub use recipe::data_fingerprint;
+pub use settings_file::data_fingerprint;
 pub use table::{TruthEntry, TruthTable};

@@ -21,4 +21,4 @@ pub mod template;
 mod views;
 
 pub use error::PluginError;
-pub use plugin::{Plugin, ProvidedStrategy, adopt, load, loaded, origin};
+pub use plugin::{Plugin, ProvidedStrategy, load, loaded, origin, register_linked};

@@ -60,7 +60,7 @@ pub fn load(path: &Path) -> Result<&'static Plugin, PluginError> {
 ///
 /// # Safety
 /// The function and the functions of its tables must obey the contract of the interface, see [`NasPluginEntry`].
-pub unsafe fn adopt(origin: &str, entry: NasPluginEntry) -> Result<&'static Plugin, PluginError> {
+pub unsafe fn register_linked(origin: &str, entry: NasPluginEntry) -> Result<&'static Plugin, PluginError> {
     let _guard = LOADING.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: the caller gives the same guarantees.
     unsafe { register(origin.into(), String::new(), entry) }
@@ -79,7 +79,7 @@ pub fn origin(strategy: &str) -> Option<&'static Plugin> {
 /// Checks and registers the strategies of a plugin. The caller holds the lock `LOADING`.
 ///
 /// # Safety
-/// As [`adopt`].
+/// As [`register_linked`].
 unsafe fn register(path: PathBuf, sha256: String, entry: NasPluginEntry) -> Result<&'static Plugin, PluginError> {
     let fail = |problem: String| PluginError { path: path.display().to_string(), problem };
     // SAFETY: the caller gives the same guarantees.

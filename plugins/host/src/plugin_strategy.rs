@@ -239,7 +239,7 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
         })
     }
 
-    fn check_bound(&self) -> Result<(), StrategyError> {
+    fn deferred_bind_error(&self) -> Result<(), StrategyError> {
         self.deferred()
     }
 

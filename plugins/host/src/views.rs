@@ -49,7 +49,7 @@ impl HostCopy {
     }
 
     fn view(&mut self) -> NasTensor {
-        NasTensor { data: self.values.as_mut_ptr().cast(), shape: self.shape.as_ptr(), ..ABSENT }
+        NasTensor { data: self.values.as_mut_ptr().cast(), ndim: 4, shape: self.shape.as_ptr(), ..ABSENT }
     }
 }
 
@@ -58,7 +58,7 @@ const ABSENT: NasTensor = NasTensor {
     data: ptr::null_mut(),
     device_type: NAS_DEVICE_CPU,
     device_id: 0,
-    ndim: 4,
+    ndim: 0,
     dtype: NasDtype { code: NAS_DTYPE_FLOAT, bits: 32, lanes: 1 },
     shape: ptr::null(),
     strides: ptr::null(),
@@ -67,7 +67,7 @@ const ABSENT: NasTensor = NasTensor {
 
 /// The view of a copy, or an absent tensor.
 fn view(copy: &mut Option<HostCopy>) -> NasTensor {
-    copy.as_mut().map_or(NasTensor { ndim: 0, ..ABSENT }, HostCopy::view)
+    copy.as_mut().map_or(ABSENT, HostCopy::view)
 }
 
 /// Copies the tensors that `needs` selects and calls `hook` with them. Returns its status code and the copies, which

@@ -32,7 +32,7 @@ use toml::Table;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum UnequalChoices {
-    /// The space is an error, because the paper defines strict fairness for equal numbers of choices.
+    /// Different numbers of choices are an error, because the paper defines strict fairness for equal numbers of choices.
     Refuse,
     /// A step trains as many architectures as the least common multiple of the numbers. Each of `m` choices occurs in
     /// `lcm / m` of them, so all choices of one decision get the same number of updates.
@@ -61,7 +61,7 @@ struct FairNas {
     /// Number of choices of each decision, and whether it is one between operations. In these, every number divides
     /// `paths`.
     decisions: Vec<(usize, bool)>,
-    /// Architectures a step, 1 to [`MAX_PATHS`].
+    /// Number of architectures per step, 1 to [`MAX_PATHS`].
     paths: usize,
     reduce: Reduce,
 }
@@ -96,7 +96,9 @@ impl FairNas {
             }
             (_, None) => {
                 let counts = choice_counts(&decisions);
-                Err(space_error(format!("a fair step would train more than {MAX_PATHS} architectures ({counts})")))
+                Err(space_error(format!(
+                    "a fair step would train more than {MAX_PATHS} architectures ({counts}); use another strategy"
+                )))
             }
         }
     }

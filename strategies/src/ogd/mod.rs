@@ -2,7 +2,8 @@
 //! architectures sent through it, so that the outputs of those architectures change little.
 //!
 //! Each layer with weights `W`, `[d, c_out]`, has a projector `P = (I + R^T R / alpha)^-1`. The rows of `R` are
-//! recorded input patches of the layer, with `d` elements each. The projection replaces an update `U` by `P U`: it
+//! recorded input patches of the layer, with `d` elements each. Here alpha is absolute; the options `rule` and `alpha_unit`
+//! scale the configured alpha to it. The projection replaces an update `U` by `P U`: it
 //! removes most of the update in directions with many or large inputs and leaves directions without inputs unchanged.
 //! The recorded outputs `R W` change by `R P U`, whose norm is at most `sqrt(alpha) / 2` times that of `U`. See
 //! `docs/dinas.md`.

@@ -83,7 +83,7 @@ fn own(dir: &Path, out: &str, sub_net: Option<&str>, count: usize, nchw: &[f32])
             let of = |auxiliary| space.stand_alone(&arch, auxiliary).unwrap();
             let (spec, _) =
                 NetworkSpec::stand_alone(&*of(config.retrain.auxiliary_weight > 0.0), ChoiceSet::All).unwrap();
-            let program = spec.fixed_program(&*of(false)).unwrap();
+            let program = spec.program_without_decisions(&*of(false)).unwrap();
             (spec, program)
         }
     };

@@ -27,7 +27,8 @@ fn describe_accepts_every_name_of_list() {
     }
     let plain = stdout(&program(dir.path()).args(["describe", "plain"]).output().unwrap());
     assert!(
-        plain.contains("[strategy]\nname = \"plain\"\n# Architectures a step") && plain.contains("\npaths = 1\n"),
+        plain.contains("[strategy]\nname = \"plain\"\n# Number of architectures per step")
+            && plain.contains("\npaths = 1\n"),
         "{plain}"
     );
     let space = stdout(&program(dir.path()).args(["describe", "nasbench201"]).output().unwrap());

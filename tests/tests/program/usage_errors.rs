@@ -127,7 +127,7 @@ fn values_out_of_range_are_rejected() {
             &["--space=tiny", "--probes=10"],
             "--probes: probes.count: expected at most 9, the architectures of space tiny",
         ),
-        (&["--space=macro", "--cells=5"], "space macro has no cells to repeat, found 5"),
+        (&["--space=macro", "--cells=5"], "space macro has a fixed depth: expected space.cells = 1, found 5"),
         (&["disturbance", "--probes=7"], "--probes has no effect on `disturbance`"),
         (&["disturbance", "--strategy=fairnas"], "strategy fairnas plans architectures of its own"),
         (&["bench", "--epochs=7"], "--epochs has no effect on `bench`"),
@@ -139,7 +139,10 @@ fn values_out_of_range_are_rejected() {
         (&["disturbance", "--sequence=9223372036854775807"], "--sequence: expected 2 to 15625"),
         (&["compare", "--strategies=plain", "--sequence=18446744073709551615"], "--sequence: expected 2 to 15625"),
         (&["compare", "--strategies=plain", "--seeds=65536"], "expected a whole number from 1 to 65535"),
-        (&["compare", "--strategies=plain", "--seed=9223372036854775807"], "--seed 9223372036854775809 is too large"),
+        (
+            &["compare", "--strategies=plain", "--seed=9223372036854775807"],
+            "the largest seed of the runs is 9223372036854775809, expected at most",
+        ),
         (&["--controller=evolution", "--set=controller.population=9223372036854775807"], "expected at most 1000000"),
         (&["--threads=5000"], "--threads: threads: expected at most 1024"),
     ] {

@@ -38,7 +38,7 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
         return Err(UsageError(format!("{} {problem}", plan.dir.plan().display())).into());
     }
     let config = merge::cluster_config(plan)?;
-    adopt_unfinished(plan)?;
+    move_unfinished_to_attempts(plan)?;
     let count = submit(plan, &config, |rounds, queue| {
         let is_repeated =
             |_, state: &RunState| matches!(state, RunState::Failed(_) | RunState::Stopped | RunState::Lost);
@@ -52,11 +52,11 @@ fn retry(plan: &Plan) -> Result<ExitStatus> {
 }
 
 /// Makes the runs that this machine has begun since the tasks were cancelled the first attempts of their next tasks.
-fn adopt_unfinished(plan: &Plan) -> Result<()> {
+fn move_unfinished_to_attempts(plan: &Plan) -> Result<()> {
     for name in plan.names()? {
         let dir = plan.dir.published(name);
         if dir.is_dir() && !archive::is_finished(&dir) {
-            cluster::adopt(&plan.dir, name)?;
+            cluster::move_to_attempts(&plan.dir, name)?;
         }
     }
     Ok(())

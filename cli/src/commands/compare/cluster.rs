@@ -2,7 +2,7 @@
 
 use super::ComparisonJob;
 use crate::args::{Budget, CompareArgs};
-use crate::cluster::{ClusterDir, Executor, HandOver, HandOverOutcome, PlannedWork, RunPlan};
+use crate::cluster::{ClusterDir, Executor, HandOver, HandOverOutcome, PlanEntry, PlannedWork};
 use crate::exit::UsageError;
 use crate::planned_run::PlannedRun;
 use crate::progress::ProgressDisplay;
@@ -54,7 +54,7 @@ impl ComparisonJob<'_> {
     }
 }
 
-fn plan_of(run: &PlannedRun, name: String) -> Result<RunPlan> {
+fn plan_of(run: &PlannedRun, name: String) -> Result<PlanEntry> {
     let work = PlannedWork::Directory(run.kind.clone());
-    RunPlan::new(name, run.label.clone(), work, run.truth.clone(), &run.settings.config)
+    PlanEntry::new(name, run.label.clone(), work, run.truth.clone(), &run.settings.config)
 }

@@ -16,7 +16,7 @@ impl ComparisonJob<'_> {
     /// Makes the missing runs and sequences; none if the comparison was interrupted.
     pub(super) fn make<D: TrainingDevice>(
         &self,
-        share: ThreadsPerJob,
+        threads_per_job: ThreadsPerJob,
         runs: &[PlannedRun],
         sequences: &[PlannedRun],
         device: MakeDevice<'_, D>,
@@ -27,8 +27,8 @@ impl ComparisonJob<'_> {
         }
         let (count, done) = (text::runs(runs.len()), runs.len() - missing.len());
         self.bars.print_progress(&format!("{count}, {done} of them done; {}", self.out.display()));
-        let Some(failed) = self.make_runs(share, &missing, device)? else { return Ok(None) };
-        let Some(mut made) = self.make_sequences(share, &missing_sequences, device)? else { return Ok(None) };
+        let Some(failed) = self.make_runs(threads_per_job, &missing, device)? else { return Ok(None) };
+        let Some(mut made) = self.make_sequences(threads_per_job, &missing_sequences, device)? else { return Ok(None) };
         made.failed.splice(..0, failed);
         Ok(Some(made))
     }
@@ -37,13 +37,13 @@ impl ComparisonJob<'_> {
     /// runs; none if the comparison was interrupted.
     fn make_runs<D: TrainingDevice>(
         &self,
-        share: ThreadsPerJob,
+        threads_per_job: ThreadsPerJob,
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Vec<Error>>> {
-        let work = |planned: &PlannedRun| self.make_one(share, planned, device);
+        let work = |planned: &PlannedRun| self.make_one(threads_per_job, planned, device);
         let (mut complete, mut failed) = (true, Vec::new());
-        ordered_parallel_map(share, missing, work, |planned, made| {
+        ordered_parallel_map(threads_per_job, missing, work, |planned, made| {
             let name = format!("{} seed {}", planned.label, planned.seed);
             match made {
                 Ok(true) => self.bars.print_progress(&format!("{name} is done")),
@@ -61,13 +61,13 @@ impl ComparisonJob<'_> {
     /// Makes the missing sequences; none if the comparison was interrupted.
     fn make_sequences<D: TrainingDevice>(
         &self,
-        share: ThreadsPerJob,
+        threads_per_job: ThreadsPerJob,
         missing: &[PlannedRun],
         device: MakeDevice<'_, D>,
     ) -> Result<Option<ExecutionOutcome>> {
-        let work = |planned: &PlannedRun| self.make_one(share, planned, device);
+        let work = |planned: &PlannedRun| self.make_one(threads_per_job, planned, device);
         let (mut complete, mut made_all) = (true, ExecutionOutcome::default());
-        ordered_parallel_map(share, missing, work, |planned, made| {
+        ordered_parallel_map(threads_per_job, missing, work, |planned, made| {
             match made {
                 Ok(done) => complete &= done,
                 Err(error) => {
@@ -83,7 +83,7 @@ impl ComparisonJob<'_> {
     /// Makes a run or a sequence, unless the comparison was interrupted.
     fn make_one<D: TrainingDevice>(
         &self,
-        share: ThreadsPerJob,
+        threads_per_job: ThreadsPerJob,
         planned: &PlannedRun,
         device: MakeDevice<'_, D>,
     ) -> Result<bool> {
@@ -91,7 +91,8 @@ impl ComparisonJob<'_> {
             return Ok(false);
         }
         let (dataset, bars, cancel) = (&self.data.dataset, &self.bars, self.cancel);
-        let maker = RunMaker { dataset, bars, mode: self.args.run.progress, is_alone: share.jobs == 1, cancel };
+        let maker =
+            RunMaker { dataset, bars, mode: self.args.run.progress, is_alone: threads_per_job.jobs == 1, cancel };
         maker.make(planned, &device()?)
     }
 

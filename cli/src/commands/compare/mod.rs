@@ -16,6 +16,7 @@ mod variant;
 use crate::args::{Budget, CompareArgs};
 use crate::claim::Claim;
 use crate::cluster::{CLAIM_TIMEOUT, ClusterDir, Executor, HandOverOutcome, check_no_tasks};
+use crate::comparison::lock_path;
 use crate::data::LoadedData;
 use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
@@ -88,12 +89,12 @@ type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 
 impl ComparisonJob<'_> {
     fn on<D: TrainingDevice>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
-        let share = ThreadsPerJob::of(self.args.jobs, &self.settings[0].config)?;
+        let threads_per_job = ThreadsPerJob::of(self.args.jobs, &self.settings[0].config)?;
         let Some(preflights) = self.preflight(device)? else { return Ok(ExitStatus::Interrupted) };
         // Another program may have written there while the data were read.
         out::check(&self.out)?;
         files::make_dir(&self.out)?;
-        let lock = out::lock_path(&self.out);
+        let lock = lock_path(&self.out);
         let lock = File::create(&lock).with_context(|| format!("cannot write {}", lock.display()))?;
         let _claim = match self.executor {
             Executor::Local => {
@@ -107,7 +108,7 @@ impl ComparisonJob<'_> {
             Executor::Cluster { .. } | Executor::None => None,
         };
         let seconds_per_step = match self.args.budget {
-            Budget::Time => self.seconds_per_step(share, device)?,
+            Budget::Time => self.seconds_per_step(threads_per_job, device)?,
             _ => Some(Vec::new()),
         };
         let Some(seconds_per_step) = seconds_per_step else { return Ok(ExitStatus::Interrupted) };
@@ -115,7 +116,7 @@ impl ComparisonJob<'_> {
         let lengths = lengths(self.args.budget, &self.settings[0].config, &shapes, &seconds_per_step);
         let (runs, sequences) = (self.plan_runs(&lengths, &preflights), self.plan_sequences(&preflights));
         let made = match &self.executor {
-            Executor::Local => self.make(share, &runs, &sequences, device)?,
+            Executor::Local => self.make(threads_per_job, &runs, &sequences, device)?,
             Executor::Cluster { config, detach } => {
                 match self.hand_over(&[runs.as_slice(), &sequences].concat(), config, *detach)? {
                     HandOverOutcome::Ended(failed) => Some(ExecutionOutcome { failed, no_matrix: BTreeMap::new() }),

@@ -1,24 +1,14 @@
 //! The output directory of a comparison: refusal of other directories and of files that no comparison made.
 
+use crate::comparison::is_comparison;
 use crate::exit::UsageError;
 use anyhow::Result;
-use nas_core::read_file;
-use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The lock file. Every comparison creates it before its other files, so it shows that those are replaceable.
-const LOCK: &str = ".lock";
 /// Files and directories that a comparison writes.
 const WRITTEN: [&str; 7] =
     ["report.html", "figures", "runs.csv", "comparison.csv", "costs.csv", "comparison.json", "step_times.json"];
-/// The largest size of `comparison.json` in bytes.
-const LIMIT: u64 = 1 << 28;
-
-/// The path of the lock file of an output directory.
-pub fn lock_path(out: &Path) -> PathBuf {
-    out.join(LOCK)
-}
 
 /// Checks that a comparison may write into a directory, which need not exist.
 ///
@@ -37,21 +27,11 @@ pub fn check(out: &Path) -> Result<()> {
     if out.join("manifest.json").exists() {
         return refuse(format!("{} is the directory of a run;", out.display()));
     }
-    let foreign = WRITTEN.iter().map(|name| out.join(name)).find(|path| path.exists());
-    match foreign {
+    let unrecognised = WRITTEN.iter().map(|name| out.join(name)).find(|path| path.exists());
+    match unrecognised {
         Some(path) if !is_comparison(out) => {
             refuse(format!("{} exists and is not from an earlier comparison; move it, or", path.display()))
         }
         _ => Ok(()),
     }
-}
-
-/// Whether a comparison wrote into the directory. Earlier versions left no lock file in some cases, but `comparison.json`.
-fn is_comparison(out: &Path) -> bool {
-    let written = || {
-        let text = read_file::text(&out.join("comparison.json"), LIMIT).ok()?;
-        let comparison: Value = serde_json::from_str(&text).ok()?;
-        (comparison["schema"].is_u64() && comparison["strategies"].is_array()).then_some(())
-    };
-    lock_path(out).exists() || written().is_some()
 }

@@ -64,26 +64,26 @@ impl ComparisonJob<'_> {
     /// interrupted.
     pub fn seconds_per_step<D: TrainingDevice>(
         &self,
-        share: ThreadsPerJob,
+        threads_per_job: ThreadsPerJob,
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Vec<f64>>> {
         let mut times = StepTimes::open(self.out.join("step_times.json"))?;
         let mut seconds = Vec::new();
         for (variant, settings) in self.variants.iter().zip(&self.settings) {
             let (label, config) = (&variant.label, &settings.config);
-            if let Some(known) = times.get(label, config, share.threads)? {
+            if let Some(known) = times.get(label, config, threads_per_job.threads)? {
                 seconds.push(known);
                 continue;
             }
             if self.interrupted() {
                 return Ok(None);
             }
-            let measured = in_thread_pool(share.threads, || {
+            let measured = in_thread_pool(threads_per_job.threads, || {
                 let session = Session::new(config, self.data.dataset.clone(), &device()?)?;
                 Ok(seconds_per_step(session, TIMING_DURATION, self.cancel)?)
             })?;
             let Some(measured) = measured else { return Ok(None) };
-            times.add(label, config, share.threads, measured)?;
+            times.add(label, config, threads_per_job.threads, measured)?;
             seconds.push(measured);
         }
         Ok(Some(seconds))

@@ -73,7 +73,9 @@ impl Variant {
     pub fn settings(&self, run: &RunArgs, seed: u64) -> Result<Settings> {
         let mut run = run.clone();
         run.strategy = Some(self.strategy.clone());
-        run.seed = Some(i64::try_from(seed).map_err(|_| UsageError(format!("--seed {seed} is too large")))?);
+        let too_large =
+            |_| UsageError(format!("--seed: the largest seed of the runs is {seed}, expected at most {}", i64::MAX));
+        run.seed = Some(i64::try_from(seed).map_err(too_large)?);
         Settings::resolve_with(&run, &self.assignments).with_context(|| format!("--strategies {}", quote(&self.label)))
     }
 

@@ -2,7 +2,7 @@
 
 use super::labels::labels;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
-use crate::comparison::VariantRuns;
+use crate::comparison::{VariantRuns, is_comparison};
 use crate::exit::chained;
 use crate::sharding;
 use crate::text::eprint_line;
@@ -52,7 +52,7 @@ impl CollectedRuns {
                 self.problems.push((path.join("comparison.json"), "the file is damaged".into()));
                 self.add_runs_below(path);
             }
-            Err(_) if path.join("runs").is_dir() && !path.join("manifest.json").exists() => {
+            Err(_) if is_comparison(path) && !path.join("manifest.json").exists() => {
                 self.problems.push((path.into(), "the comparison is unfinished".into()));
                 self.add_runs_below(path);
             }

@@ -2,7 +2,7 @@
 
 use super::seeds::SeedTraining;
 use crate::args::RetrainArgs;
-use crate::cluster::{ClusterDir, HandOver, HandOverOutcome, PlannedWork, RunPlan};
+use crate::cluster::{ClusterDir, HandOver, HandOverOutcome, PlanEntry, PlannedWork};
 use crate::data::LoadedData;
 use crate::progress::ProgressDisplay;
 use crate::run_kind::RunKind;
@@ -33,7 +33,7 @@ pub fn hand_over(
     for SeedTraining { dir, settings, .. } in trainings {
         let name = dir.strip_prefix(out).unwrap_or(dir).to_string_lossy().into_owned();
         let work = PlannedWork::Directory(RunKind::Retrain(arch.into()));
-        runs.push(RunPlan::new(name.clone(), name, work, None, &settings.config)?);
+        runs.push(PlanEntry::new(name.clone(), name, work, None, &settings.config)?);
     }
     let threads = settings.config.threads;
     let is_done = |number: usize| {

@@ -65,7 +65,9 @@ pub fn stand_alone(run: SingleRun, arch: &str) -> Result<ExitStatus> {
         on_device!(device, |make| {
             let device = make()?;
             run.execute(
-                |config, data, state| start(&StandAloneTrainer::new(config, data, &device)?, arch, config.seed, state),
+                |config, data, state| {
+                    new_or_restored_training(&StandAloneTrainer::new(config, data, &device)?, arch, config.seed, state)
+                },
                 StandAloneRun::run,
             )
         })
@@ -76,7 +78,7 @@ pub fn stand_alone(run: SingleRun, arch: &str) -> Result<ExitStatus> {
 ///
 /// # Errors
 /// An architecture that does not connect, and a state that does not fit.
-pub fn start<D: TrainingDevice>(
+pub fn new_or_restored_training<D: TrainingDevice>(
     trainer: &StandAloneTrainer<D>,
     arch: &str,
     seed: u64,

@@ -1,7 +1,7 @@
 //! A truth table whose trainings are made on a cluster. Each finished training is a file with its row.
 
 use super::file::TruthRow;
-use crate::cluster::{ClusterDir, PlannedWork, RunPlan};
+use crate::cluster::{ClusterDir, PlanEntry, PlannedWork};
 use crate::files;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
@@ -54,9 +54,9 @@ pub fn plan_dir(table: &Path) -> Result<ClusterDir> {
 ///
 /// # Errors
 /// A configuration that cannot be written.
-pub fn plan_of(config: &RunConfig, settings: &Table, arch: &str, seed: u64) -> Result<RunPlan> {
+pub fn plan_of(config: &RunConfig, settings: &Table, arch: &str, seed: u64) -> Result<PlanEntry> {
     let work = PlannedWork::Row(arch.into());
-    Ok(RunPlan { seed, ..RunPlan::new(name(settings, arch, seed), arch.into(), work, None, config)? })
+    Ok(PlanEntry { seed, ..PlanEntry::new(name(settings, arch, seed), arch.into(), work, None, config)? })
 }
 
 /// The file of a training with these settings. Its directory is one of 256, so that none has too many entries.

@@ -9,7 +9,7 @@ mod table_settings;
 mod training;
 
 pub use cluster::TrainedRow;
-pub use saved::SavedTraining;
+pub use saved::TrainingCheckpoints;
 pub use training::train;
 
 use crate::args::TruthArgs;
@@ -105,7 +105,7 @@ impl TableJob<'_> {
         let mut progress = ProgressDisplay::new(self.args.run.progress);
         let threads = ThreadsPerJob::of(self.args.jobs, self.config)?;
         let known = total - items.len();
-        let saved = |(text, seed): &Item| SavedTraining::of(self.path, text, *seed, self.config);
+        let saved = |(text, seed): &Item| TrainingCheckpoints::of(self.path, text, *seed, self.config);
         let mut in_part = 0;
         for item in &items {
             in_part += usize::from(saved(item)?.exists());
@@ -211,7 +211,7 @@ impl TableJob<'_> {
         interrupted: bool,
         total: usize,
     ) -> Result<ExitStatus> {
-        let summary = summary::Summary::of(file, self.config, &**trainer.space(), interrupted);
+        let summary = summary::TruthTableSummary::of(file, self.config, &**trainer.space(), interrupted);
         print(&if self.args.run.json { serde_json::to_string(&summary)? } else { summary.table(self.path) })?;
         let lost = failed.len();
         match failed.into_iter().next() {

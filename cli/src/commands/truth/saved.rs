@@ -14,7 +14,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The checkpoints of one training, in a directory beside the table. They are removed when the training is complete.
-pub struct SavedTraining {
+pub struct TrainingCheckpoints {
     checkpoints: Checkpoints,
     /// The directory of all trainings of the table.
     parent: PathBuf,
@@ -22,7 +22,7 @@ pub struct SavedTraining {
     steps: u64,
 }
 
-impl SavedTraining {
+impl TrainingCheckpoints {
     /// The checkpoints of the training of an architecture with a seed.
     ///
     /// # Errors
@@ -62,7 +62,7 @@ impl SavedTraining {
     }
 }
 
-impl Observer for SavedTraining {
+impl Observer for TrainingCheckpoints {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         if let Event::Step(done) = event {
             self.steps = done.step + 1;
@@ -70,12 +70,12 @@ impl Observer for SavedTraining {
         Ok(())
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         self.schedule.is_due(point, self.steps)
     }
 
     /// A checkpoint that cannot be written is reported, and the training continues.
-    fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
+    fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         let notes = json!({"version": env!("CARGO_PKG_VERSION")});
         let checkpoint = Checkpoint { state, notes: notes.as_object().cloned().unwrap_or_default() };
         let written = match self.checkpoints.write(&checkpoint) {

@@ -13,7 +13,7 @@ use toml::{Table, Value};
 
 /// The figures of a truth table, as `--json` prints them. Accuracies are in percent.
 #[derive(Debug, Serialize)]
-pub struct Summary {
+pub struct TruthTableSummary {
     r#type: &'static str,
     schema: u32,
     space: String,
@@ -39,7 +39,7 @@ pub struct Summary {
     tau_between_seeds: Option<f64>,
 }
 
-impl Summary {
+impl TruthTableSummary {
     /// Computes the summary of all rows of a file.
     pub fn of(file: &TruthFile, config: &RunConfig, space: &dyn SearchSpace, interrupted: bool) -> Self {
         let mut by_arch: BTreeMap<&str, Vec<f64>> = BTreeMap::new();

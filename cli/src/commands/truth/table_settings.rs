@@ -59,13 +59,13 @@ impl<'a> TableSettingsFile<'a> {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
             text => text.with_context(|| format!("cannot read {}", self.path.display()))?,
         };
-        let old: Table = toml_text::parse(&text).map_err(|problem| self.foreign(&problem.to_string()))?;
+        let old: Table = toml_text::parse(&text).map_err(|problem| self.invalid(&problem.to_string()))?;
         if let Some(section) = SECTIONS.iter().find(|section| !old.contains_key(**section)) {
-            return Err(self.foreign(&format!("lacks `{section}`")));
+            return Err(self.invalid(&format!("lacks `{section}`")));
         }
         // A complete file ends with a line end.
         if !text.ends_with('\n') {
-            return Err(self.foreign("ends within a line"));
+            return Err(self.invalid("ends within a line"));
         }
         let Some(difference) = first_difference(&old, self.settings) else { return Ok(true) };
         Err(UsageError(format!(
@@ -77,7 +77,7 @@ impl<'a> TableSettingsFile<'a> {
     }
 
     /// The error of a file without settings, or of an incomplete one.
-    fn foreign(&self, problem: &str) -> anyhow::Error {
+    fn invalid(&self, problem: &str) -> anyhow::Error {
         UsageError(format!(
             "{} {problem}: it is not the configuration of a table that `nas-train truth` made, or it is incomplete; restore it, or \
              choose another --out",

@@ -1,7 +1,7 @@
 //! One stand-alone training of a truth table.
 
 use super::file::TruthRow;
-use super::saved::SavedTraining;
+use super::saved::TrainingCheckpoints;
 use crate::device::with_memory_advice;
 use anyhow::Result;
 use nas_core::config::RunConfig;
@@ -20,7 +20,7 @@ pub fn train<D: TrainingDevice>(
     dataset: &Arc<Dataset>,
     device: &D,
     (arch, seed): &(String, u64),
-    saved: &mut SavedTraining,
+    saved: &mut TrainingCheckpoints,
     cancel: &AtomicBool,
 ) -> Result<Option<TruthRow>> {
     let result = with_memory_advice(config, || {

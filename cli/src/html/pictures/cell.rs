@@ -17,7 +17,7 @@ use serde_json::Value;
 /// Radius of a node.
 const RADIUS: f64 = 14.0;
 
-/// An architecture as a file of its own; `None` if it has no figure.
+/// An architecture as a file of its own; `None` if it cannot be drawn.
 pub fn architecture_svg(space: &dyn SearchSpace, text: &str) -> Option<String> {
     Some(stand_alone(&ArchGraph::new(space, text)?.draw(text, "#0072b2")))
 }
@@ -100,7 +100,7 @@ pub fn picture(number: usize, variant: &VariantRuns) -> Result<Option<Picture>> 
     graph.picture(format!("selected_{number}"), title, caption, number).map(Some)
 }
 
-/// The architecture of a stand-alone training, which `names` names; none if it has no figure.
+/// The architecture of a stand-alone training, which `names` names; none if it cannot be drawn.
 pub fn of_training(number: usize, names: &str, run: &ArchivedRetrain) -> Result<Option<Picture>> {
     let StandAloneResult { arch, params, macs, .. } = &run.result;
     let Some(graph) = ArchGraph::of_run(&run.config, &run.manifest, arch) else { return Ok(None) };

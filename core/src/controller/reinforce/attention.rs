@@ -5,7 +5,7 @@ use crate::space::{Decision, DecisionRole};
 use dfdx::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Names of the parameters that all decisions about topology share, with their widths for an LSTM of width `hidden`.
+/// Names of the parameters that all decisions about topology share, with their shapes for an LSTM of width `hidden`.
 pub(super) fn shapes(hidden: usize) -> [(&'static str, (usize, usize)); 3] {
     [("attention.key", (hidden, hidden)), ("attention.query", (hidden, hidden)), ("attention.vector", (hidden, 1))]
 }
@@ -28,7 +28,7 @@ pub(super) fn inputs(decisions: &[Decision]) -> BTreeSet<usize> {
 pub(super) struct Anchors {
     inputs: BTreeMap<usize, Matrix>,
     nodes: BTreeMap<usize, Matrix>,
-    /// The node of the last decision about topology; its anchor comes with the next one.
+    /// Node of the last topology decision. The next decision adds its anchor, after the LSTM has read the choices of the node.
     open: Option<usize>,
 }
 

@@ -28,7 +28,7 @@ pub(super) struct Options {
     pub(super) entropy_weight: f64,
     /// Decay of the moving average of rewards, at least 0 and below 1. 0.99 [ENAS].
     pub(super) baseline_decay: f64,
-    /// Number of architectures to evaluate in each epoch of the controller phase.
+    /// Number of architectures to evaluate in each epoch of controller training.
     pub(super) samples: usize,
     /// Number of observations whose gradients are averaged for one update. Larger batches update less often. An evaluation
     /// costs far more than an update, and Adam's moments average the gradients, so the default updates after each observation.

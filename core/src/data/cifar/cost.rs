@@ -2,7 +2,7 @@
 //!
 //! serde-pickle decodes nested values by recursion, copies a value at each reference to it, and parses numbers of any
 //! length. A crafted file of one megabyte could thus exhaust the stack or the memory. The official archives consist of a
-//! few containers, strings and small numbers, so generous limits tell them from crafted files.
+//! few containers, strings and small numbers, so generous limits reject crafted files only.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ const MAX_NUMBER: usize = 32;
 /// Largest number of bytes that references to earlier values may copy. The official files copy short strings only.
 const MAX_COPIED: usize = 1 << 24;
 
-/// Checks a pickle; an error names what it has too much of. For bytes that are not a pickle the result is `Ok`, because the
+/// Checks a pickle; the error names the exceeded limit. For bytes that are not a pickle the result is `Ok`, because the
 /// decoder reports the error.
 pub(super) fn check_cost(pickle: &[u8]) -> Result<(), &'static str> {
     let mut count = Count::default();
@@ -57,7 +57,7 @@ fn little_endian(bytes: &[u8]) -> usize {
     bytes.iter().rev().fold(0, |value, &byte| value << 8 | usize::from(byte))
 }
 
-/// What the operations so far have produced.
+/// Resources that decoding the operations so far needs.
 #[derive(Default)]
 struct Count {
     containers: usize,
@@ -87,7 +87,7 @@ impl Count {
             b']' | b'l' | b'}' | b'd' | b')' | b't' | 0x85..=0x87 | 0x8f | 0x91 | b'i' | b'o' | 0x92 => {
                 self.containers += 1;
                 if self.containers > MAX_CONTAINERS {
-                    return Err("deeply nested values");
+                    return Err("more than 256 lists, dictionaries, tuples or objects");
                 }
             }
             b'q' | b'r' | b'p' => drop(self.remembered.insert(number(opcode, argument), self.last)),

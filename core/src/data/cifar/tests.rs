@@ -200,7 +200,9 @@ fn deeply_nested_pickles_are_refused_before_they_exhaust_the_stack() {
     // behind arguments of every length, which a wrong count would mistake for the end
     let behind = [&b"\x80\x02K.M..J....U\x01.T\x02\0\0\0..\x8e\x01\0\0\0\0\0\0\0.I1.\nca.\nb.\n"[..], &lists].concat();
     for pickle in [lists.clone(), tuples, behind] {
-        assert!(python_message(&pickle).ends_with("found deeply nested values; download the official archive again"));
+        assert!(python_message(&pickle).ends_with(
+            "found more than 256 lists, dictionaries, tuples or objects; download the official archive again"
+        ));
     }
 }
 

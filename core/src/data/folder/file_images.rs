@@ -55,8 +55,8 @@ impl FileImages {
     }
 
     /// Whether training images are cut from the whole images.
-    pub(in crate::data) fn are_whole(&self) -> bool {
-        self.decoding.whole
+    pub(in crate::data) fn train_on_uncropped(&self) -> bool {
+        self.decoding.train_on_uncropped
     }
 
     /// Values `[size, size, 3]` of an image.
@@ -66,7 +66,7 @@ impl FileImages {
     }
 
     /// Calls `f` with the shape and the values of the whole image.
-    pub(in crate::data) fn with_whole<T>(
+    pub(in crate::data) fn with_uncropped<T>(
         &self,
         index: usize,
         cancel: &Cancel,
@@ -74,7 +74,7 @@ impl FileImages {
     ) -> Result<T, DataError> {
         let (file, content) = self.content(index)?;
         decode::decode(&file.path, &content, cancel, |image| {
-            let image = self.decoding.whole(image, cancel)?;
+            let image = self.decoding.uncropped(image, cancel)?;
             Ok(f(shape_of(&image), &image))
         })
     }

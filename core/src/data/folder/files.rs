@@ -9,7 +9,7 @@ use super::super::dataset::counted;
 use super::{Cancel, DataError, INSTRUCTIONS, Parts};
 
 /// Endings of the names of image files, in lower case. Names may use capitals.
-pub(super) const ENDINGS: [&str; 9] = ["jpg", "jpeg", "png", "ppm", "pgm", "bmp", "tif", "tiff", "webp"];
+pub(super) const EXTENSIONS: [&str; 9] = ["jpg", "jpeg", "png", "ppm", "pgm", "bmp", "tif", "tiff", "webp"];
 
 /// Largest number of classes: labels are 16-bit numbers.
 const MAX_CLASSES: usize = 65_536;
@@ -118,9 +118,9 @@ fn descend(
     if depth > MAX_DEPTH {
         return Err(DataError::Content {
             path: dir.into(),
-            expected: format!("at most {MAX_DEPTH} folders inside each other"),
-            found: "more".into(),
-            fix: "remove the link to a folder above itself",
+            expected: format!("folders nested at most {MAX_DEPTH} deep below a class"),
+            found: "a deeper folder".into(),
+            fix: "remove links to a parent folder, or move the images up",
         });
     }
     for path in entries(dir)? {
@@ -129,7 +129,7 @@ fn descend(
                 true => skipped.hidden_folders += 1,
                 false => descend(&path, depth + 1, found, skipped, cancel)?,
             }
-        } else if !has_image_ending(&path) {
+        } else if !has_image_extension(&path) {
             skipped.other(&path);
         } else if is_hidden(&path) {
             skipped.hidden += 1;
@@ -140,9 +140,9 @@ fn descend(
     Ok(())
 }
 
-fn has_image_ending(path: &Path) -> bool {
-    let ending = path.extension().map(|extension| extension.to_ascii_lowercase());
-    ending.is_some_and(|ending| ENDINGS.iter().any(|known| ending == *known))
+fn has_image_extension(path: &Path) -> bool {
+    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    extension.is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known))
 }
 
 fn is_hidden(path: &Path) -> bool {
@@ -161,9 +161,9 @@ fn entries(dir: &Path) -> Result<Vec<PathBuf>, DataError> {
 /// Files that are not read, by reason.
 #[derive(Debug, Default)]
 pub(super) struct SkippedFiles {
-    /// Number of files by their ending, for files that are not images.
-    endings: BTreeMap<String, usize>,
-    /// Number of hidden files with the ending of an image.
+    /// Number of files by their extension, for files that are not images.
+    extensions: BTreeMap<String, usize>,
+    /// Number of hidden files with the extension of an image.
     hidden: usize,
     /// Number of hidden folders in the folders of the classes.
     hidden_folders: usize,
@@ -184,8 +184,10 @@ impl SkippedFiles {
 
     fn other(&mut self, path: &Path) {
         if !is_hidden(path) {
-            let ending = path.extension().map_or_else(|| "without".into(), |ending| format!(".{}", display(ending)));
-            *self.endings.entry(ending).or_default() += 1;
+            let extension = path
+                .extension()
+                .map_or_else(|| "without extension".into(), |extension| format!(".{}", display(extension)));
+            *self.extensions.entry(extension).or_default() += 1;
         }
     }
 
@@ -197,10 +199,10 @@ impl SkippedFiles {
             all => format!("{} and {} more", names[..SHOWN].join(", "), all - SHOWN),
         };
         let mut notes = Vec::new();
-        if !self.endings.is_empty() {
-            let files = counted(self.endings.values().sum(), "file");
-            let endings = self.endings.iter().map(|(ending, count)| format!("{count} {ending}")).collect();
-            notes.push(format!("skipped {files} with another ending than that of an image: {}", listed(endings)));
+        if !self.extensions.is_empty() {
+            let files = counted(self.extensions.values().sum(), "file");
+            let extensions = self.extensions.iter().map(|(extension, count)| format!("{count} {extension}")).collect();
+            notes.push(format!("skipped {files} without an image extension: {}", listed(extensions)));
         }
         if self.hidden > 0 {
             notes.push(format!("skipped {} (a dot before the name)", counted(self.hidden, "hidden image")));
@@ -212,7 +214,10 @@ impl SkippedFiles {
             notes.push(format!("skipped {} outside of the class folders", counted(self.outside, "file")));
         }
         if !self.beside.is_empty() {
-            notes.push(format!("skipped beside the parts: {}", listed(self.beside.clone())));
+            notes.push(format!(
+                "skipped next to the training, validation and test folders: {}",
+                listed(self.beside.clone())
+            ));
         }
         notes
     }

@@ -5,7 +5,7 @@
 //! the same data on every machine.
 //!
 //! The files are those that torchvision's `ImageFolder` reads: images in folders of any depth below the folder of their
-//! class, with the endings in [`files::ENDINGS`]. Hidden files are not read. Images are converted to RGB and resized to a
+//! class, with the extensions in [`files::EXTENSIONS`]. Hidden files are not read. Images are converted to RGB and resized to a
 //! square, by [`Resize`](super::Resize). They are held in memory, or decoded whenever they are used, by
 //! [`Cache`](super::Cache).
 

@@ -28,7 +28,7 @@ pub(super) struct Decoding {
     size: u32,
     resize: Resize,
     /// Whether training images are cut from the whole images.
-    pub(super) whole: bool,
+    pub(super) train_on_uncropped: bool,
 }
 
 impl Decoding {
@@ -42,12 +42,12 @@ impl Decoding {
     pub(super) fn view(self, image: DynamicImage, cancel: &Cancel) -> Result<RgbImage, DataError> {
         match self.resize {
             Resize::Square => resize::square(image, self.size, cancel),
-            Resize::Crop => Ok(self.centre(&self.whole(image, cancel)?)),
+            Resize::Crop => Ok(self.centre(&self.uncropped(image, cancel)?)),
         }
     }
 
     /// The whole image in RGB. Very large images are reduced.
-    pub(super) fn whole(self, image: DynamicImage, cancel: &Cancel) -> Result<RgbImage, DataError> {
+    pub(super) fn uncropped(self, image: DynamicImage, cancel: &Cancel) -> Result<RgbImage, DataError> {
         Ok(resize::bounded(image, self.size, cancel)?.into_rgb8())
     }
 
@@ -65,21 +65,21 @@ pub(super) struct Reader<'a> {
     cancel: &'a Cancel<'a>,
 }
 
-/// What the first reading finds out about a file.
-struct Found {
+/// Result of the first reading of a file.
+struct FirstReading {
     file: ImageFile,
     /// Digest of the whole image, for views that show a part of it.
-    whole: Option<Digest32>,
+    uncropped_digest: Option<Digest32>,
 }
 
 impl<'a> Reader<'a> {
     /// Decides for all `parts` whether they are kept in memory.
     pub(super) fn new(options: &DataOptions, parts: &[&ImageFiles], cancel: &'a Cancel<'a>) -> Self {
-        let whole = options.resize == Resize::Crop && options.random_resized_crop;
-        let decoding = Decoding { size: options.image_size as u32, resize: options.resize, whole };
+        let train_on_uncropped = options.resize == Resize::Crop && options.random_resized_crop;
+        let decoding = Decoding { size: options.image_size as u32, resize: options.resize, train_on_uncropped };
         // Whole images have no common size, so their files are kept instead. A missing file is an error later.
         let size = |part: &&ImageFiles| -> u64 {
-            match whole {
+            match train_on_uncropped {
                 true => part.paths.iter().map(|path| path.metadata().map_or(0, |metadata| metadata.len())).sum(),
                 false => part.len() as u64 * decoding.shape().values() as u64,
             }
@@ -95,51 +95,54 @@ impl<'a> Reader<'a> {
     /// Decodes all images of a part, and keeps their values, their files, or the paths of their files.
     pub(super) fn read(&self, list: ImageFiles) -> Result<Images, DataError> {
         let shape = self.decoding.shape();
-        let (keep_values, keep_files) = (self.in_memory && !self.decoding.whole, self.in_memory && self.decoding.whole);
+        let (keep_values, keep_files) =
+            (self.in_memory && !self.decoding.train_on_uncropped, self.in_memory && self.decoding.train_on_uncropped);
         let count = (DECODE_BUFFER_BYTES / shape.values()).min(MAX_BATCH).max(rayon::current_num_threads());
         let mut values = zeroed(if keep_values { list.len() } else { count.min(list.len()) }, shape)?;
-        let (mut files, mut wholes, mut blocks) = (Vec::new(), Sha256::new(), BlockDigests::default());
+        let (mut files, mut uncropped_hash, mut blocks) = (Vec::new(), Sha256::new(), BlockDigests::default());
         for (number, paths) in list.paths.chunks(count).enumerate() {
             let start = if keep_values { number * count * shape.values() } else { 0 };
-            let places = &mut values[start..][..paths.len() * shape.values()];
-            let read = |(place, path): (&mut [u8], &PathBuf)| self.file(path, place, keep_files);
-            let found: Vec<_> = places.par_chunks_exact_mut(shape.values()).zip(paths).map(read).collect();
+            let outputs = &mut values[start..][..paths.len() * shape.values()];
+            let read = |(output, path): (&mut [u8], &PathBuf)| self.file(path, output, keep_files);
+            let found: Vec<_> = outputs.par_chunks_exact_mut(shape.values()).zip(paths).map(read).collect();
             for found in found {
                 // The first error in the order of files, so that the message does not depend on threads.
-                let Found { file, whole } = found?;
-                whole.iter().for_each(|digest| wholes.update(digest));
+                let FirstReading { file, uncropped_digest } = found?;
+                uncropped_digest.iter().for_each(|digest| uncropped_hash.update(digest));
                 if !keep_values {
                     files.push(file);
                 }
             }
             if !keep_values {
-                blocks.update(places);
+                blocks.update(outputs);
             }
         }
         let images = match keep_values {
             true => Images::new(shape, values, list.labels),
             false => Images::in_files(shape, FileImages::new(files, self.decoding, blocks.finish()), list.labels),
         };
-        Ok(images.with_whole((self.decoding.resize == Resize::Crop).then(|| wholes.finalize().into())))
+        Ok(images
+            .with_uncropped_digest((self.decoding.resize == Resize::Crop).then(|| uncropped_hash.finalize().into())))
     }
 
-    /// Reads one file, and writes its values to `place`.
-    fn file(&self, path: &Path, place: &mut [u8], keep: bool) -> Result<Found, DataError> {
+    /// Reads one file, and writes its values to `output`.
+    fn file(&self, path: &Path, output: &mut [u8], keep: bool) -> Result<FirstReading, DataError> {
         self.cancel.check()?;
         let content = decode::read(path)?;
-        let (view, whole) = decode::decode(path, &content, self.cancel, |image| match self.decoding.resize {
-            Resize::Square => Ok((self.decoding.view(image, self.cancel)?, None)),
-            Resize::Crop => {
-                let whole = self.decoding.whole(image, self.cancel)?;
-                Ok((self.decoding.centre(&whole), Some(digest(&whole))))
-            }
-        })?;
-        place.copy_from_slice(&view);
+        let (view, uncropped_digest) =
+            decode::decode(path, &content, self.cancel, |image| match self.decoding.resize {
+                Resize::Square => Ok((self.decoding.view(image, self.cancel)?, None)),
+                Resize::Crop => {
+                    let whole = self.decoding.uncropped(image, self.cancel)?;
+                    Ok((self.decoding.centre(&whole), Some(digest(&whole))))
+                }
+            })?;
+        output.copy_from_slice(&view);
         let mut sums = [ChannelSums::default(); 3];
         ChannelSums::add(&mut sums, &view);
         let digest = Sha256::digest(&content).into();
         let file = ImageFile { path: path.into(), digest, content: keep.then_some(content), sums };
-        Ok(Found { file, whole })
+        Ok(FirstReading { file, uncropped_digest })
     }
 }
 

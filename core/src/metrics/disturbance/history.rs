@@ -17,7 +17,7 @@ pub struct ProbeHistory {
 /// Performance disturbance over an interval of k epochs, in percentage points.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct PerformanceDisturbance {
-    /// ConfidenceInterval k, in epochs.
+    /// Interval k between the two compared epochs, in epochs.
     pub interval: usize,
     /// Number of pairs of epochs (t, t + k).
     pub n: usize,
@@ -30,7 +30,7 @@ pub struct PerformanceDisturbance {
 /// Rank stability: Kendall's tau-b between the rankings of the probes k epochs apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RankStabilityEstimate {
-    /// ConfidenceInterval k, in epochs.
+    /// Interval k between the two compared epochs, in epochs.
     pub interval: usize,
     /// Number of pairs of epochs with a defined tau. Tau is undefined if all probes have equal accuracy.
     pub n: usize,

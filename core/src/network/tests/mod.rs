@@ -2,7 +2,7 @@
 
 mod tree;
 
-use super::program::common_beginning;
+use super::program::common_prefix_length;
 use super::{
     BuildNetwork, ChoiceSet, Network, NetworkBuilder, NetworkError, NetworkKind, NetworkSpec, Op, ParamStep, Pass,
     Program, Role, Value,
@@ -222,10 +222,10 @@ fn programs_with_other_weights_share_nothing() {
     let spec = NetworkSpec::supernet(&space).unwrap();
     let program = spec.program(&space, &space.nth(1)).unwrap();
     let programs = [&program, &program];
-    assert_eq!(common_beginning(&programs, &|_, _| 0), programs[0].instrs.len() - 1);
-    assert_eq!(common_beginning(&programs, &|program, _| program), 0);
-    assert_eq!(common_beginning(&programs[..1], &|_, _| 0), 0);
-    assert_eq!(common_beginning(&[], &|_, _| 0), 0);
+    assert_eq!(common_prefix_length(&programs, &|_, _| 0), programs[0].instrs.len() - 1);
+    assert_eq!(common_prefix_length(&programs, &|program, _| program), 0);
+    assert_eq!(common_prefix_length(&programs[..1], &|_, _| 0), 0);
+    assert_eq!(common_prefix_length(&[], &|_, _| 0), 0);
 }
 
 #[test]

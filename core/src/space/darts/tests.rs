@@ -33,7 +33,7 @@ fn costs_of_the_published_cells_equal_pytorch() {
         let head = program.auxiliary.map_or((0, 0), |head| (head.params, head.macs));
         assert_eq!((program.params + head.0, program.macs + head.1), (number(7) as u64, number(8) as u64), "{line}");
         assert_eq!(spec.param_count(), number(7));
-        let costs = NetworkSpec::fixed_costs(&network).unwrap();
+        let costs = NetworkSpec::costs_without_decisions(&network).unwrap();
         let of_head =
             |wanted| costs.iter().filter(|cost| cost.auxiliary == wanted).map(|cost| cost.params).sum::<u64>();
         assert_eq!((of_head(false), of_head(true)), (program.params, head.0));
@@ -143,7 +143,7 @@ fn the_auxiliary_head_changes_no_score() {
         let genotype = Genotype::parse("darts_v2").unwrap();
         let of = |auxiliary| CellNetwork::new(&genotype, scale(side, 2, 4, 3), stem, auxiliary);
         let (spec, with) = NetworkSpec::stand_alone(&of(true), ChoiceSet::All).unwrap();
-        let without = spec.fixed_program(&of(false)).unwrap();
+        let without = spec.program_without_decisions(&of(false)).unwrap();
         assert_eq!((with.params, with.macs, without.auxiliary), (without.params, without.macs, None));
         let network = network(spec);
         let run = |program: &Program| network.infer(images(2, side), program, &Pass::PLAIN).unwrap();

@@ -167,7 +167,7 @@ impl<'a> Reader<'a> {
                 self.expect(',')?;
                 let end = self.number()?;
                 self.expect(')')?;
-                // A range is as long as a text can ask for, a cell is not.
+                // Limits the memory that a mistyped range can allocate.
                 if end > 1000 {
                     return Err(format!("{name} ends at {end}, expected the number of nodes of the cell"));
                 }

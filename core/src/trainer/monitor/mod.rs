@@ -47,8 +47,8 @@ impl Monitor {
         Self { probes, truth, audit: FairnessAudit::new(&choices), operations, disturbance }
     }
 
-    /// Evaluates the last architecture of the `previous` plan before a step on `paths`, where that step is one of those
-    /// whose disturbance is measured.
+    /// Evaluates `previous`, the last architecture of the previous plan, if single-step disturbance is measured at the step
+    /// on `paths`.
     ///
     /// # Errors
     /// An evaluation that fails.

@@ -5,7 +5,7 @@ use crate::arch::Arch;
 use crate::config::{ConfigError, RunConfig, TruthSamples};
 use crate::data::Dataset;
 use crate::event::{Evaluated, Event, Observer, Purpose};
-use crate::metrics::{RankingOptions, RankingReport, kendall_tau, rank_quality};
+use crate::metrics::{RankingOptions, RankingReport, SubsetTau, kendall_tau, rank_quality};
 use crate::registry::TrainingDevice;
 use crate::result::{Baselines, Truth};
 use crate::space::SearchSpace;
@@ -130,7 +130,7 @@ impl TruthComparison {
         let tau = report.and_then(|r| r.tau);
         let enough = |n: usize| n >= MIN_ARCHS;
         let interval = tau.filter(|t| enough(t.n)).and_then(|t| t.interval);
-        let (best10, best50) = (report.and_then(|r| r.tau_top10), report.and_then(|r| r.tau_top50));
+        let subset = |subset: SubsetTau| subset.tau.filter(|_| enough(subset.n));
         Truth {
             table: self.table.name.clone(),
             sha256: self.table.sha256.clone(),
@@ -139,10 +139,10 @@ impl TruthComparison {
             gt_tau_lo: interval.map(|i| i.lo),
             gt_tau_hi: interval.map(|i| i.hi),
             spearman: report.and_then(|r| r.spearman),
-            gt_tau_top10: best10.filter(|t| enough(t.n)).map(|t| t.tau),
-            n_top10: best10.map_or(0, |t| t.n),
-            gt_tau_top50: best50.filter(|t| enough(t.n)).map(|t| t.tau),
-            n_top50: best50.map_or(0, |t| t.n),
+            gt_tau_top10: report.and_then(|r| subset(r.tau_top10)),
+            n_top10: report.map_or(0, |r| r.tau_top10.n),
+            gt_tau_top50: report.and_then(|r| subset(r.tau_top50)),
+            n_top50: report.map_or(0, |r| r.tau_top50.n),
             precision_at_5: report.map(|r| r.precision_at_k),
             predicted_best: report.map(|r| r.predicted_best),
             regret: report.and_then(|r| r.regret),

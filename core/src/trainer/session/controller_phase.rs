@@ -8,7 +8,7 @@ use crate::trainer::{RunError, Supernet};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Trains the controller for one epoch: it samples architectures, and their accuracies with shared weights are its
-/// rewards. Returns false if `cancel` became true first; `progress` then tells where to continue.
+/// rewards. Returns false if `cancel` became true first; `progress` then holds the position at which to continue.
 ///
 /// # Errors
 /// A controller, an evaluation or an observer that fails.

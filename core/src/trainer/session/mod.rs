@@ -173,7 +173,7 @@ impl<D: TrainingDevice> Session<D> {
         self.supernet.space()
     }
 
-    /// Losses and accuracies of architectures with shared weights. Instructions that several architectures begin with run
+    /// Losses and accuracies of architectures with shared weights. The common prefix of several architectures runs
     /// once. `on_progress` gets the number of evaluated architectures. `None` if `cancel` became true first.
     ///
     /// # Errors

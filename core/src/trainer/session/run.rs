@@ -52,8 +52,8 @@ impl<D: TrainingDevice> Session<D> {
         let (start, epochs) = (self.config.controller_start(), self.epochs());
         if self.planner.source().samples_per_epoch() > 0 && start >= epochs {
             observer.observe(&Event::Warning(format!(
-                "the controller would start at epoch {start}, but the run ends after epoch {}: it stays untrained \
-                 (--controller-start)",
+                "the controller would start at epoch {start}, but the run ends after epoch {}: it stays untrained; \
+                 lower --controller-start",
                 epochs - 1
             )))?;
         }

@@ -42,7 +42,7 @@ impl<D: TrainingDevice> Session<D> {
     }
 
     /// As [`restore`](Self::restore), with the state of a run of fewer epochs at the end of its training. `search.start`
-    /// must be the first epoch of controller training in that run, which -1 would move.
+    /// must be the first epoch of controller training in that run; -1 would change with the number of epochs.
     ///
     /// # Errors
     /// Those of `restore`, and a configuration in which earlier steps depend on the number of epochs.
@@ -92,11 +92,13 @@ impl<D: TrainingDevice> Session<D> {
 /// Checks that a run with this configuration continues a shorter one exactly.
 fn check_extension(config: &RunConfig) -> Result<(), ConfigError> {
     let fixed = |key: &'static str, expected: &str, found: &str| {
-        let expected = format!("{expected} in a run that is made longer, because it depends on the length");
+        let expected = format!("{expected} to extend a run, because any other value depends on the length");
         Err(ConfigError::Range { key, expected, found: found.into() })
     };
-    if config.train.lr_schedule != LrSchedule::Constant {
-        return fixed("train.lr_schedule", "`constant`", "another schedule");
+    match config.train.lr_schedule {
+        LrSchedule::Constant => {}
+        LrSchedule::Linear => return fixed("train.lr_schedule", "`constant`", "linear"),
+        LrSchedule::Cosine => return fixed("train.lr_schedule", "`constant`", "cosine"),
     }
     if config.train.max_steps > 0 {
         return fixed("train.max_steps", "0", &config.train.max_steps.to_string());

@@ -32,7 +32,7 @@ impl StandAloneImages {
     /// The evaluated images, in batches of at most `batch_size`.
     pub fn inputs(&self, batch_size: usize) -> EvalInputs {
         let (mean, std) = (self.normalise.mean().to_vec(), self.normalise.std().to_vec());
-        let batch_size = EvalBatches::size(self.positions.len(), batch_size);
+        let batch_size = EvalBatches::images_per_batch(self.positions.len(), batch_size);
         EvalInputs { mean, std, batch_size, positions: self.positions.clone(), classes: self.dataset.classes.clone() }
     }
 

@@ -29,8 +29,9 @@ const MAX_SAMPLES: u64 = 1_000_000;
 ///
 /// In a stand-alone network, every batch normalisation has scale and shift, and evaluation uses running statistics.
 /// `retrain.images` chooses the training images. Accuracy is measured on the test images of the data set, or on all
-/// validation images of a data set without test images. The seed determines the split, the initial weights, the order of
-/// the images and drop path; it does not determine the architectures.
+/// validation images of a data set without test images. The seed of [`start`](Self::start) determines the split, the
+/// initial weights, the order of the images and drop path. The seed of the configuration determines the architectures of
+/// [`sample`](Self::sample).
 pub struct StandAloneTrainer<D: TrainingDevice> {
     config: RunConfig,
     dataset: Arc<Dataset>,
@@ -94,7 +95,7 @@ impl<D: TrainingDevice> StandAloneTrainer<D> {
     /// An architecture of another space, or a failing device.
     pub fn start(&self, arch: &str, seed: u64) -> Result<StandAloneRun<D>, RunError> {
         let streams = Streams::new(seed);
-        let (spec, program, evaluated) = self.compile(arch)?;
+        let (spec, program, eval_program) = self.compile(arch)?;
         let images = self.images(&streams)?;
         let batches = images.loader.batches();
         let network = Network::new(spec.clone(), &self.device, 1, &streams)?;
@@ -106,7 +107,7 @@ impl<D: TrainingDevice> StandAloneTrainer<D> {
         let choices = self.space.parse(arch).unwrap_or(Arch::new(Vec::new()));
         let path = TrainPath { path: Path { arch: choices, weight: 1.0 }, program };
         let config = RunConfig { seed, ..self.config.clone() };
-        let network = StandAloneNetwork { arch: arch.into(), path, evaluated };
+        let network = StandAloneNetwork { arch: arch.into(), path, eval_program };
         Ok(StandAloneRun::new(config, *self.space.scale(), images, training, network))
     }
 

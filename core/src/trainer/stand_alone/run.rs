@@ -21,7 +21,7 @@ pub struct StandAloneNetwork {
     /// The program for training, with the auxiliary head if there is one.
     pub path: TrainPath,
     /// The program for evaluation.
-    pub evaluated: Program,
+    pub eval_program: Program,
 }
 
 /// The training of one architecture with weights of its own, between two steps.
@@ -33,7 +33,7 @@ pub struct StandAloneRun<D: TrainingDevice> {
     pub(super) training: Training<D>,
     pub(super) network: StandAloneNetwork,
     pub(super) average: WeightAverage<D>,
-    /// The weights of the evaluation with the highest accuracy, if evaluations before the end choose one.
+    /// Weights at the evaluation with the highest accuracy; not kept if `retrain.eval_every` is 0.
     pub(super) best: Option<State>,
     pub(super) progress: StandAloneProgress,
 }
@@ -70,7 +70,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
     /// # Errors
     /// [`RunError::Disconnected`] otherwise: such a network cannot do better than guessing.
     pub fn connected(self) -> Result<Self, RunError> {
-        match self.network.evaluated.reads_images() {
+        match self.network.eval_program.reads_images() {
             true => Ok(self),
             false => Err(RunError::Disconnected { arch: self.network.arch }),
         }
@@ -93,7 +93,7 @@ impl<D: TrainingDevice> StandAloneRun<D> {
     }
 
     /// Trains the remaining epochs, until `cancel` becomes true. `observer` may ask for the state, see
-    /// [`Observer::wants_state`].
+    /// [`Observer::needs_state`].
     ///
     /// # Errors
     /// Diverged training, a failing device or a failing observer.
@@ -176,8 +176,8 @@ impl<D: TrainingDevice> StandAloneRun<D> {
 
     /// Evaluates the network and keeps it if it is the best so far. `None` if `cancel` became true first.
     fn evaluate(&mut self, epoch: usize, cancel: &AtomicBool) -> Result<Option<EvalFigures>, RunError> {
-        let (program, batch_size) = (&self.network.evaluated, self.config.eval.batch_size);
-        let Some(figures) = self.images.evaluate(epoch, self.evaluated(), program, batch_size, cancel)? else {
+        let (program, batch_size) = (&self.network.eval_program, self.config.eval.batch_size);
+        let Some(figures) = self.images.evaluate(epoch, self.eval_model(), program, batch_size, cancel)? else {
             return Ok(None);
         };
         if !figures.loss.is_finite() {
@@ -188,19 +188,19 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         if self.progress.best.is_none_or(|best| figures.accuracy > best.accuracy) {
             self.progress.best = Some(figures);
             if self.config.retrain.eval_every > 0 {
-                self.best = Some(self.evaluated().save()?);
+                self.best = Some(self.eval_model().save()?);
             }
         }
         Ok(Some(figures))
     }
 
-    /// The network that is evaluated: the average of the weights if there is one.
-    pub(super) fn evaluated(&self) -> &Model<D> {
+    /// The model to evaluate: the average of the weights if there is one.
+    pub(super) fn eval_model(&self) -> &Model<D> {
         self.average.or(self.training.model())
     }
 
     fn result(self, interrupted: bool) -> StandAloneResult {
-        let (progress, program) = (&self.progress, &self.network.evaluated);
+        let (progress, program) = (&self.progress, &self.network.eval_program);
         let counters = self.training.counters();
         StandAloneResult {
             r#type: "retrain".into(),

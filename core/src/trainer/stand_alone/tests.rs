@@ -89,12 +89,12 @@ impl Observer for KeepAfter {
         Ok(())
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         self.steps = self.steps.wrapping_sub(usize::from(point == SavePoint::Step));
         point == SavePoint::Step && self.steps == 0
     }
 
-    fn keep_state(&mut self, state: State, _: SavePoint) -> std::io::Result<()> {
+    fn receive_state(&mut self, state: State, _: SavePoint) -> std::io::Result<()> {
         self.state = Some(state);
         Ok(())
     }
@@ -138,11 +138,11 @@ impl Observer for StopBeforeEvaluation<'_> {
         Ok(())
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         point == SavePoint::Interrupted
     }
 
-    fn keep_state(&mut self, state: State, _: SavePoint) -> std::io::Result<()> {
+    fn receive_state(&mut self, state: State, _: SavePoint) -> std::io::Result<()> {
         self.state = Some(state);
         Ok(())
     }
@@ -168,11 +168,11 @@ impl Observer for KeepLast {
         Ok(())
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         matches!(point, SavePoint::Step | SavePoint::Trained)
     }
 
-    fn keep_state(&mut self, state: State, _: SavePoint) -> std::io::Result<()> {
+    fn receive_state(&mut self, state: State, _: SavePoint) -> std::io::Result<()> {
         self.0 = Some(state);
         Ok(())
     }

@@ -25,12 +25,12 @@ impl<D: TrainingDevice> Supernet<D> {
     fn evaluation(&self, arch: &Arch) -> Result<Evaluation, RunError> {
         let program = self.program(arch)?;
         let evaluation =
-            self.with_weights(arch, self.evaluated(), |weights| self.evaluator.evaluate(&program, weights))?;
+            self.with_weights(arch, self.eval_model(), |weights| self.evaluator.evaluate(&program, weights))?;
         self.checked(evaluation, arch)
     }
 
-    /// Loss and accuracy of an architecture on the first batch of evaluation images, with the weights themselves also where
-    /// their average is evaluated.
+    /// Loss and accuracy of an architecture on the first batch of evaluation images. Always uses the weights, even with
+    /// `eval.weight_average`.
     ///
     /// # Errors
     /// As [`evaluate`](Self::evaluate).
@@ -41,8 +41,8 @@ impl<D: TrainingDevice> Supernet<D> {
         self.checked(evaluation, arch)
     }
 
-    /// Accuracies of architectures on the evaluation images, in percent. Instructions that several programs begin with
-    /// run once; each accuracy has the bits that [`evaluate`](Self::evaluate) gives. `None` if `cancel` became true
+    /// Accuracies of architectures on the evaluation images, in percent. The common prefix of several programs
+    /// runs once; each accuracy has the bits that [`evaluate`](Self::evaluate) gives. `None` if `cancel` became true
     /// first.
     ///
     /// `each` receives the position and accuracy of every architecture in the given order, as early as that order
@@ -107,7 +107,7 @@ impl<D: TrainingDevice> Supernet<D> {
         let programs = archs.iter().map(|arch| self.program(arch)).collect::<Result<Vec<Program>, _>>()?;
         let tree = PrefixTree::new(&programs, &|number, layer| self.strategy.bind(archs[number], layer));
         let cancelled = || cancel.load(Ordering::Relaxed);
-        let Model { network, running } = self.evaluated();
+        let Model { network, running } = self.eval_model();
         let evaluations = self.evaluator.evaluate_tree(&tree, programs.len(), network, running.as_ref(), &cancelled)?;
         let checked = |(arch, evaluation): (&&Arch, Evaluation)| self.checked(evaluation, arch);
         evaluations.map(|all| archs.iter().zip(all).map(checked).collect()).transpose()
@@ -121,7 +121,7 @@ impl<D: TrainingDevice> Supernet<D> {
 
     /// Fails if the loss is not finite, or if the strategy failed to choose the weights.
     fn checked(&self, evaluation: Evaluation, arch: &Arch) -> Result<Evaluation, RunError> {
-        self.strategy.check_bound()?;
+        self.strategy.deferred_bind_error()?;
         match evaluation.loss.is_finite() {
             true => Ok(evaluation),
             false => Err(self.training.evaluation_diverged(arch)),

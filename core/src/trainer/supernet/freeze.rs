@@ -15,8 +15,8 @@ impl<D: TrainingDevice> Supernet<D> {
     /// or strategy.
     pub fn freeze(&self, arch: &Arch) -> Result<FrozenNetwork, RunError> {
         let program = self.program(arch)?;
-        let model = self.with_weights(arch, self.evaluated(), |weights| self.model(&program, weights))?;
-        self.strategy.check_bound()?;
+        let model = self.with_weights(arch, self.eval_model(), |weights| self.model(&program, weights))?;
+        self.strategy.deferred_bind_error()?;
         Ok(FrozenNetwork::new(self.training.network().spec().clone(), program, &model)?)
     }
 

@@ -91,7 +91,7 @@ impl<D: TrainingDevice> Supernet<D> {
     }
 
     /// The weights that are evaluated: their average if there is one.
-    fn evaluated(&self) -> &Model<D> {
+    fn eval_model(&self) -> &Model<D> {
         self.average.or(self.training.model())
     }
 

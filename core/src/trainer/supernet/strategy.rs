@@ -63,9 +63,9 @@ impl<D: Backend> NamedStrategy<D> {
         self.named(self.strategy.check_independent_of_length())
     }
 
-    /// See [`SharingStrategy::check_bound`].
-    pub fn check_bound(&self) -> Result<(), RunError> {
-        self.named(self.strategy.check_bound())
+    /// See [`SharingStrategy::deferred_bind_error`].
+    pub fn deferred_bind_error(&self) -> Result<(), RunError> {
+        self.named(self.strategy.deferred_bind_error())
     }
 
     /// See [`SharingStrategy::save`].

@@ -1,10 +1,10 @@
-//! Batches on their way to the device, one step ahead of the training.
+//! Asynchronous upload: the next batch is copied to the device while the current one trains.
 
 use crate::data::{Batch, DataError};
 use crate::trainer::RunError;
 use nas_ops::{Backend, OpError, Tensor4, Upload};
 
-/// A batch whose images are on their way to the device.
+/// A batch whose images are being copied to the device.
 pub struct DeviceBatch<D: Backend> {
     images: Upload<D>,
     /// Class of each image.
@@ -21,11 +21,11 @@ impl<D: Backend> DeviceBatch<D> {
         Ok(Self { images: device.upload(batch.images, (n, h, w, c))?, labels: batch.labels })
     }
 
-    /// The images `[n, h, w, c]`, for which the device waits, and the labels.
+    /// Makes the device wait for the copy; returns the images `[n, h, w, c]` and the labels.
     ///
     /// # Errors
     /// A failing device.
-    pub fn arrived(self) -> Result<(Tensor4<D>, Vec<usize>), OpError> {
+    pub fn wait(self) -> Result<(Tensor4<D>, Vec<usize>), OpError> {
         Ok((self.images.tensor()?, self.labels))
     }
 }
@@ -83,7 +83,7 @@ mod tests {
         let mut uploaded = DeviceBatches::<TestDevice, _>::new(&test_device(), batches);
         assert_eq!(taken.get(), 1);
         for (label, expected) in [(0, 2), (1, 3), (2, 3)] {
-            let (images, labels) = uploaded.next().unwrap().unwrap().arrived().unwrap();
+            let (images, labels) = uploaded.next().unwrap().unwrap().wait().unwrap();
             assert_eq!((TestDevice::to_host(&images), labels), (vec![label as f32; 4], vec![label]));
             assert_eq!(taken.get(), expected);
         }

@@ -54,7 +54,7 @@ pub struct StepOutcome {
     pub gradient_norm: f64,
 }
 
-/// Numbers of what has been trained.
+/// Counts of steps, sub-net passes and images.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Optimizer steps.
@@ -70,7 +70,7 @@ pub struct Training<D: TrainingDevice> {
     space: Arc<dyn SearchSpace>,
     model: Model<D>,
     optimizer: Sgd<D>,
-    recipe: TrainConfig,
+    config: TrainConfig,
     regularisation: Regularisation,
     total_steps: u64,
     steps_per_epoch: u64,
@@ -78,22 +78,22 @@ pub struct Training<D: TrainingDevice> {
 }
 
 impl<D: TrainingDevice> Training<D> {
-    /// Prepares the training of a network by a recipe. `total_steps` is the length of the learning-rate schedule. With
-    /// `running`, every step updates these batch-norm statistics.
+    /// Prepares the training of a network by the section `[train]`. `total_steps` is the length of the learning-rate
+    /// schedule. With `running`, every step updates these batch-norm statistics.
     pub fn new(
         space: Arc<dyn SearchSpace>,
         network: Network<D>,
         running: Option<RunningMoments>,
-        recipe: &TrainConfig,
+        config: &TrainConfig,
         total_steps: u64,
         steps_per_epoch: usize,
     ) -> Self {
-        let TrainConfig { momentum, nesterov, weight_decay, clip, .. } = *recipe;
+        let TrainConfig { momentum, nesterov, weight_decay, clip, .. } = *config;
         Self {
             optimizer: Sgd::new(momentum, nesterov, weight_decay, clip, network.params().len()),
             space,
             model: Model { network, running },
-            recipe: recipe.clone(),
+            config: config.clone(),
             regularisation: Regularisation::default(),
             total_steps,
             steps_per_epoch: steps_per_epoch.max(1) as u64,
@@ -136,7 +136,7 @@ impl<D: TrainingDevice> Training<D> {
         paths: &[TrainPath],
         hooks: &mut dyn Hooks<D>,
     ) -> Result<StepOutcome, RunError> {
-        let (images, labels) = batch.arrived()?;
+        let (images, labels) = batch.wait()?;
         let number = self.counters.steps;
         let mut step = Step {
             number,
@@ -191,7 +191,7 @@ impl<D: TrainingDevice> Training<D> {
     }
 
     fn lr(&self, step: u64) -> f64 {
-        let TrainConfig { lr_schedule, lr, lr_min, .. } = self.recipe;
+        let TrainConfig { lr_schedule, lr, lr_min, .. } = self.config;
         lr_schedule.lr(lr, lr_min, step, self.total_steps) * self.regularisation.warmup(step)
     }
 }

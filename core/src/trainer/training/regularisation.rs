@@ -11,7 +11,7 @@ pub struct Regularisation {
     pub label_smoothing: f64,
     /// Weight of the loss of the auxiliary head.
     pub auxiliary_weight: f64,
-    /// Probability of drop path in the last epoch.
+    /// Target probability `p` of drop path. Epoch `e` of `E`, from 0, uses `p e / E`.
     drop_path: f64,
     /// Steps over which the learning rate rises.
     warmup_steps: u64,

@@ -3,7 +3,7 @@
 use nas_core::registry::{StrategyDescriptor, find};
 use nas_plugin_abi::ffi::{NAS_ABI_MAJOR, NasHost, NasModel, NasStr, NasStrategy};
 use nas_plugin_abi::{Context, Result, Strategy, strategy_table};
-use nas_plugin_host::adopt;
+use nas_plugin_host::register_linked;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::ptr::null;
@@ -34,17 +34,17 @@ unsafe extern "C" fn entry(_: *const NasHost, count: *mut usize) -> *const *cons
 }
 
 /// Registers a plugin with these tables, which are leaked because they must stay valid until the process ends.
-fn adopt_tables(origin: &str, tables: Vec<*const NasStrategy>) -> std::result::Result<(), String> {
+fn register_tables(origin: &str, tables: Vec<*const NasStrategy>) -> std::result::Result<(), String> {
     let tables: &'static [*const NasStrategy] = tables.leak();
     ENTRY_RESULT.set((tables.as_ptr(), tables.len()));
     // SAFETY: the entry returns `len` pointers, and all functions of the tables are valid. The host checks the rest.
-    unsafe { adopt(origin, Some(entry)) }.map(|_| ()).map_err(|error| error.to_string())
+    unsafe { register_linked(origin, Some(entry)) }.map(|_| ()).map_err(|error| error.to_string())
 }
 
 fn refusal(change: impl FnOnce(&mut NasStrategy)) -> String {
     let mut table = GOOD;
     change(&mut table);
-    let message = adopt_tables("bad.so", vec![Box::leak(Box::new(table))]).unwrap_err();
+    let message = register_tables("bad.so", vec![Box::leak(Box::new(table))]).unwrap_err();
     message.strip_prefix("plugin bad.so: strategy 1 of 1: ").unwrap_or(&message).to_string()
 }
 
@@ -97,7 +97,7 @@ fn null_and_empty_tables_are_errors() {
     let message = |tables: *const *const NasStrategy, count: usize| {
         ENTRY_RESULT.set((tables, count));
         // SAFETY: the entry has the right type, and each case is one that the host detects before it reads a table.
-        unsafe { adopt("bad.so", Some(entry)) }.unwrap_err().to_string()
+        unsafe { register_linked("bad.so", Some(entry)) }.unwrap_err().to_string()
     };
     assert_eq!(message(null(), 1), "plugin bad.so: nas_plugin_v1 returned no table");
     let tables: &'static [*const NasStrategy] = vec![null()].leak();
@@ -111,20 +111,20 @@ fn null_and_empty_tables_are_errors() {
         "plugin bad.so: nas_plugin_v1 returned a misaligned array"
     );
     // SAFETY: the entry is `None`, so nothing is called.
-    let error = unsafe { adopt("bad.so", None) }.unwrap_err().to_string();
+    let error = unsafe { register_linked("bad.so", None) }.unwrap_err().to_string();
     assert_eq!(error, "plugin bad.so: its function nas_plugin_v1 is null");
 }
 
 #[test]
 fn a_repeated_name_is_an_error_within_and_between_plugins() {
     let named = |name| -> *const NasStrategy { Box::leak(Box::new(NasStrategy { name: NasStr::new(name), ..GOOD })) };
-    let message = adopt_tables("twins.so", vec![named("twin"), named("twin")]).unwrap_err();
+    let message = register_tables("twins.so", vec![named("twin"), named("twin")]).unwrap_err();
     assert_eq!(
         message,
         "plugin twins.so: its strategy `twin` has the same name as another strategy of this plugin: rename it"
     );
-    adopt_tables("first.so", vec![named("once")]).unwrap();
-    let message = adopt_tables("second.so", vec![named("never"), named("once")]).unwrap_err();
+    register_tables("first.so", vec![named("once")]).unwrap();
+    let message = register_tables("second.so", vec![named("never"), named("once")]).unwrap_err();
     assert_eq!(
         message,
         "plugin second.so: its strategy `once` has the same name as a strategy of plugin first.so: rename it"
@@ -144,7 +144,7 @@ fn a_newer_minor_version_and_a_table_without_options_load() {
     let table = NasStrategy { struct_size: size_of::<Later>(), abi_minor: 9, name: NasStr::new("later"), ..GOOD };
     let later: &'static Later = Box::leak(Box::new(Later { table, unknown: [usize::MAX; 4] }));
     assert_eq!((later.table.abi_major, later.unknown[0]), (NAS_ABI_MAJOR, usize::MAX));
-    adopt_tables("later.so", vec![(&raw const *later).cast()]).unwrap();
+    register_tables("later.so", vec![(&raw const *later).cast()]).unwrap();
     let descriptor = find::<StrategyDescriptor>("later").unwrap();
     assert_eq!((descriptor.summary, (descriptor.options)()), ("for tests", String::new()));
     let plugin = nas_plugin_host::origin("later").unwrap();
@@ -172,7 +172,7 @@ fn a_null_instance_and_an_error_without_a_message_are_errors() {
         ("silent", silent, "create failed (code 3) without a message: call set_error before returning an error code"),
     ] {
         let table = NasStrategy { name: NasStr::new(name), create: Some(create), destroy: Some(do_nothing), ..GOOD };
-        adopt_tables(name, vec![Box::leak(Box::new(table))]).unwrap();
+        register_tables(name, vec![Box::leak(Box::new(table))]).unwrap();
         let error = super::helper::run(&format!("name = \"{name}\""), "").unwrap_err().to_string();
         assert_eq!(error, format!("plugin strategy `{name}` 0.3.1: {words}"));
     }

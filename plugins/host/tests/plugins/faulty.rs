@@ -5,7 +5,7 @@ use nas_core::controller::ControllerError;
 use nas_core::trainer::RunError;
 use nas_plugin_abi::ffi::{NasHost, NasStrategy};
 use nas_plugin_abi::{Context, Error, Host, Needs, Planner, Result, Step, Strategy, StrategyTables, strategy_table};
-use nas_plugin_host::adopt;
+use nas_plugin_host::register_linked;
 use std::sync::Once;
 
 /// A strategy whose option `mode` selects a fault.
@@ -107,7 +107,7 @@ fn load() {
     static LOAD: Once = Once::new();
     LOAD.call_once(|| {
         // SAFETY: the safe layer implements all functions of the table.
-        unsafe { adopt("faulty.so", Some(entry)) }.unwrap();
+        unsafe { register_linked("faulty.so", Some(entry)) }.unwrap();
     });
 }
 

@@ -115,7 +115,7 @@ impl OgdSettings {
             AlphaSchedule::Linear => "linear",
             AlphaSchedule::Exponential => "exponential",
         };
-        let expected = "`constant` in a run that is made longer, because other schedules depend on the length";
+        let expected = "`constant` to extend a run, because any other value depends on the length";
         Err(range_error("alpha_schedule", expected, schedule))
     }
 

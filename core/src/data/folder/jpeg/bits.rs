@@ -63,7 +63,7 @@ impl<'a> Bits<'a> {
     pub(super) fn end(mut self) -> Result<&'a [u8], Failure> {
         self.fill();
         if self.count >= 8 {
-            return Err("the image data end too late".into());
+            return Err("the image data have bytes after the last block".into());
         }
         Ok(self.rest)
     }

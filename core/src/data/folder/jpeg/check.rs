@@ -43,7 +43,7 @@ pub(super) fn check(jpeg: &[u8], cancel: &Cancel) -> Result<(), Failure> {
 #[derive(Default)]
 struct State {
     frame: Option<Frame>,
-    /// Huffman tables of the first coefficient and of the others.
+    /// Huffman tables: DC, then AC.
     tables: [[Option<Huffman>; 4]; 2],
     restart: usize,
     scans: usize,

@@ -8,7 +8,7 @@ use super::{Cancel, Failure};
 /// Number of blocks, or of interleaved units, between two checks for a request to stop.
 const UNITS_PER_CANCEL_CHECK: usize = 1 << 12;
 
-/// The header of an image, and what the scans have told about its coefficients.
+/// The header of an image, and the state of its coefficients after the scans so far.
 pub(super) struct Frame {
     pub(super) progressive: bool,
     pub(super) width: usize,
@@ -37,7 +37,7 @@ impl Component {
 
 /// The parameters of a scan.
 pub(super) struct Scan<'a> {
-    /// Index, and tables for the first and for the other coefficients, of each component.
+    /// Index, DC table and AC table of each component.
     pub(super) components: Vec<(usize, Option<&'a Huffman>, Option<&'a Huffman>)>,
     /// First and last coefficient.
     pub(super) band: [u8; 2],

@@ -95,7 +95,7 @@ fn restart_intervals_must_be_complete_and_in_order() {
     assert_eq!(check(&file(&[0x3f, 0xff, 0xd0, 0xff, 0xd1, 0x3f])).unwrap_err(), "the image data end too early");
     assert_eq!(
         check(&file(&[0x3f, 0x3f, 0xff, 0xd0, 0x3f, 0xff, 0xd1, 0x3f])).unwrap_err(),
-        "the image data end too late"
+        "the image data have bytes after the last block"
     );
 }
 

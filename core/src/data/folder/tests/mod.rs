@@ -5,7 +5,7 @@ use std::fs;
 use image::{GrayImage, Rgb, RgbImage};
 use tempfile::TempDir;
 
-use super::files::ENDINGS;
+use super::files::EXTENSIONS;
 use super::*;
 use crate::data::{ImageShape, Resize};
 
@@ -98,20 +98,20 @@ fn picture() -> RgbImage {
 
 #[test]
 fn images_of_all_formats_are_read_and_refused_when_cut() {
-    for ending in ENDINGS {
+    for extension in EXTENSIONS {
         let dir = flat();
-        let path = dir.path().join(format!("b/picture.{ending}"));
-        match ending {
+        let path = dir.path().join(format!("b/picture.{extension}"));
+        match extension {
             "pgm" => image::DynamicImage::from(picture()).into_luma8().save(&path).unwrap(),
             _ => picture().save(&path).unwrap(),
         }
-        assert_eq!(load_from(&dir, 4).unwrap().train.len(), 4, "{ending}");
+        assert_eq!(load_from(&dir, 4).unwrap().train.len(), 4, "{extension}");
         let bytes = fs::read(&path).unwrap();
         for tenths in 0..10 {
             let length = (bytes.len() - 16) * tenths / 9;
             fs::write(&path, &bytes[..length]).unwrap();
             let message =
-                load_from(&dir, 4).map(|_| format!("{ending} with {length} of {} bytes was read", bytes.len()));
+                load_from(&dir, 4).map(|_| format!("{extension} with {length} of {} bytes was read", bytes.len()));
             assert!(message.unwrap_err().to_string().contains(&format!("cannot decode {}", path.display())));
         }
     }
@@ -212,11 +212,11 @@ fn files_that_are_not_read_are_counted() {
         fs::write(dir.path().join(file), "").unwrap();
     }
     let expected = [
-        "skipped 3 files with another ending than that of an image: 2 .gif, 1 without",
+        "skipped 3 files with another extension than that of an image: 2 .gif, 1 without",
         "skipped 1 hidden image (a dot before the name)",
         "skipped 1 hidden folder (a dot before the name)",
         "skipped 1 file outside of the class folders",
-        "skipped beside the parts: extra",
+        "skipped next to the training, validation and test folders: extra",
     ];
     assert_eq!(load_from(&dir, 4).unwrap().notes, expected);
 }

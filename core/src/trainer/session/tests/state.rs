@@ -206,11 +206,11 @@ impl Observer for EachStep {
         Ok(())
     }
 
-    fn wants_state(&mut self, point: SavePoint) -> bool {
+    fn needs_state(&mut self, point: SavePoint) -> bool {
         point == SavePoint::Step
     }
 
-    fn keep_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
+    fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         self.0.push(state);
         Ok(())
     }

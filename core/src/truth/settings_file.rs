@@ -1,4 +1,4 @@
-//! The configuration beside a truth table that `nas-train truth` made.
+//! The settings file beside a truth table: the configuration with which `nas-train truth` made it.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -18,13 +18,13 @@ const MAX_SIZE: u64 = 1 << 24;
 /// The file cannot be read, is not TOML, or its fingerprint is not text.
 pub fn data_fingerprint(table: &Path) -> Result<Option<String>, TruthError> {
     let path = table.with_extension("toml");
-    let damaged = |problem: String| TruthError::Recipe { path: path.clone(), problem };
+    let damaged = |problem: String| TruthError::SettingsFile { path: path.clone(), problem };
     let text = match read_file::text(&path, MAX_SIZE) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         text => text.map_err(|error| damaged(format!("cannot be read: {error}")))?,
     };
-    let recipe: Table = toml_text::parse(&text).map_err(|problem| damaged(problem.to_string()))?;
-    match recipe.get("data").and_then(|data| data.get("fingerprint")) {
+    let settings: Table = toml_text::parse(&text).map_err(|problem| damaged(problem.to_string()))?;
+    match settings.get("data").and_then(|data| data.get("fingerprint")) {
         None => Ok(None),
         Some(Value::String(fingerprint)) => Ok(Some(fingerprint.clone())),
         Some(_) => Err(damaged("has a `data.fingerprint` that is not text".into())),
@@ -50,18 +50,18 @@ mod tests {
     #[test]
     fn a_damaged_configuration_is_an_error_that_names_it() {
         let dir = tempfile::tempdir().unwrap();
-        let recipe = dir.path().join("truth.toml");
+        let settings = dir.path().join("truth.toml");
         let message = || data_fingerprint(&dir.path().join("truth.csv")).unwrap_err().to_string();
         for (text, problem) in [
             (&b"[data]\nfingerprint = \"a"[..], "truth.toml is not TOML"),
             (b"[data]\nfingerprint = 3", "truth.toml has a `data.fingerprint` that is not text"),
             (b"\xff", "truth.toml cannot be read"),
         ] {
-            fs::write(&recipe, text).unwrap();
+            fs::write(&settings, text).unwrap();
             assert!(message().contains(problem), "{}", message());
         }
-        fs::remove_file(&recipe).unwrap();
-        fs::create_dir(&recipe).unwrap();
+        fs::remove_file(&settings).unwrap();
+        fs::create_dir(&settings).unwrap();
         assert!(message().contains("truth.toml cannot be read"), "{}", message());
     }
 }
