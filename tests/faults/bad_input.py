@@ -137,9 +137,9 @@ def main():
 
 def check(faults, words, code, text, noticed, kind, data, damaged):
     if code not in (0, 1, 2, 3, 4, 5):
-        faults.fail("silent", words, f"exit code {code}\n{text}")
+        faults.fail("wrong", words, f"exit code {code}\n{text}")
     if re.search(r"[\x00-\x08\x0b-\x1f\x7f]", text):
-        faults.fail("silent", words, f"control characters in {text!r}")
+        faults.fail("wrong", words, f"control characters in {text!r}")
     # The last bytes of an image may be padding or an end mark.
     body = len(data) - 16
     must = {
@@ -153,7 +153,7 @@ def check(faults, words, code, text, noticed, kind, data, damaged):
     }[noticed]
     used = code == 0 and "not shown" not in text
     if must and used:
-        faults.fail("silent", words, f"{kind}: {len(damaged)} of {len(data)} bytes, and used\n{text}")
+        faults.fail("wrong", words, f"{kind}: {len(damaged)} of {len(data)} bytes, and used\n{text}")
 
 
 if __name__ == "__main__":

@@ -79,17 +79,17 @@ def check(faults, words, directory, code, text):
     if code == 0:
         return
     if code != 1 or "out" not in text.split("error:")[-1]:
-        faults.fail("silent", words, f"exit code {code}, expected 1 and the path\n{text}")
+        faults.fail("wrong", words, f"exit code {code}, expected 1 and the path\n{text}")
     for path in directory.rglob("manifest.json"):
         try:
             status = json.loads(path.read_text() or "{}").get("status")
         except ValueError:
             status = "torn"
         if status == "running":
-            faults.fail("silent", words, f"{path} stays running\n{text}")
+            faults.fail("wrong", words, f"{path} stays running\n{text}")
     left = [str(path) for pattern in ["*.new", "unfinished"] for path in directory.rglob(pattern)]
     if left:
-        faults.fail("silent", words, f"temporary files {left}")
+        faults.fail("wrong", words, f"temporary files {left}")
 
 
 def resume(faults, words, directory, files, reference, name):
@@ -97,9 +97,9 @@ def resume(faults, words, directory, files, reference, name):
         words = [*words[:-1], "again"]
     code, text, _ = faults.run(words, directory)
     if code != 0:
-        faults.fail("silent", words, f"cannot be resumed: {text}")
+        faults.fail("wrong", words, f"cannot be resumed: {text}")
     elif content(directory / words[-1].split("/")[0], files) != reference:
-        faults.fail("silent", words, f"other files than on an empty disk in {directory}")
+        faults.fail("wrong", words, f"other files than on an empty disk in {directory}")
 
 
 if __name__ == "__main__":

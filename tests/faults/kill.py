@@ -106,9 +106,9 @@ def kill_command(faults, rng, directory, words, files, reference, duration):
             break
         kills += 1
     if code != 0:
-        faults.fail("silent", words, f"cannot be resumed: {text}")
+        faults.fail("wrong", words, f"cannot be resumed: {text}")
     elif content(directory / "out", files) != reference:
-        faults.fail("silent", words, f"other files than without kills in {directory}")
+        faults.fail("wrong", words, f"other files than without kills in {directory}")
     return kills
 
 
@@ -122,7 +122,7 @@ def kill_run(faults, rng, directory, words, files, reference, duration):
         if code == 0:
             break
         if code != -9:
-            faults.fail("silent", words, f"cannot be resumed: {text}")
+            faults.fail("wrong", words, f"cannot be resumed: {text}")
             return kills
         kills += 1
         if not (out / "config.toml").exists():
@@ -133,12 +133,12 @@ def kill_run(faults, rng, directory, words, files, reference, duration):
         code, text, _ = faults.run(["report", "out"], directory)
         is_finished = '"status": "finished"' in (out / "manifest.json").read_text()
         if code == 0 and not is_finished:
-            faults.fail("silent", ["report", "out"], f"an unfinished run is shown\n{text}")
+            faults.fail("wrong", ["report", "out"], f"an unfinished run is shown\n{text}")
         if is_finished:
             break
         words = ["resume", "out", "--progress", "none"]
     if content(out, files) != reference:
-        faults.fail("silent", words, f"other files than without kills in {directory}")
+        faults.fail("wrong", words, f"other files than without kills in {directory}")
     return kills
 
 

@@ -1,4 +1,4 @@
-"""Running the program for the fault tests, and counting what must not happen."""
+"""Runs the program for the fault tests and counts failures."""
 
 import argparse
 import collections
@@ -37,7 +37,7 @@ class Faults:
     def __init__(self, options):
         self.program = options.program
         self.codes = collections.Counter()
-        self.failures = collections.Counter(panics=0, signals=0, hangs=0, silent=0, memory=0)
+        self.failures = collections.Counter(panics=0, signals=0, hangs=0, wrong=0, memory=0)
 
     def run(self, words, cwd, timeout=60, kill_after=None, limit_file_size=None):
         """Runs the program. Returns its exit code, its standard error and its peak memory in MiB."""

@@ -65,8 +65,8 @@ pub struct RunArgs {
     pub threads: Option<i64>,
     #[arg(long, value_name = "DEVICE", help_heading = "Training")]
     pub device: Option<String>,
-    /// Multiply in TF32 on tensor cores in dense convolutions and linear layers, with 10 instead of 23 bits after the leading
-    /// one. Requires a GPU of compute capability 8.0 or later
+    /// Multiply in TF32 on tensor cores in dense convolutions and linear layers, with 10 instead of 23 mantissa bits.
+    /// Requires a GPU of compute capability 8.0 or later
     #[arg(long, help_heading = "Training")]
     pub tf32: bool,
 

@@ -5,13 +5,13 @@ use crate::OpError;
 /// A sliding window over height and width. Each pair is `[vertical, horizontal]`, in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Window {
-    /// Number of taps, at least 1.
+    /// Number of taps (weights along the axis), at least 1.
     pub kernel: [usize; 2],
-    /// Distance of neighbouring outputs, at least 1.
+    /// Distance between the windows of neighbouring outputs, in input pixels, at least 1.
     pub stride: [usize; 2],
     /// Pixels added on each side: zeros for a convolution, ignored by a pool.
     pub padding: [usize; 2],
-    /// Distance of neighbouring taps, at least 1.
+    /// Distance between neighbouring taps, in input pixels, at least 1.
     pub dilation: [usize; 2],
 }
 

@@ -3,10 +3,11 @@
 use crate::{Device, OpError, Tensor4};
 use std::fmt;
 
-/// Waits until the copy is complete.
+/// Makes later operations of the device wait for the copy; the host does not wait.
 type Wait = Box<dyn FnOnce() -> Result<(), OpError>>;
 
-/// A tensor on its way to a device, from [`Backend::upload`](crate::Backend::upload). Dropping it ends the copy.
+/// A tensor that is being copied to a device, from [`Backend::upload`](crate::Backend::upload). Dropping it does not cancel
+/// the copy.
 pub struct Upload<D: Device> {
     // Dropped before the tensor, whose memory the copy fills.
     wait: Option<Wait>,
@@ -19,7 +20,7 @@ impl<D: Device> Upload<D> {
         Self { wait: None, tensor }
     }
 
-    /// A tensor whose memory is filled when `wait` has been called. Dropping `wait` must complete the copy as well.
+    /// A tensor whose copy is in progress. Calling or dropping `wait` makes later operations of the device wait for the copy.
     #[cfg(feature = "cuda")]
     pub(crate) fn in_flight(tensor: Tensor4<D>, wait: Wait) -> Self {
         Self { wait: Some(wait), tensor }

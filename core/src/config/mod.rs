@@ -36,7 +36,7 @@ pub struct RunConfig {
     pub seed: u64,
     /// Device: `cpu`, or `cuda:K` for GPU number K, counted from 0.
     pub device: String,
-    /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on
+    /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 mantissa bits), on
     /// tensor cores.
     pub tf32: bool,
     /// Number of worker threads; 0 starts one per core. Results do not depend on this number.

@@ -15,7 +15,7 @@ pub(super) struct TopLevel {
     pub(super) seed: u64,
     /// Device: `cpu`, or `cuda:K` for GPU number K, counted from 0.
     pub(super) device: String,
-    /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 bits after the leading one), on
+    /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 mantissa bits), on
     /// tensor cores. Requires compute capability 8.0 or later.
     pub(super) tf32: bool,
     /// Number of worker threads; 0 starts one per core. Results do not depend on this number.

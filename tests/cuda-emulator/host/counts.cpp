@@ -1,4 +1,4 @@
-// What a program asked of the device, in numbers that do not depend on the speed of a machine. CUDA_EMU_COUNTS=FILE writes
+// Counts of launches, copies and allocations, independent of the speed of the machine. CUDA_EMU_COUNTS=FILE writes
 // them as JSON when the program ends, and `cuda_emu_write_counts` at any time.
 #include "emu.h"
 #include <cinttypes>

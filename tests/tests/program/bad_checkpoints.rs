@@ -1,6 +1,6 @@
 //! Checkpoints that a run cannot continue from.
 
-use super::helper::{TINY, names, program, read, refuses, resume, setup, stderr, tiny};
+use super::helper::{TINY, mark_unfinished, names, program, read, refuses, resume, setup, stderr, tiny};
 use nas_core::checkpoint::{Checkpoint, Checkpoints};
 use nas_core::sha256;
 use nas_core::state::State;
@@ -22,12 +22,7 @@ const STATEFUL: &[&str] = &[
 /// A run in `dir/out` that was killed before it could write its result.
 fn unfinished(dir: &Path) {
     tiny(dir, "out", STATEFUL);
-    mark_unfinished(dir);
-}
-
-fn mark_unfinished(dir: &Path) {
-    let manifest = read(dir, "out/manifest.json").replace("\"finished\"", "\"running\"");
-    fs::write(dir.join("out/manifest.json"), manifest).unwrap();
+    mark_unfinished(dir, "out");
 }
 
 /// Changes the latest checkpoint of `dir/out`, writes the change as the latest one, and expects that `resume` refuses it and

@@ -63,6 +63,7 @@ fn a_case_that_diverges_exits_with_code_5() {
 /// Interrupts of a benchmark whose warm-up takes hours.
 #[cfg(target_os = "linux")]
 mod interrupts {
+    use super::super::helper::send_signal;
     use std::fs;
     use std::process::{Child, Command, Stdio};
     use std::time::{Duration, Instant};
@@ -111,17 +112,13 @@ mod interrupts {
         });
     }
 
-    fn signal(process: u32, name: &str) {
-        assert!(Command::new("kill").args([name, &process.to_string()]).status().unwrap().success());
-    }
-
     #[test]
     fn the_warm_up_of_a_single_case_is_interrupted() {
         for name in ["-INT", "-TERM"] {
             let bench = start(&["--rounds=1", "--threads=2"]);
             wait_until_measuring(bench.id());
             let sent = Instant::now();
-            signal(bench.id(), name);
+            send_signal(bench.id(), name);
             let output = bench.wait_with_output().unwrap();
             assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
             assert!(sent.elapsed() < Duration::from_secs(5), "{:?}", sent.elapsed());
@@ -134,7 +131,7 @@ mod interrupts {
             let bench = start(&["--rounds=2", "--threads=2"]);
             let child = child_of(bench.id());
             wait_until_measuring(child);
-            signal(bench.id(), name);
+            send_signal(bench.id(), name);
             let output = bench.wait_with_output().unwrap();
             assert_eq!((output.status.code(), output.stdout.len()), (Some(130), 0));
             wait_until_ended(child);
@@ -157,7 +154,7 @@ mod interrupts {
         let bench = start(&["--rounds=2", "--threads=2"]);
         let child = child_of(bench.id());
         wait_until_measuring(child);
-        signal(child, "-INT");
+        send_signal(child, "-INT");
         assert_eq!(bench.wait_with_output().unwrap().status.code(), Some(130));
     }
 }

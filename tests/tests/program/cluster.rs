@@ -1,6 +1,6 @@
 //! Runs that are handed to a scheduler: with the job script alone, and with scripts in place of Slurm's commands.
 
-use crate::helper::{SMALL, TINY, cut, names, program, read, refuses, setup, stderr, stdout};
+use crate::helper::{SMALL, TINY, cut, names, program, read, read_json, refuses, setup, stderr, stdout};
 use assert_cmd::Command;
 use serde_json::Value;
 use std::fs;
@@ -186,7 +186,7 @@ fn stand_alone_trainings_of_several_seeds_are_made_and_continued() {
         let weights = |out: &str| fs::read(dir.path().join(out).join(seed).join("weights.safetensors")).unwrap();
         assert!(weights("there") == weights("local"), "{seed}");
     }
-    let manifest: Value = serde_json::from_str(&read(dir.path(), "there/seed-0/manifest.json")).unwrap();
+    let manifest = read_json(dir.path(), "there/seed-0/manifest.json");
     assert_eq!(manifest["resumes"].as_array().unwrap().len(), 1);
 }
 
@@ -220,7 +220,7 @@ fn an_unfinished_run_of_this_machine_continues_on_the_cluster() {
     assert!(names(&dir.path().join("local/attempts/runs/ogd-s0"))[0].starts_with("local."));
     assert!(!dir.path().join("local/runs/ogd-s0").exists());
     execute(dir.path(), "local");
-    let manifest: Value = serde_json::from_str(&read(dir.path(), "local/runs/ogd-s0/manifest.json")).unwrap();
+    let manifest = read_json(dir.path(), "local/runs/ogd-s0/manifest.json");
     assert_eq!(manifest["resumes"].as_array().unwrap().len(), 1);
     assert_eq!(read(dir.path(), "local/runs/ogd-s0/metrics.csv"), expected);
 }

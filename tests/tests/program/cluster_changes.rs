@@ -37,8 +37,8 @@ impl<'a> Held<'a> {
 }
 
 #[test]
-fn a_truth_table_with_another_recipe_does_not_take_old_rows() {
-    let (dir, _) = setup("cluster-recipe");
+fn a_truth_table_with_other_settings_does_not_take_old_rows() {
+    let (dir, _) = setup("cluster-settings");
     let path = fake_slurm(dir.path());
     let truth = ["truth", "--samples=3", "--space=tiny", "--data=synthetic", "--limit-train=32"];
     let table = |options: &[&str]| {

@@ -1,6 +1,6 @@
 //! Comparisons: equal budgets, finished runs are kept, and the same bytes after an interruption.
 
-use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout};
+use super::helper::{TINY, mark_unfinished, names, program, read, refuses, setup, stderr, stdout};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -89,8 +89,7 @@ fn finished_runs_are_kept_and_the_number_of_jobs_changes_no_result() {
     let (first, manifest) = (read(dir, "c/comparison.csv"), read(dir, "c/runs/plain-s0/manifest.json"));
     // A run with a torn result and an unfinished run are repeated, the others are kept.
     fs::write(dir.join("c/runs/plain-s1/result.json"), "{").unwrap();
-    let unfinished = read(dir, "c/runs/fairnas-s0/manifest.json").replace("finished", "running");
-    fs::write(dir.join("c/runs/fairnas-s0/manifest.json"), unfinished).unwrap();
+    mark_unfinished(dir, "c/runs/fairnas-s0");
     let again = compare(dir, THREE);
     assert!(stderr(&again).contains("6 runs, 4 of them done"), "{}", stderr(&again));
     assert_eq!(read(dir, "c/comparison.csv"), first);

@@ -1,7 +1,7 @@
 //! Finished runs whose files were damaged: a comparison repeats them, and a report does not show them. Numbers of any size
 //! are drawn.
 
-use super::helper::{TINY, program, read, setup, stderr, tiny};
+use super::helper::{TINY, program, read, read_json, setup, stderr, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -33,7 +33,7 @@ fn a_file_that_lost_or_changed_content_is_noticed() {
     compare(dir);
     let (figures, manifest) = (read(dir, "c/comparison.csv"), read(dir, "c/runs/plain-s1/manifest.json"));
     let rows = read(dir, &format!("{RUN}/metrics.csv")).lines().count() - 1;
-    let recorded: Value = serde_json::from_str(&read(dir, &format!("{RUN}/manifest.json"))).unwrap();
+    let recorded = read_json(dir, &format!("{RUN}/manifest.json"));
     assert_eq!(recorded["files"]["metrics.csv"]["rows"], rows);
     assert_eq!(recorded["files"].as_object().unwrap().len(), 7, "{recorded}");
 
@@ -101,7 +101,7 @@ fn a_finished_run_without_its_configuration_is_repeated() {
 /// Removes from a run what versions without row counts and hashes did not write.
 fn as_before(dir: &Path, run: &str) {
     let file = format!("{run}/manifest.json");
-    let mut manifest: Value = serde_json::from_str(&read(dir, &file)).unwrap();
+    let mut manifest = read_json(dir, &file);
     for key in ["files", "tensorboard"] {
         manifest.as_object_mut().unwrap().remove(key).unwrap();
     }

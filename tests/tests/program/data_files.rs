@@ -1,6 +1,6 @@
 //! Data sets of files: what is read, what is refused, and what the user is told.
 
-use super::helper::{names, program, read, refuses, setup, stderr, stdout};
+use super::helper::{names, program, read, read_json, refuses, send_signal, setup, stderr, stdout};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use image::{Rgb, RgbImage};
@@ -67,7 +67,7 @@ fn all_parts_are_announced_and_what_is_left_out_is_counted() {
     ] {
         assert!(message.contains(words), "{words} in {message}");
     }
-    let manifest: serde_json::Value = serde_json::from_str(&read(dir.path(), "out/manifest.json")).unwrap();
+    let manifest = read_json(dir.path(), "out/manifest.json");
     assert_eq!((&manifest["data"]["images"], &manifest["data"]["test_images"]), (&25.into(), &1.into()));
     assert_eq!(manifest["data"]["fingerprint"].as_str().unwrap().len(), 64);
     // The directory of the data is absolute, so that the configuration names it in any working directory.
@@ -126,7 +126,7 @@ fn data_with_another_fingerprint_than_configured_are_refused() {
     let (dir, _) = setup("fingerprint");
     put_classes(&dir.path().join("data"), 5);
     run(dir.path());
-    let manifest: serde_json::Value = serde_json::from_str(&read(dir.path(), "out/manifest.json")).unwrap();
+    let manifest = read_json(dir.path(), "out/manifest.json");
     let pinned = format!("--set=data.fingerprint={}", manifest["data"]["fingerprint"].as_str().unwrap());
     let output = program(dir.path()).args(FOLDER).args([&pinned, "--out=again"]).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
@@ -255,7 +255,7 @@ fn time_to_stop(dir: &Path, arguments: &[&str]) -> Duration {
     let mut command = Command::new(env!("CARGO_BIN_EXE_nas-train-extended"));
     let child = command.current_dir(dir).args(arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(500));
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    send_signal(child.id(), "-INT");
     let start = Instant::now();
     let output = child.wait_with_output().unwrap();
     let time = start.elapsed();

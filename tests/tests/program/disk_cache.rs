@@ -1,7 +1,7 @@
 //! Images that stay on disk: equal bytes, resuming, and files that change during a run.
 
 use super::data_files::{put, put_classes};
-use super::helper::{cut, program, read, setup, stderr};
+use super::helper::{cut, program, read, read_json, send_signal, setup, stderr};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
@@ -55,7 +55,7 @@ fn start(dir: &Path, options: &[&str], file: &str, lines: usize) -> Child {
 /// Measurements and the result without times and settings of the machine, and the fingerprint of the data.
 fn outcome(dir: &Path, out: &str) -> (String, String, Value, Value) {
     let out = dir.join(out);
-    let json = |file| serde_json::from_str::<Value>(&read(&out, file)).unwrap();
+    let json = |file| read_json(&out, file);
     let mut result = json("result.json");
     for key in ["wall_s", "train_s", "images_per_s", "peak_rss_mb", "threads"] {
         result[key] = Value::Null;
@@ -115,7 +115,7 @@ fn a_file_that_vanishes_or_changes_ends_the_run_with_its_name() {
         assert_eq!(output.status.code(), Some(4), "{message}");
         assert!(message.contains(words) && message.contains("data/train/cat/0.png"), "{message}");
         assert!(!message.contains("panicked"), "{message}");
-        let manifest: Value = serde_json::from_str(&read(&dir.join("out"), "manifest.json")).unwrap();
+        let manifest = read_json(&dir.join("out"), "manifest.json");
         assert_eq!(manifest["status"], "failed");
     }
 }
@@ -125,7 +125,7 @@ fn a_file_that_vanishes_or_changes_ends_the_run_with_its_name() {
 fn a_signal_ends_a_run_on_images_on_disk() {
     let dir = setup_data("signal");
     let child = start(dir.path(), &["--set=data.cache=disk", "--epochs=1000000"], "metrics.csv", 20);
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    send_signal(child.id(), "-INT");
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
 }

@@ -1,6 +1,6 @@
 //! `export`: networks for other programs, compared with our own evaluation.
 
-use super::helper::{names, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{mark_unfinished, names, program, read, read_json, refuses, setup, stderr, stdout, tiny};
 use dfdx::prelude::{Cpu, TensorFromVec};
 use nas_core::checkpoint::weights;
 use nas_core::config::RunConfig;
@@ -41,7 +41,7 @@ fn run(dir: &Path, arguments: &[&str]) -> String {
 }
 
 fn manifest(dir: &Path, out: &str) -> Value {
-    serde_json::from_str(&read(dir, &format!("{out}/manifest.json"))).unwrap()
+    read_json(dir, &format!("{out}/manifest.json"))
 }
 
 fn config(dir: &Path, out: &str) -> RunConfig {
@@ -323,8 +323,7 @@ fn other_runs_options_and_files_are_refused() {
     ] {
         refuses(dir, &[&["export"], arguments].concat(), code, words);
     }
-    let unfinished = read(dir, "net/manifest.json").replace("\"finished\"", "\"running\"");
-    fs::write(dir.join("net/manifest.json"), unfinished).unwrap();
+    mark_unfinished(dir, "net");
     refuses(dir, &["export", "net", "--onnx=n"], 2, &["net: the run is unfinished (status running)"]);
     let mut bytes = fs::read(dir.join("run/weights.safetensors")).unwrap();
     *bytes.last_mut().unwrap() ^= 1;

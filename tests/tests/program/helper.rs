@@ -56,9 +56,19 @@ pub fn retrain(dir: &Path, out: &str, options: &[&str]) -> String {
 
 /// Makes a finished run look as after a kill before its end: its status and its result.
 pub fn cut(dir: &Path, out: &str) {
+    mark_unfinished(dir, out);
+    fs::remove_file(dir.join(out).join("result.json")).unwrap();
+}
+
+/// Gives a finished run the status of one that was killed.
+pub fn mark_unfinished(dir: &Path, out: &str) {
     let manifest = read(dir, &format!("{out}/manifest.json")).replace("\"finished\"", "\"running\"");
     fs::write(dir.join(out).join("manifest.json"), manifest).unwrap();
-    fs::remove_file(dir.join(out).join("result.json")).unwrap();
+}
+
+/// Sends a signal, such as `-INT`, to a process.
+pub fn send_signal(process: u32, signal: &str) {
+    assert!(std::process::Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
 }
 
 /// Runs [`TINY`] with further options into `dir/out`, and expects success.
@@ -81,6 +91,11 @@ pub fn stdout(output: &Output) -> String {
 /// The content of a file below `dir`.
 pub fn read(dir: &Path, file: &str) -> String {
     fs::read_to_string(dir.join(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+}
+
+/// The content of a JSON file below `dir`.
+pub fn read_json(dir: &Path, file: &str) -> Value {
+    serde_json::from_str(&read(dir, file)).unwrap_or_else(|error| panic!("{file}: {error}"))
 }
 
 /// The sorted names of the files and directories in a directory.
@@ -110,7 +125,7 @@ pub fn refuses(dir: &Path, arguments: &[&str], code: i32, words: &[&str]) {
 /// The files that an interruption must not change, and the result without times.
 pub fn outcome(out: &Path) -> (Vec<Vec<u8>>, Value) {
     let files = ["metrics.csv", "archs.csv", "weights.safetensors"];
-    let mut result: Value = serde_json::from_str(&read(out, "result.json")).unwrap();
+    let mut result = read_json(out, "result.json");
     for key in ["wall_s", "train_s", "images_per_s", "peak_rss_mb"] {
         result[key] = Value::Null;
     }

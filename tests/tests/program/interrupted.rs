@@ -5,7 +5,7 @@
 //! draws others.
 #![cfg(target_os = "linux")]
 
-use super::helper::{compile, example, names, outcome, program, read, refuses, resume, setup, stderr};
+use super::helper::{compile, example, names, outcome, program, read, read_json, refuses, resume, setup, stderr};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -33,8 +33,8 @@ const SMALL: &[&str] = &[
 ];
 const EPOCHS: usize = 3;
 const STEPS: usize = 3;
-/// Checkpoints of an epoch: one after each step, and one at its end.
-const MOMENTS: usize = STEPS + 1;
+/// Checkpoints per epoch: one after each step, and one at its end.
+const CHECKPOINTS_PER_EPOCH: usize = STEPS + 1;
 
 const SPACES: &[&str] = &["--space=tiny", "--space=nasbench201", "--space=macro"];
 const CONTROLLERS: &[&[&str]] = &[
@@ -52,13 +52,13 @@ const CONTROLLERS: &[&[&str]] = &[
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Stop {
     /// Killed while it writes a checkpoint.
-    Torn,
+    KillBeforeRename,
     /// Killed after a checkpoint.
-    Kept,
+    KillAfterRename,
     /// No space for a checkpoint, and terminated after the step.
-    Full,
+    FullThenTerminate,
     /// No space for a checkpoint and all later ones.
-    Deny,
+    FullFromHere,
 }
 
 /// A run that is stopped and continued.
@@ -75,8 +75,8 @@ struct Case {
 impl Case {
     /// The step from which the run continues.
     fn step(&self) -> usize {
-        let last = self.checkpoint - usize::from(self.stop == Stop::Torn);
-        last / MOMENTS * STEPS + last % MOMENTS
+        let last = self.checkpoint - usize::from(self.stop == Stop::KillBeforeRename);
+        last / CHECKPOINTS_PER_EPOCH * STEPS + last % CHECKPOINTS_PER_EPOCH
     }
 
     fn run(&self, dir: &Path, options: &[&str], stop: Option<(&Path, Stop)>) -> Output {
@@ -97,7 +97,7 @@ impl Case {
         let options = ["--out=out", "--checkpoint-every=0.000001m"];
         let output = self.run(dir, &options, Some((stopper, self.stop)));
         let message = stderr(&output);
-        let full = self.stop == Stop::Full;
+        let full = self.stop == Stop::FullThenTerminate;
         assert_eq!(output.status.code(), full.then_some(130), "{message}");
         assert_eq!(message.contains("warning: no checkpoint at step"), full, "{message}");
 
@@ -146,8 +146,8 @@ fn check(strategy: &[&str]) {
         select(CONTROLLERS),
         select(&["--bn=batch", "--bn=running"][..]),
         (1..=2_usize, 1..=2_usize),
-        select(&[Stop::Torn, Stop::Kept, Stop::Full][..]),
-        1..=EPOCHS * MOMENTS,
+        select(&[Stop::KillBeforeRename, Stop::KillAfterRename, Stop::FullThenTerminate][..]),
+        1..=EPOCHS * CHECKPOINTS_PER_EPOCH,
     );
     let check = |(space, controller, bn, threads, stop, checkpoint): (&str, &[&str], &str, _, _, _)| {
         let options = strategy.iter().chain(controller).chain([&space, &bn]).map(|option| (*option).into()).collect();
@@ -206,7 +206,7 @@ fn a_plugin_that_forgets_its_state_changes_the_run() {
     let plugin = compile(&dir.join("forgetful.c"), &dir.join("forgetful.so"), &[]);
     let plugin = format!("--plugin={}", plugin.display());
     let options = [&plugin, "--strategy=fade", "--set=strategy.rate=0.5", "--space=tiny"].map(String::from).into();
-    let case = Case { options, threads: (1, 1), stop: Stop::Kept, checkpoint: 5 };
+    let case = Case { options, threads: (1, 1), stop: Stop::KillAfterRename, checkpoint: 5 };
     let [whole, resumed] = case.outcomes(dir, &stopper(dir));
     assert!(whole.0 != resumed.0);
 }
@@ -215,9 +215,10 @@ fn a_plugin_that_forgets_its_state_changes_the_run() {
 fn a_run_on_a_full_disk_keeps_its_last_checkpoint_and_ends() {
     let (dir, _) = setup("deny");
     let dir = dir.path();
-    let case = Case { options: vec!["--space=tiny".into()], threads: (1, 1), stop: Stop::Deny, checkpoint: 6 };
+    let case = Case { options: vec!["--space=tiny".into()], threads: (1, 1), stop: Stop::FullFromHere, checkpoint: 6 };
     case.run(dir, &["--out=whole", "--checkpoint-every=none"], None);
-    let output = case.run(dir, &["--out=out", "--checkpoint-every=0.000001m"], Some((&stopper(dir), Stop::Deny)));
+    let output =
+        case.run(dir, &["--out=out", "--checkpoint-every=0.000001m"], Some((&stopper(dir), Stop::FullFromHere)));
     let message = stderr(&output);
     assert!(output.status.success(), "{message}");
     let warning = "warning: no checkpoint at step 5: cannot write out/checkpoints/000006: No space left on device";
@@ -234,9 +235,9 @@ fn another_build_of_a_plugin_is_refused() {
     let plugin = fade(dir, "fade.so", &["-O0"]);
     let option = format!("--plugin={}", plugin.display());
     let options = [&option, "--strategy=fade", "--space=tiny"].map(String::from).into();
-    let case = Case { options, threads: (1, 1), stop: Stop::Kept, checkpoint: 5 };
-    case.run(dir, &["--out=out", "--checkpoint-every=0.000001m"], Some((&stopper(dir), Stop::Kept)));
-    let manifest: Value = serde_json::from_str(&read(dir, "out/manifest.json")).unwrap();
+    let case = Case { options, threads: (1, 1), stop: Stop::KillAfterRename, checkpoint: 5 };
+    case.run(dir, &["--out=out", "--checkpoint-every=0.000001m"], Some((&stopper(dir), Stop::KillAfterRename)));
+    let manifest = read_json(dir, "out/manifest.json");
     let sha256 = manifest["plugins"][0]["sha256"].as_str().unwrap();
     fs::remove_file(&plugin).unwrap();
     fade(dir, "fade.so", &["-O2"]);

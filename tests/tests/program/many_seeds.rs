@@ -1,12 +1,12 @@
 //! More than a hundred seeds: the runs of each further hundred are in a subdirectory.
 
-use super::helper::{SMALL, TINY, program, read, retrain, setup, stderr, stdout};
+use super::helper::{SMALL, TINY, program, read, read_json, retrain, setup, stderr, stdout};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
 fn json(dir: &Path, file: &str) -> Value {
-    serde_json::from_str(&read(dir, file)).unwrap()
+    read_json(dir, file)
 }
 
 /// Copies a run as that of another seed. Manifests of earlier versions have no hashes.

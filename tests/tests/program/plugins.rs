@@ -1,6 +1,6 @@
 //! Plugins: strategies from shared libraries.
 
-use super::helper::{TINY, example, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{TINY, example, program, read, read_json, refuses, setup, stderr, stdout, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ fn a_run_with_a_plugin_is_recorded_and_its_configuration_repeats_it() {
     let clip = clip();
     let options = ["--plugin", &clip, "--strategy=clip-shared", "--set=strategy.max_norm=0.1"];
     tiny(dir.path(), "first", &options);
-    let manifest: Value = serde_json::from_str(&read(dir.path(), "first/manifest.json")).unwrap();
+    let manifest = read_json(dir.path(), "first/manifest.json");
     let plugin = &manifest["plugins"][0];
     assert_eq!((plugin["path"].as_str(), plugin["strategies"]["clip-shared"].as_str()), (Some(&*clip), Some("0.1.0")));
     assert_eq!(plugin["sha256"].as_str().unwrap().len(), 64);
@@ -133,7 +133,7 @@ fn a_new_c_project_passes_the_check_and_a_crash_is_reported_with_its_test() {
     assert_eq!(output.status.code(), Some(3));
     let words = "plugin strategy `spoils` 0.1.0: after_backward wrote nan into the gradient of stem.weight, element 0";
     assert!(stderr(&output).to_lowercase().contains(words), "{}", stderr(&output));
-    let manifest: Value = serde_json::from_str(&read(dir, "out/manifest.json")).unwrap();
+    let manifest = read_json(dir, "out/manifest.json");
     assert_eq!(manifest["status"], "failed");
 }
 

@@ -1,14 +1,13 @@
 //! The HTML report of stand-alone trainings.
 
-use super::helper::{SMALL, names, program, read, refuses, retrain, setup, stderr, tiny};
+use super::helper::{SMALL, names, program, read, read_json, refuses, retrain, setup, stderr, tiny};
 use super::report::{assert_self_contained, page_text};
-use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
 /// The value at a path of keys in `result.json` of a training.
 fn figure(dir: &Path, out: &str, keys: [&str; 2]) -> f64 {
-    let result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
+    let result = read_json(dir, &format!("{out}/result.json"));
     result[keys[0]][keys[1]].as_f64().unwrap()
 }
 

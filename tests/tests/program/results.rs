@@ -1,6 +1,6 @@
 //! The output and the files of a run.
 
-use super::helper::{TINY, names, program, read, setup, stderr, stdout, tiny};
+use super::helper::{TINY, names, program, read, read_json, setup, stderr, stdout, tiny};
 use serde_json::Value;
 
 const FILES: [&str; 9] = [
@@ -78,14 +78,14 @@ fn the_files_of_a_run_agree_with_its_printed_result() {
     assert_eq!(names(&out), FILES);
 
     let printed: Value = serde_json::from_str(stdout(&output).lines().last().unwrap()).unwrap();
-    let written: Value = serde_json::from_str(&read(&out, "result.json")).unwrap();
+    let written = read_json(&out, "result.json");
     assert_eq!(printed, written);
     assert_eq!(
         (&printed["steps"], &printed["epochs"], &printed["selected"]["arch"]),
         (&12.into(), &3.into(), &"22".into())
     );
 
-    let manifest: Value = serde_json::from_str(&read(&out, "manifest.json")).unwrap();
+    let manifest = read_json(&out, "manifest.json");
     assert_eq!((&manifest["status"], &manifest["error"]), (&"finished".into(), &Value::Null));
     for key in ["schema", "version", "git", "rustc", "argv", "host", "device", "threads", "seed", "started", "ended"] {
         assert!(manifest.get(key).is_some(), "{key} in {manifest}");

@@ -1,7 +1,9 @@
 //! Runs that are stopped and continue: equal bytes, and refusals.
 
-use super::helper::{TINY, names, outcome, program, read, refuses, resume, setup, stderr, stdout, tiny};
-use serde_json::Value;
+use super::helper::{
+    TINY, mark_unfinished, names, outcome, program, read, read_json, refuses, resume, send_signal, setup, stderr,
+    stdout, tiny,
+};
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -40,7 +42,7 @@ fn stopped(dir: &Path, arguments: &[&str], out: &str, signal: &str, checkpoints:
         assert!(begun.elapsed() < Duration::from_secs(60), "no checkpoint");
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+    send_signal(child.id(), signal);
     child.wait_with_output().unwrap()
 }
 
@@ -60,7 +62,7 @@ fn a_killed_run_continues_with_the_same_bytes() {
         assert!(whole.0 == resumed.0, "other files after {checkpoints} checkpoints");
         assert_eq!(whole.1, resumed.1);
     }
-    let manifest: Value = serde_json::from_str(&read(dir, "out0/manifest.json")).unwrap();
+    let manifest = read_json(dir, "out0/manifest.json");
     assert_eq!((&manifest["status"], manifest["resumes"].as_array().unwrap().len()), (&"finished".into(), 1));
 }
 
@@ -93,10 +95,9 @@ fn a_signal_asks_for_a_checkpoint() {
     };
     wait(&|| fs::read_to_string(&metrics).unwrap_or_default().lines().count() > 20);
     assert!(!dir.path().join("out/checkpoints").exists());
-    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    signal("-USR1");
+    send_signal(child.id(), "-USR1");
     wait(&|| dir.path().join("out/checkpoints/000001").exists());
-    signal("-KILL");
+    send_signal(child.id(), "-KILL");
     child.wait_with_output().unwrap();
 }
 
@@ -155,8 +156,7 @@ fn without_checkpoints_a_run_starts_again() {
     let dir = dir.path();
     tiny(dir, "out", &["--checkpoint-every=none", "--no-weights"]);
     assert!(!names(&dir.join("out")).iter().any(|name| name.starts_with("checkpoints") || name.starts_with("weights")));
-    let manifest = read(dir, "out/manifest.json").replace("\"finished\"", "\"running\"");
-    fs::write(dir.join("out/manifest.json"), manifest).unwrap();
+    mark_unfinished(dir, "out");
     let metrics = read(dir, "out/metrics.csv");
     assert!(resume(dir, &["out"]).contains("out has no checkpoint, so the run starts again"));
     assert_eq!(read(dir, "out/metrics.csv"), metrics);

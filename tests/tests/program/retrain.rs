@@ -1,12 +1,12 @@
 //! `retrain`: stand-alone training of one architecture.
 
-use super::helper::{SMALL, cut, names, program, read, refuses, retrain, setup, stderr, tiny};
+use super::helper::{SMALL, cut, names, program, read, read_json, refuses, retrain, setup, stderr, tiny};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 
 fn result(dir: &Path, out: &str) -> Value {
-    let mut result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
+    let mut result = read_json(dir, &format!("{out}/result.json"));
     for key in ["wall_s", "images_per_s", "peak_rss_mb", "threads"] {
         result.as_object_mut().unwrap().remove(key);
     }
@@ -18,7 +18,7 @@ fn the_selected_architecture_of_a_run_is_trained() {
     let (dir, _) = setup("retrain");
     let dir = dir.path();
     tiny(dir, "run", &[]);
-    let selected = serde_json::from_str::<Value>(&read(dir, "run/result.json")).unwrap()["selected"]["arch"].clone();
+    let selected = read_json(dir, "run/result.json")["selected"]["arch"].clone();
     let summary = retrain(dir, "net", &["--from=run", "--epochs=3", "--batch-size=16"]);
     assert!(summary.contains("accuracy after the last epoch"), "{summary}");
     let found = result(dir, "net");

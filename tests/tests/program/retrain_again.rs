@@ -1,6 +1,6 @@
 //! `retrain` into the directory of an earlier command.
 
-use super::helper::{SMALL, cut, names, program, read, refuses, retrain, setup, stderr, stdout, tiny};
+use super::helper::{SMALL, cut, names, program, read, refuses, retrain, send_signal, setup, stderr, stdout, tiny};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -187,7 +187,7 @@ fn an_interrupted_training_names_the_command_that_continues_it() {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        send_signal(child.id(), "-TERM");
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130));
         assert!(stderr(&output).ends_with(hint), "{}", stderr(&output));

@@ -1,8 +1,8 @@
 /* A library for LD_PRELOAD that stops nas-train at its checkpoint number STOP_AT, in the manner STOP:
- * `torn`: SIGKILL before the checkpoint gets its name, so that it does not count;
- * `kept`: SIGKILL after it;
- * `full`: the checkpoint fails for lack of space, and SIGTERM ends the run after the current step;
- * `deny`: this checkpoint and all later ones fail for lack of space. */
+ * `killbeforerename`: SIGKILL before the checkpoint gets its name, so that it does not count;
+ * `killafterrename`: SIGKILL after it;
+ * `fullthenterminate`: the checkpoint fails for lack of space, and SIGTERM ends the run after the current step;
+ * `fullfromhere`: this checkpoint and all later ones fail for lack of space. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
@@ -17,19 +17,19 @@ int rename(const char *from, const char *to) {
   const char *name = strrchr(from, '/'), *at = getenv("STOP_AT"), *stop = getenv("STOP");
   if (name == NULL || strcmp(name, "/unfinished") != 0 || at == NULL || stop == NULL || ++number < atoi(at))
     return real(from, to);
-  if (strcmp(stop, "deny") == 0) {
+  if (strcmp(stop, "fullfromhere") == 0) {
     errno = ENOSPC;
     return -1;
   }
   if (number > atoi(at)) return real(from, to);
-  if (strcmp(stop, "full") == 0) {
+  if (strcmp(stop, "fullthenterminate") == 0) {
     kill(getpid(), SIGTERM);
     /* Another thread of the program receives the signal. */
     usleep(50000);
     errno = ENOSPC;
     return -1;
   }
-  if (strcmp(stop, "kept") == 0) real(from, to);
+  if (strcmp(stop, "killafterrename") == 0) real(from, to);
   kill(getpid(), SIGKILL);
   pause();
   return -1;

@@ -1,6 +1,6 @@
 //! Runs that stop early: divergence, signals, closed pipes, full disks.
 
-use super::helper::{TINY, names, program, read, setup, stderr, stdout};
+use super::helper::{TINY, names, program, read, read_json, send_signal, setup, stderr, stdout};
 use serde_json::Value;
 use std::fs::{self, File};
 use std::path::Path;
@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn manifest(out: &Path) -> Value {
-    serde_json::from_str(&read(out, "manifest.json")).unwrap()
+    read_json(out, "manifest.json")
 }
 
 /// Number of rows of a CSV file, whose last line must be complete.
@@ -89,8 +89,8 @@ fn a_signal_ends_the_run_with_a_result() {
         let (dir, _) = setup("interrupt");
         let child = start_long_run(dir.path());
         // `timeout` signals the process and then its group.
-        send(signal, &child);
-        send(signal, &child);
+        send_signal(child.id(), signal);
+        send_signal(child.id(), signal);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
         let out = dir.path().join("out");
@@ -101,13 +101,8 @@ fn a_signal_ends_the_run_with_a_result() {
         assert_eq!(losses as u64, steps);
         assert!(rows(&out, "archs.csv") >= 4);
         assert_eq!(manifest(&out)["status"], "interrupted");
-        assert_eq!(serde_json::from_str::<Value>(&read(&out, "result.json")).unwrap(), result);
+        assert_eq!(read_json(&out, "result.json"), result);
     }
-}
-
-#[cfg(unix)]
-fn send(signal: &str, child: &Child) {
-    assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
 }
 
 /// `nohup` ignores the signal of a closed terminal, and a shell ignores Ctrl-C for programs in the background.
@@ -117,20 +112,20 @@ fn signals_that_are_ignored_at_the_start_stay_ignored() {
     for (ignored, signal) in [("HUP", "-HUP"), ("INT", "-INT")] {
         let (dir, _) = setup("ignored");
         let child = start_after(dir.path(), &format!("trap '' {ignored}"));
-        send(signal, &child);
+        send_signal(child.id(), signal);
         let rows = || read(dir.path(), "out/metrics.csv").lines().count();
         let (before, start) = (rows(), Instant::now());
         while rows() < before + 50 {
             assert!(start.elapsed() < Duration::from_secs(30), "the run has ended with {signal}");
             std::thread::sleep(Duration::from_millis(10));
         }
-        send("-TERM", &child);
+        send_signal(child.id(), "-TERM");
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     }
     let (dir, _) = setup("hangup");
     let child = start_after(dir.path(), "");
-    send("-HUP", &child);
+    send_signal(child.id(), "-HUP");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
 }
 
@@ -226,7 +221,7 @@ fn a_signal_ends_the_measurement_of_step_times() {
         assert!(start.elapsed() < Duration::from_secs(30), "the comparison has not started");
         std::thread::sleep(Duration::from_millis(10));
     }
-    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    send_signal(child.id(), "-INT");
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
@@ -259,7 +254,7 @@ fn a_training_of_a_truth_table_continues() {
         assert!(start.elapsed() < Duration::from_secs(30), "no checkpoint");
         std::thread::sleep(Duration::from_millis(1));
     }
-    send("-INT", &child);
+    send_signal(child.id(), "-INT");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(130));
     let output = truth("t.csv").output().unwrap();
     assert!(output.status.success() && stderr(&output).contains("and 1 in part"), "{}", stderr(&output));
@@ -281,7 +276,7 @@ fn a_signal_ends_a_truth_table() {
         assert!(start.elapsed() < Duration::from_secs(30), "the table has not been started");
         std::thread::sleep(Duration::from_millis(10));
     }
-    send("-INT", &child);
+    send_signal(child.id(), "-INT");
     let sent = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));

@@ -1,8 +1,7 @@
 //! `nas-train table`: published results, and own results below them.
 
 use super::data_files::put_classes;
-use super::helper::{names, program, read, refuses, setup, stderr, stdout, tiny};
-use serde_json::Value;
+use super::helper::{names, program, read_json, refuses, setup, stderr, stdout, tiny};
 use std::fs;
 use std::path::Path;
 
@@ -144,7 +143,7 @@ fn own_trainings_follow_with_mean_and_deviation() {
     let field = |row: usize, key: &str| &rows[row][header.iter().position(|found| found == key).unwrap()];
     assert_eq!(rows.len(), IMAGENET.len() + 2);
     let accuracy = |out: &str| {
-        let result: Value = serde_json::from_str(&read(dir, &format!("{out}/result.json"))).unwrap();
+        let result = read_json(dir, &format!("{out}/result.json"));
         result["last"]["accuracy"].as_f64().unwrap()
     };
     let all = ["several/seed-0", "several/seed-1", "several/seed-2", "again"].map(accuracy);

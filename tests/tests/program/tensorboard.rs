@@ -1,6 +1,6 @@
 //! TensorBoard event files. Their framing is always checked; where Python has the package, TensorBoard reads them too.
 
-use super::helper::{TINY, names, program, read, refuses, setup, stderr, tiny};
+use super::helper::{TINY, mark_unfinished, names, program, read, refuses, setup, stderr, tiny};
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
@@ -69,8 +69,7 @@ fn only_finished_runs_are_exported() {
     refuses(dir.path(), &["export", "missing", "--tensorboard=t"], 2, &["missing: no run directory"]);
     let output = tiny(dir.path(), "out", &["--progress=none"]);
     assert!(output.status.success(), "{}", stderr(&output));
-    let manifest = read(dir.path(), "out/manifest.json").replace("finished", "running");
-    fs::write(dir.path().join("out/manifest.json"), manifest).unwrap();
+    mark_unfinished(dir.path(), "out");
     refuses(dir.path(), &["export", "out", "--tensorboard=t"], 2, &["out: the run is unfinished"]);
 }
 

@@ -1,6 +1,6 @@
 //! `search`, `evaluate` and `--init`: the weights of a finished run.
 
-use super::helper::{TINY, names, program, read, refuses, setup, stderr, stdout, tiny};
+use super::helper::{TINY, names, program, read, read_json, refuses, setup, stderr, stdout, tiny};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -36,7 +36,7 @@ fn weights_name_the_evaluation_images_and_the_scale() {
     tiny(dir, "out", &[]);
     let about = about_weights(&dir.join("out"));
     assert_eq!((&about["space"], &about["width"], &about["cells"]), (&"tiny".into(), &8.into(), &1.into()));
-    let result: Value = serde_json::from_str(&read(dir, "out/result.json")).unwrap();
+    let result = read_json(dir, "out/result.json");
     let eval = &about["eval"];
     assert_eq!(eval["positions"].as_array().unwrap().len() as u64, result["eval_images"].as_u64().unwrap());
     let mean: Vec<f64> = eval["mean"].as_array().unwrap().iter().map(|mean| mean.as_f64().unwrap()).collect();
@@ -53,7 +53,7 @@ fn check_evaluations(options: &[&str]) {
     let (dir, _) = setup("evaluate");
     let dir = dir.path();
     tiny(dir, "out", options);
-    let result: Value = serde_json::from_str(&read(dir, "out/result.json")).unwrap();
+    let result = read_json(dir, "out/result.json");
     let last = result["epochs"].as_u64().unwrap() - 1;
     let archs = read(dir, "out/archs.csv");
     let probes: Vec<(&str, f64)> = archs
@@ -106,7 +106,7 @@ fn the_ranking_of_a_run_is_measured_again_with_other_settings() {
     let run = |out: &str, options: &[&str]| {
         let space = ["--space=nasbench201", "--width=4", "--cells=1", "--truth-samples=12", "--probes=0"];
         tiny(dir, out, &[&space[..], options].concat());
-        serde_json::from_str::<Value>(&read(dir, &format!("{out}/result.json"))).unwrap()["truth"].take()
+        read_json(dir, &format!("{out}/result.json"))["truth"].take()
     };
     let ranking = |run: &str, options: &[&str]| {
         let line = output(dir, &[&["evaluate", run, "--ranking", "--json"][..], options].concat());

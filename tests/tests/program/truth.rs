@@ -173,7 +173,7 @@ fn a_table_that_mixes_fractions_and_percent_causes_a_warning() {
 
 #[test]
 fn a_damaged_configuration_beside_a_table_is_refused() {
-    let (dir, _) = setup("recipe");
+    let (dir, _) = setup("settings");
     let dir = dir.path();
     table("t.csv", dir, ["50", "51", "52", "53", "54", "55", "56", "57", "58"]);
     let arguments = ["--space=tiny", "--data=digits", "--limit-train=64", "--truth=t.csv", "--truth-samples=all"];

@@ -19,28 +19,32 @@ fn a_table_that_was_stopped_at_any_write_is_continued() {
     let (dir, _) = setup("stopped");
     let dir = dir.path();
     truth(dir);
-    let (table, recipe) = (read(dir, "t.csv"), read(dir, "t.toml"));
+    let (table, settings) = (read(dir, "t.csv"), read(dir, "t.toml"));
     let header = table.find('\n').unwrap();
-    // Lengths of the table and of the recipe; none for a missing file.
-    for (rows, settings) in [
+    // Lengths of the table and of the settings file; none for a missing file.
+    for (rows, settings_length) in [
         (None, Some(0)),
         (Some(0), None),
         (Some(0), Some(0)),
-        (Some(0), Some(recipe.len())),
-        (Some(header - 3), Some(recipe.len())),
+        (Some(0), Some(settings.len())),
+        (Some(header - 3), Some(settings.len())),
         (Some(header), None),
-        (Some(header + 1), Some(recipe.len())),
-        (Some(header + 9), Some(recipe.len())),
-        (Some(table.len() - 1), Some(recipe.len())),
+        (Some(header + 1), Some(settings.len())),
+        (Some(header + 9), Some(settings.len())),
+        (Some(table.len() - 1), Some(settings.len())),
     ] {
-        for (file, text, length) in [("t.csv", &table, rows), ("t.toml", &recipe, settings)] {
+        for (file, text, length) in [("t.csv", &table, rows), ("t.toml", &settings, settings_length)] {
             let _ = fs::remove_file(dir.join(file));
             if let Some(length) = length {
                 fs::write(dir.join(file), &text[..length]).unwrap();
             }
         }
         truth(dir);
-        assert_eq!((read(dir, "t.csv"), read(dir, "t.toml")), (table.clone(), recipe.clone()), "{rows:?} {settings:?}");
+        assert_eq!(
+            (read(dir, "t.csv"), read(dir, "t.toml")),
+            (table.clone(), settings.clone()),
+            "{rows:?} {settings_length:?}"
+        );
     }
     // Rows without their settings have an unknown origin.
     fs::remove_file(dir.join("t.toml")).unwrap();

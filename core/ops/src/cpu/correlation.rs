@@ -1,7 +1,7 @@
 //! The access pattern of a convolution: the offsets in a frame of the inputs of each output.
 //!
 //! The forward pass of each convolution, and the gradient of its input, are sums
-//! `y[target] = sum frame[source + run + k] weight[run, k]` over runs of contiguous elements. At stride `s` the
+//! `y[target] = sum frame[source + offset(run) + k] weight[run, k]` over runs of contiguous elements. At stride `s` the
 //! gradient of the input is `s` times `s` such correlations: one for each remainder of a pixel's position divided by
 //! `s`, with the taps that reach the pixel.
 
@@ -16,9 +16,9 @@ pub struct Correlation {
     /// For each output, its pixel.
     pub targets: Vec<usize>,
     /// Offset of each run from a source.
-    pub runs: Vec<usize>,
+    pub run_offsets: Vec<usize>,
     /// Length of each run, in elements.
-    pub run: usize,
+    pub run_len: usize,
     /// The taps `[a, b]` (row and column of the window), in the order of the runs.
     pub taps: Vec<[usize; 2]>,
     /// Outputs per row.
@@ -47,8 +47,8 @@ impl Correlation {
         Self {
             sources: (0..pixels).map(|pixel| pixel * distance).collect(),
             targets: (0..pixels).collect(),
-            runs: vec![0],
-            run: channels,
+            run_offsets: vec![0],
+            run_len: channels,
             taps: vec![[0, 0]],
             columns: pixels,
             run_columns: 1,
@@ -95,8 +95,8 @@ impl Correlation {
         Self {
             sources,
             targets,
-            runs: runs.collect(),
-            run: joined * frame.channels,
+            run_offsets: runs.collect(),
+            run_len: joined * frame.channels,
             taps,
             columns: columns.0.len(),
             run_columns: starts.len(),
@@ -112,7 +112,7 @@ impl Correlation {
     /// unless the runs of a row are neighbouring pixels. The outputs of a row are at equal distances.
     pub fn regular(&self, channels: usize) -> Option<(usize, usize)> {
         let pixels = |distance: Option<usize>| distance.map_or(1, |numbers| numbers / channels);
-        let neighbours = pixels(distance(&self.runs, self.run_columns)) == 1;
+        let neighbours = pixels(distance(&self.run_offsets, self.run_columns)) == 1;
         neighbours.then(|| (self.run_columns, pixels(self.distance())))
     }
 }

@@ -34,9 +34,9 @@ impl Covariance {
     /// The covariance of an activation of `dims`, after a ReLU if `rectify`.
     pub fn new(x: Source<'_>, dims: Dims, rectify: bool) -> Self {
         let (channels, pixels) = (dims.3, x.values.len() / dims.3);
-        // Distances from the first pixel are about as small as deviations from the mean, which is not known yet.
+        // Differences from the first pixel are about as small as deviations from the mean, which is not known yet.
         let mut origin = vec![0.0; channels];
-        x.part(0..channels).write_pixels(channels, &mut origin, rectify);
+        x.slice(0..channels).write_pixels(channels, &mut origin, rectify);
         let groups = (0..group_count(dims)).into_par_iter();
         let groups = groups.map(|i| GroupSums::new(x.group(i, dims), dims, rectify, &origin)).collect::<Vec<_>>();
         let total = |of: fn(&GroupSums) -> &[f64]| {
@@ -80,7 +80,7 @@ impl Covariance {
     }
 }
 
-/// Sums over a group of images of distances from a centre, and of their products.
+/// Sums over a group of images of differences from a centre, and of their products.
 struct GroupSums {
     channels: Vec<f64>,
     products: Vec<f64>,
@@ -96,8 +96,8 @@ impl GroupSums {
         let mut image_products = Buffer::uninitialised(layout.len());
         let mut sums = Self { channels: vec![0.0; stride], products: vec![0.0; channels * channels] };
         for i in 0..x.values.len() / (pixels * channels) {
-            let source = x.part(i * pixels * channels..(i + 1) * pixels * channels);
-            dispatch(Centre { source, rectify, centre, out: &mut centred });
+            let source = x.slice(i * pixels * channels..(i + 1) * pixels * channels);
+            dispatch(SubtractCentre { source, rectify, centre, out: &mut centred });
             dispatch(ChannelSums { values: &centred, totals: &mut sums.channels });
             image_products.fill(0.0);
             let total = image_products.as_chunks_mut().0;
@@ -120,16 +120,16 @@ impl GroupSums {
     }
 }
 
-/// Writes the distances of pixels from a centre, after normalisation and, if `rectify`, a ReLU. Each pixel fills whole
+/// Writes `x - centre` for each pixel `x`, after normalisation and, if `rectify`, a ReLU. Each pixel fills whole
 /// registers.
-pub struct Centre<'a> {
+pub struct SubtractCentre<'a> {
     pub source: Source<'a>,
     pub rectify: bool,
     pub centre: &'a [f32],
     pub out: &'a mut [f32],
 }
 
-impl Kernel for Centre<'_> {
+impl Kernel for SubtractCentre<'_> {
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {

@@ -34,8 +34,8 @@ impl<S: Store> Kernel for Correlate<'_, S> {
         let distance = plan.distance().unwrap_or(0);
         let scratch = &mut [[0.0; LANES]; SCRATCH_REGISTERS];
         for panel in weights.layout.panels() {
-            let (rows, start) = (weights.rows(&panel), &weights.start[panel.first / LANES..]);
-            let work = PanelWork { plan, panel, rows, start, frame, distance };
+            let (rows, bias) = (weights.rows(&panel), &weights.bias[panel.first / LANES..]);
+            let work = PanelWork { plan, panel, rows, bias, frame, distance };
             match panel.vectors {
                 1 => work.all::<I, 1, 8, true>(scratch, &mut store),
                 2 if I::WIDE && plan.columns.is_multiple_of(16) && has_constant(distance) => {
@@ -55,7 +55,7 @@ struct PanelWork<'a> {
     plan: &'a Correlation,
     panel: Panel,
     rows: &'a [F32x8],
-    start: &'a [F32x8],
+    bias: &'a [F32x8],
     frame: &'a [f32],
     /// Distance of the inputs of neighbouring outputs, in elements.
     distance: usize,
@@ -118,12 +118,18 @@ impl<const V: usize, const P: usize, const SPACED: bool> Kernel for BlockSums<'_
     type Output = ();
     #[inline(always)]
     fn run<I: Isa>(self) {
-        let Self { work: PanelWork { plan, rows, start, frame, distance, .. }, sources, sums } = self;
-        let Some(start) = start.first_chunk::<V>() else { unreachable!("whole registers") };
+        let Self { work: PanelWork { plan, rows, bias, frame, distance, .. }, sources, sums } = self;
+        let Some(bias) = bias.first_chunk::<V>() else { unreachable!("whole registers") };
         let rows = rows.as_chunks::<V>().0;
         for (sources, sums) in sources.iter().zip(sums) {
-            let inputs = BlockInputs { runs: &plan.runs, run: plan.run, frame, sources, distance: *distance };
-            *sums = accumulate::<I, V, P, SPACED>(start, rows, inputs);
+            let inputs = BlockInputs {
+                run_offsets: &plan.run_offsets,
+                run_len: plan.run_len,
+                frame,
+                sources,
+                distance: *distance,
+            };
+            *sums = accumulate::<I, V, P, SPACED>(bias, rows, inputs);
         }
     }
 }
@@ -132,9 +138,9 @@ impl<const V: usize, const P: usize, const SPACED: bool> Kernel for BlockSums<'_
 #[derive(Clone, Copy)]
 pub struct BlockInputs<'a, const P: usize> {
     /// Offsets of the runs from a source.
-    pub runs: &'a [usize],
+    pub run_offsets: &'a [usize],
     /// Length of each run.
-    pub run: usize,
+    pub run_len: usize,
     /// The padded image.
     pub frame: &'a [f32],
     /// Offset of each output's first input in the frame.
@@ -164,29 +170,30 @@ pub fn has_constant(distance: usize) -> bool {
     with_constant_distance!(distance, |D| D).is_some()
 }
 
-/// Sums of `P` outputs: `start + sum frame[source + run + k] rows[run, k]` over the runs, `run` elements each.
+/// Sums of `P` outputs: `bias + sum frame[source + offset(run) + k] rows[run, k]` over the runs, `run_len` elements each.
 ///
 /// With `SPACED`, sources at equal distances share one address register, if the distance is one of the usual: a
 /// processor has fewer address registers than sums.
 #[inline(always)]
 pub fn accumulate<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
-    start: &[F32x8; V],
+    bias: &[F32x8; V],
     rows: &[[F32x8; V]],
     inputs: BlockInputs<'_, P>,
 ) -> [[F32x8; V]; P] {
-    let BlockInputs { runs, run, frame, sources, distance } = inputs;
-    // Processors without fused multiply-add are too rare to compile these loops for them. The sums are equal.
+    let BlockInputs { run_offsets, run_len, frame, sources, distance } = inputs;
+    // Processors without fused multiply-add are too rare to compile these loops for them. The general loop adds the
+    // same products in the same order.
     if SPACED && I::FUSED && sources[P - 1] - sources[0] == (P - 1) * distance {
-        let sums = with_constant_distance!(distance, |D| accumulate_spaced::<I, V, P, D>(start, rows, inputs));
+        let sums = with_constant_distance!(distance, |D| accumulate_spaced::<I, V, P, D>(bias, rows, inputs));
         if let Some(sums) = sums {
             return sums;
         }
     }
-    let mut totals = [Row(*start); P];
-    for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
+    let mut totals = [Row(*bias); P];
+    for (&offset, weights) in run_offsets.iter().zip(rows.chunks_exact(run_len)) {
         let mut inputs = [&frame[..0]; P];
         for p in 0..P {
-            inputs[p] = &frame[sources[p] + run..][..weights.len()];
+            inputs[p] = &frame[sources[p] + offset..][..weights.len()];
         }
         for k in 0..weights.len() {
             for p in 0..P {
@@ -200,14 +207,14 @@ pub fn accumulate<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
 /// [`accumulate`] for sources that are exactly `D` elements apart.
 #[inline(always)]
 fn accumulate_spaced<I: Isa, const V: usize, const P: usize, const D: usize>(
-    start: &[F32x8; V],
+    bias: &[F32x8; V],
     rows: &[[F32x8; V]],
     inputs: BlockInputs<'_, P>,
 ) -> [[F32x8; V]; P] {
-    let BlockInputs { runs, run, frame, sources, .. } = inputs;
-    let mut totals = [Row(*start); P];
-    for (&run, weights) in runs.iter().zip(rows.chunks_exact(run)) {
-        let inputs = &frame[sources[0] + run..][..(P - 1) * D + weights.len()];
+    let BlockInputs { run_offsets, run_len, frame, sources, .. } = inputs;
+    let mut totals = [Row(*bias); P];
+    for (&offset, weights) in run_offsets.iter().zip(rows.chunks_exact(run_len)) {
+        let inputs = &frame[sources[0] + offset..][..(P - 1) * D + weights.len()];
         for (inputs, weights) in inputs.windows((P - 1) * D + 1).zip(weights) {
             for p in 0..P {
                 totals[p] = totals[p].plus_scaled::<I>(inputs[p * D], weights);
@@ -271,10 +278,12 @@ impl Kernel for WeightGradient<'_> {
             for (sources, dz_pixels) in plan.sources.chunks(pixels).zip(dz_pixels.chunks(pixels)) {
                 let strip = sources.iter().zip(dz_pixels).map(|(&source, &pixel)| (&frame[source..], &dz[pixel..]));
                 match panel.vectors {
-                    1 => add_gradient::<I, 1, 8>(strip, &plan.runs, plan.run, panel.first, total),
-                    2 if I::WIDE => add_gradient::<I, 2, 16>(strip, &plan.runs, plan.run, panel.first, total),
-                    2 => add_gradient::<I, 2, 6>(strip, &plan.runs, plan.run, panel.first, total),
-                    _ if I::WIDE => add_gradient::<I, 4, 8>(strip, &plan.runs, plan.run, panel.first, total),
+                    1 => add_gradient::<I, 1, 8>(strip, &plan.run_offsets, plan.run_len, panel.first, total),
+                    2 if I::WIDE => {
+                        add_gradient::<I, 2, 16>(strip, &plan.run_offsets, plan.run_len, panel.first, total)
+                    }
+                    2 => add_gradient::<I, 2, 6>(strip, &plan.run_offsets, plan.run_len, panel.first, total),
+                    _ if I::WIDE => add_gradient::<I, 4, 8>(strip, &plan.run_offsets, plan.run_len, panel.first, total),
                     _ => unreachable!("only wide registers have panels of four"),
                 }
             }
@@ -288,14 +297,14 @@ impl Kernel for WeightGradient<'_> {
 #[inline(always)]
 pub fn add_gradient<'a, I: Isa, const V: usize, const K: usize>(
     pixels: impl Iterator<Item = (&'a [f32], &'a [f32])> + Clone,
-    runs: &[usize],
-    run: usize,
+    run_offsets: &[usize],
+    run_len: usize,
     first: usize,
     total: &mut [F32x8],
 ) {
     let total = total.as_chunks_mut::<V>().0;
-    for (&run, total) in runs.iter().zip(total.chunks_exact_mut(run)) {
-        let mut at = run;
+    for (&offset, total) in run_offsets.iter().zip(total.chunks_exact_mut(run_len)) {
+        let mut at = offset;
         let (blocks, rest) = total.as_chunks_mut::<K>();
         for rows in blocks {
             add_products::<I, V, K>(pixels.clone(), at, first, rows);

@@ -39,7 +39,8 @@ impl<S: Store> Kernel for Correlate<'_, S> {
                 _ => work.pixels::<I>(&mut store),
             }
         } else {
-            // Processors without fused multiply-add are too rare to compile all loops for them. The sums are equal.
+            // Processors without fused multiply-add are too rare to compile all loops for them. The general loop adds the
+            // same products in the same order.
             work.pixels::<I>(&mut store);
         }
     }
@@ -85,8 +86,8 @@ impl Work<'_> {
         store: &mut impl Store,
     ) {
         let mut totals = [Lanes::ZERO; P];
-        for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(self.taps.as_chunks::<K>().0) {
-            let inputs = &self.frame[(source + runs[0]) / LANES..][..(P - 1) * S + K];
+        for (offsets, taps) in self.plan.run_offsets.as_chunks::<K>().0.iter().zip(self.taps.as_chunks::<K>().0) {
+            let inputs = &self.frame[(source + offsets[0]) / LANES..][..(P - 1) * S + K];
             for p in 0..P {
                 for k in 0..K {
                     totals[p] = totals[p].plus_product::<I>(Lanes(inputs[p * S + k]), Lanes(taps[k]));
@@ -113,8 +114,8 @@ impl Work<'_> {
     fn pixels<I: Isa>(&self, store: &mut impl Store) {
         for (&source, &target) in self.plan.sources.iter().zip(&self.plan.targets) {
             let mut total = Lanes::ZERO;
-            for (&run, &weights) in self.plan.runs.iter().zip(self.taps) {
-                total = total.plus_product::<I>(Lanes(self.frame[(source + run) / LANES]), Lanes(weights));
+            for (&offset, &weights) in self.plan.run_offsets.iter().zip(self.taps) {
+                total = total.plus_product::<I>(Lanes(self.frame[(source + offset) / LANES]), Lanes(weights));
             }
             self.put(&[target], [total], store);
         }
@@ -161,11 +162,11 @@ impl GradientWork<'_> {
     #[inline(always)]
     fn rows<I: Isa, const K: usize, const S: usize>(&self, total: &mut [F32x8]) {
         let columns = self.plan.columns;
-        for (runs, taps) in self.plan.runs.as_chunks::<K>().0.iter().zip(total.as_chunks_mut::<K>().0) {
+        for (offsets, taps) in self.plan.run_offsets.as_chunks::<K>().0.iter().zip(total.as_chunks_mut::<K>().0) {
             // Two sums per tap, so that consecutive additions do not wait for each other.
             let mut sums = [[Lanes::ZERO; K]; 2];
             for (sources, pixels) in self.plan.sources.chunks(columns).zip(self.dz_pixels.chunks(columns)) {
-                let inputs = &self.frame[(sources[0] + runs[0]) / LANES..][..(columns - 1) * S + K];
+                let inputs = &self.frame[(sources[0] + offsets[0]) / LANES..][..(columns - 1) * S + K];
                 let gradients = &self.dz[pixels[0] / LANES..][..columns];
                 let (pairs, last) = gradients.as_chunks::<2>();
                 for (inputs, pair) in inputs.windows(S + K).step_by(2 * S).zip(pairs) {
@@ -190,10 +191,10 @@ impl GradientWork<'_> {
     /// For any window.
     #[inline(always)]
     fn pixels<I: Isa>(&self, total: &mut [F32x8]) {
-        for (&run, tap) in self.plan.runs.iter().zip(total) {
+        for (&offset, tap) in self.plan.run_offsets.iter().zip(total) {
             let mut sum = Lanes(*tap);
             for (&source, &pixel) in self.plan.sources.iter().zip(self.dz_pixels) {
-                let (input, gradient) = (self.frame[(source + run) / LANES], self.dz[pixel / LANES]);
+                let (input, gradient) = (self.frame[(source + offset) / LANES], self.dz[pixel / LANES]);
                 sum = sum.plus_product::<I>(Lanes(input), Lanes(gradient));
             }
             *tap = sum.0;

@@ -77,7 +77,7 @@ pub struct PackedMatrix {
     /// The elements; those of unused columns are zero.
     pub memory: Buffer,
     /// Added to each product with a column; whole registers.
-    pub start: Vec<F32x8>,
+    pub bias: Vec<F32x8>,
 }
 
 impl PackedMatrix {
@@ -93,12 +93,12 @@ impl PackedMatrix {
 
     /// A matrix with these elements in memory.
     pub fn from_memory(layout: PanelLayout, memory: Buffer) -> Self {
-        Self { layout, memory, start: vec![[0.0; LANES]; layout.columns.div_ceil(LANES)] }
+        Self { layout, memory, bias: vec![[0.0; LANES]; layout.columns.div_ceil(LANES)] }
     }
 
     /// The same matrix with a value per column that is added to each product.
-    pub fn with_start(mut self, start: &[f32]) -> Self {
-        self.start.as_flattened_mut()[..start.len()].copy_from_slice(start);
+    pub fn with_bias(mut self, bias: &[f32]) -> Self {
+        self.bias.as_flattened_mut()[..bias.len()].copy_from_slice(bias);
         self
     }
 

@@ -33,21 +33,21 @@ pub struct Source<'a> {
 
 impl<'a> Source<'a> {
     /// A range of the values, which covers whole pixels.
-    pub fn part(self, range: std::ops::Range<usize>) -> Self {
+    pub fn slice(self, range: std::ops::Range<usize>) -> Self {
         Self { values: &self.values[range], ..self }
     }
 
     /// Group `i` of the images of an activation of `dims`.
     pub fn group(self, i: usize, dims: Dims) -> Self {
         let size = group_len(dims);
-        self.part(i * size..((i + 1) * size).min(self.values.len()))
+        self.slice(i * size..((i + 1) * size).min(self.values.len()))
     }
 
     /// Writes the normalised values, after a ReLU if `rectify`; `self` is a whole activation of `dims`.
     pub fn write(self, dims: Dims, out: &mut [f32], rectify: bool) {
         let size = group_len(dims);
         out.par_chunks_mut(size).enumerate().for_each(|(i, out)| {
-            self.part(i * size..i * size + out.len()).write_pixels(dims.3, out, rectify);
+            self.slice(i * size..i * size + out.len()).write_pixels(dims.3, out, rectify);
         });
     }
 

@@ -3,7 +3,7 @@
 use super::{
     args::{GramArgs, Rectifier, Source, Window},
     memory::{Buffer, address, pieces},
-    runtime::{Runtime, blocks},
+    runtime::{MAX_GRID_Z, Runtime, blocks},
 };
 use crate::{InputPatches, OpError, shape::ConvShape, tape::Recorder};
 use cudarc::driver::DriverError;
@@ -13,8 +13,6 @@ use dfdx::tensor::{Cuda, NoneTape};
 const PATCHES_PER_PART: usize = 1024;
 /// Most parts of the patches.
 const MAX_PARTS: usize = 64;
-/// Most blocks of a grid in its third dimension.
-const MAX_GRID_Z: usize = 65_535;
 /// Threads of a block.
 const THREADS: u32 = 256;
 

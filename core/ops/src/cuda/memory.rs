@@ -20,11 +20,11 @@ use std::{
 
 /// Free memory by number of elements.
 #[derive(Default)]
-pub struct Pool {
+pub struct BufferPool {
     free: Mutex<BTreeMap<usize, Vec<CudaSlice<f32>>>>,
 }
 
-impl Pool {
+impl BufferPool {
     /// Takes memory of `len` elements from the pool or the device. If the device has none left, the pool is emptied
     /// first.
     fn take(&self, device: &Arc<CudaDevice>, len: usize) -> Result<CudaSlice<f32>, DriverError> {
@@ -63,7 +63,7 @@ impl Buffer {
     /// Not enough memory.
     pub fn new(runtime: &'static Runtime, len: usize) -> Result<Self, DriverError> {
         // A kernel may get the address of an empty buffer, so there is always one.
-        Ok(Self { slice: Some(runtime.pool.take(&runtime.device, len.max(1))?), runtime })
+        Ok(Self { slice: Some(runtime.buffer_pool.take(&runtime.device, len.max(1))?), runtime })
     }
 
     /// As [`new`](Self::new), for numbers in double precision: each takes the space of two of them.
@@ -118,7 +118,7 @@ impl Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         if let Some(slice) = self.slice.take() {
-            let mut free = self.runtime.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut free = self.runtime.buffer_pool.free.lock().unwrap_or_else(PoisonError::into_inner);
             free.entry(slice.len()).or_default().push(slice);
         }
     }

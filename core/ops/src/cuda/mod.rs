@@ -1,7 +1,7 @@
-//! Kernels for a GPU: CUDA C++ in `kernels/`, compiled by NVRTC once a process for the card at hand, on dfdx's stream.
+//! Kernels for a GPU: CUDA C++ in `kernels/`, compiled by NVRTC once per process for the GPU at hand, on dfdx's stream.
 //!
 //! Activations never become tensors between two operations. A batch normalisation is applied by the kernels that read
-//! it. No kernel uses floating-point atomics, and the order of every sum depends on the shapes alone: runs on one card
+//! it. No kernel uses floating-point atomics, and the order of every sum depends on the shapes alone: runs on one GPU
 //! have equal bits.
 
 mod activation;
@@ -23,7 +23,7 @@ use crate::{
 use args::Rectifier;
 use dfdx::tensor::{Cuda, Tape, Tensor};
 
-/// Makes convolutions and linear layers multiply in TF32 (10 instead of 23 bits after the leading one) on tensor cores, or in
+/// Makes convolutions and linear layers multiply in TF32 (10 instead of 23 mantissa bits) on tensor cores, or in
 /// single precision, which is the default. Holds for all operations of this process that start later. Depthwise convolutions
 /// do not use tensor cores and stay in single precision.
 ///

@@ -24,7 +24,7 @@ pub struct Reduction {
 }
 
 impl Reduction {
-    /// Sums `values` numbers for each channel, `repeats` times over.
+    /// Prepares `repeats` reductions over `pixels` pixels, each with `values` sums per channel.
     ///
     /// # Errors
     /// Not enough memory.

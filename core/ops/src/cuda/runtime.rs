@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "kernels and copies take the addresses of device memory")]
 
-use super::{memory::Pool, upload::Uploads};
+use super::{memory::BufferPool, upload::Uploads};
 use crate::OpError;
 use cudarc::{
     driver::{
@@ -84,7 +84,7 @@ pub struct Runtime {
     /// The GPU.
     pub device: Arc<CudaDevice>,
     /// Free memory.
-    pub pool: Pool,
+    pub buffer_pool: BufferPool,
     /// Copies to the GPU beside its work.
     pub uploads: Uploads,
     /// Whether dense convolutions and linear layers use tensor cores in TF32.
@@ -133,7 +133,7 @@ impl Runtime {
         let counters = device.alloc_zeros(COUNTERS).map_err(failed)?;
         let uploads = Uploads::new().map_err(failed)?;
         keep_freed_memory(&device).map_err(failed)?;
-        Ok(Self { device, pool: Pool::default(), uploads, tf32: AtomicBool::new(false), counters })
+        Ok(Self { device, buffer_pool: BufferPool::default(), uploads, tf32: AtomicBool::new(false), counters })
     }
 
     /// Whether dense convolutions and linear layers use tensor cores in TF32.
@@ -225,6 +225,9 @@ fn keep_freed_memory(device: &CudaDevice) -> Result<(), DriverError> {
 fn failed(error: impl std::fmt::Debug) -> OpError {
     OpError::device("cuda")(error)
 }
+
+/// Most blocks of a grid in its third dimension.
+pub const MAX_GRID_Z: usize = 65_535;
 
 /// Number of blocks of `size` that cover `values`.
 pub fn blocks(values: usize, size: usize) -> u32 {

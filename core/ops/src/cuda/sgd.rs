@@ -22,7 +22,7 @@ pub fn sgd(params: &mut [SgdParam<'_, Cuda>], spec: SgdSpec) -> Result<f64, OpEr
     params.iter().try_for_each(SgdParam::check)?;
     let Some(first) = params.first() else { return Ok(0.0) };
     let runtime = Runtime::of(first.weight.device())?;
-    // The contiguous tensors must live as long as the kernels are not launched.
+    // The contiguous tensors must live until the kernels are launched.
     let inputs = params.iter().map(Inputs::of).collect::<Result<Vec<_>, _>>()?;
     let entries = inputs.iter().map(Inputs::param).collect::<Result<Vec<_>, _>>()?;
     let norm = squares(runtime, &entries).map_err(OpError::device("update"))?.iter().sum::<f64>().sqrt();

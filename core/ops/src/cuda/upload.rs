@@ -16,7 +16,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The stream of the copies, and page-locked memory that no copy uses any more, or will not for long.
+/// The stream of the copies, and page-locked memory for reuse. Its last copy may still run; [`take`](Self::take) waits for it.
 pub struct Uploads {
     stream: sys::CUstream,
     free: Mutex<Vec<Staging>>,
@@ -40,7 +40,7 @@ impl Uploads {
     /// Page-locked memory for `len` numbers, when its last copy has ended.
     fn take(&self, len: usize) -> Result<Staging, DriverError> {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        // The one that has waited longest, so that its copy has ended most likely.
+        // The oldest of this length: its copy is the most likely to be complete.
         match free.iter().position(|staging| staging.len == len) {
             Some(position) => {
                 let staging = free.remove(position);
@@ -68,7 +68,7 @@ pub fn upload(device: &Cuda, values: &[f32], dims: Dims) -> Result<Upload<Cuda>,
     Ok(Upload::in_flight(tensor, Box::new(move || copy.wait().map_err(OpError::device(op)))))
 }
 
-/// A copy that nothing has waited for.
+/// A copy for which the kernels' stream does not wait yet.
 struct PendingCopy {
     runtime: &'static Runtime,
     /// `None` after the wait.

@@ -10,11 +10,12 @@
 //! for the channels whose gradient `dy` it has just computed:
 //!
 //! ```text
-//! q = (x - mean(x))' dy        s = sum dy        dx = dy (w f)'
+//! q = (x - mean(x))' dy        s = sum dy        dx += dy (w f)'
 //! ```
 //!
 //! With `p = sum dy (z - mean) = diag(w' q)`, the gradient of the convolution's output is
-//! `dz = dy f + (z - mean) b + k`. `f`, `b` and `k` are coefficients for each channel that depend on `s` and `p`. Hence
+//! `dz = dy f + (z - mean) b + k`. The coefficients of each channel are
+//! `f = scale / sqrt(variance + eps)`, `b = -f p / (n (variance + eps))` and `k = -f s / n`. Hence
 //!
 //! ```text
 //! dw = x' dz = q f + n C w b   dx = dz w' = dy (w f)' + (x - mean(x)) (w b w') + k w'
@@ -26,7 +27,7 @@ use crate::{
         buffer::Buffer,
         conv::Conv,
         correlation::Correlation,
-        covariance::{Centre, Covariance},
+        covariance::{Covariance, SubtractCentre},
         dense,
         elementwise::add_assign,
         norm::{AffineGradients, BatchNorm, ChannelMoments},
@@ -172,7 +173,7 @@ impl DeferredPointwiseConv {
 
     /// Writes input pixels after normalisation and ReLU, minus the centre, each in whole registers.
     pub fn write_centred(&self, pixels: Source<'_>, out: &mut [f32]) {
-        dispatch(Centre { source: pixels, rectify: self.relu(), centre: &self.centre, out });
+        dispatch(SubtractCentre { source: pixels, rectify: self.relu(), centre: &self.centre, out });
     }
 
     /// Writes input pixels after the ReLU, if there is one; their gradient is zero where they are zero.
@@ -188,9 +189,9 @@ impl DeferredPointwiseConv {
         let all = outputs.clone().zip(&factors[outputs.clone()]);
         // The outputs of an input that was centred at its mean have mean zero.
         let centred = self.statistics.is_some();
-        let start = all.map(|(c, factor)| if centred { shift[c] } else { shift[c] - mean[c] * factor });
-        let start = start.collect::<Vec<_>>();
-        let mut packed = pack(&self.weight, self.conv.output().3, outputs.clone()).with_start(&start);
+        let bias = all.map(|(c, factor)| if centred { shift[c] } else { shift[c] - mean[c] * factor });
+        let bias = bias.collect::<Vec<_>>();
+        let mut packed = pack(&self.weight, self.conv.output().3, outputs.clone()).with_bias(&bias);
         packed.scale(&factors[outputs]);
         packed
     }
@@ -246,7 +247,7 @@ impl DeferredPointwiseConv {
         let rows = readers.products.chunks_exact(outputs).zip(statistics.product.chunks_exact(outputs));
         for (dw, (products, covariances)) in dw.chunks_exact_mut(outputs).zip(rows) {
             for (c, dw) in dw.iter_mut().enumerate() {
-                *dw += products[c] * terms.dy[c] + covariances[c] * scaled[c];
+                *dw += products[c] * terms.factor[c] + covariances[c] * scaled[c];
             }
         }
         self.add_centred_gradient(&terms.centred, &terms.constant);
@@ -260,7 +261,7 @@ impl DeferredPointwiseConv {
         let rows = self.weight.chunks_exact(outputs);
         let shift = rows.map(|weights| weights.iter().zip(k).map(|(w, k)| w * k).sum::<f32>()).collect::<Vec<_>>();
         let matrix = product(&self.weight, inputs, &self.transposed(0..outputs, b));
-        let matrix = pack(&matrix, inputs, 0..inputs).with_start(&shift);
+        let matrix = pack(&matrix, inputs, 0..inputs).with_bias(&shift);
         let stride = whole_lanes(inputs);
         let plan = Correlation::pointwise(pixels, inputs, stride);
         let offsets = (0..pixels).map(|pixel| pixel * inputs).collect::<Vec<_>>();
@@ -271,7 +272,7 @@ impl DeferredPointwiseConv {
                 let source = source.group(i, dims);
                 let [mut centred, mut rectified] = [pixels * stride, pixels * inputs].map(Buffer::uninitialised);
                 for (j, dx) in dx.chunks_exact_mut(pixels * inputs).enumerate() {
-                    let source = source.part(j * dx.len()..(j + 1) * dx.len());
+                    let source = source.slice(j * dx.len()..(j + 1) * dx.len());
                     self.write_centred(source, &mut centred);
                     self.write_rectified(source, &mut rectified);
                     let rectified = self.relu().then_some((&*rectified, &*offsets));

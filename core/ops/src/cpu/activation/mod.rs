@@ -129,7 +129,7 @@ impl CpuActivation {
             let first = conv.compute(dims);
             Source { values: &first, pending: self.pending.as_deref() }.write(dims, &mut values, false);
         } else {
-            self.source().part(0..values.len()).write(dims, &mut values, false);
+            self.source().slice(0..values.len()).write(dims, &mut values, false);
         }
         Cpu::default().try_tensor_from_vec(values, dims).map_err(OpError::device("output"))
     }

@@ -156,7 +156,7 @@ pub fn forward(conv: &Conv, weights: &[PackedMatrix], x: Source<'_>, z: &mut [f3
     let (input, output) = (conv.shape.input_len(), conv.shape.output_len());
     let GroupScratch { unframed, mut frame, mut tiled } = GroupScratch::new(conv, x);
     for (i, z) in z.chunks_exact_mut(output).enumerate() {
-        let x = x.part(i * input..(i + 1) * input);
+        let x = x.slice(i * input..(i + 1) * input);
         for (part, weights) in weights.iter().enumerate() {
             let frame = framed(conv, part, x, unframed, &mut frame);
             let store = Write { image: z, channels: conv.shape.c_out, first: part * conv.outputs };
@@ -195,8 +195,8 @@ pub fn backward(
     let GroupScratch { unframed, mut frame, mut tiled } = GroupScratch::new(conv, x);
     let mut dz_frame = conv.dz_frame.empty(conv.shape.out);
     for i in 0..upstream.dy.len() / output {
-        let upstream = upstream.part(i * output..(i + 1) * output);
-        let x = x.part(i * input..(i + 1) * input);
+        let upstream = upstream.slice(i * output..(i + 1) * output);
+        let x = x.slice(i * input..(i + 1) * input);
         let mut dx = dx.as_mut().map(|dx| &mut dx[i * input..(i + 1) * input]);
         if let (true, false, Some(dx)) = (*overwrite, covered, &mut dx) {
             dx.fill(0.0);

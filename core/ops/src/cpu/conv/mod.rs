@@ -90,7 +90,7 @@ pub struct OutputGradient<'a> {
 
 impl<'a> OutputGradient<'a> {
     /// A range of the elements, which covers whole images or pieces.
-    pub fn part(self, range: std::ops::Range<usize>) -> Self {
+    pub fn slice(self, range: std::ops::Range<usize>) -> Self {
         let norm = self.norm.map(|(z, coefficients)| (&z[range.clone()], coefficients));
         Self { dy: &self.dy[range], norm }
     }
@@ -162,7 +162,7 @@ impl Conv {
         let groups = z.par_chunks_mut(group_len(self.output())).enumerate();
         let groups = groups.map(|(i, z)| {
             let first = i * group_len(self.input());
-            groups::forward(self, &weights, x.part(first..first + z.len() / output * input), z);
+            groups::forward(self, &weights, x.slice(first..first + z.len() / output * input), z);
             self.output_moments(z, moments)
         });
         groups.collect()
@@ -194,7 +194,7 @@ impl Conv {
         let groups = dx.into_par_iter().enumerate();
         groups
             .map(|(i, dx)| {
-                let upstream = upstream.part(i * output..((i + 1) * output).min(upstream.dy.len()));
+                let upstream = upstream.slice(i * output..((i + 1) * output).min(upstream.dy.len()));
                 groups::backward(&pass, x.group(i, self.input()), upstream, dx)
             })
             .collect()

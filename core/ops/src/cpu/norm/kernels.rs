@@ -46,7 +46,7 @@ impl Kernel for BatchMoments<'_> {
     #[inline(always)]
     fn run<I: Isa>(self) -> Vec<ChannelMoments> {
         let Self { z, channels } = self;
-        // Distances from the first pixel are about as small as deviations from the mean, which is not known yet.
+        // Differences from the first pixel are about as small as deviations from the mean, which is not known yet.
         let first = &z[..channels];
         let mut sums = vec![[0.0_f64; 2]; channels];
         for strip in z.chunks(strip_pixels(channels) * channels) {
@@ -113,11 +113,11 @@ impl Kernel for BackwardSums<'_> {
 }
 
 /// The coefficients of the gradient of a normalised `z`, for each channel:
-/// `dz = dy * coefficients.dy + (z - mean) * coefficients.centred + coefficients.constant`.
+/// `dz = dy * coefficients.factor + (z - mean) * coefficients.centred + coefficients.constant`.
 #[derive(Debug, Default)]
 pub struct BackwardCoefficients {
     pub mean: Vec<f32>,
-    pub dy: Vec<f32>,
+    pub factor: Vec<f32>,
     pub centred: Vec<f32>,
     pub constant: Vec<f32>,
 }
@@ -129,7 +129,7 @@ impl BackwardCoefficients {
         let load = |v: &[f32]| Lanes::load_some(v, first, count);
         BackwardLanes {
             mean: load(&self.mean),
-            dy: load(&self.dy),
+            factor: load(&self.factor),
             centred: load(&self.centred),
             constant: load(&self.constant),
         }
@@ -140,7 +140,7 @@ impl BackwardCoefficients {
 #[derive(Clone, Copy)]
 pub struct BackwardLanes<const N: usize> {
     mean: Lanes<N>,
-    dy: Lanes<N>,
+    factor: Lanes<N>,
     centred: Lanes<N>,
     constant: Lanes<N>,
 }
@@ -150,7 +150,7 @@ impl<const N: usize> BackwardLanes<N> {
     #[inline(always)]
     pub fn dz<I: Isa>(&self, dy: Lanes<N>, z: Lanes<N>) -> Lanes<N> {
         let constant = self.constant.plus_product::<I>(z.minus(self.mean), self.centred);
-        constant.plus_product::<I>(dy, self.dy)
+        constant.plus_product::<I>(dy, self.factor)
     }
 }
 

@@ -124,7 +124,7 @@ impl BatchNorm {
         for ((&[sum, product], inverse), &scale) in sums.iter().zip(inverses()).zip(&self.scale) {
             let factor = f64::from(scale) * inverse;
             let share = if self.batch { factor / self.pixels } else { 0.0 };
-            coefficients.dy.push(factor as f32);
+            coefficients.factor.push(factor as f32);
             coefficients.centred.push((-share * product * inverse * inverse) as f32);
             coefficients.constant.push((-share * sum) as f32);
         }

@@ -32,7 +32,7 @@ pub fn sum(terms: &[&CpuActivation], tape: &mut dyn Recorder<Cpu>) -> Result<Cpu
     total.par_chunks_mut(chunk).enumerate().for_each(|(i, total)| {
         let range = i * chunk..i * chunk + total.len();
         for (term, source) in sources.iter().enumerate() {
-            dispatch(AddTerm { total, source: source.part(range.clone()), channels, overwrite: term == 0 });
+            dispatch(AddTerm { total, source: source.slice(range.clone()), channels, overwrite: term == 0 });
         }
     });
     let y = CpuActivation::new(dims, total);

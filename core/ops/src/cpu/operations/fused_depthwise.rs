@@ -128,7 +128,7 @@ impl<'a> FusedDepthwise<'a> {
         let (x, length) = (self.x.group(i, self.deferred.dims()), self.input_len());
         let mut memory = ImageScratch::new(self);
         for (image, z) in z.chunks_exact_mut(self.conv.shape.output_len()).enumerate() {
-            self.deferred.write_centred(x.part(image * length..(image + 1) * length), &mut memory.centred);
+            self.deferred.write_centred(x.slice(image * length..(image + 1) * length), &mut memory.centred);
             for block in &self.blocks {
                 self.expand(block, &mut memory);
                 for (part, frame) in block.parts().zip(memory.frames.chunks_exact(self.frame_len())) {
@@ -149,7 +149,7 @@ impl<'a> FusedDepthwise<'a> {
         let mut pass = FusedBackward {
             upstream,
             weights: conv.pack_all_transposed(weight, &plans),
-            offsets: (0..pixels).map(|pixel| pixel * self.pixels.run).collect(),
+            offsets: (0..pixels).map(|pixel| pixel * self.pixels.run_len).collect(),
             covered: conv.covers_input(&plans),
             plans,
             transposed: self.blocks.iter().map(|block| self.deferred.pack_transposed(block.channels.clone())).collect(),
@@ -194,12 +194,13 @@ impl<'a> FusedDepthwise<'a> {
         let channels = whole_lanes(self.conv.shape.c_in);
         let mut memory = ImageScratch::for_gradients(self);
         let mut weights = Buffer::zeroed(self.conv.gradient_layout(0).len() * self.conv.parts);
-        let mut sums = ReaderSums { products: Buffer::zeroed(self.pixels.run * channels), sums: vec![0.0; channels] };
+        let mut sums =
+            ReaderSums { products: Buffer::zeroed(self.pixels.run_len * channels), sums: vec![0.0; channels] };
         for image in 0..x.values.len() / length {
-            let source = x.part(image * length..(image + 1) * length);
+            let source = x.slice(image * length..(image + 1) * length);
             let mut dx = dx.as_mut().map(|dx| &mut dx[image * length..(image + 1) * length]);
             let first = (i * IMAGES_PER_GROUP + image) * output;
-            let upstream = pass.upstream.part(first..first + output);
+            let upstream = pass.upstream.slice(first..first + output);
             self.deferred.write_centred(source, &mut memory.centred);
             self.deferred.write_rectified(source, &mut memory.rectified);
             for number in 0..self.blocks.len() {
@@ -252,7 +253,7 @@ impl<'a> FusedDepthwise<'a> {
     /// Adds the sums over one image for the hidden channels of a block.
     fn add_products(&self, pass: &FusedBackward<'_>, number: usize, memory: &ImageScratch, sums: &mut ReaderSums) {
         let (block, plan) = (&self.blocks[number], &pass.hidden[number]);
-        let (first, inputs) = (block.channels.start, self.pixels.run);
+        let (first, inputs) = (block.channels.start, self.pixels.run_len);
         let dz = &memory.hidden[..plan.sources.len() * block.stride()];
         dispatch(ChannelSums { values: dz, totals: &mut sums.sums[first..first + block.stride()] });
         let total = &mut sums.products[first * inputs..(first + block.stride()) * inputs];
@@ -271,7 +272,7 @@ impl<'a> FusedDepthwise<'a> {
         let store = Accumulate {
             dx,
             overwrite: pass.overwrite && number == 0,
-            channels: self.pixels.run,
+            channels: self.pixels.run_len,
             first: 0,
             rectified: self.deferred.relu().then_some((&*memory.rectified, &*pass.offsets)),
         };
@@ -300,7 +301,7 @@ impl ImageScratch {
         let pixels = fused.pixels.sources.len();
         let [rectified, dz_frame, hidden] = [0; 3].map(Buffer::uninitialised);
         Self {
-            centred: Buffer::uninitialised(pixels * whole_lanes(fused.pixels.run)),
+            centred: Buffer::uninitialised(pixels * whole_lanes(fused.pixels.run_len)),
             // The border of each frame stays zero.
             frames: Buffer::zeroed(fused.blocks[0].parts().len() * fused.frame_len()),
             rectified,

@@ -68,7 +68,7 @@ fn multiply<I: Isa, const V: usize, const P: usize, const SPACED: bool>(
     tiles: &[usize; P],
     channels: usize,
 ) -> [[F32x8; V]; P] {
-    let inputs = BlockInputs { runs: &[0], run: channels, frame, sources: tiles, distance: channels };
+    let inputs = BlockInputs { run_offsets: &[0], run_len: channels, frame, sources: tiles, distance: channels };
     accumulate::<I, V, P, SPACED>(&[[0.0; LANES]; V], rows, inputs)
 }
 

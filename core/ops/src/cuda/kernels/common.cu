@@ -1,9 +1,9 @@
-// What all kernels share: how they read activations, windows, and sums over the pixels of a batch.
+// Code that all kernels share: reading of activations, windows, and sums over the pixels of a batch.
 //
 // Layouts are those of the crate: activations [n, h, w, c], weights [kh, kw, c_in / groups, c_out]. No kernel uses
 // floating-point atomics: the order of every sum depends on the shapes alone, hence equal inputs give equal bits.
 
-// How to read a value, beside taking it as it is.
+// Kinds of `Source`: stored values, normalised values, gradient through a batch normalisation.
 enum Kind { PLAIN, NORMALISED, GRADIENT };
 enum Rectifier { NONE, RELU, RELU6 };
 
@@ -132,7 +132,7 @@ __device__ void sum_over_pixels(int pixels, int channels, double *partial, unsig
     finish(c, sums);
 }
 
-// What batch normalisation needs to know of a batch, and where that goes.
+// Inputs and outputs of the statistics of a batch normalisation.
 struct Statistics {
     const float *scale, *shift;     // learned vectors, or null
     float *new_mean, *new_variance; // of the batch, or null
@@ -152,7 +152,7 @@ __device__ __forceinline__ void write_vectors(const Statistics &s, int c, float 
 }
 
 // From the sums of the values and of their squares. In double precision, a mean of a thousand standard deviations costs
-// the variance no more than ten of its sixteen digits.
+// the variance six of its sixteen digits.
 __device__ __forceinline__ void write_statistics(const Statistics &s, int c, double sum, double squares) {
     const double mean = sum / s.pixels, variance = squares / s.pixels - mean * mean;
     const float rounded = (float)(variance < 0 ? 0 : variance);

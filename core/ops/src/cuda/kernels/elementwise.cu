@@ -57,7 +57,7 @@ struct ConcatArgs {
     Part parts[MAX_TERMS];
     float *y;
     const float *dy;
-    // Pixels, channels of the whole, first channel and number of channels of these parts.
+    // Number of parts, pixels, channels of the whole, first channel and number of channels of these parts.
     int count, pixels, channels, first, width;
 };
 

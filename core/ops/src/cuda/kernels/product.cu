@@ -21,7 +21,7 @@ template <int M, int N, int R, int C, class S = float> struct Rectangle {
     }
 };
 
-// The nearest number with 10 bits after the leading one, which tensor cores use in place of x. Ties round away from zero,
+// The nearest number with 10 mantissa bits, which tensor cores use in place of x. Ties round away from zero,
 // as in cvt.rna.tf32.
 __device__ __forceinline__ float rounded_to_tf32(float x) {
     return x == x ? __uint_as_float((__float_as_uint(x) + 0x1000u) & ~0x1fffu) : x;

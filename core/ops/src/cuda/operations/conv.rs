@@ -8,7 +8,7 @@ use crate::{
         args::{ConvArgs, NormArgs as NormKernelArgs, Rectifier, Source, Statistics, Window},
         memory::{Buffer, address},
         reduction::Reduction,
-        runtime::{Runtime, blocks},
+        runtime::{MAX_GRID_Z, Runtime, blocks},
     },
     shape::{ConvShape, Dims, check_linear, check_norm},
     tape::Recorder,
@@ -144,7 +144,7 @@ impl Conv {
             return reduction.launch("depthwise_weight_gradient", args);
         }
         let (rows, columns) = (taps * c_in / groups, c_out / groups);
-        let parts = (pixels / PIXELS_PER_PART).clamp(1, MAX_PARTS);
+        let parts = (pixels / PIXELS_PER_PART).clamp(1, MAX_PARTS.min(MAX_GRID_Z / groups).max(1));
         let partial = Buffer::new(self.runtime, groups * parts * rows * columns)?;
         let grid = (blocks(rows, WEIGHT_TILE), blocks(columns, WEIGHT_TILE), (groups * parts) as u32);
         let args = ConvArgs { partial: partial.address(), ..args };

@@ -18,7 +18,8 @@ pub fn rectify(
     rectifier: Rectifier,
     tape: &mut dyn Recorder<Cuda>,
 ) -> Result<CudaActivation, OpError> {
-    map("relu", x, rectifier, None, tape)
+    let op = if rectifier == Rectifier::Relu6 { "relu6" } else { "relu" };
+    map(op, x, rectifier, None, tape)
 }
 
 /// As [`crate::reference::scale_images`].

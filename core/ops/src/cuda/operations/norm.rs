@@ -26,7 +26,7 @@ pub struct Norm {
     returned: bool,
     /// Whether the statistics are those of the batch, so that gradient flows through them.
     batch: bool,
-    /// Where the statistics go and what they are computed with.
+    /// Inputs and outputs of the statistics.
     statistics: Statistics,
     runtime: &'static Runtime,
 }

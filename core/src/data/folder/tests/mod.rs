@@ -157,7 +157,7 @@ fn folders_below_a_class_belong_to_it() {
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink(dir.path().join("a"), dir.path().join("a/again")).unwrap();
-        assert!(message(&dir).contains("remove the link to a folder above itself"));
+        assert!(message(&dir).contains("remove links to a parent folder"));
     }
 }
 
@@ -212,7 +212,7 @@ fn files_that_are_not_read_are_counted() {
         fs::write(dir.path().join(file), "").unwrap();
     }
     let expected = [
-        "skipped 3 files with another extension than that of an image: 2 .gif, 1 without",
+        "skipped 3 files without an image extension: 2 .gif, 1 without extension",
         "skipped 1 hidden image (a dot before the name)",
         "skipped 1 hidden folder (a dot before the name)",
         "skipped 1 file outside of the class folders",
