@@ -24,10 +24,10 @@ pub struct NormArgs<'a, D: Storage<f32>> {
     /// Learned `(scale, shift)`, both `[1, 1, 1, c]`; `None` is `(1, 0)`.
     pub affine: Option<(&'a Tensor4<D>, &'a Tensor4<D>)>,
     /// Whether to return the moments that the normalisation used.
-    pub moments: bool,
+    pub return_moments: bool,
 }
 
 impl<D: Storage<f32>> NormArgs<'_, D> {
     /// Batch statistics without learned parameters, as supernets use, which are not returned.
-    pub const BATCH: Self = Self { fixed: None, affine: None, moments: false };
+    pub const BATCH: Self = Self { fixed: None, affine: None, return_moments: false };
 }

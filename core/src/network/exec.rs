@@ -330,7 +330,7 @@ impl<D: Backend> Run<'_, D> {
         let weight = || param(Role::Weight).ok_or_else(|| unbound(&layer.name, set));
         let fixed = self.pass.norms.and_then(|table| table[id].as_ref());
         let affine = param(Role::Scale).zip(param(Role::Shift));
-        let norm = NormArgs { fixed, affine, moments: self.pass.moments };
+        let norm = NormArgs { fixed, affine, return_moments: self.pass.moments };
         let images = self.pass.capture.map_or(0, |wanted| wanted(id));
         if images > 0 {
             self.captured.push(Captured { layer: id, input: x.first_images(images)? });

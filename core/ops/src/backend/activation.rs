@@ -79,7 +79,7 @@ pub trait Activation<D: Backend>: Clone {
     /// An empty activation or a device failure.
     fn odd_pixels<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
-    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if `norm.moments` is
+    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if `norm.return_moments` is
     /// true.
     ///
     /// # Errors
@@ -91,7 +91,7 @@ pub trait Activation<D: Backend>: Clone {
     ) -> Result<(Self, Option<Moments<D>>), OpError>;
 
     /// `norm(conv(relu(x)))` in one operation; see [`reference::unit`]. Also returns the moments that it used, if
-    /// `norm.moments` is true.
+    /// `norm.return_moments` is true.
     ///
     /// # Errors
     /// As [`conv2d`](Self::conv2d) and [`batch_norm`](Self::batch_norm).

@@ -16,7 +16,7 @@ pub struct Frame {
     /// Elements per pixel. The last may be padding, which is zero.
     pub channels: usize,
     /// Whether there is no such padding.
-    full: bool,
+    has_no_padding_channels: bool,
 }
 
 impl Frame {
@@ -27,7 +27,7 @@ impl Frame {
             let last = (out[axis] - 1) * window.stride[axis] + (window.kernel[axis] - 1) * window.dilation[axis];
             (last + 1).max(window.padding[axis] + size[axis])
         };
-        Self { before: window.padding, size: [reach(0), reach(1)], channels, full: true }
+        Self { before: window.padding, size: [reach(0), reach(1)], channels, has_no_padding_channels: true }
     }
 
     /// The frame of an output's gradient, large enough for every output that an input pixel and a tap lead to.
@@ -51,7 +51,7 @@ impl Frame {
             before: [rows.0, columns.0],
             size: [rows.1, columns.1],
             channels: whole_lanes(channels),
-            full: channels.is_multiple_of(LANES),
+            has_no_padding_channels: channels.is_multiple_of(LANES),
         }
     }
 
@@ -64,17 +64,21 @@ impl Frame {
     /// Memory for the frame of an image of `size`: zeros around the image, arbitrary values in its place.
     pub fn empty(&self, size: [usize; 2]) -> Buffer {
         let len = self.size[0] * self.size[1] * self.channels;
-        if self.fits(size) && self.full { Buffer::uninitialised(len) } else { Buffer::zeroed(len) }
+        if self.has_no_border(size) && self.has_no_padding_channels {
+            Buffer::uninitialised(len)
+        } else {
+            Buffer::zeroed(len)
+        }
     }
 
     /// Whether an image of `size` fills the frame, without a border.
-    pub fn fits(&self, size: [usize; 2]) -> bool {
+    pub fn has_no_border(&self, size: [usize; 2]) -> bool {
         self.size == size
     }
 
     /// Rows and columns of an image of `size`, as one row of all pixels if the frame has no border.
     pub fn rows(&self, size: [usize; 2]) -> [usize; 2] {
-        if self.fits(size) { [1, size[0] * size[1]] } else { size }
+        if self.has_no_border(size) { [1, size[0] * size[1]] } else { size }
     }
 
     /// Offset of a pixel of the frame, in elements.

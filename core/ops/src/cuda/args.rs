@@ -2,7 +2,7 @@
 
 #![expect(unsafe_code, reason = "the structures are passed to kernels byte by byte")]
 
-use crate::{Window as TapWindow, shape::ConvShape};
+use crate::{Window, shape::ConvShape};
 use cudarc::driver::DeviceRepr;
 
 /// How kernels read an activation; see `Source` in `common.cu`.
@@ -40,7 +40,7 @@ pub enum Rectifier {
 /// A sliding window and the images that it slides over.
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Window {
+pub struct WindowShape {
     pub n: i32,
     pub h: i32,
     pub w: i32,
@@ -55,7 +55,7 @@ pub struct Window {
     pub dilation: [i32; 2],
 }
 
-impl Window {
+impl WindowShape {
     /// The window of a convolution.
     pub fn of(shape: &ConvShape) -> Self {
         let ConvShape { n, size, out, c_in, c_out, groups, window } = *shape;
@@ -63,7 +63,7 @@ impl Window {
     }
 
     /// The window of a pool.
-    pub fn sliding(n: usize, size: [usize; 2], out: [usize; 2], c: usize, window: TapWindow) -> Self {
+    pub fn sliding(n: usize, size: [usize; 2], out: [usize; 2], c: usize, window: Window) -> Self {
         let pair = |[a, b]: [usize; 2]| [a as i32, b as i32];
         let ([h, w], [out_h, out_w], c) = (pair(size), pair(out), c as i32);
         Self {
@@ -102,7 +102,7 @@ pub struct Statistics {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ConvArgs {
-    pub window: Window,
+    pub window: WindowShape,
     pub x: Source,
     pub dy: Source,
     pub weight: u64,
@@ -117,7 +117,7 @@ pub struct ConvArgs {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct GramArgs {
-    pub window: Window,
+    pub window: WindowShape,
     pub x: Source,
     pub out: u64,
     pub partial: u64,
@@ -127,7 +127,7 @@ pub struct GramArgs {
 
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
-pub struct NormArgs {
+pub struct NormKernelArgs {
     pub x: Source,
     pub dy: Source,
     pub statistics: Statistics,
@@ -190,11 +190,11 @@ pub struct ConcatArgs {
 #[repr(C)]
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PoolArgs {
-    pub window: Window,
+    pub window: WindowShape,
     pub x: Source,
     pub dy: u64,
     pub out: u64,
-    pub taps: u64,
+    pub argmax_taps: u64,
     pub maximum: i32,
     pub overwrite: i32,
 }
@@ -247,4 +247,14 @@ macro_rules! kernel_arguments {
         )*
     };
 }
-kernel_arguments!(ConvArgs, GramArgs, NormArgs, MapArgs, SumArgs, ConcatArgs, PoolArgs, CrossEntropyArgs, SgdArgs);
+kernel_arguments!(
+    ConvArgs,
+    GramArgs,
+    NormKernelArgs,
+    MapArgs,
+    SumArgs,
+    ConcatArgs,
+    PoolArgs,
+    CrossEntropyArgs,
+    SgdArgs
+);

@@ -1,7 +1,7 @@
 //! Gram matrices of input patches.
 
 use super::{
-    args::{GramArgs, Rectifier, Source, Window},
+    args::{GramArgs, Rectifier, Source, WindowShape},
     memory::{Buffer, address, pieces},
     runtime::{MAX_GRID_Z, Runtime, blocks},
 };
@@ -34,7 +34,7 @@ pub fn gram_matrices(inputs: &[InputPatches<'_, Cuda>]) -> Result<Vec<Vec<f64>>,
         let rectifier = if input.relu { Rectifier::Relu } else { Rectifier::None };
         let source = Source { rectifier: rectifier as i32, ..Source::plain(address(op, &x)?) };
         let args = GramArgs {
-            window: Window::of(shape),
+            window: WindowShape::of(shape),
             x: source,
             out,
             constant: input.constant.into(),

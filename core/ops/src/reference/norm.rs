@@ -51,7 +51,7 @@ pub fn batch_norm<D: Device, T: Tape<f32, D>>(
         y.try_mul(scale?.try_broadcast_like::<_, Axes3<0, 1, 2>>(&dims)?)?
             .try_add(shift?.try_broadcast_like::<_, Axes3<0, 1, 2>>(&dims)?)
     })?;
-    Ok((y, used.filter(|_| norm.moments)))
+    Ok((y, used.filter(|_| norm.return_moments)))
 }
 
 /// `norm(conv(relu(x)))`, or without the ReLU; also returns the moments that it used, if they are

@@ -60,14 +60,14 @@ fn average<D: Device, T: Tape<f32, D>>(x: Pixels<D, T>, shape: &PoolShape) -> Tr
         .iter()
         .flat_map(|window| window.iter().copied().chain(std::iter::repeat(outside)).take(most))
         .collect::<Vec<_>>();
-    let shares = windows.iter().map(|window| 1.0 / window.len() as f32).collect::<Vec<_>>();
+    let inverse_counts = windows.iter().map(|window| 1.0 / window.len() as f32).collect::<Vec<_>>();
     let zero = device.try_zeros_like(&(1, shape.c))?;
     let taps: Pixels<D, T> =
         (x, zero).try_concat_along(Axis::<0>)?.try_gather(device.try_tensor_from_vec(sources, (outputs * most,))?)?;
-    let shares = device.try_tensor_from_vec(shares, (outputs,))?;
+    let inverse_counts = device.try_tensor_from_vec(inverse_counts, (outputs,))?;
     taps.try_reshape_like(&(outputs, most, shape.c))?
         .try_sum::<(usize, usize), Axis<1>>()?
-        .try_mul(shares.try_broadcast_like::<_, Axis<1>>(&(outputs, shape.c))?)
+        .try_mul(inverse_counts.try_broadcast_like::<_, Axis<1>>(&(outputs, shape.c))?)
 }
 
 /// For each output, the pixels under its window in row-major order. Pixels are numbered through all images.

@@ -163,19 +163,19 @@ fn run<D: Backend, A: Activation<D>, T: Tape<f32, D>>(call: Call, inputs: &[Tens
         Call::Linear => OnTensors::<D, A>::linear(all[0], all[1], all.get(2).copied(), tape)?,
         Call::Norm(vectors) => {
             let (fixed, affine) = split(vectors, &inputs[1..]);
-            let norm = NormArgs { fixed: fixed.as_ref(), affine, moments: true };
+            let norm = NormArgs { fixed: fixed.as_ref(), affine, return_moments: true };
             let (y, moments) = OnTensors::<D, A>::batch_norm(all[0], norm, tape)?;
             return Ok((y, moments));
         }
         Call::Unit(spec, vectors) => {
             let (fixed, affine) = split(vectors, &inputs[2..]);
-            let norm = NormArgs { fixed: fixed.as_ref(), affine, moments: true };
+            let norm = NormArgs { fixed: fixed.as_ref(), affine, return_moments: true };
             let (y, moments) = OnTensors::<D, A>::unit(all[0], all[1], spec, norm, tape)?;
             return Ok((y, moments));
         }
         Call::Units([first, second], vectors) => {
             let (fixed, affine) = split(vectors, &inputs[3..]);
-            let norm = NormArgs { fixed: fixed.as_ref(), affine, moments: true };
+            let norm = NormArgs { fixed: fixed.as_ref(), affine, return_moments: true };
             let (hidden, _) = A::from_tensor(all[0], tape)?.unit(all[1], first, norm, tape)?;
             hidden.unit(all[2], second, NormArgs::BATCH, tape)?.0.to_tensor(tape)?
         }

@@ -152,7 +152,7 @@ fn moments<I: Implementation>() {
     let spec = UnitSpec { relu: true, conv: ConvSpec { window: Window::valid(1, 1), groups: 1 } };
     for fixed in [None, Some(&fixed)] {
         let returned = |moments| {
-            let norm = || NormArgs { fixed, moments, ..NormArgs::BATCH };
+            let norm = || NormArgs { fixed, return_moments: moments, ..NormArgs::BATCH };
             let (y, of_unit) = Ops::<I>::unit(&x, &w, spec, norm(), &mut NoneTape).unwrap();
             let (_, of_norm) = Ops::<I>::batch_norm(&y, norm(), &mut NoneTape).unwrap();
             (I::Device::to_host(&y), of_unit.is_some(), of_norm.is_some())

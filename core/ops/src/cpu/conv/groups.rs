@@ -17,7 +17,11 @@ impl Conv {
     /// Whether kernels read an image directly, because its frame would be an exact copy.
     #[inline(always)]
     fn unframed(&self, x: Source<'_>) -> bool {
-        !self.relu && x.pending.is_none() && self.parts == 1 && !self.depthwise && self.x_frame.fits(self.shape.size)
+        !self.relu
+            && x.pending.is_none()
+            && self.parts == 1
+            && !self.depthwise
+            && self.x_frame.has_no_border(self.shape.size)
     }
 }
 

@@ -23,10 +23,10 @@ pub struct BatchNorm {
     scale: Vec<f32>,
     shift: Vec<f32>,
     /// Whether the statistics are those of the batch, so that gradient flows through them.
-    batch: bool,
+    uses_batch_statistics: bool,
     affine: bool,
     /// Whether the moments are returned.
-    returned: bool,
+    return_moments: bool,
     /// Number of pixels in the batch.
     pixels: f64,
 }
@@ -67,9 +67,9 @@ impl BatchNorm {
             inverse: variance.iter().map(|v| (1.0 / (f64::from(*v) + f64::from(EPS)).sqrt()) as f32).collect(),
             scale: vector(affine.as_ref().map(|(scale, _)| scale), 1.0),
             shift: vector(affine.as_ref().map(|(_, shift)| shift), 0.0),
-            batch: norm.fixed.is_none(),
+            uses_batch_statistics: norm.fixed.is_none(),
             affine: affine.is_some(),
-            returned: norm.moments,
+            return_moments: norm.return_moments,
             pixels: pixels as f64,
             mean,
             variance,
@@ -79,7 +79,7 @@ impl BatchNorm {
 
     /// The statistics as tensors `[1, 1, 1, c]`, if they are asked for.
     pub fn moments(&self, op: &'static str) -> Result<Option<Moments<Cpu>>, OpError> {
-        if !self.returned {
+        if !self.return_moments {
             return Ok(None);
         }
         let device = Cpu::default();
@@ -100,7 +100,7 @@ impl BatchNorm {
     /// The coefficients of the gradient of `z`, and the gradients of scale and shift.
     pub fn backward(&self, dy: &[f32], z: &[f32], dims: Dims) -> (BackwardCoefficients, AffineGradients) {
         let mut sums = vec![[0.0; 2]; dims.3];
-        if self.batch || self.affine {
+        if self.uses_batch_statistics || self.affine {
             let groups = dy.par_chunks(group_len(dims)).zip(z.par_chunks(group_len(dims)));
             let groups = groups.map(|(dy, z)| dispatch(BackwardSums { dy, z, mean: &self.mean }));
             for group in groups.collect::<Vec<_>>() {
@@ -123,7 +123,7 @@ impl BatchNorm {
         let mut coefficients = BackwardCoefficients { mean: self.mean.clone(), ..BackwardCoefficients::default() };
         for ((&[sum, product], inverse), &scale) in sums.iter().zip(inverses()).zip(&self.scale) {
             let factor = f64::from(scale) * inverse;
-            let share = if self.batch { factor / self.pixels } else { 0.0 };
+            let share = if self.uses_batch_statistics { factor / self.pixels } else { 0.0 };
             coefficients.factor.push(factor as f32);
             coefficients.centred.push((-share * product * inverse * inverse) as f32);
             coefficients.constant.push((-share * sum) as f32);

@@ -47,7 +47,7 @@ __device__ __forceinline__ void write(float *at, float value, int overwrite) {
 }
 
 // A sliding window over images, and the images. Pools have c_in = c_out = groups.
-struct Window {
+struct WindowShape {
     int n, h, w, c_in, out_h, out_w, c_out, groups;
     int kernel_h, kernel_w, stride_h, stride_w, padding_h, padding_w, dilation_h, dilation_w;
 };
@@ -59,7 +59,7 @@ __device__ __forceinline__ Pixel pixel(int index, int h, int w) {
 }
 
 // The index of the input pixel that tap (a, b) of an output pixel reads, or -1 outside of the image.
-__device__ __forceinline__ int tapped(const Window &v, const Pixel &out, int a, int b) {
+__device__ __forceinline__ int tapped(const WindowShape &v, const Pixel &out, int a, int b) {
     const int row = out.row * v.stride_h + a * v.dilation_h - v.padding_h;
     const int column = out.column * v.stride_w + b * v.dilation_w - v.padding_w;
     if (row < 0 || row >= v.h || column < 0 || column >= v.w) return -1;
@@ -67,7 +67,7 @@ __device__ __forceinline__ int tapped(const Window &v, const Pixel &out, int a, 
 }
 
 // The index of the output pixel that reads an input pixel with tap (a, b), or -1 if there is none.
-__device__ __forceinline__ int reader(const Window &v, const Pixel &in, int a, int b) {
+__device__ __forceinline__ int reader(const WindowShape &v, const Pixel &in, int a, int b) {
     int row = in.row + v.padding_h - a * v.dilation_h, column = in.column + v.padding_w - b * v.dilation_w;
     if (row < 0 || column < 0 || row % v.stride_h != 0 || column % v.stride_w != 0) return -1;
     row /= v.stride_h;

@@ -1,7 +1,7 @@
 // Dense and grouped convolutions as products of matrices; see product.cu.
 
 struct ConvArgs {
-    Window window;
+    WindowShape window;
     Source x, dy;
     const float *weight, *bias;
     // The output, the gradient of the input, or that of the weights.
@@ -20,7 +20,7 @@ __device__ __forceinline__ Tap tap(int index, int channels, int kernel_w) {
 }
 
 // The value of x under an element of a weight, for an output pixel; 0 outside of the image.
-__device__ __forceinline__ float input(const Window &v, const Source &x, int group, int inputs, int out_pixel,
+__device__ __forceinline__ float input(const WindowShape &v, const Source &x, int group, int inputs, int out_pixel,
                                        int element) {
     const Tap t = tap(element, inputs, v.kernel_w);
     const int at = tapped(v, pixel(out_pixel, v.out_h, v.out_w), t.a, t.b), c = group * inputs + t.channel;
@@ -46,7 +46,7 @@ struct InputGradient {
     const ConvArgs &args;
     int group, inputs, outputs, m, n;
     __device__ float a(int row, int k) const {
-        const Window &v = args.window;
+        const WindowShape &v = args.window;
         const Tap t = tap(k, outputs, v.kernel_w);
         const int at = reader(v, pixel(row, v.h, v.w), t.a, t.b), o = group * outputs + t.channel;
         return at < 0 ? 0.0f : read(args.dy, at * v.c_out + o, o, v.c_out);
@@ -77,7 +77,7 @@ struct WeightGradient {
 };
 
 template <class Problem> __device__ Problem problem(const ConvArgs &args, int group) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     return {args, group, v.c_in / v.groups, v.c_out / v.groups, 0, 0};
 }
 
@@ -124,7 +124,7 @@ template <class Accumulator> __device__ void measure(const Forward &p, const Acc
 }
 
 template <class Accumulator> __device__ void forward(const ConvArgs &args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     Forward p = problem<Forward>(args, blockIdx.z);
     p.m = v.n * v.out_h * v.out_w;
     p.n = p.outputs;
@@ -134,7 +134,7 @@ template <class Accumulator> __device__ void forward(const ConvArgs &args) {
 }
 
 template <class Accumulator> __device__ void input_gradient(const ConvArgs &args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     InputGradient p = problem<InputGradient>(args, blockIdx.z);
     p.m = v.n * v.h * v.w;
     p.n = p.inputs;
@@ -146,7 +146,7 @@ template <class Accumulator> __device__ void input_gradient(const ConvArgs &args
 // by the block that ends last.
 template <class Accumulator> __device__ void weight_gradient(const ConvArgs &args) {
     enum { TILE_M = Accumulator::TILE_M, TILE_N = Accumulator::TILE_N };
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
     const int pixels = v.n * v.out_h * v.out_w, length = (pixels + parts - 1) / parts;
     WeightGradient p = problem<WeightGradient>(args, group);

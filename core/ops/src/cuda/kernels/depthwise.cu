@@ -1,7 +1,7 @@
 // Convolutions with one input and one output channel a group.
 
 __device__ __forceinline__ float depthwise_output(const ConvArgs &args, int p, int channel) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const Pixel out = pixel(p, v.out_h, v.out_w);
     float sum = 0;
     for (int a = 0; a < v.kernel_h; a++)
@@ -14,7 +14,7 @@ __device__ __forceinline__ float depthwise_output(const ConvArgs &args, int p, i
 
 // One thread an output value.
 extern "C" __global__ void depthwise_forward(ConvArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i < v.n * v.out_h * v.out_w * v.c_in) args.out[i] = depthwise_output(args, i / v.c_in, i % v.c_in);
 }
@@ -35,7 +35,7 @@ extern "C" __global__ void depthwise_forward_norm(ConvArgs args) {
 
 // One thread an input value.
 extern "C" __global__ void depthwise_input_gradient(ConvArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int c = v.c_in, size = v.n * v.h * v.w * c, i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     const Pixel in = pixel(i / c, v.h, v.w);
@@ -53,7 +53,7 @@ extern "C" __global__ void depthwise_input_gradient(ConvArgs args) {
 
 // The grid is (tiles of channels, chunks of pixels, taps).
 extern "C" __global__ void depthwise_weight_gradient(ConvArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int c = v.c_in, t = blockIdx.z, a = t / v.kernel_w, b = t % v.kernel_w;
     sum_over_pixels<1>(
         v.n * v.out_h * v.out_w, c, (double *)args.partial, args.counters,

@@ -1,7 +1,7 @@
 // Gram matrices of input patches, in double precision.
 
 struct GramArgs {
-    Window window;
+    WindowShape window;
     Source x;
     double *out;     // [groups, d, d], with zeros above the diagonal
     double *partial; // [groups, parts, d, d]
@@ -26,7 +26,7 @@ struct Gram {
 // The grid is (tiles of rows, tiles of columns, parts of the patches * groups). The parts of a tile are added in order by
 // the block that ends last.
 template <int TILE, int SIZE> __device__ void gram(const GramArgs &args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int parts = gridDim.z / v.groups, part = blockIdx.z % parts, group = blockIdx.z / parts;
     const int patches = v.n * v.out_h * v.out_w, length = (patches + parts - 1) / parts;
     const int inputs = v.c_in / v.groups, elements = v.kernel_h * v.kernel_w * inputs, d = elements + args.constant;

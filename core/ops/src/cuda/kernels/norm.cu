@@ -1,6 +1,6 @@
 // Batch normalisation: statistics of a batch, and the sums that its backward pass needs. Readers apply it.
 
-struct NormArgs {
+struct NormKernelArgs {
     Source x, dy;
     Statistics statistics;
     const float *mean, *variance; // fixed statistics
@@ -10,13 +10,13 @@ struct NormArgs {
 };
 
 // The normalisation by fixed statistics. One thread a channel.
-extern "C" __global__ void norm_fixed(NormArgs args) {
+extern "C" __global__ void norm_fixed(NormKernelArgs args) {
     const int c = blockIdx.x * blockDim.x + threadIdx.x;
     if (c < args.statistics.channels) write_vectors(args.statistics, c, args.mean[c], args.variance[c]);
 }
 
 // Mean and biased variance of each channel, and the normalisation by them.
-extern "C" __global__ void norm_batch(NormArgs args) {
+extern "C" __global__ void norm_batch(NormKernelArgs args) {
     const Statistics &s = args.statistics;
     sum_over_pixels<2>(
         s.pixels, s.channels, s.partial, s.counters,
@@ -30,7 +30,7 @@ extern "C" __global__ void norm_batch(NormArgs args) {
 
 // From the gradient `dy` of the output and the input `x`: the coefficients of the gradient of x, and the gradients of
 // scale and shift. With fixed statistics no gradient flows through them.
-extern "C" __global__ void norm_backward(NormArgs args) {
+extern "C" __global__ void norm_backward(NormKernelArgs args) {
     const Statistics &s = args.statistics;
     const int channels = s.channels;
     sum_over_pixels<2>(
@@ -54,7 +54,7 @@ extern "C" __global__ void norm_backward(NormArgs args) {
 }
 
 // Sums of a gradient over all pixels, added to the gradient of a bias.
-extern "C" __global__ void bias_gradient(NormArgs args) {
+extern "C" __global__ void bias_gradient(NormKernelArgs args) {
     const Statistics &s = args.statistics;
     sum_over_pixels<1>(
         s.pixels, s.channels, s.partial, s.counters,

@@ -1,11 +1,11 @@
 // Pools, subsampling and the mean over images. One thread a value of the result.
 
 struct PoolArgs {
-    Window window;
+    WindowShape window;
     Source x;
     const float *dy;
     float *out;
-    int *taps; // for a maximum: the tap that won, or null
+    int *argmax_taps; // for a maximum: the tap that won, or null
     int maximum, overwrite;
 };
 
@@ -19,14 +19,14 @@ __device__ __forceinline__ int covered(int i, int kernel, int stride, int paddin
     return count;
 }
 
-__device__ __forceinline__ float share(const Window &v, const Pixel &out) {
+__device__ __forceinline__ float inverse_count(const WindowShape &v, const Pixel &out) {
     return 1.0f / (float)(covered(out.row, v.kernel_h, v.stride_h, v.padding_h, v.dilation_h, v.h) *
                           covered(out.column, v.kernel_w, v.stride_w, v.padding_w, v.dilation_w, v.w));
 }
 
 // Of equal values the first wins; a NaN wins over numbers.
 extern "C" __global__ void pool_forward(PoolArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int c = v.c_in, size = v.n * v.out_h * v.out_w * c, i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     const Pixel out = pixel(i / c, v.out_h, v.out_w);
@@ -44,12 +44,12 @@ extern "C" __global__ void pool_forward(PoolArgs args) {
                 winner = a * v.kernel_w + b;
             }
         }
-    args.out[i] = args.maximum ? best : sum * share(v, out);
-    if (args.taps) args.taps[i] = winner;
+    args.out[i] = args.maximum ? best : sum * inverse_count(v, out);
+    if (args.argmax_taps) args.argmax_taps[i] = winner;
 }
 
 extern "C" __global__ void pool_backward(PoolArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int c = v.c_in, size = v.n * v.h * v.w * c, i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     const Pixel in = pixel(i / c, v.h, v.w);
@@ -60,8 +60,8 @@ extern "C" __global__ void pool_backward(PoolArgs args) {
             const int p = reader(v, in, a, b), at = p * c + channel;
             if (p < 0) continue;
             if (!args.maximum)
-                sum += args.dy[at] * share(v, pixel(p, v.out_h, v.out_w));
-            else if (args.taps[at] == a * v.kernel_w + b)
+                sum += args.dy[at] * inverse_count(v, pixel(p, v.out_h, v.out_w));
+            else if (args.argmax_taps[at] == a * v.kernel_w + b)
                 sum += args.dy[at];
         }
     write(args.out + i, sum, args.overwrite);
@@ -69,7 +69,7 @@ extern "C" __global__ void pool_backward(PoolArgs args) {
 
 // y[i, j] = x[2 i + 1, 2 j + 1], and 0 outside of the image.
 extern "C" __global__ void odd_pixels_forward(PoolArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int c = v.c_in, size = v.n * v.out_h * v.out_w * c, i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     const Pixel out = pixel(i / c, v.out_h, v.out_w);
@@ -80,7 +80,7 @@ extern "C" __global__ void odd_pixels_forward(PoolArgs args) {
 }
 
 extern "C" __global__ void odd_pixels_backward(PoolArgs args) {
-    const Window &v = args.window;
+    const WindowShape &v = args.window;
     const int c = v.c_in, size = v.n * v.h * v.w * c, i = blockIdx.x * blockDim.x + threadIdx.x;
     if (i >= size) return;
     const Pixel in = pixel(i / c, v.h, v.w);

@@ -2,10 +2,10 @@
 
 use super::norm::Norm;
 use crate::{
-    ConvSpec, Moments, NormArgs, OpError, Tensor4, UnitSpec, Window as TapWindow,
+    ConvSpec, Moments, NormArgs, OpError, Tensor4, UnitSpec, Window,
     cuda::{
         activation::CudaActivation,
-        args::{ConvArgs, NormArgs as NormKernelArgs, Rectifier, Source, Statistics, Window},
+        args::{ConvArgs, NormKernelArgs, Rectifier, Source, Statistics, WindowShape},
         memory::{Buffer, address},
         reduction::Reduction,
         runtime::{MAX_GRID_Z, Runtime, blocks},
@@ -62,7 +62,7 @@ impl Conv {
     }
 
     fn args(&self) -> ConvArgs {
-        ConvArgs { window: Window::of(&self.shape), weight: self.weight_address, ..ConvArgs::default() }
+        ConvArgs { window: WindowShape::of(&self.shape), weight: self.weight_address, ..ConvArgs::default() }
     }
 
     /// Selects the kernel for the precision of this process, from one for single precision and one for TF32.
@@ -209,7 +209,7 @@ pub fn linear(
 ) -> Result<CudaActivation, OpError> {
     let op = "linear";
     let (n, _, c_out) = check_linear(x.dims(), weight, bias)?;
-    let spec = UnitSpec { relu: false, conv: ConvSpec { window: TapWindow::valid(1, 1), groups: 1 } };
+    let spec = UnitSpec { relu: false, conv: ConvSpec { window: Window::valid(1, 1), groups: 1 } };
     let conv = Conv::new(op, x, weight, spec, tape)?;
     let bias = bias.map(|bias| tape.contiguous(op, bias)).transpose()?;
     let bias_address = bias.as_ref().map_or(Ok(0), |bias| address(op, bias))?;

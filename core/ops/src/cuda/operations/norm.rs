@@ -4,7 +4,7 @@ use crate::{
     EPS, Moments, NormArgs, OpError, Tensor4,
     cuda::{
         activation::CudaActivation,
-        args::{GRADIENT, NormArgs as KernelArgs, Source, Statistics},
+        args::{GRADIENT, NormKernelArgs, Source, Statistics},
         memory::{Buffer, address},
         reduction::Reduction,
         runtime::Runtime,
@@ -23,9 +23,9 @@ pub struct Norm {
     affine: Option<(Tensor4<Cuda>, Tensor4<Cuda>)>,
     /// The fixed moments, or those of the batch where they are returned.
     moments: Option<Moments<Cuda>>,
-    returned: bool,
+    return_moments: bool,
     /// Whether the statistics are those of the batch, so that gradient flows through them.
-    batch: bool,
+    uses_batch_statistics: bool,
     /// Inputs and outputs of the statistics.
     statistics: Statistics,
     runtime: &'static Runtime,
@@ -54,7 +54,7 @@ impl Norm {
         let vector = (1, 1, 1, channels);
         let moments = match norm.fixed {
             Some(fixed) => Some(Moments { mean: contiguous(&fixed.mean)?, variance: contiguous(&fixed.variance)? }),
-            None if norm.moments => Some(Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? }),
+            None if norm.return_moments => Some(Moments { mean: like.zeros(vector)?, variance: like.zeros(vector)? }),
             None => None,
         };
         let [mean, variance] = match &moments {
@@ -73,22 +73,30 @@ impl Norm {
             channels: channels as i32,
             ..Statistics::default()
         };
-        let batch = norm.fixed.is_none();
-        if !batch {
-            let args = KernelArgs { statistics, mean, variance, ..KernelArgs::default() };
+        let uses_batch_statistics = norm.fixed.is_none();
+        if !uses_batch_statistics {
+            let args = NormKernelArgs { statistics, mean, variance, ..NormKernelArgs::default() };
             runtime.launch_over("norm_fixed", channels, args).map_err(OpError::device(op))?;
         }
-        Ok(Self { vectors, affine, moments, returned: norm.moments, batch, statistics, runtime })
+        Ok(Self {
+            vectors,
+            affine,
+            moments,
+            return_moments: norm.return_moments,
+            uses_batch_statistics,
+            statistics,
+            runtime,
+        })
     }
 
     /// The statistics of the batch that are to be computed; `None` if they are fixed.
     pub fn statistics(&self) -> Option<Statistics> {
-        self.batch.then_some(self.statistics)
+        self.uses_batch_statistics.then_some(self.statistics)
     }
 
     /// The moments that the normalisation uses, if they are asked for.
     pub fn moments(&self) -> Option<Moments<Cuda>> {
-        self.moments.clone().filter(|_| self.returned)
+        self.moments.clone().filter(|_| self.return_moments)
     }
 
     /// The normalisation for readers to apply.
@@ -109,15 +117,15 @@ impl Norm {
         let Statistics { pixels, channels, .. } = self.statistics;
         let coefficients = Buffer::new(self.runtime, 4 * channels as usize)?;
         let reduction = Reduction::new(self.runtime, pixels as usize, channels as usize, 2, 1)?;
-        let args = KernelArgs {
+        let args = NormKernelArgs {
             x: z,
             dy: Source::plain(dy.address()),
             statistics: reduction.statistics(self.statistics),
             coefficients: coefficients.address(),
             d_scale,
             d_shift,
-            batch: self.batch.into(),
-            ..KernelArgs::default()
+            batch: self.uses_batch_statistics.into(),
+            ..NormKernelArgs::default()
         };
         reduction.launch("norm_backward", args)?;
         Ok(coefficients)
@@ -145,7 +153,8 @@ pub fn batch_norm(
     if let Some(statistics) = norm.statistics() {
         let failed = OpError::device(op);
         let reduction = Reduction::new(x.runtime(), elements(dims) / dims.3, dims.3, 2, 1).map_err(&failed)?;
-        let args = KernelArgs { x: input, statistics: reduction.statistics(statistics), ..KernelArgs::default() };
+        let args =
+            NormKernelArgs { x: input, statistics: reduction.statistics(statistics), ..NormKernelArgs::default() };
         reduction.launch("norm_batch", args).map_err(&failed)?;
     }
     let moments = norm.moments();

@@ -1,10 +1,10 @@
 //! Pools, subsampling and the mean over height and width.
 
 use crate::{
-    OpError, PoolKind, PoolSpec, Window as TapWindow,
+    OpError, PoolKind, PoolSpec, Window,
     cuda::{
         activation::CudaActivation,
-        args::{PoolArgs, Rectifier, Window},
+        args::{PoolArgs, Rectifier, WindowShape},
         memory::Buffer,
         reduction::TILE,
         runtime::blocks,
@@ -22,16 +22,16 @@ pub fn pool2d(x: &CudaActivation, spec: PoolSpec, tape: &mut dyn Recorder<Cuda>)
     let output = (n, out[0], out[1], c);
     let maximum = spec.kind == PoolKind::Max;
     // The backward pass of a maximum needs the taps that won.
-    let taps = (maximum && tape.is_recording()).then(|| Buffer::new(x.runtime(), elements(output)));
-    let taps = taps.transpose().map_err(OpError::device(op))?;
+    let argmax_taps = (maximum && tape.is_recording()).then(|| Buffer::new(x.runtime(), elements(output)));
+    let argmax_taps = argmax_taps.transpose().map_err(OpError::device(op))?;
     let args = PoolArgs {
-        window: Window::sliding(n, size, out, c, window),
-        taps: taps.as_ref().map_or(0, Buffer::address),
+        window: WindowShape::sliding(n, size, out, c, window),
+        argmax_taps: argmax_taps.as_ref().map_or(0, Buffer::address),
         maximum: maximum.into(),
         ..PoolArgs::default()
     };
     let forward = |args| x.runtime().launch_over("pool_forward", elements(output), args);
-    gather(op, x, output, (forward, "pool_backward"), args, taps, tape)
+    gather(op, x, output, (forward, "pool_backward"), args, argmax_taps, tape)
 }
 
 /// As [`crate::reference::odd_pixels`].
@@ -40,7 +40,7 @@ pub fn odd_pixels(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Result<C
     let dims = not_empty(op, x.dims())?;
     let output = half(dims);
     let (n, h, w, c) = dims;
-    let window = Window::sliding(n, [h, w], [output.1, output.2], c, TapWindow::valid(1, 2));
+    let window = WindowShape::sliding(n, [h, w], [output.1, output.2], c, Window::valid(1, 2));
     let args = PoolArgs { window, ..PoolArgs::default() };
     let forward = |args| x.runtime().launch_over("odd_pixels_forward", elements(output), args);
     gather(op, x, output, (forward, "odd_pixels_backward"), args, None, tape)
@@ -50,7 +50,7 @@ pub fn odd_pixels(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Result<C
 pub fn global_avg_pool(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Result<CudaActivation, OpError> {
     let op = "global_avg_pool";
     let (n, h, w, c) = not_empty(op, x.dims())?;
-    let window = Window::sliding(n, [h, w], [1, 1], c, TapWindow::valid(1, 1));
+    let window = WindowShape::sliding(n, [h, w], [1, 1], c, Window::valid(1, 1));
     let args = PoolArgs { window, ..PoolArgs::default() };
     // A block sums the pixels of a tile of channels of one image.
     let grid = (blocks(c, TILE.0 as usize), n as u32, 1);

@@ -7,7 +7,7 @@ use crate::cpu::{
     simd::{Isa, Kernel},
 };
 
-/// Computes `y = share * sum of x under the window`.
+/// Computes `y = inverse_count * sum of x under the window`.
 pub struct Average<'a> {
     pub pool: &'a Pool,
     pub x: &'a [f32],
@@ -23,14 +23,14 @@ impl Kernel for Average<'_> {
         for (y, x) in y.chunks_exact_mut(pool.outputs.image).zip(x.chunks_exact(pool.inputs.image)) {
             y.fill(0.0);
             pool.add_runs([&pool.outputs, &pool.inputs], y, x, &mut sum);
-            for (y, share) in y.chunks_exact_mut(pool.channels).zip(&pool.shares) {
-                y.iter_mut().for_each(|y| *y *= share);
+            for (y, inverse_count) in y.chunks_exact_mut(pool.channels).zip(&pool.inverse_counts) {
+                y.iter_mut().for_each(|y| *y *= inverse_count);
             }
         }
     }
 }
 
-/// Computes `dx += sum of share * dy over the windows that cover x`, without the old `dx` if `overwrite`.
+/// Computes `dx += sum of inverse_count * dy over the windows that cover x`, without the old `dx` if `overwrite`.
 pub struct AverageBack<'a> {
     pub pool: &'a Pool,
     pub dx: &'a mut [f32],
@@ -47,8 +47,8 @@ impl Kernel for AverageBack<'_> {
         let mut sum = Buffer::uninitialised(pool.outputs.width * pool.channels);
         for (dx, dy) in dx.chunks_exact_mut(pool.inputs.image).zip(dy.chunks_exact(pool.outputs.image)) {
             let pixels = parts.chunks_exact_mut(pool.channels).zip(dy.chunks_exact(pool.channels));
-            for ((parts, dy), share) in pixels.zip(&pool.shares) {
-                parts.iter_mut().zip(dy).for_each(|(part, dy)| *part = dy * share);
+            for ((parts, dy), inverse_count) in pixels.zip(&pool.inverse_counts) {
+                parts.iter_mut().zip(dy).for_each(|(part, dy)| *part = dy * inverse_count);
             }
             if overwrite {
                 dx.fill(0.0);

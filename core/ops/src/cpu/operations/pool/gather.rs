@@ -7,7 +7,7 @@ use crate::cpu::simd::Lanes;
 pub struct Maximum<'a> {
     pub x: &'a [f32],
     pub y: &'a mut [f32],
-    pub winners: &'a mut [f32],
+    pub argmax_taps: &'a mut [f32],
 }
 
 impl Gather for Maximum<'_> {
@@ -27,7 +27,7 @@ impl Gather for Maximum<'_> {
             }
         }
         best.store_some(self.y, site.at, site.count);
-        winner.store_some(self.winners, site.at, site.count);
+        winner.store_some(self.argmax_taps, site.at, site.count);
     }
     fn len(&self) -> usize {
         self.y.len()
@@ -38,7 +38,7 @@ impl Gather for Maximum<'_> {
 pub struct MaximumBack<'a> {
     pub dx: &'a mut [f32],
     pub dy: &'a [f32],
-    pub winners: &'a [f32],
+    pub argmax_taps: &'a [f32],
     pub overwrite: bool,
 }
 
@@ -49,7 +49,7 @@ impl Gather for MaximumBack<'_> {
         for row in site.rows {
             for column in site.columns {
                 let (tap, pixel) = site.tap_and_pixel(row, column);
-                let (winner, tap) = (site.load(self.winners, pixel), Lanes::splat(tap as f32));
+                let (winner, tap) = (site.load(self.argmax_taps, pixel), Lanes::splat(tap as f32));
                 let dy = site.load(self.dy, pixel);
                 total = total.plus(Lanes::select(winner, tap, |winner, tap| winner == tap, dy, Lanes::ZERO));
             }

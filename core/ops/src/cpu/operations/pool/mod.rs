@@ -31,16 +31,16 @@ pub fn pool2d(x: &CpuActivation, spec: PoolSpec, tape: &mut dyn Recorder<Cpu>) -
     let (x_group, y_group) = (group_len(x.dims()), group_len(output));
     let mut y = Buffer::uninitialised(elements(output));
     let groups = y.par_chunks_mut(y_group).zip(x.normalised().par_chunks(x_group));
-    let winners = match spec.kind {
+    let argmax_taps = match spec.kind {
         PoolKind::Average => {
             groups.for_each(|(y, x)| dispatch(Average { pool: &pool, x, y }));
             None
         }
         PoolKind::Max => {
-            let mut winners = Buffer::uninitialised(elements(output));
-            let groups = groups.zip(winners.par_chunks_mut(y_group));
-            groups.for_each(|((y, x), winners)| dispatch(GatherForward(&pool, Maximum { x, y, winners })));
-            Some(winners)
+            let mut argmax_taps = Buffer::uninitialised(elements(output));
+            let groups = groups.zip(argmax_taps.par_chunks_mut(y_group));
+            groups.for_each(|((y, x), argmax_taps)| dispatch(GatherForward(&pool, Maximum { x, y, argmax_taps })));
+            Some(argmax_taps)
         }
     };
     let y = CpuActivation::new(output, y);
@@ -50,11 +50,13 @@ pub fn pool2d(x: &CpuActivation, spec: PoolSpec, tape: &mut dyn Recorder<Cpu>) -
             let Some(dy) = output.take() else { return Ok(()) };
             input.accumulate(len, |dx, overwrite| {
                 let groups = dx.par_chunks_mut(x_group).zip(dy.par_chunks(y_group));
-                match &winners {
+                match &argmax_taps {
                     None => groups.for_each(|(dx, dy)| dispatch(AverageBack { pool: &pool, dx, dy, overwrite })),
-                    Some(winners) => groups.zip(winners.par_chunks(y_group)).for_each(|((dx, dy), winners)| {
-                        dispatch(GatherBackward(&pool, MaximumBack { dx, dy, winners, overwrite }));
-                    }),
+                    Some(argmax_taps) => {
+                        groups.zip(argmax_taps.par_chunks(y_group)).for_each(|((dx, dy), argmax_taps)| {
+                            dispatch(GatherBackward(&pool, MaximumBack { dx, dy, argmax_taps, overwrite }));
+                        })
+                    }
                 }
             });
             Ok(())
@@ -107,7 +109,7 @@ struct Pool {
     inputs: PoolSide,
     outputs: PoolSide,
     /// For each output, 1 / number of pixels under its window.
-    shares: Vec<f32>,
+    inverse_counts: Vec<f32>,
     kernel_width: usize,
     channels: usize,
 }
@@ -127,7 +129,7 @@ impl Pool {
         });
         let counts = under[0].iter().flat_map(|rows| under[1].iter().map(move |columns| rows.len() * columns.len()));
         Self {
-            shares: counts.map(|count| 1.0 / count as f32).collect(),
+            inverse_counts: counts.map(|count| 1.0 / count as f32).collect(),
             inputs: PoolSide {
                 runs: runs(&covering[1]),
                 neighbours: covering,
