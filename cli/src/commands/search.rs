@@ -29,7 +29,8 @@ const SHOWN: usize = 20;
 /// A directory without weights, other data, limits that no architecture obeys, or files that cannot be written.
 pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
     let run = TrainedRun::read(&args.run, &[])?;
-    let controller = controller(args, &run.settings)?;
+    // The options of the controller of the run belong to that controller.
+    let controller = Settings::controller(&args.controller, &args.set)?;
     let default = || args.run.join(format!("search-{}-s{}", controller.name, args.seed));
     let out = args.out.clone().unwrap_or_else(default);
     if out.is_file() || files::has_others(&out, &[]).unwrap_or(true) {
@@ -38,12 +39,6 @@ pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
     }
     let job = SearchJob { args, run, controller, out };
     compute!(&job.run.settings.config, |device| job.on(&device))
-}
-
-/// The controller with its options. They are those of `--set`; the run's own options belong to its own controller.
-fn controller(args: &SearchArgs, settings: &Settings) -> Result<ComponentConfig> {
-    let name = format!("controller.name={}", args.controller);
-    settings.controller_with(&[&[name], &args.set[..]].concat())
 }
 
 struct SearchJob<'a> {

@@ -71,9 +71,13 @@ impl ConfigLayer {
     /// # Errors
     /// An integer that does not fit into 64 bits, or a key with empty or too many parts.
     pub fn set(assignment: &str) -> Result<Self> {
+        Self::assignment(assignment, Origin::Set(assignment.into()))
+    }
+
+    fn assignment(assignment: &str, origin: Origin) -> Result<Self> {
         let (key, text) = assignment.split_once('=').unwrap_or((assignment, ""));
         let text = text.trim();
-        let fail = |problem: String| UsageError(format!("--set {}: {problem}", quote(assignment)));
+        let fail = |problem: String| UsageError(format!("{origin}: {problem}"));
         let value = match toml_text::parse(text) {
             Ok(value) => value,
             Err(TomlProblem::Other(problem)) => return Err(fail(format!("the value {problem}")).into()),
@@ -82,7 +86,8 @@ impl ConfigLayer {
             }
             Err(_) => Value::String(text.into()),
         };
-        Ok(Self { origin: Origin::Set(assignment.into()), table: nested(key, value).map_err(fail)? })
+        let table = nested(key, value).map_err(fail)?;
+        Ok(Self { origin, table })
     }
 
     /// The layers of several assignments, in order.
@@ -91,6 +96,14 @@ impl ConfigLayer {
     /// See [`set`](Self::set).
     pub fn set_all(assignments: &[String]) -> Result<Vec<Self>> {
         assignments.iter().map(|assignment| Self::set(assignment)).collect()
+    }
+
+    /// As [`set_all`](Self::set_all), for assignments that the program derives from other options.
+    ///
+    /// # Errors
+    /// See [`set`](Self::set).
+    pub fn derived(assignments: &[String]) -> Result<Vec<Self>> {
+        assignments.iter().map(|assignment| Self::assignment(assignment, Origin::Derived(assignment.into()))).collect()
     }
 
     /// The layer of an option that sets a key; `None` if the option is absent.

@@ -14,7 +14,7 @@ pub use measurement::other_measurement;
 pub use origin::Origin;
 pub use show::{example, show};
 
-use crate::args::RunArgs;
+use crate::args::{NamedOption, RunArgs};
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
 use nas_core::config::{ClusterConfig, ComponentConfig, RunConfig};
@@ -83,7 +83,7 @@ impl Settings {
         for named in args.named() {
             layers.extend(ConfigLayer::flag(named)?);
         }
-        layers.extend(ConfigLayer::set_all(assignments)?);
+        layers.extend(ConfigLayer::derived(assignments)?);
         layers.extend(ConfigLayer::plugins(&args.plugin));
         Self::merge(layers)
     }
@@ -154,12 +154,15 @@ impl Settings {
         settings
     }
 
-    /// The controller that assignments name, with the options that they set and the defaults of the others.
+    /// The controller of `--controller`, with the options that assignments set and the defaults of the others.
     ///
     /// # Errors
     /// An unknown controller, or an assignment that is not one.
-    pub fn controller_with(&self, assignments: &[String]) -> Result<ComponentConfig> {
-        Ok(Self::merge(ConfigLayer::set_all(assignments)?)?.config.controller)
+    pub fn controller(name: &str, assignments: &[String]) -> Result<ComponentConfig> {
+        let option = NamedOption { flag: "controller", key: "controller.name", value: Some(name.into()) };
+        let mut layers: Vec<ConfigLayer> = ConfigLayer::flag(option)?.into_iter().collect();
+        layers.extend(ConfigLayer::set_all(assignments)?);
+        Ok(Self::merge(layers)?.config.controller)
     }
 
     /// The origin of the value of a key.

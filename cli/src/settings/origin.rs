@@ -29,6 +29,8 @@ pub enum Origin {
     Recipe(String),
     /// `--set` with this assignment.
     Set(String),
+    /// An assignment that the program derives from another option, such as an entry of `--strategies`.
+    Derived(String),
     /// The option with this name.
     Flag(&'static str),
 }
@@ -41,6 +43,7 @@ impl fmt::Display for Origin {
             Self::Run(path) => write!(f, "--from {}", path.display()),
             Self::Recipe(name) => write!(f, "recipe {name}"),
             Self::Set(assignment) => write!(f, "--set {}", quote(assignment)),
+            Self::Derived(assignment) => f.write_str(&quote(assignment)),
             Self::Flag(flag) => write!(f, "--{flag}"),
         }
     }

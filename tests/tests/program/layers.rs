@@ -86,7 +86,7 @@ fn something_else_than_a_section_is_refused_with_its_layer() {
     refuses(dir.path(), &["--set=data=3", "--data=digits"], 2, &[set]);
     refuses(dir.path(), &["--set=strategy=ogd", "--strategy=plain"], 2, &["--set strategy=ogd: section `strategy`"]);
     let variant = ["compare", "--strategies=plain:data.synthetic=3:data.synthetic.size=8"];
-    refuses(dir.path(), &variant, 2, &["--set data.synthetic=3: section `data`: synthetic = 3"]);
+    refuses(dir.path(), &variant, 2, &["size=8: section `data`: synthetic = 3"]);
 }
 
 #[test]

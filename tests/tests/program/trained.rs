@@ -173,7 +173,12 @@ fn a_search_obeys_its_limits_and_repeats_itself() {
         2,
         &["--max-params", "parameters of the smallest architecture, 00,"],
     );
-    refuses(dir, &["search", "out", "--controller=evolve", "--out=x"], 2, &["evolve", "evolution"]);
+    refuses(
+        dir,
+        &["search", "out", "--controller=evolve", "--out=x"],
+        2,
+        &["--controller: unknown controller `evolve`, did you mean `evolution`?"],
+    );
     refuses(dir, &["search", "out", "--set=train.lr=1", "--out=x"], 2, &["expected an option of the controller"]);
 }
 

@@ -2,7 +2,8 @@
 
 use crate::args::{BenchArgs, RunArgs};
 use crate::settings::Settings;
-use anyhow::Result;
+use anyhow::{Result, anyhow};
+use nas_core::registry::{SpaceDescriptor, StrategyDescriptor, find};
 use std::fmt;
 
 /// One combination of the lists of `bench`.
@@ -31,6 +32,12 @@ impl Case {
         let config = Settings::resolve(&args.run)?.config;
         let spaces = args.spaces.as_ref().map_or(vec![config.space.name], |list| list.0.clone());
         let strategies = args.strategies.as_ref().map_or(vec![config.strategy.name], |list| list.0.clone());
+        for name in &spaces {
+            find::<SpaceDescriptor>(name).map_err(|error| anyhow!(error).context("--spaces"))?;
+        }
+        for name in &strategies {
+            find::<StrategyDescriptor>(name).map_err(|error| anyhow!(error).context("--strategies"))?;
+        }
         let (batch_size, threads) = (i64::try_from(config.train.batch_size)?, i64::try_from(config.threads)?);
         let batches = args.batch_sizes.as_ref().map_or(vec![batch_size], |list| list.0.clone());
         let threads = args.thread_counts.as_ref().map_or(vec![threads], |list| list.0.clone());
