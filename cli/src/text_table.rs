@@ -5,6 +5,7 @@
 
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::io::IsTerminal;
+use unicode_width::UnicodeWidthStr;
 
 /// A space at which a cell does not wrap. It is printed as an ordinary space.
 pub const NO_BREAK_SPACE: &str = "\u{a0}";
@@ -27,9 +28,9 @@ impl<T: Into<String>> From<T> for TextCell {
 }
 
 impl TextCell {
-    /// The width of the longest piece without a space.
+    /// The width of the longest piece without a space, in columns of a terminal.
     fn narrowest(&self) -> usize {
-        self.text.split(' ').map(|piece| piece.chars().count()).max().unwrap_or(0)
+        self.text.split(' ').map(UnicodeWidthStr::width).max().unwrap_or(0)
     }
 }
 
@@ -186,6 +187,16 @@ mod tests {
         assert!(transposed.lines().any(|line| line.starts_with("sub-net passes")), "{transposed}");
         let split = comparison(8).render(80, false);
         assert!(split.matches("variant:0=0.5").count() > 1 && split.contains("\n\n"), "{split}");
+    }
+
+    #[test]
+    fn a_wide_character_takes_two_columns() {
+        let mut table = TextTable::new(["network", "accuracy"]);
+        table.row(["長い名前の実験", "90.0"]);
+        for width in [10, 24, 60] {
+            assert!(table.render(width, false).contains("長い名前の実験"), "{width}");
+        }
+        assert_eq!(TextCell::from("長い 名").narrowest(), 4);
     }
 
     #[test]
