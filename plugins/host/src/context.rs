@@ -116,6 +116,11 @@ impl InstanceHost {
         lock(&self.context.metrics).iter().map(|(name, value)| (name.clone(), *value)).collect()
     }
 
+    /// Sets a metric to the value that it had when the state was saved.
+    pub fn set_metric(&self, name: &str, value: f64) {
+        lock(&self.context.metrics).insert(name.into(), value);
+    }
+
     /// Runs `call` while `random`, `draw` and `plan_add` use `sampler`. Returns the result of `call` and the plan.
     pub fn plan(&self, sampler: &mut Sampler<'_>, call: impl FnOnce() -> i32) -> (i32, Vec<Path>) {
         // The lifetime is erased. The pointer is removed below, before `sampler` goes out of scope.

@@ -106,7 +106,11 @@ fn check_memory(segments: &[Segment]) -> Result<(), String> {
     let inside = [DYNAMIC, PROGRAM_HEADERS, THREAD_LOCAL, READ_ONLY_AFTER_RELOCATION];
     for segment in segments.iter().filter(|segment| inside.contains(&segment.kind)) {
         segment.check_alignment()?;
-        if !loaded.iter().any(|around| segment.is_inside(around)) {
+        let is_placed = |around: &&&Segment| match segment.kind {
+            READ_ONLY_AFTER_RELOCATION => segment.is_in_pages_of(around),
+            _ => segment.is_inside(around),
+        };
+        if !loaded.iter().any(|around| is_placed(&around)) {
             return Err("a segment lies outside of the memory of the library".into());
         }
     }
@@ -128,6 +132,15 @@ impl Segment {
     /// The address behind the segment.
     fn end(&self) -> Result<u64, String> {
         self.address.checked_add(self.memory_size).ok_or_else(|| "a segment ends outside of the address space".into())
+    }
+
+    /// Whether the whole pages of the segment are pages of `around`. Some linkers round the end of the memory that becomes
+    /// read-only up to a page, and the system rounds it down.
+    fn is_in_pages_of(&self, around: &Self) -> bool {
+        let page = around.alignment.max(1);
+        let end = self.end().ok().map(|end| end / page * page);
+        let last = around.end().ok().and_then(|end| end.checked_next_multiple_of(page));
+        around.address <= self.address && end.zip(last).is_some_and(|(end, last)| end <= last)
     }
 
     /// Whether the content of the segment is a part of the content of `around`, in the file and in memory.
@@ -209,6 +222,12 @@ mod tests {
             all
         };
         assert_eq!(check_memory(&whole()), Ok(()));
+        // As LLD 14 writes it: the end is rounded up to a page beyond the segment around it.
+        let mut rounded = whole();
+        rounded[2] = segment(READ_ONLY_AFTER_RELOCATION, 0x500, 0x1500, 0xb00);
+        assert_eq!(check_memory(&rounded), Ok(()));
+        rounded[2].memory_size = 0x2000;
+        assert!(check_memory(&rounded).unwrap_err().contains("outside of the memory"));
         type Change = dyn Fn(&mut [Segment; 3]);
         let changes: [(&Change, &str); 9] = [
             (&|all| all[1].memory_size = 0x700, "larger in the file than in memory"),

@@ -16,6 +16,7 @@ use nas_ops::{Backend, OpError, Tensor4};
 use nas_plugin_abi::ffi::{
     NAS_INVALID, NAS_NEEDS_INPUT, NAS_OK, NAS_UNSUPPORTED, NAS_WRITES_GRADIENT, NAS_WRITES_UPDATE, NasStep,
 };
+use serde_json::Value;
 use std::cell::RefCell;
 use std::ffi::c_void;
 use std::sync::Arc;
@@ -25,6 +26,9 @@ const MAX_WEIGHT_SETS: u32 = 64;
 
 /// Key of the saved bytes of an instance in [`State::values`], in base64.
 const STATE_KEY: &str = "plugin";
+
+/// Key of the metrics of an instance in [`State::values`]: the bits of each value, which may be NaN.
+const METRICS_KEY: &str = "metrics";
 
 /// An instance of a plugin's strategy.
 pub struct PluginStrategy<D: Backend> {
@@ -85,6 +89,8 @@ impl<D: Backend> PluginStrategy<D> {
                 return Err(plugin_error(table, problem));
             }
         }
+        // What `create` ignored is no reason for a later error.
+        new.host.take_refusal();
         new.notes = new.take_log();
         Ok(new)
     }
@@ -93,8 +99,9 @@ impl<D: Backend> PluginStrategy<D> {
     fn check(&self, hook: &str, code: i32) -> Result<(), StrategyError> {
         self.deferred()?;
         if code == NAS_OK {
-            // A message set by a call that returned `NAS_OK` is discarded.
+            // Messages and reasons of a call that returned `NAS_OK` are discarded.
             self.host.take_error();
+            self.host.take_refusal();
             return Ok(());
         }
         Err(hook_error(self.table, &self.host, hook, code))
@@ -187,8 +194,10 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
         self.host.take_refusal();
         // SAFETY: the instance exists, and `&mut self` excludes other calls.
         let (code, paths) = self.host.plan(sampler, || unsafe { plan(self.instance) });
+        // A host function that failed may be the reason of an error, which `check` reports.
+        let refusal = if code == NAS_OK { self.host.take_refusal() } else { None };
         self.check("plan", code)?;
-        if let Some(refusal) = self.host.take_refusal() {
+        if let Some(refusal) = refusal {
             let problem = format!("plan returned success although a host function failed: {refusal}");
             return Err(plugin_error(self.table, problem));
         }
@@ -309,12 +318,19 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
             self.check("save", code)?;
             state.values.insert(STATE_KEY.into(), STANDARD.encode(bytes).into());
         }
+        let metrics = self.host.metrics().into_iter().map(|(name, value)| (name, value.to_bits().into()));
+        state.values.insert(METRICS_KEY.into(), Value::Object(metrics.collect()));
         Ok(state)
     }
 
     fn load(&mut self, state: &State) -> Result<(), StrategyError> {
         let expected = || format!("the state of {} {}", self.table.name, self.table.version);
         let mismatch = |found: &str| StateError { expected: expected(), found: found.into() };
+        // Checkpoints of earlier versions lack it.
+        for (name, bits) in state.values.get(METRICS_KEY).and_then(Value::as_object).into_iter().flatten() {
+            let bits = bits.as_u64().ok_or_else(|| mismatch("a metric that is not a number"))?;
+            self.host.set_metric(name, f64::from_bits(bits));
+        }
         let text = state.values.get(STATE_KEY);
         let text = text.map(|value| value.as_str().ok_or_else(|| mismatch("a value that is not text"))).transpose()?;
         match (self.table.raw.load, text) {

@@ -78,6 +78,7 @@ impl Strategy for Faulty {
             "nan" => step.params[1].gradient[2] = f32::NAN,
             "panic" if step.number == 6 => panic!("bug at step {}", step.number),
             "metric" => self.host.metric("a b", 1.0)?,
+            "ignored-metric" => drop(self.host.metric("a b", 1.0)),
             _ => {}
         }
         Ok(())
@@ -86,7 +87,7 @@ impl Strategy for Faulty {
     fn before_apply(&mut self, step: &mut Step<'_>) -> Result {
         match self.mode.as_str() {
             "infinite" => step.params[0].update[0] = f32::INFINITY,
-            "error" if step.number == 2 => return Err("no memory left".into()),
+            "error" | "ignored-metric" if step.number == 2 => return Err("no memory left".into()),
             _ => {}
         }
         Ok(())
@@ -156,6 +157,7 @@ fn panics_and_errors_name_the_hook() {
         ("panic", "after_backward failed (code 4): panicked: bug at step 6"),
         ("panic-in-create", "create failed (code 4): panicked: no"),
         ("error", "before_apply failed (code 3): no memory left"),
+        ("ignored-metric", "before_apply failed (code 3): no memory left"),
     ] {
         assert_eq!(run_error(mode), words);
     }

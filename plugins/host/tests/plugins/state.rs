@@ -39,6 +39,21 @@ fn a_c_plugin_loads_its_state_and_rejects_other_state() {
 }
 
 #[test]
+fn metrics_continue_with_their_last_values() {
+    load(&example("nas_example_clip")).unwrap();
+    let mut state = instance("clip-shared").save().unwrap();
+    state.values.insert("metrics".into(), serde_json::json!({"a": 0.1_f64.to_bits(), "b": f64::NAN.to_bits()}));
+    let mut resumed = instance("clip-shared");
+    resumed.load(&state).unwrap();
+    let metrics = resumed.telemetry();
+    assert_eq!((metrics[0].clone(), metrics[1].0.as_str()), (("a".to_owned(), 0.1), "b"));
+    assert!(metrics[1].1.is_nan());
+    assert_eq!(resumed.save().unwrap(), state);
+    state.values.insert("metrics".into(), serde_json::json!({"a": "x"}));
+    assert!(resumed.load(&state).unwrap_err().to_string().contains("found a metric that is not a number"));
+}
+
+#[test]
 fn a_rust_plugin_rejects_truncated_state() {
     load(&example("nas_example_ogd")).unwrap();
     let mut state = instance("plugin-ogd").save().unwrap();

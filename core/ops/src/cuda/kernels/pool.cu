@@ -89,12 +89,12 @@ extern "C" __global__ void odd_pixels_backward(PoolArgs args) {
     write(args.out + i, odd ? args.dy[at * c + i % c] : 0.0f, args.overwrite);
 }
 
-// The mean of each image and channel. A block has (TILE_CHANNELS, TILE_ROWS) threads; the grid is (tiles of channels,
-// images).
+// The mean of each image and channel. A block has (TILE_CHANNELS, TILE_ROWS) threads; the grid is (images,
+// tiles of channels).
 extern "C" __global__ void image_mean_forward(PoolArgs args) {
     __shared__ double rows[TILE_ROWS][TILE_CHANNELS];
     const int channels = args.window.c_in, area = args.window.h * args.window.w;
-    const int c = blockIdx.x * TILE_CHANNELS + threadIdx.x, first = blockIdx.y * area;
+    const int c = blockIdx.y * TILE_CHANNELS + threadIdx.x, first = blockIdx.x * area;
     double sum = 0;
     if (c < channels)
         for (int p = threadIdx.y; p < area; p += TILE_ROWS) sum += read(args.x, (first + p) * channels + c, c, channels);
@@ -103,7 +103,7 @@ extern "C" __global__ void image_mean_forward(PoolArgs args) {
     if (threadIdx.y != 0 || c >= channels) return;
     sum = 0;
     for (int row = 0; row < TILE_ROWS; row++) sum += rows[row][threadIdx.x];
-    args.out[blockIdx.y * channels + c] = (float)(sum / area);
+    args.out[blockIdx.x * channels + c] = (float)(sum / area);
 }
 
 extern "C" __global__ void image_mean_backward(PoolArgs args) {

@@ -53,7 +53,7 @@ pub fn global_avg_pool(x: &CudaActivation, tape: &mut dyn Recorder<Cuda>) -> Res
     let window = WindowShape::sliding(n, [h, w], [1, 1], c, Window::valid(1, 1));
     let args = PoolArgs { window, ..PoolArgs::default() };
     // A block sums the pixels of a tile of channels of one image.
-    let grid = (blocks(c, TILE.0 as usize), n as u32, 1);
+    let grid = (n as u32, blocks(c, TILE.0 as usize), 1);
     let forward = |args| x.runtime().launch("image_mean_forward", grid, TILE, args);
     gather(op, x, (n, 1, 1, c), (forward, "image_mean_backward"), args, None, tape)
 }
