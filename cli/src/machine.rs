@@ -53,7 +53,10 @@ impl ProcessId {
     /// Whether it is known that the process has ended: this machine has no such process, it was started again, or Slurm has
     /// started the same job again.
     pub fn has_ended(&self) -> bool {
-        let is_gone = self.is_local() && start_of(self.pid).is_none_or(|started| started != self.started);
+        // Systems without /proc do not tell when a process started.
+        let is_gone = self.is_local()
+            && !self.started.is_empty()
+            && start_of(self.pid).is_none_or(|started| started != self.started);
         // Machines with the same image may have the same identity, but not the same name.
         let is_same_machine = self.machine == machine() && Some(&self.host) == host().as_ref();
         let is_rebooted = is_same_machine && self.boot != boot();

@@ -72,31 +72,40 @@ impl EventFile {
         })?)
     }
 
-    /// Opens the event file of an earlier process, and removes what follows after `length` bytes.
+    /// Opens the event file of an earlier process, which had `length` bytes. [`cut`](Self::cut) removes what follows.
     ///
     /// # Errors
     /// The file is missing or shorter, or it cannot be written.
-    pub fn reopen(dir: &Path, name: &str, length: u64) -> Result<Self> {
+    pub fn open_at(dir: &Path, name: &str, length: u64) -> Result<Self> {
         let path = dir.join(name);
         let open = || -> io::Result<File> {
-            let mut file = File::options().write(true).open(&path)?;
+            let file = File::options().write(true).open(&path)?;
             if file.metadata()?.len() < length {
-                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than at the checkpoint"));
+                return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it is shorter than at the checkpoint"));
             }
-            file.set_len(length)?;
-            file.seek(SeekFrom::End(0))?;
             Ok(file)
         };
-        let out = open().with_context(|| format!("cannot write {}", path.display()))?;
+        let remedy = "restore it, or use the --tensorboard directory of the earlier command";
+        let out = open().with_context(|| format!("cannot continue the event file {} ({remedy})", path.display()))?;
         Ok(Self { path, out })
     }
 
-    /// The length of the file, in bytes.
+    /// Removes what follows after `length` bytes.
     ///
     /// # Errors
-    /// The file cannot be read.
+    /// The file cannot be written; the message names it.
+    pub fn cut(&mut self, length: u64) -> io::Result<()> {
+        let cut = self.out.set_len(length).and_then(|()| self.out.seek(SeekFrom::End(0)).map(drop));
+        cut.map_err(|error| named(&self.path, &error))
+    }
+
+    /// Waits until the content is on the disk, and returns its length in bytes.
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
     pub fn length(&self) -> io::Result<u64> {
-        self.out.metadata().map(|metadata| metadata.len()).map_err(|error| named(&self.path, &error))
+        let length = self.out.sync_all().and_then(|()| self.out.metadata());
+        length.map(|metadata| metadata.len()).map_err(|error| named(&self.path, &error))
     }
 
     /// Removes the event file with the name `own` from a directory, if it is there.

@@ -1,10 +1,28 @@
 //! SHA-256 as text.
 
 use sha2::{Digest, Sha256};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 /// The SHA-256 of bytes, as 64 hexadecimal digits.
 pub fn of(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
+}
+
+/// The SHA-256 of a file of any size, as 64 hexadecimal digits.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn of_file(path: &Path) -> io::Result<String> {
+    let mut file = File::open(path)?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok(hex(&hash.finalize())),
+            length => hash.update(&buffer[..length]),
+        }
+    }
 }
 
 /// A finished digest of 32 bytes, as 64 hexadecimal digits.
@@ -17,6 +35,16 @@ mod tests {
     use super::*;
 
     /// `printf 'abc' | sha256sum`
+    #[test]
+    fn a_file_has_the_digest_of_its_content() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for length in [0, 3, (1 << 16) + 1] {
+            let content = vec![7; length];
+            std::fs::write(file.path(), &content).unwrap();
+            assert_eq!(of_file(file.path()).unwrap(), of(&content));
+        }
+    }
+
     #[test]
     fn the_digits_are_those_of_sha256sum() {
         assert_eq!(of(b"abc"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");

@@ -60,16 +60,17 @@ impl Attempt {
         let made = || -> io::Result<()> {
             let earlier = earlier_attempts(&parent);
             fs::create_dir_all(&partial)?;
-            let source =
-                earlier.iter().max_by_key(|dir| last_checkpoint(dir)).filter(|dir| last_checkpoint(dir).is_some());
+            // A finished attempt whose publication failed comes first.
+            let progress = |dir: &PathBuf| (archive::is_finished(dir), last_checkpoint(dir));
+            let source = earlier.iter().max_by_key(|dir| progress(dir)).filter(|dir| progress(dir) != (false, None));
             if let Some(source) = source {
                 copy_attempt(source, &partial)?;
             }
             directory::mark(&partial)?;
             fs::rename(&partial, &dir)?;
-            // What this task left before it was started again takes space only.
+            // Attempts that have ended, and what this task left before it was started again, take space only.
             let others = earlier.iter().filter(|dir| Some(*dir) != source).cloned().chain(partial_copies(&parent));
-            for old in others.filter(|dir| is_of_this_task(dir)) {
+            for old in others.filter(|dir| is_of_this_task(dir) || dir.join(FAILURE).exists()) {
                 let _ = fs::remove_dir_all(old);
             }
             Ok(())
@@ -289,6 +290,11 @@ mod tests {
         assert_eq!(failure(&dir, NAME).unwrap().message, "lost");
         let next = start(&dir);
         assert_eq!(fs::read_to_string(next.dir.join("metrics.csv")).unwrap(), "100");
+        assert_eq!(
+            fs::read_dir(dir.attempts(NAME)).unwrap().count(),
+            2,
+            "failed attempts before the copied one are removed"
+        );
         assert!(next.dir.join("checkpoints/100/state.json").exists() && !next.dir.join(FAILURE).exists());
     }
 

@@ -7,11 +7,13 @@ use anyhow::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
-use std::io::{BufRead, BufReader};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Number of lines of a task's output that are shown for a lost run.
 const LAST_LINES: usize = 3;
+/// Number of bytes of a log in which they are looked for.
+const MAX_END: u64 = 1 << 16;
 /// Number of runs whose problems are shown.
 const MAX_PROBLEMS: usize = 10;
 /// The reasons of Slurm for which tasks wait a while.
@@ -189,11 +191,11 @@ impl States {
 
     fn last_lines(&self, run: usize) -> String {
         let Some(path) = self.logs.get(&run) else { return "it was not submitted".into() };
-        let Ok(file) = fs::File::open(path) else {
+        let Ok(end) = end_of(path) else {
             let reason = "the node may not see this directory, or it died before the start";
             return format!("its task wrote no output to {} ({reason})", path.display());
         };
-        let lines: Vec<String> = BufReader::new(file).lines().map_while(Result::ok).collect();
+        let lines: Vec<&str> = end.lines().collect();
         let last = lines[lines.len().saturating_sub(LAST_LINES)..].join(" / ");
         if last.is_empty() {
             return format!("its task ended without a result and without output in {}", path.display());
@@ -220,4 +222,14 @@ impl Listings {
         let read = || fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.file_name()).collect();
         self.0.entry(parent.into()).or_insert_with(read).contains(name)
     }
+}
+
+/// The end of a file of any size.
+fn end_of(path: &Path) -> io::Result<String> {
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(MAX_END)))?;
+    let mut end = Vec::new();
+    file.take(MAX_END).read_to_end(&mut end)?;
+    Ok(String::from_utf8_lossy(&end).into_owned())
 }

@@ -121,13 +121,18 @@ enum RunOutcome {
 /// Makes one run: in a directory of its own, which is published at the end.
 fn make(plan: &Plan, run: &PlanEntry, args: &ClusterTaskArgs, cancel: &AtomicBool) -> Result<RunOutcome> {
     let Some(attempt) = Attempt::start(&plan.dir, &run.name)? else { return Ok(RunOutcome::Finished) };
-    let finished = train_in(&attempt, plan, run, args, cancel).and_then(|finished| {
+    // An earlier attempt may have finished, and failed to publish its run.
+    let trained = match archive::is_finished(&attempt.dir) {
+        true => Ok(Some(Finished::Directory)),
+        false => train_in(&attempt, plan, run, args, cancel),
+    };
+    let finished = trained.and_then(|finished| {
         if matches!(finished, Some(Finished::Directory)) {
             // Only comparisons repeat what is in a marked directory.
             if matches!(run.work, PlannedWork::Directory(RunKind::Retrain(_))) {
                 directory::unmark(&attempt.dir)?;
             }
-            if args.pack {
+            if args.pack && !archive::is_packed(&attempt.dir) {
                 archive::pack(&attempt.dir)?;
             }
         }

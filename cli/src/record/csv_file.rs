@@ -31,24 +31,33 @@ impl CsvFile {
         Ok(csv)
     }
 
-    /// Opens the file of an earlier process at a position, and removes the rows that follow.
+    /// Opens the file of an earlier process at a position. [`cut`](Self::cut) removes the rows that follow.
     ///
     /// # Errors
-    /// As [`RunFile::reopen`].
-    pub fn reopen(path: &Path, position: &FilePosition) -> Result<Self> {
-        Ok(Self { rows: position.digest.rows.unwrap_or(0), ..Self::on(RunFile::reopen(path, position)?) })
+    /// As [`RunFile::open_at`].
+    pub fn open_at(path: &Path, position: &FilePosition) -> Result<Self> {
+        Ok(Self { rows: position.digest.rows.unwrap_or(0), ..Self::on(RunFile::open_at(path, position)?) })
+    }
+
+    /// As [`RunFile::cut`].
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn cut(&self) -> io::Result<()> {
+        self.file.cut()
     }
 
     fn on(file: RunFile) -> Self {
         Self { file, waiting: Writer::from_writer(Vec::new()), rows: 0 }
     }
 
-    /// Writes the rows in memory, and returns its length and digest so far.
+    /// Writes the rows in memory, waits until all rows are on the disk, and returns the length and digest of the file.
     ///
     /// # Errors
     /// The file cannot be written; the message names it.
     pub fn position(&mut self) -> io::Result<FilePosition> {
         self.flush()?;
+        self.file.sync()?;
         Ok(self.file.position(Some(self.rows)))
     }
 

@@ -19,16 +19,24 @@ impl Log {
         RunFile::create(path).map(Self)
     }
 
-    /// Opens the log of an earlier process at a position, and removes the lines that follow. The run directory `dir` is
-    /// locked before anything is removed.
+    /// Opens the log of an earlier process at a position, and locks the run directory `dir`. [`cut`](Self::cut) removes the
+    /// lines that follow.
     ///
     /// # Errors
-    /// As [`RunFile::reopen`], and another process that writes to the directory.
-    pub fn reopen_locked(dir: &Path, position: &FilePosition) -> Result<Self> {
+    /// As [`RunFile::open_at`], and another process that writes to the directory.
+    pub fn open_locked(dir: &Path, position: &FilePosition) -> Result<Self> {
         check_unused(dir)?;
-        let log = Self(RunFile::reopen(&dir.join("log.jsonl"), position)?);
+        let log = Self(RunFile::open_at(&dir.join("log.jsonl"), position)?);
         log.lock(dir)?;
         Ok(log)
+    }
+
+    /// As [`RunFile::cut`].
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn cut(&self) -> io::Result<()> {
+        self.0.cut()
     }
 
     /// Locks the log, and with it the run directory, until the process ends.
@@ -39,9 +47,13 @@ impl Log {
         self.0.lock(dir)
     }
 
-    /// Length and digest of the bytes written so far.
-    pub fn position(&self) -> FilePosition {
-        self.0.position(None)
+    /// Waits until all lines are on the disk, and returns the length and digest of the file.
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn position(&self) -> io::Result<FilePosition> {
+        self.0.sync()?;
+        Ok(self.0.position(None))
     }
 
     /// Appends a line; `level` is `note` or `warning`, `step` the number of finished steps.

@@ -188,11 +188,6 @@ impl Manifest {
         Self { path: dir.join("manifest.json"), content }
     }
 
-    /// The name of the event file, if the run has one.
-    pub fn event_file(&self) -> Option<&str> {
-        self.content.tensorboard.as_deref()
-    }
-
     /// Sets what the checkpoints of this process have cost.
     pub fn set_checkpoints(&mut self, cost: CheckpointCost) {
         self.content.checkpoints = cost;

@@ -191,25 +191,32 @@ impl Recorder {
         Self::create(OutDir::Prepared(dir), facts)
     }
 
-    /// Continues the files of an unfinished run at a position. What follows in them is removed.
+    /// Continues the files of an unfinished run at a position. What follows in them is removed, but only after all files have
+    /// been checked.
     ///
     /// # Errors
     /// A file has changed or cannot be written, or another process writes to the directory.
     pub fn resume(dir: &Path, facts: RunFacts<'_>, position: &RecordPosition) -> Result<Self> {
         let RunFacts { settings, tensorboard, .. } = facts;
-        let log = Log::reopen_locked(dir, &position.log)?;
-        let metrics = CsvFile::reopen(&dir.join("metrics.csv"), &position.metrics)?;
-        let archs = CsvFile::reopen(&dir.join("archs.csv"), &position.archs)?;
-        let timings = CsvFile::reopen(&dir.join("timings.csv"), &position.timings)?;
+        let log = Log::open_locked(dir, &position.log)?;
+        let metrics = CsvFile::open_at(&dir.join("metrics.csv"), &position.metrics)?;
+        let archs = CsvFile::open_at(&dir.join("archs.csv"), &position.archs)?;
+        let timings = CsvFile::open_at(&dir.join("timings.csv"), &position.timings)?;
+        let mut events = match (tensorboard, event_file(dir), position.events) {
+            (Some(events), Some(name), Some(length)) => Some(EventFile::open_at(events, &name, length)?),
+            _ => None,
+        };
+        // From here on, files are changed.
+        log.cut()?;
+        [&metrics, &archs, &timings].into_iter().try_for_each(CsvFile::cut)?;
+        if let (Some(events), Some(length)) = (&mut events, position.events) {
+            events.cut(length)?;
+        }
         let config = write_config(dir, settings)?;
         for result in ["result.json", "matrix.csv"] {
             files::remove(&dir.join(result))?;
         }
         let manifest = Manifest::resume(dir, facts, position.step())?;
-        let events = match (tensorboard, manifest.event_file(), position.events) {
-            (Some(events), Some(name), Some(length)) => Some(EventFile::reopen(events, name, length)?),
-            _ => None,
-        };
         Ok(Self {
             dir: dir.into(),
             manifest,
@@ -233,14 +240,14 @@ impl Recorder {
         [&mut self.metrics, &mut self.archs, &mut self.timings].into_iter().try_for_each(CsvFile::flush)
     }
 
-    /// The current position. The rows in memory are written first.
+    /// The current position, with all of it on the disk. The rows in memory are written first.
     fn position(&mut self) -> io::Result<RecordPosition> {
         Ok(RecordPosition {
             at: self.at,
             metrics: self.metrics.position()?,
             archs: self.archs.position()?,
             timings: self.timings.position()?,
-            log: self.log.position(),
+            log: self.log.position()?,
             events: self.events.as_ref().map(EventFile::length).transpose()?,
         })
     }

@@ -57,11 +57,12 @@ impl RunFile {
         Ok(Self::on(path, file))
     }
 
-    /// Opens the file of an earlier process at a position, and removes what follows.
+    /// Opens the file of an earlier process and checks its content up to a position. [`cut`](Self::cut) removes what
+    /// follows, which must happen before anything is written.
     ///
     /// # Errors
-    /// The file cannot be read or written, or its content before the position has changed.
-    pub fn reopen(path: &Path, position: &FilePosition) -> Result<Self> {
+    /// The file cannot be opened for reading and writing, or its content before the position has changed.
+    pub fn open_at(path: &Path, position: &FilePosition) -> Result<Self> {
         let open = || -> io::Result<Self> {
             let file = File::options().read(true).write(true).open(path)?;
             let mut reopened = Self::on(path, file);
@@ -75,12 +76,16 @@ impl RunFile {
                 "has changed since the checkpoint, so the run cannot be resumed; run it again into another --out";
             return Err(UsageError(format!("{} {problem}", path.display())).into());
         }
-        let cut = || -> io::Result<()> {
-            reopened.file.set_len(bytes)?;
-            (&reopened.file).seek(SeekFrom::Start(bytes)).map(drop)
-        };
-        cut().with_context(|| format!("cannot write {}", path.display()))?;
         Ok(reopened)
+    }
+
+    /// Removes what follows after the position of [`open_at`](Self::open_at).
+    ///
+    /// # Errors
+    /// The file cannot be written; the message names it.
+    pub fn cut(&self) -> io::Result<()> {
+        let cut = self.file.set_len(self.bytes).and_then(|()| (&self.file).seek(SeekFrom::Start(self.bytes)).map(drop));
+        cut.map_err(|error| named(&self.path, &error))
     }
 
     /// Reads at most `limit` bytes of an existing file for its digest.
@@ -168,13 +173,15 @@ mod tests {
         let position = file.position(Some(1));
         file.write_all(b"lost\n").unwrap();
         drop(file);
-        let mut file = RunFile::reopen(&path, &position).unwrap();
+        let mut file = RunFile::open_at(&path, &position).unwrap();
+        assert!(std::fs::read_to_string(&path).unwrap().ends_with("lost\n"), "a check changes nothing");
+        file.cut().unwrap();
         file.write_all(b"3,4\n").unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "a,b\n1,2\n3,4\n");
         assert_eq!(file.digest(Some(2)), FileDigest::of("a.csv", "a,b\n1,2\n3,4\n".as_bytes()));
         for changed in ["a,b\n1,3\n", "a,b\n"] {
             std::fs::write(&path, changed).unwrap();
-            let error = RunFile::reopen(&path, &position).err().unwrap();
+            let error = RunFile::open_at(&path, &position).err().unwrap();
             assert!(error.to_string().contains("has changed since the checkpoint"), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), changed);
         }

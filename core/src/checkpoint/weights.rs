@@ -16,7 +16,7 @@ use crate::network::{LayerId, LayerKind, NetworkSpec, Role};
 use crate::read_file;
 use crate::state::{HostTensor, State, StateError};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// Name of the file in a run directory.
@@ -32,7 +32,7 @@ const BATCHES: &str = "num_batches_tracked";
 /// A state of another network, or tensors that the format cannot hold.
 pub fn to_file(spec: &NetworkSpec, model: &State, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
     let mut tensors = BTreeMap::new();
-    for entry in entries(spec, sets(model)) {
+    for entry in entries(spec, 0..sets(model)) {
         let Some(tensor) = model.tensors.get(&entry.saved) else { continue };
         tensors.insert(entry.exported, entry.layout.export(tensor));
     }
@@ -53,7 +53,7 @@ pub fn of_layers(
     layers: &[LayerId],
     model: &State,
 ) -> Result<BTreeMap<String, HostTensor>, StateError> {
-    let wanted = entries(spec, 1).into_iter().filter(|entry| layers.contains(&entry.layer));
+    let wanted = entries(spec, 0..1).into_iter().filter(|entry| layers.contains(&entry.layer));
     let tensor = |entry: Entry| match model.tensors.get(&entry.saved) {
         Some(tensor) => Ok((entry.exported, entry.layout.export(tensor))),
         None => {
@@ -86,9 +86,10 @@ pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value
 /// The problem of a damaged content, or of weights of another network.
 pub fn parse(bytes: &[u8], spec: &NetworkSpec) -> Result<(State, Map<String, Value>), String> {
     let (mut tensors, mut about) = from_bytes(bytes)?;
-    let last_set = tensors.keys().filter_map(|name| name.strip_prefix("set")?.split_once('.')?.0.parse().ok()).max();
+    let further_sets = tensors.keys().filter_map(|name| name.strip_prefix("set")?.split_once('.')?.0.parse().ok());
+    let sets: BTreeSet<usize> = std::iter::once(0).chain(further_sets).collect();
     let mut model = State::default();
-    for entry in entries(spec, last_set.map_or(1, |last: usize| last.saturating_add(1)).min(MAX_SETS)) {
+    for entry in entries(spec, sets) {
         let Some(tensor) = tensors.remove(&entry.exported) else { continue };
         if tensor.shape != entry.layout.exported_shape() {
             let expected = entry.layout.exported_shape();
@@ -117,9 +118,6 @@ pub fn bytes(path: &Path) -> Result<Vec<u8>, CheckpointError> {
     read_file::bytes(path, MAX_SIZE).map_err(CheckpointError::read(path))
 }
 
-/// Largest number of weight sets that are looked for.
-const MAX_SETS: usize = 1 << 16;
-
 /// Number of weight sets in a state with names `setK/LAYER.ROLE`.
 fn sets(model: &State) -> usize {
     let number = |name: &String| name.strip_prefix("set")?.split_once('/')?.0.parse::<usize>().ok();
@@ -146,9 +144,9 @@ enum Layout {
     Statistics(usize),
 }
 
-fn entries(spec: &NetworkSpec, sets: usize) -> Vec<Entry> {
+fn entries(spec: &NetworkSpec, sets: impl IntoIterator<Item = usize>) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for set in 0..sets {
+    for set in sets {
         let prefix = if set == 0 { String::new() } else { format!("set{set}.") };
         for param in &spec.params {
             let layer = &spec.layers[param.layer];
@@ -240,7 +238,7 @@ mod tests {
     fn model(spec: &NetworkSpec) -> State {
         let mut state = State::default();
         let mut next = 0.0;
-        for entry in entries(spec, 2) {
+        for entry in entries(spec, 0..2) {
             let shape = entry.layout.saved_shape();
             let size: usize = shape.iter().product();
             let values = (0..size).map(|i| next + i as f32).collect();

@@ -3,6 +3,8 @@
 use crate::config::RunConfig;
 use crate::state::StateError;
 use serde_json::{Map, Value};
+use std::ffi::OsStr;
+use std::path::Path;
 
 /// Keys that may differ between the process that saves and the one that continues. Threads, paths, where images are kept and
 /// the times of checkpoints change no result; another device changes results by rounding only.
@@ -37,18 +39,42 @@ fn flatten(key: &str, value: Value, flat: &mut Map<String, Value>) {
     }
 }
 
-/// Checks that the saved and the present configuration are equal.
+/// Checks that the saved and the present configuration are equal. The directory of a truth table may differ.
 ///
 /// # Errors
 /// The first key whose values differ, with both values.
 pub fn check_config(saved: &Map<String, Value>, present: &Map<String, Value>) -> Result<(), StateError> {
     let text = |value: Option<&Value>| value.map_or("none".into(), Value::to_string);
     let mut keys = present.keys().chain(saved.keys());
-    match keys.find(|key| saved.get(*key) != present.get(*key)) {
+    let value = |of: &Map<String, Value>, key: &str| match (key, of.get(key)) {
+        ("truth.table", Some(Value::String(table))) => Some(Value::from(without_directory(table))),
+        (_, value) => value.cloned(),
+    };
+    match keys.find(|key| value(saved, key) != value(present, key)) {
         None => Ok(()),
         Some(key) => {
             let (present, saved) = (text(present.get(key)), text(saved.get(key)));
             Err(StateError { expected: format!("state of a run with {key} = {present}"), found: saved })
         }
+    }
+}
+
+/// The name of a truth table in a CSV file; embedded tables have names such as `nasbench201/cifar10_test`.
+fn without_directory(table: &str) -> &str {
+    let is_file = Path::new(table).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
+    let name = Path::new(table).file_name().and_then(OsStr::to_str);
+    name.filter(|_| is_file).unwrap_or(table)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_directory_of_a_truth_table_may_differ() {
+        let of = |table: &str| Map::from_iter([("truth.table".to_owned(), Value::from(table))]);
+        assert!(check_config(&of("/a/t.csv"), &of("t.csv")).is_ok());
+        assert!(check_config(&of("/a/t.csv"), &of("/a/u.csv")).is_err());
+        assert!(check_config(&of("a/x"), &of("b/x")).is_err());
     }
 }

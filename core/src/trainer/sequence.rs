@@ -18,6 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// Name of the progress in saved state.
 const PROGRESS_KEY: &str = "sequence";
 
+/// Largest number of architectures of a sequence. The time and memory of its evaluations grow with the square.
+const MAX_SEQUENCE: u64 = 10_000;
+
 /// A sequence of distinct random architectures. Each is trained for the configured number of epochs before the next one.
 pub struct Sequence<D: TrainingDevice> {
     session: Session<D>,
@@ -53,8 +56,12 @@ impl<D: TrainingDevice> Sequence<D> {
         let image = [shape.height, shape.width, shape.channels];
         let space = build_space(&config, image, dataset.classes.len())?;
         let count = space.count();
-        if n < 2 || n as u64 > count {
-            let expected = format!("2 to {count}, the architectures of space {}", space.name());
+        let most = count.min(MAX_SEQUENCE);
+        if n < 2 || n as u64 > most {
+            let expected = match most {
+                MAX_SEQUENCE => format!("2 to {MAX_SEQUENCE}"),
+                _ => format!("2 to {count}, the architectures of space {}", space.name()),
+            };
             return Err(ConfigError::Range { key: "--sequence", expected, found: n.to_string() }.into());
         }
         // One plan lasts for all epochs of one architecture.

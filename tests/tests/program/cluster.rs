@@ -213,16 +213,37 @@ fn the_rows_of_a_truth_table_are_merged_in_its_order() {
 #[test]
 fn an_unfinished_run_of_this_machine_continues_on_the_cluster() {
     let (dir, _) = setup("cluster-adopt");
-    assert!(compare(dir.path(), "local", &["--checkpoint-every=1"]).status.success());
+    let truth = ["truth", "--samples=9", "--out=table.csv"];
+    program(dir.path()).args(truth).args(SMALL).assert().success();
+    // On the cluster, the path of the table is absolute.
+    let options = ["--checkpoint-every=1", "--truth=table.csv", "--truth-samples=all"];
+    assert!(compare(dir.path(), "local", &options).status.success());
     let expected = read(dir.path(), "local/runs/ogd-s0/metrics.csv");
     cut(dir.path(), "local/runs/ogd-s0");
-    assert!(compare(dir.path(), "local", &["--checkpoint-every=1", "--cluster=script"]).status.success());
+    assert!(compare(dir.path(), "local", &[&options[..], &["--cluster=script"]].concat()).status.success());
     assert!(names(&dir.path().join("local/attempts/runs/ogd-s0"))[0].starts_with("local."));
     assert!(!dir.path().join("local/runs/ogd-s0").exists());
     execute(dir.path(), "local");
     let manifest = read_json(dir.path(), "local/runs/ogd-s0/manifest.json");
     assert_eq!(manifest["resumes"].as_array().unwrap().len(), 1);
     assert_eq!(read(dir.path(), "local/runs/ogd-s0/metrics.csv"), expected);
+}
+
+#[test]
+fn a_finished_run_that_could_not_be_published_is_not_trained_again() {
+    let (dir, _) = setup("cluster-publish");
+    let dir = dir.path();
+    let options = ["--cluster=script", "--strategies=plain", "--seeds=1", "--sequence=0"];
+    program(dir).args(["compare", "--out=there"]).args(TINY).args(options).assert().success();
+    fs::write(dir.join("there/runs"), "in the way").unwrap();
+    let command = read(dir, "there/cluster/commands.txt");
+    let output = std::process::Command::new("sh").args(["-c", command.trim()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let attempts = dir.join("there/attempts/runs/plain-s0");
+    let times = fs::read_to_string(attempts.join(&names(&attempts)[0]).join("timings.csv")).unwrap();
+    fs::remove_file(dir.join("there/runs")).unwrap();
+    execute(dir, "there");
+    assert_eq!(read(dir, "there/runs/plain-s0/timings.csv"), times);
 }
 
 #[test]

@@ -151,6 +151,32 @@ fn damaged_checkpoints_are_skipped_and_other_data_refused() {
 }
 
 #[test]
+fn a_refused_resume_leaves_the_result_of_a_finished_run() {
+    let (dir, _) = setup("refused");
+    let dir = dir.path();
+    tiny(dir, "out", &["--checkpoint-every=1", "--tensorboard=events"]);
+    let content = || {
+        names(&dir.join("out"))
+            .into_iter()
+            .filter(|name| name != "checkpoints")
+            .map(|n| fs::read(dir.join("out").join(n)).unwrap())
+            .collect::<Vec<_>>()
+    };
+    let before = content();
+    fs::rename(dir.join("events"), dir.join("moved")).unwrap();
+    let words = ["cannot continue the event file ", "restore it, or use the --tensorboard directory"];
+    refuses(dir, &["resume", "out", "--epochs=5"], 1, &words);
+    assert!(content() == before);
+    fs::rename(dir.join("moved"), dir.join("events")).unwrap();
+    let timings = read(dir, "out/timings.csv");
+    fs::write(dir.join("out/timings.csv"), "epoch\n").unwrap();
+    refuses(dir, &["resume", "out", "--epochs=5"], 2, &["timings.csv has changed since the checkpoint"]);
+    fs::write(dir.join("out/timings.csv"), timings).unwrap();
+    assert!(content() == before);
+    assert!(resume(dir, &["out", "--epochs=5"]).contains("out continues at step"));
+}
+
+#[test]
 fn without_checkpoints_a_run_starts_again() {
     let (dir, _) = setup("none");
     let dir = dir.path();

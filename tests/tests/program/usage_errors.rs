@@ -139,8 +139,13 @@ fn values_out_of_range_are_rejected() {
         (&["--truth-samples=251"], "expected `all` or at most 250, the architectures of nasbench201/digits_alone"),
         (&["--batch-size=9223372036854775807"], "--batch-size: train.batch_size: expected at most 1000000"),
         (&["--interval=9223372036854775807"], "--interval: probes.interval: expected at most 1000000"),
-        (&["disturbance", "--sequence=9223372036854775807"], "--sequence: expected 2 to 15625"),
-        (&["compare", "--strategies=plain", "--sequence=18446744073709551615"], "--sequence: expected 2 to 15625"),
+        (&["disturbance", "--sequence=9223372036854775807"], "--sequence: expected 2 to 10000"),
+        (&["disturbance", "--space=fairnas", "--sequence=1000000000000"], "--sequence: expected 2 to 10000"),
+        (
+            &["truth", "--out=t.csv", "--seed=9223372036854775807", "--seeds=2"],
+            "--seed: the largest seed is 9223372036854775808",
+        ),
+        (&["compare", "--strategies=plain", "--sequence=18446744073709551615"], "--sequence: expected 2 to 10000"),
         (&["compare", "--strategies=plain", "--seeds=65536"], "expected a whole number from 1 to 65535"),
         (
             &["compare", "--strategies=plain", "--seed=9223372036854775807"],

@@ -54,6 +54,10 @@ pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus>
     settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
     // The settings beside the table thus name the data.
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
+    let last = settings.config.seed.saturating_add(u64::from(args.seeds) - 1);
+    if i64::try_from(last).is_err() {
+        return Err(UsageError(format!("--seed: the largest seed is {last}, expected at most {}", i64::MAX)).into());
+    }
     let job = TableJob { args, path, dataset, config: &settings.config, cancel };
     let device = Device::of(&settings.config)?;
     let done = match &executor {

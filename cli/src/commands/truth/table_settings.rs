@@ -91,7 +91,8 @@ impl<'a> TableSettingsFile<'a> {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&self) -> Result<()> {
-        files::write(&self.path, &format!("# {}\n\n{}", command_line(), self.settings))
+        let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        files::write(&self.path, &format!("# {}\n\n{}", command_line(words), self.settings))
     }
 
     /// The error of a table that has rows but no settings file.
@@ -102,15 +103,21 @@ impl<'a> TableSettingsFile<'a> {
     }
 }
 
-/// The command line of this process, quoted for a shell.
-fn command_line() -> String {
-    let words = std::env::args_os().skip(1).map(|word| shell_word(&word.to_string_lossy()));
+/// The command line of this process, quoted for a shell, as one line: control characters become spaces.
+fn command_line(words: impl Iterator<Item = String>) -> String {
+    let words = words.map(|word| shell_word(&word).replace(char::is_control, " "));
     std::iter::once("nas-train".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_command_is_one_line() {
+        let words = ["truth".to_owned(), "--set=cluster.sbatch_args=[\"a\",\n\"b\"]".to_owned()];
+        assert_eq!(command_line(words.into_iter()), "nas-train truth '--set=cluster.sbatch_args=[\"a\", \"b\"]'");
+    }
 
     #[test]
     fn a_table_depends_on_the_precision_of_its_trainings() {
