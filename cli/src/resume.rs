@@ -96,6 +96,10 @@ impl UnfinishedRun {
                 Err(UsageError(format!("the training in {dir} is finished, so there is nothing to resume; {report}"))
                     .into())
             }
+            (true, None, _) if archive::is_packed(&run.dir) => {
+                Err(UsageError(format!("the run in {dir} is finished and packed, so there is nothing to resume"))
+                    .into())
+            }
             (true, None, _) => {
                 Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
             }
@@ -171,7 +175,7 @@ impl UnfinishedRun {
 
 /// The line that informs about a run without a checkpoint.
 pub fn starts_again(dir: &Path) -> String {
-    format!("{} has no checkpoint, so the run starts again", dir.display())
+    format!("{} has no whole checkpoint, so the run starts again", dir.display())
 }
 
 /// The error of an unfinished run without a configuration.

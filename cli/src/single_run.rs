@@ -5,7 +5,7 @@ use crate::data::LoadedData;
 use crate::device::{Device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
-use crate::record::{OutDir, Recorder, RunFacts};
+use crate::record::{CHECKPOINTS, OutDir, Recorder, RunFacts};
 use crate::resume::{RunCheckpoint, UnfinishedRun, killed_at_start, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
@@ -225,6 +225,9 @@ fn finish(result: &impl TrainingResult, recorder: Recorder, json: bool, one_of_s
     }
     eprint_line(&match one_of_several {
         true => REPEAT_TO_CONTINUE.into(),
+        false if !dir.join(CHECKPOINTS).exists() => {
+            format!("no checkpoint was written; nas-train resume {} starts the run again", shell_path(&dir))
+        }
         false => format!("to resume the run: nas-train resume {}", shell_path(&dir)),
     });
     Ok(ExitStatus::Interrupted)

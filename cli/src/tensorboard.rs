@@ -43,7 +43,7 @@ impl EventFile {
     pub fn check(dir: &Path, own: Option<&str>) -> Result<()> {
         if Self::all(dir)?.iter().any(|path| path.file_name().is_some_and(|name| name.to_str() != own)) {
             let problem =
-                "has event files of another run, which TensorBoard would mix with this one: choose another directory";
+                "has event files already, which TensorBoard would mix with new ones: choose another directory";
             return Err(UsageError(format!("{} {problem}", dir.display())).into());
         }
         Ok(())

@@ -1,6 +1,6 @@
 //! A run directory with weights, for evaluations and searches.
 
-use crate::archive;
+use crate::archive::{self, Incomplete};
 use crate::data::{DataIdentity, LoadedData};
 use crate::exit::UsageError;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
@@ -124,6 +124,9 @@ pub fn weights_of(dir: &Path, name: &str, manifest: &Value) -> Result<Vec<u8>> {
     let path = dir.join(name);
     let content = if path.exists() { Some(weights::bytes(&path)?) } else { archive::packed_bytes(dir, name)? };
     let Some(content) = content else {
+        if manifest["files"].get(name).is_some() {
+            return Err(anyhow::Error::from(Incomplete::Missing(name.into())).context(dir.display().to_string()));
+        }
         let remedy = match name {
             BEST_WEIGHTS => "the training was made with --no-weights, or with retrain.eval_every = 0",
             _ => "the run is unfinished (`nas-train resume`) or was made with --no-weights",

@@ -17,7 +17,7 @@ pub enum Incomplete {
     #[error("the run is unfinished (status {0}); `nas-train resume` continues it")]
     Unfinished(String),
     /// The file with this name does not exist.
-    #[error("{0} is missing")]
+    #[error("{0} is missing: restore it, or make the run again")]
     Missing(String),
     /// A file was cut short or changed.
     #[error("{file} is incomplete or damaged: {problem}")]

@@ -194,8 +194,15 @@ pub fn check_no_tasks(dir: &ClusterDir) -> Result<()> {
         return Ok(());
     }
     let plan = Plan::read(dir)?;
-    let rounds = rounds(&plan)?.len();
-    if rounds == 0 || is_cancelled(&plan, rounds) || States::unfinished(dir, plan.names()?).is_empty() {
+    let (rounds, names) = (rounds(&plan)?.len(), plan.names()?);
+    let unfinished = States::unfinished(dir, names);
+    // Commands that were executed without Slurm leave open attempts only.
+    if rounds == 0 && unfinished.iter().any(|run| has_open_attempt(dir, &names[*run])) {
+        let problem = "has commands of a plan that are in progress or were killed";
+        let remedy = "execute them to the end, or remove the directory `attempts` if none is in progress";
+        return Err(UsageError(format!("{} {problem}: {remedy}", dir.out().display())).into());
+    }
+    if rounds == 0 || is_cancelled(&plan, rounds) || unfinished.is_empty() {
         return Ok(());
     }
     let problem = "has runs on a cluster that are not finished";

@@ -107,11 +107,25 @@ impl<'a> JobScript<'a> {
     }
 }
 
-/// Whether an argument of `sbatch` would hide the tasks of a plan, or their output.
+/// Whether an argument of `sbatch` would hide the tasks of a plan or their output, or keep them from being continued.
 fn is_reserved(argument: &str) -> bool {
-    let reserved = ["--job-name", "--comment", "--array", "--output", "--parsable", "--wrap", "--wait", "--test-only"];
+    let reserved = [
+        "--job-name",
+        "--comment",
+        "--array",
+        "--output",
+        "--parsable",
+        "--wrap",
+        "--wait",
+        "--test-only",
+        "--signal",
+        "--requeue",
+        "--no-requeue",
+        "--chdir",
+        "--open-mode",
+    ];
     let name = argument.split(['=', ' ']).next().unwrap_or_default();
-    reserved.contains(&name) || ["-J", "-a", "-o", "-W"].iter().any(|short| argument.starts_with(short))
+    reserved.contains(&name) || ["-J", "-a", "-o", "-W", "-D"].iter().any(|short| argument.starts_with(short))
 }
 
 /// Writes the list of commands of a plan, one for each group of runs.

@@ -289,6 +289,7 @@ fn plans_and_options_that_cannot_work_are_refused() {
     refuses(path, &["cluster-task", "none/plan.jsonl"], 2, &["is not visible on", "all nodes share"]);
     refuses(path, &["cluster", "status", "none"], 2, &["has no plan.jsonl"]);
     refuses(path, &["cluster", "retry", "there"], 2, &["was not submitted to Slurm"]);
+    refuses(path, &["cluster", "cancel", "there"], 2, &["was not submitted to Slurm: end its commands themselves"]);
     let options = [COMPARE, TINY, &["--out=there"]].concat();
     refuses(path, &[options.as_slice(), &["--time=1:00"]].concat(), 2, &["--time has an effect with --cluster only"]);
     let tensorboard = [options.as_slice(), &["--cluster=script", "--tensorboard=t"]].concat();
@@ -297,6 +298,7 @@ fn plans_and_options_that_cannot_work_are_refused() {
         ("--budget=time", "--budget time is not possible with --cluster"),
         ("--max-running=3", "--max-running has an effect with --cluster slurm only"),
         ("--sbatch-arg=--comment=x", "the program sets this option itself"),
+        ("--sbatch-arg=--no-requeue", "the program sets this option itself"),
         ("--partition=a b", "cluster.partition: expected one word"),
         ("--setup=none", "--setup: cannot read none"),
     ] {
@@ -307,6 +309,8 @@ fn plans_and_options_that_cannot_work_are_refused() {
     assert!(program(path).args(&seeds).output().unwrap().status.success());
     fs::create_dir_all(path.join("there/attempts/runs/ogd-s0/of-another-node")).unwrap();
     refuses(path, &[options.as_slice(), &["--cluster=script", "--seeds=4"]].concat(), 2, &["a plan with other runs"]);
+    let local = [options.as_slice(), &["--seeds=3"]].concat();
+    refuses(path, &local, 2, &["has commands of a plan that are in progress or were killed"]);
     fs::remove_dir_all(path.join("there/attempts")).unwrap();
     let text = read(path, "there/plan.jsonl").replacen("\"lr\":0.0", "\"lr\":0.1", 1);
     fs::write(path.join("there/plan.jsonl"), text).unwrap();

@@ -319,7 +319,7 @@ fn other_runs_options_and_files_are_refused() {
         (&["run", "--onnx=old.onnx"], 2, &["old.onnx exists: choose another file, or remove it"]),
         (&["run", "--onnx=a", "--python=none/n"], 2, &["cannot write none/n: there is no directory none"]),
         (&["run", "--onnx=a", "--python=./a"], 2, &["./a is given for two outputs"]),
-        (&["run", "--onnx=a", "--tensorboard=events"], 2, &["events has event files of another run"]),
+        (&["run", "--onnx=a", "--tensorboard=events"], 2, &["events has event files already"]),
     ] {
         refuses(dir, &[&["export"], arguments].concat(), code, words);
     }

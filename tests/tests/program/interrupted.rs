@@ -103,7 +103,7 @@ impl Case {
 
         let message = resume(dir, &["out", &format!("--threads={}", self.threads.1)]);
         let expected = match self.step() {
-            0 => "out has no checkpoint, so the run starts again".to_owned(),
+            0 => "out has no whole checkpoint, so the run starts again".to_owned(),
             step => format!("out continues at step {step}\n"),
         };
         assert!(message.contains(&expected), "{expected} in {message}");

@@ -89,7 +89,7 @@ fn event_files_of_others_are_neither_removed_nor_joined() {
     let other = dir.join("tb/plain-s0/events.out.tfevents.0000000001.host.1.0");
     fs::create_dir_all(dir.join("tb/plain-s0")).unwrap();
     fs::write(&other, "another run").unwrap();
-    refused(dir, "--tensorboard tb", &["tb/plain-s0 has event files of another run"]);
+    refused(dir, "--tensorboard tb", &["tb/plain-s0 has event files already"]);
     assert_eq!(fs::read_to_string(&other).unwrap(), "another run");
     // A manifest cannot name another file as the run's own.
     compare(dir, "--tensorboard mine");
@@ -97,7 +97,7 @@ fn event_files_of_others_are_neither_removed_nor_joined() {
     let own = names(&dir.join("mine/plain-s0"))[0].clone();
     replace(dir, "c/runs/plain-s0/manifest.json", &own, "../../notes.txt");
     fs::write(dir.join("notes.txt"), "mine").unwrap();
-    refused(dir, "--tensorboard mine", &["mine/plain-s0 has event files of another run"]);
+    refused(dir, "--tensorboard mine", &["mine/plain-s0 has event files already"]);
     assert_eq!(read(dir, "notes.txt"), "mine");
 }
 
@@ -132,7 +132,7 @@ fn a_refused_start_leaves_no_files() {
         refuses(dir, &[TINY, &["--progress=none"], options].concat(), code, words);
     };
     run(&["--out=full", "--tensorboard=new"], 2, &["full is not empty"]);
-    run(&["--out=new", "--tensorboard=t"], 2, &["t has event files of another run"]);
+    run(&["--out=new", "--tensorboard=t"], 2, &["t has event files already"]);
     run(&["--out=file/new", "--tensorboard=new-events"], 1, &["file/new"]);
     run(&["--out=new", "--tensorboard=file"], 1, &["file"]);
     run(&["--out=new", "--tensorboard=file/t"], 1, &["file/t"]);

@@ -184,7 +184,7 @@ fn without_checkpoints_a_run_starts_again() {
     assert!(!names(&dir.join("out")).iter().any(|name| name.starts_with("checkpoints") || name.starts_with("weights")));
     mark_unfinished(dir, "out");
     let metrics = read(dir, "out/metrics.csv");
-    assert!(resume(dir, &["out"]).contains("out has no checkpoint, so the run starts again"));
+    assert!(resume(dir, &["out"]).contains("out has no whole checkpoint, so the run starts again"));
     assert_eq!(read(dir, "out/metrics.csv"), metrics);
     refuses(dir, &["--checkpoint-every=5h"], 2, &["save.checkpoint_every", "minutes such as `10m`"]);
 }

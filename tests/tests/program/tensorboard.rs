@@ -78,9 +78,9 @@ fn event_files_of_two_runs_are_not_mixed() {
     let (dir, _) = setup("mixed");
     let dir = dir.path();
     tiny(dir, "out", &["--tensorboard=t", "--progress=none"]);
-    refuses(dir, &["export", "out", "--tensorboard=t"], 2, &["t has event files of another run"]);
+    refuses(dir, &["export", "out", "--tensorboard=t"], 2, &["t has event files already"]);
     let arguments: Vec<&str> = TINY.iter().copied().chain(["--out=second", "--tensorboard=t"]).collect();
-    refuses(dir, &arguments, 2, &["t has event files of another run"]);
+    refuses(dir, &arguments, 2, &["t has event files already"]);
     // A repeated run of a comparison replaces its own event file.
     let compare = || {
         let options = "compare --strategies plain --seeds 1 --sequence 0 --out c --tensorboard cb";

@@ -96,7 +96,12 @@ fn check_evaluations(options: &[&str]) {
         }
     }
     fs::remove_file(&weights).unwrap();
-    refuses(dir, &["evaluate", "out", "--arch=00"], 2, &["has no weights.safetensors"]);
+    refuses(
+        dir,
+        &["evaluate", "out", "--arch=00"],
+        4,
+        &["out: weights.safetensors is missing: restore it, or make the run again"],
+    );
 }
 
 #[test]

@@ -135,8 +135,14 @@ fn values_out_of_range_are_rejected() {
         (&["disturbance", "--strategy=fairnas"], "strategy fairnas plans architectures of its own"),
         (&["bench", "--epochs=7"], "--epochs has no effect on `bench`"),
         (&["--controller=evolution", "--set=controller.population=0"], "controller.population: expected at least 1"),
-        (&["--truth-samples=20000", "--width=2", "--truth=cifar10_test"], "expected `all` or at most 15625"),
-        (&["--truth-samples=251"], "expected `all` or at most 250, the architectures of nasbench201/digits_alone"),
+        (
+            &["--truth-samples=20000", "--width=2", "--truth=cifar10_test"],
+            "expected `all` (--truth-samples all) or at most 15625",
+        ),
+        (
+            &["--truth-samples=251"],
+            "expected `all` (--truth-samples all) or at most 250, the architectures of nasbench201/digits_alone",
+        ),
         (&["--batch-size=9223372036854775807"], "--batch-size: train.batch_size: expected at most 1000000"),
         (&["--interval=9223372036854775807"], "--interval: probes.interval: expected at most 1000000"),
         (&["disturbance", "--sequence=9223372036854775807"], "--sequence: expected 2 to 10000"),

@@ -63,6 +63,10 @@ fn move_unfinished_to_attempts(plan: &Plan) -> Result<()> {
 }
 
 fn cancel(plan: &Plan) -> Result<ExitStatus> {
+    if rounds(plan)?.is_empty() {
+        let problem = "was not submitted to Slurm: end its commands themselves (SIGTERM writes a checkpoint)";
+        return Err(UsageError(format!("{} {problem}", plan.dir.plan().display())).into());
+    }
     print(&match cluster::cancel(plan)? {
         0 => "no task is pending or running".into(),
         count => format!("tasks that were cancelled: {count}; `nas-train cluster retry` continues their runs"),

@@ -121,7 +121,11 @@ impl Outline {
         if h.min(w) >= least {
             return Ok(stem);
         }
-        let remedy = if stem == Stem::Imagenet { "; set space.stem = \"cifar\"" } else { "" };
+        let remedy = if stem == Stem::Imagenet {
+            "; choose larger images (--data, data.image_size), or set space.stem = \"cifar\""
+        } else {
+            ""
+        };
         let problem = format!("expected images of at least {least} x {least}, found {h} x {w}: {reason}{remedy}");
         Err(NetworkError::Layer { layer: "stem".into(), problem })
     }

@@ -52,7 +52,11 @@ impl TruthComparison {
                 rand::seq::index::sample(&mut streams.rng("truth", 0), known.len(), n).into_vec()
             }
             TruthSamples::Some(n) => {
-                let expected = format!("`all` or at most {}, the architectures of {}", known.len(), table.name);
+                let expected = format!(
+                    "`all` (--truth-samples all) or at most {}, the architectures of {}",
+                    known.len(),
+                    table.name
+                );
                 return Err(ConfigError::Range { key: "truth.samples", expected, found: n.to_string() }.into());
             }
         };
