@@ -106,8 +106,8 @@ unsafe extern "C" fn create<S: Strategy>(
     model: *const NasModel,
     instance: *mut *mut c_void,
 ) -> i32 {
-    // SAFETY: the host passes null or a table that stays valid until `destroy` returns. The instance, which holds the
-    // copy, is dropped in `destroy`.
+    // SAFETY: the host passes null or a table that stays valid until `destroy` returns, or `create` with an error.
+    // Both close the copy before.
     let Ok(host) = (unsafe { Host::new(host) }) else { return NAS_FAILED };
     let build = || {
         if instance.is_null() {
@@ -125,17 +125,26 @@ unsafe extern "C" fn create<S: Strategy>(
             unsafe { *instance = Box::into_raw(new).cast() };
             NAS_OK
         }
-        Ok(Err(error)) => failed(&host, &error),
-        Err(payload) => failed(&host, &panic_error(&*payload)),
+        Ok(Err(error)) => closed(&host, &error),
+        Err(payload) => closed(&host, &panic_error(&*payload)),
     }
+}
+
+/// Reports that `create` failed. Clones of the host that the strategy has given away must not call it any more.
+fn closed(host: &Host, error: &Error) -> i32 {
+    let code = failed(host, error);
+    host.close();
+    code
 }
 
 unsafe extern "C" fn destroy<S: Strategy>(instance: *mut c_void) {
     if !instance.is_null() {
         // SAFETY: the pointer comes from `Box::into_raw` in `create`, and the host calls `destroy` once per instance.
         let instance = unsafe { Box::from_raw(instance.cast::<Instance<S>>()) };
+        let host = instance.host.clone();
         // `destroy` returns no code. A panic of the destructor is discarded, because it must not unwind into C.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(instance)));
+        host.close();
     }
 }
 

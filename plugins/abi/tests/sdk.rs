@@ -12,6 +12,11 @@ use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 use std::rc::Rc;
 
+thread_local! {
+    /// The host of the last instance of [`Scale`], which outlives the instance.
+    static KEPT: RefCell<Option<Host>> = const { RefCell::new(None) };
+}
+
 /// Scales gradients. Some values of gradients and options make it fail.
 struct Scale {
     factor: f32,
@@ -26,6 +31,7 @@ impl Strategy for Scale {
     const NEEDS: Needs = Needs::WEIGHT.and(Needs::WRITES_GRADIENT);
 
     fn create(context: &Context<'_>) -> Result<Self> {
+        KEPT.set(Some(context.host()));
         let factor = context.number("factor")? as f32;
         assert_eq!(context.model.decisions[0].choices, ["skip", "conv"]);
         if factor <= 0.0 {
@@ -261,6 +267,21 @@ fn a_hook_edits_gradients_and_writes_log_and_metrics() {
     assert_eq!(fake.state.borrow().log, ["scaled"]);
     assert_eq!(fake.state.borrow().metrics, [("steps".into(), 1.0)]);
     fake.destroy(0, instance);
+}
+
+#[test]
+fn a_host_that_outlives_its_instance_is_not_called() {
+    for factor in [1.0, 0.0] {
+        let host = FakeHost::new(factor);
+        if let Ok(instance) = host.create(0) {
+            host.destroy(0, instance);
+        }
+        let kept = KEPT.take().unwrap();
+        drop(host);
+        kept.log("late");
+        let error = kept.metric("late", 1.0).unwrap_err();
+        assert!(format!("{error:?}").contains("the instance of the strategy has ended"), "{error:?}");
+    }
 }
 
 #[test]
