@@ -114,7 +114,8 @@ fn a_finished_run_can_be_made_longer() {
     let (whole, longer) = (outcome(&dir.join("whole")), outcome(&dir.join("out")));
     assert!(whole == longer);
     tiny(dir, "cosine", &["--lr-schedule=cosine"]);
-    refuses(dir, &["resume", "cosine", "--epochs=7"], 2, &["train.lr_schedule", "depends on the length"]);
+    let words = ["error: cosine/config.toml: train.lr_schedule: expected `constant` to extend a run", "found cosine"];
+    refuses(dir, &["resume", "cosine", "--epochs=7"], 2, &words);
     tiny(dir, "linear", &["--strategy=ogd", "--set=strategy.alpha_schedule=linear", "--epochs=2"]);
     let words = ["strategy.alpha_schedule", "`constant`", "found linear"];
     refuses(dir, &["resume", "linear", "--epochs=7"], 2, &words);
