@@ -12,6 +12,8 @@ use anyhow::{Context, Error, Result};
 use nas_core::checkpoint::Checkpoints;
 use nas_core::config::RunConfig;
 use nas_core::state::State;
+use nas_core::strategy::StrategyError;
+use nas_core::trainer::RunError;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -45,8 +47,13 @@ impl RunCheckpoint {
         Ok(Some(Self { state: checkpoint.state, position, checkpoints }))
     }
 
-    /// Adds the directory and the remedy to the error of a session that cannot continue from this state.
+    /// Adds the directory and the remedy to the error of a session that cannot continue from this state. The files of the run
+    /// are not the cause of a setting that it cannot continue with.
     pub fn explain(&self, error: Error) -> Error {
+        let cause = error.downcast_ref();
+        if let Some(RunError::Config(_) | RunError::Strategy { source: StrategyError::Option { .. }, .. }) = cause {
+            return error;
+        }
         let remedy = "restore the files of the run, or run it again into another --out";
         error
             .context(format!("cannot continue from the latest checkpoint in {} ({remedy})", self.checkpoints.display()))

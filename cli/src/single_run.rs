@@ -18,7 +18,6 @@ use nas_core::config::RunConfig;
 use nas_core::data::Dataset;
 use nas_core::event::{Event, Observer, SavePoint};
 use nas_core::state::State;
-use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -152,15 +151,10 @@ impl SingleRun {
             prepare(config, data.dataset.clone(), saved.as_ref().map(|saved| &saved.state))
         });
         let session = session.map_err(|error| {
-            // The files of the run are not the cause of a setting that it cannot continue with.
-            let is_setting = matches!(
-                error.downcast_ref(),
-                Some(RunError::Config(_) | RunError::Strategy { source: StrategyError::Option { .. }, .. })
-            );
             let error = self.settings.explain(error);
             match &saved {
-                Some(saved) if !is_setting => saved.explain(error),
-                _ => error,
+                Some(saved) => saved.explain(error),
+                None => error,
             }
         })?;
         if self.cancel.load(Ordering::Relaxed) {

@@ -15,12 +15,24 @@ pub fn of(bytes: &[u8]) -> String {
 /// # Errors
 /// The file cannot be read.
 pub fn of_file(path: &Path) -> io::Result<String> {
-    let mut file = File::open(path)?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 16]);
+    let mut hash = Sha256::new();
+    update(&mut hash, File::open(path)?)?;
+    Ok(hex(&hash.finalize()))
+}
+
+/// Adds everything that a reader returns to a digest. Returns the number of bytes.
+///
+/// # Errors
+/// The reader fails.
+pub fn update(hash: &mut Sha256, mut reader: impl Read) -> io::Result<u64> {
+    let (mut bytes, mut buffer) = (0, vec![0; 1 << 16]);
     loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hex(&hash.finalize())),
-            length => hash.update(&buffer[..length]),
+        match reader.read(&mut buffer)? {
+            0 => return Ok(bytes),
+            length => {
+                hash.update(&buffer[..length]);
+                bytes += length as u64;
+            }
         }
     }
 }

@@ -7,41 +7,35 @@ use nas_core::sha256;
 use serde_json::Value;
 use std::path::Path;
 
-const OTHER_CONTENT: &str = "its content differs from what the run wrote";
-
 /// Checks every file that the manifest lists. The manifests of earlier versions list none.
 ///
 /// # Errors
 /// A file is missing or differs from what the run wrote, or it cannot be read.
 pub fn check(dir: &Path, manifest: &Value) -> Result<()> {
     for (name, digest) in manifest["files"].as_object().into_iter().flatten() {
-        if let Some(sha256) = weights_digest(dir, name)? {
-            if digest["sha256"].as_str() != Some(&sha256) {
-                return Err(Incomplete::Damaged { file: name.clone(), problem: OTHER_CONTENT.into() }.into());
-            }
-            continue;
-        }
-        let content = bytes(dir, name)?;
-        if digest["sha256"].as_str() != Some(&sha256::of(&content)) {
-            return Err(Incomplete::Damaged { file: name.clone(), problem: difference(&content, digest) }.into());
+        if digest["sha256"].as_str() != Some(&sha256_of(dir, name)?) {
+            let problem = difference(dir, name, digest)?;
+            return Err(Incomplete::Damaged { file: name.clone(), problem }.into());
         }
     }
     Ok(())
 }
 
-/// SHA-256 of a file with weights, whose size has no limit. `None` for other files, and for those of a packed run.
-fn weights_digest(dir: &Path, name: &str) -> Result<Option<String>> {
+/// SHA-256 of a file of any size, or of one in the archive of a packed run.
+fn sha256_of(dir: &Path, name: &str) -> Result<String> {
     let path = dir.join(name);
-    if !name.ends_with(".safetensors") || !path.is_file() {
-        return Ok(None);
+    match path.is_file() {
+        true => sha256::of_file(&path).with_context(|| format!("{name} cannot be read")),
+        false => Ok(sha256::of(&bytes(dir, name)?)),
     }
-    Ok(Some(sha256::of_file(&path).with_context(|| format!("{name} cannot be read"))?))
 }
 
-fn difference(content: &[u8], digest: &Value) -> String {
-    let rows = csv::Reader::from_reader(content).byte_records().count() as u64;
-    match digest["rows"].as_u64() {
-        Some(written) if written != rows => format!("it has {rows} rows, the run wrote {written}"),
-        _ => OTHER_CONTENT.into(),
+fn difference(dir: &Path, name: &str, digest: &Value) -> Result<String> {
+    if let Some(written) = digest["rows"].as_u64() {
+        let rows = csv::Reader::from_reader(&bytes(dir, name)?[..]).byte_records().count() as u64;
+        if rows != written {
+            return Ok(format!("it has {rows} rows, the run wrote {written}"));
+        }
     }
+    Ok("its content differs from what the run wrote".into())
 }

@@ -18,10 +18,8 @@ pub fn description(path: &Path) -> String {
         return "it has the result of `nas-train search`; name the run that was searched (front.csv has the architectures)"
             .into();
     }
-    if let Some(run) = first_run(&path.join("runs")) {
-        if !is_comparison(path) {
-            return format!("it has no manifest.json; did you mean {}?", run.display());
-        }
+    let run_below = first_run(&path.join("runs"));
+    if let Some(run) = run_below.as_ref().filter(|_| is_comparison(path)) {
         let remedy = "to continue the comparison, repeat its command";
         return format!("it is a comparison with runs such as {}; {remedy}", run.display());
     }
@@ -29,7 +27,7 @@ pub fn description(path: &Path) -> String {
         let remedy = "to continue them, repeat the command of `nas-train retrain`";
         return format!("it has trainings with several seeds, such as {}; {remedy}", training.display());
     }
-    match first_run(path) {
+    match run_below.or_else(|| first_run(path)) {
         Some(run) => format!("it has no manifest.json; did you mean {}?", run.display()),
         None => "it has no manifest.json".into(),
     }

@@ -158,6 +158,12 @@ pub fn runs_are(count: usize) -> String {
     format!("{} {}", runs(count), if count == 1 { "is" } else { "are" })
 }
 
+/// Whether an unfinished run has an attempt that has not ended. Commands that are executed without Slurm leave no other trace.
+fn has_open_attempts(plan: &Plan) -> Result<bool> {
+    let names = plan.names()?;
+    Ok(States::unfinished(&plan.dir, names).into_iter().any(|run| has_open_attempt(&plan.dir, &names[run])))
+}
+
 /// Checks that no task of a plan is left.
 ///
 /// # Errors
@@ -169,14 +175,7 @@ fn check_idle(old: &Plan) -> Result<()> {
             Slurm.queue(old)?.iter().any(|task| task.state != TaskState::Cancelled),
             "wait for them, end them with `nas-train cluster cancel`, or choose another --out",
         ),
-        false => {
-            let names = old.names()?;
-            let unfinished = States::unfinished(&old.dir, names);
-            (
-                unfinished.into_iter().any(|run| has_open_attempt(&old.dir, &names[run])),
-                "execute its commands to the end, or choose another --out",
-            )
-        }
+        false => (has_open_attempts(old)?, "execute its commands to the end, or choose another --out"),
     };
     if !is_busy {
         return Ok(());
@@ -194,15 +193,13 @@ pub fn check_no_tasks(dir: &ClusterDir) -> Result<()> {
         return Ok(());
     }
     let plan = Plan::read(dir)?;
-    let (rounds, names) = (rounds(&plan)?.len(), plan.names()?);
-    let unfinished = States::unfinished(dir, names);
-    // Commands that were executed without Slurm leave open attempts only.
-    if rounds == 0 && unfinished.iter().any(|run| has_open_attempt(dir, &names[*run])) {
+    let rounds = rounds(&plan)?.len();
+    if rounds == 0 && has_open_attempts(&plan)? {
         let problem = "has commands of a plan that are in progress or were killed";
         let remedy = "execute them to the end, or remove the directory `attempts` if none is in progress";
         return Err(UsageError(format!("{} {problem}: {remedy}", dir.out().display())).into());
     }
-    if rounds == 0 || is_cancelled(&plan, rounds) || unfinished.is_empty() {
+    if rounds == 0 || is_cancelled(&plan, rounds) || States::unfinished(dir, plan.names()?).is_empty() {
         return Ok(());
     }
     let problem = "has runs on a cluster that are not finished";

@@ -5,10 +5,10 @@ use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::files;
 use crate::run_kind::RunKind;
-use crate::settings::is_table_file;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::sha256;
+use nas_core::truth::table_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -101,7 +101,7 @@ impl PlanEntry {
         if let Some(dir) = &mut config.data.dir {
             *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
         }
-        if is_table_file(&config.truth.table) {
+        if table_file::is_file(&config.truth.table) {
             config.truth.table = std::path::absolute(&config.truth.table)?.to_string_lossy().into_owned();
         }
         Ok(Self { name, label, seed: config.seed, work, truth, config: config.to_table()? })

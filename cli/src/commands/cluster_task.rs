@@ -132,7 +132,7 @@ fn make(plan: &Plan, run: &PlanEntry, args: &ClusterTaskArgs, cancel: &AtomicBoo
             if matches!(run.work, PlannedWork::Directory(RunKind::Retrain(_))) {
                 directory::unmark(&attempt.dir)?;
             }
-            if args.pack && !archive::is_packed(&attempt.dir) {
+            if args.pack {
                 archive::pack(&attempt.dir)?;
             }
         }

@@ -66,7 +66,7 @@ impl RunFile {
         let open = || -> io::Result<Self> {
             let file = File::options().read(true).write(true).open(path)?;
             let mut reopened = Self::on(path, file);
-            reopened.read(position.bytes)?;
+            reopened.bytes = sha256::update(&mut reopened.sha256, (&reopened.file).take(position.bytes))?;
             Ok(reopened)
         };
         let reopened = open().with_context(|| format!("cannot read {}", path.display()))?;
@@ -86,21 +86,6 @@ impl RunFile {
     pub fn cut(&self) -> io::Result<()> {
         let cut = self.file.set_len(self.bytes).and_then(|()| (&self.file).seek(SeekFrom::Start(self.bytes)).map(drop));
         cut.map_err(|error| named(&self.path, &error))
-    }
-
-    /// Reads at most `limit` bytes of an existing file for its digest.
-    fn read(&mut self, limit: u64) -> io::Result<()> {
-        let mut rest = (&self.file).take(limit);
-        let mut buffer = vec![0; 1 << 16];
-        loop {
-            match rest.read(&mut buffer)? {
-                0 => return Ok(()),
-                length => {
-                    self.sha256.update(&buffer[..length]);
-                    self.bytes += length as u64;
-                }
-            }
-        }
     }
 
     /// Writes to an open file.

@@ -3,7 +3,7 @@
 use anyhow::Result;
 use nas_core::config::{RunConfig, SaveConfig};
 use nas_core::options::shown;
-use std::path::Path;
+use nas_core::truth::table_file::without_directory;
 use toml::{Table, Value};
 
 /// A key in which two TOML documents differ, with both values as text.
@@ -35,11 +35,6 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
     difference(old, new).map(|SettingDifference { key, old, new }| format!("{key} ({old}, now {new})"))
 }
 
-/// Whether a truth table is a file, and not a column of an embedded table.
-pub fn is_table_file(table: &str) -> bool {
-    Path::new(table).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"))
-}
-
 /// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
 /// device, plugins, directory and cache of the data, directory of the truth table, and checkpoints.
 pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
@@ -50,10 +45,7 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
         config.data = config.data.without_location();
         config.save = SaveConfig::default();
         // The content of a truth table is compared instead of its directory.
-        if is_table_file(&config.truth.table) {
-            let name = Path::new(&config.truth.table).file_name().unwrap_or_default();
-            config.truth.table = name.to_string_lossy().into_owned();
-        }
+        config.truth.table = without_directory(&config.truth.table).to_owned();
         config.to_table()
     };
     Ok(first_difference(&table(old)?, &table(new)?))

@@ -9,7 +9,7 @@ mod recipes;
 mod show;
 mod unknown;
 
-pub use difference::{SettingDifference, first_difference, is_table_file, other_settings, other_settings_of_training};
+pub use difference::{SettingDifference, first_difference, other_settings, other_settings_of_training};
 pub use measurement::other_measurement;
 pub use origin::Origin;
 pub use show::{example, show};

@@ -2,9 +2,8 @@
 
 use crate::config::RunConfig;
 use crate::state::StateError;
+use crate::truth::table_file::without_directory;
 use serde_json::{Map, Value};
-use std::ffi::OsStr;
-use std::path::Path;
 
 /// Keys that may differ between the process that saves and the one that continues. Threads, paths, where images are kept and
 /// the times of checkpoints change no result; another device changes results by rounding only.
@@ -57,13 +56,6 @@ pub fn check_config(saved: &Map<String, Value>, present: &Map<String, Value>) ->
             Err(StateError { expected: format!("state of a run with {key} = {present}"), found: saved })
         }
     }
-}
-
-/// The name of a truth table in a CSV file; embedded tables have names such as `nasbench201/cifar10_test`.
-fn without_directory(table: &str) -> &str {
-    let is_file = Path::new(table).extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
-    let name = Path::new(table).file_name().and_then(OsStr::to_str);
-    name.filter(|_| is_file).unwrap_or(table)
 }
 
 #[cfg(test)]

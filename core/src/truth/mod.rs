@@ -16,6 +16,7 @@ mod format;
 mod measured;
 mod settings_file;
 mod table;
+pub mod table_file;
 #[cfg(test)]
 mod tests;
 mod text;

@@ -31,12 +31,17 @@ fn read(dir: &Path) -> Result<Plan> {
     Plan::read(&ClusterDir::of(&std::path::absolute(dir)?))
 }
 
+/// Checks that the tasks of a plan were submitted to Slurm.
+fn check_submitted(plan: &Plan, remedy: &str) -> Result<()> {
+    match rounds(plan)?.is_empty() {
+        true => Err(UsageError(format!("{} was not submitted to Slurm: {remedy}", plan.dir.plan().display())).into()),
+        false => Ok(()),
+    }
+}
+
 /// Submits failed and lost runs again, also those with a final exit code: their cause may have been removed.
 fn retry(plan: &Plan) -> Result<ExitStatus> {
-    if rounds(plan)?.is_empty() {
-        let problem = "was not submitted to Slurm: execute the commands of the missing runs again";
-        return Err(UsageError(format!("{} {problem}", plan.dir.plan().display())).into());
-    }
+    check_submitted(plan, "execute the commands of the missing runs again")?;
     let config = merge::cluster_config(plan)?;
     move_unfinished_to_attempts(plan)?;
     let count = submit(plan, &config, |rounds, queue| {
@@ -63,10 +68,7 @@ fn move_unfinished_to_attempts(plan: &Plan) -> Result<()> {
 }
 
 fn cancel(plan: &Plan) -> Result<ExitStatus> {
-    if rounds(plan)?.is_empty() {
-        let problem = "was not submitted to Slurm: end its commands themselves (SIGTERM writes a checkpoint)";
-        return Err(UsageError(format!("{} {problem}", plan.dir.plan().display())).into());
-    }
+    check_submitted(plan, "end its commands themselves (SIGTERM writes a checkpoint)")?;
     print(&match cluster::cancel(plan)? {
         0 => "no task is pending or running".into(),
         count => format!("tasks that were cancelled: {count}; `nas-train cluster retry` continues their runs"),

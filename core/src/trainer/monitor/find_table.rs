@@ -4,7 +4,7 @@ use crate::config::{ConfigError, TruthConfig};
 use crate::data::Dataset;
 use crate::space::SearchSpace;
 use crate::trainer::RunError;
-use crate::truth::{BenchmarkTable, MeasuredTable, TruthError, TruthTable, data_fingerprint};
+use crate::truth::{BenchmarkTable, MeasuredTable, TruthError, TruthTable, data_fingerprint, table_file};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ pub fn find_table(
     if let Some(table) = stand_alone {
         return Ok(Some(table.truth(normalise)?));
     }
-    if path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")) {
+    if table_file::is_file(name) {
         check_data(path, dataset)?;
         return Ok(Some(TruthTable::load(path, space.name(), config.unit, normalise)?));
     }
