@@ -164,7 +164,7 @@ impl UnfinishedRun {
                 .into_iter()
                 .flatten()
                 .collect();
-        Settings::of_file_with(&file, &changes)
+        Settings::of_run(&self.dir, &changes, &args.data)
     }
 
     /// The first key in which the configuration of the run differs from another one.

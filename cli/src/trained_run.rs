@@ -1,6 +1,7 @@
 //! A run directory with weights, for evaluations and searches.
 
 use crate::archive::{self, Incomplete};
+use crate::args::DataDirArg;
 use crate::data::{DataIdentity, LoadedData};
 use crate::exit::UsageError;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
@@ -25,18 +26,19 @@ pub struct TrainedRun {
 }
 
 impl TrainedRun {
-    /// Reads the configuration of a run directory, and then `assignments`, which take precedence.
+    /// Reads the configuration of a run directory, and then `assignments` and the folder of the data, which take
+    /// precedence.
     ///
     /// # Errors
     /// A directory without a run or without weights, and weights that differ from those that the run wrote.
-    pub fn read(dir: &Path, assignments: &[String]) -> Result<Self> {
+    pub fn read(dir: &Path, assignments: &[String], data: &DataDirArg) -> Result<Self> {
         let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
         if let RunKind::Retrain(arch) = RunKind::of(&manifest) {
             let problem = "expected a run of a supernet, found the stand-alone training of";
             return Err(UsageError(format!("{}: {problem} {arch}", dir.display())).into());
         }
         weights_of(dir, WEIGHTS, &manifest)?;
-        Ok(Self { dir: dir.into(), settings: Settings::of_run(dir, assignments)?, manifest })
+        Ok(Self { dir: dir.into(), settings: Settings::of_run(dir, assignments, data)?, manifest })
     }
 
     /// Reads the data set, which must be that of the run.

@@ -1,5 +1,6 @@
 //! The options of `export`.
 
+use super::DataDirArg;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -9,6 +10,9 @@ pub struct ExportArgs {
     /// Directory of a finished run or of a stand-alone training
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub run: PathBuf,
+    /// The folder of the data set.
+    #[command(flatten)]
+    pub data: DataDirArg,
     /// New file for the network in ONNX format, with its weights
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub onnx: Option<PathBuf>,

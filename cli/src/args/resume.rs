@@ -1,7 +1,7 @@
 //! The options of `resume`.
 
-use super::ProgressMode;
 use super::parse::{count, positive};
+use super::{DataDirArg, ProgressMode};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -14,6 +14,9 @@ pub struct ResumeArgs {
     /// Number of epochs in all, more than before; the learning rate must be constant [default: as before]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub epochs: Option<i64>,
+    /// The folder of the data set.
+    #[command(flatten)]
+    pub data: DataDirArg,
     /// Number of worker threads; 0 starts one per core [default: as before]
     #[arg(long, value_name = "N", value_parser = count)]
     pub threads: Option<i64>,

@@ -1,7 +1,7 @@
 //! The options of `search` and `evaluate`.
 
-use super::ProgressMode;
 use super::parse::{controller_option, count, evaluation_setting, positive};
+use super::{DataDirArg, ProgressMode};
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -11,6 +11,9 @@ pub struct SearchArgs {
     /// Run directory with weights.safetensors
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub run: PathBuf,
+    /// The folder of the data set.
+    #[command(flatten)]
+    pub data: DataDirArg,
     /// Search controller, from `nas-train list controllers`
     #[arg(long, value_name = "NAME", default_value = "evolution")]
     pub controller: String,
@@ -46,6 +49,9 @@ pub struct EvaluateArgs {
     /// Run directory with weights.safetensors
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub run: PathBuf,
+    /// The folder of the data set.
+    #[command(flatten)]
+    pub data: DataDirArg,
     /// Architecture in the notation of the search space; repeat the option for several
     #[arg(long, value_name = "ARCH")]
     pub arch: Vec<String>,

@@ -34,7 +34,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
         return Err(UsageError(problem).into());
     }
     let texts = texts(args)?;
-    let run = TrainedRun::read(&args.run, &args.set)?;
+    let run = TrainedRun::read(&args.run, &args.set, &args.data)?;
     compute!(&run.settings.config, |device| on(args, &run, &texts, &device))
 }
 

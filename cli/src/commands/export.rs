@@ -33,7 +33,12 @@ fn check(args: &ExportArgs) -> Result<()> {
             let expected = "--onnx FILE, --safetensors FILE, --python FILE or --tensorboard DIR";
             return Err(UsageError(format!("`export` requires {expected}")).into());
         }
-        let without_effect = [("--arch", args.arch.is_some()), ("--best", args.best), ("--normalise", args.normalise)];
+        let without_effect = [
+            ("--arch", args.arch.is_some()),
+            ("--best", args.best),
+            ("--normalise", args.normalise),
+            ("--data-dir", args.data.data_dir.is_some()),
+        ];
         if let Some((option, _)) = without_effect.iter().find(|(_, given)| *given) {
             let expected = "--onnx FILE, --safetensors FILE or --python FILE";
             return Err(UsageError(format!("{option} has no effect without {expected}")).into());

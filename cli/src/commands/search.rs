@@ -28,7 +28,7 @@ const SHOWN: usize = 20;
 /// # Errors
 /// A directory without weights, other data, limits that no architecture obeys, or files that cannot be written.
 pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
-    let run = TrainedRun::read(&args.run, &[])?;
+    let run = TrainedRun::read(&args.run, &[], &args.data)?;
     // The options of the controller of the run belong to that controller.
     let controller = Settings::controller(&args.controller, &args.set)?;
     let default = || args.run.join(format!("search-{}-s{}", controller.name, args.seed));

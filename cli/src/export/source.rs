@@ -35,6 +35,10 @@ impl ExportedNetwork {
                 let problem = "--arch: expected a run of a supernet, found a stand-alone training of one architecture";
                 Err(UsageError(format!("{problem}, {dir}")).into())
             }
+            Archived::Retrain(_) if args.data.data_dir.is_some() => {
+                let problem = "--data-dir has no effect: a stand-alone training is exported without its data";
+                Err(UsageError(format!("{problem} ({dir})")).into())
+            }
             Archived::Run(run) => sub_net(args, run),
             Archived::Retrain(run) => stand_alone(args, run),
             Archived::Sequence(_) => {
@@ -82,7 +86,7 @@ fn sub_net(args: &ExportArgs, archived: &ArchivedRun) -> Result<ExportedNetwork>
     let arch = args.arch.as_ref().or(selected).ok_or_else(|| {
         UsageError(format!("{} has no selected architecture: choose one with --arch ARCH", args.run.display()))
     })?;
-    let mut run = TrainedRun::read(&args.run, &[])?;
+    let mut run = TrainedRun::read(&args.run, &[], &args.data)?;
     let config = &mut run.settings.config;
     if config.eval.bn == BnMode::Batch {
         // An exported network cannot use the statistics of a batch.

@@ -14,7 +14,7 @@ pub use measurement::other_measurement;
 pub use origin::Origin;
 pub use show::{example, show};
 
-use crate::args::{NamedOption, RunArgs};
+use crate::args::{DataDirArg, NamedOption, RunArgs};
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
 use nas_core::config::{ClusterConfig, ComponentConfig, RunConfig};
@@ -93,28 +93,18 @@ impl Settings {
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn of_file(path: &Path) -> Result<Self> {
-        Self::of_file_with(path, &[])
+        Self::merge(vec![ConfigLayer::file(path)?])
     }
 
-    /// Reads the configuration of a run directory, which may be packed, and then `assignments`, which take precedence.
+    /// Reads the configuration of a run directory, which may be packed, and then `assignments` and the folder of the data,
+    /// which take precedence.
     ///
     /// # Errors
     /// See [`resolve`](Self::resolve); a damaged archive.
-    pub fn of_run(dir: &Path, assignments: &[String]) -> Result<Self> {
-        Self::merge_over(ConfigLayer::run(dir)?, assignments)
-    }
-
-    /// Reads the configuration from a file, and then `assignments`, which take precedence.
-    ///
-    /// # Errors
-    /// See [`resolve`](Self::resolve).
-    pub fn of_file_with(path: &Path, assignments: &[String]) -> Result<Self> {
-        Self::merge_over(ConfigLayer::file(path)?, assignments)
-    }
-
-    fn merge_over(lowest: ConfigLayer, assignments: &[String]) -> Result<Self> {
-        let mut layers = vec![lowest];
+    pub fn of_run(dir: &Path, assignments: &[String], data: &DataDirArg) -> Result<Self> {
+        let mut layers = vec![ConfigLayer::run(dir)?];
         layers.extend(ConfigLayer::set_all(assignments)?);
+        layers.extend(ConfigLayer::flag(data.named())?);
         Self::merge(layers)
     }
 

@@ -44,6 +44,31 @@ fn run(dir: &Path) -> String {
     stderr(&output)
 }
 
+#[test]
+fn the_data_of_a_run_may_move() {
+    let (dir, _) = setup("moved");
+    let dir = dir.path();
+    put_classes(&dir.join("data/train"), 9);
+    put_classes(&dir.join("data/val"), 3);
+    run(dir);
+    fs::rename(dir.join("data"), dir.join("elsewhere")).unwrap();
+    let commands: [&[&str]; 4] = [
+        &["evaluate", "out", "--arch=00"],
+        &["search", "out", "--budget=2"],
+        &["export", "out", "--arch=11", "--onnx=net.onnx"],
+        &["resume", "out", "--epochs=2"],
+    ];
+    for command in commands {
+        refuses(dir, command, 4, &["cannot find the folder ", "/data: correct --data-dir"]);
+        let there = program(dir).args(command).arg("--data-dir=elsewhere").output().unwrap();
+        assert!(there.status.success(), "{command:?}: {}", stderr(&there));
+    }
+    assert!(read(dir, "out/config.toml").contains("/elsewhere\"\n"), "the resumed run names the new folder");
+    put(&dir.join("elsewhere/train/cat/100.png"), 7);
+    let other = ["evaluate", "out", "--arch=00", "--data-dir=elsewhere"];
+    refuses(dir, &other, 2, &["out was trained on folder with 24 images", "use the original data"]);
+}
+
 fn refuses_data(dir: &Path, words: &[&str]) {
     refuses(dir, FOLDER, 4, words);
 }
