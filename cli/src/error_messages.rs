@@ -1,9 +1,12 @@
 //! Printing of errors, with a limit on their length.
 
+use crate::args::Cli;
 use crate::exit::{ExitStatus, chained};
 use crate::text::eprint_line;
 use anyhow::Error;
-use clap::error::ContextValue;
+use clap::CommandFactory;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use nas_core::quote;
 
 /// Prints an error and its causes to standard error and returns its exit status.
@@ -26,6 +29,9 @@ fn shortened(text: &str) -> String {
 /// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such
 /// errors too; they are successful.
 pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
+    if let Some(tip) = tip(&error) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
+    }
     let needs_quoting = |text: &str| quote(text) != text;
     let shortened = |value: &ContextValue| match value {
         ContextValue::String(text) if needs_quoting(text) => Some(ContextValue::String(quote(text))),
@@ -42,4 +48,21 @@ pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
     // A closed pipe is ignored.
     let _ = error.print();
     if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
+}
+
+/// A better tip than that of the parser, for a run that is given as a subcommand, and for an option of a run that a
+/// subcommand does not have.
+fn tip(error: &clap::Error) -> Option<StyledStr> {
+    let tip = match (error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::InvalidArg)) {
+        (Some(ContextValue::String(name)), _) if ["run", "train"].contains(&name.as_str()) => {
+            format!("a run has no subcommand: leave out '{name}'")
+        }
+        (_, Some(ContextValue::String(option))) if error.kind() == ErrorKind::UnknownArgument => {
+            let name = option.strip_prefix("--")?;
+            Cli::command().get_arguments().find(|known| known.get_long() == Some(name))?;
+            format!("'{option}' is an option of a run, which this subcommand does not have")
+        }
+        _ => return None,
+    };
+    Some(tip.into())
 }

@@ -129,6 +129,8 @@ impl ExitStatus {
             RunError::Build(BuildError::Strategy(StrategyError::Plugin(_)))
             | RunError::Strategy { source: StrategyError::Plugin(_), .. } => Self::Plugin,
             RunError::Strategy { source: StrategyError::Option { .. }, .. }
+            // Damaged weights have another checksum than their manifest states.
+            | RunError::InitialWeights { source: CheckpointError::Content { .. } }
             | RunError::Config(_)
             | RunError::Build(_)
             | RunError::Network { .. }

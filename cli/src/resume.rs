@@ -167,13 +167,16 @@ impl UnfinishedRun {
         Settings::of_run(&self.dir, &changes, &args.data)
     }
 
-    /// The first key in which the configuration of the run differs from another one.
+    /// The first difference of the run to a kind and a configuration, as text.
     ///
     /// # Errors
     /// A configuration that cannot be read.
-    pub fn other_settings(&self, config: &RunConfig) -> Result<Option<String>> {
+    pub fn difference(&self, kind: &RunKind, config: &RunConfig) -> Result<Option<String>> {
+        if let Some(other) = self.kind().difference(kind) {
+            return Ok(Some(other));
+        }
         let old = Settings::of_file(&self.dir.join("config.toml"))?.config;
-        match self.kind() {
+        match kind {
             RunKind::Retrain(_) => other_settings_of_training(&old, config),
             _ => other_settings(&old, config),
         }

@@ -26,6 +26,24 @@ impl RunKind {
         }
     }
 
+    /// The difference to another kind as text, for example `--sequence (4, now 5)`.
+    pub fn difference(&self, new: &Self) -> Option<String> {
+        match (self, new) {
+            (old, new) if old == new => None,
+            (Self::Sequence(old), Self::Sequence(new)) => Some(format!("--sequence ({old}, now {new})")),
+            (Self::Retrain(old), Self::Retrain(new)) => Some(format!("architecture ({old}, now {new})")),
+            (old, new) => Some(format!("kind ({}, now {})", old.noun(), new.noun())),
+        }
+    }
+
+    fn noun(&self) -> &'static str {
+        match self {
+            Self::Supernet => "run of a supernet",
+            Self::Sequence(_) => "sequence",
+            Self::Retrain(_) => "stand-alone training",
+        }
+    }
+
     /// Number of architectures trained one after another; none for other kinds.
     pub fn sequence(&self) -> Option<usize> {
         match self {

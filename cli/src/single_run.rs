@@ -53,7 +53,7 @@ impl SingleRun {
     /// continues in its directory.
     ///
     /// # Errors
-    /// Invalid options, or a run directory that is not empty.
+    /// Invalid options, or a run directory that is not empty and holds no unfinished run with these settings.
     pub fn plan(args: &RunArgs, kind: RunKind) -> Result<Self> {
         Self::with_settings(Settings::resolve(args)?, args.out.as_deref(), args, kind)
     }
@@ -61,7 +61,7 @@ impl SingleRun {
     /// As [`plan`](Self::plan), with resolved settings and another directory.
     ///
     /// # Errors
-    /// A run directory that is not empty.
+    /// A run directory that is not empty and holds no unfinished run with these settings.
     pub fn with_settings(settings: Settings, out: Option<&Path>, args: &RunArgs, kind: RunKind) -> Result<Self> {
         let unfinished = match (out, &kind) {
             (Some(out), RunKind::Sequence(_) | RunKind::Retrain(_)) => UnfinishedRun::read(out).ok(),
@@ -69,10 +69,14 @@ impl SingleRun {
         };
         let dir = match unfinished {
             Some(run) if run.was_killed_at_start() => return Err(killed_at_start(&run.dir).into()),
-            Some(run) if run.kind() == kind && run.other_settings(&settings.config)?.is_none() => {
-                RunDir::Unfinished(run.dir)
-            }
-            _ => RunDir::New(OutDir::plan(out, &settings.config, &kind)?),
+            Some(run) => match run.difference(&kind, &settings.config)? {
+                None => RunDir::Unfinished(run.dir),
+                Some(other) => {
+                    let (dir, remedy) = (run.dir.display(), "repeat the original command, or choose another --out");
+                    return Err(UsageError(format!("{dir} holds a run with another {other}: {remedy}")).into());
+                }
+            },
+            None => RunDir::New(OutDir::plan(out, &settings.config, &kind)?),
         };
         Ok(Self {
             dir,

@@ -33,10 +33,10 @@ pub struct CompareArgs {
     /// Set an option of all variants of a strategy; options within a variant take precedence
     #[arg(long, num_args = 2, value_names = ["STRATEGY", "KEY=VALUE"], help_heading = "Comparison")]
     pub set_for: Vec<String>,
-    /// Number of runs in parallel; 0 starts one for each thread of --threads on the CPU, and a single one on a GPU. Peak
-    /// memory is reported only without parallel runs
-    #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, default_value_t = 1, help_heading = "Comparison")]
-    pub jobs: u32,
+    /// Number of runs in parallel on this machine; 0 starts one for each thread of --threads on the CPU, and a single one on
+    /// a GPU. Peak memory is reported only without parallel runs [default: 1]
+    #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, help_heading = "Comparison")]
+    pub jobs: Option<u32>,
     /// Number of architectures in the disturbance matrix of each strategy, trained one after another with the first
     /// seed; 0 for no matrix
     #[arg(long, value_name = "N", value_parser = count_usize, default_value_t = 5, help_heading = "Comparison")]

@@ -65,12 +65,12 @@ const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
 const UNUSED_KEYS: [(&str, &[&str]); 3] =
     [("retrain", &STAND_ALONE_KEYS), ("truth", &STAND_ALONE_KEYS), ("disturbance", &["eval.weight_average"])];
 
-/// The keys without effect on stand-alone training, which evaluates all images with running statistics.
-const STAND_ALONE_KEYS: [&str; 4] =
-    ["train.max_steps", "eval.images", "eval.recalibrate_images", "eval.weight_average"];
+/// The keys without effect on stand-alone training, which uses no strategy and evaluates all images with running statistics.
+const STAND_ALONE_KEYS: [&str; 5] =
+    ["plugins", "train.max_steps", "eval.images", "eval.recalibrate_images", "eval.weight_average"];
 
 /// The options without effect on stand-alone training.
-const SUPERNET_ONLY: [&str; 10] = [
+const SUPERNET_ONLY: [&str; 11] = [
     "strategy",
     "controller",
     "controller_start",
@@ -81,6 +81,7 @@ const SUPERNET_ONLY: [&str; 10] = [
     "truth",
     "bn",
     "init",
+    "plugin",
 ];
 
 /// The options with another meaning: subcommand, option and help.

@@ -43,4 +43,18 @@ impl Executor {
             (_, None) => Ok(Self::Cluster { config, detach: args.detach }),
         }
     }
+
+    /// Refuses `--jobs` with a scheduler.
+    ///
+    /// # Errors
+    /// The message names the options of a scheduler for the same purpose.
+    pub fn check_jobs(&self, jobs: Option<u32>) -> Result<(), UsageError> {
+        match (self, jobs) {
+            (Self::Cluster { .. }, Some(_)) => {
+                let remedy = "--max-running P limits the tasks that run at the same time";
+                Err(UsageError(format!("--jobs has no effect with --cluster: leave it out; {remedy}")))
+            }
+            _ => Ok(()),
+        }
+    }
 }

@@ -3,7 +3,7 @@
 use crate::args::{ConfigArgs, ConfigCommand};
 use crate::device::Device;
 use crate::exit::ExitStatus;
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, find_strategy};
 use crate::text::{eprint_line, print};
 use anyhow::Result;
 use dfdx::tensor::Cpu;
@@ -11,7 +11,7 @@ use nas_core::config::RunConfig;
 use nas_core::controller::ControllerContext;
 use nas_core::data;
 use nas_core::network::NetworkSpec;
-use nas_core::registry::{BuildError, ControllerDescriptor, StrategyDescriptor, find};
+use nas_core::registry::{BuildError, ControllerDescriptor, find};
 use nas_core::strategy::StrategyContext;
 use nas_core::streams::Streams;
 use nas_core::trainer::build_space;
@@ -41,7 +41,7 @@ fn build(config: &RunConfig) -> Result<()> {
     let steps_per_arch = config.train.steps_per_arch;
     let context =
         StrategyContext { space: space.clone(), spec, device: Cpu::default(), total_steps: 1, steps_per_arch };
-    let strategy = find::<StrategyDescriptor>(&config.strategy.name)?;
+    let strategy = find_strategy(&config.strategy.name)?;
     (strategy.cpu)(&config.strategy.options, context).map_err(BuildError::from)?;
     let context = ControllerContext { space, rng: Streams::new(config.seed).rng("controller weights", 0) };
     let controller = find::<ControllerDescriptor>(&config.controller.name)?;

@@ -66,21 +66,15 @@ impl PlannedRun {
                 return Ok(false);
             }
         };
+        self.refuse(RunKind::of(archived.manifest()).difference(&self.kind))?;
         self.refuse(other_settings(archived.config(), &self.settings.config)?)?;
         self.refuse(self.other_device(archived.manifest()))?;
         self.refuse(self.other_plugin(archived.manifest()))?;
         self.refuse(self.data.difference(archived.manifest()))?;
-        self.refuse(match &archived {
-            Archived::Run(run) => {
-                let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
-                (truth != self.truth.as_ref()).then(|| "content of the truth table".into())
-            }
-            Archived::Retrain(_) => Some("kind (stand-alone training)".into()),
-            Archived::Sequence(sequence) => {
-                let (old, new) = (sequence.result.sequence, self.kind.sequence().unwrap_or(0));
-                (old != new).then(|| sequence_length(old, new))
-            }
-        })?;
+        if let Archived::Run(run) = &archived {
+            let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
+            self.refuse((truth != self.truth.as_ref()).then(|| "content of the truth table".into()))?;
+        }
         Ok(true)
     }
 
@@ -90,11 +84,7 @@ impl PlannedRun {
         if !run.has_checkpoints() {
             return Ok(());
         }
-        self.refuse(match (run.kind(), &self.kind) {
-            (RunKind::Sequence(old), RunKind::Sequence(new)) if old != *new => Some(sequence_length(old, *new)),
-            (old, new) => (old != *new).then(|| "kind".into()),
-        })?;
-        self.refuse(run.other_settings(&self.settings.config)?)?;
+        self.refuse(run.difference(&self.kind, &self.settings.config)?)?;
         self.refuse(self.other_device(&run.manifest))
     }
 
@@ -180,8 +170,4 @@ impl PlannedRun {
             }
         }
     }
-}
-
-fn sequence_length(old: usize, new: usize) -> String {
-    format!("--sequence ({old}, now {new})")
 }

@@ -13,15 +13,18 @@ pub use difference::{SettingDifference, first_difference, other_settings, other_
 pub use measurement::other_measurement;
 pub use origin::Origin;
 pub use show::{example, show};
+pub use unknown::find_strategy;
 
 use crate::args::{DataDirArg, NamedOption, RunArgs};
+use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use layer::ConfigLayer;
 use nas_core::config::{ClusterConfig, ComponentConfig, RunConfig};
-use nas_core::registry::{self, BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor};
+use nas_core::registry::{self, BuildError, ControllerDescriptor, SpaceDescriptor};
 use nas_core::trainer::build_space;
 use origin::Origins;
 use std::mem;
+use std::ops::Range;
 use std::path::Path;
 use toml::Table;
 
@@ -155,6 +158,22 @@ impl Settings {
         Ok(Self::merge(layers)?.config.controller)
     }
 
+    /// The seeds of several runs: that of these settings and the following ones.
+    ///
+    /// # Errors
+    /// A seed above 2^63 - 1, the largest integer of TOML.
+    pub fn seeds(&self, count: u32) -> Result<Range<u64>, UsageError> {
+        let first = self.config.seed;
+        let end = first + u64::from(count);
+        let (last, most) = (end.saturating_sub(1), i64::MAX);
+        match i64::try_from(last) {
+            Ok(_) => Ok(first..end),
+            Err(_) => {
+                Err(UsageError(format!("--seed: the largest seed of the runs is {last}, expected at most {most}")))
+            }
+        }
+    }
+
     /// The origin of the value of a key.
     pub fn origin(&self, key: &str) -> &Origin {
         self.origins.of(key)
@@ -187,7 +206,7 @@ fn load_plugins(config: &mut RunConfig) -> Result<()> {
 
 /// Checks the names of all components and of the options of the space, and adds the defaults of all options.
 fn complete(config: &mut RunConfig) -> Result<()> {
-    let strategy = registry::find::<StrategyDescriptor>(&config.strategy.name)?;
+    let strategy = find_strategy(&config.strategy.name)?;
     let controller = registry::find::<ControllerDescriptor>(&config.controller.name)?;
     let space = registry::find::<SpaceDescriptor>(&config.space.name)?;
     space.check_options(&config.space.options).map_err(BuildError::from)?;

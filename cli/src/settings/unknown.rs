@@ -1,10 +1,10 @@
-//! Hints for unknown options: the new name of a renamed key, or the component that has the option.
+//! Hints for unknown options (the new name of a renamed key, or the component that has the option) and unknown strategies.
 
 use anyhow::Error;
 use nas_core::config::{ConfigError, RunConfig};
 use nas_core::controller::ControllerError;
 use nas_core::options::OptionsError;
-use nas_core::registry::{BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all};
+use nas_core::registry::{BuildError, ControllerDescriptor, SpaceDescriptor, StrategyDescriptor, all, find};
 use nas_core::space::SpaceError;
 use nas_core::strategy::StrategyError;
 use nas_core::trainer::RunError;
@@ -13,14 +13,32 @@ use toml::Table;
 /// Keys with a new name in schema 2: section, old key, new key.
 const RENAMED: [(&str, &str, &str); 1] = [("probes", "immediate_every", "single_step_every")];
 
+/// Finds a strategy.
+///
+/// # Errors
+/// An unknown name. The message states how the strategies of a plugin become known.
+pub fn find_strategy(name: &str) -> Result<&'static StrategyDescriptor, BuildError> {
+    find(name).map_err(|error| match error {
+        BuildError::Unknown { kind, name, hint, known } => {
+            let known = format!("{known} (--plugin FILE adds those of a plugin)");
+            BuildError::Unknown { kind, name, hint, known }
+        }
+        other => other,
+    })
+}
+
 /// Adds a hint to an error about an unknown option, if one is found. Other errors stay as they are.
 ///
 /// `config` is the configuration in which strategy and controller are named, if it could be read.
 pub fn with_hint(error: Error, config: Option<&RunConfig>) -> Error {
     let found = error.chain().find_map(options_error).cloned();
-    let Some(OptionsError::Unknown { section, key, known, .. }) = found else { return error };
-    let full_name = || full_name(&section, &key);
-    match new_name(&section, &key, &known).or_else(full_name).or_else(|| owner(&section, &key, config?)) {
+    let Some(OptionsError::Unknown { section, key, hint, known }) = found else { return error };
+    let elsewhere = || owner(&section, &key, config?).or_else(|| hint.is_empty().then(|| full_name(&key))?);
+    let hint = match section.as_str() {
+        "" => full_name(&key),
+        _ => new_name(&section, &key, &known).or_else(elsewhere),
+    };
+    match hint {
         Some(hint) => ConfigError::Options(OptionsError::Unknown { section, key, hint, known }).into(),
         None => error,
     }
@@ -60,11 +78,8 @@ fn new_name(section: &str, key: &str, known: &str) -> Option<String> {
     renamed.or_else(snake_case).map(|name| format!("; its name is `{name}`"))
 }
 
-/// The keys of all sections with this name, for a key that was given without its section.
-fn full_name(section: &str, key: &str) -> Option<String> {
-    if !section.is_empty() {
-        return None;
-    }
+/// The keys of all sections with this name, for a key that was given without its section or in another one.
+fn full_name(key: &str) -> Option<String> {
     let meanings = RunConfig::meanings().into_keys();
     let mut names: Vec<String> = meanings.filter(|name| name.rsplit('.').next() == Some(key)).collect();
     let components =

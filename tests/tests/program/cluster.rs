@@ -296,6 +296,7 @@ fn plans_and_options_that_cannot_work_are_refused() {
     refuses(path, &tensorboard, 2, &["--tensorboard has no effect with --cluster"]);
     for (option, problem) in [
         ("--budget=time", "--budget time is not possible with --cluster"),
+        ("--jobs=2", "--jobs has no effect with --cluster: leave it out; --max-running P"),
         ("--max-running=3", "--max-running has an effect with --cluster slurm only"),
         ("--sbatch-arg=--comment=x", "the program sets this option itself"),
         ("--sbatch-arg=--no-requeue", "the program sets this option itself"),

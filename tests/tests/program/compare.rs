@@ -143,6 +143,10 @@ fn variants_that_cannot_be_compared_are_refused_before_the_first_run() {
         ("--strategies plain,ogd:train.epochs=2", "train.epochs follows from the budget"),
         ("--strategies plain --sequence 100", "--sequence: expected 2 to 9"),
         ("--strategies plain --sequence 1", "--sequence: expected 2 to 9"),
+        (
+            "--strategies plain,ogd --set-for ogd alpha=x",
+            "error: variant ogd: strategy.alpha=x: strategy.alpha: expected auto",
+        ),
         ("--strategies plain --set-for ogd alpha=1", "--set-for ogd: the strategy is not in --strategies"),
     ] {
         refused(dir.path(), options, &[words]);

@@ -8,11 +8,12 @@ fn an_unknown_name_is_reported_with_the_nearest_name() {
     let (dir, _) = setup("names");
     for (arguments, words) in [
         (&["--strategy=plan"][..], "--strategy: unknown strategy `plan`, did you mean `plain`?"),
+        (&["--strategy=mine"], "known: fairnas, ogd, plain (--plugin FILE adds those of a plugin)"),
         (&["--controller=unifrom"], "--controller: unknown controller `unifrom`, did you mean `uniform`?"),
         (&["--space=nasbench"], "--space: unknown space `nasbench`, did you mean `nasbench201`?"),
         (&["bench", "--strategies=plain,plan"], "--strategies: unknown strategy `plan`, did you mean `plain`?"),
         (&["bench", "--spaces=tini"], "--spaces: unknown space `tini`, did you mean `tiny`?"),
-        (&["compare", "--strategies=plain:path=3"], "--strategies plain:path=3: strategy.path=3: unknown option"),
+        (&["compare", "--strategies=plain:path=3"], "variant plain:path=3: strategy.path=3: unknown option"),
         (&["--data=digit"], "--data: unknown data set `digit`, did you mean `digits`?"),
         (&["--data=mnist"], "--data: unknown data set `mnist`, did you mean `idx`?"),
         (&["--set=train.epoch=3"], "--set train.epoch=3: unknown option `train.epoch`, did you mean `epochs`?"),
@@ -20,6 +21,8 @@ fn an_unknown_name_is_reported_with_the_nearest_name() {
         (&["--set=strategy.path=3"], "--set strategy.path=3: unknown option `strategy.path`, did you mean `paths`?"),
         (&["--set=data.synthetic.sizes=3", "--data=synthetic"], "unknown field `sizes`, expected one of"),
         (&["--epoch=3"], "a similar argument exists: '--epochs'"),
+        (&["run"], "a run has no subcommand: leave out 'run'"),
+        (&["resume", "out", "--lr=0.1"], "'--lr' is an option of a run, which this subcommand does not have"),
         (&["lisst"], "a similar subcommand exists: 'list'"),
         (&["list", "space"], "a similar value exists: 'spaces'"),
         (&["--device=gpu"], "expected `cpu` or `cuda:K`"),
@@ -46,6 +49,8 @@ fn a_key_without_its_section_is_reported_with_its_full_name() {
         let words = format!("unknown option `{key}`; its full name is {names}; known: ");
         refuses(dir.path(), &[&format!("--set={key}=1")], 2, &[&words]);
     }
+    let words = "unknown option `strategy.lr`; its full name is `train.lr` or `controller.lr`; known: paths";
+    refuses(dir.path(), &["compare", "--strategies=plain:lr=0.02"], 2, &[words]);
 }
 
 #[test]
@@ -149,7 +154,7 @@ fn values_out_of_range_are_rejected() {
         (&["disturbance", "--space=fairnas", "--sequence=1000000000000"], "--sequence: expected 2 to 10000"),
         (
             &["truth", "--out=t.csv", "--seed=9223372036854775807", "--seeds=2"],
-            "--seed: the largest seed is 9223372036854775808",
+            "--seed: the largest seed of the runs is 9223372036854775808, expected at most",
         ),
         (&["compare", "--strategies=plain", "--sequence=18446744073709551615"], "--sequence: expected 2 to 10000"),
         (&["compare", "--strategies=plain", "--seeds=65536"], "expected a whole number from 1 to 65535"),

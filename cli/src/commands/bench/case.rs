@@ -1,9 +1,9 @@
 //! A case of the benchmark: one combination of search space, strategy, batch size and number of threads.
 
 use crate::args::{BenchArgs, RunArgs};
-use crate::settings::Settings;
+use crate::settings::{Settings, find_strategy};
 use anyhow::{Result, anyhow};
-use nas_core::registry::{SpaceDescriptor, StrategyDescriptor, find};
+use nas_core::registry::{SpaceDescriptor, find};
 use std::fmt;
 
 /// One combination of the lists of `bench`.
@@ -36,7 +36,7 @@ impl Case {
             find::<SpaceDescriptor>(name).map_err(|error| anyhow!(error).context("--spaces"))?;
         }
         for name in &strategies {
-            find::<StrategyDescriptor>(name).map_err(|error| anyhow!(error).context("--strategies"))?;
+            find_strategy(name).map_err(|error| anyhow!(error).context("--strategies"))?;
         }
         let (batch_size, threads) = (i64::try_from(config.train.batch_size)?, i64::try_from(config.threads)?);
         let batches = args.batch_sizes.as_ref().map_or(vec![batch_size], |list| list.0.clone());

@@ -45,15 +45,14 @@ use variant::Variant;
 /// runs continue, and the program ends with the error of the first failed one.
 pub fn compare(args: &CompareArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     // Loads the plugins, whose strategies the variants may name.
-    let Settings { config, cluster, .. } = Settings::resolve(&args.run)?;
-    let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &cluster), Ok)?;
+    let common = Settings::resolve(&args.run)?;
+    let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &common.cluster), Ok)?;
     cluster::check(args, &executor)?;
-    let seed = config.seed;
+    executor.check_jobs(args.jobs)?;
+    common.seeds(args.seeds)?;
     let variants = Variant::list(args)?;
-    let settings = variants.iter().map(|v| v.settings(&args.run, seed)).collect::<Result<Vec<_>>>()?;
+    let settings = variants.iter().map(|variant| variant.settings(&args.run)).collect::<Result<Vec<_>>>()?;
     checks::check(&variants, &settings)?;
-    // A seed that is too large is refused before the first run.
-    variants[0].settings(&args.run, seed + u64::from(args.seeds) - 1)?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
     out::check(&out)?;
     let (cancel, bars) = (cancel()?, ProgressBars::new(args.run.progress));
@@ -89,7 +88,7 @@ type MakeDevice<'a, D> = &'a (dyn Fn() -> Result<D> + Sync);
 
 impl ComparisonJob<'_> {
     fn on<D: TrainingDevice>(self, device: MakeDevice<'_, D>) -> Result<ExitStatus> {
-        let threads_per_job = ThreadsPerJob::of(self.args.jobs, &self.settings[0].config)?;
+        let threads_per_job = ThreadsPerJob::of(self.args.jobs.unwrap_or(1), &self.settings[0].config)?;
         let Some(preflights) = self.preflight(device)? else { return Ok(ExitStatus::Interrupted) };
         // Another program may have written there while the data were read.
         out::check(&self.out)?;

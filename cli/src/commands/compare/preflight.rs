@@ -6,7 +6,6 @@ use crate::parallel::{ThreadsPerJob, in_thread_pool};
 use crate::settings::Settings;
 use crate::trained_run::check_initial_weights;
 use anyhow::{Context, Result};
-use nas_core::quote;
 use nas_core::registry::TrainingDevice;
 use nas_core::trainer::{RunError, RunShape, Sequence, Session, run_shape, seconds_per_step};
 use std::sync::atomic::Ordering;
@@ -35,7 +34,7 @@ impl ComparisonJob<'_> {
                 return Ok(None);
             }
             let preflight = self.preflight_of(settings, device).map_err(|error| settings.explain(error));
-            preflights.push(preflight.with_context(|| format!("--strategies {}", quote(&variant.label)))?);
+            preflights.push(preflight.with_context(|| variant.named())?);
         }
         Ok(Some(preflights))
     }

@@ -2,10 +2,9 @@
 
 use crate::args::{CompareArgs, RunArgs};
 use crate::exit::UsageError;
-use crate::settings::Settings;
+use crate::settings::{Settings, find_strategy};
 use anyhow::{Context, Result, anyhow};
 use nas_core::quote;
-use nas_core::registry::{StrategyDescriptor, find};
 
 /// Largest number of characters of an entry. File names have at most 255 bytes.
 const MAX_LABEL: usize = 200;
@@ -40,7 +39,7 @@ impl Variant {
                 let expected = format!("expected at most {MAX_LABEL}, because the entry names a directory");
                 return Err(usage(format!("--strategies {}: {length} characters, {expected}", quote(label))));
             }
-            find::<StrategyDescriptor>(strategy).map_err(|error| anyhow!(error).context("--strategies"))?;
+            find_strategy(strategy).map_err(|error| anyhow!(error).context("--strategies"))?;
             let for_all = given.iter().filter(|(name, _)| *name == strategy).map(|(_, assignment)| *assignment);
             let mut assignments = Vec::new();
             for assignment in for_all.chain(parts) {
@@ -66,17 +65,19 @@ impl Variant {
         }
     }
 
-    /// The settings of the variant's run with this seed.
+    /// The settings of the variant's run with the first seed.
     ///
     /// # Errors
     /// Unknown keys and values out of range, as in [`Settings::resolve`].
-    pub fn settings(&self, run: &RunArgs, seed: u64) -> Result<Settings> {
+    pub fn settings(&self, run: &RunArgs) -> Result<Settings> {
         let mut run = run.clone();
         run.strategy = Some(self.strategy.clone());
-        let too_large =
-            |_| UsageError(format!("--seed: the largest seed of the runs is {seed}, expected at most {}", i64::MAX));
-        run.seed = Some(i64::try_from(seed).map_err(too_large)?);
-        Settings::resolve_with(&run, &self.assignments).with_context(|| format!("--strategies {}", quote(&self.label)))
+        Settings::resolve_with(&run, &self.assignments).with_context(|| self.named())
+    }
+
+    /// The variant, for error messages.
+    pub fn named(&self) -> String {
+        format!("variant {}", quote(&self.label))
     }
 
     /// The label as a file name: other characters than letters, digits and `-._=` become `_`.
@@ -122,8 +123,8 @@ mod tests {
         assert!(variants[0].assignments.is_empty());
         assert_eq!(variants[1].assignments, ["strategy.alpha=0.1", "strategy.alpha=0.3", "train.lr=0.02"]);
         assert_eq!(variants[1].slug(), "ogd_alpha=0.3_train.lr=0.02");
-        let run = Cli::parse_from(["nas-train", "--lr", "0.5"]).run;
-        let config = variants[1].settings(&run, 7).unwrap().config;
+        let run = Cli::parse_from(["nas-train", "--lr", "0.5", "--seed", "7"]).run;
+        let config = variants[1].settings(&run).unwrap().config;
         assert_eq!((config.seed, config.train.lr), (7, 0.02));
         assert_eq!(config.strategy.options["alpha"].as_float(), Some(0.3));
     }

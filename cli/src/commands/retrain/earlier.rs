@@ -22,16 +22,20 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
     }
     let manifest = archive::manifest(dir).with_context(|| path.to_string())?;
     let is_finished = manifest["status"] == "finished";
-    let RunKind::Retrain(old_arch) = RunKind::of(&manifest) else {
+    let kind = RunKind::of(&manifest);
+    if kind.arch().is_none() {
         let problem = "is the directory of a run with shared weights, not of a stand-alone training";
         return Err(UsageError(format!("{path} {problem}: choose another --out")).into());
-    };
+    }
     if !is_finished && !dir.join("config.toml").exists() {
         return Err(killed_at_start(dir).into());
     }
     let old = archive::config(dir).with_context(|| path.to_string())?;
-    let other = match other_settings_of_training(&old, &settings.config)? {
-        _ if old_arch != arch => Some(format!("architecture ({old_arch}, now {arch})")),
+    let other = match kind.difference(&RunKind::Retrain(arch.into())) {
+        None => other_settings_of_training(&old, &settings.config)?,
+        other => other,
+    };
+    let other = match other {
         // An unfinished training compares the content of the data when it continues.
         None if is_finished => other_data_dir(&old, &settings.config)?,
         other => other,

@@ -40,7 +40,7 @@ pub fn retrain(args: &RetrainArgs, executor: Option<Executor>) -> Result<ExitSta
     }
     let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &first.cluster), Ok)?;
     if args.seeds > 1 || executor != Executor::Local {
-        return seeds::several(args, &arch, first.config.seed, settings, &executor);
+        return seeds::several(args, &arch, first.seeds(args.seeds)?, settings, &executor);
     }
     let settings = first;
     if let Some(out) = &args.run.out {

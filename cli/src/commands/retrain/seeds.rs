@@ -13,6 +13,7 @@ use crate::summary::seeds_table;
 use crate::text::{eprint_line, print};
 use crate::trainings::{TrainingGroup, seed_directory};
 use anyhow::{Error, Result};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 /// The training with one seed.
@@ -31,14 +32,14 @@ struct SeedResults {
     failed: Vec<Error>,
 }
 
-/// Trains with several seeds from `first` on, one after another, and prints a table of all of them.
+/// Trains with several seeds, one after another, and prints a table of all of them.
 ///
 /// # Errors
 /// As [`retrain`](super::retrain).
 pub fn several(
     args: &RetrainArgs,
     arch: &str,
-    first: u64,
+    seeds: Range<u64>,
     settings: impl Fn(&[String]) -> Result<Settings>,
     executor: &Executor,
 ) -> Result<ExitStatus> {
@@ -49,7 +50,8 @@ pub fn several(
         check_no_tasks(&ClusterDir::of(out))?;
     }
     let mut trainings = Vec::new();
-    for seed in first..first + u64::from(args.seeds) {
+    let first = seeds.start;
+    for seed in seeds {
         let (dir, settings) = (seed_directory(out, first, seed), settings(&[format!("seed={seed}")])?);
         let done = finished(&dir, &settings, arch)?;
         trainings.push(SeedTraining { dir, settings, done });

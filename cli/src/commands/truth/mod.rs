@@ -30,6 +30,7 @@ use nas_core::data::Dataset;
 use nas_core::registry::TrainingDevice;
 use nas_core::trainer::StandAloneTrainer;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,20 +46,18 @@ use toml::Table;
 pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     let mut settings = Settings::resolve(&args.run)?;
     let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
+    executor.check_jobs(args.jobs)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
     let path =
         path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
+    let seeds = settings.seeds(args.seeds)?;
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
     let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
     // A truth table ranks architectures: the settings are those of `[train]` alone, on the training images of a supernet.
     settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
     // The settings beside the table thus name the data.
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());
-    let last = settings.config.seed.saturating_add(u64::from(args.seeds) - 1);
-    if i64::try_from(last).is_err() {
-        return Err(UsageError(format!("--seed: the largest seed is {last}, expected at most {}", i64::MAX)).into());
-    }
-    let job = TableJob { args, path, dataset, config: &settings.config, cancel };
+    let job = TableJob { args, path, dataset, config: &settings.config, seeds, cancel };
     let device = Device::of(&settings.config)?;
     let done = match &executor {
         Executor::Local => on_device!(device, |make| job.here(make)),
@@ -75,6 +74,8 @@ struct TableJob<'a> {
     path: &'a Path,
     dataset: Arc<Dataset>,
     config: &'a RunConfig,
+    /// The seeds of the trainings of each architecture.
+    seeds: Range<u64>,
     cancel: &'static AtomicBool,
 }
 
@@ -85,10 +86,8 @@ impl TableJob<'_> {
     /// All trainings of the table, in its order.
     fn items<D: TrainingDevice>(&self, trainer: &StandAloneTrainer<D>) -> Result<Vec<Item>> {
         let samples = TruthSamples::parse(&self.args.samples).map_err(UsageError)?;
-        let first = self.config.seed;
-        let seeds = || first..first + u64::from(self.args.seeds);
         let archs = trainer.sample(samples)?;
-        let with_seeds = |arch| seeds().map(move |seed| (trainer.space().format(arch), seed));
+        let with_seeds = |arch| self.seeds.clone().map(move |seed| (trainer.space().format(arch), seed));
         Ok(archs.iter().flat_map(with_seeds).collect())
     }
 
@@ -107,7 +106,7 @@ impl TableJob<'_> {
         let mut file = self.open(&trainer, Duration::ZERO)?;
         items.retain(|(text, seed)| !file.holds(text, *seed));
         let mut progress = ProgressDisplay::new(self.args.run.progress);
-        let threads = ThreadsPerJob::of(self.args.jobs, self.config)?;
+        let threads = ThreadsPerJob::of(self.args.jobs.unwrap_or(0), self.config)?;
         let known = total - items.len();
         let saved = |(text, seed): &Item| TrainingCheckpoints::of(self.path, text, *seed, self.config);
         let mut in_part = 0;
