@@ -25,8 +25,8 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Claims an output by creating the file `path`. `output` is what it protects, for the message. A claim of a process of
-    /// this machine that has ended is replaced.
+    /// Claims an output by creating the file `path`. `output` is what it protects, for the message. A claim of a
+    /// process of this machine that has ended is replaced.
     ///
     /// # Errors
     /// Another process has claimed the output, or the file cannot be written.

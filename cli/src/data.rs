@@ -37,7 +37,8 @@ pub struct DataIdentity {
 }
 
 impl LoadedData {
-    /// Reads the data set of a configuration. Prints what was read by `print`, and a warning for files that were not read.
+    /// Reads the data set of a configuration. Prints what was read by `print`, and a warning for files that were not
+    /// read.
     ///
     /// # Errors
     /// The data set is unknown, missing or damaged, it has another fingerprint than the configuration requires, or

@@ -16,8 +16,8 @@ const VISIBILITY_TIMEOUT: Duration = Duration::from_secs(60);
 /// Time between two attempts to read it.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Replaces a file atomically: writes `PATH.new` and renames it, so that a reader sees the old or the new file, whole. The
-/// new file is on the disk when the function returns. A failed write leaves no `PATH.new`.
+/// Replaces a file atomically: writes `PATH.new` and renames it, so that a reader sees the old or the new file, whole.
+/// The new file is on the disk when the function returns. A failed write leaves no `PATH.new`.
 ///
 /// # Errors
 /// The file cannot be written; the message names it.
@@ -33,8 +33,8 @@ pub fn write_bytes(path: &Path, content: &[u8]) -> Result<()> {
     replace(path, &temporary(path), content)
 }
 
-/// As [`write()`], for a file that several processes may write at the same time, also of different machines. The last one
-/// wins.
+/// As [`write()`], for a file that several processes may write at the same time, also of different machines. The last
+/// one wins.
 ///
 /// # Errors
 /// The file cannot be written; the message names it.
@@ -42,8 +42,8 @@ pub fn write_shared(path: &Path, text: &str) -> Result<()> {
     replace(path, &path.with_file_name(unique_name(path)), text.as_bytes())
 }
 
-/// Creates a file with its content; an existing one stays. Of several processes, also of different machines, one succeeds, and
-/// none sees the file without its content.
+/// Creates a file with its content; an existing one stays. Of several processes, also of different machines, one
+/// succeeds, and none sees the file without its content.
 ///
 /// # Errors
 /// The file exists ([`ErrorKind::AlreadyExists`]), or it cannot be written.
@@ -167,8 +167,8 @@ pub fn wait_until_visible(path: &Path) {
     }
 }
 
-/// Reads a text file of at most `limit` bytes. A file that its directory lists but that cannot be found was written by another
-/// machine a moment ago: then, this waits until it can be read.
+/// Reads a text file of at most `limit` bytes. A file that its directory lists but that cannot be found was written by
+/// another machine a moment ago: then, this waits until it can be read.
 ///
 /// # Errors
 /// The file does not exist or cannot be read.
@@ -198,7 +198,7 @@ pub fn make_dir(path: &Path) -> Result<()> {
 /// Whether a directory has other entries than the known ones. A path that does not exist counts as an empty directory.
 ///
 /// # Errors
-/// The path is no directory, or it cannot be read.
+/// The path is not a directory, or it cannot be read.
 pub fn has_others(path: &Path, known: &[&str]) -> io::Result<bool> {
     match fs::read_dir(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),

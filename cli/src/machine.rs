@@ -45,13 +45,14 @@ impl ProcessId {
         serde_json::from_str(text).ok()
     }
 
-    /// Whether it is a process whose end this one can see: of this machine since its start, outside of other containers.
+    /// Whether it is a process whose end this one can see: of this machine since its start, outside of other
+    /// containers.
     pub fn is_local(&self) -> bool {
         self.boot == boot() && self.namespace == namespace()
     }
 
-    /// Whether it is known that the process has ended: this machine has no such process, it was started again, or Slurm has
-    /// started the same job again.
+    /// Whether it is known that the process has ended: this machine has no such process, it was started again, or Slurm
+    /// has started the same job again.
     pub fn has_ended(&self) -> bool {
         // Systems without /proc do not tell when a process started.
         let is_gone = self.is_local()
@@ -120,7 +121,8 @@ fn boot() -> String {
 /// The start of a process of this machine, in ticks since the start of the machine; none if it has ended.
 fn start_of(pid: u32) -> Option<String> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the process, in parentheses, may contain spaces. The start is the 22nd field, the 20th after the name.
+    // The name of the process, in parentheses, may contain spaces. The start is the 22nd field, the 20th after the
+    // name.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     (!["Z", "X"].contains(&state)).then(|| fields.nth(18).map(Into::into))?

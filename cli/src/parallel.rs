@@ -20,8 +20,8 @@ pub struct ThreadsPerJob {
 }
 
 impl ThreadsPerJob {
-    /// The division for the option `--jobs` on the device of a configuration. Jobs on one GPU wait for each other, so 0 is a
-    /// single job there.
+    /// The division for the option `--jobs` on the device of a configuration. Jobs on one GPU wait for each other, so 0
+    /// is a single job there.
     ///
     /// # Errors
     /// An unknown device, or one that this build does not support.

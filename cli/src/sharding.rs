@@ -9,8 +9,8 @@ use std::{fs, io};
 /// Number of seeds in a subdirectory.
 const SHARD: u64 = 100;
 
-/// The run directory with this name in `parent`. `position` is the difference between its seed and the first seed. A run
-/// that an earlier version made in `parent` itself stays there.
+/// The run directory with this name in `parent`. `position` is the difference between its seed and the first seed. A
+/// run that an earlier version made in `parent` itself stays there.
 pub fn run_directory(parent: &Path, name: &str, position: u64) -> PathBuf {
     let flat = parent.join(name);
     match position / SHARD {

@@ -1,7 +1,6 @@
-//! Ctrl-C and termination signals: the first ends the run after the current step, a second one after more than a second ends
-//! it immediately. Signals
-//! that are ignored at the start stay ignored, so that `nohup nas-train` survives the end of its terminal. SIGUSR1 asks for
-//! a checkpoint.
+//! Ctrl-C and termination signals. The first one ends the run after the current step. A further one, more than one
+//! second later, ends it immediately. Signals that are ignored at the start stay ignored, so that `nohup nas-train`
+//! survives the end of its terminal. SIGUSR1 asks for a checkpoint.
 
 use crate::exit::ExitStatus;
 use crate::text::eprint_line;
@@ -47,8 +46,9 @@ pub fn cancel() -> Result<&'static AtomicBool> {
     Ok(&CANCEL)
 }
 
-/// As [`cancel`], for a task of a cluster: no further signal ends the process before it has written a checkpoint. A scheduler
-/// may send several, and it kills the process in the end. With `ends_by_signal`, SIGUSR1 announces the end of the task's time.
+/// As [`cancel`], for a task of a cluster: no further signal ends the process before it has written a checkpoint. A
+/// scheduler may send several, and it kills the process in the end. With `ends_by_signal`, SIGUSR1 announces the end of
+/// the task's time.
 ///
 /// # Errors
 /// The signal handler cannot be installed.

@@ -131,8 +131,8 @@ impl SingleRun {
         &self.kind
     }
 
-    /// Reads the data, builds the training with `prepare`, trains with `work`, records and prints the result. `prepare` gets
-    /// the state to continue from, if there is one.
+    /// Reads the data, builds the training with `prepare`, trains with `work`, records and prints the result. `prepare`
+    /// gets the state to continue from, if there is one.
     ///
     /// # Errors
     /// Data that cannot be read, a configuration that `prepare` rejects, failed training, files that cannot be written.

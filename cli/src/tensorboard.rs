@@ -35,8 +35,8 @@ impl EventFile {
         format!("{PREFIX}{:010}.nas-train.{}.{:09}", now.as_secs(), std::process::id(), now.subsec_nanos())
     }
 
-    /// Checks that a directory has no event files, except for the one with the name `own`: TensorBoard would join them with
-    /// new ones into one curve.
+    /// Checks that a directory has no event files, except for the one with the name `own`: TensorBoard would join them
+    /// with new ones into one curve.
     ///
     /// # Errors
     /// The directory has other event files, or it cannot be read.
@@ -171,8 +171,8 @@ impl<W: Write> EventFile<W> {
     }
 }
 
-/// The checksum as TFRecord stores it: rotated right by 15 bits, plus a constant. The masking keeps checksums reliable for
-/// data that contains checksums.
+/// The checksum as TFRecord stores it: rotated right by 15 bits, plus a constant. The masking keeps checksums reliable
+/// for data that contains checksums.
 fn masked_crc(bytes: &[u8]) -> u32 {
     CRC_32C.checksum(bytes).rotate_right(15).wrapping_add(0xa282_ead8)
 }
@@ -198,8 +198,8 @@ fn bytes(out: &mut Vec<u8>, field: u8, content: &[u8]) {
     out.extend(content);
 }
 
-/// Appends an integer in bytes of seven bits, the least significant first. The highest bit of a byte marks that more bytes
-/// follow.
+/// Appends an integer in bytes of seven bits, the least significant first. The highest bit of a byte marks that more
+/// bytes follow.
 fn varint(out: &mut Vec<u8>, mut value: u64) {
     while value > 0x7f {
         out.push(value as u8 | 0x80);

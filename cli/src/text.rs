@@ -8,8 +8,8 @@ use std::path::Path;
 /// Start and end of bold text on a terminal. The tables of this program contain no other control sequences.
 const BOLD: [&str; 2] = ["\u{1b}[1m", "\u{1b}[0m"];
 
-/// Text with its control characters escaped. Paths and other text from outside the program could change the colours of a terminal or hide
-/// parts of a message. Line ends, tabs and bold text of tables stay.
+/// Text with its control characters escaped. Paths and other text from outside the program could change the colours of
+/// a terminal or hide parts of a message. Line ends, tabs and bold text of tables stay.
 pub fn printable(text: &str) -> Cow<'_, str> {
     let is_escaped = |c: char| c.is_control() && !['\n', '\t'].contains(&c);
     if !text.contains(is_escaped) {
@@ -49,7 +49,8 @@ pub fn print(text: &str) -> anyhow::Result<()> {
     }
 }
 
-/// A table with a header in capitals and no borders. Without a terminal, each row is one line, so that `grep` works on it.
+/// A table with a header in capitals and no borders. Without a terminal, each row is one line, so that `grep` works on
+/// it.
 pub fn table<const N: usize>(header: [&str; N], rows: impl IntoIterator<Item = [String; N]>) -> String {
     let mut table = TextTable::new(header.map(str::to_uppercase));
     rows.into_iter().for_each(|row| table.row(row));

@@ -1,7 +1,7 @@
 //! Tables for the terminal. A cell wraps at spaces only, never inside a word.
 //!
-//! A table that is wider than the terminal is transposed. If that is still too wide, it is split into several tables, each
-//! with the column of labels.
+//! A table that is wider than the terminal is transposed. If that is still too wide, it is split into several tables,
+//! each with the column of labels.
 
 use comfy_table::{Attribute, Cell, ColumnConstraint, ContentArrangement, Table, Width, presets};
 use std::io::IsTerminal;

@@ -99,7 +99,7 @@ impl TrainedRun {
         let (model, _) = weights::read(&self.dir.join(WEIGHTS), session.spec())?;
         // The state of a model without running statistics has no counts of batches.
         if config.eval.bn == BnMode::Running && model.values.is_empty() {
-            let problem = "was trained without running statistics (--bn running): set eval.bn=recalibrate";
+            let problem = "has no running averages of batch-norm statistics: use --set eval.bn=recalibrate";
             return Err(UsageError(format!("{} {problem}", self.dir.display())).into());
         }
         Ok(session.with_weights(&model)?)
@@ -117,14 +117,14 @@ pub fn check_initial_weights(settings: &Settings) -> Result<()> {
     checked.map(drop).with_context(|| settings.origin("train.init").to_string())
 }
 
-/// The content of a file with weights of a run, which may be packed. Compares it with its hash in the manifest, which runs have
-/// that ended without an error.
+/// The content of a file with weights of a run, which may be packed. Compares it with its hash in the manifest, which
+/// runs have that ended without an error.
 ///
 /// # Errors
 /// The file does not exist, or differs from the one that the run wrote.
 pub fn weights_of(dir: &Path, name: &str, manifest: &Value) -> Result<Vec<u8>> {
     let path = dir.join(name);
-    let content = if path.exists() { Some(weights::bytes(&path)?) } else { archive::packed_bytes(dir, name)? };
+    let content = if path.exists() { Some(weights::read_bytes(&path)?) } else { archive::packed_bytes(dir, name)? };
     let Some(content) = content else {
         if manifest["files"].get(name).is_some() {
             return Err(anyhow::Error::from(Incomplete::Missing(name.into())).context(dir.display().to_string()));
@@ -137,7 +137,7 @@ pub fn weights_of(dir: &Path, name: &str, manifest: &Value) -> Result<Vec<u8>> {
     };
     match manifest["files"][name]["sha256"].as_str() {
         Some(written) if sha256::of(&content) != written => {
-            let problem = "its checksum is not the one in manifest.json: restore the file, or make the run again";
+            let problem = "its checksum is not the one in manifest.json: restore the file, or repeat the run";
             Err(CheckpointError::Content { path, problem: problem.into() }.into())
         }
         _ => Ok(content),

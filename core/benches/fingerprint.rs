@@ -1,8 +1,8 @@
 //! Time to compute the fingerprint of a data set, beside the time to read it.
 //!
-//! Usage: `cargo bench -p nas-core --bench fingerprint [-- CIFAR-10]`, with the folder of the unpacked archive. Without it,
-//! only folders of 20,000 generated images are measured: png of 32 x 32, which are read fastest, and jpg of 128 x 128.
-//! `RAYON_NUM_THREADS` sets the number of threads.
+//! Usage: `cargo bench -p nas-core --bench fingerprint [-- CIFAR-10]`, with the folder of the unpacked archive. Without
+//! it, only folders of 20,000 generated images are measured: png of 32 x 32, which are read fastest, and jpg of 128 x
+//! 128. `RAYON_NUM_THREADS` sets the number of threads.
 
 use nas_core::data::{DataOptions, load};
 use std::error::Error;

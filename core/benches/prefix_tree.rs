@@ -1,5 +1,5 @@
-//! Time to evaluate all 6,561 architectures of `macro` on 1,000 images: in prefix trees of 256 architectures, the size that
-//! the trainer uses, and one architecture at a time.
+//! Time to evaluate all 6,561 architectures of `macro` on 1,000 images: in prefix trees of 256 architectures, the size
+//! that the trainer uses, and one architecture at a time.
 //!
 //! Usage: `cargo bench -p nas-core --bench prefix_tree [-- WIDTH]`, with width 8 by default. Of the single evaluations,
 //! only every 81st is timed. `RAYON_NUM_THREADS` sets the number of threads.

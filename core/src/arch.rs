@@ -2,8 +2,8 @@
 
 /// An architecture of a search space: one choice for every decision.
 ///
-/// The type holds the indices of the choices only. [`SearchSpace`](crate::space::SearchSpace) parses, formats and validates
-/// architectures.
+/// The type holds the indices of the choices only. [`SearchSpace`](crate::space::SearchSpace) parses, formats and
+/// validates architectures.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arch(Box<[usize]>);
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 #[derive(Debug, Clone)]
 pub enum Event<'a> {
     /// The run starts, or continues after an interrupt.
-    Start(Start),
+    Start(RunSize),
     /// Information for the log.
     Note(String),
     /// A probable mistake in the configuration, for the log.
@@ -37,7 +37,7 @@ pub enum Event<'a> {
 
 /// The size of a run.
 #[derive(Debug, Clone)]
-pub struct Start {
+pub struct RunSize {
     /// Epochs of the run.
     pub epochs: usize,
     /// Steps of a whole epoch.
@@ -126,9 +126,9 @@ pub struct EpochDone {
     /// Smallest and largest number of sub-net passes that contained a choice, since the start of the run, over all
     /// decisions between at least two operations. Decisions about topology do not count.
     pub fairness: (u64, u64),
-    /// Named figures of the strategy.
-    pub telemetry: Vec<(String, f64)>,
-    /// Duration of the epoch's training, in seconds. It and the telemetry named `time.*` may differ between equal runs.
+    /// Metrics of the strategy, by name.
+    pub metrics: Vec<(String, f64)>,
+    /// Duration of the epoch's training, in seconds. It and the metrics named `time.*` may differ between equal runs.
     pub seconds: f64,
 }
 
@@ -176,8 +176,8 @@ pub struct ControllerDone {
     pub epoch: usize,
     /// Mean reward, an accuracy in `[0, 1]`.
     pub reward: f64,
-    /// Named figures of the controller.
-    pub telemetry: Vec<(String, f64)>,
+    /// Metrics of the controller, by name.
+    pub metrics: Vec<(String, f64)>,
 }
 
 /// The latest trained architecture of a sequence.
@@ -237,8 +237,8 @@ pub trait Observer {
         false
     }
 
-    /// Receives the state after [`needs_state`](Self::needs_state) returned true. It belongs to the point after all events
-    /// so far.
+    /// Receives the state after [`needs_state`](Self::needs_state) returned true. It belongs to the point after all
+    /// events so far.
     ///
     /// # Errors
     /// A failure that ends the run. An observer that can do without this state returns `Ok`.

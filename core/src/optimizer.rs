@@ -33,8 +33,8 @@ impl LrSchedule {
 
 /// SGD with momentum, weight decay and clipping (see [`SgdSpec`]) over the parameters that a step runs through.
 ///
-/// A parameter outside a step's paths keeps its velocity unchanged and costs nothing. Its velocity is therefore an
-/// average of the gradients of its own steps, even if many steps of other paths lie between them.
+/// A parameter outside a step's paths keeps its velocity unchanged and costs nothing. Its velocity is therefore the
+/// decayed sum of the gradients of its own steps, even if many steps of other paths lie between them.
 #[derive(Debug)]
 pub struct Sgd<D: Backend> {
     /// Factor of the velocity of the previous step, in `[0, 1)`.

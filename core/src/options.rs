@@ -1,5 +1,5 @@
-//! Options of a strategy, a controller or a section of the configuration: a serde struct that is read from a TOML table.
-//! Names and descriptions come from the JSON schema of the struct. Errors suggest the nearest option name.
+//! Options of a strategy, a controller or a section of the configuration: a serde struct that is read from a TOML
+//! table. Names and descriptions come from the JSON schema of the struct. Errors suggest the nearest option name.
 
 use crate::quote::{self, quote};
 use schemars::JsonSchema;
@@ -124,8 +124,8 @@ pub fn commented(text: &str) -> String {
     text.lines().map(|line| format!("# {line}\n")).collect()
 }
 
-/// Descriptions of the options of a struct, by name. They are the documentation of the fields, followed by the values of
-/// an option that is an enumeration.
+/// Descriptions of the options of a struct, by name. They are the documentation of the fields, followed by the values
+/// of an option that is an enumeration.
 pub fn meanings<T: JsonSchema>() -> BTreeMap<String, String> {
     let generator = SchemaSettings::default().with(|settings| settings.inline_subschemas = true).into_generator();
     let schema = generator.into_root_schema_for::<T>();

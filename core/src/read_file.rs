@@ -1,7 +1,7 @@
 //! Reading whole files with a limit on their size, so that a wrong path costs neither memory nor time.
 //!
-//! Every file that a user names or that stands in a user's folder is read by these functions. A pipe or a device, such as
-//! `/dev/zero`, has no size and may never end, so only regular files are accepted.
+//! Every file that a user names or that stands in a user's folder is read by these functions. A pipe or a device, such
+//! as `/dev/zero`, has no size and may never end, so only regular files are accepted.
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};

@@ -7,8 +7,9 @@ use toml::{Table, Value};
 /// Largest depth of sections, keys and lists. The deepest keys, such as `data.synthetic.size`, have three parts.
 pub const MAX_DEPTH: usize = 8;
 
-/// Stack of the thread that parses. The parser limits the parts of a key and the nesting of a value to 80 each, so a short
-/// text may describe 6,400 tables inside each other. They overflow a stack of usual size when parsed, and when dropped.
+/// Stack of the thread that parses. The parser limits the parts of a key and the nesting of a value to 80 each, so a
+/// short text may describe 6,400 tables inside each other. They overflow a stack of usual size when parsed, and when
+/// dropped.
 const STACK: usize = 256 << 20;
 
 /// Reason for rejecting a text.

@@ -1,6 +1,6 @@
-//! After a warm-up, training makes no large allocation. Activations, their gradients and scratch memory come from a pool,
-//! and weights and velocities are updated in place. The weights of the tested passes are small, because dfdx allocates the
-//! gradients of weights in every step.
+//! After a warm-up, training makes no large allocation. Activations, their gradients and scratch memory come from a
+//! pool, and weights and velocities are updated in place. The weights of the tested passes are small, because dfdx
+//! allocates the gradients of weights in every step.
 
 use dfdx::prelude::*;
 use nas_core::network::{Network, NetworkSpec, Pass};
@@ -72,7 +72,8 @@ fn large_allocations(space: &dyn SearchSpace) -> Result<usize, Box<dyn Error + S
     })
 }
 
-/// Number of large weights, and of large allocations in the last of several updates of all weights. Each weight needs one.
+/// Number of large weights, and of large allocations in the last of several updates of all weights. Each weight needs
+/// one.
 fn large_weights(space: &dyn SearchSpace) -> Result<(usize, usize), Box<dyn Error + Send + Sync>> {
     let spec = Arc::new(NetworkSpec::supernet(space)?);
     let mut network = Network::new(spec.clone(), &Cpu::default(), 1, &Streams::new(0))?;

@@ -306,8 +306,8 @@ typedef struct NasHost {
   void *ctx;
   // Sets the error message. To be called before a function returns a code other than `NAS_OK`. The text is copied.
   void (*set_error)(void *ctx, struct NasStr message);
-  // Adds a sentence to the log of the run. The text is copied. The only function that any thread may call, until
-  // `destroy` returns.
+  // Adds a sentence to the log of the run. The text is copied. Any thread may call `log` and `metric` until
+  // `destroy` returns; all other functions belong to the thread of the present call.
   void (*log)(void *ctx, struct NasStr message);
   // Sets a metric of the strategy. The last value of an epoch is recorded. A name has 1 to 64 of `a-z 0-9 . _ -`.
   int32_t (*metric)(void *ctx, struct NasStr name, double value);
@@ -362,8 +362,8 @@ typedef struct NasStrategy {
   // Selects whether (1 or 0) the inputs of a layer are captured in the next step. Requires `NAS_NEEDS_INPUT`. If
   // null: the inputs of all layers.
   int32_t (*capture)(void *instance, uint32_t layer, uint8_t *wanted);
-  // Chooses the 1 to 1024 architectures of the next plan with `plan_add`; each of its steps trains all of them. If null:
-  // one architecture from `draw`.
+  // Chooses the 1 to 1024 architectures of the next plan with `plan_add`; each of its steps trains all of them. If
+  // null: one architecture from `draw`.
   int32_t (*plan)(void *instance);
   // Called after the backward pass, before clipping. May edit the gradients under `NAS_WRITES_GRADIENT`.
   int32_t (*after_backward)(void *instance, const struct NasStep *step);

@@ -32,7 +32,7 @@ impl Controller for LastArchitecture {
         Ok(vec![self.sample(rng)?])
     }
 
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    fn metrics(&self) -> Vec<(String, f64)> {
         vec![("latest".into(), self.reward)]
     }
 }

@@ -1,11 +1,11 @@
 //! Errors of directories without a complete run.
 
-/// The reason why a directory holds no complete run. A comparison makes such a run again. Other errors, such as a file
+/// The reason why a directory holds no complete run. A comparison repeats such a run. Other errors, such as a file
 /// without read permission, do not show that the run is incomplete.
 #[derive(Debug, thiserror::Error)]
 pub enum Incomplete {
     /// There is no `manifest.json`.
-    #[error("no run directory: {found}")]
+    #[error("not a run directory: {found}")]
     NoManifest {
         /// What is there instead, with a suggestion of another directory.
         found: String,
@@ -17,7 +17,7 @@ pub enum Incomplete {
     #[error("the run is unfinished (status {0}); `nas-train resume` continues it")]
     Unfinished(String),
     /// The file with this name does not exist.
-    #[error("{0} is missing: restore it, or make the run again")]
+    #[error("{0} is missing: restore it, or repeat the run")]
     Missing(String),
     /// A file was cut short or changed.
     #[error("{file} is incomplete or damaged: {problem}")]

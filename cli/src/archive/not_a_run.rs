@@ -1,12 +1,12 @@
-//! Paths that are no run directory: what they are instead, for the error message.
+//! Paths that are not run directories: what they are instead, for the error message.
 
 use crate::comparison::is_comparison;
 use crate::sharding;
 use crate::trainings::seed_directories;
 use std::path::{Path, PathBuf};
 
-/// What a path without `manifest.json` is. Users may mistake the directory of a comparison, of several trainings or of a
-/// search for that of a run.
+/// What a path without `manifest.json` is. Users may mistake the directory of a comparison, of several trainings or of
+/// a search for that of a run.
 pub fn description(path: &Path) -> String {
     if !path.exists() {
         return "it does not exist".into();

@@ -19,9 +19,9 @@ pub enum Budget {
 /// Options of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {
-    /// Variants to compare, separated by commas: NAME, or NAME:KEY=VALUE:... for a strategy with other options; a KEY with
-    /// a dot is a key of the configuration. Example: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. The first variant is
-    /// the reference: differences are relative to it, and --epochs and --interval apply to it
+    /// Variants to compare, separated by commas: NAME, or NAME:KEY=VALUE:... for a strategy with other options; a KEY
+    /// with a dot is a key of the configuration. Example: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. The first
+    /// variant is the reference: differences are relative to it, and --epochs and --interval apply to it
     #[arg(long, value_name = "LIST", help_heading = "Comparison")]
     pub strategies: String,
     /// Number of runs of each variant; the seeds are --seed, --seed + 1, ... At least 6 are needed for a conclusion
@@ -33,8 +33,8 @@ pub struct CompareArgs {
     /// Set an option of all variants of a strategy; options within a variant take precedence
     #[arg(long, num_args = 2, value_names = ["STRATEGY", "KEY=VALUE"], help_heading = "Comparison")]
     pub set_for: Vec<String>,
-    /// Number of runs in parallel on this machine; 0 starts one for each thread of --threads on the CPU, and a single one on
-    /// a GPU. Peak memory is reported only without parallel runs [default: 1]
+    /// Number of runs in parallel on this machine; 0 starts one for each thread of --threads on the CPU, and a single
+    /// one on a GPU. Peak memory is reported only without parallel runs [default: 1]
     #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, help_heading = "Comparison")]
     pub jobs: Option<u32>,
     /// Number of architectures in the disturbance matrix of each strategy, trained one after another with the first

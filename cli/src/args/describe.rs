@@ -29,8 +29,8 @@ pub enum DescribeCommand {
 /// Options of `describe arch`.
 #[derive(Debug, Args)]
 pub struct DescribeArchArgs {
-    /// Architecture in the notation of the search space, or the name of a published one (darts_v1, darts_v2, nasnet_a and
-    /// amoebanet_a in darts, fairnas_a in fairnas)
+    /// Architecture in the notation of the search space, or the name of a published one (darts_v1, darts_v2, nasnet_a
+    /// and amoebanet_a in darts, fairnas_a in fairnas)
     pub arch: String,
     /// Search space, from `nas-train list spaces` [default: nasbench201]
     #[arg(long, value_name = "NAME")]

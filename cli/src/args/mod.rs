@@ -62,7 +62,7 @@ pub enum Command {
     List(ListArgs),
     /// Continue an unfinished run from its latest checkpoint
     Resume(ResumeArgs),
-    /// Search architectures with the weights of a run, under limits of size and cost
+    /// Search for architectures with the weights of a run, under limits of size and cost
     Search(SearchArgs),
     /// Evaluate given architectures with the weights of a run
     Evaluate(EvaluateArgs),
@@ -82,12 +82,13 @@ pub enum Command {
     Truth(Box<TruthArgs>),
     /// Show, retry, cancel or merge the runs that were submitted to a cluster
     Cluster(ClusterCommandArgs),
-    /// Make runs of a plan, as a task of a cluster
+    /// Execute runs of a plan, as a task of a cluster
     #[command(hide = true)]
     ClusterTask(ClusterTaskArgs),
-    /// Print published results on CIFAR-10 or ImageNet, and own retrained networks below them
+    /// Print published results on CIFAR-10 or ImageNet, with your retrained networks below them
     Table(TableArgs),
-    /// Describe a strategy, controller or search space, with its options; a data set, with its files; or an architecture
+    /// Describe a strategy, controller or search space, with its options; a data set, with its files; or an
+    /// architecture
     Describe(DescribeArgs),
     /// Print the resolved configuration or an example, or check a configuration file
     Config(ConfigArgs),

@@ -14,8 +14,8 @@ pub struct RetrainArgs {
     /// Run directory: its selected architecture, search space and data set
     #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, help_heading = "Stand-alone training")]
     pub from: Option<PathBuf>,
-    /// Published settings of a search space: darts-cifar, dinas-cifar, darts-imagenet, nasbench201 or macro. They replace
-    /// those of --from, and the options below replace them
+    /// Published settings of a search space: darts-cifar, dinas-cifar, darts-imagenet, nasbench201 or macro. They
+    /// replace those of --from, and the options below replace them
     #[arg(long, value_name = "NAME", help_heading = "Stand-alone training")]
     pub recipe: Option<String>,
     /// Number of trainings, above 1 only with --out; the seeds are --seed, --seed + 1, ...

@@ -23,7 +23,7 @@ pub struct TableArgs {
 pub enum TableFormat {
     /// Aligned columns
     Text,
-    /// Comma-separated values, one number a field
+    /// Comma-separated values, one number per field
     Csv,
     /// A table for Markdown documents
     Markdown,

@@ -50,8 +50,8 @@ const UNUSED: [(&str, &[&str]); 6] = [
     ("truth", &["tensorboard", "no_weights"]),
 ];
 
-/// The sections of the configuration without effect, by subcommand. The empty name means a run. A configuration file may
-/// have these sections, because several commands can share it; `--set` cannot set their keys.
+/// The sections of the configuration without effect, by subcommand. The empty name means a run. A configuration file
+/// may have these sections, because several commands can share it; `--set` cannot set their keys.
 const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
     ("", &["retrain", "cluster"]),
     ("compare", &["retrain"]),
@@ -65,7 +65,8 @@ const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
 const UNUSED_KEYS: [(&str, &[&str]); 3] =
     [("retrain", &STAND_ALONE_KEYS), ("truth", &STAND_ALONE_KEYS), ("disturbance", &["eval.weight_average"])];
 
-/// The keys without effect on stand-alone training, which uses no strategy and evaluates all images with running statistics.
+/// The keys without effect on stand-alone training, which uses no strategy and evaluates all images with running
+/// statistics.
 const STAND_ALONE_KEYS: [&str; 5] =
     ["plugins", "train.max_steps", "eval.images", "eval.recalibrate_images", "eval.weight_average"];
 

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 const FAILURE: &str = "failure.json";
 /// The end of the name of a directory whose copy is not complete.
 const PARTIAL: &str = ".partial";
-/// The beginning of the name of an attempt that a run without a cluster has left in the run directory. No host name has the dot.
+/// The beginning of the name of an attempt that a run without a cluster has left in the run directory. No host name has
+/// the dot.
 const EARLIER: &str = "local.";
 
 /// Why an attempt failed.
@@ -45,8 +46,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Starts an attempt of a run: with a copy of the earlier attempt with the latest checkpoint, or with an empty directory.
-    /// Another process may still write to the earlier one. None if the run is finished.
+    /// Starts an attempt of a run: with a copy of the earlier attempt with the latest checkpoint, or with an empty
+    /// directory. Another process may still write to the earlier one. None if the run is finished.
     ///
     /// # Errors
     /// A directory cannot be read or written.
@@ -91,8 +92,8 @@ impl Attempt {
         }
     }
 
-    /// Makes the finished attempt the run directory, and removes the other attempts. If another attempt was faster, this one
-    /// is removed.
+    /// Makes the finished attempt the run directory, and removes the other attempts. If another attempt was faster,
+    /// this one is removed.
     ///
     /// # Errors
     /// The directory cannot be renamed.
@@ -214,8 +215,8 @@ fn last_checkpoint(dir: &Path) -> Option<u64> {
     entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).max()
 }
 
-/// Copies an attempt that another process may still write. The checkpoints come first: they refer to the beginning of the
-/// other files, which only grow.
+/// Copies an attempt that another process may still write. The checkpoints come first: they refer to the beginning of
+/// the other files, which only grow.
 fn copy_attempt(from: &Path, to: &Path) -> io::Result<()> {
     let checkpoints = from.join(CHECKPOINTS);
     if checkpoints.is_dir() {

@@ -18,8 +18,8 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// Executes a command and returns its standard output.
 ///
 /// # Errors
-/// The program does not exist, it fails (the message has its own message), or it has not ended within the limit. It is then
-/// killed.
+/// The program does not exist, it fails (the message has its own message), or it has not ended within the limit. It is
+/// then killed.
 pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<String> {
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -54,8 +54,8 @@ pub fn output(program: &str, arguments: &[String], limit: Duration) -> Result<St
     stdout.recv_timeout(OUTPUT_TIMEOUT).with_context(|| format!("cannot read what {program} printed"))
 }
 
-/// Whether an environment variable would change what a command of Slurm does or prints: options of its own, and the variables
-/// of a job in which this process runs.
+/// Whether an environment variable would change what a command of Slurm does or prints: options of its own, and the
+/// variables of a job in which this process runs.
 fn changes_output(name: &str) -> bool {
     let submission = ["ARRAY_INX", "JOB_NAME", "NO_REQUEUE", "OPEN_MODE", "OUTPUT", "SIGNAL", "WAIT"];
     name.starts_with("SQUEUE_")

@@ -8,7 +8,8 @@ use std::env;
 use std::thread;
 use std::time::Duration;
 
-/// The variables with the index of a task, and the first index of their schedulers: Slurm, Kubernetes, PBS, Grid Engine.
+/// The variables with the index of a task, and the first index of their schedulers: Slurm, Kubernetes, PBS, Grid
+/// Engine.
 const INDICES: [(&str, usize); 4] =
     [("SLURM_ARRAY_TASK_ID", 0), ("JOB_COMPLETION_INDEX", 0), ("PBS_ARRAY_INDEX", 0), ("SGE_TASK_ID", 1)];
 /// Largest number of times that a task is queued again at its own request.
@@ -31,8 +32,8 @@ pub fn task_number() -> Result<usize, UsageError> {
     Ok(0)
 }
 
-/// Whether this process is a task that was submitted to Slurm as a job of this name. A task of another scheduler may run
-/// within a job of Slurm, which is not ours to requeue.
+/// Whether this process is a task that was submitted to Slurm as a job of this name. A task of another scheduler may
+/// run within a job of Slurm, which is not ours to requeue.
 pub fn is_slurm_task(job_name: &str) -> bool {
     env::var("SLURM_JOB_NAME").is_ok_and(|name| name == job_name)
 }
@@ -64,7 +65,7 @@ pub fn is_earlier(attempt: &str) -> bool {
 /// # Errors
 /// The task was started too often, or Slurm refuses.
 pub fn requeue() -> Result<()> {
-    let job = env::var("SLURM_JOB_ID").context("this is no task of Slurm")?;
+    let job = env::var("SLURM_JOB_ID").context("this process is not a task of Slurm")?;
     ensure!(slurm_restarts() < MAX_RESTARTS, "the task was started again {MAX_RESTARTS} times; give it more --time");
     // The number of a job may also be that of its array, which would be queued again as a whole.
     let id = match (env::var("SLURM_ARRAY_JOB_ID"), env::var("SLURM_ARRAY_TASK_ID")) {

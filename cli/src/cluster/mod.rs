@@ -1,7 +1,8 @@
 //! Runs on a cluster: a plan that is handed to a scheduler, tasks that make its runs, and the states of the runs.
 //!
-//! The run directories, not the scheduler, determine which runs are finished. Every attempt of a run writes a directory of its own,
-//! and a finished one is renamed to the run directory, so that no result depends on locks of a shared file system.
+//! The run directories, not the scheduler, determine which runs are finished. Every attempt of a run writes a directory
+//! of its own, and a finished one is renamed to the run directory, so that no result depends on locks of a shared file
+//! system.
 
 mod arrays;
 mod attempt;

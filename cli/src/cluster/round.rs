@@ -1,5 +1,5 @@
-//! Rounds of submission: which runs were handed to Slurm, in which job arrays. Every round is recorded before its first array
-//! is submitted, so that a command that was killed continues it and submits nothing twice.
+//! Rounds of submission: which runs were handed to Slurm, in which job arrays. Every round is recorded before its first
+//! array is submitted, so that a command that was killed continues it and submits nothing twice.
 
 use super::arrays::{ArrayPart, shares, split};
 use super::hand_over::CLAIM_TIMEOUT;
@@ -79,7 +79,8 @@ impl Round {
     }
 }
 
-/// Ends all tasks of a plan, and records it, so that a waiting command does not submit them again. Returns their number.
+/// Ends all tasks of a plan, and records it, so that a waiting command does not submit them again. Returns their
+/// number.
 ///
 /// # Errors
 /// Another process submits the plan, or Slurm does not answer.
@@ -130,8 +131,8 @@ pub fn rounds(plan: &Plan) -> Result<Vec<Round>> {
     Ok(rounds)
 }
 
-/// Completes the submission of the last round, and submits a new round of the runs that `missing` chooses, given the rounds so
-/// far and the queue. Returns the number of runs that were submitted.
+/// Completes the submission of the last round, and submits a new round of the runs that `missing` chooses, given the
+/// rounds so far and the queue. Returns the number of runs that were submitted.
 ///
 /// # Errors
 /// Another process submits the plan, Slurm refuses a job array or does not answer, or a record cannot be written.

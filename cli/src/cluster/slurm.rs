@@ -9,7 +9,8 @@ use std::time::Duration;
 
 /// Time limit of a query.
 const QUERY_TIMEOUT: Duration = Duration::from_secs(30);
-/// Time limit of a submission. `sbatch` waits for two minutes where the cluster has too many jobs, and prints so at once.
+/// Time limit of a submission. `sbatch` waits for two minutes where the cluster has too many jobs, and prints so at
+/// once.
 const SUBMIT_TIMEOUT: Duration = Duration::from_secs(60);
 /// The limit of indices where the configuration of Slurm cannot be read; the default of Slurm.
 const DEFAULT_MAX_ARRAY_SIZE: usize = 1001;

@@ -68,8 +68,8 @@ pub struct States {
 }
 
 impl States {
-    /// Reads the states. `queue` has the tasks of the plan; it is read before the files, so that a task that ends meanwhile has
-    /// left its files.
+    /// Reads the states. `queue` has the tasks of the plan; it is read before the files, so that a task that ends
+    /// meanwhile has left its files.
     ///
     /// # Errors
     /// A damaged plan.
@@ -149,8 +149,8 @@ impl States {
         counts.collect::<Vec<_>>().join(", ")
     }
 
-    /// A line for each of the first failed, stopped and lost runs, with its message or the last lines of its output, and for
-    /// tasks that may never start.
+    /// A line for each of the first failed, stopped and lost runs, with its message or the last lines of its output,
+    /// and for tasks that may never start.
     pub fn problems(&self) -> Vec<String> {
         let problems: Vec<String> = (0..self.states.len()).filter_map(|run| self.problem(run)).collect();
         let more = problems.len().saturating_sub(MAX_PROBLEMS);

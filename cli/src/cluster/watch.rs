@@ -26,9 +26,9 @@ pub enum Watched {
     Detached,
 }
 
-/// Waits until no run is pending or running. A run that is lost, or failed in a way that another attempt may not, is submitted
-/// again, as often as the configuration allows. While no task has written anything, lost runs are not: the cause is probably
-/// the same for all of them, such as a directory that the nodes do not see.
+/// Waits until no run is pending or running. A run that is lost, or failed in a way that another attempt may not, is
+/// submitted again, as often as the configuration allows. While no task has written anything, lost runs are not: the
+/// cause is probably the same for all of them, such as a directory that the nodes do not see.
 ///
 /// # Errors
 /// A damaged plan, or a submission that fails.
@@ -70,8 +70,8 @@ struct Watch<'a> {
     plan: &'a Plan,
     config: &'a ClusterConfig,
     progress: &'a mut ProgressDisplay,
-    /// Runs that were lost at the previous query. Listings of shared file systems may be stale, so a run counts as lost only
-    /// after two consecutive queries.
+    /// Runs that were lost at the previous query. Listings of shared file systems may be stale, so a run counts as lost
+    /// only after two consecutive queries.
     lost_before: BTreeSet<usize>,
     shown_reasons: BTreeSet<String>,
 }
@@ -134,8 +134,8 @@ impl Watch<'_> {
     }
 }
 
-/// The time in which the remaining runs finish at the rate since the first submission, in seconds; none before the first run
-/// is done.
+/// The time in which the remaining runs finish at the rate since the first submission, in seconds; none before the
+/// first run is done.
 pub fn seconds_left(states: &States, rounds: &[Round]) -> Option<f64> {
     let elapsed = rounds.first()?.age().as_secs_f64();
     // Runs that finished before the submission are not part of the rate.

@@ -30,8 +30,8 @@ const STARTS_PER_SECOND: usize = 50;
 /// The longest wait before a start, in milliseconds.
 const MAX_DELAY: u64 = 30_000;
 
-/// Makes runs of a plan one after another. A run that another task has finished is left out, and a failed one does not stop
-/// the others.
+/// Makes runs of a plan one after another. A run that another task has finished is left out, and a failed one does not
+/// stop the others.
 ///
 /// # Errors
 /// A plan that is not visible, was changed or is of another version; the error of the first failed run.
@@ -71,8 +71,8 @@ pub fn cluster_task(args: &ClusterTaskArgs) -> Result<ExitStatus> {
     }
 }
 
-/// Spreads the starts of many tasks over time. Tasks that start long after the submission have waited for others, so they do
-/// not start at once.
+/// Spreads the starts of many tasks over time. Tasks that start long after the submission have waited for others, so
+/// they do not start at once.
 fn delay(plan: &Plan, number: usize, cancel: &AtomicBool) {
     let is_recent = |round: &Round| round.age() < Duration::from_millis(2 * MAX_DELAY);
     let starts_at_once = rounds(plan).is_ok_and(|rounds| rounds.last().is_some_and(is_recent));

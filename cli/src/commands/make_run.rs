@@ -31,7 +31,8 @@ pub struct RunMaker<'a> {
 }
 
 impl RunMaker<'_> {
-    /// Makes a run, or continues it from its latest checkpoint. Returns whether it finished, false after an interrupt signal.
+    /// Makes a run, or continues it from its latest checkpoint. Returns whether it finished, false after an interrupt
+    /// signal.
     ///
     /// # Errors
     /// See [`PlannedRun::make`].

@@ -14,7 +14,8 @@ pub fn lock_path(out: &Path) -> PathBuf {
     out.join(LOCK)
 }
 
-/// Whether a comparison wrote into the directory. Earlier versions left no lock file in some cases, but `comparison.json`.
+/// Whether a comparison wrote into the directory. Earlier versions left no lock file in some cases, but
+/// `comparison.json`.
 pub fn is_comparison(out: &Path) -> bool {
     let written = || {
         let text = read_file::text(&out.join("comparison.json"), LIMIT).ok()?;

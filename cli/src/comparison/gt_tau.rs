@@ -46,8 +46,8 @@ pub fn interval(mean: f64, variant: &VariantRuns) -> Option<ConfidenceInterval> 
     crossed_interval(mean, &arch_numbers(&runs), DEFAULT_RESAMPLES, &mut rng(), |run, drawn| runs[run].tau(drawn))
 }
 
-/// The 95% interval of the mean difference `mean` of GT-tau over pairs of runs (reference, variant). None unless both runs
-/// of every pair compare the same architectures.
+/// The 95% interval of the mean difference `mean` of GT-tau over pairs of runs (reference, variant). None unless both
+/// runs of every pair compare the same architectures.
 pub fn difference_interval(mean: f64, pairs: &[(&ArchivedRun, &ArchivedRun)]) -> Option<ConfidenceInterval> {
     let both = pairs.iter().map(|(a, b)| (ComparedArchs::of(a), ComparedArchs::of(b)));
     let (a, b): (Vec<_>, Vec<_>) = both.unzip();

@@ -7,11 +7,12 @@ use dfdx::tensor::{Cuda, OnesTensor};
 use dfdx::tensor_ops::TryAdd;
 use nas_ops::OpError;
 
-/// Opens the GPU with this number and runs an operation on it. Sets the precision of this process: TF32 if `tf32` is true,
-/// otherwise single precision.
+/// Opens the GPU with this number and runs an operation on it. Sets the precision of this process: TF32 if `tf32` is
+/// true, otherwise single precision.
 ///
 /// # Errors
-/// There is no driver, no GPU of this number, a driver that is older than the kernels, too little free memory, or no TF32.
+/// There is no driver, no GPU of this number, a driver that is older than the kernels, too little free memory, or no
+/// TF32.
 pub fn open(ordinal: usize, tf32: bool) -> Result<Cuda> {
     let name = format!("cuda:{ordinal}");
     let count = result::init().and_then(|()| result::device::get_count()).map_err(|error| {
@@ -27,8 +28,8 @@ pub fn open(ordinal: usize, tf32: bool) -> Result<Cuda> {
     }
     // The second argument seeds dfdx's random numbers, which this program does not use.
     let device = Cuda::try_build(ordinal, 0).map_err(failed).with_context(|| format!("cannot use --device {name}"))?;
-    // A kernel is loaded at its first launch. Without this launch, an unsuitable driver would be reported after the data
-    // has been read.
+    // A kernel is loaded at its first launch. Without this launch, an unsuitable driver would be reported after the
+    // data has been read.
     let sum = device.try_ones::<()>().and_then(|one| one.try_add(1.0_f32)).map_err(failed);
     sum.with_context(|| format!("cannot use --device {name}"))?;
     nas_ops::set_tf32(&device, tf32).map_err(|error| match error {

@@ -8,8 +8,8 @@ pub fn is_exhausted(text: &str) -> bool {
     text.contains("CUDA_ERROR_OUT_OF_MEMORY") || text.contains("CUBLAS_STATUS_ALLOC_FAILED")
 }
 
-/// Runs `body`, which computes on the device of the configuration. If its memory is exhausted, the error names the batch
-/// size to try.
+/// Runs `body`, which computes on the device of the configuration. If its memory is exhausted, the error names the
+/// batch size to try.
 ///
 /// # Errors
 /// The error of `body`.
@@ -36,8 +36,8 @@ fn without_memory_panics<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     body()
 }
 
-/// Turns a panic because of exhausted memory into an error. dfdx and cudarc panic where a tensor is cloned or copied to the
-/// host. Other panics continue.
+/// Turns a panic because of exhausted memory into an error. dfdx and cudarc panic where a tensor is cloned or copied to
+/// the host. Other panics continue.
 #[cfg(feature = "cuda")]
 fn without_memory_panics<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     use std::panic;

@@ -73,8 +73,8 @@ macro_rules! on_device {
 }
 pub(crate) use on_device;
 
-/// Runs `$body` on the threads of the configuration `$config`, with its device as `$device`. Exhausted memory of the device
-/// is an error with advice.
+/// Runs `$body` on the threads of the configuration `$config`, with its device as `$device`. Exhausted memory of the
+/// device is an error with advice.
 macro_rules! compute {
     ($config:expr, |$device:ident| $body:expr) => {{
         let config: &nas_core::config::RunConfig = $config;

@@ -43,7 +43,7 @@ impl ExportedNetwork {
     /// # Errors
     /// Tensors that the format cannot hold.
     pub fn safetensors(&self) -> Result<Vec<u8>, String> {
-        nas_core::checkpoint::weights::of_tensors(&self.network.tensors, &self.about())
+        nas_core::checkpoint::weights::tensors_to_bytes(&self.network.tensors, &self.about())
     }
 
     /// The metadata of the files.

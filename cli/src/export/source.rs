@@ -15,7 +15,8 @@ use nas_core::registry::TrainingDevice;
 use nas_core::trainer::{EvalImages, FrozenNetwork};
 use serde_json::Value;
 
-/// Largest pixel value. Runs measure means and deviations on values from 0 to 255, other programs on values from 0 to 1.
+/// Largest pixel value. Runs measure means and deviations on values from 0 to 255, other programs on values from 0 to
+/// 1.
 const WHITE: f32 = 255.0;
 
 impl ExportedNetwork {

@@ -9,8 +9,8 @@ use nas_core::config::RunConfig;
 use serde_json::Value;
 use std::path::Path;
 
-/// The configuration of the first run of each variant and of each group of trainings, and the command that repeats it; empty
-/// without both.
+/// The configuration of the first run of each variant and of each group of trainings, and the command that repeats it;
+/// empty without both.
 pub fn configuration(comparison: &Comparison, trainings: &[TrainingGroup]) -> Markup {
     if comparison.variants.is_empty() && trainings.is_empty() {
         return Markup::default();

@@ -51,7 +51,8 @@ impl ReportPictures {
 }
 
 impl HtmlReport<'_> {
-    /// Checks that a directory has no file that [`write`](Self::write) would replace, except those of an earlier report.
+    /// Checks that a directory has no file that [`write`](Self::write) would replace, except those of an earlier
+    /// report.
     ///
     /// # Errors
     /// The message names the file.

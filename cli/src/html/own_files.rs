@@ -10,7 +10,8 @@ pub const GENERATOR: &str = "nas-train";
 /// The largest size of a page in bytes.
 const LIMIT: u64 = 1 << 28;
 
-/// Refuses a directory in which `report.html` is not a report, or in which there is no report but one of its other files.
+/// Refuses a directory in which `report.html` is not a report, or in which there is no report but one of its other
+/// files.
 ///
 /// # Errors
 /// The message names the file.

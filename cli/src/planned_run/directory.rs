@@ -1,6 +1,7 @@
 //! The directories in which a comparison makes its runs.
 //!
-//! A comparison removes files only where it made them: each of its run directories has a marker, which is written first.
+//! A comparison removes files only where it made them: each of its run directories has a marker, which is written
+//! first.
 
 use crate::archive::{Incomplete, contains, event_file};
 use crate::exit::UsageError;
@@ -16,8 +17,8 @@ use std::path::Path;
 /// The content of the marker, for readers.
 const TEXT: &str = "Made by `nas-train compare`, which continues or repeats this run if it is unfinished.\n";
 
-/// Checks that a run may be made in a directory: it is missing or empty, or a comparison made it. Its event files must come
-/// from this run. `incomplete` is the reason why the directory holds no finished run.
+/// Checks that a run may be made in a directory: it is missing or empty, or a comparison made it. Its event files must
+/// come from this run. `incomplete` is the reason why the directory holds no finished run.
 ///
 /// # Errors
 /// The message names the directory and the remedy.
@@ -32,8 +33,8 @@ pub fn check(dir: &Path, tensorboard: Option<&Path>, incomplete: &Incomplete) ->
     tensorboard.map_or(Ok(()), |events| EventFile::check(events, own_event_file(dir).as_deref()))
 }
 
-/// Prepares a directory for a run: creates it with the marker, or removes the files of an earlier run of the comparison.
-/// Other files, such as notes of the user, stay.
+/// Prepares a directory for a run: creates it with the marker, or removes the files of an earlier run of the
+/// comparison. Other files, such as notes of the user, stay.
 ///
 /// # Errors
 /// The directory has files that no comparison made, or a file cannot be written or removed.

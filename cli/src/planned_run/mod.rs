@@ -47,8 +47,8 @@ impl PlannedRun {
     /// Whether the directory holds the finished run, made with the same settings and files.
     ///
     /// # Errors
-    /// The directory holds a run with other settings or files, one that cannot be read, or something that this comparison
-    /// did not make.
+    /// The directory holds a run with other settings or files, one that cannot be read, or something that this
+    /// comparison did not make.
     pub fn is_done(&self, bars: &ProgressBars) -> Result<bool> {
         let archived = match Archived::read(&self.dir) {
             Ok(archived) => archived,
@@ -98,7 +98,8 @@ impl PlannedRun {
         .into())
     }
 
-    /// Both devices, if one is the CPU and the other a GPU. Results do not depend on the number of threads or on the GPU.
+    /// Both devices, if one is the CPU and the other a GPU. Results do not depend on the number of threads or on the
+    /// GPU.
     fn other_device(&self, manifest: &Value) -> Option<String> {
         let (old, new) = (manifest["device"].as_str().unwrap_or_default(), self.settings.config.device.as_str());
         let kind = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
@@ -126,8 +127,8 @@ impl PlannedRun {
         Ok(saved)
     }
 
-    /// Makes the run and returns whether it finished, false after an interrupt signal. An unfinished run continues from its
-    /// latest checkpoint; without one, its files are removed first. `prepare` gets the state of the checkpoint.
+    /// Makes the run and returns whether it finished, false after an interrupt signal. An unfinished run continues from
+    /// its latest checkpoint; without one, its files are removed first. `prepare` gets the state of the checkpoint.
     ///
     /// # Errors
     /// Any error that stops the run, and files that cannot be written.

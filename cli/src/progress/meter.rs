@@ -1,6 +1,6 @@
 //! Training speed, and an estimate of the remaining time.
 
-use nas_core::event::{Start, StepDone};
+use nas_core::event::{RunSize, StepDone};
 use std::time::{Duration, Instant};
 
 /// Counts steps and images of a run.
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 /// the same share of the time as before.
 #[derive(Debug, Default)]
 pub struct Meter {
-    size: Option<Start>,
+    size: Option<RunSize>,
     started: Option<Instant>,
     /// Time of the last event.
     last: Option<Instant>,
@@ -24,7 +24,7 @@ pub struct Meter {
 
 impl Meter {
     /// Resets the meter at the start of a run.
-    pub fn start(&mut self, size: Start, now: Instant) {
+    pub fn start(&mut self, size: RunSize, now: Instant) {
         *self = Self { size: Some(size), started: Some(now), last: Some(now), ..Self::default() };
     }
 
@@ -86,7 +86,7 @@ mod tests {
             EvalInputs { mean: vec![0.0], std: vec![1.0], batch_size: 9, positions: (0..9).collect(), classes: vec![] };
         let scale = Scale { image: [8, 8, 1], classes: 3, width: 2, cells: 1 };
         let network = Arc::new(NetworkSpec::supernet(&Tiny::new(scale)).unwrap());
-        let size = Start {
+        let size = RunSize {
             epochs: 2,
             steps_per_epoch: 2,
             steps: 4,

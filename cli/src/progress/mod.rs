@@ -9,7 +9,7 @@ use crate::text::{duration, eprint_line, printable, short};
 use bar::Bar;
 use indicatif::MultiProgress;
 use meter::Meter;
-use nas_core::event::{Evaluated, Evaluating, Event, Observer, Phase, Purpose, Start, StepDone};
+use nas_core::event::{Evaluated, Evaluating, Event, Observer, Phase, Purpose, RunSize, StepDone};
 use nas_core::network::NetworkKind;
 use plain::Plain;
 use std::io::{self, IsTerminal};
@@ -137,10 +137,10 @@ impl ProgressDisplay {
 impl Observer for ProgressDisplay {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::Start(start) => {
-                self.meter.start(start.clone(), Instant::now());
+            Event::Start(size) => {
+                self.meter.start(size.clone(), Instant::now());
                 if self.label.is_none() {
-                    self.print_line(&summary(start));
+                    self.print_line(&summary(size));
                 }
             }
             Event::Note(text) => {
@@ -169,21 +169,21 @@ impl Observer for ProgressDisplay {
     }
 }
 
-fn summary(start: &Start) -> String {
-    let params = short(start.params as u64);
-    let (trained, evaluated) = match start.network.kind {
+fn summary(size: &RunSize) -> String {
+    let params = short(size.params as u64);
+    let (trained, evaluated) = match size.network.kind {
         NetworkKind::StandAlone => (format!("{params} parameters"), "images"),
         NetworkKind::Supernet => {
-            (format!("{} architectures, {params} shared parameters", short(start.archs)), "validation images")
+            (format!("{} architectures, {params} shared parameters", short(size.archs)), "validation images")
         }
     };
     format!(
         "{trained} ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} {evaluated}",
-        4.0 * start.params as f64 / 1e6,
-        start.epochs,
-        start.steps_per_epoch,
-        start.train_images,
-        start.eval.positions.len()
+        4.0 * size.params as f64 / 1e6,
+        size.epochs,
+        size.steps_per_epoch,
+        size.train_images,
+        size.eval.positions.len()
     )
 }
 

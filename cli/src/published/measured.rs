@@ -34,8 +34,8 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
     NetworkRow { row, origin: NumberSource::Measured, computed, trainings: group.runs.len().to_string() }
 }
 
-/// Size and number of classes of the images of a run: ` of 32 x 32 pixels in 10 classes`. A folder of images need not be the
-/// data set of the published networks.
+/// Size and number of classes of the images of a run: ` of 32 x 32 pixels in 10 classes`. A folder of images need not
+/// be the data set of the published networks.
 fn kind(manifest: &Value) -> String {
     let text = |DataIdentity { shape: [height, width, _], classes, .. }| {
         format!(" of {height} x {width} pixels in {classes} classes")

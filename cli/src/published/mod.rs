@@ -20,8 +20,8 @@ pub enum PublishedTable {
     Imagenet,
 }
 
-/// A row of a published table. Numbers are text, with the decimals of the publication; a number that it does not state is
-/// empty.
+/// A row of a published table. Numbers are text, with the decimals of the publication; a number that it does not state
+/// is empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct PublishedRow {
     /// Name of the network or the search method.

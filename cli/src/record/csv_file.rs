@@ -10,8 +10,8 @@ use std::path::Path;
 /// Rows in memory are written when they reach this size, in bytes.
 const MAX_BUFFERED_BYTES: usize = 1 << 16;
 
-/// A CSV file. Its rows stay in memory until [`flush`](Self::flush), because each write to a network file system is slow.
-/// Only whole rows are written.
+/// A CSV file. Its rows stay in memory until [`flush`](Self::flush), because each write to a network file system is
+/// slow. Only whole rows are written.
 pub struct CsvFile {
     file: RunFile,
     /// The rows that are not written yet.

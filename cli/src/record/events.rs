@@ -32,8 +32,8 @@ impl Recorder {
     /// Adds the rows of an event.
     fn add(&mut self, event: &Event<'_>) -> io::Result<()> {
         match event {
-            Event::Start(start) => {
-                self.start = Some(start.clone());
+            Event::Start(size) => {
+                self.size = Some(size.clone());
                 Ok(())
             }
             Event::Evaluating(_) => Ok(()),
@@ -53,7 +53,7 @@ impl Recorder {
                 self.metric("train", "fairness_min", done.fairness.0 as f64)?;
                 self.metric("train", "fairness_max", done.fairness.1 as f64)?;
                 let (times, figures): (Vec<_>, Vec<_>) =
-                    done.telemetry.iter().cloned().partition(|(name, _)| name.starts_with("time."));
+                    done.metrics.iter().cloned().partition(|(name, _)| name.starts_with("time."));
                 self.figures("strategy", &figures)?;
                 self.time("train_s", done.seconds)?;
                 self.time("images_per_s", self.at.images as f64 / done.seconds)?;
@@ -63,7 +63,7 @@ impl Recorder {
             Event::Probes(done) => self.probes(done),
             Event::Controller(done) => {
                 self.metric("controller", "reward", done.reward)?;
-                self.figures("controller", &done.telemetry)
+                self.figures("controller", &done.metrics)
             }
             Event::Evaluated(done) => self.evaluated(done),
         }

@@ -19,8 +19,8 @@ impl Log {
         RunFile::create(path).map(Self)
     }
 
-    /// Opens the log of an earlier process at a position, and locks the run directory `dir`. [`cut`](Self::cut) removes the
-    /// lines that follow.
+    /// Opens the log of an earlier process at a position, and locks the run directory `dir`. [`cut`](Self::cut) removes
+    /// the lines that follow.
     ///
     /// # Errors
     /// As [`RunFile::open_at`], and another process that writes to the directory.

@@ -131,8 +131,8 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Replaces the manifest of an unfinished run by that of this process, which continues at `step`. The start, the command
-    /// line and the earlier resumes stay.
+    /// Replaces the manifest of an unfinished run by that of this process, which continues at `step`. The start, the
+    /// command line and the earlier resumes stay.
     ///
     /// # Errors
     /// The file cannot be read or written.
@@ -211,8 +211,8 @@ impl Manifest {
         files::write(&self.path, &self.text()?)
     }
 
-    /// Replaces the manifest by one with the status `failed` and the error. A full disk has no room for a second file, so
-    /// the manifest is then overwritten.
+    /// Replaces the manifest by one with the status `failed` and the error. A full disk has no room for a second file,
+    /// so the manifest is then overwritten.
     ///
     /// # Errors
     /// The file cannot be written.

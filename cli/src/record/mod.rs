@@ -28,7 +28,7 @@ use log::Log;
 use manifest::{Manifest, Status};
 use nas_core::config::RunConfig;
 use nas_core::durable;
-use nas_core::event::Start;
+use nas_core::event::RunSize;
 use run_file::{FileDigest, FilePosition};
 use saving::CheckpointCost;
 use serde::{Deserialize, Serialize};
@@ -56,9 +56,9 @@ const FILES: [&str; 9] = [
 
 /// Writes the events of a run into its directory.
 ///
-/// `metrics.csv` and `archs.csv` contain no times: equal runs write equal bytes for any number of threads. Rows are written
-/// at the end of an epoch, at a checkpoint, at a warning and at the end, so that a killed run loses at most the rows of an
-/// epoch.
+/// `metrics.csv` and `archs.csv` contain no times: equal runs write equal bytes for any number of threads. Rows are
+/// written at the end of an epoch, at a checkpoint, at a warning and at the end, so that a killed run loses at most the
+/// rows of an epoch.
 pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,
@@ -74,8 +74,8 @@ pub struct Recorder {
     schedule: CheckpointSchedule,
     checkpoint_cost: CheckpointCost,
     run_config: RunConfig,
-    /// The sizes of the run; none before its start.
-    start: Option<Start>,
+    /// The size of the run; none before its start.
+    size: Option<RunSize>,
 }
 
 /// The position of training, which every row of `metrics.csv` and `archs.csv` states.
@@ -122,12 +122,12 @@ impl RecordPosition {
 }
 
 impl Recorder {
-    /// Creates the run directory and its files, and a TensorBoard event file in the directory `tensorboard`. An error leaves
-    /// none of these files.
+    /// Creates the run directory and its files, and a TensorBoard event file in the directory `tensorboard`. An error
+    /// leaves none of these files.
     ///
     /// # Errors
-    /// A directory or file cannot be written, another program writes to the run directory, or `tensorboard` has event files
-    /// of another run.
+    /// A directory or file cannot be written, another program writes to the run directory, or `tensorboard` has event
+    /// files of another run.
     pub fn create(out: OutDir, facts: RunFacts<'_>) -> Result<Self> {
         let tensorboard = facts.tensorboard;
         tensorboard.map_or(Ok(()), |dir| EventFile::check(dir, None))?;
@@ -135,7 +135,8 @@ impl Recorder {
         let dir = out.create()?;
         let event_file = tensorboard.map(|dir| (dir, EventFile::new_name()));
         let name = event_file.as_ref().map(|(_, name)| name.clone());
-        // The manifest names the event file before that file exists, so that a killed run leaves no file of unknown origin.
+        // The manifest names the event file before that file exists, so that a killed run leaves no file of unknown
+        // origin.
         let started = Manifest::start(&dir, facts, name);
         let started = started.inspect_err(|_| drop(fs::remove_dir(&dir)))?;
         // Another program may have chosen the directory at the same time.
@@ -170,7 +171,7 @@ impl Recorder {
             schedule: CheckpointSchedule::new(&settings.config)?,
             checkpoint_cost: CheckpointCost::default(),
             run_config: settings.config.clone(),
-            start: None,
+            size: None,
             config,
             weights: Vec::new(),
             manifest,
@@ -191,8 +192,8 @@ impl Recorder {
         Self::create(OutDir::Prepared(dir), facts)
     }
 
-    /// Continues the files of an unfinished run at a position. What follows in them is removed, but only after all files have
-    /// been checked.
+    /// Continues the files of an unfinished run at a position. What follows in them is removed, but only after all
+    /// files have been checked.
     ///
     /// # Errors
     /// A file has changed or cannot be written, or another process writes to the directory.
@@ -231,7 +232,7 @@ impl Recorder {
             schedule: CheckpointSchedule::new(&settings.config)?,
             checkpoint_cost: CheckpointCost::default(),
             run_config: settings.config.clone(),
-            start: None,
+            size: None,
         })
     }
 
@@ -268,8 +269,8 @@ impl Recorder {
         written.inspect_err(|error| self.fail(error))
     }
 
-    /// Writes the result and waits until all files are on the disk, because the status `finished` follows. Returns their
-    /// digests.
+    /// Writes the result and waits until all files are on the disk, because the status `finished` follows. Returns
+    /// their digests.
     fn write(&mut self, result: &impl TrainingResult) -> Result<BTreeMap<&'static str, FileDigest>> {
         let mut digests = BTreeMap::new();
         let mut files = vec![("result.json", serde_json::to_string_pretty(result)? + "\n")];
@@ -291,7 +292,8 @@ impl Recorder {
         Ok(digests)
     }
 
-    /// Writes the rows in memory, and the status `failed` and the error into the manifest. Prints a warning if that fails too.
+    /// Writes the rows in memory, and the status `failed` and the error into the manifest. Prints a warning if that
+    /// fails too.
     pub fn fail(&mut self, error: &anyhow::Error) {
         // The first error is the one to report.
         let _ = self.flush();

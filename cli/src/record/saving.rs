@@ -7,7 +7,7 @@ use crate::files;
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{Checkpoint, CheckpointError, Checkpoints, weights};
-use nas_core::event::{SavePoint, Start};
+use nas_core::event::{RunSize, SavePoint};
 use nas_core::state::State;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -84,7 +84,7 @@ impl Recorder {
 
     /// Writes `weights.safetensors`, and `best.safetensors` if the state has the best weights of several evaluations.
     fn write_weights(&mut self, state: &State) -> Result<()> {
-        let Some(start) = &self.start else { return Ok(()) };
+        let Some(start) = &self.size else { return Ok(()) };
         let about = self.about_weights(start);
         let section = |name: &str| Some(state.section(name)).filter(|section| *section != State::default());
         // A training may evaluate an average of its weights.
@@ -92,7 +92,7 @@ impl Recorder {
         let files = [(WEIGHTS, Some(evaluated)), (BEST_WEIGHTS, section("best"))];
         for (name, model) in files {
             let Some(model) = model else { continue };
-            let bytes = weights::to_file(&start.network, &model, &about).map_err(anyhow::Error::msg)?;
+            let bytes = weights::model_to_bytes(&start.network, &model, &about).map_err(anyhow::Error::msg)?;
             files::write_bytes(&self.dir.join(name), &bytes)?;
             self.weights.push((name, FileDigest::of(name, &bytes)));
         }
@@ -100,8 +100,8 @@ impl Recorder {
     }
 
     /// What `search` and `evaluate` check before they use the weights, and what other programs need to evaluate them.
-    fn about_weights(&self, start: &Start) -> Map<String, Value> {
-        let (config, scale) = (&self.run_config, &start.scale);
+    fn about_weights(&self, size: &RunSize) -> Map<String, Value> {
+        let (config, scale) = (&self.run_config, &size.scale);
         let about = json!({
             "strategy": config.strategy.name,
             "space": config.space.name,
@@ -112,7 +112,7 @@ impl Recorder {
             "steps": self.at.step,
             "seed": config.seed,
             "bn": config.eval.bn,
-            "eval": start.eval,
+            "eval": size.eval,
         });
         let mut about = about.as_object().cloned().unwrap_or_default();
         about.extend(self.manifest.identity());

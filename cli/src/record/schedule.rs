@@ -6,8 +6,8 @@ use nas_core::config::{CheckpointInterval, RunConfig};
 use nas_core::event::SavePoint;
 use std::time::Instant;
 
-/// Decides at which moments of a training a checkpoint is due: after the interval of `save.checkpoint_every`, at the end
-/// of training, at an interrupt, and when a signal asks for one.
+/// Decides at which moments of a training a checkpoint is due: after the interval of `save.checkpoint_every`, at the
+/// end of training, at an interrupt, and when a signal asks for one.
 #[derive(Debug)]
 pub struct CheckpointSchedule {
     interval: CheckpointInterval,

@@ -5,8 +5,8 @@ use anyhow::Result;
 use nas_core::config::RunConfig;
 use toml::Table;
 
-/// Sections that must be equal, because they define the measurement and not the sharing of weights. `eval.images` must be
-/// equal too. The rest of `[eval]`, such as the statistics of batch normalisation, belongs to some methods.
+/// Sections that must be equal, because they define the measurement and not the sharing of weights. `eval.images` must
+/// be equal too. The rest of `[eval]`, such as the statistics of batch normalisation, belongs to some methods.
 const SECTIONS: [&str; 4] = ["space", "data", "probes", "truth"];
 
 /// The first key of the measurement in which two configurations differ.

@@ -8,8 +8,8 @@ use nas_core::space::{ArchError, Scale};
 use nas_core::trainer::RunError;
 use toml::Table;
 
-/// Replaces the error of an architecture that is not in its space by one that names the spaces that accept it. Other errors
-/// stay as they are.
+/// Replaces the error of an architecture that is not in its space by one that names the spaces that accept it. Other
+/// errors stay as they are.
 pub fn with_hint(error: Error) -> Error {
     let Some(ArchError { space, text, .. }) = error.chain().find_map(arch_error) else { return error };
     let accepts = |other: &&&SpaceDescriptor| {

@@ -53,7 +53,7 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
             let name = format!("disturbance over {} epochs", d.interval);
             rows.push((name, format!("{:.2} points{half}", d.mean)));
         }
-        None => rows.push(row("disturbance", "not measured: the run has no more epochs than --interval")),
+        None => rows.push(row("disturbance", "not measured: requires more epochs than --interval")),
     }
     rows.extend(probes.rank_stability.as_ref().map(|stability| {
         let name = format!("rank stability over {} epochs", stability.interval);

@@ -36,8 +36,8 @@ pub struct SgdParam<'a, D: Device> {
     pub weight: &'a Tensor4<D>,
     /// `g`, before clipping.
     pub gradient: &'a Tensor4<D>,
-    /// `v` of the previous step, replaced by `v'`; `None` stands for zeros. A GPU writes `v'` into the memory of `v`, also
-    /// for other tensors that share it.
+    /// `v` of the previous step, replaced by `v'`; `None` stands for zeros. A GPU writes `v'` into the memory of `v`,
+    /// also for other tensors that share it.
     pub velocity: Option<Tensor4<D>>,
     /// Receives the update, to be added to the weight.
     pub update: &'a mut Option<Tensor4<D>>,

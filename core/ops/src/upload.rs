@@ -6,8 +6,8 @@ use std::fmt;
 /// Makes later operations of the device wait for the copy; the host does not wait.
 type Wait = Box<dyn FnOnce() -> Result<(), OpError>>;
 
-/// A tensor that is being copied to a device, from [`Backend::upload`](crate::Backend::upload). Dropping it does not cancel
-/// the copy.
+/// A tensor that is being copied to a device, from [`Backend::upload`](crate::Backend::upload). Dropping it does not
+/// cancel the copy.
 pub struct Upload<D: Device> {
     // Dropped before the tensor, whose memory the copy fills.
     wait: Option<Wait>,
@@ -20,7 +20,8 @@ impl<D: Device> Upload<D> {
         Self { wait: None, tensor }
     }
 
-    /// A tensor whose copy is in progress. Calling or dropping `wait` makes later operations of the device wait for the copy.
+    /// A tensor whose copy is in progress. Calling or dropping `wait` makes later operations of the device wait for the
+    /// copy.
     #[cfg(feature = "cuda")]
     pub(crate) fn in_flight(tensor: Tensor4<D>, wait: Wait) -> Self {
         Self { wait: Some(wait), tensor }

@@ -28,7 +28,7 @@ pub struct Checkpoints {
     dir: PathBuf,
 }
 
-/// The newest whole checkpoint of a directory.
+/// The newest undamaged checkpoint of a directory.
 #[derive(Debug)]
 pub struct Latest {
     /// The checkpoint; none if the directory has none that is whole.

@@ -16,7 +16,7 @@ pub enum CheckpointError {
     /// A file whose content is damaged.
     #[error("{}: {problem}", path.display())]
     Content { path: PathBuf, problem: String },
-    /// A whole checkpoint in the format of another version of nas-train.
+    /// An undamaged checkpoint in the format of another version of nas-train.
     #[error(
         "{} has format {found}, this version of nas-train reads format {expected}: use the version that wrote it",
         path.display()

@@ -8,9 +8,8 @@
 //! | `state.json` | the version of the format, every value of the state, and the notes of the writer |
 //! | `SHA256SUMS` | checksums of both files, in the format of `sha256sum` |
 //!
-//! A checkpoint is written to `checkpoints/unfinished`, synced to the disk and renamed, so a numbered directory always holds
-//! a complete checkpoint.
-//! [`weights`] describes `weights.safetensors`.
+//! A checkpoint is written to `checkpoints/unfinished`, synced to the disk and renamed, so a numbered directory always
+//! holds a complete checkpoint. [`weights`] describes `weights.safetensors`.
 //!
 //! ```
 //! use nas_core::checkpoint::{Checkpoint, Checkpoints};

@@ -7,8 +7,8 @@
 //! | `LAYER.norm.weight`, `.norm.bias` | `[c]` | `BatchNorm2d.weight`, `.bias`; only of networks with affine normalisation |
 //! | `LAYER.norm.running_mean`, `.norm.running_var` | `[c]` | the same; only with `eval.bn = "running"` |
 //!
-//! A strategy with several weight sets has `set1.LAYER.weight` and so on for all but the first. The metadata of the file
-//! hold a JSON object under `nas_train`: what the writer passed as `about`, and the counts `num_batches_tracked`.
+//! A strategy with several weight sets has `set1.LAYER.weight` and so on for all but the first. The metadata of the
+//! file hold a JSON object under `nas_train`: what the writer passed as `about`, and the counts `num_batches_tracked`.
 
 use super::CheckpointError;
 use super::tensors::{from_bytes, to_bytes};
@@ -26,11 +26,12 @@ const MAX_SIZE: u64 = 1 << 36;
 /// Key of the counts of batches in the metadata.
 const BATCHES: &str = "num_batches_tracked";
 
-/// The file as bytes. `model` is the section `training/model` or `evaluated` of a run's state.
+/// The weights of a model as the bytes of a file. `model` is the section `training/model` or `evaluated` of a run's
+/// state.
 ///
 /// # Errors
 /// A state of another network, or tensors that the format cannot hold.
-pub fn to_file(spec: &NetworkSpec, model: &State, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
+pub fn model_to_bytes(spec: &NetworkSpec, model: &State, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
     let mut tensors = BTreeMap::new();
     for entry in entries(spec, 0..sets(model)) {
         let Some(tensor) = model.tensors.get(&entry.saved) else { continue };
@@ -44,7 +45,8 @@ pub fn to_file(spec: &NetworkSpec, model: &State, about: &Map<String, Value>) ->
     to_bytes(&tensors, &about)
 }
 
-/// The tensors of some layers in weight set 0, with batch-norm statistics, under the names and in the layout of the file.
+/// The tensors of some layers in weight set 0, with batch-norm statistics, under the names and in the layout of the
+/// file.
 ///
 /// # Errors
 /// A layer without weights or statistics in `model`.
@@ -68,7 +70,7 @@ pub fn of_layers(
 ///
 /// # Errors
 /// Tensors that the format cannot hold.
-pub fn of_tensors(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
+pub fn tensors_to_bytes(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Value>) -> Result<Vec<u8>, String> {
     to_bytes(tensors, about)
 }
 
@@ -77,7 +79,7 @@ pub fn of_tensors(tensors: &BTreeMap<String, HostTensor>, about: &Map<String, Va
 /// # Errors
 /// A file that cannot be read or is damaged, weights that are not finite, and tensors of another network.
 pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value>), CheckpointError> {
-    parse(&bytes(path)?, spec).map_err(|problem| CheckpointError::content(path, problem))
+    parse(&read_bytes(path)?, spec).map_err(|problem| CheckpointError::content(path, problem))
 }
 
 /// As [`read`], from the content of a file.
@@ -114,7 +116,7 @@ pub fn parse(bytes: &[u8], spec: &NetworkSpec) -> Result<(State, Map<String, Val
 ///
 /// # Errors
 /// A file that cannot be read.
-pub fn bytes(path: &Path) -> Result<Vec<u8>, CheckpointError> {
+pub fn read_bytes(path: &Path) -> Result<Vec<u8>, CheckpointError> {
     read_file::bytes(path, MAX_SIZE).map_err(CheckpointError::read(path))
 }
 
@@ -254,14 +256,14 @@ mod tests {
         let (spec, dir) = (spec(), tempfile::tempdir().unwrap());
         let path = dir.path().join("weights.safetensors");
         let about: Map<String, Value> = [("space".to_owned(), Value::from("nasbench201"))].into_iter().collect();
-        std::fs::write(&path, to_file(&spec, &model(&spec), &about).unwrap()).unwrap();
+        std::fs::write(&path, model_to_bytes(&spec, &model(&spec), &about).unwrap()).unwrap();
         assert_eq!(read(&path, &spec).unwrap(), (model(&spec), about));
     }
 
     #[test]
     fn names_and_shapes_are_those_of_pytorch() {
         let spec = spec();
-        let (tensors, _) = from_bytes(&to_file(&spec, &model(&spec), &Map::new()).unwrap()).unwrap();
+        let (tensors, _) = from_bytes(&model_to_bytes(&spec, &model(&spec), &Map::new()).unwrap()).unwrap();
         assert_eq!(tensors["stem.weight"].shape, [2, 1, 3, 3]);
         assert_eq!(tensors["classifier.weight"].shape, [3, 8]);
         assert_eq!((&tensors["classifier.bias"].shape, &tensors["stem.norm.running_var"].shape), (&vec![3], &vec![2]));
@@ -276,7 +278,7 @@ mod tests {
         let (spec, dir) = (spec(), tempfile::tempdir().unwrap());
         let path = dir.path().join("weights.safetensors");
         let message = |change: &dyn Fn(&mut BTreeMap<String, HostTensor>)| {
-            let (mut tensors, _) = from_bytes(&to_file(&spec, &model(&spec), &Map::new()).unwrap()).unwrap();
+            let (mut tensors, _) = from_bytes(&model_to_bytes(&spec, &model(&spec), &Map::new()).unwrap()).unwrap();
             change(&mut tensors);
             std::fs::write(&path, to_bytes(&tensors, &Map::new()).unwrap()).unwrap();
             read(&path, &spec).unwrap_err().to_string()

@@ -5,6 +5,15 @@ use super::{ConfigError, RunConfig, range};
 impl RunConfig {
     /// Checks all values whose range does not depend on the data, the space or a component.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        self.check_tf32()?;
+        self.check_counts()?;
+        self.check_numbers()?;
+        self.check_fingerprint()?;
+        self.checkpoint_interval()?;
+        self.truth_samples().map(|_| ())
+    }
+
+    fn check_tf32(&self) -> Result<(), ConfigError> {
         if self.tf32 && self.device == "cpu" {
             return Err(range(
                 "tf32",
@@ -12,6 +21,11 @@ impl RunConfig {
                 "true",
             ));
         }
+        Ok(())
+    }
+
+    /// Checks the whole numbers.
+    fn check_counts(&self) -> Result<(), ConfigError> {
         let t = &self.train;
         let counts = [
             ("train.epochs", t.epochs),
@@ -47,6 +61,15 @@ impl RunConfig {
         if let Some((key, count, most)) = limits.iter().find(|(_, count, most)| count > most) {
             return Err(range(key, &format!("at most {most}"), count));
         }
+        if self.search.start < -1 {
+            return Err(range("search.start", "an epoch, or -1", self.search.start));
+        }
+        Ok(())
+    }
+
+    /// Checks the real numbers.
+    fn check_numbers(&self) -> Result<(), ConfigError> {
+        let (t, r) = (&self.train, &self.retrain);
         for (key, value) in [("train.lr", t.lr), ("train.clip", t.clip)] {
             if !(value.is_finite() && value > 0.0) {
                 return Err(range(key, "a positive number", value));
@@ -55,13 +78,12 @@ impl RunConfig {
         for (key, value) in [
             ("train.lr_min", t.lr_min),
             ("train.weight_decay", t.weight_decay),
-            ("retrain.auxiliary_weight", self.retrain.auxiliary_weight),
+            ("retrain.auxiliary_weight", r.auxiliary_weight),
         ] {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(range(key, "a number of at least 0", value));
             }
         }
-        let r = &self.retrain;
         for (key, value) in [
             ("train.momentum", t.momentum),
             ("retrain.label_smoothing", r.label_smoothing),
@@ -73,16 +95,16 @@ impl RunConfig {
                 return Err(range(key, "a number of at least 0 and below 1", value));
             }
         }
-        if self.search.start < -1 {
-            return Err(range("search.start", "an epoch, or -1", self.search.start));
-        }
+        Ok(())
+    }
+
+    fn check_fingerprint(&self) -> Result<(), ConfigError> {
         if let Some(fingerprint) = &self.data.fingerprint
             && (fingerprint.len() != 64 || !fingerprint.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')))
         {
             let expected = "64 hexadecimal digits (0-9, a-f), as data.fingerprint of a manifest.json";
             return Err(range("data.fingerprint", expected, fingerprint));
         }
-        self.checkpoint_interval()?;
-        self.truth_samples().map(|_| ())
+        Ok(())
     }
 }

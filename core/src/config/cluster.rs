@@ -35,8 +35,8 @@ pub struct ClusterConfig {
     pub gpus: usize,
     /// Further arguments of `sbatch`.
     pub sbatch_args: Vec<String>,
-    /// File with shell commands that every task executes first: modules, environment variables, or `NAS_TRAIN=...`, the command
-    /// that starts the program inside a container. Empty for none.
+    /// File with shell commands that every task executes first: modules, environment variables, or `NAS_TRAIN=...`, the
+    /// command that starts the program inside a container. Empty for none.
     pub setup: String,
     /// How often a run is submitted again after the loss of its node or a failure with exit code 1.
     pub retries: usize,

@@ -168,8 +168,8 @@ impl RunConfig {
         })
     }
 
-    /// Writes the configuration as the TOML document that [`from_table`](Self::from_table) reads. The section `[cluster]` is
-    /// left out if it has the defaults, because most runs have no scheduler.
+    /// Writes the configuration as the TOML document that [`from_table`](Self::from_table) reads. The section
+    /// `[cluster]` is left out if it has the defaults, because most runs have no scheduler.
     ///
     /// # Errors
     /// A value that TOML cannot express.

@@ -9,8 +9,8 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SaveConfig {
-    /// Time between two checkpoints: minutes (`10m`), epochs (`5`), or `none`. A checkpoint is also written when training is
-    /// complete and when the run is interrupted, except with `none`.
+    /// Time between two checkpoints: minutes (`10m`), epochs (`5`), or `none`. A checkpoint is also written when
+    /// training is complete and when the run is interrupted, except with `none`.
     #[serde(deserialize_with = "text_or_number")]
     pub checkpoint_every: String,
     /// Whether the weights of the supernet are written to `weights.safetensors` when training is complete.

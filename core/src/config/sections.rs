@@ -36,8 +36,8 @@ impl Default for TopLevel {
 pub(super) struct SpaceKeys {
     /// Name of the search space; `nas-train list spaces` shows all.
     name: String,
-    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a scale of all
-    /// channels in `fairnas` (32 is the size of the paper); 0 means the default of the space.
+    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a
+    /// scale of all channels in `fairnas` (32 is the size of the paper); 0 means the default of the space.
     width: usize,
     /// Number of cells, per stage or in total as the space defines it; 0 means the default of the space.
     cells: usize,
@@ -86,10 +86,11 @@ impl SpaceConfig {
 pub struct TrainConfig {
     /// Number of passes over the training images.
     pub epochs: usize,
-    /// Directory of a run of the same network whose weights are the initial weights. Unset means random weights. For supernets
-    /// only.
+    /// Run directory with the initial weights. Its network must be the same. Without it, the initial weights are
+    /// random. For supernets only.
     pub init: Option<PathBuf>,
-    /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs. For supernets only.
+    /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs. For supernets
+    /// only.
     pub max_steps: usize,
     /// Number of images per step.
     pub batch_size: usize,
@@ -112,8 +113,8 @@ pub struct TrainConfig {
 }
 
 impl Default for TrainConfig {
-    /// Momentum, weight decay, batch size and clip are those of DARTS. The constant learning rate of 0.05 is this project's
-    /// choice for short runs.
+    /// Momentum, weight decay, batch size and clip are those of DARTS. The constant learning rate of 0.05 is this
+    /// project's choice for short runs.
     fn default() -> Self {
         Self {
             init: None,
@@ -150,17 +151,17 @@ pub enum BnMode {
 pub struct EvalConfig {
     /// Batch-norm statistics during evaluation.
     pub bn: BnMode,
-    /// Number of validation images on which an architecture is evaluated: always the first ones in a fixed order. If there
-    /// are fewer, all are used.
+    /// Number of validation images on which an architecture is evaluated: always the first ones in a fixed order. If
+    /// there are fewer, all are used.
     pub images: usize,
-    /// Largest number of images per evaluation batch. Results depend on it with `bn = "batch"` and `bn = "recalibrate"`;
-    /// single-step disturbance and forgetting, which use the first batch, always do.
+    /// Largest number of images per evaluation batch. Results depend on it with `bn = "batch"` and `bn =
+    /// "recalibrate"`; single-step disturbance and forgetting, which use the first batch, always do.
     pub batch_size: usize,
     /// Number of training images that measure the statistics of `bn = "recalibrate"`.
     pub recalibrate_images: usize,
-    /// Decay per step of the exponential moving average of the shared weights, which is then evaluated and saved in place of
-    /// the weights; 0 means no average. The average spans about 1 / (1 - decay) steps. Single-step disturbance and forgetting are
-    /// those of the weights.
+    /// Decay per step of the exponential moving average of the shared weights, which is then evaluated and saved in
+    /// place of the weights; 0 means no average. The average spans about 1 / (1 - decay) steps. Single-step disturbance
+    /// and forgetting are those of the weights.
     pub weight_average: f64,
 }
 
@@ -176,7 +177,8 @@ impl Default for EvalConfig {
 pub struct ProbeConfig {
     /// Number of probe architectures; 0 disables them. DINAS uses 64.
     pub count: usize,
-    /// Number of epochs between the two accuracies whose difference is the performance disturbance. DINAS uses 13.
+    /// Number of epochs between the two evaluations that performance disturbance and rank stability compare. DINAS uses
+    /// 13.
     pub interval: usize,
     /// Number of steps from one measurement of single-step disturbance to the next; 0 disables it.
     pub single_step_every: usize,
@@ -192,8 +194,9 @@ impl Default for ProbeConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchConfig {
-    /// First epoch, from 0, after which the controller is trained. Before, architectures are drawn uniformly. `-1` means
-    /// after three quarters of the run. DINAS starts at epoch 90; its paper does not report the total number of epochs.
+    /// First epoch, from 0, after which the controller is trained. Before, architectures are drawn uniformly. `-1`
+    /// means after three quarters of the run. DINAS starts at epoch 90; its paper does not report the total number of
+    /// epochs.
     pub start: i64,
     /// Number of architectures that the controller proposes for the selection.
     pub proposals: usize,

@@ -45,9 +45,9 @@ pub struct TruthConfig {
     /// Number of distinct random architectures to compare, or `all`; 0 disables the comparison.
     #[serde(deserialize_with = "text_or_number")]
     pub samples: String,
-    /// Truth table: a column of the table embedded for the space, a CSV file, or `auto`. `auto` takes the embedded table of
-    /// stand-alone training on the run's data set; if there is none, the benchmark's test accuracy on this data set; if
-    /// there is none either, the benchmark's test accuracy on CIFAR-10.
+    /// Truth table: a column of the table embedded for the space, a CSV file, or `auto`. `auto` takes the embedded
+    /// table of stand-alone training on the run's data set; if there is none, the benchmark's test accuracy on this
+    /// data set; if there is none either, the benchmark's test accuracy on CIFAR-10.
     pub table: String,
     /// Unit of the accuracies in a CSV file.
     pub unit: AccuracyUnit,

@@ -22,7 +22,8 @@ use std::sync::Arc;
 ///
 /// Scores are measured with shared weights, which continue to train, so an old score belongs to old weights. The
 /// population drops old scores by its construction. The history for [`propose`](Controller::propose) keeps the newest
-/// score of each architecture. It is not evaluated again; the selection of a run evaluates all proposals.
+/// score of each architecture. These scores are not measured again, because the selection of a run evaluates all
+/// proposals.
 pub struct Evolution {
     space: Arc<dyn SearchSpace>,
     options: Options,
@@ -134,7 +135,7 @@ impl Controller for Evolution {
     }
 
     /// Highest and mean reward of the population.
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    fn metrics(&self) -> Vec<(String, f64)> {
         let rewards = || self.population.iter().map(|s| s.reward);
         let Some(best) = rewards().reduce(f64::max) else { return Vec::new() };
         let mean = mean(rewards()).map(|mean| ("population_mean".into(), mean));

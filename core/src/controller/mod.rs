@@ -59,8 +59,8 @@ pub struct ControllerContext {
 
 /// Proposes architectures and, if it learns, is trained by their rewards. Controllers run on the CPU.
 pub trait Controller: Send {
-    /// Number of architectures to sample and evaluate in each epoch of controller training; 0 for controllers that do not
-    /// learn.
+    /// Number of architectures to sample and evaluate in each epoch of controller training; 0 for controllers that do
+    /// not learn.
     fn samples_per_epoch(&self) -> usize {
         0
     }
@@ -92,7 +92,7 @@ pub trait Controller: Send {
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError>;
 
     /// Named numbers for `metrics.csv`. The run reads them once per epoch of controller training.
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    fn metrics(&self) -> Vec<(String, f64)> {
         Vec::new()
     }
 

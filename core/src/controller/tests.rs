@@ -38,9 +38,9 @@ pub(super) fn build(
     Ok((build(&options.parse().unwrap(), context)?, streams.rng("controller", 0)))
 }
 
-/// Rewards of the nine architectures of [`tiny`], with mean 0.5. The best architecture, 12, takes neither the first choice
-/// that is best on average (2) nor the second choice that is (0). This makes it hard to find for a policy of independent
-/// decisions.
+/// Rewards of the nine architectures of [`tiny`], with mean 0.5. The best architecture, 12, takes neither the first
+/// choice that is best on average (2) nor the second choice that is (0). This makes it hard to find for a policy of
+/// independent decisions.
 const REWARDS: [[f64; 3]; 3] = [[0.50, 0.40, 0.30], [0.45, 0.35, 0.80], [0.65, 0.65, 0.40]];
 
 /// The best architecture by [`reward`].
@@ -89,7 +89,7 @@ pub(super) fn a_loaded_controller_continues_equally(name: &str, options: &str, b
     let (mut second, _) = build(name, options, tiny(), 4).unwrap();
     second.load(&state).unwrap();
     assert_eq!(second.save().unwrap(), state);
-    assert_eq!(first.telemetry(), second.telemetry());
+    assert_eq!(first.metrics(), second.metrics());
 
     let mut same = rng.clone();
     assert_eq!(learn(first.as_mut(), &mut rng, 40, reward), learn(second.as_mut(), &mut same, 40, reward));

@@ -17,8 +17,8 @@ use crate::streams::Streams;
 ///    (`transforms.RandomCrop(size, padding)`);
 /// 4. flip: mirrors the image left to right with probability 1/2 (`transforms.RandomHorizontalFlip()`);
 /// 5. normalisation;
-/// 6. cutout: sets a square of side `cutout` around a random pixel to 0, the mean of each channel. The part of the square
-///    outside the image is ignored (DeVries and Taylor 2017, `Cutout` in DARTS).
+/// 6. cutout: sets a square of side `cutout` around a random pixel to 0, the mean of each channel. The part of the
+///    square outside the image is ignored (DeVries and Taylor 2017, `Cutout` in DARTS).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Augment {
     /// Whether a random window of the image is taken.
@@ -45,8 +45,8 @@ struct Draw {
     column: usize,
 }
 
-/// The random numbers of one image. Every image has a fixed position in each stream, so its augmentation depends neither on
-/// other images nor on the number of threads.
+/// The random numbers of one image. Every image has a fixed position in each stream, so its augmentation depends
+/// neither on other images nor on the number of threads.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AugmentRandom {
     pub(super) streams: Streams,
@@ -68,12 +68,12 @@ impl Augment {
     /// No augmentation.
     pub const NONE: Self = Self { resized_crop: false, jitter: ColourJitter::NONE, padding: 0, flip: false, cutout: 0 };
 
-    /// Number of 32-bit random words that are reserved for border, flip and cutout of each image. Rejection sampling needs
-    /// more for fewer than one image in a million; such an image then shares words with the next one.
+    /// Number of 32-bit random words that are reserved for border, flip and cutout of each image. Rejection sampling
+    /// needs more for fewer than one image in a million; such an image then shares words with the next one.
     const WORDS: u128 = 16;
 
-    /// Augments and normalises an image with the values `source`, `[h, w, c]` in the shape `of_source`, and writes it to
-    /// `out` in the shape `shape`. Only a random resized crop accepts another shape of the source.
+    /// Augments and normalises an image with the values `source`, `[h, w, c]` in the shape `of_source`, and writes it
+    /// to `out` in the shape `shape`. Only a random resized crop accepts another shape of the source.
     pub(super) fn write(
         &self,
         source: &[u8],

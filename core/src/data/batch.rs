@@ -26,8 +26,8 @@ impl Batch {
         self.labels.is_empty()
     }
 
-    /// Builds the batch of the images at `chosen`. `write(position in the batch, index of the image, out)` writes the values
-    /// of one image. Images are built in parallel by the threads of the current pool.
+    /// Builds the batch of the images at `chosen`. `write(position in the batch, index of the image, out)` writes the
+    /// values of one image. Images are built in parallel by the threads of the current pool.
     pub(super) fn build(
         images: &Images,
         chosen: &[usize],
@@ -51,8 +51,8 @@ impl Batch {
 
 /// Iterates over images in the order of `indices`, without augmentation, in batches of almost equal size.
 ///
-/// Only the current batch is in memory as `f32`. Images in files are decoded by the threads of the current pool; a file that
-/// cannot be read is an error. A clone of the iterator returns the same batches again.
+/// Only the current batch is in memory as `f32`. Images in files are decoded by the threads of the current pool; a file
+/// that cannot be read is an error. A clone of the iterator returns the same batches again.
 #[derive(Clone, Debug)]
 pub struct EvalBatches<'a> {
     images: &'a Images,
@@ -78,9 +78,9 @@ impl<'a> EvalBatches<'a> {
         Ok(Self { images, rest: indices.chunks(Self::images_per_batch(indices.len(), batch_size)), normalise })
     }
 
-    /// Number of images per batch when `count` images are split into batches of at most `batch_size`; the last batch may be smaller. All batches
-    /// get almost the same size: with batch-norm statistics of the batch, the accuracy on a small last batch would not be
-    /// comparable.
+    /// Number of images per batch when `count` images are split into batches of at most `batch_size`; the last batch
+    /// may be smaller. All batches get almost the same size: with batch-norm statistics of the batch, the accuracy on a
+    /// small last batch would not be comparable.
     pub fn images_per_batch(count: usize, batch_size: usize) -> usize {
         let batches = count.div_ceil(batch_size.max(1)).max(1);
         count.div_ceil(batches).max(1)

@@ -11,8 +11,8 @@ pub struct Dataset {
     pub classes: Vec<String>,
     /// Images that a run splits into training and validation.
     pub train: Images,
-    /// Number of images at the end of `train` that are the validation part of the data set itself. 0 if the data set has
-    /// none; a run then draws its validation images from all of `train`.
+    /// Number of images at the end of `train` that are the validation part of the data set itself. 0 if the data set
+    /// has none; a run then draws its validation images from all of `train`.
     pub valid: usize,
     /// Images for the final evaluation, which a search does not use; `None` if the data set has no test part.
     pub test: Option<Images>,
@@ -28,8 +28,8 @@ impl Dataset {
         self.train.shape()
     }
 
-    /// Numbers of images and classes in one line: `3,000 images of 32 x 32 in 10 classes, 300 of them for validation, no
-    /// test part`.
+    /// Numbers of images and classes in one line: `3,000 images of 32 x 32 in 10 classes, 300 of them for validation,
+    /// no test part`.
     pub fn summary(&self) -> String {
         let ImageShape { height, width, .. } = self.shape();
         let images = counted(self.train.len(), "image");

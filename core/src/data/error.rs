@@ -83,7 +83,7 @@ pub enum DataError {
         fix: &'static str,
     },
     /// A label that is not one of the classes.
-    #[error("{}: label {label} of image {index} is not below the number of classes {classes}; {fix}", path.display())]
+    #[error("{}: image {index}: expected a label below {classes}, the number of classes, found {label}; {fix}", path.display())]
     Label {
         /// Path of the file.
         path: PathBuf,

@@ -13,17 +13,18 @@ const BLOCK: usize = 1 << 20;
 pub(super) type Digest32 = [u8; 32];
 
 impl Dataset {
-    /// SHA-256 of the content after decoding, in hexadecimal digits: shape, class names, labels and pixels of all parts.
+    /// SHA-256 of the content after decoding, in hexadecimal digits: shape, class names, labels and pixels of all
+    /// parts.
     ///
     /// The name of the data set, the paths of its files and their compression have no influence. Two runs with equal
     /// fingerprints had the same images, in the same order.
     ///
     /// Definition: SHA-256 of the following bytes, where numbers are little-endian `u64`. Height, width, channels, the
     /// number of classes, and the length and the UTF-8 bytes of each class name. Then for the images of `train` and, if
-    /// there is one, of `test`: the number of images, the SHA-256 of the labels (little-endian `u16`), and the SHA-256 of
-    /// each block of 1 MiB of the pixels `[n, h, w, c]`. With `data.resize = "crop"`, whose pixels show a part of each image,
-    /// the SHA-256 of the SHA-256 of all whole images follows; that of an image is over its width, its height and its RGB
-    /// values. Last, the number of images of `valid`.
+    /// there is one, of `test`: the number of images, the SHA-256 of the labels (little-endian `u16`), and the SHA-256
+    /// of each block of 1 MiB of the pixels `[n, h, w, c]`. With `data.resize = "crop"`, whose pixels show a part of
+    /// each image, the SHA-256 of the SHA-256 of all whole images follows; that of an image is over its width, its
+    /// height and its RGB values. Last, the number of images of `valid`.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let shape = self.shape();

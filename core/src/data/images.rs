@@ -29,8 +29,8 @@ impl ImageShape {
 
 /// Labelled images with 8-bit values `[n, h, w, c]`.
 ///
-/// In memory, 8-bit values take a quarter of the memory of `f32`: 184 MB for the 60,000 images of CIFAR-10. Images in files
-/// are decoded whenever they are read, and give the same values.
+/// In memory, 8-bit values take a quarter of the memory of `f32`: 184 MB for the 60,000 images of CIFAR-10. Images in
+/// files are decoded whenever they are read, and give the same values.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     shape: ImageShape,
@@ -112,8 +112,8 @@ impl Images {
         }
     }
 
-    /// Calls `f` with the shape and the values of the image from which training images are cut: the whole decoded image, if
-    /// the files are read for random resized crops, else the values of [`pixels`](Self::pixels).
+    /// Calls `f` with the shape and the values of the image from which training images are cut: the whole decoded
+    /// image, if the files are read for random resized crops, else the values of [`pixels`](Self::pixels).
     pub(super) fn with_source<T>(
         &self,
         index: usize,
@@ -158,8 +158,8 @@ pub(crate) fn zeroed(images: usize, shape: ImageShape) -> Result<Vec<u8>, DataEr
     let bytes = shape.values();
     let memory = || DataError::Memory { images, bytes };
     let total = images.checked_mul(bytes).ok_or_else(memory)?;
-    // `vec!` ends the program without memory, so the size is tried first. It takes pages of zeros from the operating system
-    // and does not touch them, so that generating many images can be interrupted at once.
+    // `vec!` ends the program without memory, so the size is tried first. It takes pages of zeros from the operating
+    // system and does not touch them, so that generating many images can be interrupted at once.
     Vec::<u8>::new().try_reserve_exact(total).map_err(|_| memory())?;
     Ok(vec![0; total])
 }

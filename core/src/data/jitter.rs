@@ -7,18 +7,19 @@ use serde::{Deserialize, Serialize};
 
 use super::{DataError, ImageShape};
 
-/// `[data.colour_jitter]`: random changes of brightness, contrast, saturation and hue, in random order. PyTorch equivalent:
-/// `transforms.ColorJitter(brightness, contrast, saturation, hue)`. All are 0 by default. DARTS trains on ImageNet with 0.4,
-/// 0.4, 0.4 and 0.2.
+/// `[data.colour_jitter]`: random changes of brightness, contrast, saturation and hue, in random order. PyTorch
+/// equivalent: `transforms.ColorJitter(brightness, contrast, saturation, hue)`. All are 0 by default. DARTS trains on
+/// ImageNet with 0.4, 0.4, 0.4 and 0.2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct ColourJitter {
     /// Values are multiplied by a factor from `1 - brightness` to `1 + brightness`; 0 to 1.
     pub brightness: f64,
-    /// Distances from the mean grey of the image are multiplied by a factor from `1 - contrast` to `1 + contrast`; 0 to 1.
+    /// Distances from the mean grey of the image are multiplied by a factor from `1 - contrast` to `1 + contrast`; 0 to
+    /// 1.
     pub contrast: f64,
-    /// Distances from the grey of the pixel are multiplied by a factor from `1 - saturation` to `1 + saturation`; 0 to 1.
-    /// RGB images only.
+    /// Distances from the grey of the pixel are multiplied by a factor from `1 - saturation` to `1 + saturation`; 0 to
+    /// 1. RGB images only.
     pub saturation: f64,
     /// The hue is turned by an angle from `-hue` to `hue`, in full turns; 0 to 0.5. RGB images only.
     pub hue: f64,

@@ -32,8 +32,8 @@ impl std::ops::AddAssign for ChannelSums {
 
 /// Normalisation by mean and standard deviation of each channel over the training images.
 ///
-/// PyTorch equivalent: `transforms.Normalize(mean, std)`. The values here are 0 to 255 instead of 0 to 1; the result is the
-/// same.
+/// PyTorch equivalent: `transforms.Normalize(mean, std)`. The values here are 0 to 255 instead of 0 to 1; the result is
+/// the same.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Normalise {
     mean: Vec<f32>,
@@ -43,7 +43,8 @@ pub struct Normalise {
 }
 
 impl Normalise {
-    /// Measures the images at `indices`. A run passes the training images only, so that validation images have no influence.
+    /// Measures the images at `indices`. A run passes the training images only, so that validation images have no
+    /// influence.
     ///
     /// The standard deviation is that of the population, from exact integer sums. A constant channel gets the standard
     /// deviation 1, so its normalised values are 0. Without images, the mean is 0 and the standard deviation 1.

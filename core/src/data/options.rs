@@ -13,25 +13,25 @@ use super::{Augment, ColourJitter, DataError, Dataset};
 pub struct DataOptions {
     /// Name of the data set; `nas-train list data` shows all. The default `digits` needs no files.
     pub name: String,
-    /// Folder with the files, for data sets that are read from files. It is an error for the other data sets.
+    /// Folder with the files of the data set. An error for data sets that need no files.
     pub dir: Option<PathBuf>,
-    /// SHA-256 that the data set must have, as `data.fingerprint` of a run's `manifest.json`; other data are refused. Unset
-    /// accepts any data.
+    /// SHA-256 that the data set must have, as `data.fingerprint` of a run's `manifest.json`; other data are refused.
+    /// Unset accepts any data.
     pub fingerprint: Option<String>,
-    /// Fraction of the images that trains the weights, above 0 and below 1; the other images validate architectures. The
-    /// default 0.4 is that of DINAS (40% of the images train the shared weights, 60% the controller). A data set with a
-    /// validation part of its own (`val/` of `folder`) is split by that part instead.
+    /// Fraction of the images that trains the weights, above 0 and below 1; the other images validate architectures.
+    /// The default 0.4 is that of DINAS (40% of the images train the shared weights, 60% the controller). A data set
+    /// with a validation part of its own (`val/` of `folder`) is split by that part instead.
     pub train_fraction: f64,
     /// Largest number of training images; unset means all.
     pub limit_train: Option<usize>,
     /// Largest number of validation images; unset means all.
     pub limit_valid: Option<usize>,
-    /// Width in pixels of the black border that is added before a random crop to the original size; 0 disables the crop.
-    /// Unset means the default of the data set: 4 for cifar10, cifar100 and folder (less for images below 32 pixels), else
-    /// 0.
+    /// Width in pixels of the black border that is added before a random crop to the original size; 0 disables the
+    /// crop. Unset means the default of the data set: 4 for cifar10, cifar100 and folder (less for images below 32
+    /// pixels), else 0.
     pub crop_padding: Option<usize>,
-    /// Whether training images are mirrored left to right with probability 1/2. Unset means the default of the data set:
-    /// true for cifar10, cifar100 and folder, else false.
+    /// Whether training images are mirrored left to right with probability 1/2. Unset means the default of the data
+    /// set: true for cifar10, cifar100 and folder, else false.
     pub flip: Option<bool>,
     /// Side of the square that cutout sets to the mean, in pixels; 0 disables cutout. DARTS retrains with 16.
     pub cutout: usize,
@@ -115,8 +115,8 @@ impl DataOptions {
         Self { dir: None, cache: Cache::default(), ..self.clone() }
     }
 
-    /// Returns an error if an option of the data set `folder` is set for another data set, `name`. `cache = "memory"` is accepted,
-    /// because every other data set is in memory.
+    /// Returns an error if an option of the data set `folder` is set for another data set, `name`. `cache = "memory"`
+    /// is accepted, because every other data set is in memory.
     pub(super) fn refuse_options_of_folder(&self, name: &str) -> Result<(), DataError> {
         if self.cache == Cache::Disk {
             let expected = format!("auto or memory, because data set `{name}` is held in memory");
@@ -155,8 +155,8 @@ pub enum Resize {
     /// The whole image, without keeping its aspect ratio.
     #[default]
     Square,
-    /// The middle 7/8 of the shorter side, as in the evaluation on ImageNet: a shorter side of 256 pixels and the middle
-    /// 224 x 224. `random_resized_crop` then takes windows of the whole image.
+    /// The middle 7/8 of the shorter side, as in the evaluation on ImageNet: a shorter side of 256 pixels and the
+    /// middle 224 x 224. `random_resized_crop` then takes windows of the whole image.
     Crop,
 }
 
@@ -206,7 +206,8 @@ pub struct SyntheticOptions {
     pub samples: usize,
     /// Standard deviation of the noise, as a multiple of that of the pattern.
     pub noise: f64,
-    /// Seed of patterns and noise. It is separate from the seed of a run, so runs with different seeds have the same images.
+    /// Seed of patterns and noise. It is separate from the seed of a run, so runs with different seeds have the same
+    /// images.
     pub seed: u64,
 }
 

@@ -21,9 +21,9 @@ pub struct DatasetDescriptor {
 pub(super) struct Cancel<'a>(pub(super) &'a AtomicBool);
 
 impl Cancel<'_> {
-    /// Returns [`DataError::Cancelled`] once the request was made. Readers call it often: between
-    /// pieces of files, and within an image before each piece of its file and each row of its reduction. Decoding of one
-    /// JPEG, and resizing of one image below the size of the reduction, are not interrupted.
+    /// Returns [`DataError::Cancelled`] once the request was made. Readers call it often: between pieces of files, and
+    /// within an image before each piece of its file and each row of its reduction. Decoding of one JPEG, and resizing
+    /// of one image below the size of the reduction, are not interrupted.
     pub(super) fn check(&self) -> Result<(), DataError> {
         if self.0.load(Ordering::Relaxed) { Err(DataError::Cancelled) } else { Ok(()) }
     }

@@ -7,8 +7,8 @@ use super::{DataError, DataOptions, Dataset};
 
 /// A stratified split of the images into two disjoint parts in random order.
 ///
-/// Each part has every class in the proportion of the whole data set, rounded up or down to a whole image. This holds with
-/// limits too, so a small part still has all classes.
+/// Each part has every class in the proportion of the whole data set, rounded up or down to a whole image. This holds
+/// with limits too, so a small part still has all classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// Indices of the images that train the weights.
@@ -21,8 +21,8 @@ pub struct Split {
 type Classes = Vec<Vec<usize>>;
 
 impl Split {
-    /// All training and validation images as training images, at most [`limit_train`](DataOptions::limit_train) of them,
-    /// and none for validation.
+    /// All training and validation images as training images, at most [`limit_train`](DataOptions::limit_train) of
+    /// them, and none for validation.
     ///
     /// # Errors
     /// A limit out of range, or images of fewer than two classes.
@@ -37,11 +37,12 @@ impl Split {
         Ok(Self { train, valid: Vec::new() })
     }
 
-    /// Splits the images of a data set by [`DataOptions::train_fraction`], or into the parts that the data set has itself
-    /// ([`Dataset::valid`]). Then keeps at most [`limit_train`](DataOptions::limit_train) and
+    /// Splits the images of a data set by [`DataOptions::train_fraction`], or into the parts that the data set has
+    /// itself ([`Dataset::valid`]). Then keeps at most [`limit_train`](DataOptions::limit_train) and
     /// [`limit_valid`](DataOptions::limit_valid) images of the parts.
     ///
-    /// The limits do not move images between the parts. The same labels, options and state of `rng` give the same split.
+    /// The limits do not move images between the parts. The same labels, options and state of `rng` give the same
+    /// split.
     ///
     /// # Errors
     /// A fraction or limit out of range, or training images of fewer than two classes.
@@ -79,8 +80,8 @@ fn limited(
     }
 }
 
-/// Training and validation images, each class in random order. The last `valid` images are the validation images; with 0,
-/// the training images are this fraction of each class.
+/// Training and validation images, each class in random order. The last `valid` images are the validation images; with
+/// 0, the training images are this fraction of each class.
 fn parts(labels: &[u16], valid: usize, fraction: f64, rng: &mut impl Rng) -> Result<(Classes, Classes), DataError> {
     let own_train = labels.len() - valid;
     let mut classes = by_class(&labels[..own_train]);
@@ -110,8 +111,8 @@ fn by_class(labels: &[u16]) -> Classes {
     classes
 }
 
-/// Removes `count` images from the classes in proportion to their sizes. Each class gives its exact share rounded down; the
-/// classes with the largest remainders give one more. Equal remainders are ordered at random.
+/// Removes `count` images from the classes in proportion to their sizes. Each class gives its exact share rounded down;
+/// the classes with the largest remainders give one more. Equal remainders are ordered at random.
 fn take(classes: &mut [Vec<usize>], count: usize, rng: &mut impl Rng) -> Classes {
     let total: usize = classes.iter().map(Vec::len).sum();
     let mut order: Vec<usize> = (0..classes.len()).collect();

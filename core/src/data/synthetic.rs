@@ -1,10 +1,10 @@
 //! The data set `synthetic`: generated images of any size, for experiments without files and for tests.
 //!
 //! Each class has a smooth pattern. Per channel it is a sum of cosines with up to [`WAVES`] periods per side, normal
-//! coefficients and uniform phases, scaled to variance 1. An image of the class is its pattern, shifted cyclically by up
-//! to 1/8 of the side, multiplied by a random contrast of 0.5 to 1.5, plus normal noise with standard deviation `noise`.
-//! One unit is [`CONTRAST`] pixel values, and 0 is pixel value 128. A single pixel or the mean colour does not determine
-//! the class, but a small convolutional network learns it.
+//! coefficients and uniform phases, scaled to variance 1. An image of the class is its pattern, shifted cyclically by
+//! up to 1/8 of the side, multiplied by a random contrast of 0.5 to 1.5, plus normal noise with standard deviation
+//! `noise`. One unit is [`CONTRAST`] pixel values, and 0 is pixel value 128. A single pixel or the mean colour does not
+//! determine the class, but a small convolutional network learns it.
 
 use std::f64::consts::TAU;
 

@@ -28,8 +28,8 @@ impl Window {
 
     /// The square in the middle of an image with a side of 7/8 of its shorter side.
     ///
-    /// PyTorch equivalent: `Resize(256)` and `CenterCrop(224)`, in other sizes too, except that the square begins and ends
-    /// at whole pixels of the original.
+    /// PyTorch equivalent: `Resize(256)` and `CenterCrop(224)`, in other sizes too, except that the square begins and
+    /// ends at whole pixels of the original.
     pub(super) fn centre(shape: ImageShape) -> Self {
         let side = (shape.height.min(shape.width) * 7).div_ceil(8);
         Self::in_the_middle(shape, side, side)
@@ -39,11 +39,11 @@ impl Window {
         Self { top: (shape.height - height) / 2, left: (shape.width - width) / 2, height, width }
     }
 
-    /// A random window (Szegedy et al. 2015, section 6): its area is uniform in [`AREA`], the logarithm of its ratio of width
-    /// to height is uniform over [`RATIO`], its position is uniform.
+    /// A random window (Szegedy et al. 2015, section 6): its area is uniform in [`AREA`], the logarithm of its ratio of
+    /// width to height is uniform over [`RATIO`], its position is uniform.
     ///
-    /// PyTorch equivalent: `transforms.RandomResizedCrop`, before it resizes. A window that exceeds the image is drawn anew,
-    /// up to [`DRAWS`] times; then the largest window in the middle is taken that has a ratio in the range.
+    /// PyTorch equivalent: `transforms.RandomResizedCrop`, before it resizes. A window that exceeds the image is drawn
+    /// anew, up to [`DRAWS`] times; then the largest window in the middle is taken that has a ratio in the range.
     pub(super) fn random(shape: ImageShape, rng: &mut impl Rng) -> Self {
         let (rows, columns) = (shape.height as f64, shape.width as f64);
         for _ in 0..DRAWS {
@@ -136,8 +136,8 @@ mod tests {
         assert_eq!(row, expected.map(|value: f64| value.round() as u8));
     }
 
-    /// Means of 4,000 windows against those of the distribution. An image of 2,000 x 1,000 pixels holds every ratio up to the
-    /// area 3/8; smaller windows are not drawn anew.
+    /// Means of 4,000 windows against those of the distribution. An image of 2,000 x 1,000 pixels holds every ratio up
+    /// to the area 3/8; smaller windows are not drawn anew.
     #[test]
     fn areas_and_ratios_follow_their_distribution() {
         let draw = |shape: ImageShape| -> Vec<Window> {

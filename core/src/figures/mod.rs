@@ -2,8 +2,8 @@
 //!
 //! [`FIGURES`] describes the figures of a finished run. The terminal tables, `comparison.csv`, `runs.csv`, the HTML
 //! report and the tables of `docs/output.md` take names, units and values from it. [`METRICS`] does the same for the
-//! rows of `metrics.csv`. To add a figure, add its field to [`result`](crate::result) and one entry to [`FIGURES`], then
-//! write the tables of the document anew: `UPDATE_DOCS=1 cargo test -p nas-core --test figures`.
+//! rows of `metrics.csv`. To add a figure, add its field to [`result`](crate::result) and one entry to [`FIGURES`],
+//! then write the tables of the document anew: `UPDATE_DOCS=1 cargo test -p nas-core --test figures`.
 
 mod figure;
 mod metric;
@@ -54,7 +54,8 @@ pub struct Figure {
     pub path: &'static str,
     /// Returns the value, or `None` where the figure does not apply to the run.
     pub value: fn(&RunResult) -> Option<f64>,
-    /// Whether the figure is a cost of time or memory, which differs between equal runs. All others are the same bits.
+    /// Whether the figure is a cost of time or memory, which differs between equal runs. All other figures are equal,
+    /// bit for bit.
     pub is_cost: bool,
     /// Name of the random stream for the bootstrap interval of the figure. It is the key that the figure had in schema
     /// 1, so that intervals keep their values when a key changes.

@@ -18,18 +18,20 @@ pub struct ConfidenceInterval {
 /// Share of the resamples below the lower end and above the upper end of an interval.
 const TAIL: f64 = 0.025;
 
-/// Computes the 95% percentile interval of a statistic of `n` items. `estimate` is the statistic of the items themselves.
+/// Computes the 95% percentile interval of a statistic of `n` items. `estimate` is the statistic of the items
+/// themselves.
 ///
-/// Each of the `resamples` resamples draws `n` indices in `0..n` with replacement and passes them to `statistic`. The ends
-/// of the interval are the 2.5th and 97.5th percentiles of the values, interpolated linearly
-/// (`scipy.stats.bootstrap(..., method="percentile")`). The same state of `rng` gives the same interval on every machine.
+/// Each of the `resamples` resamples draws `n` indices in `0..n` with replacement and passes them to `statistic`. The
+/// ends of the interval are the 2.5th and 97.5th percentiles of the values, interpolated linearly
+/// (`scipy.stats.bootstrap(..., method="percentile")`). The same state of `rng` gives the same interval on every
+/// machine.
 ///
 /// An undefined statistic (`None` or not finite) of a resample could have any value. It therefore counts as below the
-/// lower end and as above the upper end, which widens the interval. The result is `None` for `n < 2`, for 0 resamples, and
-/// if the statistic is undefined on more than 2.5% of them: both ends are then unknown.
+/// lower end and as above the upper end, which widens the interval. The result is `None` for `n < 2`, for 0 resamples,
+/// and if the statistic is undefined on more than 2.5% of them: both ends are then unknown.
 ///
-/// The interval contains `estimate`. Where the percentiles exclude it, because the statistic of resamples is biased (tau of
-/// nearly tied values is), the nearer end is moved to it.
+/// The interval contains `estimate`. Where the percentiles exclude it, because the statistic of resamples is biased
+/// (tau of nearly tied values is), the nearer end is moved to it.
 pub fn percentile_interval<R: Rng + ?Sized>(
     estimate: f64,
     n: usize,
@@ -53,8 +55,8 @@ pub fn percentile_interval<R: Rng + ?Sized>(
     Some(ConfidenceInterval { lo: lo.min(estimate), hi: hi.max(estimate) })
 }
 
-/// The value at a position among sorted values, interpolated linearly as by `numpy.percentile`. `None` for a position below
-/// 0 or beyond the last value.
+/// The value at a position among sorted values, interpolated linearly as by `numpy.percentile`. `None` for a position
+/// below 0 or beyond the last value.
 fn value_at(sorted: &[f64], position: f64) -> Option<f64> {
     if position < 0.0 {
         return None;

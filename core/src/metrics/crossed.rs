@@ -10,9 +10,9 @@ use super::bootstrap::{ConfidenceInterval, percentile_interval};
 /// Groups and items are resampled independently of each other: the pigeonhole bootstrap (Owen, *Annals of Applied
 /// Statistics* 1, 2007). `groups[g]` lists the item numbers of group `g`. An item that belongs to several groups is
 /// drawn equally often in all of them, because its effect is common to these groups and does not average out.
-/// `statistic(group, drawn)` gets positions in `groups[group]`, each repeated as often as it was drawn. `estimate` is the
-/// mean over the groups themselves; [`percentile_interval`] treats it and undefined resamples. With a single group, only
-/// its items are resampled. The interval then does not cover the variation between groups.
+/// `statistic(group, drawn)` gets positions in `groups[group]`, each repeated as often as it was drawn. `estimate` is
+/// the mean over the groups themselves; [`percentile_interval`] treats it and undefined resamples. With a single group,
+/// only its items are resampled. The interval then does not cover the variation between groups.
 pub fn crossed_interval<R: Rng + ?Sized>(
     estimate: f64,
     groups: &[Vec<usize>],

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Loss and accuracy of one architecture on evaluation images: all of them, or the first batch for single-step disturbance.
+/// Loss and accuracy of one architecture on evaluation images: all of them, or the first batch for single-step
+/// disturbance.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// Mean cross-entropy, in nats.

@@ -1,4 +1,5 @@
-//! Metrics of a run: rank correlation with the truth table, performance disturbance, fairness, and statistics over seeds.
+//! Metrics of a run: rank correlation with the truth table, performance disturbance, fairness, and statistics over
+//! seeds.
 //!
 //! Accuracies are in percent. A metric that is not defined for its input (a single item, a constant ranking, too few
 //! epochs) is an error or `None`. It is never `NaN`, and no metric panics.

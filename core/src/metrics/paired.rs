@@ -64,8 +64,8 @@ fn sign_flip_p<R: Rng + ?Sized>(differences: &[f64], rng: &mut R) -> f64 {
     (as_far + 1) as f64 / (RANDOM_SIGN_PATTERNS + 1) as f64
 }
 
-/// Smallest p-value that the sign-flip test can give for `n` pairs, `2^(1 - n)`. It is above 0.05 for fewer than six pairs, so
-/// fewer than six pairs cannot show a difference.
+/// Smallest p-value that the sign-flip test can give for `n` pairs, `2^(1 - n)`. It is above 0.05 for fewer than six
+/// pairs, so fewer than six pairs cannot show a difference.
 pub fn smallest_sign_flip_p(n: usize) -> f64 {
     0.5_f64.powi(i32::try_from(n).unwrap_or(i32::MAX).saturating_sub(1))
 }

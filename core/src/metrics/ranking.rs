@@ -5,8 +5,8 @@
 //! - predicted top-k%: the K architectures with the highest predicted scores;
 //! - true top-k%: the architectures whose accuracy is at least the K-th best, so more than K if the K-th is tied;
 //! - P@k: the fraction of the predicted top-k% that belongs to the true top-k%;
-//! - tau of the top 10% and 50%: tau-b within the true top-10% and top-50%. A search needs this part of the ranking, while
-//!   tau over a whole space mostly measures how well bad architectures are distinguished from mediocre ones.
+//! - tau of the top 10% and 50%: tau-b within the true top-10% and top-50%. A search needs this part of the ranking,
+//!   while tau over a whole space mostly measures how well bad architectures are distinguished from mediocre ones.
 //!
 //! Ties in the predictions are broken against the predictor: among equal scores, the lowest accuracy comes first. A
 //! constant predictor therefore gains nothing, and the order of the input has no influence. That order correlates with
@@ -64,13 +64,13 @@ pub struct RankingReport {
     pub precision_at_k: f64,
     /// Accuracy of the architecture with the highest predicted score, in percent.
     pub predicted_best: f64,
-    /// Accuracy of the best architecture of the space minus `predicted_best`, in percentage points; `None` if the former is
-    /// not known.
+    /// Accuracy of the best architecture of the space minus `predicted_best`, in percentage points; `None` if the
+    /// former is not known.
     pub regret: Option<f64>,
 }
 
-/// Measures how well `predicted` (scores in any unit, higher is better) ranks architectures with the accuracies `truth` (in
-/// percent).
+/// Measures how well `predicted` (scores in any unit, higher is better) ranks architectures with the accuracies `truth`
+/// (in percent).
 ///
 /// # Errors
 /// Unequal lengths, no architecture, values that are not finite, or k outside `0 < k <= 100`.
@@ -159,8 +159,8 @@ mod tests {
         assert_eq!((tau.tau, tau.n, tau.interval.unwrap().lo), (1.0, 40, 1.0));
     }
 
-    /// Ten architectures, k = 30%: the predicted top 3 have accuracies 70, 80, 50, the true top 3 have 90, 80, 75, so one
-    /// of three is a hit.
+    /// Ten architectures, k = 30%: the predicted top 3 have accuracies 70, 80, 50, the true top 3 have 90, 80, 75, so
+    /// one of three is a hit.
     #[test]
     fn top_figures_by_hand() {
         let truth = [90.0, 80.0, 75.0, 70.0, 60.0, 50.0, 40.0, 30.0, 20.0, 10.0];

@@ -2,8 +2,8 @@
 
 use super::error::{MetricError, comparable};
 
-/// Computes Spearman's rho between two rankings of the same items. It lies between -1 and 1; tied values get the average
-/// of their ranks.
+/// Computes Spearman's rho between two rankings of the same items. It lies between -1 and 1; tied values get the
+/// average of their ranks.
 ///
 /// The value equals `scipy.stats.spearmanr(x, y).statistic`.
 ///

@@ -16,8 +16,8 @@ pub struct TauEstimate {
     pub tau: f64,
     /// Number of items.
     pub n: usize,
-    /// 95% interval, which contains `tau`; `None` if more than 2.5% of the resamples have no tau (few items, or nearly all
-    /// tied).
+    /// 95% interval, which contains `tau`; `None` if more than 2.5% of the resamples have no tau (few items, or nearly
+    /// all tied).
     pub interval: Option<ConfidenceInterval>,
 }
 

@@ -16,7 +16,7 @@ pub enum NetworkError {
     },
     /// A layer that the network does not have, or has with other sizes.
     #[error("layer {0} is not in this network: it was built from another space or at another scale")]
-    Foreign(String),
+    UnknownLayer(String),
     /// Terms of a sum or parts of a concatenation that differ in size, or an empty list of them.
     #[error(
         "expected at least one value, all of equal size (sum) or of equal height and width (concatenation), found sizes [h, w, c] {0:?}"
@@ -48,8 +48,8 @@ impl Value {
     }
 }
 
-/// A convolution with optional ReLU and batch normalisation. The number of input channels follows from the input, and the
-/// parameters of batch normalisation from the kind of network.
+/// A convolution with optional ReLU and batch normalisation. The number of input channels follows from the input, and
+/// the parameters of batch normalisation from the kind of network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ConvUnit {
     /// Whether a ReLU is applied to the input.
@@ -245,19 +245,16 @@ impl<'a> NetworkBuilder<'a> {
     }
 
     /// Adds a ReLU, `max(x, 0)`.
-    ///
-    /// # Errors
-    /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
-    pub fn relu(&mut self, x: Value) -> Result<Value, NetworkError> {
-        Ok(self.homogeneous(Op::Relu, x, x.size))
+    pub fn relu(&mut self, x: Value) -> Value {
+        self.homogeneous(Op::Relu, x, x.size)
     }
 
-    /// Adds drop path, to a stand-alone network only: in training, each image of `x` is replaced by zeros with the
-    /// probability of [`DropPath`](super::DropPath). The value itself in a supernet.
+    /// Adds drop path: in training, each image of `x` is replaced by zeros with the probability of
+    /// [`DropPath`](super::DropPath). In a supernet, returns `x` unchanged.
     pub fn drop_path(&mut self, x: Value) -> Value {
-        match self.affine() {
-            true => self.homogeneous(Op::DropPath, x, x.size),
-            false => x,
+        match self.kind() {
+            NetworkKind::StandAlone => self.homogeneous(Op::DropPath, x, x.size),
+            NetworkKind::Supernet => x,
         }
     }
 
@@ -267,11 +264,8 @@ impl<'a> NetworkBuilder<'a> {
     }
 
     /// Adds global average pooling: the mean over height and width.
-    ///
-    /// # Errors
-    /// None at present. The method is fallible like the others so that spaces need not change if it can fail.
-    pub fn global_avg_pool(&mut self, x: Value) -> Result<Value, NetworkError> {
-        Ok(self.homogeneous(Op::GlobalAvgPool, x, [1, 1, x.channels()]))
+    pub fn global_avg_pool(&mut self, x: Value) -> Value {
+        self.homogeneous(Op::GlobalAvgPool, x, [1, 1, x.channels()])
     }
 
     /// Adds the sum of values of equal size. The sum of one value is the value itself.
@@ -331,7 +325,7 @@ impl<'a> NetworkBuilder<'a> {
         let id: LayerId = match (&mut self.layers, known) {
             (layers, Some(id)) if layers.spec().layers[id].kind == kind => id,
             (Layers::Growing(spec), None) => spec.add(name, kind),
-            _ => return Err(NetworkError::Foreign(name.into())),
+            _ => return Err(NetworkError::UnknownLayer(name.into())),
         };
         self.costs.push((id, macs));
         // A layer with shift or bias maps zeros to non-zeros, so its input must be computed.

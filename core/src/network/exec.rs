@@ -19,11 +19,11 @@ pub struct Network<D: Backend> {
     params: Vec<Tensor4<D>>,
 }
 
-/// Options of a pass: batch-norm statistics, and what to record.
+/// Options of a pass: batch-norm statistics, weights, and what to capture.
 pub struct Pass<'a, D: Backend> {
     /// Fixed batch-norm statistics; `None` takes those of the batch.
     pub norms: Option<&'a NormTable<D>>,
-    /// Number of images whose inputs of a layer are recorded; `None` records none.
+    /// Number of images whose inputs of a layer are captured; `None` captures none.
     pub capture: Option<&'a dyn Fn(LayerId) -> usize>,
     /// Which weight set each layer uses; `None` is set 0 everywhere.
     pub bind: Option<&'a dyn Fn(LayerId) -> usize>,
@@ -72,13 +72,14 @@ pub struct Forward<D: Backend> {
     pub auxiliary: Option<Tensor4<D>>,
     /// The inputs asked for, in order of execution.
     pub captured: Vec<Captured<D>>,
-    /// Moments of each normalising layer if the pass asks for them, with the number of values per channel that each is taken over.
+    /// Moments of each normalising layer if the pass asks for them, with the number of values per channel that each is
+    /// taken over.
     pub moments: Vec<(LayerId, Moments<D>, usize)>,
 }
 
 impl<D: Backend> Network<D> {
-    /// A network with `sets` weight sets, all with the same initial weights: uniform in `±1 / sqrt(fan_in)` for weights and
-    /// biases, scales 1, shifts 0 (the defaults of PyTorch).
+    /// A network with `sets` weight sets, all with the same initial weights: uniform in `±1 / sqrt(fan_in)` for weights
+    /// and biases, scales 1, shifts 0 (the defaults of PyTorch).
     ///
     /// # Errors
     /// A failing device.
@@ -127,16 +128,16 @@ impl<D: Backend> Network<D> {
         self.params[slot] = value;
     }
 
-    /// Adds the updates of `params` to the weights of this network. `params` must hold the current weights, and hold the new
-    /// ones afterwards.
+    /// Adds the updates of `params` to the weights of this network. `params` must hold the current weights, and hold
+    /// the new ones afterwards.
     ///
     /// # Errors
     /// Updates of other shapes than their weights, with which no weight changes, or a failing device.
     pub fn apply(&mut self, params: &mut [ParamStep<D>]) -> Result<(), OpError> {
         for param in &*params {
             if let Some(update) = &param.update {
-                // Until the end, the update takes the place of the weight: `params` then owns the weight alone, and it changes
-                // in place.
+                // Until the end, the update takes the place of the weight: `params` then owns the weight alone, and it
+                // changes in place.
                 self.set_param(self.slot(param.set, param.param), update.clone());
             }
         }
@@ -224,7 +225,7 @@ impl<D: Backend> Network<D> {
         Ok(Forward { scores, auxiliary, captured: run.captured, moments: run.moments })
     }
 
-    /// Runs a program without recording anything.
+    /// Runs a program without a gradient tape. `pass` still selects captured inputs and moments.
     ///
     /// # Errors
     /// As [`forward`](Self::forward).
@@ -232,8 +233,8 @@ impl<D: Backend> Network<D> {
         self.forward(images, program, pass, &mut NoneTape)
     }
 
-    /// Runs all programs of a tree without recording. An instruction that several programs share runs once. Calls `each`
-    /// with the number and the class scores of each program, in the order of the tree, until it returns false.
+    /// Runs all programs of a tree without a gradient tape. An instruction that several programs share runs once. Calls
+    /// `each` with the number and the class scores of each program, in the order of the tree, until it returns false.
     ///
     /// The scores have the same bits as those of [`infer`](Self::infer). `norms` are fixed statistics as in [`Pass`].
     ///

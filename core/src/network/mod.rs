@@ -1,7 +1,7 @@
 //! Networks: their description as layers and programs, and their execution.
 //!
-//! A search space adds layers and operations through [`NetworkBuilder`]. The result is a [`NetworkSpec`] (layers and parameters) and
-//! a [`Program`] (operations of one architecture). A [`Network`] holds the weights and runs programs.
+//! A search space adds layers and operations through [`NetworkBuilder`]. The result is a [`NetworkSpec`] (layers and
+//! parameters) and a [`Program`] (operations of one architecture). A [`Network`] holds the weights and runs programs.
 
 mod build_network;
 mod builder;

@@ -4,10 +4,10 @@ use super::{Instr, LayerId, Program};
 
 /// Several programs merged into a tree by their equal prefixes; its instructions are in depth-first order.
 ///
-/// Programs with equal first instructions compute equal values there, so these values are computed once. A value is kept
-/// only while the walk is below its instruction: at most the values on one path from the root to a leaf are alive at once.
-/// For a chain of `L` layers with `m` choices each, all `m^L` architectures need `m + m^2 + ... + m^L` evaluations of a
-/// layer instead of `L m^L`. For eight layers with three choices, that is 9,840 instead of 52,488.
+/// Programs with equal first instructions compute equal values there, so these values are computed once. A value is
+/// kept only while the walk is below its instruction: at most the values on one path from the root to a leaf are alive
+/// at once. For a chain of `L` layers with `m` choices each, all `m^L` architectures need `m + m^2 + ... + m^L`
+/// evaluations of a layer instead of `L m^L`. For eight layers with three choices, that is 9,840 instead of 52,488.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PrefixTree {
     steps: Vec<TreeStep>,
@@ -126,8 +126,8 @@ mod tests {
         most
     }
 
-    /// Layer `i` (from 0) is evaluated once for each of the `3^i` beginnings, with each of its three choices. A choice is
-    /// 0 or 1 instructions (identity) or 3 and a sum at stride 1 (inverted residual), the head four, the stem one.
+    /// Layer `i` (from 0) is evaluated once for each of the `3^i` beginnings, with each of its three choices. A choice
+    /// is 0 or 1 instructions (identity) or 3 and a sum at stride 1 (inverted residual), the head four, the stem one.
     #[test]
     fn the_whole_macro_space_takes_9840_layers_instead_of_52488() {
         let space = NasBenchMacro::new(scale(8, 1));

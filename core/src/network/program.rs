@@ -119,9 +119,8 @@ impl Program {
     }
 }
 
-/// Length of the longest common prefix of several programs. It never includes the last instruction of a program; 0 for fewer
-/// than two programs.
-/// `bind(program, layer)` is the weight set that a program uses at a layer.
+/// Length of the longest common prefix of several programs. It never includes the last instruction of a program; 0 for
+/// fewer than two programs. `bind(program, layer)` is the weight set that a program uses at a layer.
 pub(super) fn common_prefix_length(programs: &[&Program], bind: &dyn Fn(usize, LayerId) -> usize) -> usize {
     let [first, rest @ ..] = programs else { return 0 };
     let shared = |number: usize, other: &Program| {

@@ -10,8 +10,8 @@ pub type LayerId = usize;
 /// Index of a parameter in its [`NetworkSpec`].
 pub type ParamId = usize;
 
-/// Whether a network is a supernet or stands alone. It determines the scale and shift of batch normalisation, drop path, and
-/// how a space shares weights.
+/// Whether a network is a supernet or stands alone. It determines the scale and shift of batch normalisation, drop
+/// path, and how a space shares weights.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetworkKind {
     /// Supernet with shared weights: batch normalisation has no parameters.

@@ -73,8 +73,8 @@ pub struct Scale {
     pub image: [usize; 3],
     /// Number of classes.
     pub classes: usize,
-    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a scale of all
-    /// channels in `fairnas` (32 is the size of the paper).
+    /// Base number of channels: those after the stem in most spaces, of a node of the first cells in `darts`, and a
+    /// scale of all channels in `fairnas` (32 is the size of the paper).
     pub width: usize,
     /// Number of cells, per stage or in total as the space defines it.
     pub cells: usize,
@@ -105,7 +105,8 @@ pub struct ArchError {
     pub example: String,
 }
 
-/// A set of architectures: its decisions, the notation of an architecture, and its networks ([`BuildNetwork`]). Holds no tensors.
+/// A set of architectures: its decisions, the notation of an architecture, and its networks ([`BuildNetwork`]). Holds
+/// no tensors.
 pub trait SearchSpace: BuildNetwork + Send + Sync {
     /// Name, decisions and scale of the space.
     fn info(&self) -> &SpaceInfo;
@@ -135,9 +136,9 @@ pub trait SearchSpace: BuildNetwork + Send + Sync {
     fn format(&self, arch: &Arch) -> String;
 
     /// The network of one architecture for training with weights of its own, for
-    /// [`NetworkSpec::stand_alone`](crate::network::NetworkSpec::stand_alone). A space may accept published architectures
-    /// that are not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of spaces that define
-    /// one.
+    /// [`NetworkSpec::stand_alone`](crate::network::NetworkSpec::stand_alone). A space may accept published
+    /// architectures that are not in the space, such as `nasnet_a` in `darts`. `auxiliary` adds the auxiliary head of
+    /// spaces that define one.
     ///
     /// # Errors
     /// Text that describes no such architecture.
@@ -150,8 +151,8 @@ pub trait SearchSpace: BuildNetwork + Send + Sync {
         None
     }
 
-    /// Returns a text that is equal for architectures that compute the same function. By default, this is the text of the
-    /// architecture itself.
+    /// Returns a text that is equal for architectures that compute the same function. By default, this is the text of
+    /// the architecture itself.
     fn canonical(&self, arch: &Arch) -> String {
         self.format(arch)
     }
@@ -186,8 +187,8 @@ pub trait SearchSpace: BuildNetwork + Send + Sync {
         self.decisions().iter().fold(1, |n: u64, d| n.saturating_mul(d.choices.len() as u64))
     }
 
-    /// Architecture number `index`, which must be below [`count`](Self::count). Architectures are numbered in mixed radix:
-    /// the choice of the last decision changes first.
+    /// Architecture number `index`, which must be below [`count`](Self::count). Architectures are numbered in mixed
+    /// radix: the choice of the last decision changes first.
     fn nth(&self, mut index: u64) -> Arch {
         let mut choices = vec![0; self.decisions().len()];
         for (choice, decision) in choices.iter_mut().zip(self.decisions()).rev() {
@@ -205,8 +206,8 @@ pub trait SearchSpace: BuildNetwork + Send + Sync {
         })
     }
 
-    /// Draws `n` distinct architectures in random order; `n` must be at most [`count`](Self::count). If `n` is the number of
-    /// all architectures, the result is in index order.
+    /// Draws `n` distinct architectures in random order; `n` must be at most [`count`](Self::count). If `n` is the
+    /// number of all architectures, the result is in index order.
     fn sample_distinct(&self, n: usize, rng: &mut ChaCha8Rng) -> Vec<Arch> {
         match usize::try_from(self.count()) {
             Ok(count) if count == n => (0..self.count()).map(|index| self.nth(index)).collect(),
@@ -263,8 +264,8 @@ fn parse_digits(space: &dyn SearchSpace, text: &str) -> Result<Arch, ArchError> 
     Ok(arch)
 }
 
-/// The numbers of a list of choices: `[0, 3, 1]`, `(0, 3, 1)`, `0, 3, 1` or `0 3 1`. `None` for another notation, a single
-/// number included.
+/// The numbers of a list of choices: `[0, 3, 1]`, `(0, 3, 1)`, `0, 3, 1` or `0 3 1`. `None` for another notation, a
+/// single number included.
 fn index_list(text: &str) -> Option<Vec<usize>> {
     let text = text.trim();
     let inside = |start: char, end: char| text.strip_prefix(start)?.strip_suffix(end);

@@ -19,8 +19,8 @@ const EDGES: [(usize, usize); 6] = [(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 
 /// block of stride 2 joins two stages. All cells have the same architecture, and each has its own weights. The
 /// benchmark uses `width = 16` and `cells = 5`.
 ///
-/// Images may have any size. The benchmark uses 32 x 32 and 16 x 16, so it does not define the blocks between stages for
-/// odd sizes; see `residual`.
+/// Images may have any size. The benchmark uses 32 x 32 and 16 x 16, so it does not define the blocks between stages
+/// for odd sizes; see `residual`.
 #[derive(Debug, Clone)]
 pub struct NasBench201 {
     info: SpaceInfo,
@@ -60,8 +60,9 @@ impl NasBench201 {
 
     /// The fixed block between stages: halves the image, doubles the channels.
     ///
-    /// An odd size is rounded up, as the convolution of stride 2 does. The average pool of the shortcut then begins with
-    /// the first row or column alone: `nn.AvgPool2d(2, 2, padding=(h % 2, w % 2), count_include_pad=False)` in PyTorch.
+    /// An odd size is rounded up, as the convolution of stride 2 does. The average pool of the shortcut then begins
+    /// with the first row or column alone: `nn.AvgPool2d(2, 2, padding=(h % 2, w % 2), count_include_pad=False)` in
+    /// PyTorch.
     fn residual(net: &mut NetworkBuilder<'_>, name: &str, x: Value) -> Result<Value, NetworkError> {
         let channels = 2 * x.channels();
         let main = net.conv(&format!("{name}.conv_a"), x, ConvUnit::relu_conv_bn(3, 2, channels))?;
@@ -75,8 +76,8 @@ impl NasBench201 {
 
     /// The canonical form of the benchmark: the function that node 3 computes from the input, as nested text.
     ///
-    /// `#` stands for zeros: the operation `none`, or any operation on a node that is zero. `skip_connect` is replaced by
-    /// its argument, and the terms of a sum are sorted. The 15,625 architectures have 6,466 canonical forms. The
+    /// `#` stands for zeros: the operation `none`, or any operation on a node that is zero. `skip_connect` is replaced
+    /// by its argument, and the terms of a sum are sorted. The 15,625 architectures have 6,466 canonical forms. The
     /// benchmark keeps `#` in sums, so a few architectures that compute the same function have different forms.
     fn expression(arch: &Arch) -> String {
         let mut nodes = vec!["0".to_string()];
@@ -166,8 +167,8 @@ impl BuildNetwork for NasBench201 {
             }
         }
         let x = net.norm("head.bn", x)?;
-        let x = net.relu(x)?;
-        let x = net.global_avg_pool(x)?;
+        let x = net.relu(x);
+        let x = net.global_avg_pool(x);
         net.linear("classifier", x, self.info.scale.classes)
     }
 }

@@ -13,8 +13,8 @@ const STAGES: [usize; 3] = [2, 3, 3];
 /// The space: 3^8 = 6,561 architectures, written as eight digits.
 ///
 /// The network is a 3x3 convolution to `width` channels with BN and ReLU (the stem), three stages of 2, 3 and 3 layers,
-/// a 1x1 convolution to `40 width` channels with BN and ReLU, global average pool and a linear layer. The first layer of
-/// each stage has stride 2 and doubles the channels. The benchmark uses `width = 32` on 32 x 32 images. The depth is
+/// a 1x1 convolution to `40 width` channels with BN and ReLU, global average pool and a linear layer. The first layer
+/// of each stage has stride 2 and doubles the channels. The benchmark uses `width = 32` on 32 x 32 images. The depth is
 /// fixed, so `cells` must be 1.
 ///
 /// A layer is one of
@@ -23,8 +23,8 @@ const STAGES: [usize; 3] = [2, 3, 3];
 /// - `2`, inverted residual with kernel 5 and expansion 6.
 ///
 /// An inverted residual of expansion `t` is a 1x1 convolution to `t c_in` channels, BN, ReLU, a depthwise convolution
-/// (with the stride), BN, ReLU, a 1x1 convolution and BN. At stride 1 the input of the layer is added. Every ReLU runs as
-/// the input ReLU of the convolution after it. This holds for the stem too: only the convolutions of the first layer
+/// (with the stride), BN, ReLU, a 1x1 convolution and BN. At stride 1 the input of the layer is added. Every ReLU runs
+/// as the input ReLU of the convolution after it. This holds for the stem too: only the convolutions of the first layer
 /// read its output, and that layer has no residual.
 ///
 /// The benchmark's `params` are [`Program::params`](crate::network::Program::params) of the stand-alone network. Its
@@ -81,9 +81,9 @@ impl SearchSpace for NasBenchMacro {
         super::format_digits(arch)
     }
 
-    /// The digits with the identities of each stage moved to its end: after the first layer of a stage, an identity has no
-    /// effect. Architectures that compute the same function, up to the names of their weights, have the same form. There
-    /// are 3,969 forms, and the truth table contains one training of each.
+    /// The digits with the identities of each stage moved to its end: after the first layer of a stage, an identity has
+    /// no effect. Architectures that compute the same function, up to the names of their weights, have the same form.
+    /// There are 3,969 forms, and the truth table contains one training of each.
     fn canonical(&self, arch: &Arch) -> String {
         let mut rest = arch.choices();
         let mut choices = Vec::with_capacity(rest.len());
@@ -118,8 +118,8 @@ impl BuildNetwork for NasBenchMacro {
             }
         }
         let x = net.conv("head", x, ConvUnit::conv_bn(1, 1, 40 * self.info.scale.width))?;
-        let x = net.relu(x)?;
-        let x = net.global_avg_pool(x)?;
+        let x = net.relu(x);
+        let x = net.global_avg_pool(x);
         net.linear("classifier", x, self.info.scale.classes)
     }
 }

@@ -53,7 +53,7 @@ impl BuildNetwork for Tiny {
             }
             x = net.sum(&terms)?;
         }
-        let x = net.global_avg_pool(x)?;
+        let x = net.global_avg_pool(x);
         net.linear("classifier", x, self.info.scale.classes)
     }
 }

@@ -103,8 +103,8 @@ pub trait SharingStrategy<D: Backend> {
     /// Any failure of the strategy. It ends the run, as does an error of the other hooks.
     fn plan(&mut self, sampler: &mut Sampler<'_>) -> Result<Vec<Path>, StrategyError>;
 
-    /// Number of images of a batch whose inputs of `layer` are captured. The first images of the batch are taken; 0 captures
-    /// none.
+    /// Number of images of a batch whose inputs of `layer` are captured. The first images of the batch are taken; 0
+    /// captures none.
     fn capture(&self, _layer: LayerId) -> usize {
         0
     }
@@ -169,14 +169,14 @@ pub trait SharingStrategy<D: Backend> {
         Vec::new()
     }
 
-    /// Named numbers for `metrics.csv`, read once per epoch. Only numbers named `time.*` may differ between equal runs; they
-    /// go to `timings.csv`.
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    /// Named numbers for `metrics.csv`, read once per epoch. Only numbers named `time.*` may differ between equal runs;
+    /// they go to `timings.csv`.
+    fn metrics(&self) -> Vec<(String, f64)> {
         Vec::new()
     }
 
-    /// Checks that the updates of a step do not depend on the length of the run, so that a longer run continues a shorter
-    /// one exactly.
+    /// Checks that the updates of a step do not depend on the length of the run, so that a longer run continues a
+    /// shorter one exactly.
     ///
     /// # Errors
     /// An option that makes the updates depend on the length, such as a schedule.

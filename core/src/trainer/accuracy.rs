@@ -39,7 +39,8 @@ impl AccuracyCounter {
     }
 }
 
-/// Number of scores before that of the label: larger ones, and equal ones with a smaller index. `None` if a score is NaN.
+/// Number of scores before that of the label: larger ones, and equal ones with a smaller index. `None` if a score is
+/// NaN.
 fn rank(scores: &[f32], label: usize) -> Option<usize> {
     let own = scores[label];
     let before = |(class, score): &(usize, &f32)| **score > own || (**score == own && *class < label);

@@ -118,8 +118,8 @@ impl<D: Backend> Evaluator<D> {
     }
 
     /// Loss and accuracy on all evaluation images of the `count` programs of a tree, with the bits of
-    /// [`evaluate`](Self::evaluate). Calls `cancelled` after every program on every batch, and returns `None` once it is
-    /// true.
+    /// [`evaluate`](Self::evaluate). Calls `cancelled` after every program on every batch, and returns `None` once it
+    /// is true.
     ///
     /// Normalises by batch statistics or by `running`; for other modes see
     /// [`has_statistics_per_arch`](Self::has_statistics_per_arch).

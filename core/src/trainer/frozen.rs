@@ -1,4 +1,4 @@
-//! Networks for other programs: one architecture with fixed weights and batch-norm statistics.
+//! One architecture with fixed weights and batch-norm statistics, for export to other software.
 
 use super::{RunError, build_space, stand_alone_network};
 use crate::checkpoint::{CheckpointError, weights};
@@ -23,7 +23,8 @@ pub struct FrozenNetwork {
 }
 
 impl FrozenNetwork {
-    /// Joins a program with the weights and statistics of its layers in `model`, a section `training/model` of saved state.
+    /// Joins a program with the weights and statistics of its layers in `model`, a section `training/model` of saved
+    /// state.
     ///
     /// # Errors
     /// A layer without weights or without statistics.
@@ -32,8 +33,8 @@ impl FrozenNetwork {
         Ok(Self { spec, program, tensors })
     }
 
-    /// The weights of a stand-alone training from the content of their file, for images `[height, width, channels]`. Also
-    /// returns the metadata of the file. Errors name it by `path`.
+    /// The weights of a stand-alone training from the content of their file, for images `[height, width, channels]`.
+    /// Also returns the metadata of the file. Errors name it by `path`.
     ///
     /// # Errors
     /// A damaged file, or weights of another network.

@@ -10,7 +10,7 @@
 //! | [`Session`] | a run of a configuration, composed of these parts |
 //! | [`Search`] | search on trained weights, under limits of size and cost |
 //! | [`Sequence`] | architectures trained one after another in a session |
-//! | [`FrozenNetwork`] | one architecture with fixed weights and statistics, for other programs |
+//! | [`FrozenNetwork`] | one architecture with fixed weights and statistics, for export to other software |
 //! | [`StandAloneTrainer`] | one architecture with weights of its own, trained by the same step |
 
 mod accuracy;

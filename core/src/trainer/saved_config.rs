@@ -5,8 +5,8 @@ use crate::state::StateError;
 use crate::truth::table_file::without_directory;
 use serde_json::{Map, Value};
 
-/// Keys that may differ between the process that saves and the one that continues. Threads, paths, where images are kept and
-/// the times of checkpoints change no result; another device changes results by rounding only.
+/// Keys that may differ between the process that saves and the one that continues. Threads, paths, where images are
+/// kept and the times of checkpoints change no result; another device changes results by rounding only.
 const FREE_KEYS: [&str; 7] =
     ["device", "threads", "plugins", "data.dir", "data.cache", "save.checkpoint_every", "save.weights"];
 

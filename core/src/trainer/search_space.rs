@@ -41,8 +41,8 @@ pub fn stand_alone_cost(space: &dyn SearchSpace, arch: &Arch) -> Result<(u64, u6
     Ok((program.params, program.macs))
 }
 
-/// The layers of an architecture with weights of its own, and its programs for training and for evaluation. Only the first
-/// has the auxiliary head, if there is to be one.
+/// The layers of an architecture with weights of its own, and its programs for training and for evaluation. Only the
+/// first has the auxiliary head, if there is to be one.
 ///
 /// # Errors
 /// An architecture of another space, or one that cannot be built at the scale of the space.

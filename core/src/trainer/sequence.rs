@@ -21,7 +21,8 @@ const PROGRESS_KEY: &str = "sequence";
 /// Largest number of architectures of a sequence. The time and memory of its evaluations grow with the square.
 const MAX_SEQUENCE: u64 = 10_000;
 
-/// A sequence of distinct random architectures. Each is trained for the configured number of epochs before the next one.
+/// A sequence of distinct random architectures. Each is trained for the configured number of epochs before the next
+/// one.
 pub struct Sequence<D: TrainingDevice> {
     session: Session<D>,
     archs: Vec<Arch>,
@@ -107,8 +108,8 @@ impl<D: TrainingDevice> Sequence<D> {
         Ok(self)
     }
 
-    /// Trains the architectures in order. After each, evaluates all architectures trained so far. `observer` may ask for
-    /// the state, see [`Observer::needs_state`].
+    /// Trains the architectures in order. After each, evaluates all architectures trained so far. `observer` may ask
+    /// for the state, see [`Observer::needs_state`].
     ///
     /// # Errors
     /// As [`Session::run`].
@@ -186,7 +187,7 @@ impl<D: TrainingDevice> Sequence<D> {
             change_per_task: summary.and_then(|s| s.change_per_task),
             archs: self.texts(matrix.len()),
             matrix: matrix.rows(),
-            telemetry: finite_figures(self.session.supernet().strategy().telemetry()),
+            telemetry: finite_figures(self.session.supernet().strategy().metrics()),
             steps: self.progress.steps,
         })
     }

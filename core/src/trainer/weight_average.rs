@@ -10,9 +10,9 @@ use nas_ops::OpError;
 /// Section of saved state with the average.
 const SECTION: &str = "evaluated";
 
-/// Average of the weights and of the running batch-norm statistics after each step: `a = d a + (1 - d) w`, with the first
-/// weights as the first average. It is evaluated and saved in place of the weights (Polyak and Juditsky 1992; averages of
-/// the statistics as in `ModelEmaV2` of timm).
+/// Average of the weights and of the running batch-norm statistics after each step: `a = d a + (1 - d) w`, with the
+/// first weights as the first average. It is evaluated and saved in place of the weights (Polyak and Juditsky 1992;
+/// averages of the statistics as in `ModelEmaV2` of timm).
 pub struct WeightAverage<D: TrainingDevice> {
     /// The decay `d`, in `[0, 1)`; 0 for no average.
     decay: f32,

@@ -48,8 +48,8 @@ impl TruthTable {
     /// Reads CSV with the header `arch,accuracy` or `arch,seed,accuracy`, in any order. Further columns are ignored.
     ///
     /// `unit` is the unit of the accuracies. The accuracy of an architecture is the mean over its seeds. `normalise`
-    /// converts the text of an architecture to the form in which the space prints it, or returns the reason why the text
-    /// is none.
+    /// converts the text of an architecture to the form in which the space prints it, or returns the reason why the
+    /// text is none.
     ///
     /// # Errors
     /// A table without rows, a missing or repeated column, a field that is not of its type, an architecture of another

@@ -13,7 +13,7 @@ use thiserror::Error;
 #[allow(missing_docs)]
 pub enum TruthError {
     /// An embedded table has no such column.
-    #[error("unknown column `{}` of table {table}{hint}; known: {}", quote(.found), .columns.join(", "))]
+    #[error("unknown column `{}` of table {table}{hint}; expected `auto`, a file FILE.csv, or one of {}", quote(.found), .columns.join(", "))]
     UnknownColumn { table: &'static str, found: String, hint: String, columns: Vec<String> },
     /// The column holds other values than accuracies.
     #[error(

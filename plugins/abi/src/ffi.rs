@@ -312,8 +312,8 @@ pub struct NasHost {
     pub ctx: *mut c_void,
     /// Sets the error message. To be called before a function returns a code other than `NAS_OK`. The text is copied.
     pub set_error: Option<unsafe extern "C" fn(ctx: *mut c_void, message: NasStr)>,
-    /// Adds a sentence to the log of the run. The text is copied. The only function that any thread may call, until
-    /// `destroy` returns.
+    /// Adds a sentence to the log of the run. The text is copied. Any thread may call `log` and `metric` until
+    /// `destroy` returns; all other functions belong to the thread of the present call.
     pub log: Option<unsafe extern "C" fn(ctx: *mut c_void, message: NasStr)>,
     /// Sets a metric of the strategy. The last value of an epoch is recorded. A name has 1 to 64 of `a-z 0-9 . _ -`.
     pub metric: Option<unsafe extern "C" fn(ctx: *mut c_void, name: NasStr, value: f64) -> i32>,
@@ -379,8 +379,8 @@ pub struct NasStrategy {
     /// Selects whether (1 or 0) the inputs of a layer are captured in the next step. Requires `NAS_NEEDS_INPUT`. If
     /// null: the inputs of all layers.
     pub capture: Option<unsafe extern "C" fn(instance: *mut c_void, layer: u32, wanted: *mut u8) -> i32>,
-    /// Chooses the 1 to 1024 architectures of the next plan with `plan_add`; each of its steps trains all of them. If null:
-    /// one architecture from `draw`.
+    /// Chooses the 1 to 1024 architectures of the next plan with `plan_add`; each of its steps trains all of them. If
+    /// null: one architecture from `draw`.
     pub plan: Option<unsafe extern "C" fn(instance: *mut c_void) -> i32>,
     /// Called after the backward pass, before clipping. May edit the gradients under `NAS_WRITES_GRADIENT`.
     pub after_backward: Option<unsafe extern "C" fn(instance: *mut c_void, step: *const NasStep) -> i32>,

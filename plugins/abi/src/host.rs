@@ -7,8 +7,8 @@ use crate::step::sized_struct;
 use crate::{Error, Result};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// The host of an instance, for its log and metrics. Store it in a field of the strategy. After the end of the instance, calls
-/// have no effect or return an error.
+/// The host of an instance, for its log and metrics. Store it in a field of the strategy. After the end of the
+/// instance, calls have no effect or return an error.
 #[derive(Debug, Clone)]
 pub struct Host {
     /// `None` after the end of the instance. A call holds the lock, so the instance does not end meanwhile.
@@ -32,8 +32,8 @@ pub enum Value {
     Flag(bool),
 }
 
-// SAFETY: the host accepts calls from any thread. Functions that require the thread of `plan` check it and return an
-// error code on others.
+// SAFETY: `log` and `metric` accept calls from any thread. `random`, `draw` and `plan_add` return an error code on any
+// thread but that of `plan`.
 unsafe impl Send for HostTable {}
 // SAFETY: as above.
 unsafe impl Sync for HostTable {}

@@ -127,7 +127,7 @@ impl SyntheticModel {
             instance.end_arch(&step.paths).map_err(to_text)?;
             if number % 2 == 1 {
                 instance.end_epoch(step.epoch).map_err(to_text)?;
-                instance.telemetry();
+                instance.metrics();
             }
         }
         Ok(updates)

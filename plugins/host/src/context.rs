@@ -26,7 +26,8 @@ pub struct InstanceHost {
     raw: Rc<NasHost>,
 }
 
-/// Data of the functions of one instance. The fields have locks because `log` may be called from any thread.
+/// Data of the functions of one instance. The fields have locks because `log` and `metric` may be called from any
+/// thread.
 struct HostContext {
     options: Table,
     /// Message of the last call of `set_error`.

@@ -1,9 +1,9 @@
 //! Checks of ELF files, the shared libraries of Linux, before the system loads them.
 //!
-//! The system maps the segments of a library into memory without comparing them with the length of the file or with each
-//! other. Damaged headers then end the process with the signal SIGBUS or SIGSEGV. The checks find truncated files and
-//! segments that cannot be right. They do not verify the content: a plugin is code, which runs with the rights of this
-//! process.
+//! The system maps the segments of a library into memory without comparing them with the length of the file or with
+//! each other. Damaged headers then end the process with the signal SIGBUS or SIGSEGV. The checks find truncated files
+//! and segments that cannot be right. They do not verify the content: a plugin is code, which runs with the rights of
+//! this process.
 
 /// Positions of the fields that describe the segments; they depend on the class of the file.
 struct Fields {
@@ -134,8 +134,8 @@ impl Segment {
         self.address.checked_add(self.memory_size).ok_or_else(|| "a segment ends outside of the address space".into())
     }
 
-    /// Whether the whole pages of the segment are pages of `around`. Some linkers round the end of the memory that becomes
-    /// read-only up to a page, and the system rounds it down.
+    /// Whether the whole pages of the segment are pages of `around`. Some linkers round the end of the memory that
+    /// becomes read-only up to a page, and the system rounds it down.
     fn is_in_pages_of(&self, around: &Self) -> bool {
         let page = around.alignment.max(1);
         let end = self.end().ok().map(|end| end / page * page);

@@ -116,7 +116,10 @@ fn check(raw: NasStrategy) -> Result<StrategyTable, String> {
     let name = text("name", raw.name)?;
     let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if name.is_empty() || name.len() > 64 || name.starts_with('-') || !name.chars().all(fits) {
-        return Err(format!("its name is `{}`, expected 1 to 64 of a-z, 0-9 and -", quote(&name)));
+        return Err(format!(
+            "its name is `{}`, expected 1 to 64 characters of a-z, 0-9 and -, the first not -",
+            quote(&name)
+        ));
     }
     let version = text("version", raw.version)?;
     if version.trim().is_empty() {

@@ -305,7 +305,7 @@ impl<D: Backend> SharingStrategy<D> for PluginStrategy<D> {
         self.take_log()
     }
 
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    fn metrics(&self) -> Vec<(String, f64)> {
         self.host.metrics()
     }
 

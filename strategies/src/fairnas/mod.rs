@@ -1,4 +1,4 @@
-//! FairNAS with strict fairness: after every step, all choices of a decision have had the same number of updates.
+//! FairNAS with strict fairness: after every step, all choices of a decision have had the same number of passes.
 //!
 //! A step draws a uniformly random permutation of the `m` choices of every decision. It trains `m` architectures on the
 //! same batch. Architecture `p` takes entry `p` of every permutation, so exactly one of the `m` contains a given
@@ -32,10 +32,11 @@ use toml::Table;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 enum UnequalChoices {
-    /// Different numbers of choices are an error, because the paper defines strict fairness for equal numbers of choices.
+    /// Different numbers of choices are an error, because the paper defines strict fairness for equal numbers of
+    /// choices.
     Refuse,
     /// A step trains as many architectures as the least common multiple of the numbers. Each of `m` choices occurs in
-    /// `lcm / m` of them, so all choices of one decision get the same number of updates.
+    /// `lcm / m` of them, so all choices of one decision get the same number of passes.
     Lcm,
 }
 
@@ -167,7 +168,7 @@ fn build<D: Backend>(
 inventory::submit! {
     StrategyDescriptor {
         name: "fairnas",
-        summary: "strict fairness: each step trains every operation of every decision exactly once",
+        summary: "strict fairness: each step trains all operations of a decision equally often",
         reference: "Chu et al., FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS, ICCV 2021",
         options: &|| example(&FairNasOptions::default()),
         cpu: &build,

@@ -50,8 +50,8 @@ fn counts_are_equal_after_every_plan_in_nasbench201() {
     }
 }
 
-/// Each step has one topology. Every edge of it is trained with every operation exactly once, so the counts of a decision
-/// between operations are equal, and those of every edge too.
+/// Each step has one topology. Every edge of it is trained with every operation exactly once, so the counts of a
+/// decision between operations are equal, and those of every edge too.
 #[test]
 fn counts_are_equal_after_every_plan_in_darts() {
     let space = Darts::new(Scale { cells: 8, ..SCALE });

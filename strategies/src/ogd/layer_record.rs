@@ -109,8 +109,8 @@ impl<D: Backend> LayerRecord<D> {
     }
 }
 
-/// The factor `s` in `P = (I + s S)^-1`: `1 / (count * alpha * unit)` under the normalised rule; 1 under the accumulated rule,
-/// because [`LayerRecord::record`] has already divided the inputs by alpha.
+/// The factor `s` in `P = (I + s S)^-1`: `1 / (count * alpha * unit)` under the normalised rule; 1 under the
+/// accumulated rule, because [`LayerRecord::record`] has already divided the inputs by alpha.
 pub fn inverse_alpha(inputs: &RecordedInputs, alpha: f64, settings: &OgdSettings) -> f64 {
     let unit = match (settings.options.rule, settings.options.alpha_unit) {
         (ProjectorRule::Accumulated, _) => return 1.0,

@@ -2,11 +2,10 @@
 //! architectures sent through it, so that the outputs of those architectures change little.
 //!
 //! Each layer with weights `W`, `[d, c_out]`, has a projector `P = (I + R^T R / alpha)^-1`. The rows of `R` are
-//! recorded input patches of the layer, with `d` elements each. Here alpha is absolute; the options `rule` and `alpha_unit`
-//! scale the configured alpha to it. The projection replaces an update `U` by `P U`: it
-//! removes most of the update in directions with many or large inputs and leaves directions without inputs unchanged.
-//! The recorded outputs `R W` change by `R P U`, whose norm is at most `sqrt(alpha) / 2` times that of `U`. See
-//! `docs/dinas.md`.
+//! recorded input patches of the layer, with `d` elements each. Here alpha is absolute; the options `rule` and
+//! `alpha_unit` scale the configured alpha to it. The projection replaces an update `U` by `P U`: it removes most of
+//! the update in directions with many or large inputs and leaves directions without inputs unchanged. The recorded
+//! outputs `R W` change by `R P U`, whose norm is at most `sqrt(alpha) / 2` times that of `U`. See `docs/dinas.md`.
 //!
 //! Momentum and weight decay: with `project = "update"`, the projection applies to both. With `project = "gradient"`,
 //! the momentum buffer holds projected gradients, and the optimizer adds weight decay without projection.
@@ -308,7 +307,7 @@ impl<D: Backend> SharingStrategy<D> for Ogd<D> {
         self.notes.clone()
     }
 
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    fn metrics(&self) -> Vec<(String, f64)> {
         let mut metrics = vec![("alpha".into(), self.settings.alpha_at(self.next_step.saturating_sub(1)))];
         metrics.extend(self.statistics.metrics());
         metrics

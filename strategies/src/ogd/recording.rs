@@ -1,7 +1,7 @@
 //! The inputs that a step has captured, as recorded inputs: computed on the device or on the host.
 //!
-//! A device that computes Gram matrices returns them instead of the images, wherever there are at least as many patches as
-//! elements in a patch. The host computes them for other devices, for fewer patches, and for the mean of a batch.
+//! A device that computes Gram matrices returns them instead of the images, wherever there are at least as many patches
+//! as elements in a patch. The host computes them for other devices, for fewer patches, and for the mean of a batch.
 
 use super::RecordKey;
 use super::layout::MatrixLayout;

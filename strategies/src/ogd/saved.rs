@@ -13,7 +13,7 @@ use nas_ops::{Backend, OpError};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The bits of an `f64`. Text in decimal digits could change the last bit.
+/// An `f64` as its bits.
 type Bits = u64;
 
 #[derive(Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! The GPU computes what the CPU computes, for every strategy, space and controller.
 //!
-//! Both round differently, since they add in different orders. One pass differs by some 1e-7 of the loss. Each update passes
-//! the difference on to the weights and the next pass enlarges it: by the inverse standard deviation of a batch
+//! Both round differently, since they add in different orders. One pass differs by some 1e-7 of the loss. Each update
+//! passes the difference on to the weights and the next pass enlarges it: by the inverse standard deviation of a batch
 //! normalisation, or where a value close to zero passes a ReLU on one device only. Six steps stay within 1e-3.
 
 use super::helper::{losses, read, tiny};

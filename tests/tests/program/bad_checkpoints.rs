@@ -25,8 +25,8 @@ fn unfinished(dir: &Path) {
     mark_unfinished(dir, "out");
 }
 
-/// Changes the latest checkpoint of `dir/out`, writes the change as the latest one, and expects that `resume` refuses it and
-/// leaves every file as it was.
+/// Changes the latest checkpoint of `dir/out`, writes the change as the latest one, and expects that `resume` refuses
+/// it and leaves every file as it was.
 fn refuses_change(dir: &Path, code: i32, words: &[&str], change: impl FnOnce(&mut Checkpoint)) {
     let checkpoints = Checkpoints::at(&dir.join("out/checkpoints"));
     let original = checkpoints.latest().unwrap().checkpoint.unwrap();

@@ -1,5 +1,5 @@
-//! Finished runs whose files were damaged: a comparison repeats them, and a report does not show them. Numbers of any size
-//! are drawn.
+//! Finished runs whose files were damaged: a comparison repeats them, and a report does not show them. Numbers of any
+//! size are drawn.
 
 use super::helper::{TINY, program, read, read_json, setup, stderr, tiny};
 use serde_json::Value;

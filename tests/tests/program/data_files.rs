@@ -231,13 +231,13 @@ fn refused_data_take_little_memory() {
     // Six grey images of 22,000 x 22,000 pixels.
     (0..6)
         .for_each(|number| fs::write(data.join(format!("cat/huge-{number}.png")), png_header(22_000, [8, 0])).unwrap());
-    let peak = memory_of_refusal(dir.path(), FOLDER, "found 22000 x 22000 with 1 byte(s) a pixel; scale it down");
+    let peak = memory_of_refusal(dir.path(), FOLDER, "found 22000 x 22000 with 1 byte(s) per pixel; scale it down");
     assert!(peak < 300.0, "{peak} MiB");
 
     (0..6).for_each(|number| fs::remove_file(data.join(format!("cat/huge-{number}.png"))).unwrap());
     // 700 MB of transparent colours of 16 bits, with less than the limit of pixels.
     fs::write(data.join("cat/deep.png"), png_header(9_400, [16, 6])).unwrap();
-    let peak = memory_of_refusal(dir.path(), FOLDER, "found 9400 x 9400 with 8 byte(s) a pixel; scale it down");
+    let peak = memory_of_refusal(dir.path(), FOLDER, "found 9400 x 9400 with 8 byte(s) per pixel; scale it down");
     assert!(peak < 300.0, "{peak} MiB");
 
     // 1 GB of zeros behind a header of 20 images of 8 x 8.
@@ -273,7 +273,8 @@ fn hostile_pickles_are_refused() {
     }
 }
 
-/// Starts the program, interrupts it, and returns the time until it has ended. It must exit with 130 and leave no files.
+/// Starts the program, interrupts it, and returns the time until it has ended. It must exit with 130 and leave no
+/// files.
 #[cfg(unix)]
 fn time_to_stop(dir: &Path, arguments: &[&str]) -> Duration {
     let before = names(dir);

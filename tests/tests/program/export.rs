@@ -209,8 +209,8 @@ fn evaluate(dir: &Path, out: &str, file: &str) -> (f64, f64) {
     (loss / positions.len() as f64, 100.0 * correct as f64 / positions.len() as f64)
 }
 
-/// Statistics and normalisation are those of an evaluation with `--bn recalibrate`: the exported network has the same loss
-/// on the same images.
+/// Statistics and normalisation are those of an evaluation with `--bn recalibrate`: the exported network has the same
+/// loss on the same images.
 #[test]
 fn a_supernet_without_statistics_gets_measured_ones() {
     let (dir, _) = setup("onnx_measured");
@@ -306,7 +306,7 @@ fn other_runs_options_and_files_are_refused() {
         ),
         (&["run", "--tensorboard=t", "--best"], 2, &["--best has no effect without --onnx FILE"]),
         (&["run", "--safetensors=s", "--normalise"], 2, &["--normalise has no effect without --onnx FILE or --python"]),
-        (&["missing", "--onnx=n"], 2, &["missing: no run directory"]),
+        (&["missing", "--onnx=n"], 2, &["missing: not a run directory"]),
         (&["bare", "--onnx=n"], 2, &["bare has no weights.safetensors", "--no-weights"]),
         (&["run", "--onnx=n", "--arch=99"], 2, &["architecture `99` is not in space tiny", "an example is `22`"]),
         (&["run", "--onnx=n", "--best"], 2, &["--best: expected a stand-alone training", "found a run of a supernet"]),

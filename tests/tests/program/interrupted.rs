@@ -1,8 +1,8 @@
 //! Runs that are stopped at any step end with the bytes of a run that was never stopped.
 //!
-//! `stop.c` stops a run at an exact checkpoint. The runs write a checkpoint after each step and each epoch, so the number of
-//! the checkpoint determines the step. `PROPTEST_CASES` sets the number of cases of each strategy, `PROPTEST_RNG_SEED`
-//! draws others.
+//! `stop.c` stops a run at an exact checkpoint. The runs write a checkpoint after each step and each epoch, so the
+//! number of the checkpoint determines the step. `PROPTEST_CASES` sets the number of cases of each strategy,
+//! `PROPTEST_RNG_SEED` draws others.
 #![cfg(target_os = "linux")]
 
 use super::helper::{compile, example, names, outcome, program, read, read_json, refuses, resume, setup, stderr};
@@ -103,7 +103,7 @@ impl Case {
 
         let message = resume(dir, &["out", &format!("--threads={}", self.threads.1)]);
         let expected = match self.step() {
-            0 => "out has no whole checkpoint, so the run starts again".to_owned(),
+            0 => "out has no undamaged checkpoint, so the run starts again".to_owned(),
             step => format!("out continues at step {step}\n"),
         };
         assert!(message.contains(&expected), "{expected} in {message}");

@@ -76,11 +76,16 @@ fn a_report_replaces_no_file_of_the_user() {
 fn an_output_of_a_comparison_that_is_no_directory_is_refused() {
     let (dir, _) = setup("device");
     let dir = dir.path();
-    refuses(dir, &arguments("/dev/null"), 2, &["/dev/null is no directory; choose another --out"]);
+    refuses(dir, &arguments("/dev/null"), 2, &["/dev/null is not a directory; choose another --out"]);
     std::os::unix::fs::symlink("missing", dir.join("link")).unwrap();
-    refuses(dir, &arguments("link"), 2, &["link is a symbolic link to no directory", "choose another --out"]);
+    refuses(
+        dir,
+        &arguments("link"),
+        2,
+        &["link is a symbolic link without a target directory", "choose another --out"],
+    );
     fs::write(dir.join("file"), "").unwrap();
-    refuses(dir, &arguments("file"), 2, &["file is no directory"]);
+    refuses(dir, &arguments("file"), 2, &["file is not a directory"]);
 }
 
 #[test]

@@ -148,7 +148,7 @@ fn damaged_checkpoints_are_skipped_and_other_data_refused() {
     fs::write(dir.join("out/config.toml"), config).unwrap();
     fs::write(dir.join("out/metrics.csv"), "step,epoch\n").unwrap();
     refuses(dir, &["resume", "out"], 2, &["metrics.csv has changed since the checkpoint"]);
-    refuses(dir, &["resume", "none"], 2, &["no run directory"]);
+    refuses(dir, &["resume", "none"], 2, &["not a run directory"]);
 }
 
 #[test]
@@ -185,7 +185,7 @@ fn without_checkpoints_a_run_starts_again() {
     assert!(!names(&dir.join("out")).iter().any(|name| name.starts_with("checkpoints") || name.starts_with("weights")));
     mark_unfinished(dir, "out");
     let metrics = read(dir, "out/metrics.csv");
-    assert!(resume(dir, &["out"]).contains("out has no whole checkpoint, so the run starts again"));
+    assert!(resume(dir, &["out"]).contains("out has no undamaged checkpoint, so the run starts again"));
     assert_eq!(read(dir, "out/metrics.csv"), metrics);
     refuses(dir, &["--checkpoint-every=5h"], 2, &["save.checkpoint_every", "minutes such as `10m`"]);
 }

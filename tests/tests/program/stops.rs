@@ -35,7 +35,8 @@ fn a_diverged_run_reports_the_step_and_keeps_its_measurements() {
     assert!(!out.join("result.json").exists());
 }
 
-/// The loss of a step is computed before its update, so only an evaluation detects non-finite weights after the last step.
+/// The loss of a step is computed before its update, so only an evaluation detects non-finite weights after the last
+/// step.
 #[test]
 fn a_run_that_diverges_in_its_last_step_fails() {
     let (dir, mut command) = setup("last");

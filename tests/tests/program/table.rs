@@ -180,7 +180,7 @@ fn own_trainings_follow_with_mean_and_deviation() {
         2,
         &["other was trained on the data set folder", "takes trainings on cifar10"],
     );
-    refuses(dir, &["table", "imagenet", "data"], 2, &["data: no run directory: it has no manifest.json"]);
+    refuses(dir, &["table", "imagenet", "data"], 2, &["data: not a run directory: it has no manifest.json"]);
     tiny(dir, "search", &[]);
     refuses(dir, &["table", "imagenet", "search"], 2, &["search holds no stand-alone training"]);
 }

@@ -66,7 +66,7 @@ fn a_run_and_its_export_hold_every_metric() {
 #[test]
 fn only_finished_runs_are_exported() {
     let (dir, _) = setup("export");
-    refuses(dir.path(), &["export", "missing", "--tensorboard=t"], 2, &["missing: no run directory"]);
+    refuses(dir.path(), &["export", "missing", "--tensorboard=t"], 2, &["missing: not a run directory"]);
     let output = tiny(dir.path(), "out", &["--progress=none"]);
     assert!(output.status.success(), "{}", stderr(&output));
     mark_unfinished(dir.path(), "out");

@@ -201,7 +201,7 @@ fn a_run_starts_from_the_weights_of_another() {
     assert!(loss("second") < loss("fresh"), "{} {}", loss("second"), loss("fresh"));
     let other = [TINY, &["--init=first", "--width=9", "--out=x"]].concat();
     refuses(dir, &other, 2, &["--init: ", "the same space", "first/weights.safetensors", "has the shape"]);
-    refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 2, &["--init: ", "none: no run directory"]);
+    refuses(dir, &[TINY, &["--init=none", "--out=x"]].concat(), 2, &["--init: ", "none: not a run directory"]);
     let weights = dir.join("first/weights.safetensors");
     let bytes = fs::read(&weights).unwrap();
     let mut flipped = bytes.clone();

@@ -78,11 +78,10 @@ fn assignments_without_effect_are_rejected() {
 #[test]
 fn a_renamed_key_is_reported_with_its_new_name() {
     let (dir, _) = setup("renamed");
-    let words =
-        "--set strategy.alpha-schedule=step: unknown option `strategy.alpha-schedule`; its name is `alpha_schedule`";
+    let words = "--set strategy.alpha-schedule=step: unknown option `strategy.alpha-schedule`; use `alpha_schedule`";
     refuses(dir.path(), &["--strategy=ogd", "--set=strategy.alpha-schedule=step"], 2, &[words]);
     fs::write(dir.path().join("old.toml"), "[probes]\nimmediate_every = 5\n").unwrap();
-    let words = "old.toml: unknown option `probes.immediate_every`; its name is `single_step_every`";
+    let words = "old.toml: unknown option `probes.immediate_every`; use `single_step_every`";
     refuses(dir.path(), &["--config=old.toml"], 2, &[words]);
     refuses(dir.path(), &["config", "check", "old.toml"], 2, &[words]);
     fs::write(dir.path().join("old.toml"), "[strategy]\nname = \"ogd\"\nalpha-schedule = \"step\"\n").unwrap();

@@ -1,4 +1,5 @@
-//! Directories that hold something else than the run that a command reads: exit code and hint are the same for all commands.
+//! Directories that hold something else than the run that a command reads: exit code and hint are the same for all
+//! commands.
 
 use super::helper::{SMALL, TINY, cut, program, read, refuses, retrain, setup, tiny};
 use std::fs;
@@ -25,12 +26,12 @@ fn a_directory_without_a_run_is_wrong_input() {
     fs::create_dir(dir.join("empty")).unwrap();
     fs::write(dir.join("file"), "").unwrap();
     for (path, hint) in [
-        ("missing", "missing: no run directory: it does not exist"),
-        ("empty", "empty: no run directory: it has no manifest.json"),
-        ("file", "file: no run directory: it is a file"),
-        ("found", "found: no run directory: it has the result of `nas-train search`"),
-        ("all", "all: no run directory: it is a comparison with runs such as all/runs/plain-s0"),
-        ("seeds", "seeds: no run directory: it has trainings with several seeds, such as seeds/seed-0"),
+        ("missing", "missing: not a run directory: it does not exist"),
+        ("empty", "empty: not a run directory: it has no manifest.json"),
+        ("file", "file: not a run directory: it is a file"),
+        ("found", "found: not a run directory: it has the result of `nas-train search`"),
+        ("all", "all: not a run directory: it is a comparison with runs such as all/runs/plain-s0"),
+        ("seeds", "seeds: not a run directory: it has trainings with several seeds, such as seeds/seed-0"),
     ] {
         // `table` takes all seeds.
         for command in COMMANDS.iter().filter(|command| path != "seeds" || !command.starts_with("table")) {

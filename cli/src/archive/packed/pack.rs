@@ -16,8 +16,8 @@ const PACKED: [&str; 8] =
 /// Packs a finished run: removes its checkpoints and moves its files, except for `manifest.json`, `result.json` and
 /// `weights.safetensors`, into `record.tar`. Equal files make equal archives. Files that the run did not write stay.
 ///
-/// The archive is on the disk before the first file is removed. A file in the directory takes precedence over the one in
-/// the archive. The run can thus be read, and packed again, after a crash at any moment.
+/// The archive is on the disk before the first file is removed. A file in the directory takes precedence over the one
+/// in the archive. The run can thus be read, and packed again, after a crash at any moment.
 ///
 /// # Errors
 /// The run is unfinished, a file is missing or damaged, or a file cannot be written or removed.

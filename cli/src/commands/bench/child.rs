@@ -1,7 +1,7 @@
 //! The child process of one round of one case.
 //!
-//! The child ends when its standard input ends. Its parent holds the other end of that pipe: it drops it at an interrupt,
-//! and the system closes it when the parent is killed. A benchmark therefore never leaves a child behind.
+//! The child ends when its standard input ends. Its parent holds the other end of that pipe: it drops it at an
+//! interrupt, and the system closes it when the parent is killed. A benchmark therefore never leaves a child behind.
 
 use super::case::Case;
 use super::measure::Measured;
@@ -16,8 +16,8 @@ use std::time::Duration;
 /// Time between two looks at the interrupt flag.
 const POLL: Duration = Duration::from_millis(20);
 
-/// Measures one round of one case in a child process: this program with the same arguments and that case. `None` if it was
-/// interrupted.
+/// Measures one round of one case in a child process: this program with the same arguments and that case. `None` if it
+/// was interrupted.
 ///
 /// # Errors
 /// The child cannot be started, or it failed; its exit code is then that of this program.

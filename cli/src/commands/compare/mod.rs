@@ -37,8 +37,8 @@ use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use variant::Variant;
 
-/// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison. `executor` makes the runs;
-/// none for the one that the options choose.
+/// Trains the strategies with equal seeds, data and budgets, and writes and prints the comparison. `executor` makes the
+/// runs; none for the one that the options choose.
 ///
 /// # Errors
 /// Strategies or settings that cannot be run are refused before anything runs. A failed run is reported; the remaining

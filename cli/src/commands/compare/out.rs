@@ -13,14 +13,17 @@ const WRITTEN: [&str; 7] =
 /// Checks that a comparison may write into a directory, which need not exist.
 ///
 /// # Errors
-/// The path is no directory, it is the directory of a single run, or it has a file that a comparison would replace but did
-/// not make.
+/// The path is not a directory, it is the directory of a single run, or it has a file that a comparison would replace
+/// but did not make.
 pub fn check(out: &Path) -> Result<()> {
     let refuse = |problem: String| Err(UsageError(format!("{problem} choose another --out")).into());
     match fs::metadata(out) {
-        Ok(metadata) if !metadata.is_dir() => return refuse(format!("{} is no directory;", out.display())),
+        Ok(metadata) if !metadata.is_dir() => return refuse(format!("{} is not a directory;", out.display())),
         Err(_) if out.is_symlink() => {
-            return refuse(format!("{} is a symbolic link to no directory; create its target, or", out.display()));
+            return refuse(format!(
+                "{} is a symbolic link without a target directory; create the target, or",
+                out.display()
+            ));
         }
         _ => {}
     }

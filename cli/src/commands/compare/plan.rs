@@ -40,7 +40,8 @@ impl ComparisonJob<'_> {
         planned
     }
 
-    /// One sequence with the first seed for each variant whose strategy trains given architectures; none with `--sequence 0`.
+    /// One sequence with the first seed for each variant whose strategy trains given architectures; none with
+    /// `--sequence 0`.
     pub fn plan_sequences(&self, preflights: &[Preflight]) -> Vec<PlannedRun> {
         let plan = |((variant, settings), _): ((&Variant, &Settings), &Preflight)| {
             let (label, mut settings) = (variant.label.clone(), settings.clone());

@@ -25,8 +25,8 @@ pub struct Preflight {
 }
 
 impl ComparisonJob<'_> {
-    /// Builds every variant as its runs will, so that errors appear before the first run. Returns the sizes that the plan
-    /// of the comparison needs; none if the comparison was interrupted.
+    /// Builds every variant as its runs will, so that errors appear before the first run. Returns the sizes that the
+    /// plan of the comparison needs; none if the comparison was interrupted.
     pub fn preflight<D: TrainingDevice>(&self, device: MakeDevice<'_, D>) -> Result<Option<Vec<Preflight>>> {
         let mut preflights = Vec::new();
         for (variant, settings) in self.variants.iter().zip(&self.settings) {
@@ -59,8 +59,8 @@ impl ComparisonJob<'_> {
         Ok(preflight)
     }
 
-    /// The duration of a step of each variant in seconds, measured once per output directory; none if the comparison was
-    /// interrupted.
+    /// The duration of a step of each variant in seconds, measured once per output directory; none if the comparison
+    /// was interrupted.
     pub fn seconds_per_step<D: TrainingDevice>(
         &self,
         threads_per_job: ThreadsPerJob,

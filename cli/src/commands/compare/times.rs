@@ -1,5 +1,5 @@
-//! `step_times.json`: the duration of a step of each variant. It is measured once, so that a resumed comparison plans the
-//! same lengths.
+//! `step_times.json`: the duration of a step of each variant. It is measured once, so that a resumed comparison plans
+//! the same lengths.
 
 use crate::files;
 use anyhow::{Context, Result};

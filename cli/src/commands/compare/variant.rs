@@ -24,7 +24,8 @@ impl Variant {
     /// Parses `--strategies` and `--set-for`.
     ///
     /// # Errors
-    /// An unknown strategy, an empty entry, an entry given twice, or `--set-for` for a strategy that is not in the list.
+    /// An unknown strategy, an empty entry, an entry given twice, or `--set-for` for a strategy that is not in the
+    /// list.
     pub fn list(args: &CompareArgs) -> Result<Vec<Self>> {
         let given = args.assignments().map_err(|problem| UsageError(format!("--set-for: {problem}")))?;
         let mut variants: Vec<Self> = Vec::new();

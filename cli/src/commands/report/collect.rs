@@ -121,8 +121,8 @@ impl CollectedRuns {
         self.runs.iter().map(|(_, run)| run)
     }
 
-    /// Moves the runs out, by variant and ascending seed. A second run of one variant and seed is a problem: it repeats the
-    /// first one bit by bit, so it must not count as a further seed.
+    /// Moves the runs out, by variant and ascending seed. A second run of one variant and seed is a problem: it repeats
+    /// the first one bit by bit, so it must not count as a further seed.
     pub fn variants(&mut self) -> Vec<VariantRuns> {
         let runs = std::mem::take(&mut self.runs);
         let labels = labels(&runs.iter().map(|(label, run)| (label.as_str(), &run.config)).collect::<Vec<_>>());

@@ -10,8 +10,8 @@ use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use std::path::Path;
 
-/// The finished training in a directory. None if the directory has no run, or an unfinished training with these settings,
-/// which continues.
+/// The finished training in a directory. None if the directory has no run, or an unfinished training with these
+/// settings, which continues.
 ///
 /// # Errors
 /// A training with other settings, a run of another kind, or a finished training with damaged files.

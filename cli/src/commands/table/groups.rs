@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 /// The trainings in the given directories.
 ///
 /// # Errors
-/// A directory without a finished training, a training on other data than those of the table, or the same training twice.
+/// A directory without a finished training, a training on other data than those of the table, or the same training
+/// twice.
 pub fn groups(table: PublishedTable, paths: &[PathBuf]) -> Result<Vec<TrainingGroup>> {
     let mut groups = Vec::new();
     for path in paths {

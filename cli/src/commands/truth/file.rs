@@ -49,20 +49,20 @@ pub struct TruthFile {
 }
 
 impl TruthFile {
-    /// Opens an existing table to resume it, or creates a table and its settings file. An incomplete last row is removed. A table
-    /// without a complete header is new: its first write was interrupted. `timeout` is the longest time to wait for a
-    /// program of another machine that writes to the table.
+    /// Opens an existing table to resume it, or creates a table and its settings file. An incomplete last row is
+    /// removed. A table without a complete header is new: its first write was interrupted. `timeout` is the longest
+    /// time to wait for a program of another machine that writes to the table.
     ///
     /// # Errors
-    /// The table has other settings, another format or a damaged row, another program writes to it, or a file cannot be read
-    /// or written.
+    /// The table has other settings, another format or a damaged row, another program writes to it, or a file cannot be
+    /// read or written.
     pub fn open(path: &Path, settings: &Table, space: &dyn SearchSpace, timeout: Duration) -> Result<Self> {
         let failed = || format!("cannot write {}", path.display());
         let beside = TableSettingsFile::beside(path, settings);
         // A refused start creates no table.
         beside.check()?;
         if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            return Err(UsageError(format!("{} is no file; choose another --out", path.display())).into());
+            return Err(UsageError(format!("{} is not a file; choose another --out", path.display())).into());
         }
         let parent = path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(parent).with_context(|| format!("cannot create the directory {}", parent.display()))?;
@@ -108,8 +108,8 @@ impl TruthFile {
         Ok(())
     }
 
-    /// Adds rows, and writes the rows of `items` at the end of the table, in this order. Rows of other trainings stay before
-    /// them. The file is replaced as a whole.
+    /// Adds rows, and writes the rows of `items` at the end of the table, in this order. Rows of other trainings stay
+    /// before them. The file is replaced as a whole.
     ///
     /// # Errors
     /// The file cannot be written.

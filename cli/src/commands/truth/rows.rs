@@ -59,7 +59,7 @@ impl Rows {
 
 /// Architecture, seed and accuracy of a row.
 fn row(line: &str, space: &dyn SearchSpace) -> Result<(String, u64, f64), String> {
-    let fields = fields(line).ok_or("it is no row of a CSV file")?;
+    let fields = fields(line).ok_or("it is not a row of a CSV file")?;
     let found: Vec<&str> = fields.iter().collect();
     let [arch, seed, accuracy, train_loss, params, macs] = found[..] else {
         return Err(format!("expected {} fields as in the header, found {}", HEADER.len(), found.len()));
@@ -120,7 +120,7 @@ mod tests {
             ("20,1,50,inf,100,2000", "expected a number as train_loss, found inf"),
             ("20,1,50,1.2,many,2000", "expected a whole number from 0 as params, found many"),
             ("20,1,50,1.2,100", "expected 6 fields as in the header, found 5"),
-            ("", "it is no row of a CSV file"),
+            ("", "it is not a row of a CSV file"),
             ("\0\0", "expected 6 fields"),
             ("20,0,51.0000,1.2,100,2000", "architecture 20 with seed 0 is already in line 2"),
         ] {

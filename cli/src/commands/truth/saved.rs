@@ -43,7 +43,7 @@ impl TrainingCheckpoints {
         Ok(Self { checkpoints, parent: dir.into(), schedule: CheckpointSchedule::new(config)?, steps: 0 })
     }
 
-    /// The state of the latest whole checkpoint of this version of the program; none if the training starts anew.
+    /// The state of the latest undamaged checkpoint of this version of the program; none if the training starts anew.
     pub fn state(&self) -> Option<State> {
         let checkpoint = self.checkpoints.latest().ok()?.checkpoint?;
         (checkpoint.notes.get("version") == Some(&env!("CARGO_PKG_VERSION").into())).then_some(checkpoint.state)

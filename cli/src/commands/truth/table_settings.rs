@@ -15,7 +15,8 @@ use toml::{Table, Value};
 /// The largest size of the file in bytes; one with all keys has about 1,000.
 const LIMIT: u64 = 1 << 20;
 
-/// The settings on which the accuracies of every table depend: a key and three sections. `tf32` is added where it is true.
+/// The settings on which the accuracies of every table depend: a key and three sections. `tf32` is added where it is
+/// true.
 const SECTIONS: [&str; 4] = ["seed", "space", "data", "train"];
 
 /// The settings on which the accuracies of a table depend.

@@ -141,8 +141,8 @@ impl Graph {
         self.node("ConstantOfShape", name, &[&shape], vec![])
     }
 
-    /// Adds a node, and returns the name of its only output. A layer may occur several times; from the second time on, the
-    /// number of the node is added to the name.
+    /// Adds a node, and returns the name of its only output. A layer may occur several times; from the second time on,
+    /// the number of the node is added to the name.
     fn node(&mut self, op: &str, name: &str, inputs: &[&str], attribute: Vec<AttributeProto>) -> String {
         let name = match self.names.insert(name.into()) {
             true => name.into(),

@@ -1,7 +1,7 @@
 //! The messages of ONNX files, as far as they are written here.
 //!
-//! Names and numbers of fields are those of `onnx.proto` (<https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>). A field
-//! that is not written needs no declaration, so neither the whole definition nor a protobuf compiler is needed.
+//! Names and numbers of fields are those of `onnx.proto` (<https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>). A
+//! field that is not written needs no declaration, so neither the whole definition nor a protobuf compiler is needed.
 
 use prost::{Message, Oneof};
 

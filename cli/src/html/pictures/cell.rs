@@ -152,8 +152,8 @@ fn name(node: usize, nodes: usize) -> String {
     }
 }
 
-/// The height of the control point of each edge's curve, negative above the nodes. Edges over two nodes alternate between
-/// above and below, so that their labels do not overlap.
+/// The height of the control point of each edge's curve, negative above the nodes. Edges over two nodes alternate
+/// between above and below, so that their labels do not overlap.
 fn bends(edges: &[Edge]) -> Vec<f64> {
     let mut over_two = 0;
     let bend = |edge: &Edge| match edge.to - edge.from {

@@ -40,8 +40,8 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     Ok(Picture { name: "fairness".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })
 }
 
-/// The outline of a histogram: the share of the finite values in each bin in percent. Bins without values between two others
-/// are one line, because an outlier may lie any number of bins away.
+/// The outline of a histogram: the share of the finite values in each bin in percent. Bins without values between two
+/// others are one line, because an outlier may lie any number of bins away.
 fn histogram(values: &[f64]) -> Vec<(f64, f64)> {
     let mut counts: BTreeMap<i64, usize> = BTreeMap::new();
     let finite = || values.iter().filter(|value| value.is_finite());

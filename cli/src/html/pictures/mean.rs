@@ -4,8 +4,8 @@ use super::super::svg::Series;
 use nas_core::metrics::Summary;
 use std::collections::BTreeMap;
 
-/// The mean over seeds at each position, and the range between the seeds as a band. `curves` has position and value of each
-/// point, one list for each seed. Positions with a value that is not finite are left out.
+/// The mean over seeds at each position, and the range between the seeds as a band. `curves` has position and value of
+/// each point, one list for each seed. Positions with a value that is not finite are left out.
 pub fn mean_with_range(label: &str, colour: usize, curves: &[Vec<(u64, f64)>]) -> Series {
     let mut values_at: BTreeMap<u64, Vec<f64>> = BTreeMap::new();
     for (position, value) in curves.iter().flatten() {

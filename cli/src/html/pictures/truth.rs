@@ -7,7 +7,8 @@ use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
 use anyhow::Result;
 
-/// A dot for each architecture that the first seed of each variant compares with the truth table. The data has all seeds.
+/// A dot for each architecture that the first seed of each variant compares with the truth table. The data has all
+/// seeds.
 pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     let (mut series, mut csv) = (Vec::new(), CsvText::new(["variant", "seed", "arch", "shared", "truth"])?);
     for (colour, variant) in variants.iter().enumerate() {

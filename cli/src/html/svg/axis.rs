@@ -2,7 +2,8 @@
 
 /// Largest absolute value of an axis. Far beyond any measurement, and small enough that no difference is infinite.
 const LARGEST: f64 = 1e300;
-/// Smallest range of an axis, as a share of its largest absolute value. Ticks of a smaller range would be equal numbers.
+/// Smallest range of an axis, as a share of its largest absolute value. Ticks of a smaller range would be equal
+/// numbers.
 const SMALLEST_RANGE: f64 = 1e-9;
 /// Number of digits before or after the point from which a tick is written as a power of ten.
 const LONGEST: usize = 7;

@@ -12,8 +12,8 @@ const LARGEST: f64 = 1e300;
 /// Height of a bar with its label above.
 const HEIGHT: f64 = 44.0;
 
-/// One horizontal bar per label, made of parts in different colours, with the sum beside it. None if all parts are zero.
-/// Parts that are negative or not finite count as zero.
+/// One horizontal bar per label, made of parts in different colours, with the sum beside it. None if all parts are
+/// zero. Parts that are negative or not finite count as zero.
 pub fn bars(title: &str, unit: &str, bars: &[(String, Vec<f64>)]) -> Option<Markup> {
     let part = |value: &f64| if value.is_finite() { value.clamp(0.0, LARGEST) } else { 0.0 };
     let sum = |parts: &[f64]| parts.iter().map(part).sum::<f64>();

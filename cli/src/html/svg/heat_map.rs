@@ -12,8 +12,8 @@ const LARGEST: f64 = 1e300;
 /// The side of the whole matrix.
 const SIDE: f64 = 300.0;
 
-/// A square matrix of accuracies, row by row. A higher value has a stronger tint; a missing value has no square. None for a
-/// matrix without values.
+/// A square matrix of accuracies, row by row. A higher value has a stronger tint; a missing value has no square. None
+/// for a matrix without values.
 pub fn heat_map(title: &str, rows: &[Vec<Option<f64>>]) -> Option<Markup> {
     let shown =
         |value: &Option<f64>| value.filter(|value| value.is_finite()).map(|value| value.clamp(-LARGEST, LARGEST));

@@ -79,8 +79,8 @@ pub trait Activation<D: Backend>: Clone {
     /// An empty activation or a device failure.
     fn odd_pixels<T: Tape<f32, D>>(&self, tape: &mut T) -> Result<Self, OpError>;
 
-    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if `norm.return_moments` is
-    /// true.
+    /// Batch normalisation; see [`reference::batch_norm`]. Also returns the moments that it used, if
+    /// `norm.return_moments` is true.
     ///
     /// # Errors
     /// Vectors that are not `[1, 1, 1, c]`, or a device failure.

@@ -17,8 +17,8 @@ pub trait Backend: Device {
     /// operations are those of [`mod@crate::reference`].
     type Activation: Activation<Self>;
 
-    /// Starts an asynchronous copy of `values` to the device, as a tensor `[n, h, w, c]` in row-major order. A GPU continues
-    /// its work during the copy.
+    /// Starts an asynchronous copy of `values` to the device, as a tensor `[n, h, w, c]` in row-major order. A GPU
+    /// continues its work during the copy.
     ///
     /// # Errors
     /// Another number of values than `n h w c`, or a device failure.
@@ -69,8 +69,8 @@ pub trait Backend: Device {
         contiguous.map(|x| Ok(Self::to_host(&x?))).collect()
     }
 
-    /// The Gram matrices of input patches; see [`reference::gram_matrices`]. `None` from a device on which the host computes
-    /// them as fast. On a GPU, the host synchronises once for the whole call.
+    /// The Gram matrices of input patches; see [`reference::gram_matrices`]. `None` from a device on which the host
+    /// computes them as fast. On a GPU, the host synchronises once for the whole call.
     ///
     /// # Errors
     /// An input without images or smaller than the window, or a device failure.

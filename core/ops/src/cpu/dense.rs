@@ -170,7 +170,8 @@ pub fn has_constant(distance: usize) -> bool {
     with_constant_distance!(distance, |D| D).is_some()
 }
 
-/// Sums of `P` outputs: `bias + sum frame[source + offset(run) + k] rows[run, k]` over the runs, `run_len` elements each.
+/// Sums of `P` outputs: `bias + sum frame[source + offset(run) + k] rows[run, k]` over the runs, `run_len` elements
+/// each.
 ///
 /// With `SPACED`, sources at equal distances share one address register, if the distance is one of the usual: a
 /// processor has fewer address registers than sums.

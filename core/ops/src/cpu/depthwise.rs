@@ -39,8 +39,8 @@ impl<S: Store> Kernel for Correlate<'_, S> {
                 _ => work.pixels::<I>(&mut store),
             }
         } else {
-            // Processors without fused multiply-add are too rare to compile all loops for them. The general loop adds the
-            // same products in the same order.
+            // Processors without fused multiply-add are too rare to compile all loops for them. The general loop adds
+            // the same products in the same order.
             work.pixels::<I>(&mut store);
         }
     }

@@ -23,8 +23,8 @@ use crate::{
 use args::Rectifier;
 use dfdx::tensor::{Cuda, Tape, Tensor};
 
-/// Makes convolutions and linear layers multiply in TF32 (10 instead of 23 mantissa bits) on tensor cores, or in
-/// single precision, which is the default. Holds for all operations of this process that start later. Depthwise convolutions
+/// Makes convolutions and linear layers multiply in TF32 (10 instead of 23 mantissa bits) on tensor cores, or in single
+/// precision, which is the default. Holds for all operations of this process that start later. Depthwise convolutions
 /// do not use tensor cores and stay in single precision.
 ///
 /// # Errors

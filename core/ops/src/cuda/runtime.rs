@@ -205,8 +205,8 @@ impl Runtime {
 /// Bytes of freed memory that the driver keeps.
 const KEPT_BYTES: u64 = 1 << 30;
 
-/// Makes the driver keep freed memory. By default it returns all to the system whenever the host waits, which is more than once a
-/// step, and dfdx allocates the tensors of every step anew.
+/// Makes the driver keep freed memory. By default it returns all to the system whenever the host waits, which is more
+/// than once a step, and dfdx allocates the tensors of every step anew.
 fn keep_freed_memory(device: &CudaDevice) -> Result<(), DriverError> {
     let has_pools = device.attribute(Attribute::CU_DEVICE_ATTRIBUTE_MEMORY_POOLS_SUPPORTED)? != 0;
     if !has_pools {

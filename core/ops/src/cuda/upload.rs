@@ -1,8 +1,8 @@
 //! Copies to the GPU beside its work: from page-locked memory, on a stream of their own.
 //!
-//! Three waits keep the order. The copy waits for the fill of the new tensor and for the kernels that may still read the
-//! memory that it got. Later kernels wait for the copy, from [`Upload::tensor`] on. The host waits before it writes to
-//! page-locked memory again.
+//! Three waits keep the order. The copy waits for the fill of the new tensor and for the kernels that may still read
+//! the memory that it got. Later kernels wait for the copy, from [`Upload::tensor`] on. The host waits before it writes
+//! to page-locked memory again.
 
 #![expect(unsafe_code, reason = "streams, events and page-locked memory have no safe interface")]
 
@@ -16,7 +16,8 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-/// The stream of the copies, and page-locked memory for reuse. Its last copy may still run; [`take`](Self::take) waits for it.
+/// The stream of the copies, and page-locked memory for reuse. Its last copy may still run; [`take`](Self::take) waits
+/// for it.
 pub struct Uploads {
     stream: sys::CUstream,
     free: Mutex<Vec<Staging>>,
@@ -83,8 +84,8 @@ impl PendingCopy {
         let filled = Event::new()?;
         filled.record(kernels)?;
         filled.wait_on(uploads.stream)?;
-        // SAFETY: `to` is the address of a live tensor with as many numbers. Nothing writes to the staging memory before
-        // the event that follows.
+        // SAFETY: `to` is the address of a live tensor with as many numbers. Nothing writes to the staging memory
+        // before the event that follows.
         unsafe { result::memcpy_htod_async(to, staging.values(), uploads.stream)? };
         staging.copied.record(uploads.stream)?;
         Ok(Self { runtime, staging: Some(staging) })

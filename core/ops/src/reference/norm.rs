@@ -7,8 +7,8 @@ use crate::{
 };
 use dfdx::prelude::*;
 
-/// `y = scale (x - mean) / sqrt(variance + EPS) + shift` on `[n, h, w, c]`; also returns the moments that it used, if they are
-/// wanted.
+/// `y = scale (x - mean) / sqrt(variance + EPS) + shift` on `[n, h, w, c]`; also returns the moments that it used, if
+/// they are wanted.
 ///
 /// PyTorch: `batch_norm`, with `training=norm.fixed.is_none()`.
 ///

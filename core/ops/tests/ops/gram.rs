@@ -26,8 +26,8 @@ fn a_small_case_has_its_closed_form() {
     assert_eq!(gram(true, true), [1.0, 0.0, 0.0, 0.0, 9.0, 0.0, 1.0, 3.0, 2.0]);
 }
 
-/// Dense, strided, dilated, grouped and depthwise convolutions and a linear layer, with tiles of both sizes, with one and
-/// with several parts; all of the images or the first ones.
+/// Dense, strided, dilated, grouped and depthwise convolutions and a linear layer, with tiles of both sizes, with one
+/// and with several parts; all of the images or the first ones.
 #[cfg(feature = "cuda")]
 #[test]
 fn a_gpu_has_the_sums_of_the_plain_implementation() {

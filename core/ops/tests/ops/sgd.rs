@@ -1,5 +1,5 @@
-//! Compares the optimizer of each device with the reference operations. A test of `nas-core` compares the reference with
-//! PyTorch.
+//! Compares the optimizer of each device with the reference operations. A test of `nas-core` compares the reference
+//! with PyTorch.
 
 use crate::problem::{TestDevice, assert_close};
 use dfdx::prelude::*;

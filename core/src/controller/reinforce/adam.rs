@@ -6,8 +6,8 @@ const EPS: f64 = 1e-8;
 /// Adam as defined by PyTorch, with `weight_decay`: `g = gradient + decay w`,
 /// `m = b1 m + (1 - b1) g`, `v = b2 v + (1 - b2) g^2`, `w -= lr (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)`.
 ///
-/// The policy is small, so host vectors are fast enough, and the moments can be saved without a copy from a device. Updates
-/// run in element order: the same gradients give the same bits.
+/// The policy is small, so host vectors are fast enough, and the moments can be saved without a copy from a device.
+/// Updates run in element order: the same gradients give the same bits.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Adam {
     lr: f64,
@@ -49,8 +49,8 @@ impl Adam {
 mod tests {
     use super::*;
 
-    /// The first step has size `lr` and the opposite sign of `g + decay w`. The second step is computed by hand from the
-    /// equations of [`Adam`].
+    /// The first step has size `lr` and the opposite sign of `g + decay w`. The second step is computed by hand from
+    /// the equations of [`Adam`].
     #[test]
     fn it_follows_the_equations() {
         let mut adam = Adam::new(0.1, 0.01, &[2]);

@@ -28,7 +28,8 @@ pub(super) fn inputs(decisions: &[Decision]) -> BTreeSet<usize> {
 pub(super) struct Anchors {
     inputs: BTreeMap<usize, Matrix>,
     nodes: BTreeMap<usize, Matrix>,
-    /// Node of the last topology decision. The next decision adds its anchor, after the LSTM has read the choices of the node.
+    /// Node of the last topology decision. The next decision adds its anchor, after the LSTM has read the choices of
+    /// the node.
     open: Option<usize>,
 }
 

@@ -2,9 +2,9 @@
 
 /// An exponential moving average of rewards.
 ///
-/// It starts at the first reward and then moves with every reward: `b' = decay b + (1 - decay) reward`. With a start at 0,
-/// the first architectures would all have a positive advantage. A baseline equal to the newest reward would make every
-/// advantage 0.
+/// It starts at the first reward and then moves with every reward: `b' = decay b + (1 - decay) reward`. With a start at
+/// 0, the first architectures would all have a positive advantage. A baseline equal to the newest reward would make
+/// every advantage 0.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Baseline {
     decay: f64,
@@ -22,8 +22,8 @@ impl Baseline {
         self.value
     }
 
-    /// Returns the reward minus the average of the earlier rewards, then adds the reward to the average. The estimate of the
-    /// gradient is unbiased because the average excludes the reward itself. The first reward has advantage 0.
+    /// Returns the reward minus the average of the earlier rewards, then adds the reward to the average. The estimate
+    /// of the gradient is unbiased because the average excludes the reward itself. The first reward has advantage 0.
     pub(super) fn advantage(&mut self, reward: f64) -> f64 {
         let before = self.value.unwrap_or(reward);
         self.value = Some(self.decay * before + (1.0 - self.decay) * reward);

@@ -32,8 +32,8 @@ impl LstmCell<'_> {
     /// h' = sigmoid(o) tanh(c')
     /// ```
     ///
-    /// The first result `h` holds the tape of all operations so far. The state for the next step has an empty tape; both
-    /// tapes merge where the log-probabilities are summed.
+    /// The first result `h` holds the tape of all operations so far. The state for the next step has an empty tape;
+    /// both tapes merge where the log-probabilities are summed.
     pub(super) fn step<T: Tape<f32, Cpu>>(
         &self,
         x: Matrix<T>,

@@ -133,8 +133,8 @@ impl Controller for Reinforce {
         if self.observed == self.options.batch { self.update() } else { Ok(()) }
     }
 
-    /// Proposes the architecture of the most probable choices first, then samples in the order of drawing. A policy with
-    /// low entropy repeats its samples and may propose fewer than `n`.
+    /// Proposes the architecture of the most probable choices first, then samples in the order of drawing. A policy
+    /// with low entropy repeats its samples and may propose fewer than `n`.
     fn propose(&mut self, n: usize, rng: &mut ChaCha8Rng) -> Result<Vec<Arch>, ControllerError> {
         let mut found = distinct(vec![self.policy.greedy()?], n, || self.policy.sample(rng))?;
         found.truncate(n);
@@ -142,7 +142,7 @@ impl Controller for Reinforce {
     }
 
     /// The baseline, and means over the observations of the last epoch: entropy and log-probability in nats, advantage.
-    fn telemetry(&self) -> Vec<(String, f64)> {
+    fn metrics(&self) -> Vec<(String, f64)> {
         let Some(baseline) = self.baseline.value() else { return Vec::new() };
         let mean = |of: fn(&Observed) -> f64| mean(self.recent.iter().map(of));
         let named = [

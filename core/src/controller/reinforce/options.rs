@@ -5,9 +5,9 @@ use crate::controller::{ControllerError, check};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Options of `reinforce`. Brackets name the source of a default: [ENAS] Pham et al. 2018; [CNAS] the public code of Guo
-/// et al. 2020, by the group that wrote DINAS. The DINAS paper does not report these values. Defaults without a source
-/// are this project's choice.
+/// Options of `reinforce`. Brackets name the source of a default: [ENAS] Pham et al. 2018; [CNAS] the public code of
+/// Guo et al. 2020, by the group that wrote DINAS. The DINAS paper does not report these values. Defaults without a
+/// source are this project's choice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Options {
@@ -21,8 +21,8 @@ pub(super) struct Options {
     pub(super) clip: f64,
     /// Divisor of the logits; 1 leaves them unchanged.
     pub(super) temperature: f64,
-    /// Bound `c` of the logits, which become `c * tanh(logit / temperature)`; 0 applies no bound. [ENAS] uses 1.1 in its micro
-    /// space.
+    /// Bound `c` of the logits, which become `c * tanh(logit / temperature)`; 0 applies no bound. [ENAS] uses 1.1 in
+    /// its micro space.
     pub(super) tanh: f64,
     /// Weight of the entropy of a sample, in nats, in its reward. 0.005 [CNAS].
     pub(super) entropy_weight: f64,
@@ -30,8 +30,9 @@ pub(super) struct Options {
     pub(super) baseline_decay: f64,
     /// Number of architectures to evaluate in each epoch of controller training.
     pub(super) samples: usize,
-    /// Number of observations whose gradients are averaged for one update. Larger batches update less often. An evaluation
-    /// costs far more than an update, and Adam's moments average the gradients, so the default updates after each observation.
+    /// Number of observations whose gradients are averaged for one update. Larger batches update less often. An
+    /// evaluation costs far more than an update, and Adam's moments average the gradients, so the default updates after
+    /// each observation.
     pub(super) batch: usize,
 }
 

@@ -1,4 +1,5 @@
-//! The policy: the probability of an architecture is a product over its decisions, each conditioned on the earlier ones.
+//! The policy: the probability of an architecture is a product over its decisions, each conditioned on the earlier
+//! ones.
 
 use super::attention::{self, Anchors};
 use super::lstm::{LstmCell, LstmState, Matrix};
@@ -41,9 +42,9 @@ pub(super) struct Score {
 /// A one-layer LSTM with an embedding and a linear head for each decision between operations, and attention over the
 /// earlier nodes of a cell for decisions about topology.
 ///
-/// At each decision, the LSTM reads the embedding of the previous choice (at the first decision, a learned start vector;
-/// after a decision about topology, the sum of the vectors of the chosen nodes). The head of the decision maps its output
-/// to logits. Decisions may differ in their number of choices. All cells are one sequence.
+/// At each decision, the LSTM reads the embedding of the previous choice (at the first decision, a learned start
+/// vector; after a decision about topology, the sum of the vectors of the chosen nodes). The head of the decision maps
+/// its output to logits. Decisions may differ in their number of choices. All cells are one sequence.
 pub(super) struct Policy {
     device: Cpu,
     hidden: usize,
@@ -141,8 +142,8 @@ impl Policy {
         Ok(self.walk::<NoneTape>(|decision, _| arch.choices()[decision])?.2)
     }
 
-    /// Log-probability and entropy along a valid architecture, with the gradient of the log-probability for each parameter.
-    /// The entropy has no gradient.
+    /// Log-probability and entropy along a valid architecture, with the gradient of the log-probability for each
+    /// parameter. The entropy has no gradient.
     pub(super) fn score_with_gradient(&self, arch: &Arch) -> Result<(Score, Vec<Vec<f32>>), ControllerError> {
         let (_, total, score) = self.walk::<OwnedTape<f32, Cpu>>(|decision, _| arch.choices()[decision])?;
         let total = total.try_sum::<Rank0, Axes2<0, 1>>().map_err(failed)?;
@@ -152,8 +153,8 @@ impl Policy {
         Ok((score, self.params.iter().map(&mut gradient).collect::<Result<_, ControllerError>>()?))
     }
 
-    /// Runs the LSTM over all decisions with the choices of `choose(decision, log_probs)`. Returns the architecture, its
-    /// log-probability as `[1, 1]` with its tape, and its score.
+    /// Runs the LSTM over all decisions with the choices of `choose(decision, log_probs)`. Returns the architecture,
+    /// its log-probability as `[1, 1]` with its tape, and its score.
     fn walk<T: Tape<f32, Cpu>>(
         &self,
         mut choose: impl FnMut(usize, &[f64]) -> usize,

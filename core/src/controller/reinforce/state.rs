@@ -33,7 +33,8 @@ impl Reinforce {
         Ok(state)
     }
 
-    /// Restores a saved state. The whole state is read first, so a state that does not fit leaves the controller unchanged.
+    /// Restores a saved state. The whole state is read first, so a state that does not fit leaves the controller
+    /// unchanged.
     pub(super) fn set_state(&mut self, state: &State) -> Result<(), ControllerError> {
         let weights = self.read_like_params(state, "")?;
         let moments = [self.read_like_params(state, MOMENTS[0])?, self.read_like_params(state, MOMENTS[1])?];

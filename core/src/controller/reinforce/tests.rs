@@ -76,8 +76,8 @@ fn gradients_match_finite_differences_in_every_element() {
     }
 }
 
-/// The score of a pair is the sum of the scores of its nodes, so with pairs of `[a, a]` the log-odds of two pairs are twice
-/// the difference of the nodes' scores.
+/// The score of a pair is the sum of the scores of its nodes, so with pairs of `[a, a]` the log-odds of two pairs are
+/// twice the difference of the nodes' scores.
 #[test]
 fn a_pair_has_the_sum_of_the_scores_of_its_nodes() {
     let pairs = [[0, 0], [0, 1], [1, 1]];
@@ -146,8 +146,8 @@ fn temperature_flattens_and_tanh_bounds_the_logits() {
     assert!(5_f64.ln() - entropy(1.0, 0.01) < 1e-3);
 }
 
-/// With equal accuracies, the advantage consists of entropy alone. The update must still be a multiple of the gradient of
-/// `log pi`, without a gradient of the entropy.
+/// With equal accuracies, the advantage consists of entropy alone. The update must still be a multiple of the gradient
+/// of `log pi`, without a gradient of the entropy.
 #[test]
 fn the_entropy_has_no_gradient() {
     let options = |weight: f64, batch| {
@@ -170,8 +170,8 @@ fn the_entropy_has_no_gradient() {
     }
 }
 
-/// Criterion for each of 5 seeds: after 400 observations, the most probable architecture is the best of the nine, and 100
-/// new samples have a higher mean reward than 100 uniform ones.
+/// Criterion for each of 5 seeds: after 400 observations, the most probable architecture is the best of the nine, and
+/// 100 new samples have a higher mean reward than 100 uniform ones.
 #[test]
 fn it_finds_the_best_of_nine_where_uniform_does_not_improve() {
     for seed in 0..5 {
@@ -212,7 +212,7 @@ fn the_same_seed_gives_the_same_bits() {
         }
         let proposals = controller.propose(10, &mut rng).unwrap();
         assert_eq!(proposals.len(), 10);
-        (proposals, controller.save().unwrap(), controller.telemetry())
+        (proposals, controller.save().unwrap(), controller.metrics())
     };
     assert_eq!(run(1), run(1));
     assert_ne!(run(1).1, run(2).1);

@@ -1,13 +1,13 @@
 //! A check of the memory and time that a pickle needs, before it is decoded.
 //!
 //! serde-pickle decodes nested values by recursion, copies a value at each reference to it, and parses numbers of any
-//! length. A crafted file of one megabyte could thus exhaust the stack or the memory. The official archives consist of a
-//! few containers, strings and small numbers, so generous limits reject crafted files only.
+//! length. A crafted file of one megabyte could thus exhaust the stack or the memory. The official archives consist of
+//! a few containers, strings and small numbers, so generous limits reject crafted files only.
 
 use std::collections::HashMap;
 
-/// Largest number of lists, dictionaries, tuples and objects of a pickle. It also limits their nesting. The official files
-/// have fewer than 20.
+/// Largest number of lists, dictionaries, tuples and objects of a pickle. It also limits their nesting. The official
+/// files have fewer than 20.
 const MAX_CONTAINERS: usize = 256;
 /// Largest number of values and other operations. The largest official file has about 500,000.
 const MAX_OPERATIONS: usize = 5_000_000;
@@ -63,7 +63,8 @@ struct Count {
     containers: usize,
     operations: usize,
     copied: usize,
-    /// Length of each remembered string, by its number. `None` for other values, which may grow after they are remembered.
+    /// Length of each remembered string, by its number. `None` for other values, which may grow after they are
+    /// remembered.
     remembered: HashMap<usize, Option<usize>>,
     /// Length of the last value if it is a string.
     last: Option<usize>,
@@ -78,7 +79,8 @@ impl Count {
         match opcode {
             // DUP copies a value. Picklers do not write it, and it can nest a list in itself.
             b'2' => return Err("a copy of a value by the operation DUP"),
-            // The decoder sorts the keys of dictionaries, and fails for a NaN among them. The archives have no such numbers.
+            // The decoder sorts the keys of dictionaries, and fails for a NaN among them. The archives have no such
+            // numbers.
             b'F' | b'G' => return Err("a floating-point number"),
             b'I' | b'L' | 0x8a | 0x8b if argument.len() > MAX_NUMBER => {
                 return Err("a number with too many digits");

@@ -1,8 +1,8 @@
 //! Strict decoding of one image file.
 //!
 //! The pixels are those of torchvision's default loader, except for grey images of 16 bits: they are scaled to 8 bits,
-//! where Pillow clips them. The orientation in EXIF data is not applied, and transparency is dropped without a background.
-//! A file that is cut is an error, never grey pixels.
+//! where Pillow clips them. The orientation in EXIF data is not applied, and transparency is dropped without a
+//! background. A file that is cut is an error, never grey pixels.
 
 use std::error::Error;
 use std::io::{BufRead, Cursor, Read, Seek, SeekFrom};
@@ -36,12 +36,12 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     read_file::bytes(path, MAX_FILE).map_err(|source| DataError::Read { path: path.into(), source })
 }
 
-/// Decodes the image in `bytes`, the content of the file `path`, and calls `then` with it. The content defines the format,
-/// the name of the file does not. No other large image is decoded until `then` has returned.
+/// Decodes the image in `bytes`, the content of the file `path`, and calls `then` with it. The content defines the
+/// format, the name of the file does not. No other large image is decoded until `then` has returned.
 ///
 /// # Errors
-/// The file is damaged, has no pixels, or is larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop; the errors of
-/// `then`.
+/// The file is damaged, has no pixels, or is larger than [`MAX_PIXELS`] or [`MAX_BYTES`]; a request to stop; the errors
+/// of `then`.
 pub(super) fn decode<T>(
     path: &Path,
     bytes: &[u8],
@@ -56,7 +56,7 @@ pub(super) fn decode<T>(
     let wrong = |expected, fix| DataError::Content {
         path: path.into(),
         expected,
-        found: format!("{width} x {height} with {} byte(s) a pixel", decoder.color_type().bytes_per_pixel()),
+        found: format!("{width} x {height} with {} byte(s) per pixel", decoder.color_type().bytes_per_pixel()),
         fix,
     };
     let too_large = |limit| wrong(format!("an image of at most {limit}"), "scale it down, or remove it");

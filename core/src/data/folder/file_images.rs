@@ -13,7 +13,8 @@ use super::super::{DataError, ImageShape};
 use super::read::Decoding;
 use super::{Cancel, decode};
 
-/// Images in files. Reading an image twice gives the same values: a file with another content than at first is an error.
+/// Images in files. Reading an image twice gives the same values: a file with another content than at first is an
+/// error.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::data) struct FileImages {
     files: Arc<[ImageFile]>,

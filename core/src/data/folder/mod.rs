@@ -1,12 +1,12 @@
 //! The data set `folder`: images on disk, one folder per class.
 //!
 //! The layout is `DIR/CLASS/IMAGE`, or `DIR/train/CLASS/IMAGE` with an optional validation part in `DIR/val` and an
-//! optional test part in `DIR/test`, or with other names in [`PARTS`]. Classes and images are sorted by name, so the same folder gives
-//! the same data on every machine.
+//! optional test part in `DIR/test`, or with other names in [`PARTS`]. Classes and images are sorted by name, so the
+//! same folder gives the same data on every machine.
 //!
 //! The files are those that torchvision's `ImageFolder` reads: images in folders of any depth below the folder of their
-//! class, with the extensions in [`files::EXTENSIONS`]. Hidden files are not read. Images are converted to RGB and resized to a
-//! square, by [`Resize`](super::Resize). They are held in memory, or decoded whenever they are used, by
+//! class, with the extensions in [`files::EXTENSIONS`]. Hidden files are not read. Images are converted to RGB and
+//! resized to a square, by [`Resize`](super::Resize). They are held in memory, or decoded whenever they are used, by
 //! [`Cache`](super::Cache).
 
 mod decode;

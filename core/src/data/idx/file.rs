@@ -1,7 +1,7 @@
 //! One idx file: its header, and its values.
 //!
-//! A file consists of two zero bytes, the byte 8 (for unsigned bytes as values), the number of dimensions, the dimensions
-//! as big-endian `u32`, and the values. <https://yann.lecun.com/exdb/mnist/>
+//! A file consists of two zero bytes, the byte 8 (for unsigned bytes as values), the number of dimensions, the
+//! dimensions as big-endian `u32`, and the values. <https://yann.lecun.com/exdb/mnist/>
 
 use std::fs::File;
 use std::io::{self, BufReader, Read};
@@ -12,7 +12,8 @@ use flate2::bufread::MultiGzDecoder;
 use super::{Cancel, DataError, FIX};
 use crate::read_file;
 
-/// Number of values beyond which a compressed file is read twice: first to count them without memory, then to keep them.
+/// Number of values beyond which a compressed file is read twice: first to count them without memory, then to keep
+/// them.
 const MIN_VALUES_TO_COUNT_FIRST: u64 = 1 << 27;
 /// Number of bytes between two checks for a request to stop.
 const CHUNK: u64 = 1 << 20;

@@ -1,8 +1,8 @@
 //! The names of idx files.
 //!
-//! MNIST: `train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`. EMNIST puts the name of its split before it and calls the
-//! test part `test`: `emnist-letters-test-images-idx3-ubyte`. Some archives write `.idx3` for `-idx3`, and all may end in
-//! `.gz`.
+//! MNIST: `train-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`. EMNIST puts the name of its split before it and calls
+//! the test part `test`: `emnist-letters-test-images-idx3-ubyte`. Some archives write `.idx3` for `-idx3`, and all may
+//! end in `.gz`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! The data set `idx`: files in the format of MNIST, Fashion-MNIST, Kuzushiji-MNIST and EMNIST, plain or compressed by gzip.
+//! The data set `idx`: files in the format of MNIST, Fashion-MNIST, Kuzushiji-MNIST and EMNIST, plain or compressed by
+//! gzip.
 
 mod file;
 mod find;

@@ -19,8 +19,9 @@ const PREFETCH: usize = 3;
 
 /// Returns the training images in batches; every epoch has a new order and new augmentation.
 ///
-/// Order and augmentation depend only on the seed and on the number of the epoch (streams `data order`, `random
-/// resized crop`, `colour jitter` and `augmentation`). They do not depend on threads, speed or earlier epochs, so a run can resume in the middle of an epoch.
+/// Order and augmentation depend only on the seed and on the number of the epoch (streams `data order`, `random resized
+/// crop`, `colour jitter` and `augmentation`). They do not depend on threads, speed or earlier epochs, so a run can
+/// resume in the middle of an epoch.
 #[derive(Clone, Debug)]
 pub struct Loader {
     dataset: Arc<Dataset>,
@@ -56,14 +57,15 @@ impl Loader {
         self.indices.len()
     }
 
-    /// Number of batches of an epoch. Incomplete batches are dropped so that every step has the same number of images. If
-    /// there are fewer images than `batch_size`, all of them form one batch.
+    /// Number of batches of an epoch. Incomplete batches are dropped so that every step has the same number of images.
+    /// If there are fewer images than `batch_size`, all of them form one batch.
     pub fn batches(&self) -> usize {
         (self.indices.len() / self.batch_size).max(usize::from(!self.indices.is_empty()))
     }
 
-    /// Starts epoch number `epoch` at its batch number `first`, both from 0. If images are decoded, cropped and resized, or
-    /// colour-jittered, the threads of a pool as large as the current one prepare batches; otherwise one thread does.
+    /// Starts epoch number `epoch` at its batch number `first`, both from 0. If images are decoded, cropped and
+    /// resized, or colour-jittered, the threads of a pool as large as the current one prepare batches; otherwise one
+    /// thread does.
     ///
     /// # Errors
     /// Background threads that cannot be started.

@@ -150,7 +150,8 @@ mod tests {
         assert_eq!(history.mean_accuracy(), Some(53.0));
     }
 
-    /// Five epochs of one probe, k = 1: changes 4, 2, 6, 1. The second half is epochs 3 and 4, whose only pair changes by 1.
+    /// Five epochs of one probe, k = 1: changes 4, 2, 6, 1. The second half is epochs 3 and 4, whose only pair changes
+    /// by 1.
     #[test]
     fn second_half_by_hand() {
         let history = history(&[&[10.0], &[14.0], &[12.0], &[18.0], &[17.0]]);

@@ -2,7 +2,8 @@
 
 use crate::metrics::error::{MetricError, finite, same_length};
 
-/// Accuracies in percent. Row `i`, column `j` is the accuracy of architecture `i` after the training of architecture `j`.
+/// Accuracies in percent. Row `i`, column `j` is the accuracy of architecture `i` after the training of architecture
+/// `j`.
 ///
 /// The matrix is upper triangular, because architecture `i` is not evaluated before its own training.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -18,8 +19,8 @@ pub struct MatrixSummary {
     pub own: f64,
     /// Mean accuracy of all architectures at the end: the mean of `A[i][N-1]`.
     pub end: f64,
-    /// Mean accuracy lost until the end: the mean of `A[i][i] - A[i][N-1]` over all architectures but the last, after which
-    /// nothing is trained. `None` for N = 1; negative if the architectures help each other.
+    /// Mean accuracy lost until the end: the mean of `A[i][i] - A[i][N-1]` over all architectures but the last, after
+    /// which nothing is trained. `None` for N = 1; negative if the architectures help each other.
     pub drop: Option<f64>,
     /// Mean change of an earlier architecture by the training of one more: the mean of `A[i][j] - A[i][j-1]` over all
     /// `i < j`. `None` for N = 1; negative values mean disturbance.
@@ -32,7 +33,8 @@ impl DisturbanceMatrix {
         Self::default()
     }
 
-    /// Appends the column after one more training: the accuracies of all architectures so far, in the order of training.
+    /// Appends the column after one more training: the accuracies of all architectures so far, in the order of
+    /// training.
     ///
     /// # Errors
     /// A wrong number of accuracies, or values that are not finite.

@@ -44,8 +44,8 @@ impl CellGenotype {
         INPUTS..INPUTS + self.nodes.len()
     }
 
-    /// Checks that edges come from earlier nodes and that the output consists of intermediate nodes, each once. `name` is
-    /// the name of the cell in messages.
+    /// Checks that edges come from earlier nodes and that the output consists of intermediate nodes, each once. `name`
+    /// is the name of the cell in messages.
     pub(super) fn check(&self, name: &str) -> Result<(), String> {
         for (node, edges) in self.intermediate_nodes().zip(&self.nodes) {
             if let Some(edge) = edges.iter().find(|edge| edge.from >= node) {

@@ -71,15 +71,15 @@ impl Default for DartsOptions {
 /// The space, the one that DINAS searches. An architecture consists of a normal and a reduction cell, written as
 /// `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=range(2, 6))`.
 ///
-/// Nodes 0 and 1 of a cell are the outputs of the two cells before it. Nodes 2 to 5 are sums of two edges, each with one
-/// of seven operations (eight with `none`) on an earlier node. The output is the concatenation of nodes 2 to 5.
+/// Nodes 0 and 1 of a cell are the outputs of the two cells before it. Nodes 2 to 5 are sums of two edges, each with
+/// one of seven operations (eight with `none`) on an earlier node. The output is the concatenation of nodes 2 to 5.
 ///
-/// The network is a 3x3 convolution to `3 width` channels (or the ImageNet stem of three convolutions of stride 2), then
-/// `cells` cells with `width` channels per node, global average pool and a linear layer. Cells number `cells / 3` and
-/// `2 cells / 3`, counted from 0, are reduction cells: they halve height and width and double the channels. Odd sizes
-/// are rounded up. All normal cells have the same architecture, as do both reduction cells, and each cell has its own
-/// weights. In the supernet, weights belong to an edge and an operation, so two architectures share the weights of an
-/// operation if they use it on the same edge. DARTS searches with `width = 16` and `cells = 8`.
+/// The network is a 3x3 convolution to `3 width` channels (or the ImageNet stem of three convolutions of stride 2),
+/// then `cells` cells with `width` channels per node, global average pool and a linear layer. Cells number `cells / 3`
+/// and `2 cells / 3`, counted from 0, are reduction cells: they halve height and width and double the channels. Odd
+/// sizes are rounded up. All normal cells have the same architecture, as do both reduction cells, and each cell has its
+/// own weights. In the supernet, weights belong to an edge and an operation, so two architectures share the weights of
+/// an operation if they use it on the same edge. DARTS searches with `width = 16` and `cells = 8`.
 #[derive(Debug, Clone)]
 pub struct Darts {
     info: SpaceInfo,
@@ -208,8 +208,8 @@ impl SearchSpace for Darts {
         self.genotype(arch).to_string()
     }
 
-    /// The text with the two operations of a node in index order, if both edges have the same predecessor. Otherwise the
-    /// order of predecessors already determines the order of the edges.
+    /// The text with the two operations of a node in index order, if both edges have the same predecessor. Otherwise
+    /// the order of predecessors already determines the order of the edges.
     fn canonical(&self, arch: &Arch) -> String {
         let mut choices = arch.choices().to_vec();
         for (decisions, node) in self.info.decisions.as_chunks::<PER_NODE>().0.iter().zip(choices.as_chunks_mut().0) {
@@ -258,7 +258,7 @@ inventory::submit! {
         options: || example(&DartsOptions::default()),
         build: |scale, options: &Table| match scale.cells {
             0..3 => Err(SpaceError::Scale(format!(
-                "space darts needs at least 3 cells, found {}: with fewer there is no normal cell",
+                "space darts requires at least 3 cells (--cells), found {}: with fewer there is no normal cell",
                 scale.cells
             ))),
             _ => Ok(Box::new(Darts::with_options(scale, parse_options("space", options)?))),

@@ -32,8 +32,8 @@ pub struct WiredCell {
     pub concat: Vec<usize>,
 }
 
-/// The outer structure of a network: `cells` cells, of which number `cells / 3` and `2 cells / 3` (from 0) are reduction
-/// cells. A reduction cell doubles the channels, and its edges from its two inputs have stride 2.
+/// The outer structure of a network: `cells` cells, of which number `cells / 3` and `2 cells / 3` (from 0) are
+/// reduction cells. A reduction cell doubles the channels, and its edges from its two inputs have stride 2.
 #[derive(Debug, Clone, Copy)]
 pub struct Outline {
     /// Size of the network.
@@ -103,7 +103,7 @@ impl Outline {
                 net.auxiliary(|net| auxiliary_head(net, x, stem, classes))?;
             }
         }
-        let x = net.global_avg_pool(x)?;
+        let x = net.global_avg_pool(x);
         net.linear("classifier", x, classes)
     }
 
@@ -201,11 +201,11 @@ fn auxiliary_head(net: &mut NetworkBuilder<'_>, x: Value, stem: Stem, classes: u
     }
     let kernel = [h, w].map(|size| size.div_ceil(2).max(5).min(size - 1));
     let window = Window { kernel, stride: [h - kernel[0], w - kernel[1]], padding: [0; 2], dilation: [1; 2] };
-    let x = net.relu(x)?;
+    let x = net.relu(x);
     let x = net.pool(x, PoolSpec { kind: PoolKind::Average, window })?;
     let x = net.conv("auxiliary.conv0", x, ConvUnit::conv_bn(1, 1, 128))?;
     let unit = ConvUnit { window: Window::valid(2, 1), ..ConvUnit::relu_conv_bn(2, 1, 768) };
     let x = net.conv("auxiliary.conv1", x, ConvUnit { norm: stem == Stem::Cifar, ..unit })?;
-    let x = net.relu(x)?;
+    let x = net.relu(x);
     net.linear("auxiliary.classifier", x, classes)
 }

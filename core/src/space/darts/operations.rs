@@ -143,7 +143,7 @@ pub(super) fn factorised_reduction(
     x: Value,
     c_out: usize,
 ) -> Result<Value, NetworkError> {
-    let x = net.relu(x)?;
+    let x = net.relu(x);
     let odd = net.odd_pixels(x);
     let mut parts = Vec::new();
     if c_out > 1 {

@@ -8,8 +8,8 @@ use crate::quote::quote;
 const ARGUMENTS: [&str; 4] = ["normal", "normal_concat", "reduce", "reduce_concat"];
 
 impl Genotype {
-    /// Reads a genotype, or finds a published one by its name. White space, the quotes of strings, brackets of lists and
-    /// tuples, and the order of the arguments are free; `normal_concat` and `reduce_concat` are lists or ranges.
+    /// Reads a genotype, or finds a published one by its name. White space, the quotes of strings, brackets of lists
+    /// and tuples, and the order of the arguments are free; `normal_concat` and `reduce_concat` are lists or ranges.
     ///
     /// # Errors
     /// The first problem of the text: what was expected and what was found.

@@ -15,8 +15,8 @@ use std::sync::Arc;
 /// then the default column of the space's table.
 ///
 /// # Errors
-/// An unknown column, a file that cannot be read, a damaged configuration beside it, or a table that was trained on other
-/// data.
+/// An unknown column, a file that cannot be read, a damaged configuration beside it, or a table that was trained on
+/// other data.
 pub fn find_table(
     config: &TruthConfig,
     space: &Arc<dyn SearchSpace>,

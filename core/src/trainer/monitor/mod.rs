@@ -47,8 +47,8 @@ impl Monitor {
         Self { probes, truth, audit: FairnessAudit::new(&choices), operations, disturbance }
     }
 
-    /// Evaluates `previous`, the last architecture of the previous plan, if single-step disturbance is measured at the step
-    /// on `paths`.
+    /// Evaluates `previous`, the last architecture of the previous plan, if single-step disturbance is measured at the
+    /// step on `paths`.
     ///
     /// # Errors
     /// An evaluation that fails.

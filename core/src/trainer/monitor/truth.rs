@@ -27,8 +27,8 @@ pub struct TruthComparison {
 }
 
 impl TruthComparison {
-    /// Finds the table, and draws the architectures from the random stream `truth`, in the order of the table. `None` if
-    /// the configuration compares none, or if it names no table and none is known for the space.
+    /// Finds the table, and draws the architectures from the random stream `truth`, in the order of the table. `None`
+    /// if the configuration compares none, or if it names no table and none is known for the space.
     ///
     /// # Errors
     /// A table that cannot be read, or fewer architectures in it than the configuration compares.

@@ -76,8 +76,8 @@ impl ArchSource {
         observed.map_err(|error| self.controller_error(error))
     }
 
-    /// At most `n` architectures that the controller proposes for selection. Draws from a copy of the controller's random
-    /// stream, so that an interrupted selection can be repeated.
+    /// At most `n` architectures that the controller proposes for selection. Draws from a copy of the controller's
+    /// random stream, so that an interrupted selection can be repeated.
     ///
     /// # Errors
     /// See [`sample_controller`](Self::sample_controller).
@@ -92,8 +92,8 @@ impl ArchSource {
     }
 
     /// Named figures of the controller.
-    pub fn telemetry(&self) -> Vec<(String, f64)> {
-        self.controller.telemetry()
+    pub fn metrics(&self) -> Vec<(String, f64)> {
+        self.controller.metrics()
     }
 
     /// The error of a run whose controller failed.

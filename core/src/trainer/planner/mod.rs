@@ -46,8 +46,8 @@ impl Planner {
         &self.paths
     }
 
-    /// Lets the strategy plan new paths if the current ones have had all their steps. After a new plan, returns the last
-    /// architecture of the previous one.
+    /// Lets the strategy plan new paths if the current ones have had all their steps. After a new plan, returns the
+    /// last architecture of the previous one.
     ///
     /// # Errors
     /// A controller that fails to draw, a strategy that fails, or a plan that cannot be trained.

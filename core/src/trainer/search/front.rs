@@ -3,7 +3,8 @@
 use super::Candidate;
 
 /// The candidates that no other one beats: none has at most as many multiply-adds and a higher accuracy, or fewer
-/// multiply-adds and at least the same accuracy. By ascending multiply-adds. Of candidates equal in both, the first counts.
+/// multiply-adds and at least the same accuracy. By ascending multiply-adds. Of candidates equal in both, the first
+/// counts.
 pub fn pareto_front(candidates: &[Candidate]) -> Vec<&Candidate> {
     let mut order: Vec<&Candidate> = candidates.iter().collect();
     order.sort_by(|a, b| a.macs.cmp(&b.macs).then(b.accuracy.total_cmp(&a.accuracy)));

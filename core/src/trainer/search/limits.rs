@@ -57,8 +57,8 @@ impl Limits {
             }
             (Some(params), Some(macs), ..) => {
                 let expected =
-                    "a limit that some architecture obeys together with --max-macs: raise one of them".to_owned();
-                let found = format!("at most {params} parameters and at most {macs} multiply-adds");
+                    "a limit that an architecture obeys together with --max-macs (raise one of the two)".to_owned();
+                let found = format!("{params} parameters and {macs} multiply-adds");
                 Err(ConfigError::Range { key: "--max-params", expected, found }.into())
             }
             _ => Ok(()),

@@ -101,8 +101,8 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
         })
     }
 
-    /// Evaluates `budget` proposals. A repeated one takes its earlier accuracy. `report` gets the number of proposals so
-    /// far. Stops early if `cancel` becomes true.
+    /// Evaluates `budget` proposals. A repeated one takes its earlier accuracy. `on_progress` gets the number of
+    /// proposals so far. Stops early if `cancel` becomes true.
     ///
     /// # Errors
     /// A controller or an evaluation that fails, or a controller that only samples architectures beyond the limits.
@@ -110,7 +110,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
         mut self,
         budget: usize,
         cancel: &AtomicBool,
-        report: &mut dyn FnMut(usize),
+        on_progress: &mut dyn FnMut(usize),
     ) -> Result<SearchOutcome, RunError> {
         let mut outcome = SearchOutcome { candidates: Vec::new(), proposals: 0, rejected: 0, interrupted: false };
         let mut known: HashMap<Arch, usize> = HashMap::new();
@@ -141,7 +141,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
                 self.controller.observe(arch, accuracy / 100.0).map_err(|error| self.failed(error))?;
             }
             outcome.proposals += proposed.len();
-            report(outcome.proposals);
+            on_progress(outcome.proposals);
             outcome.interrupted = cancel.load(Ordering::Relaxed) && outcome.proposals < budget;
             if outcome.interrupted {
                 break;

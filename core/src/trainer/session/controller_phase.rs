@@ -37,7 +37,7 @@ pub fn train_controller<D: TrainingDevice>(
         observer.observe(&Event::Evaluating(Evaluating { phase, epoch, done, total }))?;
     }
     let steps = supernet.training().counters().steps;
-    let (reward, telemetry) = (progress.rewards / total as f64, source.telemetry());
-    observer.observe(&Event::Controller(ControllerDone { steps, epoch, reward, telemetry }))?;
+    let (reward, metrics) = (progress.rewards / total as f64, source.metrics());
+    observer.observe(&Event::Controller(ControllerDone { steps, epoch, reward, metrics }))?;
     Ok(true)
 }

@@ -75,7 +75,7 @@ impl<D: TrainingDevice> Session<D> {
             lr: sums.lr,
             gradient_norm: sums.mean_gradient_norm(),
             fairness: self.monitor.fairness_range(),
-            telemetry: self.supernet.strategy().telemetry(),
+            metrics: self.supernet.strategy().metrics(),
             seconds: sums.seconds,
         }))?;
         Ok(())

@@ -21,7 +21,7 @@ use crate::checkpoint::weights;
 use crate::config::{BnMode, RunConfig};
 use crate::controller::ControllerContext;
 use crate::data::{Dataset, Loader};
-use crate::event::{Observer, Start};
+use crate::event::{Observer, RunSize};
 use crate::metrics::Evaluation;
 use crate::network::{Network, NetworkSpec, RunningMoments};
 use crate::registry::{self, BuildError, ControllerDescriptor, StrategyDescriptor, TrainingDevice};
@@ -83,7 +83,8 @@ impl<D: TrainingDevice> Session<D> {
         Self::with_length(&config, dataset, device, epochs, images, |_| steps_per_arch)
     }
 
-    /// A session of `epochs` epochs that evaluates on `images`. `steps_per_plan` computes the steps of a plan from the batches of an epoch.
+    /// A session of `epochs` epochs that evaluates on `images`. `steps_per_plan` computes the steps of a plan from the
+    /// batches of an epoch.
     pub(super) fn with_length(
         config: &RunConfig,
         dataset: Arc<Dataset>,
@@ -143,9 +144,9 @@ impl<D: TrainingDevice> Session<D> {
     }
 
     /// Sizes of the run.
-    pub fn size(&self) -> Start {
+    pub fn size(&self) -> RunSize {
         let network = self.supernet.training().network();
-        Start {
+        RunSize {
             epochs: self.epochs(),
             steps_per_epoch: self.loader.batches(),
             steps: self.supernet.training().total_steps(),
@@ -191,8 +192,8 @@ impl<D: TrainingDevice> Session<D> {
         self.supernet.evaluate_all_with_loss(archs, cancel, &mut each)
     }
 
-    /// Evaluates the architectures of the truth comparison with shared weights and compares their ranking with the table.
-    /// `None` without a truth table, or if `cancel` became true first.
+    /// Evaluates the architectures of the truth comparison with shared weights and compares their ranking with the
+    /// table. `None` without a truth table, or if `cancel` became true first.
     ///
     /// # Errors
     /// See [`evaluate`](Self::evaluate); an observer that fails.

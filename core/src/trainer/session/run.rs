@@ -14,8 +14,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 impl<D: TrainingDevice> Session<D> {
     /// Trains, selects an architecture and compares the ranking with the truth table. `observer` receives every event.
     ///
-    /// If `cancel` becomes true, the run ends after the current step or evaluation, and the result holds the measurements
-    /// until then. A session continues such a run in a further call, or in another process after
+    /// If `cancel` becomes true, the run ends after the current step or evaluation, and the result holds the
+    /// measurements until then. A session continues such a run in a further call, or in another process after
     /// [`save`](Self::save) and [`restore`](Self::restore).
     ///
     /// # Errors
@@ -52,7 +52,7 @@ impl<D: TrainingDevice> Session<D> {
         let (start, epochs) = (self.config.controller_start(), self.epochs());
         if self.planner.source().samples_per_epoch() > 0 && start >= epochs {
             observer.observe(&Event::Warning(format!(
-                "the controller would start at epoch {start}, but the run ends after epoch {}: it stays untrained; \
+                "the controller is never trained: its training would start at epoch {start}, and the last epoch is {}; \
                  lower --controller-start",
                 epochs - 1
             )))?;
@@ -129,7 +129,7 @@ impl<D: TrainingDevice> Session<D> {
     fn result(&self, interrupted: bool, selected: Option<Selected>, truth: Option<Truth>) -> RunResult {
         let (config, progress) = (&self.config, &self.progress);
         let counters = self.supernet.training().counters();
-        let telemetry = self.supernet.strategy().telemetry().into_iter().chain(self.planner.source().telemetry());
+        let telemetry = self.supernet.strategy().metrics().into_iter().chain(self.planner.source().metrics());
         RunResult {
             r#type: "result".into(),
             schema: SCHEMA,

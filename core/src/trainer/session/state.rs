@@ -41,8 +41,9 @@ impl<D: TrainingDevice> Session<D> {
         Ok(state)
     }
 
-    /// As [`restore`](Self::restore), with the state of a run of fewer epochs at the end of its training. `search.start`
-    /// must be the first epoch of controller training in that run; -1 would change with the number of epochs.
+    /// As [`restore`](Self::restore), with the state of a run of fewer epochs at the end of its training.
+    /// `search.start` must be the first epoch of controller training in that run; -1 would change with the number of
+    /// epochs.
     ///
     /// # Errors
     /// Those of `restore`, and a configuration in which earlier steps depend on the number of epochs.

@@ -36,8 +36,8 @@ impl StandAloneImages {
         EvalInputs { mean, std, batch_size, positions: self.positions.clone(), classes: self.dataset.classes.clone() }
     }
 
-    /// Accuracies after an epoch, with running batch-norm statistics. Drop path and auxiliary head have no influence. `None`
-    /// if `cancel` became true first.
+    /// Accuracies after an epoch, with running batch-norm statistics. Drop path and auxiliary head have no influence.
+    /// `None` if `cancel` became true first.
     ///
     /// # Errors
     /// A failing device, or an image file that cannot be read.

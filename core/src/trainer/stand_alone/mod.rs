@@ -30,8 +30,8 @@ const MAX_SAMPLES: u64 = 1_000_000;
 /// In a stand-alone network, every batch normalisation has scale and shift, and evaluation uses running statistics.
 /// `retrain.images` chooses the training images. Accuracy is measured on the test images of the data set, or on all
 /// validation images of a data set without test images. The seed of [`start`](Self::start) determines the split, the
-/// initial weights, the order of the images and drop path. The seed of the configuration determines the architectures of
-/// [`sample`](Self::sample).
+/// initial weights, the order of the images and drop path. The seed of the configuration determines the architectures
+/// of [`sample`](Self::sample).
 pub struct StandAloneTrainer<D: TrainingDevice> {
     config: RunConfig,
     dataset: Arc<Dataset>,
@@ -88,8 +88,8 @@ impl<D: TrainingDevice> StandAloneTrainer<D> {
         }
     }
 
-    /// Prepares the training of one architecture, as text, from scratch. A space may accept published architectures that
-    /// are not in it; see [`SearchSpace::stand_alone`].
+    /// Prepares the training of one architecture, as text, from scratch. A space may accept published architectures
+    /// that are not in it; see [`SearchSpace::stand_alone`].
     ///
     /// # Errors
     /// An architecture of another space, or a failing device.

@@ -2,7 +2,7 @@
 
 use super::images::StandAloneImages;
 use crate::config::RunConfig;
-use crate::event::{Event, Observer, SavePoint, StandAloneEpoch, Start, offer_state};
+use crate::event::{Event, Observer, RunSize, SavePoint, StandAloneEpoch, offer_state};
 use crate::network::Program;
 use crate::registry::TrainingDevice;
 use crate::result::{EvalFigures, SCHEMA, StandAloneResult};
@@ -77,9 +77,9 @@ impl<D: TrainingDevice> StandAloneRun<D> {
     }
 
     /// Sizes of the training.
-    pub fn size(&self) -> Start {
+    pub fn size(&self) -> RunSize {
         let network = self.training.network();
-        Start {
+        RunSize {
             epochs: self.config.train.epochs,
             steps_per_epoch: self.images.loader.batches(),
             steps: self.training.total_steps(),
@@ -134,8 +134,8 @@ impl<D: TrainingDevice> StandAloneRun<D> {
         Ok(true)
     }
 
-    /// Evaluates the network if it is due, and reports the epoch. Returns false if `cancel` became true first; the epoch is
-    /// still to be completed then.
+    /// Evaluates the network if it is due, and reports the epoch. Returns false if `cancel` became true first; the
+    /// epoch is still to be completed then.
     fn complete_epoch(&mut self, observer: &mut dyn Observer, cancel: &AtomicBool) -> Result<bool, RunError> {
         let (started, epoch) = (Instant::now(), self.progress.epoch);
         let is_due = self.is_evaluated(epoch);

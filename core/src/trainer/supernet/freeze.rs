@@ -11,8 +11,8 @@ impl<D: TrainingDevice> Supernet<D> {
     /// The sub-net of an architecture, with the weight sets that the strategy binds to its layers.
     ///
     /// # Errors
-    /// An architecture of another space, evaluation by batch statistics, a layer without statistics, or a failing device
-    /// or strategy.
+    /// An architecture of another space, evaluation by batch statistics, a layer without statistics, or a failing
+    /// device or strategy.
     pub fn freeze(&self, arch: &Arch) -> Result<FrozenNetwork, RunError> {
         let program = self.program(arch)?;
         let model = self.with_weights(arch, self.eval_model(), |weights| self.model(&program, weights))?;

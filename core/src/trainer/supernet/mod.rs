@@ -1,5 +1,5 @@
-//! The supernet of a run: its training, the sharing strategy, the average of the weights, and the evaluation of architectures with
-//! shared weights.
+//! The supernet of a run: its training, the sharing strategy, the average of the weights, and the evaluation of
+//! architectures with shared weights.
 
 mod evaluate;
 mod freeze;
@@ -31,7 +31,8 @@ pub struct Supernet<D: TrainingDevice> {
 }
 
 impl<D: TrainingDevice> Supernet<D> {
-    /// Joins the parts. With a positive `average_decay`, the average of the weights is evaluated in place of the weights.
+    /// Joins the parts. With a positive `average_decay`, the average of the weights is evaluated in place of the
+    /// weights.
     ///
     /// # Errors
     /// A space whose architectures do not fit the network.

@@ -53,9 +53,9 @@ impl<D: Backend> NamedStrategy<D> {
         self.strategy.take_notes()
     }
 
-    /// See [`SharingStrategy::telemetry`].
-    pub fn telemetry(&self) -> Vec<(String, f64)> {
-        self.strategy.telemetry()
+    /// See [`SharingStrategy::metrics`].
+    pub fn metrics(&self) -> Vec<(String, f64)> {
+        self.strategy.metrics()
     }
 
     /// See [`SharingStrategy::check_independent_of_length`].

@@ -30,7 +30,8 @@ impl<D: Backend> DeviceBatch<D> {
     }
 }
 
-/// Batches on a device. The copy of the next batch starts before the current one is returned, so copy and training overlap.
+/// Batches on a device. The copy of the next batch starts before the current one is returned, so copy and training
+/// overlap.
 pub struct DeviceBatches<D: Backend, I> {
     device: D,
     batches: I,

@@ -14,8 +14,8 @@ impl<D: TrainingDevice> Training<D> {
     /// Runs all paths and fills in the losses, captured inputs, parameters and gradients of `step`. Returns the mean
     /// loss.
     ///
-    /// The common prefix of all paths runs once. Each path's backward pass accumulates into the gradients of its activations;
-    /// the prefix is back-propagated once, after all paths.
+    /// The common prefix of all paths runs once. Each path's backward pass accumulates into the gradients of its
+    /// activations; the prefix is back-propagated once, after all paths.
     pub(super) fn sum_gradients(
         &mut self,
         images: &Tensor4<D>,

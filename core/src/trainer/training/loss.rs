@@ -73,7 +73,8 @@ mod tests {
         );
     }
 
-    /// Scores of 0 have the cross-entropy `log 2`: the value is that of the main head, the gradient that of the weighted sum.
+    /// Scores of 0 have the cross-entropy `log 2`: the value is that of the main head, the gradient that of the
+    /// weighted sum.
     #[test]
     fn the_auxiliary_loss_is_weighted() {
         use dfdx::prelude::{Backward, TensorFromVec};

@@ -39,7 +39,8 @@ impl Regularisation {
         (probability > 0.0).then(|| DropPath::new(probability, rng))
     }
 
-    /// Factor of the learning rate in a step: `(step + 1) / n` in the first `n` steps of a warm-up of `n` steps, then 1.
+    /// Factor of the learning rate in a step: `(step + 1) / n` in the first `n` steps of a warm-up of `n` steps, then
+    /// 1.
     pub fn warmup(&self, step: u64) -> f64 {
         match step + 1 < self.warmup_steps {
             true => (step + 1) as f64 / self.warmup_steps as f64,

@@ -43,7 +43,8 @@ impl<D: TrainingDevice> Training<D> {
     /// Replaces the state by a saved one. After an error, some parts are replaced and others are not.
     ///
     /// # Errors
-    /// A missing tensor, one of another shape or with values that are not finite, missing counters, or a failing device.
+    /// A missing tensor, one of another shape or with values that are not finite, missing counters, or a failing
+    /// device.
     pub fn load(&mut self, state: &State) -> Result<(), RunError> {
         self.load_model(&state.section("model"))?;
         let optimizer = state.section("optimizer");

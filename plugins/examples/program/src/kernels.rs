@@ -56,7 +56,7 @@ impl BuildNetwork for Kernels {
             }
             x = net.sum(&terms)?;
         }
-        let x = net.global_avg_pool(x)?;
+        let x = net.global_avg_pool(x);
         net.linear("classifier", x, self.info.scale.classes)
     }
 }

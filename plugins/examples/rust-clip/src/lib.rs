@@ -1,5 +1,5 @@
-//! Clips the gradients of the layers of choices: scales them by `min(1, max_norm / ‖g‖)`, where `‖g‖` is their joint norm. The
-//! gradients of layers that every architecture has (stem, residual blocks, classifier) do not change.
+//! Clips the gradients of the layers of choices: scales them by `min(1, max_norm / ‖g‖)`, where `‖g‖` is their joint
+//! norm. The gradients of layers that every architecture has (stem, residual blocks, classifier) do not change.
 
 use nas_plugin_abi::{Context, Error, Host, Model, Needs, Result, Step, Strategy, export_strategies};
 

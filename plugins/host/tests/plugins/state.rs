@@ -45,7 +45,7 @@ fn metrics_continue_with_their_last_values() {
     state.values.insert("metrics".into(), serde_json::json!({"a": 0.1_f64.to_bits(), "b": f64::NAN.to_bits()}));
     let mut resumed = instance("clip-shared");
     resumed.load(&state).unwrap();
-    let metrics = resumed.telemetry();
+    let metrics = resumed.metrics();
     assert_eq!((metrics[0].clone(), metrics[1].0.as_str()), (("a".to_owned(), 0.1), "b"));
     assert!(metrics[1].1.is_nan());
     assert_eq!(resumed.save().unwrap(), state);

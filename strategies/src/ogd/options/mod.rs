@@ -58,8 +58,8 @@ pub enum OwnInputs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StepOrder {
-    /// Project with the inputs of earlier steps, then record the inputs of this step (`update` is the update of the recorded
-    /// inputs).
+    /// Project with the inputs of earlier steps, then record the inputs of this step (`update` is the update of the
+    /// recorded inputs).
     ProjectThenUpdate,
     /// Record first, so that the inputs of a step restrict its own update. Requires `own_inputs = "during"`.
     UpdateThenProject,
@@ -91,7 +91,8 @@ pub struct OgdOptions {
     pub alpha_schedule: AlphaSchedule,
     /// Alpha at the end of the run. Unused with `alpha_schedule = "constant"`.
     pub alpha_end: f64,
-    /// Number of images recorded per step: a number, `all`, or `batch-mean` for the mean of the batch as a single image.
+    /// Number of images recorded per step: a number, `all`, or `batch-mean` for the mean of the batch as a single
+    /// image.
     #[schemars(with = "AnyValue")]
     pub samples: NumberOrWord,
     /// Stride over the output locations at which patches are recorded, 1 to 1024, in both directions.

@@ -134,14 +134,14 @@ impl Harness {
     }
 
     /// The metrics of the strategy, without times.
-    pub fn telemetry(&self) -> Vec<(String, f64)> {
-        let numbers = SharingStrategy::<TestDevice>::telemetry(self.strategy.as_ref().unwrap());
+    pub fn metrics(&self) -> Vec<(String, f64)> {
+        let numbers = SharingStrategy::<TestDevice>::metrics(self.strategy.as_ref().unwrap());
         numbers.into_iter().filter(|(name, _)| !name.starts_with("time.")).collect()
     }
 
     /// The metric `name`.
     pub fn metric(&self, name: &str) -> f64 {
-        self.telemetry().into_iter().find(|(n, _)| n == name).unwrap().1
+        self.metrics().into_iter().find(|(n, _)| n == name).unwrap().1
     }
 }
 

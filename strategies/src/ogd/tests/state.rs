@@ -42,7 +42,7 @@ fn loading_saved_state_does_not_change_the_training() {
         for stop in [0, 3, 5, 6] {
             let resumed = train(options, Some(stop));
             assert_eq!(resumed.weights(), uninterrupted.weights(), "{options}, stopped at {stop}");
-            assert_eq!(resumed.telemetry(), uninterrupted.telemetry(), "{options}, stopped at {stop}");
+            assert_eq!(resumed.metrics(), uninterrupted.metrics(), "{options}, stopped at {stop}");
         }
     }
 }

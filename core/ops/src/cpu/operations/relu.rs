@@ -57,8 +57,8 @@ fn limited(
     Ok(y)
 }
 
-/// Adds `dy` to `dx` (or fills `dx` if `overwrite`) where the output is positive and below the limit, or NaN; the gradient
-/// is 0 elsewhere.
+/// Adds `dy` to `dx` (or fills `dx` if `overwrite`) where the output is positive and below the limit, or NaN; the
+/// gradient is 0 elsewhere.
 struct AddReluGradient<'a> {
     dx: &'a mut [f32],
     dy: &'a [f32],

@@ -95,8 +95,8 @@ trait Transform: Sized {
                 _ => self.any::<I>(),
             }
         } else {
-            // Processors without fused multiply-add are too rare to compile all loops for them. The general loop adds the
-            // same products in the same order.
+            // Processors without fused multiply-add are too rare to compile all loops for them. The general loop adds
+            // the same products in the same order.
             self.any::<I>();
         }
     }

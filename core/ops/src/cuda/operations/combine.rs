@@ -90,7 +90,8 @@ fn launch(kernel: &'static str, like: &CudaActivation, args: ConcatArgs) -> Resu
     like.runtime().launch_over(kernel, args.pixels as usize * args.width as usize, args)
 }
 
-/// Computes the gradient of each part in its own buffer, because an activation may occur twice, and adds it to that part.
+/// Computes the gradient of each part in its own buffer, because an activation may occur twice, and adds it to that
+/// part.
 fn backward(parts: &[CudaActivation], dy: &Buffer, mut args: ConcatArgs) -> Result<(), DriverError> {
     args.dy = dy.address();
     let mut gradients = Vec::new();

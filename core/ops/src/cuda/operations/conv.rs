@@ -70,8 +70,8 @@ impl Conv {
         if self.runtime.tf32() { tf32 } else { single }
     }
 
-    /// The grid of a product with `rows` rows and `columns` columns for each group, and whether its tiles are wide: 64 x 64 instead of
-    /// 128 x 16.
+    /// The grid of a product with `rows` rows and `columns` columns for each group, and whether its tiles are wide: 64
+    /// x 64 instead of 128 x 16.
     fn tiles(&self, rows: usize, columns: usize) -> ((u32, u32, u32), bool) {
         let wide = columns > 16;
         let (tile_rows, tile_columns) = if wide { (64, 64) } else { (128, 16) };
