@@ -26,10 +26,11 @@ fn shortened(text: &str) -> String {
     }
 }
 
-/// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are such
-/// errors too; they are successful.
+/// Prints an error about the command line, with at most 200 characters of each argument. `--help` and `--version` are
+/// such errors too; they are successful.
 pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
     if let Some(tip) = tip(&error) {
+        error.remove(ContextKind::SuggestedSubcommand);
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     let needs_quoting = |text: &str| quote(text) != text;
@@ -50,11 +51,17 @@ pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
     if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
 }
 
+/// Whether the error is about the arguments of the program, not of a subcommand. Only the program has two lines of usage:
+/// with and without a subcommand.
+fn is_top_level(error: &clap::Error) -> bool {
+    matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage)) if usage.to_string().lines().count() == 2)
+}
+
 /// A better tip than that of the parser, for a run that is given as a subcommand, and for an option of a run that a
 /// subcommand does not have.
 fn tip(error: &clap::Error) -> Option<StyledStr> {
     let tip = match (error.get(ContextKind::InvalidSubcommand), error.get(ContextKind::InvalidArg)) {
-        (Some(ContextValue::String(name)), _) if ["run", "train"].contains(&name.as_str()) => {
+        (Some(ContextValue::String(name)), _) if ["run", "train"].contains(&name.as_str()) && is_top_level(error) => {
             format!("a run has no subcommand: leave out '{name}'")
         }
         (_, Some(ContextValue::String(option))) if error.kind() == ErrorKind::UnknownArgument => {

@@ -129,8 +129,7 @@ impl ExitStatus {
             RunError::Build(BuildError::Strategy(StrategyError::Plugin(_)))
             | RunError::Strategy { source: StrategyError::Plugin(_), .. } => Self::Plugin,
             RunError::Strategy { source: StrategyError::Option { .. }, .. }
-            // Damaged weights have another checksum than their manifest states.
-            | RunError::InitialWeights { source: CheckpointError::Content { .. } }
+            | RunError::InitialWeights { source: CheckpointError::OtherNetwork { .. } }
             | RunError::Config(_)
             | RunError::Build(_)
             | RunError::Network { .. }
@@ -168,7 +167,9 @@ impl ExitStatus {
         match error {
             CheckpointError::Write { .. } => Self::Failure,
             CheckpointError::Format { .. } => Self::Usage,
-            CheckpointError::Read { .. } | CheckpointError::Content { .. } => Self::Data,
+            CheckpointError::Read { .. } | CheckpointError::Content { .. } | CheckpointError::OtherNetwork { .. } => {
+                Self::Data
+            }
         }
     }
 

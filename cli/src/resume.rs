@@ -6,7 +6,7 @@ use crate::data::DataIdentity;
 use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings, other_settings_of_training};
+use crate::settings::{Settings, other_settings_of};
 use crate::text::{eprint_line, shell_path};
 use anyhow::{Context, Error, Result};
 use nas_core::checkpoint::Checkpoints;
@@ -29,10 +29,12 @@ pub struct RunCheckpoint {
 }
 
 impl RunCheckpoint {
-    /// Reads the latest whole checkpoint of a run directory; none if it has none. Prints a warning for a damaged one.
+    /// Reads the latest undamaged checkpoint of a run directory; none if it has none. Prints a warning for a damaged
+    /// one.
     ///
     /// # Errors
-    /// The directory cannot be read, or the checkpoint comes from another version, other data or another build of a plugin.
+    /// The directory cannot be read, or the checkpoint comes from another version, other data or another build of a
+    /// plugin.
     pub fn latest(dir: &Path, data: &DataIdentity) -> Result<Option<Self>> {
         let checkpoints = dir.join(CHECKPOINTS);
         let latest = Checkpoints::at(&checkpoints).latest()?;
@@ -47,8 +49,22 @@ impl RunCheckpoint {
         Ok(Some(Self { state: checkpoint.state, position, checkpoints }))
     }
 
-    /// Adds the directory and the remedy to the error of a session that cannot continue from this state. The files of the run
-    /// are not the cause of a setting that it cannot continue with.
+    /// As [`latest`](Self::latest), for a run that starts again without a checkpoint.
+    ///
+    /// # Errors
+    /// Also other data than those of the run, whose files would be replaced.
+    pub fn latest_or_start(dir: &Path, data: &DataIdentity) -> Result<Option<Self>> {
+        let latest = Self::latest(dir, data)?;
+        if latest.is_none()
+            && let Some(other) = data.difference(&archive::manifest(dir)?)
+        {
+            return Err(started_with_another(dir, &other).into());
+        }
+        Ok(latest)
+    }
+
+    /// Adds the directory and the remedy to the error of a session that cannot continue from this state. The files of
+    /// the run are not the cause of a setting that it cannot continue with.
     pub fn explain(&self, error: Error) -> Error {
         let cause = error.downcast_ref();
         if let Some(RunError::Config(_) | RunError::Strategy { source: StrategyError::Option { .. }, .. }) = cause {
@@ -91,7 +107,8 @@ impl UnfinishedRun {
         let dir = args.run.display();
         match (run.is_finished(), args.epochs, run.kind()) {
             (_, Some(_), RunKind::Sequence(_) | RunKind::Retrain(_)) => {
-                let problem = format!("{dir} is no run of a supernet, so it cannot be made longer: leave --epochs out");
+                let problem =
+                    format!("{dir} is not a run of a supernet, so it cannot be made longer: leave --epochs out");
                 Err(UsageError(problem).into())
             }
             (true, Some(_), _) if archive::is_packed(&run.dir) => {
@@ -176,16 +193,13 @@ impl UnfinishedRun {
             return Ok(Some(other));
         }
         let old = Settings::of_file(&self.dir.join("config.toml"))?.config;
-        match kind {
-            RunKind::Retrain(_) => other_settings_of_training(&old, config),
-            _ => other_settings(&old, config),
-        }
+        other_settings_of(kind, &old, config)
     }
 }
 
 /// The line that informs about a run without a checkpoint.
 pub fn starts_again(dir: &Path) -> String {
-    format!("{} has no whole checkpoint, so the run starts again", dir.display())
+    format!("{} has no undamaged checkpoint, so the run starts again", dir.display())
 }
 
 /// The error of an unfinished run without a configuration.
@@ -195,15 +209,17 @@ pub fn killed_at_start(dir: &Path) -> UsageError {
     UsageError(format!("the run in {dir} {problem}: remove {dir} and start the run again"))
 }
 
+fn started_with_another(dir: &Path, what: &str) -> UsageError {
+    let remedy = "resume with the original, or run it again into another --out";
+    UsageError(format!("{} was started with another {what}: {remedy}", dir.display()))
+}
+
 /// Compares the identity of the program, the data and the plugins with that in a checkpoint.
 fn check(dir: &Path, notes: &Value, data: &DataIdentity) -> Result<()> {
-    let refuse = |what: String| {
-        let remedy = "resume with the original, or run it again into another --out";
-        Err(UsageError(format!("{} was started with another {what}: {remedy}", dir.display())).into())
-    };
+    let refuse = |what: String| Err(started_with_another(dir, &what).into());
     let version = env!("CARGO_PKG_VERSION");
     if notes["version"] != version {
-        let old = &notes["version"];
+        let old = notes["version"].as_str().unwrap_or("unknown");
         return refuse(format!("version of nas-train ({old}, now {version})"));
     }
     if let Some(other) = data.difference(notes) {

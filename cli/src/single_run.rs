@@ -72,8 +72,9 @@ impl SingleRun {
             Some(run) => match run.difference(&kind, &settings.config)? {
                 None => RunDir::Unfinished(run.dir),
                 Some(other) => {
-                    let (dir, remedy) = (run.dir.display(), "repeat the original command, or choose another --out");
-                    return Err(UsageError(format!("{dir} holds a run with another {other}: {remedy}")).into());
+                    let (dir, resume) = (run.dir.display(), format!("`nas-train resume {}`", shell_path(&run.dir)));
+                    let problem = format!("{dir} holds an unfinished run with another {other}");
+                    return Err(UsageError(format!("{problem}: {resume} continues it; or choose another --out")).into());
                 }
             },
             None => RunDir::New(OutDir::plan(out, &settings.config, &kind)?),
@@ -146,7 +147,7 @@ impl SingleRun {
         let data = LoadedData::read(&self.settings, self.cancel, |line| self.progress.print_line(line))?;
         let saved = match &self.dir {
             RunDir::New(_) => None,
-            RunDir::Unfinished(dir) => RunCheckpoint::latest(dir, &data.identity)?,
+            RunDir::Unfinished(dir) => RunCheckpoint::latest_or_start(dir, &data.identity)?,
         };
         if saved.is_none() {
             check_initial_weights(&self.settings)?;

@@ -1,7 +1,7 @@
 //! The options of a scheduler, and of `cluster` and `cluster-task`.
 
-use super::ProgressMode;
 use super::parse::{count, positive};
+use super::{DataDirArg, ProgressMode};
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use nas_core::config::{ClusterConfig, Scheduler};
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use std::path::PathBuf;
 /// The schedulers of `--cluster`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum ClusterKind {
-    /// Make the runs on this machine
+    /// Execute the runs on this machine
     None,
     /// Submit the runs as job arrays of Slurm
     Slurm,
@@ -20,15 +20,15 @@ pub enum ClusterKind {
 /// The options of a scheduler in `compare`, `truth` and `retrain`. Each replaces a key of the section `[cluster]`.
 #[derive(Debug, Clone, Default, Args)]
 pub struct ClusterArgs {
-    /// Make the runs on a cluster; docs/cluster.md has a walkthrough. The section [cluster] of the configuration has keys for
-    /// these options [default: none]
+    /// Execute the runs on a cluster; docs/cluster.md has a walkthrough. The section [cluster] of the configuration has
+    /// keys for these options [default: none]
     #[arg(long, value_enum, value_name = "SCHEDULER", help_heading = "Cluster")]
     pub cluster: Option<ClusterKind>,
     /// Partition of the jobs [default: that of the cluster]
     #[arg(long, value_name = "NAME", help_heading = "Cluster")]
     pub partition: Option<String>,
-    /// Time limit of a task, as `sbatch` takes it. A task near its limit writes a checkpoint and is queued again [default:
-    /// that of the partition]
+    /// Time limit of a task, as `sbatch` takes it. A task near its limit writes a checkpoint and is queued again
+    /// [default: that of the partition]
     #[arg(long, value_name = "TIME", help_heading = "Cluster")]
     pub time: Option<String>,
     /// Largest number of tasks that run at the same time [default: no limit]
@@ -144,6 +144,9 @@ pub enum ClusterCommand {
         /// Output directory of a command with --cluster
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
         dir: PathBuf,
+        /// The folder of the data set.
+        #[command(flatten)]
+        data: DataDirArg,
     },
 }
 
@@ -162,7 +165,8 @@ pub struct ClusterTaskArgs {
     /// Number of runs that the task makes one after another
     #[arg(long, value_name = "K", value_parser = clap::value_parser!(u32).range(1..), default_value_t = 1)]
     pub runs: u32,
-    /// Index of the task in its array [default: from the variables of Slurm, Kubernetes, PBS or Grid Engine; otherwise 0]
+    /// Index of the task in its array [default: from the variables of Slurm, Kubernetes, PBS or Grid Engine; otherwise
+    /// 0]
     #[arg(long, value_name = "I")]
     pub task: Option<usize>,
     /// Keep at most four files of a finished run, and no checkpoints

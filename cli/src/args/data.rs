@@ -7,7 +7,7 @@ use toml::Value;
 /// The folder of the data set of a run.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataDirArg {
-    /// Folder with the files of the data set of the run [default: that of the run]
+    /// Folder with the files of the data set, if they have moved since [default: as before]
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub data_dir: Option<String>,
 }

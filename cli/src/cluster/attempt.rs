@@ -196,6 +196,11 @@ fn earlier_attempts(parent: &Path) -> Vec<PathBuf> {
     entries(parent).filter(|path| !is_partial(path)).collect()
 }
 
+/// Whether an attempt in the directory of a run's attempts has a checkpoint.
+pub fn has_checkpoint(parent: &Path) -> bool {
+    earlier_attempts(parent).iter().any(|dir| last_checkpoint(dir).is_some())
+}
+
 /// Copies that a task has begun and not completed.
 fn partial_copies(parent: &Path) -> Vec<PathBuf> {
     entries(parent).filter(|path| is_partial(path)).collect()

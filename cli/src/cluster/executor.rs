@@ -47,14 +47,18 @@ impl Executor {
     /// Refuses `--jobs` with a scheduler.
     ///
     /// # Errors
-    /// The message names the options of a scheduler for the same purpose.
+    /// The message names the option of Slurm for the same purpose.
     pub fn check_jobs(&self, jobs: Option<u32>) -> Result<(), UsageError> {
-        match (self, jobs) {
-            (Self::Cluster { .. }, Some(_)) => {
-                let remedy = "--max-running P limits the tasks that run at the same time";
-                Err(UsageError(format!("--jobs has no effect with --cluster: leave it out; {remedy}")))
+        let remedy = match self {
+            Self::Cluster { config, .. } if config.scheduler == Scheduler::Slurm => {
+                "leave it out; --max-running P limits the tasks that run at the same time"
             }
-            _ => Ok(()),
+            Self::Cluster { .. } => "leave it out",
+            Self::Local | Self::None => return Ok(()),
+        };
+        match jobs {
+            Some(_) => Err(UsageError(format!("--jobs has no effect with --cluster: {remedy}"))),
+            None => Ok(()),
         }
     }
 }

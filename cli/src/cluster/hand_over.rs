@@ -57,8 +57,8 @@ impl HandOver<'_> {
     /// Writes the plan, submits what is not finished, and waits for the end of all runs.
     ///
     /// # Errors
-    /// Files that cannot be written, another plan in the directory, a program that makes the same runs on this machine, or a
-    /// scheduler that refuses the tasks.
+    /// Files that cannot be written, another plan in the directory, a program that makes the same runs on this machine,
+    /// or a scheduler that refuses the tasks.
     pub fn execute(&self, progress: &mut ProgressDisplay) -> Result<HandOverOutcome> {
         let header = PlanHeader::of_this_command(self.runs.len(), self.data)?;
         let script = JobScript::new(self.config, self.threads)?;
@@ -158,7 +158,8 @@ pub fn runs_are(count: usize) -> String {
     format!("{} {}", runs(count), if count == 1 { "is" } else { "are" })
 }
 
-/// Whether an unfinished run has an attempt that has not ended. Commands that are executed without Slurm leave no other trace.
+/// Whether an unfinished run has an attempt that has not ended. Commands that are executed without Slurm leave no other
+/// trace.
 fn has_open_attempts(plan: &Plan) -> Result<bool> {
     let names = plan.names()?;
     Ok(States::unfinished(&plan.dir, names).into_iter().any(|run| has_open_attempt(&plan.dir, &names[run])))
@@ -175,7 +176,11 @@ fn check_idle(old: &Plan) -> Result<()> {
             Slurm.queue(old)?.iter().any(|task| task.state != TaskState::Cancelled),
             "wait for them, end them with `nas-train cluster cancel`, or choose another --out",
         ),
-        false => (has_open_attempts(old)?, "execute its commands to the end, or choose another --out"),
+        false => (
+            has_open_attempts(old)?,
+            "execute its commands to the end, remove the directory `attempts` if none is in progress, or choose another \
+             --out",
+        ),
     };
     if !is_busy {
         return Ok(());

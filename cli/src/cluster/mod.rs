@@ -12,6 +12,7 @@ mod executor;
 mod hand_over;
 mod job_script;
 mod plan;
+mod plan_change;
 mod round;
 mod slurm;
 mod states;

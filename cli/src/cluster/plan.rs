@@ -1,14 +1,15 @@
 //! `plan.jsonl`: the runs of a command, one line each, as the tasks of a cluster read them.
 
 use super::ClusterDir;
+use super::plan_change::remove_changed_attempts;
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::files;
 use crate::run_kind::RunKind;
+use crate::settings::with_absolute_paths;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use nas_core::sha256;
-use nas_core::truth::table_file;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs;
@@ -56,6 +57,14 @@ impl PlanHeader {
             data: data.clone(),
         })
     }
+
+    /// The first difference to another plan with which its runs cannot continue, as text.
+    pub fn difference(&self, new: &Self) -> Option<String> {
+        if self.version != new.version {
+            return Some(format!("version of nas-train ({}, now {})", self.version, new.version));
+        }
+        (self.data != new.data).then(|| format!("data set ({}, now {})", self.data, new.data))
+    }
 }
 
 /// What a run of a plan makes.
@@ -97,14 +106,9 @@ impl PlanEntry {
         truth: Option<String>,
         config: &RunConfig,
     ) -> Result<Self> {
-        let mut config = config.clone();
-        if let Some(dir) = &mut config.data.dir {
-            *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
-        }
-        if table_file::is_file(&config.truth.table) {
-            config.truth.table = std::path::absolute(&config.truth.table)?.to_string_lossy().into_owned();
-        }
-        Ok(Self { name, label, seed: config.seed, work, truth, config: config.to_table()? })
+        let seed = config.seed;
+        let config = with_absolute_paths(config)?.to_table()?;
+        Ok(Self { name, label, seed, work, truth, config })
     }
 }
 
@@ -138,12 +142,13 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Writes a plan; the file appears whole or not at all. An existing plan that has all these runs is used. `check_idle`
-    /// returns an error if another existing plan has tasks; otherwise, that plan is set aside. The caller has claimed the
-    /// directory.
+    /// Writes a plan; the file appears whole or not at all. An existing plan that has all these runs is used.
+    /// `check_idle` returns an error if another existing plan has tasks; otherwise, that plan is set aside. The caller
+    /// has claimed the directory.
     ///
     /// # Errors
-    /// The error of `check_idle`, or the file cannot be written.
+    /// The error of `check_idle`, attempts with a checkpoint that the runs cannot continue, or the file cannot be
+    /// written.
     pub fn create(
         dir: &ClusterDir,
         header: &PlanHeader,
@@ -168,32 +173,15 @@ impl Plan {
                 }
             }
             let old = Self::read(dir)?;
-            let PlanHeader { version, data, .. } = &old.header;
             let known: BTreeSet<&String> = old.lines.iter().collect();
             let has_all = lines[1..].iter().all(|line| known.contains(line));
-            if has_all && (version, data) == (&header.version, &header.data) {
+            if has_all && old.header.difference(header).is_none() {
                 return Ok(old);
             }
             check_idle(&old)?;
-            let is_same_program = (version, data) == (&header.version, &header.data);
-            let new: BTreeSet<&String> = lines.iter().filter(|_| is_same_program).collect();
-            let names: BTreeSet<&String> = runs.iter().map(|run| &run.name).collect();
-            old.remove_attempts(|line, name| names.contains(name) && !new.contains(line))?;
+            remove_changed_attempts(&old, header, runs)?;
             old.set_aside()?;
         }
-    }
-
-    /// Removes the attempts of runs that get other settings, by their lines and names: the new runs could not continue them, but
-    /// would prefer their checkpoints to their own.
-    fn remove_attempts(&self, is_changed: impl Fn(&String, &String) -> bool) -> Result<()> {
-        for (_, name) in self.lines.iter().zip(self.names()?).filter(|(line, name)| is_changed(line, name)) {
-            let attempts = self.dir.attempts(name);
-            match fs::remove_dir_all(&attempts) {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                removed => removed.with_context(|| format!("cannot remove {}", attempts.display()))?,
-            }
-        }
-        Ok(())
     }
 
     /// Renames the file of a plan whose tasks are finished.
@@ -324,7 +312,8 @@ impl Plan {
     }
 
     fn damaged(&self, number: usize, problem: &str) -> UsageError {
-        UsageError(format!("{} is damaged: run {number}: {problem}", self.dir.plan().display()))
+        let remedy = "restore the file, or repeat the command with another --out";
+        UsageError(format!("{} is damaged: run {number}: {problem}; {remedy}", self.dir.plan().display()))
     }
 }
 
@@ -380,6 +369,19 @@ mod tests {
         let header = PlanHeader::of_this_command(2, &DataIdentity::default()).unwrap();
         Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
         assert_eq!([0, 1, 2].map(|seed| attempt(seed).exists()), [true, false, true]);
+        let checkpoint = attempt(0).join("checkpoints/000000000005");
+        fs::create_dir_all(&checkpoint).unwrap();
+        changed[0].config = changed[1].config.clone();
+        let refusal = Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap_err().to_string();
+        assert!(
+            refusal.contains("plain-s0 has unfinished attempts with another train.lr (0.025, now 0.5)"),
+            "{refusal}"
+        );
+        assert!(attempt(2).exists() && checkpoint.exists(), "a refused plan removes nothing");
+        changed[0].config = "seed = 1\nthreads = 2\n[train]\nlr = 0.025\nepochs = 1".parse().unwrap();
+        Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
+        assert!(checkpoint.exists(), "no result depends on the number of threads");
+        fs::remove_dir_all(&checkpoint).unwrap();
         let header = PlanHeader { version: "0.0.1".into(), ..header };
         Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
         assert_eq!([0, 1, 2].map(|seed| attempt(seed).exists()), [false, false, true]);

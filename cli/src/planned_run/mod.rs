@@ -12,7 +12,7 @@ use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts};
 use crate::resume::{RunCheckpoint, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings};
+use crate::settings::{Settings, other_settings_of};
 use crate::single_run::RecordThenShow;
 use crate::summary::TrainingResult;
 use anyhow::{Context, Result};
@@ -67,7 +67,7 @@ impl PlannedRun {
             }
         };
         self.refuse(RunKind::of(archived.manifest()).difference(&self.kind))?;
-        self.refuse(other_settings(archived.config(), &self.settings.config)?)?;
+        self.refuse(other_settings_of(&self.kind, archived.config(), &self.settings.config)?)?;
         self.refuse(self.other_device(archived.manifest()))?;
         self.refuse(self.other_plugin(archived.manifest()))?;
         self.refuse(self.data.difference(archived.manifest()))?;

@@ -15,10 +15,11 @@ pub use schedule::CheckpointSchedule;
 
 use crate::archive::{ARCHIVE, event_file};
 use crate::data::DataIdentity;
+use crate::exit::UsageError;
 use crate::exit::chained;
 use crate::files;
 use crate::run_kind::RunKind;
-use crate::settings::Settings;
+use crate::settings::{Settings, with_absolute_paths};
 use crate::summary::TrainingResult;
 use crate::tensorboard::EventFile;
 use crate::text::eprint_line;
@@ -203,10 +204,7 @@ impl Recorder {
         let metrics = CsvFile::open_at(&dir.join("metrics.csv"), &position.metrics)?;
         let archs = CsvFile::open_at(&dir.join("archs.csv"), &position.archs)?;
         let timings = CsvFile::open_at(&dir.join("timings.csv"), &position.timings)?;
-        let mut events = match (tensorboard, event_file(dir), position.events) {
-            (Some(events), Some(name), Some(length)) => Some(EventFile::open_at(events, &name, length)?),
-            _ => None,
-        };
+        let mut events = tensorboard.map(|events| continued_events(events, dir, position.events)).transpose()?;
         // From here on, files are changed.
         log.cut()?;
         [&metrics, &archs, &timings].into_iter().try_for_each(CsvFile::cut)?;
@@ -329,13 +327,19 @@ pub fn remove_run(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Writes `config.toml`. The directory of the data is absolute, so that the file can be used in any directory.
+/// Opens the event file of a run in the directory `events`. It had `length` bytes at the checkpoint.
+fn continued_events(events: &Path, dir: &Path, length: Option<u64>) -> Result<EventFile> {
+    let (Some(name), Some(length)) = (event_file(dir), length) else {
+        let problem = format!("--tensorboard: the run in {} was started without it", dir.display());
+        let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` when the run is finished";
+        return Err(UsageError(format!("{problem}: {remedy}")).into());
+    };
+    EventFile::open_at(events, &name, length)
+}
+
+/// Writes `config.toml` with absolute paths, so that the file can be used in any directory.
 fn write_config(dir: &Path, settings: &Settings) -> Result<FileDigest> {
-    let mut config = settings.config.clone();
-    if let Some(dir) = &mut config.data.dir {
-        *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
-    }
-    let text = toml::to_string(&config.to_table()?)?;
+    let text = toml::to_string(&with_absolute_paths(&settings.config)?.to_table()?)?;
     files::write(&dir.join("config.toml"), &text)?;
     Ok(FileDigest::of("config.toml", text.as_bytes()))
 }

@@ -1,5 +1,6 @@
 //! Comparison of two configurations.
 
+use crate::run_kind::RunKind;
 use anyhow::Result;
 use nas_core::config::{RunConfig, SaveConfig};
 use nas_core::options::shown;
@@ -35,8 +36,8 @@ pub fn first_difference(old: &Table, new: &Table) -> Option<String> {
     difference(old, new).map(|SettingDifference { key, old, new }| format!("{key} ({old}, now {new})"))
 }
 
-/// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored: threads,
-/// device, plugins, directory and cache of the data, directory of the truth table, and checkpoints.
+/// The first key in which two configurations differ, with both values. Keys that no result depends on are ignored:
+/// threads, device, plugins, directory and cache of the data, directory of the truth table, and checkpoints.
 pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let table = |config: &RunConfig| {
         let mut config = config.clone();
@@ -51,7 +52,16 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
     Ok(first_difference(&table(old)?, &table(new)?))
 }
 
-/// As [`other_settings`], for a stand-alone training, whose results do not depend on the sections of supernets and evaluations.
+/// [`other_settings`], or [`other_settings_of_training`] for a stand-alone training.
+pub fn other_settings_of(kind: &RunKind, old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
+    match kind {
+        RunKind::Supernet | RunKind::Sequence(_) => other_settings(old, new),
+        RunKind::Retrain(_) => other_settings_of_training(old, new),
+    }
+}
+
+/// As [`other_settings`], for a stand-alone training, whose results do not depend on the sections of supernets and
+/// evaluations.
 pub fn other_settings_of_training(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     let RunConfig { eval, probes, search, truth, strategy, controller, .. } = old.clone();
     other_settings(old, &RunConfig { eval, probes, search, truth, strategy, controller, ..new.clone() })

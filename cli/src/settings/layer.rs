@@ -3,7 +3,7 @@
 use super::origin::{Origin, Origins};
 use super::unknown::with_hint;
 use crate::archive;
-use crate::args::NamedOption;
+use crate::args::{NamedOption, RunArgs};
 use crate::exit::UsageError;
 use anyhow::{Context, Result};
 use nas_core::config::{ConfigError, RunConfig};
@@ -120,6 +120,18 @@ impl ConfigLayer {
         (!files.is_empty()).then_some(Self { origin: Origin::Flag("plugin"), table })
     }
 
+    /// Removes from a configuration file what only a supernet uses: strategies with their plugins, controllers, and the
+    /// keys of `[train]` that stand-alone training rejects.
+    pub fn drop_supernet(&mut self) {
+        if !matches!(self.origin, Origin::File(_)) {
+            return;
+        }
+        self.table.retain(|key, _| !["plugins", "strategy", "controller"].contains(&key));
+        if let Some(Value::Table(train)) = self.table.get_mut("train") {
+            train.retain(|key, _| !["init", "max_steps", "steps_per_arch"].contains(&key));
+        }
+    }
+
     /// Checks the names and types of the keys of this layer alone. After the merge, a later layer would hide that a
     /// section is not a section.
     ///
@@ -178,6 +190,22 @@ fn syntax_problem(text: &str, error: &toml::de::Error) -> String {
     format!("line {number}, column {column}: {}, found `{}`", quote(error.message()), quote(line.trim()))
 }
 
+/// The layers of a command line and then of `assignments`, from the lowest to the highest.
+///
+/// # Errors
+/// A file that cannot be read, or an assignment that is not one.
+pub fn of_command(args: &RunArgs, assignments: &[String]) -> Result<Vec<ConfigLayer>> {
+    let mut layers = Vec::new();
+    layers.extend(args.config.as_deref().map(ConfigLayer::file).transpose()?);
+    layers.extend(ConfigLayer::set_all(&args.set)?);
+    for named in args.named() {
+        layers.extend(ConfigLayer::flag(named)?);
+    }
+    layers.extend(ConfigLayer::derived(assignments)?);
+    layers.extend(ConfigLayer::plugins(&args.plugin));
+    Ok(layers)
+}
+
 /// Overwrites the keys of `table` by those of `over`, section by section. Lists of plugins are concatenated.
 pub fn merge(table: &mut Table, over: Table) {
     for (key, value) in over {
@@ -193,7 +221,8 @@ pub fn merge(table: &mut Table, over: Table) {
 
 /// Removes the sections `[strategy]` and `[controller]` of a file that names another component than the one in effect,
 /// and the options of section `[space]` of a file that names another space. Width and number of cells stay. Removes the
-/// options of image folders of a file that names another data set, and of a recipe for other data.
+/// folder, the fingerprint and the options of images of a file that names another data set, and the latter of a recipe
+/// for other data.
 ///
 /// Their options belong to the named component only. A file without a name means the default component.
 pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
@@ -212,12 +241,12 @@ pub fn drop_options_of_others(layers: &mut [ConfigLayer]) {
             }
         }
     }
-    drop_folder_options_of_others(layers);
+    drop_data_of_others(layers);
 }
 
-/// See [`drop_options_of_others`]. A recipe has them for image folders. A file without the name of a data set keeps them,
-/// whatever the data set is.
-fn drop_folder_options_of_others(layers: &mut [ConfigLayer]) {
+/// See [`drop_options_of_others`]. A recipe has options of images for image folders. A file without the name of a data
+/// set keeps all keys, whatever the data set is.
+fn drop_data_of_others(layers: &mut [ConfigLayer]) {
     let named = layers.iter().rev().find_map(|layer| layer.component("data")).cloned();
     let folder = Value::String("folder".into());
     for layer in layers {
@@ -229,7 +258,7 @@ fn drop_folder_options_of_others(layers: &mut [ConfigLayer]) {
         if own.is_some_and(|own| Some(own) != named.as_ref())
             && let Some(Value::Table(data)) = layer.table.get_mut("data")
         {
-            data.retain(|key, _| !["image_size", "resize", "cache"].contains(&key));
+            data.retain(|key, _| !["dir", "fingerprint", "image_size", "resize", "cache"].contains(&key));
         }
     }
 }

@@ -5,13 +5,17 @@ mod layer;
 mod measurement;
 mod origin;
 mod other_space;
+mod paths;
 mod recipes;
 mod show;
 mod unknown;
 
-pub use difference::{SettingDifference, first_difference, other_settings, other_settings_of_training};
+pub use difference::{
+    SettingDifference, first_difference, other_settings, other_settings_of, other_settings_of_training,
+};
 pub use measurement::other_measurement;
 pub use origin::Origin;
+pub use paths::with_absolute_paths;
 pub use show::{example, show};
 pub use unknown::find_strategy;
 
@@ -52,7 +56,7 @@ impl Settings {
     /// # Errors
     /// See [`resolve`](Self::resolve).
     pub fn resolve_with(args: &RunArgs, assignments: &[String]) -> Result<Self> {
-        Self::resolve_over(Vec::new(), args, assignments)
+        Self::merge(layer::of_command(args, assignments)?)
     }
 
     /// Reads the configuration from a table, whose `file` is named in errors.
@@ -63,11 +67,12 @@ impl Settings {
         Self::merge(vec![ConfigLayer { origin: Origin::File(file.into()), table }])
     }
 
-    /// Merges the layers of a stand-alone training: the run of `--from`, the recipe, and those of a command line.
+    /// Merges the layers of a stand-alone training: the run of `--from`, the recipe, and those of a command line. Of a
+    /// configuration file, it takes only what it uses, so that the file may configure a supernet too.
     ///
     /// # Errors
     /// See [`resolve`](Self::resolve); an unknown recipe.
-    pub fn resolve_retrain(
+    pub fn resolve_stand_alone(
         from: Option<&Path>,
         recipe: Option<&str>,
         args: &RunArgs,
@@ -76,18 +81,8 @@ impl Settings {
         let mut layers = Vec::new();
         layers.extend(from.map(ConfigLayer::space_and_data_of_run).transpose()?);
         layers.extend(recipe.map(recipes::layer).transpose()?);
-        Self::resolve_over(layers, args, assignments)
-    }
-
-    /// Merges the layers of a command line over others.
-    fn resolve_over(mut layers: Vec<ConfigLayer>, args: &RunArgs, assignments: &[String]) -> Result<Self> {
-        layers.extend(args.config.as_deref().map(ConfigLayer::file).transpose()?);
-        layers.extend(ConfigLayer::set_all(&args.set)?);
-        for named in args.named() {
-            layers.extend(ConfigLayer::flag(named)?);
-        }
-        layers.extend(ConfigLayer::derived(assignments)?);
-        layers.extend(ConfigLayer::plugins(&args.plugin));
+        layers.extend(layer::of_command(args, assignments)?);
+        layers.iter_mut().for_each(ConfigLayer::drop_supernet);
         Self::merge(layers)
     }
 
@@ -99,8 +94,8 @@ impl Settings {
         Self::merge(vec![ConfigLayer::file(path)?])
     }
 
-    /// Reads the configuration of a run directory, which may be packed, and then `assignments` and the folder of the data,
-    /// which take precedence.
+    /// Reads the configuration of a run directory, which may be packed, and then `assignments` and the folder of the
+    /// data, which take precedence.
     ///
     /// # Errors
     /// See [`resolve`](Self::resolve); a damaged archive.
@@ -190,8 +185,8 @@ fn with_origin(error: anyhow::Error, origins: &Origins, config: Option<&RunConfi
     origins.explain(unknown::with_hint(error, config))
 }
 
-/// Loads the plugins, so that their strategies are registered. Their paths become absolute: the configuration then names
-/// the same files in any working directory.
+/// Loads the plugins, so that their strategies are registered. Their paths become absolute: the configuration then
+/// names the same files in any working directory.
 fn load_plugins(config: &mut RunConfig) -> Result<()> {
     let mut paths = Vec::new();
     for file in &config.plugins {

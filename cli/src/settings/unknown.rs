@@ -1,4 +1,5 @@
-//! Hints for unknown options (the new name of a renamed key, or the component that has the option) and unknown strategies.
+//! Hints for unknown options (the new name of a renamed key, or the component that has the option) and unknown
+//! strategies.
 
 use anyhow::Error;
 use nas_core::config::{ConfigError, RunConfig};
@@ -33,7 +34,8 @@ pub fn find_strategy(name: &str) -> Result<&'static StrategyDescriptor, BuildErr
 pub fn with_hint(error: Error, config: Option<&RunConfig>) -> Error {
     let found = error.chain().find_map(options_error).cloned();
     let Some(OptionsError::Unknown { section, key, hint, known }) = found else { return error };
-    let elsewhere = || owner(&section, &key, config?).or_else(|| hint.is_empty().then(|| full_name(&key))?);
+    let of_component = || config.and_then(|config| owner(&section, &key, config));
+    let elsewhere = || of_component().or_else(|| hint.is_empty().then(|| full_name(&key))?);
     let hint = match section.as_str() {
         "" => full_name(&key),
         _ => new_name(&section, &key, &known).or_else(elsewhere),
@@ -75,7 +77,7 @@ fn new_name(section: &str, key: &str, known: &str) -> Option<String> {
         let is_known = snake_case != key && known.split(", ").any(|known| known == snake_case);
         is_known.then_some(snake_case)
     };
-    renamed.or_else(snake_case).map(|name| format!("; its name is `{name}`"))
+    renamed.or_else(snake_case).map(|name| format!("; use `{name}`"))
 }
 
 /// The keys of all sections with this name, for a key that was given without its section or in another one.

@@ -16,6 +16,9 @@ pub enum CheckpointError {
     /// A file whose content is damaged.
     #[error("{}: {problem}", path.display())]
     Content { path: PathBuf, problem: String },
+    /// An undamaged file with the weights of another network.
+    #[error("{}: {problem}", path.display())]
+    OtherNetwork { path: PathBuf, problem: String },
     /// An undamaged checkpoint in the format of another version of nas-train.
     #[error(
         "{} has format {found}, this version of nas-train reads format {expected}: use the version that wrote it",

@@ -79,15 +79,16 @@ pub fn tensors_to_bytes(tensors: &BTreeMap<String, HostTensor>, about: &Map<Stri
 /// # Errors
 /// A file that cannot be read or is damaged, weights that are not finite, and tensors of another network.
 pub fn read(path: &Path, spec: &NetworkSpec) -> Result<(State, Map<String, Value>), CheckpointError> {
-    parse(&read_bytes(path)?, spec).map_err(|problem| CheckpointError::content(path, problem))
+    parse(path, &read_bytes(path)?, spec)
 }
 
-/// As [`read`], from the content of a file.
+/// As [`read`], from the content of the file at `path`.
 ///
 /// # Errors
-/// The problem of a damaged content, or of weights of another network.
-pub fn parse(bytes: &[u8], spec: &NetworkSpec) -> Result<(State, Map<String, Value>), String> {
-    let (mut tensors, mut about) = from_bytes(bytes)?;
+/// A damaged content, weights that are not finite, and tensors of another network.
+pub fn parse(path: &Path, bytes: &[u8], spec: &NetworkSpec) -> Result<(State, Map<String, Value>), CheckpointError> {
+    let other_network = |problem| Err(CheckpointError::OtherNetwork { path: path.into(), problem });
+    let (mut tensors, mut about) = from_bytes(bytes).map_err(|problem| CheckpointError::content(path, problem))?;
     let further_sets = tensors.keys().filter_map(|name| name.strip_prefix("set")?.split_once('.')?.0.parse().ok());
     let sets: BTreeSet<usize> = std::iter::once(0).chain(further_sets).collect();
     let mut model = State::default();
@@ -95,16 +96,17 @@ pub fn parse(bytes: &[u8], spec: &NetworkSpec) -> Result<(State, Map<String, Val
         let Some(tensor) = tensors.remove(&entry.exported) else { continue };
         if tensor.shape != entry.layout.exported_shape() {
             let expected = entry.layout.exported_shape();
-            let problem = format!("tensor {} has the shape {:?}, expected {expected:?}", entry.exported, tensor.shape);
-            return Err(problem);
+            let (name, shape) = (&entry.exported, &tensor.shape);
+            return other_network(format!("tensor {name} has the shape {shape:?}, expected {expected:?}"));
         }
         if !tensor.values.iter().all(|value| value.is_finite()) {
-            return Err(format!("tensor {} has values that are not finite", entry.exported));
+            let problem = format!("tensor {} has values that are not finite", entry.exported);
+            return Err(CheckpointError::content(path, problem));
         }
         model.tensors.insert(entry.saved, entry.layout.import(&tensor));
     }
     if let Some(name) = tensors.keys().next() {
-        return Err(format!("tensor {name} is not one of this network"));
+        return other_network(format!("tensor {name} is not one of this network"));
     }
     if let Some(Value::Object(counts)) = about.remove(BATCHES) {
         model.values = counts;

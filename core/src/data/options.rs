@@ -137,7 +137,8 @@ impl DataOptions {
     /// Returns an error if a folder was given to the data set `name`, which reads no files.
     pub(super) fn no_folder(&self, name: &str) -> Result<(), DataError> {
         let Some(dir) = &self.dir else { return Ok(()) };
-        let expected = format!("no folder, because data set `{name}` reads no files (--data chooses one that does)");
+        let expected =
+            format!("no folder, because data set `{name}` reads no files: leave data.dir (--data-dir) unset");
         Err(DataError::option("data.dir", dir.display(), expected))
     }
 

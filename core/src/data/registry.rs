@@ -158,7 +158,7 @@ mod tests {
         let options = DataOptions { dir: Some("mine".into()), ..DataOptions::default() };
         for name in ["digits", "synthetic"] {
             let expected =
-                format!("no folder, because data set `{name}` reads no files (--data chooses one that does)");
+                format!("no folder, because data set `{name}` reads no files: leave data.dir (--data-dir) unset");
             let error = load(name, &options).unwrap_err();
             assert_eq!(error.to_string(), format!("data.dir: expected {expected}, found mine"));
         }

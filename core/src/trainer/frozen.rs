@@ -1,7 +1,7 @@
 //! One architecture with fixed weights and batch-norm statistics, for export to other software.
 
 use super::{RunError, build_space, stand_alone_network};
-use crate::checkpoint::{CheckpointError, weights};
+use crate::checkpoint::weights;
 use crate::config::RunConfig;
 use crate::network::{NetworkSpec, Program};
 use crate::state::{HostTensor, State, StateError};
@@ -48,8 +48,7 @@ impl FrozenNetwork {
     ) -> Result<(Self, Map<String, Value>), RunError> {
         let space = build_space(config, image, classes)?;
         let (spec, _, program) = stand_alone_network(&*space, arch, config.retrain.auxiliary_weight > 0.0)?;
-        let parsed = weights::parse(file, &spec);
-        let (model, about) = parsed.map_err(|problem| CheckpointError::Content { path: path.into(), problem })?;
+        let (model, about) = weights::parse(path, file, &spec)?;
         Ok((Self::new(spec, program, &model)?, about))
     }
 

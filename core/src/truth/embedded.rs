@@ -230,7 +230,7 @@ mod tests {
         );
         let error = NASBENCH201.truth("zzz").unwrap_err().to_string();
         assert!(
-            error.contains("; known: cifar10_valid, ") && error.ends_with("imagenet16_test, digits_alone"),
+            error.contains("or one of cifar10_valid, ") && error.ends_with("imagenet16_test, digits_alone"),
             "{error}"
         );
         let error = NASBENCH_MACRO.truth("std").unwrap_err().to_string();

@@ -44,7 +44,7 @@ fn checkpoints_of_other_runs_are_refused() {
     let dir = dir.path();
     unfinished(dir);
     let metrics = read(dir, "out/metrics.csv");
-    let words = ["out was started with another version of nas-train (\"0.1.0\", now", "resume with the original"];
+    let words = ["out was started with another version of nas-train (0.1.0, now", "resume with the original"];
     refuses_change(dir, 2, &words, |checkpoint| drop(checkpoint.notes.insert("version".into(), "0.1.0".into())));
     let data =
         "out was started with another data set (synthetic with 200 images and the fingerprint 000, now synthetic";

@@ -22,9 +22,9 @@ fn execute(dir: &Path, out: &str) {
     }
 }
 
-/// A directory with commands in place of those of Slurm. `sbatch` executes the tasks at once; with a file `lose-TASK` beside
-/// it, it removes the file instead of executing the task, as if the node of the task had died. With a file `hold`, all tasks stay in
-/// the queue. With a file `refuse`, it fails.
+/// A directory with commands in place of those of Slurm. `sbatch` executes the tasks at once; with a file `lose-TASK`
+/// beside it, it removes the file instead of executing the task, as if the node of the task had died. With a file
+/// `hold`, all tasks stay in the queue. With a file `refuse`, it fails.
 pub fn fake_slurm(dir: &Path) -> String {
     let bin = dir.join("bin");
     fs::create_dir(&bin).unwrap();
@@ -296,7 +296,7 @@ fn plans_and_options_that_cannot_work_are_refused() {
     refuses(path, &tensorboard, 2, &["--tensorboard has no effect with --cluster"]);
     for (option, problem) in [
         ("--budget=time", "--budget time is not possible with --cluster"),
-        ("--jobs=2", "--jobs has no effect with --cluster: leave it out; --max-running P"),
+        ("--jobs=2", "--jobs has no effect with --cluster: leave it out"),
         ("--max-running=3", "--max-running has an effect with --cluster slurm only"),
         ("--sbatch-arg=--comment=x", "the program sets this option itself"),
         ("--sbatch-arg=--no-requeue", "the program sets this option itself"),

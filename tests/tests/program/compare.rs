@@ -78,7 +78,13 @@ fn passes_are_equal_to_within_one_step_and_the_difference_is_noted() {
     let last: Value = serde_json::from_str(stdout(&steps).lines().last().unwrap()).unwrap();
     assert_eq!(last["strategies"][1]["figures"]["steps"]["mean"], 12.0);
     compare(dir.path(), "--strategies plain,fairnas --seeds 1 --budget time --sequence 0 --out t");
-    assert!(read(dir.path(), "t/step_times.json").contains("fairnas"));
+    let times = read(dir.path(), "t/step_times.json");
+    assert!(times.contains("fairnas"));
+    let options = "--strategies plain,fairnas --seeds 1 --budget time --sequence 0 --out t";
+    let words = ["t/step_times.json has the step time of plain with another train.lr (0.05, now 0.2)"];
+    refused(dir.path(), &format!("{options} --lr 0.2"), &words);
+    assert_eq!(read(dir.path(), "t/step_times.json"), times);
+    compare(dir.path(), options);
 }
 
 #[test]
@@ -140,6 +146,9 @@ fn variants_that_cannot_be_compared_are_refused_before_the_first_run() {
         ),
         ("--strategies plain,ogd:truth.samples=3", "truth.samples"),
         ("--strategies plain,ogd:eval.images=20", "eval.images"),
+        ("--strategies plain,plain:retrain.drop_path=0.2", "retrain.drop_path cannot be set for one variant"),
+        ("--strategies plain,plain:save.weights=false", "save.weights cannot be set for one variant"),
+        ("--strategies plain:strategy.name=ogd", "strategy.name cannot be set for one variant"),
         ("--strategies plain,ogd:train.epochs=2", "train.epochs follows from the budget"),
         ("--strategies plain --sequence 100", "--sequence: expected 2 to 9"),
         ("--strategies plain --sequence 1", "--sequence: expected 2 to 9"),

@@ -70,7 +70,7 @@ fn wrong_options_of_the_space_are_reported() {
         (&["--set=space.none=3"], "none = 3: invalid type: integer `3`, expected a boolean"),
         (&["--set=space.predecessors=one"], "unknown variant `one`, expected `distinct` or `with_replacement`"),
         (&["--set=stem=imagenet"], "unknown option `stem`; its full name is `space.stem`"),
-        (&["--cells=2"], "space darts needs at least 3 cells, found 2"),
+        (&["--cells=2"], "space darts requires at least 3 cells (--cells), found 2"),
         (&["--set=space.stem=imagenet", "--set=data.synthetic.size=32"], "at least 64 x 64, found 32 x 32"),
         (&["--set=data.synthetic.size=3"], "expected images of at least 4 x 4, found 3 x 3"),
     ] {

@@ -52,7 +52,7 @@ fn damaged_cifar_files_are_reported() {
         cifar(dir.path(), &["data_batch_1.bin", &format!("has {size} bytes, expected {BATCH}"), "download"]);
     }
     sparse(dir.path(), batch, BATCH, &[200]);
-    cifar(dir.path(), &["data_batch_1.bin", "label 200 of image 0", "number of classes 10"]);
+    cifar(dir.path(), &["data_batch_1.bin", "image 0: expected a label below 10, the number of classes, found 200"]);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Options of the shortest run on the folder `data`.
-const FOLDER: &[&str] = &[
+pub const FOLDER: &[&str] = &[
     "--data=folder",
     "--data-dir=data",
     "--set=data.image_size=8",
@@ -38,35 +38,10 @@ pub fn put_classes(part: &Path, count: u8) {
 }
 
 /// Runs on the folder `data`, expects success, and returns standard error.
-fn run(dir: &Path) -> String {
+pub fn run(dir: &Path) -> String {
     let output = program(dir).args(FOLDER).arg("--out=out").output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
     stderr(&output)
-}
-
-#[test]
-fn the_data_of_a_run_may_move() {
-    let (dir, _) = setup("moved");
-    let dir = dir.path();
-    put_classes(&dir.join("data/train"), 9);
-    put_classes(&dir.join("data/val"), 3);
-    run(dir);
-    fs::rename(dir.join("data"), dir.join("elsewhere")).unwrap();
-    let commands: [&[&str]; 4] = [
-        &["evaluate", "out", "--arch=00"],
-        &["search", "out", "--budget=2"],
-        &["export", "out", "--arch=11", "--onnx=net.onnx"],
-        &["resume", "out", "--epochs=2"],
-    ];
-    for command in commands {
-        refuses(dir, command, 4, &["cannot find the folder ", "/data: correct --data-dir"]);
-        let there = program(dir).args(command).arg("--data-dir=elsewhere").output().unwrap();
-        assert!(there.status.success(), "{command:?}: {}", stderr(&there));
-    }
-    assert!(read(dir, "out/config.toml").contains("/elsewhere\"\n"), "the resumed run names the new folder");
-    put(&dir.join("elsewhere/train/cat/100.png"), 7);
-    let other = ["evaluate", "out", "--arch=00", "--data-dir=elsewhere"];
-    refuses(dir, &other, 2, &["out was trained on folder with 24 images", "use the original data"]);
 }
 
 fn refuses_data(dir: &Path, words: &[&str]) {

@@ -19,6 +19,7 @@ mod interrupted;
 mod layers;
 mod many_seeds;
 mod messages;
+mod moved_data;
 mod own_files;
 mod packed;
 mod plugins;

@@ -205,7 +205,7 @@ fn a_sequence_continues_when_its_command_is_repeated() {
     stopped(dir, &sequence, "out", "-KILL", 3);
     for (change, other) in [("--lr=0.1", "train.lr (0.05, now 0.1)"), ("--sequence=5", "--sequence (6, now 5)")] {
         let changed = [&sequence[..], &["--out=out", change]].concat();
-        refuses(dir, &changed, 2, &["out holds a run with another", other, "choose another --out"]);
+        refuses(dir, &changed, 2, &["out holds an unfinished run with another", other, "choose another --out"]);
     }
     let output = run("out");
     assert!(stderr(&output).contains("out continues at step "), "{}", stderr(&output));

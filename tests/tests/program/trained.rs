@@ -100,7 +100,7 @@ fn check_evaluations(options: &[&str]) {
         dir,
         &["evaluate", "out", "--arch=00"],
         4,
-        &["out: weights.safetensors is missing: restore it, or make the run again"],
+        &["out: weights.safetensors is missing: restore it, or repeat the run"],
     );
 }
 
@@ -129,7 +129,12 @@ fn the_ranking_of_a_run_is_measured_again_with_other_settings() {
     assert!(table.contains("40 validation images") && table.contains("GT-tau of parameters"), "{table}");
     assert_eq!(ranking("batch", &["--set=eval.bn=recalibrate"])["truth"]["n"], 12);
 
-    refuses(dir, &["evaluate", "batch", "--ranking", "--set=eval.bn=running"], 2, &["without running statistics"]);
+    refuses(
+        dir,
+        &["evaluate", "batch", "--ranking", "--set=eval.bn=running"],
+        2,
+        &["has no running averages of batch-norm statistics"],
+    );
     refuses(dir, &["evaluate", "batch", "--ranking", "--set=truth.samples=0"], 2, &["--set truth.samples=N"]);
     refuses(dir, &["evaluate", "batch", "--ranking", "--set=train.lr=1"], 2, &["expected a setting of the evaluation"]);
     refuses(dir, &["evaluate", "batch", "--arch=0", "--set=truth.samples=9"], 2, &["only `evaluate --ranking`"]);
@@ -208,6 +213,12 @@ fn a_run_starts_from_the_weights_of_another() {
     *flipped.last_mut().unwrap() ^= 1;
     fs::write(&weights, flipped).unwrap();
     refuses(dir, &[TINY, &["--init=first", "--out=x"]].concat(), 4, &["--init: ", "its checksum is not the one"]);
+    // A run that was killed after it wrote its weights has no checksums.
+    fs::write(&weights, &bytes[..bytes.len() - 64]).unwrap();
+    let manifest = read(dir, "first/manifest.json");
+    fs::write(dir.join("first/manifest.json"), manifest.replace("\"files\"", "\"no_files\"")).unwrap();
+    refuses(dir, &[TINY, &["--init=first", "--out=x"]].concat(), 4, &["--init: ", "first/weights.safetensors: "]);
+    fs::write(dir.join("first/manifest.json"), manifest).unwrap();
     fs::write(&weights, bytes).unwrap();
 
     // The checkpoint replaces the initial weights, so a resumed run does not read them.

@@ -22,6 +22,8 @@ fn an_unknown_name_is_reported_with_the_nearest_name() {
         (&["--set=data.synthetic.sizes=3", "--data=synthetic"], "unknown field `sizes`, expected one of"),
         (&["--epoch=3"], "a similar argument exists: '--epochs'"),
         (&["run"], "a run has no subcommand: leave out 'run'"),
+        (&["cluster", "run"], "error: unrecognized subcommand 'run'\n\nUsage"),
+        (&["--set=eval.lr=1"], "unknown option `eval.lr`; its full name is `train.lr` or `controller.lr`"),
         (&["resume", "out", "--lr=0.1"], "'--lr' is an option of a run, which this subcommand does not have"),
         (&["lisst"], "a similar subcommand exists: 'list'"),
         (&["list", "space"], "a similar value exists: 'spaces'"),
@@ -85,7 +87,7 @@ fn a_renamed_key_is_reported_with_its_new_name() {
     refuses(dir.path(), &["--config=old.toml"], 2, &[words]);
     refuses(dir.path(), &["config", "check", "old.toml"], 2, &[words]);
     fs::write(dir.path().join("old.toml"), "[strategy]\nname = \"ogd\"\nalpha-schedule = \"step\"\n").unwrap();
-    refuses(dir.path(), &["config", "check", "old.toml"], 2, &["its name is `alpha_schedule`"]);
+    refuses(dir.path(), &["config", "check", "old.toml"], 2, &["use `alpha_schedule`"]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! `nas-train cluster merge`: the command of a plan again, without its runs.
 
-use crate::args::{Cli, ClusterArgs, Command, RunArgs};
+use crate::args::{Cli, Command, DataDirArg};
 use crate::cluster::{Executor, Plan};
 use crate::commands::{compare, retrain, truth};
 use crate::exit::{ExitStatus, UsageError};
@@ -9,25 +9,32 @@ use anyhow::Result;
 use nas_core::config::ClusterConfig;
 use std::ffi::OsString;
 
-/// Collects the results of the finished runs of a plan, as the command that made the plan does at its end.
+/// Collects the results of the finished runs of a plan, as the command that made the plan does at its end. `data`
+/// replaces its folder of the data.
 ///
 /// # Errors
 /// The command cannot be executed again, and its own errors.
-pub fn merge(plan: &Plan) -> Result<ExitStatus> {
+pub fn merge(plan: &Plan, data: &DataDirArg) -> Result<ExitStatus> {
+    // The command continues in another working directory.
+    let data_dir = data.data_dir.as_deref().map(std::path::absolute).transpose()?;
+    let data_dir = data_dir.map(|dir| dir.to_string_lossy().into_owned());
     let mut command = command(plan)?;
     // The directory may have been moved since.
     let out = plan.dir.out().to_path_buf();
     match &mut command {
         Command::Compare(args) => {
             args.run.out = Some(out);
+            args.run.data_dir = data_dir.or(args.run.data_dir.take());
             compare(args, Some(Executor::None))
         }
         Command::Truth(args) => {
             args.run.out = Some(out.with_extension("csv"));
+            args.run.data_dir = data_dir.or(args.run.data_dir.take());
             truth(args, Some(Executor::None))
         }
         Command::Retrain(args) => {
             args.run.out = Some(out);
+            args.run.data_dir = data_dir.or(args.run.data_dir.take());
             retrain(args, Some(Executor::None))
         }
         _ => Err(unknown(plan)),
@@ -39,12 +46,14 @@ pub fn merge(plan: &Plan) -> Result<ExitStatus> {
 /// # Errors
 /// The command cannot be read again.
 pub fn cluster_config(plan: &Plan) -> Result<ClusterConfig> {
-    let of = |run: &RunArgs, cluster: &ClusterArgs| anyhow::Ok(cluster.over(&Settings::resolve(run)?.cluster));
     match command(plan)? {
-        Command::Compare(args) => of(&args.run, &args.cluster),
-        Command::Truth(args) => of(&args.run, &args.cluster),
+        Command::Compare(args) => Ok(args.cluster.over(&Settings::resolve(&args.run)?.cluster)),
+        Command::Truth(args) => {
+            let settings = Settings::resolve_stand_alone(None, None, &args.run, &[])?;
+            Ok(args.cluster.over(&settings.cluster))
+        }
         Command::Retrain(args) => {
-            let settings = Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, &[])?;
+            let settings = Settings::resolve_stand_alone(args.from.as_deref(), args.recipe.as_deref(), &args.run, &[])?;
             Ok(args.cluster.over(&settings.cluster))
         }
         _ => Err(unknown(plan)),

@@ -20,7 +20,7 @@ pub fn cluster(args: &ClusterCommandArgs) -> Result<ExitStatus> {
         ClusterCommand::Status { dir, json } => status::status(&read(dir)?, *json),
         ClusterCommand::Retry { dir } => retry(&read(dir)?),
         ClusterCommand::Cancel { dir } => cancel(&read(dir)?),
-        ClusterCommand::Merge { dir } => merge::merge(&read(dir)?),
+        ClusterCommand::Merge { dir, data } => merge::merge(&read(dir)?, data),
     }
 }
 

@@ -1,10 +1,12 @@
 //! `step_times.json`: the duration of a step of each variant. It is measured once, so that a resumed comparison plans
 //! the same lengths.
 
+use crate::exit::UsageError;
 use crate::files;
+use crate::settings::other_settings;
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
-use nas_core::read_file;
+use nas_core::{quote, read_file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -19,7 +21,7 @@ pub struct StepTimes {
     times: BTreeMap<String, StepTime>,
 }
 
-/// A measurement, with the number of threads and the configuration that it is valid for.
+/// A measurement, with the number of threads and the configuration of it.
 #[derive(Debug, Serialize, Deserialize)]
 struct StepTime {
     seconds: f64,
@@ -43,11 +45,28 @@ impl StepTimes {
         Ok(Self { path, times })
     }
 
-    /// Seconds per step; none unless measured with this configuration and this number of threads.
+    /// Seconds per step; none if not measured yet.
+    ///
+    /// # Errors
+    /// The time was measured with another number of threads or other settings. Another measurement would give other
+    /// lengths, with which no run of the comparison could continue.
     pub fn get(&self, label: &str, config: &RunConfig, threads: usize) -> Result<Option<f64>> {
-        let config = config.to_table()?.to_string();
-        let found = self.times.get(label).filter(|time| time.threads == threads && time.config == config);
-        Ok(found.map(|time| time.seconds))
+        let Some(time) = self.times.get(label) else { return Ok(None) };
+        let old = RunConfig::from_table(&time.config.parse().with_context(|| format!("{}", self.path.display()))?)?;
+        let other = match other_settings(&old, config)? {
+            None if time.threads != threads => {
+                Some(format!("number of threads per run ({}, now {threads})", time.threads))
+            }
+            other => other,
+        };
+        match other {
+            None => Ok(Some(time.seconds)),
+            Some(other) => {
+                let problem = format!("has the step time of {} with another {other}", quote(label));
+                let remedy = "repeat the original command, or choose another --out";
+                Err(UsageError(format!("{} {problem}: {remedy}", self.path.display())).into())
+            }
+        }
     }
 
     /// Adds a measurement and writes the file.
@@ -74,11 +93,15 @@ mod tests {
         open().unwrap().add("plain", &config, 2, 0.5).unwrap();
         let found = open().unwrap();
         assert_eq!(found.get("plain", &config, 2).unwrap(), Some(0.5));
-        assert_eq!(found.get("plain", &config, 1).unwrap(), None);
         assert_eq!(found.get("ogd", &config, 2).unwrap(), None);
+        let refusal = |config: &RunConfig, threads| found.get("plain", config, threads).unwrap_err().to_string();
+        assert!(refusal(&config, 1).contains("another number of threads per run (2, now 1)"));
         let mut wider = config.clone();
         wider.space.width = 16;
-        assert_eq!(found.get("plain", &wider, 2).unwrap(), None);
+        assert!(refusal(&wider, 2).contains("the step time of plain with another space.width"));
+        let mut moved = config.clone();
+        moved.data.dir = Some("/elsewhere".into());
+        assert_eq!(found.get("plain", &moved, 2).unwrap(), Some(0.5));
         fs::write(dir.path().join("step_times.json"), "{").unwrap();
         assert!(open().err().unwrap().to_string().contains("is damaged"));
     }

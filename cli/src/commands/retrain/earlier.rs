@@ -1,12 +1,14 @@
 //! The trainings that the directory of `--out` has from an earlier command.
 
 use crate::archive::{self, Archived, ArchivedRetrain};
+use crate::data::{DataIdentity, LoadedData};
 use crate::exit::UsageError;
 use crate::resume::killed_at_start;
 use crate::run_kind::RunKind;
 use crate::settings::{Settings, other_settings_of_training};
+use crate::signal::cancel;
 use crate::trainings::seed_directories;
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use nas_core::config::RunConfig;
 use std::path::Path;
 
@@ -35,30 +37,40 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
         None => other_settings_of_training(&old, &settings.config)?,
         other => other,
     };
-    let other = match other {
-        // An unfinished training compares the content of the data when it continues.
-        None if is_finished => other_data_dir(&old, &settings.config)?,
-        other => other,
-    };
     if let Some(other) = other {
-        let remedy = "choose another --out, or repeat the original command";
-        return Err(UsageError(format!("{path} holds a training with another {other}: {remedy}")).into());
+        return Err(refusal(dir, &other));
     }
+    // An unfinished training compares the content of the data when it continues.
     if !is_finished {
         return Ok(None);
     }
-    match Archived::read_named(dir).with_context(|| "remove the directory, or choose another --out")? {
-        Archived::Retrain(run) => Ok(Some(*run)),
-        _ => Ok(None),
+    let Archived::Retrain(run) = Archived::read_named(dir).context("remove the directory, or choose another --out")?
+    else {
+        return Ok(None);
+    };
+    if has_moved(&run.config, &settings.config)? {
+        check_data(&run, &LoadedData::read(settings, cancel()?, |_| ())?.identity)?;
     }
+    Ok(Some(*run))
 }
 
-/// The directories of the data, if they differ.
-fn other_data_dir(old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
+/// Whether the data are in another directory.
+fn has_moved(old: &RunConfig, new: &RunConfig) -> Result<bool> {
     let data_dir = |config: &RunConfig| config.data.dir.as_deref().map(std::path::absolute).transpose();
-    let (old, new) = (data_dir(old)?, data_dir(new)?);
-    let differ = old.as_ref().zip(new.as_ref()).filter(|(old, new)| old != new);
-    Ok(differ.map(|(old, new)| format!("data.dir ({}, now {})", old.display(), new.display())))
+    Ok(data_dir(old)? != data_dir(new)?)
+}
+
+/// Checks that a finished training used these data.
+///
+/// # Errors
+/// It used others.
+pub fn check_data(run: &ArchivedRetrain, data: &DataIdentity) -> Result<()> {
+    data.difference(&run.manifest).map_or(Ok(()), |other| Err(refusal(&run.path, &other)))
+}
+
+fn refusal(dir: &Path, other: &str) -> Error {
+    let problem = format!("{} holds a training with another {other}", dir.display());
+    UsageError(format!("{problem}: choose another --out, or repeat the original command")).into()
 }
 
 /// Refuses a directory of one run for several trainings, and a directory of several trainings for one.

@@ -22,8 +22,8 @@ use nas_core::state::State;
 use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
 use std::path::Path;
 
-/// Trains an architecture from scratch with each seed, continues where an earlier call was stopped, or prints the result of
-/// a finished training again. `executor` trains it; none for the one that the options choose.
+/// Trains an architecture from scratch with each seed, continues where an earlier call was stopped, or prints the
+/// result of a finished training again. `executor` trains it; none for the one that the options choose.
 ///
 /// # Errors
 /// Invalid options, an architecture of another space, unreadable data, diverged training, or files that cannot be
@@ -31,7 +31,7 @@ use std::path::Path;
 pub fn retrain(args: &RetrainArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     let arch = architecture(args)?;
     let settings = |assignments: &[String]| {
-        Settings::resolve_retrain(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
+        Settings::resolve_stand_alone(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
     };
     let first = settings(&[])?;
     if let (Origin::Run(run), Some(images)) = (first.origin("data.limit_train"), first.config.data.limit_train) {

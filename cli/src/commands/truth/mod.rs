@@ -38,13 +38,13 @@ use std::time::{Duration, Instant};
 use table_settings::table_settings;
 use toml::Table;
 
-/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `executor` trains
-/// them; none for the one that the options choose.
+/// Trains architectures stand-alone, each with several seeds, and appends their accuracies to a CSV file. `executor`
+/// trains them; none for the one that the options choose.
 ///
 /// # Errors
 /// Invalid options, a table that was made with other settings, or diverged training.
 pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus> {
-    let mut settings = Settings::resolve(&args.run)?;
+    let mut settings = Settings::resolve_stand_alone(None, None, &args.run, &[])?;
     let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
     executor.check_jobs(args.jobs)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
@@ -53,7 +53,8 @@ pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus>
     let seeds = settings.seeds(args.seeds)?;
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
     let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
-    // A truth table ranks architectures: the settings are those of `[train]` alone, on the training images of a supernet.
+    // A truth table ranks architectures: the settings are those of `[train]` alone, on the training images of a
+    // supernet.
     settings.config.retrain = RetrainConfig { images: TrainImages::Split, eval_every: 0, ..RetrainConfig::default() };
     // The settings beside the table thus name the data.
     settings.config.data.fingerprint = Some(identity.fingerprint.clone());

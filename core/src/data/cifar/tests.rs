@@ -160,7 +160,10 @@ fn labels_out_of_range_are_refused() {
     let dir = binary10();
     fs::write(dir.path().join("cifar-10-batches-bin/data_batch_3.bin"), records([&[3], &[10]])).unwrap();
     let message = message(&SMALL10, &dir);
-    assert!(message.contains("data_batch_3.bin: label 10 of image 1 is not below"), "{message}");
+    assert!(
+        message.contains("data_batch_3.bin: image 1: expected a label below 10, the number of classes, found 10"),
+        "{message}"
+    );
 }
 
 #[test]
@@ -181,7 +184,7 @@ fn pickles_of_other_things_are_refused() {
         (dict(vec![("data", data(6144))]), "expected a list of labels, `labels`"),
         (dict(vec![("data", data(6144)), ("labels", labels(&[1]))]), "expected 2 labels, found 1"),
         (dict(vec![("data", data(6144)), ("labels", labels(&[1, -1]))]), "expected a list of labels"),
-        (dict(vec![("data", data(6144)), ("labels", labels(&[1, 10]))]), "label 10 of image 1"),
+        (dict(vec![("data", data(6144)), ("labels", labels(&[1, 10]))]), "image 1: expected a label below 10"),
     ] {
         let message = message(&SMALL10, &folder(SMALL10.python, &pickle(value), META10));
         assert!(message.contains(expected), "{message}");

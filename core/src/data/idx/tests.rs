@@ -122,7 +122,7 @@ fn the_test_part_must_fit_the_training_part() {
     let bytes = idx(&[2, 3, 2], &[0; 12]);
     assert!(message("t10k-images-idx3-ubyte", &bytes).contains("expected the 2 x 3 pixels of the training images"));
     let message = message("t10k-labels-idx1-ubyte", &idx(&[2], &[1, 3]));
-    assert!(message.contains("label 3 of image 1 is not below the number of classes 3"), "{message}");
+    assert!(message.contains("image 1: expected a label below 3, the number of classes, found 3"), "{message}");
 }
 
 #[test]

@@ -289,7 +289,7 @@ fn sizes_of_the_space() {
     assert_eq!(size(true, Predecessors::WithReplacement), u64::MAX);
     let descriptor = inventory::iter::<SpaceDescriptor>.into_iter().find(|space| space.name == "darts").unwrap();
     let error = (descriptor.build)(scale(32, 4, 2, 10), &Table::new()).err().unwrap().to_string();
-    assert!(error.contains("at least 3 cells, found 2"), "{error}");
+    assert!(error.contains("at least 3 cells (--cells), found 2"), "{error}");
     let unknown = descriptor.check_options(&"nonee = true".parse().unwrap()).unwrap_err().to_string();
     assert!(unknown.starts_with("unknown option `space.nonee`, did you mean `none`?"), "{unknown}");
 }

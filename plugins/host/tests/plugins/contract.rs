@@ -83,7 +83,8 @@ fn invalid_names_are_errors() {
     let missing = NasStr { data: null(), len: 4 };
     assert_eq!(refusal(|t| t.name = missing), "its name is a null pointer for 4 bytes of text");
     for name in ["", "My Strategy", "-x", "a\n"] {
-        let shown = format!("its name is `{}`, expected 1 to 64 of a-z, 0-9 and -", name.escape_debug());
+        let name_is = format!("its name is `{}`", name.escape_debug());
+        let shown = format!("{name_is}, expected 1 to 64 characters of a-z, 0-9 and -, the first not -");
         assert_eq!(refusal(|t| t.name = NasStr::new(name)), shown);
     }
     assert_eq!(
