@@ -13,6 +13,7 @@ mod hand_over;
 mod job_script;
 mod plan;
 mod plan_change;
+mod plan_entry;
 mod round;
 mod slurm;
 mod states;
@@ -23,7 +24,8 @@ pub use environment::{is_slurm_task, requeue, slurm_cpus, task_number, wait_for_
 pub use executor::Executor;
 pub use hand_over::{CLAIM_TIMEOUT, HandOver, HandOverOutcome, check_no_tasks, runs_are};
 pub use job_script::{JobScript, write_commands};
-pub use plan::{Plan, PlanEntry, PlanHeader, PlannedWork};
+pub use plan::Plan;
+pub use plan_entry::{PlanEntry, PlanHeader, PlannedWork};
 pub use round::{Round, cancel, rounds, submit};
 pub use slurm::Slurm;
 pub use states::{RunState, States};

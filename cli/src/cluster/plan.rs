@@ -2,13 +2,10 @@
 
 use super::ClusterDir;
 use super::plan_change::remove_changed_attempts;
-use crate::data::DataIdentity;
+use super::plan_entry::{FORMAT, PlanEntry, PlanHeader};
 use crate::exit::UsageError;
 use crate::files;
-use crate::run_kind::RunKind;
-use crate::settings::with_absolute_paths;
 use anyhow::{Context, Result};
-use nas_core::config::RunConfig;
 use nas_core::sha256;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -16,101 +13,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use toml::Table;
 
-/// The format of a plan.
-const FORMAT: u32 = 1;
 /// The largest size of a plan in bytes: about a million runs.
 const LIMIT: u64 = 1 << 31;
 /// Number of digits of the plan's hash in the name of its jobs.
 const NAME_DIGITS: usize = 12;
-
-/// The first line of a plan.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlanHeader {
-    /// The format of the file.
-    plan: u32,
-    /// The version of the program. Tasks of another version refuse the plan.
-    pub version: String,
-    /// The command that made the plan; `cluster merge` executes it again.
-    pub argv: Vec<String>,
-    /// The working directory of that command.
-    pub cwd: PathBuf,
-    /// Number of runs.
-    pub runs: usize,
-    /// The identity of the data set.
-    pub data: DataIdentity,
-}
-
-impl PlanHeader {
-    /// The header of a plan of this command.
-    ///
-    /// # Errors
-    /// The working directory does not exist.
-    pub fn of_this_command(runs: usize, data: &DataIdentity) -> Result<Self> {
-        Ok(Self {
-            plan: FORMAT,
-            version: env!("CARGO_PKG_VERSION").into(),
-            argv: std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect(),
-            cwd: std::env::current_dir().context("the working directory does not exist")?,
-            runs,
-            data: data.clone(),
-        })
-    }
-
-    /// The first difference to another plan with which its runs cannot continue, as text.
-    pub fn difference(&self, new: &Self) -> Option<String> {
-        if self.version != new.version {
-            return Some(format!("version of nas-train ({}, now {})", self.version, new.version));
-        }
-        (self.data != new.data).then(|| format!("data set ({}, now {})", self.data, new.data))
-    }
-}
-
-/// What a run of a plan makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PlannedWork {
-    /// A run directory of this kind.
-    Directory(RunKind),
-    /// The row of a truth table, by the stand-alone training of this architecture.
-    Row(String),
-}
-
-/// A run of a plan.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct PlanEntry {
-    /// Path of the run directory below the output directory.
-    pub name: String,
-    /// The label of its variant, for messages.
-    pub label: String,
-    /// The seed.
-    pub seed: u64,
-    /// What it makes.
-    pub work: PlannedWork,
-    /// SHA-256 of the truth table; none if the run is not compared with one.
-    pub truth: Option<String>,
-    /// The configuration.
-    pub config: Table,
-}
-
-impl PlanEntry {
-    /// The plan of a run with this configuration. The paths of its data and of its truth table become absolute.
-    ///
-    /// # Errors
-    /// A configuration that cannot be written.
-    pub fn new(
-        name: String,
-        label: String,
-        work: PlannedWork,
-        truth: Option<String>,
-        config: &RunConfig,
-    ) -> Result<Self> {
-        let seed = config.seed;
-        let config = with_absolute_paths(config)?.to_table()?;
-        Ok(Self { name, label, seed, work, truth, config })
-    }
-}
 
 /// A line of a plan.
 #[derive(Serialize, Deserialize)]
@@ -320,7 +227,11 @@ impl Plan {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cluster::PlannedWork;
+    use crate::data::DataIdentity;
     use crate::exit::chained;
+    use crate::run_kind::RunKind;
+    use toml::Table;
 
     fn runs(n: u64) -> Vec<PlanEntry> {
         let config: Table = "seed = 1\n[train]\nlr = 0.025\nepochs = 1".parse().unwrap();

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use super::attempt::has_checkpoint;
-use super::plan::{PlanEntry, PlanHeader, PlannedWork};
+use super::plan_entry::{PlanEntry, PlanHeader, PlannedWork};
 use crate::exit::UsageError;
 use crate::run_kind::RunKind;
 use crate::settings::other_settings_of;
