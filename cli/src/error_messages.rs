@@ -30,7 +30,9 @@ fn shortened(text: &str) -> String {
 /// such errors too; they are successful.
 pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
     if let Some(tip) = tip(&error) {
-        error.remove(ContextKind::SuggestedSubcommand);
+        for other_tip in [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg] {
+            error.remove(other_tip);
+        }
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip]));
     }
     let needs_quoting = |text: &str| quote(text) != text;
@@ -51,8 +53,8 @@ pub fn print_argument_error(mut error: clap::Error) -> ExitStatus {
     if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success }
 }
 
-/// Whether the error is about the arguments of the program, not of a subcommand. Only the program has two lines of usage:
-/// with and without a subcommand.
+/// Whether the error is about the arguments of the program, not of a subcommand. Only the program has two lines of
+/// usage: with and without a subcommand.
 fn is_top_level(error: &clap::Error) -> bool {
     matches!(error.get(ContextKind::Usage), Some(ContextValue::StyledStr(usage)) if usage.to_string().lines().count() == 2)
 }

@@ -5,7 +5,7 @@ use crate::data::LoadedData;
 use crate::device::{Device, with_memory_advice};
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
-use crate::record::{CHECKPOINTS, OutDir, Recorder, RunFacts};
+use crate::record::{CHECKPOINTS, OutDir, Recorder, RunFacts, check_event_file};
 use crate::resume::{RunCheckpoint, UnfinishedRun, killed_at_start, starts_again};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
@@ -70,7 +70,12 @@ impl SingleRun {
         let dir = match unfinished {
             Some(run) if run.was_killed_at_start() => return Err(killed_at_start(&run.dir).into()),
             Some(run) => match run.difference(&kind, &settings.config)? {
-                None => RunDir::Unfinished(run.dir),
+                None => {
+                    if run.has_checkpoints() {
+                        check_event_file(&run.dir, args.tensorboard.as_deref())?;
+                    }
+                    RunDir::Unfinished(run.dir)
+                }
                 Some(other) => {
                     let (dir, resume) = (run.dir.display(), format!("`nas-train resume {}`", shell_path(&run.dir)));
                     let problem = format!("{dir} holds an unfinished run with another {other}");

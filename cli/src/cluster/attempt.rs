@@ -196,9 +196,14 @@ fn earlier_attempts(parent: &Path) -> Vec<PathBuf> {
     entries(parent).filter(|path| !is_partial(path)).collect()
 }
 
-/// Whether an attempt in the directory of a run's attempts has a checkpoint.
-pub fn has_checkpoint(parent: &Path) -> bool {
-    earlier_attempts(parent).iter().any(|dir| last_checkpoint(dir).is_some())
+/// The directories of a run's attempts.
+pub fn attempts(plan: &ClusterDir, name: &str) -> Vec<PathBuf> {
+    earlier_attempts(&plan.attempts(name))
+}
+
+/// Whether an attempt has a checkpoint, or is finished and was not published.
+pub fn holds_work(attempt: &Path) -> bool {
+    last_checkpoint(attempt).is_some() || archive::is_finished(attempt)
 }
 
 /// Copies that a task has begun and not completed.

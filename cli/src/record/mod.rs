@@ -204,7 +204,12 @@ impl Recorder {
         let metrics = CsvFile::open_at(&dir.join("metrics.csv"), &position.metrics)?;
         let archs = CsvFile::open_at(&dir.join("archs.csv"), &position.archs)?;
         let timings = CsvFile::open_at(&dir.join("timings.csv"), &position.timings)?;
-        let mut events = tensorboard.map(|events| continued_events(events, dir, position.events)).transpose()?;
+        check_event_file(dir, tensorboard)?;
+        let mut events = match (tensorboard, event_file(dir), position.events) {
+            (Some(events), Some(name), Some(length)) => Some(EventFile::open_at(events, &name, length)?),
+            // Without the rows of the steps before, a continued file would be incomplete.
+            _ => None,
+        };
         // From here on, files are changed.
         log.cut()?;
         [&metrics, &archs, &timings].into_iter().try_for_each(CsvFile::cut)?;
@@ -327,14 +332,17 @@ pub fn remove_run(dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Opens the event file of a run in the directory `events`. It had `length` bytes at the checkpoint.
-fn continued_events(events: &Path, dir: &Path, length: Option<u64>) -> Result<EventFile> {
-    let (Some(name), Some(length)) = (event_file(dir), length) else {
-        let problem = format!("--tensorboard: the run in {} was started without it", dir.display());
-        let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` when the run is finished";
-        return Err(UsageError(format!("{problem}: {remedy}")).into());
-    };
-    EventFile::open_at(events, &name, length)
+/// Checks that a run which continues with an event file was started with one.
+///
+/// # Errors
+/// It was started without.
+pub fn check_event_file(dir: &Path, events: Option<&Path>) -> Result<(), UsageError> {
+    if events.is_none() || event_file(dir).is_some() {
+        return Ok(());
+    }
+    let problem = format!("--tensorboard: the run in {} was started without it", dir.display());
+    let remedy = "leave it out, and use `nas-train export RUN --tensorboard DIR` when the run is finished";
+    Err(UsageError(format!("{problem}: {remedy}")))
 }
 
 /// Writes `config.toml` with absolute paths, so that the file can be used in any directory.

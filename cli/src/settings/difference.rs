@@ -52,6 +52,12 @@ pub fn other_settings(old: &RunConfig, new: &RunConfig) -> Result<Option<String>
     Ok(first_difference(&table(old)?, &table(new)?))
 }
 
+/// Both devices as text, if one is the CPU and the other a GPU. Results do not depend on the GPU.
+pub fn other_device(old: &str, new: &str) -> Option<String> {
+    let kind = |name: &str| name.split(':').next().unwrap_or_default().to_owned();
+    (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
+}
+
 /// [`other_settings`], or [`other_settings_of_training`] for a stand-alone training.
 pub fn other_settings_of(kind: &RunKind, old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
     match kind {

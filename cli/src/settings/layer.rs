@@ -120,15 +120,15 @@ impl ConfigLayer {
         (!files.is_empty()).then_some(Self { origin: Origin::Flag("plugin"), table })
     }
 
-    /// Removes from a configuration file what only a supernet uses: strategies with their plugins, controllers, and the
-    /// keys of `[train]` that stand-alone training rejects.
+    /// Removes from a configuration file what stand-alone training would reject or load in vain: strategies with their
+    /// plugins, controllers, and initial weights.
     pub fn drop_supernet(&mut self) {
         if !matches!(self.origin, Origin::File(_)) {
             return;
         }
         self.table.retain(|key, _| !["plugins", "strategy", "controller"].contains(&key));
         if let Some(Value::Table(train)) = self.table.get_mut("train") {
-            train.retain(|key, _| !["init", "max_steps", "steps_per_arch"].contains(&key));
+            train.remove("init");
         }
     }
 

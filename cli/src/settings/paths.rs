@@ -15,7 +15,10 @@ pub fn with_absolute_paths(config: &RunConfig) -> Result<RunConfig> {
         *dir = std::path::absolute(&dir).with_context(|| format!("the directory {}", dir.display()))?;
     }
     if table_file::is_file(&config.truth.table) {
-        config.truth.table = std::path::absolute(&config.truth.table)?.to_string_lossy().into_owned();
+        // TOML holds UTF-8 only.
+        if let Some(path) = std::path::absolute(&config.truth.table)?.to_str() {
+            config.truth.table = path.into();
+        }
     }
     Ok(config)
 }

@@ -21,7 +21,7 @@ const RENAMED: [(&str, &str, &str); 1] = [("probes", "immediate_every", "single_
 pub fn find_strategy(name: &str) -> Result<&'static StrategyDescriptor, BuildError> {
     find(name).map_err(|error| match error {
         BuildError::Unknown { kind, name, hint, known } => {
-            let known = format!("{known} (--plugin FILE adds those of a plugin)");
+            let known = format!("{known} (--plugin FILE, or the key `plugins`, adds those of a plugin)");
             BuildError::Unknown { kind, name, hint, known }
         }
         other => other,

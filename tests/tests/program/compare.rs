@@ -83,6 +83,7 @@ fn passes_are_equal_to_within_one_step_and_the_difference_is_noted() {
     let options = "--strategies plain,fairnas --seeds 1 --budget time --sequence 0 --out t";
     let words = ["t/step_times.json has the step time of plain with another train.lr (0.05, now 0.2)"];
     refused(dir.path(), &format!("{options} --lr 0.2"), &words);
+    refused(dir.path(), &format!("{options} --lr 0.2").replace("plain,fairnas", "ogd,plain"), &words);
     assert_eq!(read(dir.path(), "t/step_times.json"), times);
     compare(dir.path(), options);
 }
@@ -147,7 +148,7 @@ fn variants_that_cannot_be_compared_are_refused_before_the_first_run() {
         ("--strategies plain,ogd:truth.samples=3", "truth.samples"),
         ("--strategies plain,ogd:eval.images=20", "eval.images"),
         ("--strategies plain,plain:retrain.drop_path=0.2", "retrain.drop_path cannot be set for one variant"),
-        ("--strategies plain,plain:save.weights=false", "save.weights cannot be set for one variant"),
+        ("--strategies plain,plain:save.weights=false", "plain:save.weights=false and plain have the same settings"),
         ("--strategies plain:strategy.name=ogd", "strategy.name cannot be set for one variant"),
         ("--strategies plain,ogd:train.epochs=2", "train.epochs follows from the budget"),
         ("--strategies plain --sequence 100", "--sequence: expected 2 to 9"),

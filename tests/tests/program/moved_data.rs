@@ -88,6 +88,29 @@ fn trainings_with_several_seeds_use_the_same_data() {
         assert!(!dir.join("net/seed-3").exists());
         let _ = fs::rename(dir.join("elsewhere"), dir.join("moved-again"));
     }
+    // The first training is unfinished, so that it would be refused only when it continues.
+    ["net/seed-1", "net/seed-2"].iter().for_each(|seed| fs::remove_dir_all(dir.join(seed)).unwrap());
+    cut(dir, "net/seed-0");
+    let output = retrain(&["--seeds=2", "--data-dir=moved-again"]);
+    assert!(stderr(&output).contains("net/seed-0 holds a training with another data set"), "{}", stderr(&output));
+    assert!(!dir.join("net/seed-1").exists());
+}
+
+#[test]
+fn an_unfinished_run_keeps_a_comparison_on_its_data() {
+    let (dir, _) = setup("compare-data");
+    let dir = dir.path();
+    let compare = |options: &[&str]| {
+        let common = ["compare", "--strategies=plain", "--sequence=0", "--out=c"];
+        program(dir).args(common).args(FOLDER).args(options).output().unwrap()
+    };
+    put_data(&dir.join("data"));
+    assert!(compare(&["--seeds=1"]).status.success());
+    cut(dir, "c/runs/plain-s0");
+    put(&dir.join("data/train/cat/100.png"), 7);
+    let output = compare(&["--seeds=2"]);
+    assert!(stderr(&output).contains("c/runs/plain-s0 holds a run with another data set"), "{}", stderr(&output));
+    assert!(!dir.join("c/runs/plain-s1").exists());
 }
 
 #[test]

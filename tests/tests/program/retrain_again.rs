@@ -64,7 +64,7 @@ fn an_unfinished_training_continues() {
     let words = ["--tensorboard: the run in net was started without it: leave it out"];
     fails(dir, &["--arch=21", "--out=net", "--tensorboard=events"], 2, &words);
     // What only a supernet uses may be in a shared file.
-    let shared = "plugins = ['none.so']\n[strategy]\nname = 'mine'\n[train]\nmax_steps = 1\ninit = 'run'\n";
+    let shared = "plugins = ['none.so']\n[strategy]\nname = 'mine'\n[train]\ninit = 'run'\n";
     fs::write(dir.join("shared.toml"), shared).unwrap();
     let options = [&options[..], &["--config=shared.toml"]].concat();
     let output = program(dir).arg("retrain").args(&options).args(["--out=net"]).output().unwrap();

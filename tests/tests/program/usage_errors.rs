@@ -8,7 +8,10 @@ fn an_unknown_name_is_reported_with_the_nearest_name() {
     let (dir, _) = setup("names");
     for (arguments, words) in [
         (&["--strategy=plan"][..], "--strategy: unknown strategy `plan`, did you mean `plain`?"),
-        (&["--strategy=mine"], "known: fairnas, ogd, plain (--plugin FILE adds those of a plugin)"),
+        (
+            &["--strategy=mine"],
+            "known: fairnas, ogd, plain (--plugin FILE, or the key `plugins`, adds those of a plugin)",
+        ),
         (&["--controller=unifrom"], "--controller: unknown controller `unifrom`, did you mean `uniform`?"),
         (&["--space=nasbench"], "--space: unknown space `nasbench`, did you mean `nasbench201`?"),
         (&["bench", "--strategies=plain,plan"], "--strategies: unknown strategy `plan`, did you mean `plain`?"),

@@ -2,16 +2,16 @@
 
 use super::variant::Variant;
 use crate::exit::UsageError;
-use crate::settings::{SettingDifference, Settings, other_measurement};
+use crate::settings::{SettingDifference, Settings, other_measurement, other_settings};
 use anyhow::Result;
 use nas_core::quote;
 
 /// Keys that the budget sets, so a variant cannot set them.
 const LENGTHS: [&str; 3] = ["train.epochs", "train.max_steps", "probes.interval"];
 
-/// Keys and sections that a variant cannot set: its entry names the strategy, `[save]` does not change results, and no
-/// run of a comparison uses the others.
-const NOT_OF_VARIANTS: [&str; 4] = ["strategy.name", "retrain", "save", "cluster"];
+/// Keys and sections that a variant cannot set: its entry names the strategy, and no run of a comparison uses the
+/// others.
+const NOT_OF_VARIANTS: [&str; 3] = ["strategy.name", "retrain", "cluster"];
 
 /// Refuses variants that differ from the first in a measurement, that set a key of [`LENGTHS`] or
 /// [`NOT_OF_VARIANTS`], or that are equal.
@@ -20,17 +20,14 @@ const NOT_OF_VARIANTS: [&str; 4] = ["strategy.name", "retrain", "save", "cluster
 /// The message names the variant and the key.
 pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
     for (variant, own) in variants.iter().zip(settings) {
-        let keys = || variant.assignments.iter().filter_map(|assignment| Some(assignment.split_once('=')?.0.trim()));
-        let is_refused =
-            |key: &&str| NOT_OF_VARIANTS.iter().any(|name| key == name || key.split('.').next() == Some(name));
-        if let Some(key) = keys().find(is_refused) {
-            let problem = format!("{}: {key} cannot be set for one variant; leave it out", variant.named());
-            return Err(UsageError(problem).into());
-        }
-        if let Some(key) = keys().find(|key| LENGTHS.contains(key)) {
-            let problem =
-                format!("{}: {key} follows from the budget; leave it out, or set it for all runs", variant.named());
-            return Err(UsageError(problem).into());
+        for key in variant.assignments.iter().filter_map(|assignment| key(assignment)) {
+            let is_key_or_section = |name: &&str| key == *name || key.split('.').next() == Some(*name);
+            let problem = match key.as_str() {
+                name if LENGTHS.contains(&name) => "follows from the budget; leave it out, or set it for all runs",
+                _ if NOT_OF_VARIANTS.iter().any(is_key_or_section) => "cannot be set for one variant; leave it out",
+                _ => continue,
+            };
+            return Err(UsageError(format!("{}: {key} {problem}", variant.named())).into());
         }
         if let Some(SettingDifference { key, old, new }) = other_measurement(&settings[0].config, &own.config)? {
             let problem = format!(
@@ -41,11 +38,18 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
         }
     }
     for (i, a) in settings.iter().enumerate() {
-        if let Some(j) = settings[..i].iter().position(|b| b.config == a.config) {
+        let mut equal = settings[..i].iter().map(|b| other_settings(&b.config, &a.config));
+        if let Some(j) = equal.position(|other| matches!(other, Ok(None))) {
             let (old, new) = (quote(&variants[j].label), quote(&variants[i].label));
             let problem = format!("--strategies: {new} and {old} have the same settings; remove one of them");
             return Err(UsageError(problem).into());
         }
     }
     Ok(())
+}
+
+/// The key of an assignment, without the spaces that TOML ignores.
+fn key(assignment: &str) -> Option<String> {
+    let (key, _) = assignment.split_once('=')?;
+    Some(key.split('.').map(str::trim).collect::<Vec<_>>().join("."))
 }

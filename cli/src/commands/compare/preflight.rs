@@ -67,10 +67,13 @@ impl ComparisonJob<'_> {
         device: MakeDevice<'_, D>,
     ) -> Result<Option<Vec<f64>>> {
         let mut times = StepTimes::open(self.out.join("step_times.json"))?;
+        let variants = || self.variants.iter().map(|variant| &variant.label).zip(&self.settings);
+        // All known times are checked before the first new one is written.
+        let known = variants().map(|(label, settings)| times.get(label, &settings.config, threads_per_job.threads));
+        let known = known.collect::<Result<Vec<_>>>()?;
         let mut seconds = Vec::new();
-        for (variant, settings) in self.variants.iter().zip(&self.settings) {
-            let (label, config) = (&variant.label, &settings.config);
-            if let Some(known) = times.get(label, config, threads_per_job.threads)? {
+        for ((label, Settings { config, .. }), known) in variants().zip(known) {
+            if let Some(known) = known {
                 seconds.push(known);
                 continue;
             }

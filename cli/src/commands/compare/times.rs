@@ -3,10 +3,10 @@
 
 use crate::exit::UsageError;
 use crate::files;
-use crate::settings::other_settings;
+use crate::settings::{other_device, other_settings};
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
-use nas_core::{quote, read_file};
+use nas_core::{quote, read_file, toml_text};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -52,13 +52,15 @@ impl StepTimes {
     /// lengths, with which no run of the comparison could continue.
     pub fn get(&self, label: &str, config: &RunConfig, threads: usize) -> Result<Option<f64>> {
         let Some(time) = self.times.get(label) else { return Ok(None) };
-        let old = RunConfig::from_table(&time.config.parse().with_context(|| format!("{}", self.path.display()))?)?;
-        let other = match other_settings(&old, config)? {
-            None if time.threads != threads => {
-                Some(format!("number of threads per run ({}, now {threads})", time.threads))
-            }
-            other => other,
+        let damaged = || format!("{} is damaged: choose another --out", self.path.display());
+        let old = toml_text::parse(&time.config).map_err(|problem| UsageError(problem.to_string()));
+        let old = RunConfig::from_table(&old.with_context(damaged)?).with_context(damaged)?;
+        let other_threads = || {
+            let numbers = format!("{}, now {threads}; --threads and --jobs determine it", time.threads);
+            (time.threads != threads).then(|| format!("number of threads per run ({numbers})"))
         };
+        let other = other_settings(&old, config)?.or_else(|| other_device(&old.device, &config.device));
+        let other = other.or_else(other_threads);
         match other {
             None => Ok(Some(time.seconds)),
             Some(other) => {
@@ -95,7 +97,7 @@ mod tests {
         assert_eq!(found.get("plain", &config, 2).unwrap(), Some(0.5));
         assert_eq!(found.get("ogd", &config, 2).unwrap(), None);
         let refusal = |config: &RunConfig, threads| found.get("plain", config, threads).unwrap_err().to_string();
-        assert!(refusal(&config, 1).contains("another number of threads per run (2, now 1)"));
+        assert!(refusal(&config, 1).contains("another number of threads per run (2, now 1; --threads"));
         let mut wider = config.clone();
         wider.space.width = 16;
         assert!(refusal(&wider, 2).contains("the step time of plain with another space.width"));

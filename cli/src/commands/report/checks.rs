@@ -10,6 +10,7 @@ use nas_core::config::RunConfig;
 use nas_core::data::DataOptions;
 use nas_core::result::Truth;
 use nas_core::trainer::build_space;
+use nas_core::truth::table_file::without_directory;
 use std::path::Path;
 
 impl CollectedRuns {
@@ -54,6 +55,7 @@ fn measurement(config: &RunConfig, truth: Option<&Truth>) -> RunConfig {
     let mut config = config.clone();
     // The fingerprints are compared instead.
     config.data = DataOptions { fingerprint: None, ..config.data.without_location() };
+    config.truth.table = without_directory(&config.truth.table).to_owned();
     // The budget of a comparison sets the interval.
     config.probes.interval = 1;
     if let Some(truth) = truth {

@@ -1,6 +1,7 @@
 //! Labels that distinguish runs of one strategy with different settings.
 
 use nas_core::config::RunConfig;
+use nas_core::truth::table_file::without_directory;
 use std::collections::BTreeMap;
 
 /// A label for each run: its name, followed by the keys in which runs of that name differ, as in `plain:train.lr=0.1`.
@@ -18,10 +19,12 @@ pub fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
     runs.iter().zip(&settings).map(label).collect()
 }
 
-/// The values of a configuration by dotted key. The seed, the folder and the cache of the images, and the section
-/// `[save]` do not define a variant, so they are left out.
+/// The values of a configuration by dotted key. The seed, the folder and the cache of the images, the directory of the
+/// truth table, and the section `[save]` do not define a variant, so they are left out.
 fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
+    let mut config = config.clone();
+    config.truth.table = without_directory(&config.truth.table).to_owned();
     for (section, value) in config.to_table().unwrap_or_default() {
         match value {
             toml::Value::Table(table) => {
@@ -53,6 +56,10 @@ mod tests {
         let runs: Vec<_> = configs.iter().map(|config| (config.strategy.name.as_str(), config)).collect();
         let expected = ["plain:train.lr=0.1", "plain:train.lr=0.1", "plain:train.lr=0.2", "ogd"];
         assert_eq!(labels(&runs), expected);
+
+        let mut elsewhere = [configs[0].clone(), configs[1].clone()];
+        (elsewhere[0].truth.table, elsewhere[1].truth.table) = ("/a/t.csv".into(), "/b/t.csv".into());
+        assert_eq!(labels(&[("plain", &elsewhere[0]), ("plain", &elsewhere[1])]), ["plain", "plain"]);
 
         let mut in_tf32 = configs[3].clone();
         in_tf32.tf32 = true;

@@ -1,6 +1,5 @@
 //! Stand-alone trainings with several seeds that are made on a cluster.
 
-use super::earlier::check_data;
 use super::seeds::SeedTraining;
 use crate::args::RetrainArgs;
 use crate::cluster::{ClusterDir, HandOver, HandOverOutcome, PlanEntry, PlannedWork};
@@ -28,10 +27,6 @@ pub fn hand_over(
     };
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
     let data = LoadedData::read(settings, cancel, |line| progress.print_line(line))?;
-    trainings
-        .iter()
-        .filter_map(|training| training.done.as_ref())
-        .try_for_each(|run| check_data(run, &data.identity))?;
     let out = first.parent().unwrap_or(Path::new(""));
     let dir = ClusterDir::of(&std::path::absolute(out)?);
     let mut runs = Vec::new();

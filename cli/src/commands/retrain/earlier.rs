@@ -1,7 +1,7 @@
 //! The trainings that the directory of `--out` has from an earlier command.
 
 use crate::archive::{self, Archived, ArchivedRetrain};
-use crate::data::{DataIdentity, LoadedData};
+use crate::data::LoadedData;
 use crate::exit::UsageError;
 use crate::resume::killed_at_start;
 use crate::run_kind::RunKind;
@@ -10,7 +10,7 @@ use crate::signal::cancel;
 use crate::trainings::seed_directories;
 use anyhow::{Context, Error, Result};
 use nas_core::config::RunConfig;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The finished training in a directory. None if the directory has no run, or an unfinished training with these
 /// settings, which continues.
@@ -44,28 +44,35 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
     if !is_finished {
         return Ok(None);
     }
-    let Archived::Retrain(run) = Archived::read_named(dir).context("remove the directory, or choose another --out")?
-    else {
-        return Ok(None);
-    };
-    if has_moved(&run.config, &settings.config)? {
-        check_data(&run, &LoadedData::read(settings, cancel()?, |_| ())?.identity)?;
+    match Archived::read_named(dir).context("remove the directory, or choose another --out")? {
+        Archived::Retrain(run) => Ok(Some(*run)),
+        _ => Ok(None),
     }
-    Ok(Some(*run))
 }
 
-/// Whether the data are in another directory.
-fn has_moved(old: &RunConfig, new: &RunConfig) -> Result<bool> {
-    let data_dir = |config: &RunConfig| config.data.dir.as_deref().map(std::path::absolute).transpose();
-    Ok(data_dir(old)? != data_dir(new)?)
-}
-
-/// Checks that a finished training used these data.
+/// Checks that the trainings in these directories use the data of the settings. The data are read only if a training is
+/// to be made, or if a finished one names another directory of the data.
 ///
 /// # Errors
-/// It used others.
-pub fn check_data(run: &ArchivedRetrain, data: &DataIdentity) -> Result<()> {
-    data.difference(&run.manifest).map_or(Ok(()), |other| Err(refusal(&run.path, &other)))
+/// A training with other data, and data that cannot be read.
+pub fn check_data(dirs: &[&Path], settings: &Settings) -> Result<()> {
+    let (mut manifests, mut has_other_directory) = (Vec::new(), false);
+    for dir in dirs.iter().filter(|dir| dir.join("manifest.json").exists()) {
+        let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
+        has_other_directory |= data_dir(&archive::config(dir)?)? != data_dir(&settings.config)?;
+        manifests.push((dir, manifest));
+    }
+    let is_complete = manifests.len() == dirs.len() && manifests.iter().all(|(_, old)| old["status"] == "finished");
+    if manifests.is_empty() || (is_complete && !has_other_directory) {
+        return Ok(());
+    }
+    let data = LoadedData::read(settings, cancel()?, |_| ())?.identity;
+    let mut differences = manifests.iter().filter_map(|(dir, manifest)| Some((dir, data.difference(manifest)?)));
+    differences.next().map_or(Ok(()), |(dir, other)| Err(refusal(dir, &other)))
+}
+
+fn data_dir(config: &RunConfig) -> Result<Option<PathBuf>> {
+    Ok(config.data.dir.as_deref().map(std::path::absolute).transpose()?)
 }
 
 fn refusal(dir: &Path, other: &str) -> Error {

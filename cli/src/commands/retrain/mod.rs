@@ -15,7 +15,7 @@ use crate::settings::{Origin, Settings};
 use crate::single_run::{SingleRun, print_result};
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
-use earlier::{check_layout, finished};
+use earlier::{check_data, check_layout, finished};
 use nas_core::registry::TrainingDevice;
 use nas_core::result::RunResult;
 use nas_core::state::State;
@@ -46,6 +46,7 @@ pub fn retrain(args: &RetrainArgs, executor: Option<Executor>) -> Result<ExitSta
     if let Some(out) = &args.run.out {
         check_layout(out, false)?;
         if let Some(run) = finished(out, &settings, &arch)? {
+            check_data(&[out], &settings)?;
             eprint_line(&format!("the training in {} is finished", out.display()));
             print_result(&run.result, out, args.run.json)?;
             return Ok(ExitStatus::Success);

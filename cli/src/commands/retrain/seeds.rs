@@ -5,11 +5,9 @@ use super::{archived, cluster, stand_alone};
 use crate::archive::ArchivedRetrain;
 use crate::args::{RetrainArgs, RunArgs};
 use crate::cluster::{ClusterDir, Executor, HandOverOutcome, check_no_tasks};
-use crate::data::LoadedData;
 use crate::exit::{ExitStatus, UsageError, chained};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
-use crate::signal::cancel;
 use crate::single_run::{SingleRun, print_result};
 use crate::summary::seeds_table;
 use crate::text::{eprint_line, print};
@@ -25,7 +23,7 @@ pub struct SeedTraining {
     /// Its settings, with the seed.
     pub settings: Settings,
     /// The result of an earlier call.
-    pub(super) done: Option<ArchivedRetrain>,
+    done: Option<ArchivedRetrain>,
 }
 
 /// The results and errors of the trainings of a command.
@@ -58,8 +56,9 @@ pub fn several(
         let done = finished(&dir, &settings, arch)?;
         trainings.push(SeedTraining { dir, settings, done });
     }
-    if *executor == Executor::Local {
-        check_data_of_all(&trainings)?;
+    if let Some(first) = trainings.first() {
+        let dirs: Vec<&Path> = trainings.iter().map(|training| training.dir.as_path()).collect();
+        check_data(&dirs, &first.settings)?;
     }
     let mut results = SeedResults { runs: Vec::new(), failed: Vec::new() };
     if let Executor::Cluster { config, detach } = executor {
@@ -79,15 +78,6 @@ pub fn several(
         }
     }
     results.print(out, args.run.json)
-}
-
-/// Checks before the first missing training that the finished ones used the same data.
-fn check_data_of_all(trainings: &[SeedTraining]) -> Result<()> {
-    let missing = trainings.iter().find(|training| training.done.is_none());
-    let mut done = trainings.iter().filter_map(|training| training.done.as_ref()).peekable();
-    let Some(missing) = missing.filter(|_| done.peek().is_some()) else { return Ok(()) };
-    let data = LoadedData::read(&missing.settings, cancel()?, |_| ())?.identity;
-    done.try_for_each(|run| check_data(run, &data))
 }
 
 impl SeedTraining {
