@@ -26,6 +26,7 @@ mod html;
 mod machine;
 mod parallel;
 mod planned_run;
+mod plugin_build;
 mod progress;
 mod published;
 mod record;

@@ -4,6 +4,7 @@ use crate::archive::{self, Incomplete};
 use crate::args::DataDirArg;
 use crate::data::{DataIdentity, LoadedData};
 use crate::exit::UsageError;
+use crate::plugin_build::other_build;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
 use crate::run_kind::RunKind;
 use crate::settings::Settings;
@@ -30,7 +31,8 @@ impl TrainedRun {
     /// precedence.
     ///
     /// # Errors
-    /// A directory without a run or without weights, and weights that differ from those that the run wrote.
+    /// A directory without a run or without weights, weights that differ from those that the run wrote, and another
+    /// build of its plugin.
     pub fn read(dir: &Path, assignments: &[String], data: &DataDirArg) -> Result<Self> {
         let manifest = archive::manifest(dir).with_context(|| dir.display().to_string())?;
         if let RunKind::Retrain(arch) = RunKind::of(&manifest) {
@@ -38,7 +40,13 @@ impl TrainedRun {
             return Err(UsageError(format!("{}: {problem} {arch}", dir.display())).into());
         }
         weights_of(dir, WEIGHTS, &manifest)?;
-        Ok(Self { dir: dir.into(), settings: Settings::of_run(dir, assignments, data)?, manifest })
+        let settings = Settings::of_run(dir, assignments, data)?;
+        if let Some(other) = other_build(&settings.config.strategy.name, &manifest) {
+            return Err(
+                UsageError(format!("{} was trained with another {other}: use the original", dir.display())).into()
+            );
+        }
+        Ok(Self { dir: dir.into(), settings, manifest })
     }
 
     /// Reads the data set, which must be that of the run.

@@ -56,14 +56,17 @@ const UNUSED_SECTIONS: [(&str, &[&str]); 6] = [
     ("", &["retrain", "cluster"]),
     ("compare", &["retrain"]),
     ("disturbance", &["controller", "probes", "search", "truth", "retrain", "cluster"]),
-    ("bench", &["controller", "probes", "search", "truth", "retrain", "save", "cluster"]),
+    ("bench", &["controller", "eval", "probes", "search", "truth", "retrain", "save", "cluster"]),
     ("retrain", &["strategy", "controller", "probes", "search", "truth"]),
     ("truth", &["strategy", "controller", "probes", "search", "truth", "retrain"]),
 ];
 
 /// The keys without effect that no option sets, by subcommand.
-const UNUSED_KEYS: [(&str, &[&str]); 3] =
-    [("retrain", &STAND_ALONE_KEYS), ("truth", &STAND_ALONE_KEYS), ("disturbance", &["eval.weight_average"])];
+const UNUSED_KEYS: [(&str, &[&str]); 3] = [
+    ("retrain", &STAND_ALONE_KEYS),
+    ("truth", &STAND_ALONE_KEYS),
+    ("disturbance", &["eval.weight_average", "train.max_steps"]),
+];
 
 /// The keys without effect on stand-alone training, which uses no strategy and evaluates all images with running
 /// statistics.

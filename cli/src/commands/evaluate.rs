@@ -33,6 +33,10 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
         let problem = format!("--set {}: only `evaluate --ranking` uses the truth table", quote(unused));
         return Err(UsageError(problem).into());
     }
+    let images = args.set.iter().find(|set| args.test && set.trim_start().starts_with("eval.images"));
+    if let Some(unused) = images {
+        return Err(UsageError(format!("--set {}: --test evaluates all test images", quote(unused))).into());
+    }
     let texts = texts(args)?;
     let run = TrainedRun::read(&args.run, &args.set, &args.data)?;
     compute!(&run.settings.config, |device| on(args, &run, &texts, &device))
@@ -63,7 +67,7 @@ fn ranking<D: TrainingDevice>(
         true => json!({
             "type": "ranking",
             "schema": SCHEMA,
-            "run": args.run,
+            "run": args.run.display().to_string(),
             "test": args.test,
             "bn": config.eval.bn,
             "eval_images": eval_images,

@@ -4,12 +4,18 @@ use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::ExitStatus;
 use crate::text::{eprint_line, print};
 use anyhow::{Context, Result};
+use clap_complete::Shell;
 
 /// Prints the completion script for a shell.
 pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::definition(), "nas-train", &mut script);
-    print(&String::from_utf8(script)?)?;
+    let script = String::from_utf8(script)?;
+    print(&match args.shell {
+        // clap_complete 4.6 replaces the hyphen of the name differently in the labels of `case` and in their values.
+        Shell::Bash => script.replace("nas__subcmd__train", "nas__train"),
+        _ => script,
+    })?;
     Ok(ExitStatus::Success)
 }
 

@@ -42,7 +42,7 @@ fn lines(components: &[ListedComponent]) -> String {
         let reference = if c.kind == Kind::Data { "source" } else { "reference" };
         let mut line = json!({"type": c.kind.singular(), "name": c.name, "summary": c.summary, reference: c.reference});
         if let Some(plugin) = c.origin {
-            line["plugin"] = json!({"path": plugin.path, "sha256": plugin.sha256});
+            line["plugin"] = json!({"path": plugin.path.display().to_string(), "sha256": plugin.sha256});
         }
         line.to_string()
     };

@@ -2,10 +2,13 @@
 
 use crate::args::{Language, PluginsArgs, PluginsCommand};
 use crate::exit::{CheckFailed, ExitStatus, UsageError};
+use crate::machine::unique;
 use crate::text::print;
 use anyhow::{Context, Result};
 use nas_core::quote;
+use nas_core::registry::{StrategyDescriptor, find};
 use nas_plugin_host::{conformance, load, template};
+use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -16,8 +19,12 @@ use std::time::Duration;
 /// Longest time for one test of a check.
 const TEST_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// The last line of a successful check.
+/// The line of a successful check.
 const PASSED: &str = "all cases passed";
+
+/// The environment variable with a text that the parent process chooses. The child adds it to [`PASSED`]: a plugin that
+/// ends the process early may have printed the same words.
+const TOKEN: &str = "NAS_TRAIN_CHECK_TOKEN";
 
 /// Checks a plugin, or creates the project of a new one.
 pub fn plugins(args: &PluginsArgs) -> Result<ExitStatus> {
@@ -44,21 +51,29 @@ fn check_here(file: &Path) -> Result<()> {
         conformance::check(name, &mut print_test)
             .map_err(|problem| CheckFailed(format!("strategy {name}: {problem}")))?;
     }
-    print(PASSED)
+    match env::var(TOKEN) {
+        Ok(token) => print(&passed(&token)),
+        Err(_) => print(PASSED),
+    }
+}
+
+fn passed(token: &str) -> String {
+    format!("{PASSED} {token}")
 }
 
 /// Runs [`check_here`] in a child process. If that crashes, the error names the last test.
 fn check(file: &Path) -> Result<()> {
-    let program = std::env::current_exe().context("cannot find this program to run it again")?;
+    let program = env::current_exe().context("cannot find this program to run it again")?;
     let mut command = Command::new(program);
     command.args(["plugins", "check", "--here", "--"]).arg(file).stdin(Stdio::null()).stdout(Stdio::piped());
-    let mut child = command.spawn().context("cannot run this program again")?;
-    let last = follow(&mut child)?;
+    let token = unique();
+    let mut child = command.env(TOKEN, &token).spawn().context("cannot run this program again")?;
+    let (last, has_passed) = follow(&mut child, &passed(&token))?;
     let ended = child.wait().context("cannot wait for the check")?;
     let path = file.display();
     match ended.code() {
-        // Without the last line, the plugin has ended the process early.
-        Some(0) if last == PASSED => print(&format!("{path} works"))?,
+        // Otherwise, the plugin has ended the process early.
+        Some(0) if has_passed => print(&format!("{path} works"))?,
         // The child has printed the reason.
         Some(code) if code == i32::from(ExitStatus::Plugin as u8) => {
             return Err(CheckFailed(format!("{path} failed the check")).into());
@@ -68,22 +83,29 @@ fn check(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Prints the output of the child until it ends, and returns the last line. A child without output for
-/// [`TEST_TIMEOUT`] is killed.
-fn follow(child: &mut Child) -> Result<String> {
+/// Prints the output of the child until it ends. Returns the last line of the tests, and whether the line `passed` was
+/// among them. Output of the plugin itself may follow, because C libraries write it at the end. A child without output
+/// for [`TEST_TIMEOUT`] is killed.
+fn follow(child: &mut Child, passed: &str) -> Result<(String, bool)> {
     let output = child.stdout.take().context("the check has no output")?;
     let (send, lines) = channel();
     std::thread::spawn(move || {
-        let _ = BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| send.send(line));
+        let lines = BufReader::new(output).split(b'\n').map_while(Result::ok);
+        let _ = lines.map(|line| String::from_utf8_lossy(&line).into_owned()).try_for_each(|line| send.send(line));
     });
-    let mut last = String::from("start");
+    let (mut last, mut has_passed) = (String::from("start"), false);
     loop {
         match lines.recv_timeout(TEST_TIMEOUT) {
+            // Output of the plugin without a line end may precede it.
+            Ok(line) if line.ends_with(passed) => {
+                has_passed = true;
+                print(PASSED)?;
+            }
             Ok(line) => {
                 print(&line)?;
                 last = line;
             }
-            Err(RecvTimeoutError::Disconnected) => return Ok(last),
+            Err(RecvTimeoutError::Disconnected) => return Ok((last, has_passed)),
             Err(RecvTimeoutError::Timeout) => {
                 child.kill().context("cannot stop the check")?;
                 let seconds = TEST_TIMEOUT.as_secs();
@@ -117,6 +139,9 @@ fn new(name: &str, language: Language) -> Result<()> {
             quote(name)
         );
         return Err(UsageError(message).into());
+    }
+    if find::<StrategyDescriptor>(name).is_ok() || name.starts_with("nas-plugin") {
+        return Err(UsageError(format!("`{name}` is a name of this project; choose another name")).into());
     }
     let folder = Path::new(name);
     if folder.exists() {

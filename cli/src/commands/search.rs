@@ -17,6 +17,7 @@ use nas_core::registry::TrainingDevice;
 use nas_core::result::SCHEMA;
 use nas_core::trainer::{Candidate, EvalImages, Limits, Search, SearchOutcome, pareto_front};
 use serde_json::{Value, json};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -57,11 +58,21 @@ impl SearchJob<'_> {
         let unsigned = |value: i64| u64::try_from(value).unwrap_or_default();
         let limits = Limits { params: args.max_params.map(unsigned), macs: args.max_macs.map(unsigned) };
         let (budget, started) = (args.budget as usize, Instant::now());
-        let search = Search::new(&session, &self.controller, limits, unsigned(args.seed))?;
+        // A directory that cannot be made is an error before the search.
+        let is_new = !self.out.exists();
+        files::make_dir(&self.out)?;
+        let remove = || {
+            if is_new {
+                // Only an empty directory is removed.
+                let _ = fs::remove_dir(&self.out);
+            }
+        };
+        let search = Search::new(&session, &self.controller, limits, unsigned(args.seed)).inspect_err(|_| remove())?;
         let outcome = search.run(budget, cancel, &mut |done| {
             let left = started.elapsed().as_secs_f64() / done.max(1) as f64 * (budget - done) as f64;
             progress.count("proposal", done, budget, "", Some(left));
-        })?;
+        });
+        let outcome = outcome.inspect_err(|_| remove())?;
         drop(progress);
         let result = self.result(&outcome, limits, session.eval_images());
         self.write(&outcome, &result)?;
@@ -75,7 +86,7 @@ impl SearchJob<'_> {
         json!({
             "type": "search",
             "schema": SCHEMA,
-            "run": self.args.run,
+            "run": self.args.run.display().to_string(),
             "controller": self.controller.name,
             "seed": self.args.seed,
             "max_params": limits.params,
@@ -90,7 +101,6 @@ impl SearchJob<'_> {
     }
 
     fn write(&self, outcome: &SearchOutcome, result: &Value) -> Result<()> {
-        files::make_dir(&self.out)?;
         let all: Vec<&Candidate> = outcome.candidates.iter().collect();
         files::write(&self.out.join("candidates.csv"), &csv_text(&all)?)?;
         files::write(&self.out.join("front.csv"), &csv_text(&pareto_front(&outcome.candidates))?)?;

@@ -16,6 +16,7 @@ use anyhow::Result;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use picture::Picture;
 pub use pictures::architecture_svg;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const STYLE: &str = include_str!("style.css");
@@ -127,6 +128,13 @@ impl HtmlReport<'_> {
     }
 
     /// The settings that all runs have in common.
+    /// The names of the controllers of all runs.
+    fn controllers(&self) -> String {
+        let runs = self.comparison.variants.iter().flat_map(|variant| &variant.runs);
+        let names: BTreeSet<&str> = runs.map(|run| run.result.controller.as_str()).collect();
+        names.into_iter().collect::<Vec<_>>().join(" or ")
+    }
+
     fn introduction(&self) -> Markup {
         let Some(run) = self.comparison.variants.iter().find_map(|variant| variant.runs.first()) else {
             return Markup::default();
@@ -134,7 +142,7 @@ impl HtmlReport<'_> {
         let (result, config) = (&run.result, &run.config);
         html! {
             p {
-                "Space " (result.space) ", data " (result.data) ", controller " (result.controller) ", "
+                "Space " (result.space) ", data " (result.data) ", controller " (self.controllers()) ", "
                 (config.probes.count) " probe architectures"
                 @if let Some(truth) = &result.truth { ", truth table " (truth.table) " (n = " (truth.n) ")" }
                 ". "

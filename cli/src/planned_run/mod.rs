@@ -8,6 +8,7 @@ use crate::args::ProgressMode;
 use crate::data::DataIdentity;
 use crate::device::with_memory_advice;
 use crate::exit::UsageError;
+use crate::plugin_build::other_build;
 use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts, check_event_file};
 use crate::resume::{RunCheckpoint, UnfinishedRun, starts_again};
@@ -69,7 +70,7 @@ impl PlannedRun {
         self.refuse(RunKind::of(archived.manifest()).difference(&self.kind))?;
         self.refuse(other_settings_of(&self.kind, archived.config(), &self.settings.config)?)?;
         self.refuse(self.other_device(archived.manifest()))?;
-        self.refuse(self.other_plugin(archived.manifest()))?;
+        self.refuse(other_build(&self.settings.config.strategy.name, archived.manifest()))?;
         self.refuse(self.data.difference(archived.manifest()))?;
         if let Archived::Run(run) = &archived {
             let truth = run.result.truth.as_ref().map(|truth| &truth.sha256);
@@ -87,7 +88,7 @@ impl PlannedRun {
         self.refuse(self.data.difference(&run.manifest))?;
         self.refuse(run.difference(&self.kind, &self.settings.config)?)?;
         self.refuse(self.other_device(&run.manifest))?;
-        self.refuse(self.other_plugin(&run.manifest))?;
+        self.refuse(other_build(&self.settings.config.strategy.name, &run.manifest))?;
         Ok(check_event_file(&self.dir, self.tensorboard.as_deref())?)
     }
 
@@ -103,17 +104,6 @@ impl PlannedRun {
 
     fn other_device(&self, manifest: &Value) -> Option<String> {
         other_device(manifest["device"].as_str().unwrap_or_default(), &self.settings.config.device)
-    }
-
-    /// The plugin of the strategy, if it was rebuilt after the run.
-    fn other_plugin(&self, manifest: &Value) -> Option<String> {
-        let strategy = &self.settings.config.strategy.name;
-        let loaded = nas_plugin_host::loaded();
-        let plugin = loaded.iter().find(|plugin| plugin.strategies.iter().any(|own| own.name == *strategy))?;
-        let recorded = manifest["plugins"].as_array().into_iter().flatten();
-        let mut of_strategy = recorded.filter(|recorded| recorded["strategies"].get(strategy).is_some());
-        let same = of_strategy.any(|recorded| recorded["sha256"].as_str() == Some(plugin.sha256.as_str()));
-        (!same).then(|| format!("build of the plugin {}", plugin.path.display()))
     }
 
     /// The checkpoint from which the run continues; none if it starts.

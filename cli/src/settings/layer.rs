@@ -114,10 +114,17 @@ impl ConfigLayer {
     }
 
     /// The layer of `--plugin FILE`; `None` without files.
-    pub fn plugins(files: &[PathBuf]) -> Option<Self> {
-        let names: Vec<String> = files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
+    ///
+    /// # Errors
+    /// A path that a configuration cannot hold.
+    pub fn plugins(files: &[PathBuf]) -> Result<Option<Self>> {
+        let name = |file: &PathBuf| {
+            let problem = || UsageError(format!("--plugin {}: expected a path in UTF-8; rename it", file.display()));
+            file.to_str().map(str::to_owned).ok_or_else(problem)
+        };
+        let names = files.iter().map(name).collect::<Result<Vec<_>, _>>()?;
         let table = [("plugins".to_string(), Value::from(names))].into_iter().collect();
-        (!files.is_empty()).then_some(Self { origin: Origin::Flag("plugin"), table })
+        Ok((!files.is_empty()).then_some(Self { origin: Origin::Flag("plugin"), table }))
     }
 
     /// Removes from a configuration file what stand-alone training would reject or load in vain: strategies with their
@@ -202,7 +209,7 @@ pub fn of_command(args: &RunArgs, assignments: &[String]) -> Result<Vec<ConfigLa
         layers.extend(ConfigLayer::flag(named)?);
     }
     layers.extend(ConfigLayer::derived(assignments)?);
-    layers.extend(ConfigLayer::plugins(&args.plugin));
+    layers.extend(ConfigLayer::plugins(&args.plugin)?);
     Ok(layers)
 }
 

@@ -15,6 +15,7 @@ pub use difference::{
 };
 pub use measurement::other_measurement;
 pub use origin::Origin;
+use paths::absolute;
 pub use paths::with_absolute_paths;
 pub use show::{example, show};
 pub use unknown::find_strategy;
@@ -120,7 +121,7 @@ impl Settings {
         let complete = |config: &mut RunConfig| {
             load_plugins(config)?;
             if let Some(init) = &mut config.train.init {
-                *init = std::path::absolute(&init).with_context(|| format!("the directory {}", init.display()))?;
+                *init = absolute(init)?;
             }
             complete(config)?;
             if *origins.of("probes.count") == Origin::Default {
@@ -185,12 +186,13 @@ fn with_origin(error: anyhow::Error, origins: &Origins, config: Option<&RunConfi
     origins.explain(unknown::with_hint(error, config))
 }
 
-/// Loads the plugins, so that their strategies are registered. Their paths become absolute: the configuration then
-/// names the same files in any working directory.
+/// Loads the plugins, so that their strategies are registered. Their paths become absolute if they are UTF-8: the
+/// configuration then names the same files in any working directory.
 fn load_plugins(config: &mut RunConfig) -> Result<()> {
     let mut paths = Vec::new();
     for file in &config.plugins {
-        let path = nas_plugin_host::load(Path::new(file))?.path.to_string_lossy().into_owned();
+        let loaded = nas_plugin_host::load(Path::new(file))?;
+        let path = loaded.path.to_str().unwrap_or(file).to_owned();
         if !paths.contains(&path) {
             paths.push(path);
         }

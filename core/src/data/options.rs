@@ -115,6 +115,15 @@ impl DataOptions {
         Self { dir: None, cache: Cache::default(), ..self.clone() }
     }
 
+    /// Returns an error unless the fraction is between 0 and 1.
+    pub(super) fn check_train_fraction(&self) -> Result<(), DataError> {
+        let fraction = self.train_fraction;
+        if fraction > 0.0 && fraction < 1.0 {
+            return Ok(());
+        }
+        Err(DataError::option("data.train_fraction", fraction, "a number between 0 and 1, both excluded"))
+    }
+
     /// Returns an error if an option of the data set `folder` is set for another data set, `name`. `cache = "memory"`
     /// is accepted, because every other data set is in memory.
     pub(super) fn refuse_options_of_folder(&self, name: &str) -> Result<(), DataError> {

@@ -85,15 +85,19 @@ pub fn find(name: &str) -> Result<&'static DatasetDescriptor, DataError> {
     })
 }
 
-/// Finds the data set `name`, and checks that options of image folders are set for `folder` only.
+/// Finds the data set `name`, and checks the options whose range does not depend on the images.
 ///
 /// # Errors
-/// An unknown name, or an option without effect on this data set.
+/// An unknown name, an option without effect on this data set, or one out of range.
 pub fn check(name: &str, options: &DataOptions) -> Result<&'static DatasetDescriptor, DataError> {
     let descriptor = find(name)?;
     if descriptor.name != "folder" {
         options.refuse_options_of_folder(name)?;
     }
+    if descriptor.name == "synthetic" {
+        synthetic::check(&options.synthetic)?;
+    }
+    options.check_train_fraction()?;
     Ok(descriptor)
 }
 

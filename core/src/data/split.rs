@@ -48,9 +48,7 @@ impl Split {
     /// A fraction or limit out of range, or training images of fewer than two classes.
     pub fn new(dataset: &Dataset, options: &DataOptions, rng: &mut impl Rng) -> Result<Self, DataError> {
         let fraction = options.train_fraction;
-        if !(fraction > 0.0 && fraction < 1.0) {
-            return Err(DataError::option("data.train_fraction", fraction, "a number between 0 and 1, both excluded"));
-        }
+        options.check_train_fraction()?;
         let (mut train, mut valid) = parts(dataset.train.labels(), dataset.valid, fraction, rng)?;
         let mut split = Self {
             train: limited(&mut train, "data.limit_train", options.limit_train, rng)?,

@@ -49,7 +49,8 @@ pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, Da
     })
 }
 
-fn check(options: &SyntheticOptions) -> Result<(), DataError> {
+/// Checks the ranges of the options.
+pub(super) fn check(options: &SyntheticOptions) -> Result<(), DataError> {
     let &SyntheticOptions { classes, size, channels, samples, noise, .. } = options;
     let ranges = [
         ("data.synthetic.classes", classes, 2..=1000),

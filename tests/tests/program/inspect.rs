@@ -60,6 +60,10 @@ fn help_lists_the_exit_codes_and_completions_and_manual_pages_are_written() {
     }
     let bash = stdout(&program(dir.path()).args(["completions", "bash"]).output().unwrap());
     assert!(bash.contains("--steps-per-arch"));
+    let values = bash.lines().filter_map(|line| line.trim().strip_prefix("cmd=\"")?.strip_suffix('"'));
+    for value in values.filter(|value| !value.is_empty()) {
+        assert!(bash.contains(&format!("        {value})\n")), "no case for {value}");
+    }
     program(dir.path()).args(["man", "man1"]).assert().success();
     assert!(names(&dir.path().join("man1")).contains(&"nas-train.1".to_string()));
 }

@@ -123,6 +123,10 @@ fn a_new_c_project_passes_the_check_and_a_crash_is_reported_with_its_test() {
     let place = "after `synthetic steps: random and zero gradients`";
     assert!(message.contains("crashed with signal 11 (segmentation fault)") && message.contains(place), "{message}");
 
+    let prints = c_plugin(dir, "prints", "double squares = 0;", "double squares = 0; printf(\"\\xff step\\n\");");
+    program(dir).args(["plugins", "check"]).arg(&prints).assert().success();
+    refuses(dir, &["plugins", "new", "plain"], 2, &["`plain` is a name of this project"]);
+
     let leaves = c_plugin(dir, "leaves", "double squares = 0;", "double squares = 0; exit(0);");
     let output = program(dir).args(["plugins", "check"]).arg(&leaves).output().unwrap();
     assert_eq!(output.status.code(), Some(3), "{}", stdout(&output));
@@ -204,4 +208,27 @@ fn a_library_with_damaged_headers_is_refused() {
         assert!(problem.split('|').any(|problem| message.contains(problem)), "{message}");
         assert!(message.contains("the file is truncated or damaged; copy or build it again"), "{message}");
     }
+}
+
+#[test]
+#[cfg(unix)]
+fn another_build_of_a_plugin_neither_reads_its_weights_nor_counts_as_a_seed() {
+    let (dir, _) = setup("builds");
+    let dir = dir.path();
+    let library = c_plugin(dir, "mine", "mine", "mine");
+    let options = ["--plugin", library.to_str().unwrap(), "--strategy=mine"];
+    tiny(dir, "first", &options);
+    program(dir).args(["evaluate", "first", "--arch=00"]).assert().success();
+    // A new file: the old one may still be mapped by a process.
+    fs::remove_file(&library).unwrap();
+    let source = dir.join("mine/plugin.c");
+    let text = fs::read_to_string(&source).unwrap();
+    fs::write(&source, text.replacen("double squares = 0;", "double squares = 1;", 1)).unwrap();
+    assert!(Command::new("make").arg("-s").current_dir(dir.join("mine")).status().unwrap().success());
+    for command in [&["evaluate", "first", "--arch=00"][..], &["search", "first", "--budget=2"]] {
+        refuses(dir, command, 2, &["first was trained with another build of the plugin", "mine.so: use the original"]);
+    }
+    tiny(dir, "second", &[&options[..], &["--seed=1"]].concat());
+    program(dir).args(["report", "first", "second", "--out=page"]).assert().success();
+    assert!(read(dir, "page/report.html").contains("mine:plugin="));
 }

@@ -1,9 +1,10 @@
 //! Collecting the runs of directories, which hold single runs, sequences, stand-alone trainings or comparisons.
 
-use super::labels::labels;
+use super::labels::{LabelledRun, labels};
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::{VariantRuns, is_comparison};
 use crate::exit::chained;
+use crate::plugin_build::recorded_build;
 use crate::sharding;
 use crate::text::eprint_line;
 use crate::trainings::{self, TrainingGroup, seed_directories};
@@ -125,7 +126,7 @@ impl CollectedRuns {
     /// the first one bit by bit, so it must not count as a further seed.
     pub fn variants(&mut self) -> Vec<VariantRuns> {
         let runs = std::mem::take(&mut self.runs);
-        let labels = labels(&runs.iter().map(|(label, run)| (label.as_str(), &run.config)).collect::<Vec<_>>());
+        let labels = labels(&runs.iter().map(labelled).collect::<Vec<_>>());
         let mut variants: Vec<VariantRuns> = Vec::new();
         for ((_, run), label) in runs.into_iter().zip(labels) {
             let Some(variant) = variants.iter_mut().find(|variant| variant.label == label) else {
@@ -150,4 +151,9 @@ impl CollectedRuns {
             eprint_line(&format!("warning: not shown: {}: {problem}", path.display()));
         }
     }
+}
+
+fn labelled((name, run): &(String, ArchivedRun)) -> LabelledRun<'_> {
+    let plugin = recorded_build(&run.config.strategy.name, &run.manifest);
+    LabelledRun { name, config: &run.config, plugin }
 }

@@ -4,11 +4,21 @@ use nas_core::config::RunConfig;
 use nas_core::truth::table_file::without_directory;
 use std::collections::BTreeMap;
 
+/// What distinguishes a run from others.
+pub struct LabelledRun<'a> {
+    /// The label of its comparison, or the name of its strategy.
+    pub name: &'a str,
+    /// Its configuration.
+    pub config: &'a RunConfig,
+    /// SHA-256 of the plugin with its strategy; none for strategies of the program.
+    pub plugin: Option<&'a str>,
+}
+
 /// A label for each run: its name, followed by the keys in which runs of that name differ, as in `plain:train.lr=0.1`.
-pub fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
-    let settings: Vec<BTreeMap<String, String>> = runs.iter().map(|(_, config)| flatten(config)).collect();
-    let label = |((name, _), own): (&(&str, &RunConfig), &BTreeMap<String, String>)| {
-        let same_name = runs.iter().zip(&settings).filter(|((other, _), _)| other == name);
+pub fn labels(runs: &[LabelledRun<'_>]) -> Vec<String> {
+    let settings: Vec<BTreeMap<String, String>> = runs.iter().map(flatten).collect();
+    let label = |(LabelledRun { name, .. }, own): (&LabelledRun<'_>, &BTreeMap<String, String>)| {
+        let same_name = runs.iter().zip(&settings).filter(|(other, _)| other.name == *name);
         let same_name: Vec<&BTreeMap<String, String>> = same_name.map(|(_, settings)| settings).collect();
         let differs = |key: &String| same_name.iter().any(|other| other.get(key) != own.get(key));
         let differing = own.iter().filter(|(key, _)| differs(key));
@@ -21,9 +31,10 @@ pub fn labels(runs: &[(&str, &RunConfig)]) -> Vec<String> {
 
 /// The values of a configuration by dotted key. The seed, the folder and the cache of the images, the directory of the
 /// truth table, and the section `[save]` do not define a variant, so they are left out.
-fn flatten(config: &RunConfig) -> BTreeMap<String, String> {
+fn flatten(LabelledRun { config, plugin, .. }: &LabelledRun<'_>) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
-    let mut config = config.clone();
+    flat.extend(plugin.map(|sha256| ("plugin".into(), format!("{sha256:.12}"))));
+    let mut config = (*config).clone();
     config.truth.table = without_directory(&config.truth.table).to_owned();
     for (section, value) in config.to_table().unwrap_or_default() {
         match value {
@@ -53,16 +64,21 @@ mod tests {
         };
         let configs =
             [config("plain", 0.1, 0), config("plain", 0.1, 1), config("plain", 0.2, 0), config("ogd", 0.3, 0)];
-        let runs: Vec<_> = configs.iter().map(|config| (config.strategy.name.as_str(), config)).collect();
+        fn run(config: &RunConfig) -> LabelledRun<'_> {
+            LabelledRun { name: &config.strategy.name, config, plugin: None }
+        }
+        let runs: Vec<_> = configs.iter().map(run).collect();
         let expected = ["plain:train.lr=0.1", "plain:train.lr=0.1", "plain:train.lr=0.2", "ogd"];
         assert_eq!(labels(&runs), expected);
 
         let mut elsewhere = [configs[0].clone(), configs[1].clone()];
         (elsewhere[0].truth.table, elsewhere[1].truth.table) = ("/a/t.csv".into(), "/b/t.csv".into());
-        assert_eq!(labels(&[("plain", &elsewhere[0]), ("plain", &elsewhere[1])]), ["plain", "plain"]);
+        assert_eq!(labels(&elsewhere.each_ref().map(run)), ["plain", "plain"]);
 
         let mut in_tf32 = configs[3].clone();
         in_tf32.tf32 = true;
-        assert_eq!(labels(&[("ogd", &configs[3]), ("ogd", &in_tf32)]), ["ogd:tf32=false", "ogd:tf32=true"]);
+        assert_eq!(labels(&[&configs[3], &in_tf32].map(run)), ["ogd:tf32=false", "ogd:tf32=true"]);
+        let builds = ["abc", "def"].map(|sha256| LabelledRun { plugin: Some(sha256), ..run(&configs[0]) });
+        assert_eq!(labels(&builds), ["plain:plugin=abc", "plain:plugin=def"]);
     }
 }
