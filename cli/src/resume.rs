@@ -6,7 +6,7 @@ use crate::data::DataIdentity;
 use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings_of};
+use crate::settings::{Settings, other_run};
 use crate::text::{eprint_line, shell_path};
 use anyhow::{Context, Error, Result};
 use nas_core::checkpoint::Checkpoints;
@@ -189,11 +189,8 @@ impl UnfinishedRun {
     /// # Errors
     /// A configuration that cannot be read.
     pub fn difference(&self, kind: &RunKind, config: &RunConfig) -> Result<Option<String>> {
-        if let Some(other) = self.kind().difference(kind) {
-            return Ok(Some(other));
-        }
         let old = Settings::of_file(&self.dir.join("config.toml"))?.config;
-        other_settings_of(kind, &old, config)
+        other_run((&self.kind(), &old), (kind, config))
     }
 }
 

@@ -69,19 +69,10 @@ impl SingleRun {
         };
         let dir = match unfinished {
             Some(run) if run.was_killed_at_start() => return Err(killed_at_start(&run.dir).into()),
-            Some(run) => match run.difference(&kind, &settings.config)? {
-                None => {
-                    if run.has_checkpoints() {
-                        check_event_file(&run.dir, args.tensorboard.as_deref())?;
-                    }
-                    RunDir::Unfinished(run.dir)
-                }
-                Some(other) => {
-                    let (dir, resume) = (run.dir.display(), format!("`nas-train resume {}`", shell_path(&run.dir)));
-                    let problem = format!("{dir} holds an unfinished run with another {other}");
-                    return Err(UsageError(format!("{problem}: {resume} continues it; or choose another --out")).into());
-                }
-            },
+            Some(run) => {
+                check_continued(&run, &kind, &settings.config, args.tensorboard.as_deref())?;
+                RunDir::Unfinished(run.dir)
+            }
             None => RunDir::New(OutDir::plan(out, &settings.config, &kind)?),
         };
         Ok(Self {
@@ -199,6 +190,19 @@ impl SingleRun {
             }
         }
     }
+}
+
+/// Checks that a command continues an unfinished run as it was started.
+fn check_continued(run: &UnfinishedRun, kind: &RunKind, config: &RunConfig, tensorboard: Option<&Path>) -> Result<()> {
+    if let Some(other) = run.difference(kind, config)? {
+        let (dir, resume) = (run.dir.display(), format!("`nas-train resume {}`", shell_path(&run.dir)));
+        let problem = format!("{dir} holds an unfinished run with another {other}");
+        return Err(UsageError(format!("{problem}: {resume} continues it; or choose another --out")).into());
+    }
+    if run.has_checkpoints() {
+        check_event_file(&run.dir, tensorboard)?;
+    }
+    Ok(())
 }
 
 /// An observer that records each event before it shows it, so that everything shown is on the disk.

@@ -6,7 +6,7 @@ use super::plan_entry::{PlanEntry, PlanHeader, PlannedWork};
 use crate::archive;
 use crate::exit::UsageError;
 use crate::run_kind::RunKind;
-use crate::settings::{other_device, other_settings_of};
+use crate::settings::{other_device, other_run};
 use anyhow::{Context, Result};
 use nas_core::config::RunConfig;
 use std::fs;
@@ -52,12 +52,12 @@ fn difference(attempt: &Path, header: &PlanHeader, kind: &RunKind, run: &PlanEnt
     if old != new {
         return Ok(Some(format!("version of nas-train ({old}, now {new})")));
     }
-    let other = header.data.difference(&manifest).or_else(|| RunKind::of(&manifest).difference(kind));
+    let other = header.data.difference(&manifest);
     if other.is_some() || !(attempt.join("config.toml").exists() || archive::is_packed(attempt)) {
         return Ok(other);
     }
     let (old, new) = (archive::config(attempt)?, RunConfig::from_table(&run.config)?);
-    Ok(other_settings_of(kind, &old, &new)?.or_else(|| other_device(&old.device, &new.device)))
+    Ok(other_run((&RunKind::of(&manifest), &old), (kind, &new))?.or_else(|| other_device(&old.device, &new.device)))
 }
 
 #[cfg(test)]

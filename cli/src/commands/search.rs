@@ -61,18 +61,18 @@ impl SearchJob<'_> {
         // A directory that cannot be made is an error before the search.
         let is_new = !self.out.exists();
         files::make_dir(&self.out)?;
-        let remove = || {
-            if is_new {
-                // Only an empty directory is removed.
-                let _ = fs::remove_dir(&self.out);
-            }
-        };
-        let search = Search::new(&session, &self.controller, limits, unsigned(args.seed)).inspect_err(|_| remove())?;
-        let outcome = search.run(budget, cancel, &mut |done| {
-            let left = started.elapsed().as_secs_f64() / done.max(1) as f64 * (budget - done) as f64;
-            progress.count("proposal", done, budget, "", Some(left));
+        let search = Search::new(&session, &self.controller, limits, unsigned(args.seed));
+        let outcome = search.and_then(|search| {
+            search.run(budget, cancel, &mut |done| {
+                let left = started.elapsed().as_secs_f64() / done.max(1) as f64 * (budget - done) as f64;
+                progress.count("proposal", done, budget, "", Some(left));
+            })
         });
-        let outcome = outcome.inspect_err(|_| remove())?;
+        if outcome.is_err() && is_new {
+            // Only an empty directory is removed.
+            let _ = fs::remove_dir(&self.out);
+        }
+        let outcome = outcome?;
         drop(progress);
         let result = self.result(&outcome, limits, session.eval_images());
         self.write(&outcome, &result)?;

@@ -13,7 +13,7 @@ use crate::progress::{ProgressBars, ProgressDisplay};
 use crate::record::{OutDir, Recorder, RunFacts, check_event_file};
 use crate::resume::{RunCheckpoint, UnfinishedRun, starts_again};
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_device, other_settings_of};
+use crate::settings::{Settings, other_device, other_run};
 use crate::single_run::RecordThenShow;
 use crate::summary::TrainingResult;
 use anyhow::{Context, Result};
@@ -67,8 +67,8 @@ impl PlannedRun {
                 return Ok(false);
             }
         };
-        self.refuse(RunKind::of(archived.manifest()).difference(&self.kind))?;
-        self.refuse(other_settings_of(&self.kind, archived.config(), &self.settings.config)?)?;
+        let kind = RunKind::of(archived.manifest());
+        self.refuse(other_run((&kind, archived.config()), (&self.kind, &self.settings.config))?)?;
         self.refuse(self.other_device(archived.manifest()))?;
         self.refuse(other_build(&self.settings.config.strategy.name, archived.manifest()))?;
         self.refuse(self.data.difference(archived.manifest()))?;

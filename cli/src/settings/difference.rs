@@ -58,11 +58,12 @@ pub fn other_device(old: &str, new: &str) -> Option<String> {
     (kind(old) != kind(new)).then(|| format!("device ({old}, now {new})"))
 }
 
-/// [`other_settings`], or [`other_settings_of_training`] for a stand-alone training.
-pub fn other_settings_of(kind: &RunKind, old: &RunConfig, new: &RunConfig) -> Result<Option<String>> {
-    match kind {
-        RunKind::Supernet | RunKind::Sequence(_) => other_settings(old, new),
-        RunKind::Retrain(_) => other_settings_of_training(old, new),
+/// The first difference of two runs, by their kinds and configurations, as text.
+pub fn other_run(old: (&RunKind, &RunConfig), new: (&RunKind, &RunConfig)) -> Result<Option<String>> {
+    match (old.0.difference(new.0), new.0) {
+        (Some(other), _) => Ok(Some(other)),
+        (None, RunKind::Supernet | RunKind::Sequence(_)) => other_settings(old.1, new.1),
+        (None, RunKind::Retrain(_)) => other_settings_of_training(old.1, new.1),
     }
 }
 

@@ -11,7 +11,7 @@ mod show;
 mod unknown;
 
 pub use difference::{
-    SettingDifference, first_difference, other_device, other_settings, other_settings_of, other_settings_of_training,
+    SettingDifference, first_difference, other_device, other_run, other_settings, other_settings_of_training,
 };
 pub use measurement::other_measurement;
 pub use origin::Origin;

@@ -19,22 +19,26 @@ pub fn merge(plan: &Plan, data: &DataDirArg) -> Result<ExitStatus> {
     let data_dir = data.data_dir.as_deref().map(std::path::absolute).transpose()?;
     let data_dir = data_dir.map(|dir| dir.to_string_lossy().into_owned());
     let mut command = command(plan)?;
+    let run = match &mut command {
+        Command::Compare(args) => &mut args.run,
+        Command::Truth(args) => &mut args.run,
+        Command::Retrain(args) => &mut args.run,
+        _ => return Err(unknown(plan)),
+    };
+    run.data_dir = data_dir.or(run.data_dir.take());
     // The directory may have been moved since.
     let out = plan.dir.out().to_path_buf();
     match &mut command {
         Command::Compare(args) => {
             args.run.out = Some(out);
-            args.run.data_dir = data_dir.or(args.run.data_dir.take());
             compare(args, Some(Executor::None))
         }
         Command::Truth(args) => {
             args.run.out = Some(out.with_extension("csv"));
-            args.run.data_dir = data_dir.or(args.run.data_dir.take());
             truth(args, Some(Executor::None))
         }
         Command::Retrain(args) => {
             args.run.out = Some(out);
-            args.run.data_dir = data_dir.or(args.run.data_dir.take());
             retrain(args, Some(Executor::None))
         }
         _ => Err(unknown(plan)),

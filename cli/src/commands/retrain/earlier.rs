@@ -5,7 +5,7 @@ use crate::data::LoadedData;
 use crate::exit::UsageError;
 use crate::resume::killed_at_start;
 use crate::run_kind::RunKind;
-use crate::settings::{Settings, other_settings_of_training};
+use crate::settings::{Settings, other_run};
 use crate::signal::cancel;
 use crate::trainings::seed_directories;
 use anyhow::{Context, Error, Result};
@@ -33,11 +33,7 @@ pub fn finished(dir: &Path, settings: &Settings, arch: &str) -> Result<Option<Ar
         return Err(killed_at_start(dir).into());
     }
     let old = archive::config(dir).with_context(|| path.to_string())?;
-    let other = match kind.difference(&RunKind::Retrain(arch.into())) {
-        None => other_settings_of_training(&old, &settings.config)?,
-        other => other,
-    };
-    if let Some(other) = other {
+    if let Some(other) = other_run((&kind, &old), (&RunKind::Retrain(arch.into()), &settings.config))? {
         return Err(refusal(dir, &other));
     }
     // An unfinished training compares the content of the data when it continues.
