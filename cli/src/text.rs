@@ -89,9 +89,9 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// `1 run`, `3 runs`.
-pub fn runs(count: usize) -> String {
-    if count == 1 { "1 run".into() } else { format!("{count} runs") }
+/// A number and a noun with the plural ending `s`: `1 run`, `3 runs`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A word of a command, quoted for a shell where necessary.
@@ -123,6 +123,7 @@ mod tests {
             (duration(3.25), duration(245.0), duration(11_220.0)),
             ("3.2 s".into(), "4 m 05 s".into(), "3 h 07 m".into())
         );
+        assert_eq!([0, 1, 2].map(|count| counted(count, "epoch")), ["0 epochs", "1 epoch", "2 epochs"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use crate::data::DataIdentity;
 use crate::exit::{ChildFailed, ExitStatus, UsageError, chained};
 use crate::files::{self, is_listed, wait_until_visible};
 use crate::progress::ProgressDisplay;
-use crate::text::{eprint_line, runs, shell_word};
+use crate::text::{counted, eprint_line, shell_word};
 use anyhow::{Error, Result};
 use nas_core::config::{ClusterConfig, Scheduler};
 use std::fs;
@@ -155,7 +155,7 @@ impl HandOver<'_> {
 
 /// `1 run is`, `3 runs are`.
 pub fn runs_are(count: usize) -> String {
-    format!("{} {}", runs(count), if count == 1 { "is" } else { "are" })
+    format!("{} {}", counted(count, "run"), if count == 1 { "is" } else { "are" })
 }
 
 /// Whether an unfinished run has an attempt that has not ended. Commands that are executed without Slurm leave no other

@@ -40,8 +40,13 @@ impl<'a> ComparedArchs<'a> {
     }
 }
 
-/// The 95% interval of a variant's mean GT-tau `mean`, which it contains.
+/// The 95% interval of a variant's mean GT-tau `mean`, which it contains. For one run, it is the interval that the run
+/// itself computed.
 pub fn interval(mean: f64, variant: &VariantRuns) -> Option<ConfidenceInterval> {
+    if let [run] = &variant.runs[..] {
+        let truth = run.result.truth.as_ref()?;
+        return Some(ConfidenceInterval { lo: truth.gt_tau_lo?, hi: truth.gt_tau_hi? });
+    }
     let runs: Vec<ComparedArchs<'_>> = variant.runs.iter().map(ComparedArchs::of).collect();
     crossed_interval(mean, &arch_numbers(&runs), DEFAULT_RESAMPLES, &mut rng(), |run, drawn| runs[run].tau(drawn))
 }

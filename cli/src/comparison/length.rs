@@ -1,5 +1,6 @@
 //! The length of a variant's runs, and remarks where it differs from the reference.
 
+use crate::text::counted;
 use nas_core::config::RunConfig;
 use serde::Serialize;
 
@@ -40,8 +41,8 @@ impl RunLength {
     /// too short for its interval. `probed` is whether the runs have probe architectures.
     pub fn notes(&self, label: &str, reference: &Self, probed: bool) -> Vec<String> {
         let short = (probed && self.interval >= self.epochs).then(|| {
-            let (interval, epochs) = (self.interval, self.epochs);
-            format!("{label}: no disturbance over {interval} epochs in a run of {epochs}; choose a smaller --interval.")
+            let (interval, epochs) = (counted(self.interval, "epoch"), self.epochs);
+            format!("{label}: no disturbance over {interval} in a run of {epochs}; choose a smaller --interval.")
         });
         self.difference(label, reference).into_iter().chain(short).collect()
     }
@@ -50,22 +51,21 @@ impl RunLength {
         if (self.steps, self.paths, self.interval) == (reference.steps, reference.paths, reference.interval) {
             return None;
         }
-        let (steps, paths, passes) = (self.steps, self.paths, self.passes);
-        let archs = if paths == 1 { "architecture" } else { "architectures" };
+        let (steps, passes, archs) = (self.steps, self.passes, counted(self.paths, "architecture"));
         let over = match self.passes_over {
             0 => String::new(),
             n => format!(", {} {} than the budget", n.unsigned_abs(), if n > 0 { "more" } else { "fewer" }),
         };
         let mut note = format!(
-            "{label}: {steps} steps of {paths} {archs} make {passes} sub-net passes{over}. Disturbance is measured over \
+            "{label}: {steps} steps of {archs} make {passes} sub-net passes{over}. Disturbance is measured over \
              {} of {} epochs, which are {} passes (reference: {} passes).",
             self.interval,
             self.epochs,
             self.interval_passes(),
             reference.interval_passes(),
         );
-        if paths != reference.paths {
-            note += &format!(" Single-step disturbance is measured across a step of {paths} {archs}.");
+        if self.paths != reference.paths {
+            note += &format!(" Single-step disturbance is measured across a step of {archs}.");
         }
         Some(note)
     }

@@ -27,6 +27,7 @@ pub use text::{difference_text, is_best, value_text};
 
 use crate::archive::ArchivedRun;
 use crate::files;
+use crate::text::counted;
 use anyhow::Result;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -74,12 +75,11 @@ impl Comparison {
         Self { variants, lengths, budget, estimates, baselines, notes, seeds_note, sequences: BTreeMap::new() }
     }
 
-    /// The number of seeds in words, `3 seeds`. It is the largest number where the variants have unequally many.
+    /// The number of seeds of each variant in words: `3 seeds`, or `1 to 3 seeds` if it is not the same for all.
     pub fn seeds(&self) -> String {
-        match self.variants.iter().map(|variant| variant.runs.len()).max().unwrap_or(0) {
-            1 => "1 seed".into(),
-            n => format!("{n} seeds"),
-        }
+        let counts = || self.variants.iter().map(|variant| variant.runs.len());
+        let (least, most) = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        if least == most { counted(most, "seed") } else { format!("{least} to {most} seeds") }
     }
 
     /// The labels of all variants, then those of all baselines.

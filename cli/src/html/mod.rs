@@ -61,16 +61,18 @@ impl HtmlReport<'_> {
         own_files::check(dir, self.pictures()?.data().into_iter().map(|(name, _)| name))
     }
 
-    /// Writes `report.html`, then `figures/*.csv`, into a directory.
+    /// Writes `report.html`, then `figures/*.csv`, into a directory, in which they replace those of an earlier report.
     ///
     /// # Errors
     /// A file that cannot be written.
     pub fn write(&self, dir: &Path) -> Result<()> {
         let pictures = self.pictures()?;
+        let data = pictures.data();
+        own_files::remove_earlier(dir, &data.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())?;
         // The page marks the other files as those of a report, which a further report may replace.
         files::write(&dir.join("report.html"), &self.page(&pictures)?.into_string())?;
         files::make_dir(&dir.join("figures"))?;
-        pictures.data().iter().try_for_each(|(name, csv)| files::write(&dir.join(name), csv))
+        data.iter().try_for_each(|(name, csv)| files::write(&dir.join(name), csv))
     }
 
     fn pictures(&self) -> Result<ReportPictures> {
@@ -127,7 +129,6 @@ impl HtmlReport<'_> {
         }
     }
 
-    /// The settings that all runs have in common.
     /// The names of the controllers of all runs.
     fn controllers(&self) -> String {
         let runs = self.comparison.variants.iter().flat_map(|variant| &variant.runs);

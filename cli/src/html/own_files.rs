@@ -1,6 +1,7 @@
 //! Files that a report may replace: those of an earlier report.
 
 use crate::exit::UsageError;
+use crate::files;
 use anyhow::Result;
 use nas_core::read_file;
 use std::path::Path;
@@ -28,6 +29,32 @@ pub fn check(dir: &Path, others: impl IntoIterator<Item = String>) -> Result<()>
         ))
         .into()),
     }
+}
+
+/// Deletes the data files in `figures` of an earlier report that the new report does not replace, so that the directory
+/// holds the files of one report.
+///
+/// # Errors
+/// A file that cannot be deleted.
+pub fn remove_earlier(dir: &Path, kept: &[String]) -> Result<()> {
+    let page = dir.join("report.html");
+    if !is_report(&page) {
+        return Ok(());
+    }
+    let text = read_file::text(&page, LIMIT)?;
+    for name in linked_data(&text).filter(|name| !kept.iter().any(|kept| kept == name)) {
+        files::remove(&dir.join(name))?;
+    }
+    Ok(())
+}
+
+/// The data files below `figures` to which a page links.
+fn linked_data(page: &str) -> impl Iterator<Item = &str> {
+    let links = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    links.filter(|link| {
+        let name = link.strip_prefix("figures/").and_then(|name| name.strip_suffix(".csv"));
+        name.is_some_and(|name| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
+    })
 }
 
 /// Whether a file is a report of this version, or of an earlier one, which had no generator but this title.

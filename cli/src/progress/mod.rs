@@ -5,7 +5,7 @@ mod meter;
 mod plain;
 
 use crate::args::ProgressMode;
-use crate::text::{duration, eprint_line, printable, short};
+use crate::text::{counted, duration, eprint_line, printable, short};
 use bar::Bar;
 use indicatif::MultiProgress;
 use meter::Meter;
@@ -178,10 +178,10 @@ fn summary(size: &RunSize) -> String {
         }
     };
     format!(
-        "{trained} ({:.1} MB); {} epochs of {} steps on {} training images; evaluation on {} {evaluated}",
+        "{trained} ({:.1} MB); {} of {} on {} training images; evaluation on {} {evaluated}",
         4.0 * size.params as f64 / 1e6,
-        size.epochs,
-        size.steps_per_epoch,
+        counted(size.epochs, "epoch"),
+        counted(size.steps_per_epoch, "step"),
         size.train_images,
         size.eval.positions.len()
     )

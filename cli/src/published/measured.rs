@@ -2,6 +2,7 @@
 
 use super::{ComputedSize, NetworkRow, NumberSource, PublishedRow};
 use crate::data::DataIdentity;
+use crate::text::counted;
 use crate::trainings::TrainingGroup;
 use serde_json::Value;
 
@@ -19,9 +20,9 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
         top5_accuracy: text(top5.map(|summary| summary.mean)),
         source: "this program".into(),
         comment: format!(
-            "architecture {}, {} epochs on {} images{}, evaluated on {} {} images",
+            "architecture {}, {} on {} images{}, evaluated on {} {} images",
             first.arch,
-            first.epochs,
+            counted(first.epochs, "epoch"),
             first.train_images,
             kind(&group.runs[0].manifest),
             first.eval_images,

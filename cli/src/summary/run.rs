@@ -1,7 +1,7 @@
 //! The summary of a run.
 
 use super::{TrainingResult, correlation, percent, points, row, section};
-use crate::text::{duration, short};
+use crate::text::{counted, duration, short};
 use nas_core::result::{Probes, RunResult, Selected, Truth};
 use std::path::Path;
 
@@ -31,7 +31,8 @@ impl TrainingResult for RunResult {
 fn title(result: &RunResult) -> String {
     let RunResult { strategy, controller, space, data, seed, epochs, .. } = result;
     let stopped = if result.interrupted { ", interrupted" } else { "" };
-    format!("{strategy} / {controller} on {space}, {data}, seed {seed}: {epochs} epochs{stopped}\n")
+    let epochs = counted(*epochs, "epoch");
+    format!("{strategy} / {controller} on {space}, {data}, seed {seed}: {epochs}{stopped}\n")
 }
 
 fn selected_rows(selected: &Selected) -> Vec<(String, String)> {
@@ -50,13 +51,13 @@ fn probe_rows(probes: &Probes) -> Vec<(String, String)> {
     match &probes.disturbance {
         Some(d) => {
             let half = d.second_half.map(|half| format!(", second half {half:.2}")).unwrap_or_default();
-            let name = format!("disturbance over {} epochs", d.interval);
+            let name = format!("disturbance over {}", counted(d.interval, "epoch"));
             rows.push((name, format!("{:.2} points{half}", d.mean)));
         }
         None => rows.push(row("disturbance", "not measured: requires more epochs than --interval")),
     }
     rows.extend(probes.rank_stability.as_ref().map(|stability| {
-        let name = format!("rank stability over {} epochs", stability.interval);
+        let name = format!("rank stability over {}", counted(stability.interval, "epoch"));
         (name, correlation(Some(stability.mean)))
     }));
     rows.extend(probes.single_step_disturbance.as_ref().map(|step| {

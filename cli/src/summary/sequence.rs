@@ -2,7 +2,7 @@
 
 use super::{TrainingResult, percent, points, row, section};
 use crate::csv_text::CsvText;
-use crate::text::table;
+use crate::text::{counted, table};
 use nas_core::metrics::Summary;
 use nas_core::result::{AccuracyChange, SequenceResult};
 use std::collections::BTreeMap;
@@ -16,8 +16,8 @@ impl TrainingResult for SequenceResult {
     fn summary(&self, dir: &Path) -> String {
         let SequenceResult { strategy, space, data, seed, sequence, epochs_each, .. } = self;
         let stopped = if self.interrupted { ", interrupted" } else { "" };
-        let length = format!("{sequence} architectures, {epochs_each} epochs each{stopped}");
-        let title = format!("{strategy} on {space}, {data}, seed {seed}: {length}\n");
+        let (archs, epochs) = (counted(*sequence, "architecture"), counted(*epochs_each, "epoch"));
+        let title = format!("{strategy} on {space}, {data}, seed {seed}: {archs}, {epochs} each{stopped}\n");
         let means = vec![
             row("own: right after own training", percent(self.own)),
             row("final: after the last training", percent(self.r#final)),

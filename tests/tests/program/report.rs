@@ -145,8 +145,28 @@ fn sequences_have_a_report() {
     let mut command = program(dir.path());
     let output = command.arg("disturbance").args(SEQUENCE).output().unwrap();
     assert!(output.status.success(), "{}", stderr(&output));
-    program(dir.path()).args(["report", "s", "--out=page"]).assert().success();
+    let mut other = program(dir.path());
+    let output =
+        other.arg("disturbance").args(SEQUENCE).args(["--out=other", "--lr=0.01", "--seed=1"]).output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+
+    // Two sequences have different titles.
+    program(dir.path()).args(["report", "s", "other", "--out=page"]).assert().success();
     let page = page_text(dir.path(), "page/report.html");
     assert_self_contained(&page);
-    assert!(page.contains("Disturbance matrix of plain") && !page.contains("<h2>Summary"));
+    assert!(!page.contains("<h2>Summary"));
+    for part in [
+        "Disturbance matrix of plain:train.lr=0.05",
+        "Disturbance matrix of plain:train.lr=0.01",
+        "3 architectures of tiny, trained one after another with seed 1, 1 epoch each",
+        "Directory: other.",
+    ] {
+        assert!(page.contains(part), "{part} in {page}");
+    }
+    assert_eq!(names(&dir.path().join("page/figures")), ["matrix_0.csv", "matrix_1.csv"]);
+
+    // A further report replaces the first one.
+    program(dir.path()).args(["report", "s", "--out=page"]).assert().success();
+    assert!(page_text(dir.path(), "page/report.html").contains("<b>Disturbance matrix of plain</b>"));
+    assert_eq!(names(&dir.path().join("page/figures")), ["matrix_0.csv"]);
 }

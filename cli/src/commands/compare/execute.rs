@@ -7,7 +7,7 @@ use crate::commands::make_run::RunMaker;
 use crate::exit::chained;
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use crate::planned_run::PlannedRun;
-use crate::text;
+use crate::text::counted;
 use anyhow::{Error, Result};
 use nas_core::registry::TrainingDevice;
 use std::collections::BTreeMap;
@@ -25,7 +25,7 @@ impl ComparisonJob<'_> {
         if self.interrupted() {
             return Ok(None);
         }
-        let (count, done) = (text::runs(runs.len()), runs.len() - missing.len());
+        let (count, done) = (counted(runs.len(), "run"), runs.len() - missing.len());
         self.bars.print_progress(&format!("{count}, {done} of them done; {}", self.out.display()));
         let Some(failed) = self.make_runs(threads_per_job, &missing, device)? else { return Ok(None) };
         let Some(mut made) = self.make_sequences(threads_per_job, &missing_sequences, device)? else { return Ok(None) };

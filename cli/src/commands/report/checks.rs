@@ -1,16 +1,14 @@
 //! Checks that collected runs can be compared: equal data, and equal settings of the measurement.
 
 use super::collect::CollectedRuns;
+use super::resolved::resolved;
 use crate::archive::{ArchivedRun, ArchivedSequence};
 use crate::data::DataIdentity;
 use crate::exit::UsageError;
 use crate::settings::other_measurement;
 use anyhow::Result;
 use nas_core::config::RunConfig;
-use nas_core::data::DataOptions;
 use nas_core::result::Truth;
-use nas_core::trainer::build_space;
-use nas_core::truth::table_file::without_directory;
 use std::path::Path;
 
 impl CollectedRuns {
@@ -52,19 +50,11 @@ impl CollectedRuns {
 /// The configuration with only those differences of the measurement that matter: content instead of places, and sizes
 /// instead of "the default".
 fn measurement(config: &RunConfig, truth: Option<&Truth>) -> RunConfig {
-    let mut config = config.clone();
+    let mut config = resolved(config, truth);
     // The fingerprints are compared instead.
-    config.data = DataOptions { fingerprint: None, ..config.data.without_location() };
-    config.truth.table = without_directory(&config.truth.table).to_owned();
+    config.data.fingerprint = None;
     // The budget of a comparison sets the interval.
     config.probes.interval = 1;
-    if let Some(truth) = truth {
-        config.truth.table = format!("SHA-256 {:.12}", truth.sha256);
-    }
-    // The scale does not depend on the shape of the images.
-    if let Ok(space) = build_space(&config, [32, 32, 3], 10) {
-        (config.space.width, config.space.cells) = (space.scale().width, space.scale().cells);
-    }
     config
 }
 

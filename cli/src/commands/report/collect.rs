@@ -1,6 +1,7 @@
 //! Collecting the runs of directories, which hold single runs, sequences, stand-alone trainings or comparisons.
 
 use super::labels::{LabelledRun, labels};
+use super::resolved::resolved;
 use crate::archive::{Archived, ArchivedRun, ArchivedSequence, check_schema};
 use crate::comparison::{VariantRuns, is_comparison};
 use crate::exit::chained;
@@ -8,7 +9,9 @@ use crate::plugin_build::recorded_build;
 use crate::sharding;
 use crate::text::eprint_line;
 use crate::trainings::{self, TrainingGroup, seed_directories};
+use nas_core::config::RunConfig;
 use nas_core::read_file;
+use nas_core::result::Truth;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -126,7 +129,7 @@ impl CollectedRuns {
     /// the first one bit by bit, so it must not count as a further seed.
     pub fn variants(&mut self) -> Vec<VariantRuns> {
         let runs = std::mem::take(&mut self.runs);
-        let labels = labels(&runs.iter().map(labelled).collect::<Vec<_>>());
+        let labels = labels(&runs.iter().map(labelled_run).collect::<Vec<_>>());
         let mut variants: Vec<VariantRuns> = Vec::new();
         for ((_, run), label) in runs.into_iter().zip(labels) {
             let Some(variant) = variants.iter_mut().find(|variant| variant.label == label) else {
@@ -145,6 +148,13 @@ impl CollectedRuns {
         variants
     }
 
+    /// Moves the sequences out, with labels that distinguish their settings.
+    pub fn labelled_sequences(&mut self) -> Vec<(String, ArchivedSequence)> {
+        let sequences = std::mem::take(&mut self.sequences);
+        let labels = labels(&sequences.iter().map(labelled_sequence).collect::<Vec<_>>());
+        labels.into_iter().zip(sequences).map(|(label, (_, sequence))| (label, sequence)).collect()
+    }
+
     /// Prints a warning for every problem.
     pub fn warn(&self) {
         for (path, problem) in &self.problems {
@@ -153,7 +163,14 @@ impl CollectedRuns {
     }
 }
 
-fn labelled((name, run): &(String, ArchivedRun)) -> LabelledRun<'_> {
-    let plugin = recorded_build(&run.config.strategy.name, &run.manifest);
-    LabelledRun { name, config: &run.config, plugin }
+fn labelled_run((name, run): &(String, ArchivedRun)) -> LabelledRun<'_> {
+    labelled(name, &run.config, &run.manifest, run.result.truth.as_ref())
+}
+
+fn labelled_sequence((name, sequence): &(String, ArchivedSequence)) -> LabelledRun<'_> {
+    labelled(name, &sequence.config, &sequence.manifest, None)
+}
+
+fn labelled<'a>(name: &'a str, config: &RunConfig, manifest: &'a Value, truth: Option<&Truth>) -> LabelledRun<'a> {
+    LabelledRun { name, config: resolved(config, truth), plugin: recorded_build(&config.strategy.name, manifest) }
 }

@@ -1,15 +1,14 @@
 //! Labels that distinguish runs of one strategy with different settings.
 
 use nas_core::config::RunConfig;
-use nas_core::truth::table_file::without_directory;
 use std::collections::BTreeMap;
 
 /// What distinguishes a run from others.
 pub struct LabelledRun<'a> {
     /// The label of its comparison, or the name of its strategy.
     pub name: &'a str,
-    /// Its configuration.
-    pub config: &'a RunConfig,
+    /// Its configuration with resolved defaults.
+    pub config: RunConfig,
     /// SHA-256 of the plugin with its strategy; none for strategies of the program.
     pub plugin: Option<&'a str>,
 }
@@ -29,13 +28,10 @@ pub fn labels(runs: &[LabelledRun<'_>]) -> Vec<String> {
     runs.iter().zip(&settings).map(label).collect()
 }
 
-/// The values of a configuration by dotted key. The seed, the folder and the cache of the images, the directory of the
-/// truth table, and the section `[save]` do not define a variant, so they are left out.
+/// The values of a configuration by dotted key. The seed does not define a variant, so it is left out.
 fn flatten(LabelledRun { config, plugin, .. }: &LabelledRun<'_>) -> BTreeMap<String, String> {
     let mut flat = BTreeMap::new();
     flat.extend(plugin.map(|sha256| ("plugin".into(), format!("{sha256:.12}"))));
-    let mut config = (*config).clone();
-    config.truth.table = without_directory(&config.truth.table).to_owned();
     for (section, value) in config.to_table().unwrap_or_default() {
         match value {
             toml::Value::Table(table) => {
@@ -46,12 +42,12 @@ fn flatten(LabelledRun { config, plugin, .. }: &LabelledRun<'_>) -> BTreeMap<Str
             _ => {}
         }
     }
-    flat.retain(|key, _| !["data.dir", "data.cache"].contains(&key.as_str()) && !key.starts_with("save."));
     flat
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::resolved::resolved;
     use super::*;
     use toml::Table;
 
@@ -65,7 +61,7 @@ mod tests {
         let configs =
             [config("plain", 0.1, 0), config("plain", 0.1, 1), config("plain", 0.2, 0), config("ogd", 0.3, 0)];
         fn run(config: &RunConfig) -> LabelledRun<'_> {
-            LabelledRun { name: &config.strategy.name, config, plugin: None }
+            LabelledRun { name: &config.strategy.name, config: resolved(config, None), plugin: None }
         }
         let runs: Vec<_> = configs.iter().map(run).collect();
         let expected = ["plain:train.lr=0.1", "plain:train.lr=0.1", "plain:train.lr=0.2", "ogd"];
@@ -74,6 +70,10 @@ mod tests {
         let mut elsewhere = [configs[0].clone(), configs[1].clone()];
         (elsewhere[0].truth.table, elsewhere[1].truth.table) = ("/a/t.csv".into(), "/b/t.csv".into());
         assert_eq!(labels(&elsewhere.each_ref().map(run)), ["plain", "plain"]);
+
+        let mut explicit = configs[0].clone();
+        (explicit.search.start, explicit.space.width) = (30, 8);
+        assert_eq!(labels(&[&configs[0], &explicit].map(run)), ["plain", "plain"]);
 
         let mut in_tf32 = configs[3].clone();
         in_tf32.tf32 = true;

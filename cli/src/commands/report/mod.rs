@@ -3,6 +3,7 @@
 mod checks;
 mod collect;
 mod labels;
+mod resolved;
 
 use crate::args::ReportArgs;
 use crate::comparison::Comparison;
@@ -26,7 +27,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         return Err(UsageError("none of these directories holds a finished run".into()).into());
     }
     collected.check_comparable()?;
-    let variants = collected.variants();
+    let (variants, sequences) = (collected.variants(), collected.labelled_sequences());
     collected.warn();
     let comparison = Comparison::new(variants, Vec::new(), collected.budget, collected.notes);
     let out = match (&args.out, &args.runs[..]) {
@@ -34,7 +35,7 @@ pub fn report(args: &ReportArgs) -> Result<ExitStatus> {
         (None, [only]) => only.clone(),
         (None, _) => PathBuf::from("report"),
     };
-    let CollectedRuns { sequences, trainings, problems, .. } = collected;
+    let CollectedRuns { trainings, problems, .. } = collected;
     let report = HtmlReport { comparison: &comparison, sequences, trainings, problems };
     report.check_replaceable(&out)?;
     files::make_dir(&out)?;
