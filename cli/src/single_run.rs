@@ -8,7 +8,7 @@ use crate::progress::ProgressDisplay;
 use crate::record::{CHECKPOINTS, OutDir, Recorder, RunFacts, check_event_file};
 use crate::resume::{RunCheckpoint, UnfinishedRun, killed_at_start, starts_again};
 use crate::run_kind::RunKind;
-use crate::settings::Settings;
+use crate::settings::{Settings, check_effects};
 use crate::signal::cancel;
 use crate::summary::TrainingResult;
 use crate::text::{eprint_line, print, shell_path};
@@ -21,6 +21,7 @@ use nas_core::state::State;
 use nas_core::trainer::RunError;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -55,7 +56,9 @@ impl SingleRun {
     /// # Errors
     /// Invalid options, or a run directory that is not empty and holds no unfinished run with these settings.
     pub fn plan(args: &RunArgs, kind: RunKind) -> Result<Self> {
-        Self::with_settings(Settings::resolve(args)?, args.out.as_deref(), args, kind)
+        let settings = Settings::resolve(args)?;
+        check_effects(slice::from_ref(&settings))?;
+        Self::with_settings(settings, args.out.as_deref(), args, kind)
     }
 
     /// As [`plan`](Self::plan), with resolved settings and another directory.

@@ -7,7 +7,7 @@ use crate::exit::UsageError;
 use crate::plugin_build::other_build;
 use crate::record::{BEST_WEIGHTS, WEIGHTS};
 use crate::run_kind::RunKind;
-use crate::settings::Settings;
+use crate::settings::{Settings, check_effects};
 use anyhow::{Context, Result};
 use nas_core::checkpoint::{CheckpointError, weights};
 use nas_core::config::{BnMode, RunConfig};
@@ -16,6 +16,7 @@ use nas_core::sha256;
 use nas_core::trainer::{EvalImages, Session};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
+use std::slice;
 use std::sync::atomic::AtomicBool;
 
 /// A run whose training is complete, with its configuration.
@@ -41,6 +42,7 @@ impl TrainedRun {
         }
         weights_of(dir, WEIGHTS, &manifest)?;
         let settings = Settings::of_run(dir, assignments, data)?;
+        check_effects(slice::from_ref(&settings))?;
         if let Some(other) = other_build(&settings.config.strategy.name, &manifest) {
             return Err(
                 UsageError(format!("{} was trained with another {other}: use the original", dir.display())).into()

@@ -79,9 +79,15 @@ pub fn assignment(text: &str) -> Result<String, String> {
     }
 }
 
-/// Checks that the text sets an option of the controller.
+/// Checks that the text sets an option of the controller that a search uses.
 pub fn controller_option(text: &str) -> Result<String, String> {
-    option_of(text, "controller", "controller")
+    let option = option_of(text, "controller", "controller")?;
+    match option.split('=').next().map(str::trim) {
+        Some("controller.samples") => {
+            Err("it has no effect on `search`, where --budget is the number of proposals".into())
+        }
+        _ => Ok(option),
+    }
 }
 
 /// Checks that the text sets an option of the search space.

@@ -4,6 +4,7 @@ use crate::args::EvaluateArgs;
 use crate::device::compute;
 use crate::exit::{ExitStatus, UsageError};
 use crate::progress::ProgressDisplay;
+use crate::settings::Origin;
 use crate::signal::cancel;
 use crate::summary::{row, section, truth_section};
 use crate::text::{print, table};
@@ -39,6 +40,12 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     }
     let texts = texts(args)?;
     let run = TrainedRun::read(&args.run, &args.set, &args.data)?;
+    if let Origin::Set(_) = run.settings.origin("eval.recalibrate_images")
+        && run.settings.config.eval.bn != BnMode::Recalibrate
+    {
+        let problem = "--set eval.recalibrate_images has no effect, because eval.bn is not recalibrate";
+        return Err(UsageError(format!("{problem}; add --set eval.bn=recalibrate, or leave it out")).into());
+    }
     compute!(&run.settings.config, |device| on(args, &run, &texts, &device))
 }
 

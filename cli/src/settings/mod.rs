@@ -9,6 +9,7 @@ mod paths;
 mod recipes;
 mod show;
 mod unknown;
+mod without_effect;
 
 pub use difference::{
     SettingDifference, first_difference, other_device, other_run, other_settings, other_settings_of_training,
@@ -19,6 +20,7 @@ use paths::absolute;
 pub use paths::with_absolute_paths;
 pub use show::{example, show};
 pub use unknown::find_strategy;
+pub use without_effect::check_effects;
 
 use crate::args::{DataDirArg, NamedOption, RunArgs};
 use crate::exit::UsageError;

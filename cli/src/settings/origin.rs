@@ -69,6 +69,11 @@ impl Origins {
         }
     }
 
+    /// All keys with their origins, except defaults.
+    pub fn all(&self) -> impl Iterator<Item = (&str, &Origin)> {
+        self.0.iter().map(|(key, origin)| (key.as_str(), origin))
+    }
+
     /// The origin of a key.
     pub fn of(&self, key: &str) -> &Origin {
         self.0.get(key).unwrap_or(&Origin::Default)

@@ -40,12 +40,13 @@ fn invalid_cases_are_rejected_before_the_first_measurement() {
     refuse(&["--strategies=plain,ogt"], &["ogt", "did you mean `ogd`?"]);
     refuse(&["--batch-sizes=64,0"], &["`0`: expected a whole number of at least 1"]);
     refuse(&["--batch-sizes=18446744073709551615"], &["expected a whole number of at most 9223372036854775807"]);
-    refuse(&["--batch-sizes=9223372036854775807"], &["train.batch_size: expected at most 1000000"]);
+    refuse(&["--batch-sizes=9223372036854775807"], &["case plain on ", "train.batch_size: expected at most 1000000"]);
     refuse(&["--thread-counts=18446744073709551615"], &["expected a whole number of at most 9223372036854775807"]);
     refuse(&["--thread-counts=1025"], &["threads: expected at most 1024"]);
     refuse(&["--set=data.train_fraction=1e-300"], &["data.synthetic.samples"]);
     refuse(&["--spaces="], &["values separated by commas"]);
     refuse(&["--steps=0"], &["at least 1"]);
+    refuse(&["--strategy=ogd", "--strategies=plain,ogd"], &["--strategy has no effect with --strategies"]);
 }
 
 #[test]

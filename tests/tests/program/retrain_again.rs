@@ -171,7 +171,10 @@ fn limits_and_options_of_the_earlier_run_are_announced_or_replaced() {
     let note = "training on at most 32 images (data.limit_train of --from search); --limit-train changes it";
     assert!(stderr(&output).contains(note), "{}", stderr(&output));
     refused(dir, &["--arch=21", "--set=train.max_steps=3"], 2, &["--set train.max_steps=3 has no effect"]);
-    refused(dir, &["--arch=21", "--set=retrain.images=all", "--data=digits"], 2, &["retrain.images", "auto or split"]);
+    let digits = ["retrain", "--space=tiny", "--arch=21", "--set=retrain.images=all"];
+    refuses(dir, &digits, 2, &["retrain.images", "auto or split"]);
+    let synthetic = "--set data.synthetic.samples=200 has no effect, because data.name is digits, not synthetic";
+    refused(dir, &["--arch=21", "--data=digits"], 2, &[synthetic]);
 }
 
 #[test]

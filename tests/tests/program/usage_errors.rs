@@ -72,6 +72,12 @@ fn assignments_without_effect_are_rejected() {
         (&["bench", "--set=train.epochs=3"], "has no effect on `bench`"),
         (&["truth", "--out=t.csv", "--set=retrain.drop_path=0.1"], "has no effect on `truth`"),
         (&["compare", "--strategies=plain", "--set=strategy.name=ogd"], "has no effect on `compare`"),
+        (&["search", "run", "--set=controller.samples=9"], "--budget is the number of proposals"),
+        (
+            &["--set=train.lr_min=0.01"],
+            "--set train.lr_min=0.01 has no effect, because train.lr_schedule is constant; leave it out",
+        ),
+        (&["compare", "--strategies=plain,ogd:train.lr_min=0.01"], "train.lr_min=0.01 has no effect, because"),
     ] {
         refuses(dir.path(), arguments, 2, &[words]);
     }

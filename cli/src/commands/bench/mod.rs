@@ -9,11 +9,11 @@ mod child;
 mod measure;
 
 use crate::args::{BenchArgs, ProgressMode};
-use crate::exit::ExitStatus;
-use crate::settings::Settings;
+use crate::exit::{ExitStatus, UsageError};
+use crate::settings::{Settings, check_effects};
 use crate::signal::cancel;
 use crate::text::{eprint_line, print, table};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use case::Case;
 use measure::Measured;
 
@@ -27,14 +27,16 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
     }
     let cancel = cancel()?;
     let cases = Case::all(args)?;
+    // The process of a case has the options of all cases, which are checked already.
+    if !args.end_with_stdin {
+        check(args, &cases)?;
+    }
     if let ([case], 1) = (&cases[..], args.rounds) {
         return match measure::measure(args, case)? {
             Some(measured) => show(&[measured], args.run.json).map(|()| ExitStatus::Success),
             None => Ok(ExitStatus::Interrupted),
         };
     }
-    // Checks all cases before the first one runs.
-    cases.iter().try_for_each(|case| Settings::resolve(&case.run(&args.run)).map(|_| ()))?;
     let mut rounds: Vec<Vec<Measured>> = vec![Vec::new(); cases.len()];
     for round in 0..args.rounds {
         for (case, measured) in cases.iter().zip(&mut rounds) {
@@ -50,6 +52,24 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
     let medians: Vec<Measured> = rounds.into_iter().filter_map(Measured::median).collect();
     show(&medians, args.run.json)?;
     Ok(ExitStatus::Success)
+}
+
+/// Checks all cases before the first one runs.
+fn check(args: &BenchArgs, cases: &[Case]) -> Result<()> {
+    let (run, lists) = (&args.run, args);
+    for (option, list, is_given) in [
+        ("--space", "--spaces", run.space.is_some() && lists.spaces.is_some()),
+        ("--strategy", "--strategies", run.strategy.is_some() && lists.strategies.is_some()),
+        ("--batch-size", "--batch-sizes", run.batch_size.is_some() && lists.batch_sizes.is_some()),
+        ("--threads", "--thread-counts", run.threads.is_some() && lists.thread_counts.is_some()),
+    ] {
+        if is_given {
+            return Err(UsageError(format!("{option} has no effect with {list}; leave it out")).into());
+        }
+    }
+    let settings = |case: &Case| Settings::resolve(&case.run(run)).with_context(|| format!("case {case}"));
+    let settings = cases.iter().map(settings).collect::<Result<Vec<_>>>()?;
+    Ok(check_effects(&settings)?)
 }
 
 fn show(results: &[Measured], json: bool) -> Result<()> {

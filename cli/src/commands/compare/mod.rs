@@ -23,7 +23,7 @@ use crate::exit::{ExitStatus, UsageError};
 use crate::files;
 use crate::parallel::ThreadsPerJob;
 use crate::progress::ProgressBars;
-use crate::settings::Settings;
+use crate::settings::{Settings, check_effects};
 use crate::signal::cancel;
 use crate::single_run::REPEAT_TO_CONTINUE;
 use crate::text::eprint_line;
@@ -52,6 +52,7 @@ pub fn compare(args: &CompareArgs, executor: Option<Executor>) -> Result<ExitSta
     common.seeds(args.seeds)?;
     let variants = Variant::list(args)?;
     let settings = variants.iter().map(|variant| variant.settings(&args.run)).collect::<Result<Vec<_>>>()?;
+    check_effects(&settings)?;
     checks::check(&variants, &settings)?;
     let out = args.run.out.clone().unwrap_or_else(|| PathBuf::from("runs/compare"));
     out::check(&out)?;

@@ -11,7 +11,7 @@ use crate::device::on_device;
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::in_thread_pool;
 use crate::run_kind::RunKind;
-use crate::settings::{Origin, Settings};
+use crate::settings::{Origin, Settings, check_effects};
 use crate::single_run::{SingleRun, print_result};
 use crate::text::eprint_line;
 use anyhow::{Context, Result};
@@ -21,6 +21,7 @@ use nas_core::result::RunResult;
 use nas_core::state::State;
 use nas_core::trainer::{RunError, StandAloneRun, StandAloneTrainer};
 use std::path::Path;
+use std::slice;
 
 /// Trains an architecture from scratch with each seed, continues where an earlier call was stopped, or prints the
 /// result of a finished training again. `executor` trains it; none for the one that the options choose.
@@ -34,6 +35,7 @@ pub fn retrain(args: &RetrainArgs, executor: Option<Executor>) -> Result<ExitSta
         Settings::resolve_stand_alone(args.from.as_deref(), args.recipe.as_deref(), &args.run, assignments)
     };
     let first = settings(&[])?;
+    check_effects(slice::from_ref(&first))?;
     if let (Origin::Run(run), Some(images)) = (first.origin("data.limit_train"), first.config.data.limit_train) {
         let from = format!("data.limit_train of --from {}", run.display());
         eprint_line(&format!("training on at most {images} images ({from}); --limit-train changes it"));

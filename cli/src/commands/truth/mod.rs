@@ -19,7 +19,7 @@ use crate::device::{Device, on_device};
 use crate::exit::{ExitStatus, UsageError};
 use crate::parallel::{ThreadsPerJob, ordered_parallel_map};
 use crate::progress::ProgressDisplay;
-use crate::settings::Settings;
+use crate::settings::{Settings, check_effects};
 use crate::signal::cancel;
 use crate::text::{eprint_line, print};
 use anyhow::{Error, Result};
@@ -32,6 +32,7 @@ use nas_core::trainer::StandAloneTrainer;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::Path;
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -45,6 +46,7 @@ use toml::Table;
 /// Invalid options, a table that was made with other settings, or diverged training.
 pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus> {
     let mut settings = Settings::resolve_stand_alone(None, None, &args.run, &[])?;
+    check_effects(slice::from_ref(&settings))?;
     let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
     executor.check_jobs(args.jobs)?;
     let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
