@@ -49,7 +49,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     compute!(&run.settings.config, |device| on(args, &run, &texts, &device))
 }
 
-fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, texts: &[String], device: &D) -> Result<ExitStatus> {
+fn on<D: TrainingDevice>(args: &EvaluateArgs, run: &TrainedRun, texts: &[ArchText], device: &D) -> Result<ExitStatus> {
     let mut progress = ProgressDisplay::new(args.progress);
     let data = run.data(cancel()?, |line| progress.print_line(line))?;
     let images = if args.test { EvalImages::Test } else { EvalImages::Validation };
@@ -104,13 +104,15 @@ fn summary(args: &EvaluateArgs, config: &RunConfig, eval_images: usize, truth: &
 
 fn architectures<D: TrainingDevice>(
     args: &EvaluateArgs,
-    texts: &[String],
+    texts: &[ArchText],
     session: &Session<D>,
     mut progress: ProgressDisplay,
 ) -> Result<ExitStatus> {
     let space = session.space();
-    let parse = |text: &String| space.parse(text).map_err(|error| UsageError(error.to_string()));
-    let archs: Vec<Arch> = texts.iter().map(parse).collect::<Result<_, _>>()?;
+    let parse = |ArchText { text, place }: &ArchText| {
+        space.parse(text).map_err(|error| UsageError(error.to_string())).with_context(|| place.clone())
+    };
+    let archs: Vec<Arch> = texts.iter().map(parse).collect::<Result<_>>()?;
     let mut show = |done| progress.count("architecture", done, archs.len(), "", None);
     let evaluated = session.evaluate_with_loss(&archs, cancel()?, &mut show)?;
     drop(progress);
@@ -133,9 +135,17 @@ pub fn candidate_table<'a>(candidates: impl IntoIterator<Item = &'a Candidate>) 
     table(["architecture", "accuracy", "loss", "parameters", "multiply-adds"], candidates.into_iter().map(row))
 }
 
+/// An architecture as text.
+struct ArchText {
+    text: String,
+    /// The option, or the line of the file, that names it.
+    place: String,
+}
+
 /// The architectures of `--arch` and `--archs`.
-fn texts(args: &EvaluateArgs) -> Result<Vec<String>> {
-    let mut texts = args.arch.clone();
+fn texts(args: &EvaluateArgs) -> Result<Vec<ArchText>> {
+    let of_option = |text: &String| ArchText { text: text.clone(), place: "--arch".into() };
+    let mut texts: Vec<ArchText> = args.arch.iter().map(of_option).collect();
     if let Some(path) = &args.archs {
         let listed = column(path)?;
         if listed.is_empty() {
@@ -148,7 +158,7 @@ fn texts(args: &EvaluateArgs) -> Result<Vec<String>> {
 }
 
 /// The column `arch` of a CSV file.
-fn column(path: &Path) -> Result<Vec<String>> {
+fn column(path: &Path) -> Result<Vec<ArchText>> {
     let context = || format!("cannot read {}", path.display());
     let bytes =
         read_file::bytes(path, MAX_FILE).map_err(|error| UsageError(error.to_string())).with_context(context)?;
@@ -163,7 +173,9 @@ fn column(path: &Path) -> Result<Vec<String>> {
     })?;
     let field = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|error| UsageError(error.to_string())).with_context(context)?;
-        Ok(record.get(column).unwrap_or_default().to_owned())
+        let line = record.position().map_or(0, csv::Position::line);
+        let text = record.get(column).unwrap_or_default().to_owned();
+        Ok(ArchText { text, place: format!("{}, line {line}", path.display()) })
     };
     reader.records().map(field).collect()
 }

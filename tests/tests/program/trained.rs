@@ -73,9 +73,11 @@ fn check_evaluations(options: &[&str]) {
     let table = output(dir, &["evaluate", "out", "--arch", probes[0].0]);
     assert!(table.contains(&format!("{:.2} %", probes[0].1)), "{table}");
 
+    fs::write(dir.join("list.csv"), format!("arch\n{list}99\n")).unwrap();
+    refuses(dir, &["evaluate", "out", "--archs=list.csv"], 2, &["list.csv, line 6: architecture `99` is not in"]);
     refuses(dir, &["evaluate", "out"], 2, &["requires --arch ARCH, --archs FILE.csv or --ranking"]);
     for arch in ["99", "|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"] {
-        let message = format!("error: architecture `{arch}` is not in space tiny");
+        let message = format!("error: --arch: architecture `{arch}` is not in space tiny");
         refuses(dir, &["evaluate", "out", "--arch", arch], 2, &[&message, "an example is `22`"]);
     }
     refuses(dir, &["evaluate", "out", "--arch=00", "--test"], 2, &["data set `synthetic` has no test images"]);

@@ -22,6 +22,18 @@ impl Limits {
         self.params.is_none_or(|most| params <= most) && self.macs.is_none_or(|most| macs <= most)
     }
 
+    /// The error after `count` samples in a row beyond the limits.
+    pub(super) fn too_low(&self, count: usize) -> ConfigError {
+        let (key, found) = match (self.params, self.macs) {
+            (Some(params), None) => ("--max-params", params.to_string()),
+            (Some(params), Some(macs)) => ("--max-params", format!("{params} with --max-macs {macs}")),
+            (None, macs) => ("--max-macs", macs.unwrap_or_default().to_string()),
+        };
+        let expected =
+            format!("a limit that one of {count} samples in a row obeys (raise it, or use another --controller)");
+        ConfigError::Range { key, expected, found }
+    }
+
     /// Checks that some architecture obeys the limits. Spaces of more than 50,000 architectures are not searched.
     ///
     /// # Errors

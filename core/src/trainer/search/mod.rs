@@ -105,7 +105,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
     /// proposals so far. Stops early if `cancel` becomes true.
     ///
     /// # Errors
-    /// A controller or an evaluation that fails, or a controller that only samples architectures beyond the limits.
+    /// A controller or an evaluation that fails, or limits that none of 100,000 samples in a row obeys.
     pub fn run(
         mut self,
         budget: usize,
@@ -160,9 +160,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
             }
             *rejected += 1;
         }
-        let problem =
-            format!("{MAX_REJECTED} samples in a row exceed the limits: raise them, or use another controller");
-        Err(self.failed(ControllerError::Other(problem)))
+        Err(self.limits.too_low(MAX_REJECTED).into())
     }
 
     fn failed(&self, source: ControllerError) -> RunError {

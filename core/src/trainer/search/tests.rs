@@ -49,6 +49,18 @@ fn limits_below_every_architecture_name_the_smallest() {
 }
 
 #[test]
+fn limits_that_no_sample_obeys_are_named() {
+    let text = |params, macs| Limits { params, macs }.too_low(9).to_string();
+    let start = "expected a limit that one of 9 samples in a row obeys";
+    assert!(text(None, Some(5)).starts_with(&format!("--max-macs: {start}")));
+    let both = text(Some(4), Some(5));
+    assert!(
+        both.starts_with(&format!("--max-params: {start}")) && both.ends_with("found 4 with --max-macs 5"),
+        "{both}"
+    );
+}
+
+#[test]
 fn a_search_that_is_stopped_keeps_its_candidates() {
     let session = session("", |_| ()).unwrap();
     let cancel = AtomicBool::new(false);
