@@ -14,7 +14,7 @@ use nas_core::network::NetworkSpec;
 use nas_core::registry::{BuildError, ControllerDescriptor, find};
 use nas_core::strategy::StrategyContext;
 use nas_core::streams::Streams;
-use nas_core::trainer::build_space;
+use nas_core::trainer::{build_space, check_table_name};
 use std::sync::Arc;
 
 /// Prints the resolved configuration or an example, or checks a file.
@@ -37,6 +37,7 @@ fn build(config: &RunConfig) -> Result<()> {
     Device::of(config)?;
     data::check(&config.data.name, &config.data)?;
     let space = build_space(config, [32, 32, 3], 10)?;
+    check_table_name(&config.truth, space.name())?;
     let spec = Arc::new(NetworkSpec::supernet(&*space)?);
     let steps_per_arch = config.train.steps_per_arch;
     let context =

@@ -39,6 +39,7 @@ pub use error::RunError;
 pub use evaluator::EvalImages;
 pub use frozen::FrozenNetwork;
 pub use memory::{peak_rss_mb, reset_peak_rss};
+pub use monitor::check_table_name;
 pub use search::{Candidate, Limits, Search, SearchOutcome, pareto_front};
 pub use search_space::build_space;
 pub use sequence::Sequence;

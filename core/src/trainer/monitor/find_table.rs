@@ -37,13 +37,7 @@ pub fn find_table(
         return Ok(Some(TruthTable::load(path, space.name(), config.unit, normalise)?));
     }
     let Some(embedded) = BenchmarkTable::for_space(space.name()) else {
-        return match name {
-            "auto" => Ok(None),
-            _ => {
-                let expected = format!("`auto` or a CSV file (space {} has no embedded table)", space.name());
-                Err(ConfigError::Range { key: "truth.table", expected, found: name.into() }.into())
-            }
-        };
+        return if name == "auto" { Ok(None) } else { Err(no_embedded_table(space.name(), name).into()) };
     };
     let of_data = format!("{}_test", dataset.name);
     let column = match name {
@@ -52,6 +46,25 @@ pub fn find_table(
         _ => name,
     };
     Ok(Some(embedded.truth(column)?))
+}
+
+/// Checks that `truth.table` is `auto`, a CSV file, or a column with accuracies of the space's embedded tables. Reads no
+/// file.
+///
+/// # Errors
+/// An unknown column, or one of other values.
+pub fn check_table_name(config: &TruthConfig, space: &str) -> Result<(), RunError> {
+    let name = config.table.as_str();
+    if name == "auto" || table_file::is_file(name) || MeasuredTable::column(space, name).is_some() {
+        return Ok(());
+    }
+    let embedded = BenchmarkTable::for_space(space).ok_or_else(|| no_embedded_table(space, name))?;
+    Ok(embedded.truth(name).map(drop)?)
+}
+
+fn no_embedded_table(space: &str, name: &str) -> ConfigError {
+    let expected = format!("`auto` or a CSV file (space {space} has no embedded table)");
+    ConfigError::Range { key: "truth.table", expected, found: name.into() }
 }
 
 /// Refuses a table that was trained on data with another fingerprint, where the table's is known.

@@ -6,6 +6,7 @@ mod find_table;
 mod probes;
 mod truth;
 
+pub use find_table::check_table_name;
 pub use truth::TruthComparison;
 
 use super::training::TrainPath;
