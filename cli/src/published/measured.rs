@@ -30,8 +30,7 @@ pub fn measured(group: &TrainingGroup) -> NetworkRow {
         ),
         ..PublishedRow::default()
     };
-    let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
-    let computed = Some(ComputedSize { params_m: million(first.params), macs_m: million(first.macs) });
+    let computed = Some(ComputedSize::new(first.params, first.macs));
     NetworkRow { row, origin: NumberSource::Measured, computed, trainings: group.runs.len().to_string() }
 }
 

@@ -49,6 +49,19 @@ pub struct ComputedSize {
     pub macs_m: String,
 }
 
+impl ComputedSize {
+    /// The size of a network with these numbers of parameters and multiply-adds.
+    pub fn new(params: u64, macs: u64) -> Self {
+        Self { params_m: millions(params), macs_m: millions(macs) }
+    }
+}
+
+/// A count in millions: with two decimals, as publications print it, or with four below 0.1.
+fn millions(count: u64) -> String {
+    let millions = count as f64 / 1e6;
+    if millions < 0.1 { format!("{millions:.4}") } else { format!("{millions:.2}") }
+}
+
 impl NetworkRow {
     /// Top-1 error in percent.
     pub fn error(&self) -> String {
@@ -118,9 +131,19 @@ fn size(table: PublishedTable, arch: &str) -> Result<ComputedSize> {
     let space = build_space(&config, [side, side, 3], classes)?;
     let costs = NetworkSpec::costs_without_decisions(&*space.stand_alone(arch, false)?);
     let costs = costs.with_context(|| format!("the network of {arch}"))?;
-    let million = |count: u64| format!("{:.2}", count as f64 / 1e6);
-    Ok(ComputedSize {
-        params_m: million(costs.iter().map(|cost| cost.params).sum()),
-        macs_m: million(costs.iter().map(|cost| cost.macs).sum()),
-    })
+    let params = costs.iter().map(|cost| cost.params).sum();
+    Ok(ComputedSize::new(params, costs.iter().map(|cost| cost.macs).sum()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_networks_have_a_size() {
+        assert_eq!(
+            ComputedSize::new(4_210, 3_290_000),
+            ComputedSize { params_m: "0.0042".into(), macs_m: "3.29".into() }
+        );
+    }
 }
