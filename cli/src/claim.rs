@@ -80,9 +80,11 @@ fn remove_old(path: &Path, text: &str) -> Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         renamed => renamed.with_context(|| format!("cannot remove {}", path.display()))?,
     }
-    if fs::read_to_string(&aside).is_ok_and(|moved| moved != text) {
+    if let Ok(moved) = fs::read_to_string(&aside)
+        && moved != text
+    {
         // That was the claim of a process that was faster.
-        let _ = fs::hard_link(&aside, path);
+        let _ = files::create_shared(path, &moved);
     }
     files::remove(&aside)
 }

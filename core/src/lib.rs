@@ -6,6 +6,7 @@ pub mod arch;
 pub mod checkpoint;
 pub mod config;
 pub mod controller;
+pub mod csv_lines;
 pub mod data;
 pub mod durable;
 pub mod event;

@@ -8,7 +8,7 @@ use serde_json::Value;
 /// Refuses a file of another schema version. `file` is its name for the message.
 ///
 /// # Errors
-/// The message says how the file can be used.
+/// Another or no schema version; the message has the remedy.
 pub fn check_schema(value: &Value, file: &str) -> Result<()> {
     let remedy = match value["schema"].as_u64() {
         Some(schema) if schema == u64::from(SCHEMA) => return Ok(()),

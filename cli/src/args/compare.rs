@@ -16,6 +16,17 @@ pub enum Budget {
     Time,
 }
 
+impl Budget {
+    /// The key in `comparison.json`.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Passes => "passes",
+            Self::Steps => "steps",
+            Self::Time => "time",
+        }
+    }
+}
+
 /// Options of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArgs {

@@ -9,6 +9,7 @@ use crate::machine::{host, unique};
 use crate::planned_run::directory;
 use crate::record::{CHECKPOINTS, check_unused};
 use anyhow::{Context, Result};
+use nas_core::checkpoint::Checkpoints;
 use nas_core::durable;
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -19,8 +20,8 @@ use std::path::{Path, PathBuf};
 const FAILURE: &str = "failure.json";
 /// The end of the name of a directory whose copy is not complete.
 const PARTIAL: &str = ".partial";
-/// The beginning of the name of an attempt that a run without a cluster has left in the run directory. No host name has
-/// the dot.
+/// The beginning of the name of an attempt that a run without a cluster has left in the run directory. Names of other
+/// attempts have no dot: [`unique`] replaces those of the host.
 const EARLIER: &str = "local.";
 
 /// Why an attempt failed.
@@ -46,8 +47,8 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Starts an attempt of a run: with a copy of the earlier attempt with the latest checkpoint, or with an empty
-    /// directory. Another process may still write to the earlier one. None if the run is finished.
+    /// Starts an attempt of a run: with a copy of the earlier attempt with the most steps in a checkpoint, or with an
+    /// empty directory. Another process may still write to the earlier one. None if the run is finished.
     ///
     /// # Errors
     /// A directory cannot be read or written.
@@ -219,10 +220,11 @@ fn is_partial(path: &Path) -> bool {
     path.to_string_lossy().ends_with(PARTIAL)
 }
 
-/// The number of the last checkpoint of an attempt.
-fn last_checkpoint(dir: &Path) -> Option<u64> {
-    let entries = fs::read_dir(dir.join(CHECKPOINTS)).ok()?.flatten();
-    entries.filter_map(|entry| entry.file_name().to_string_lossy().parse().ok()).max()
+/// Steps and number of the last checkpoint of an attempt. The numbers count checkpoints, so the attempt with the higher
+/// one need not have more steps.
+fn last_checkpoint(dir: &Path) -> Option<(u64, u64)> {
+    let newest = Checkpoints::at(&dir.join(CHECKPOINTS)).newest_value("training/steps").ok()??;
+    Some((newest.1.as_u64().unwrap_or_default(), newest.0))
 }
 
 /// Copies an attempt that another process may still write. The checkpoints come first: they refer to the beginning of
@@ -288,13 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_starts_with_a_copy_of_the_one_with_the_latest_checkpoint() {
+    fn an_attempt_starts_with_a_copy_of_the_one_with_the_most_steps() {
         let temporary = tempfile::tempdir().unwrap();
         let dir = ClusterDir::of(temporary.path());
-        for (attempt, step) in [(start(&dir), 20), (start(&dir), 100), (start(&dir), 3)] {
-            let checkpoint = attempt.dir.join(CHECKPOINTS).join(step.to_string());
+        for (attempt, number, step) in [(start(&dir), 2, 20), (start(&dir), 1, 100), (start(&dir), 3, 3)] {
+            let checkpoint = attempt.dir.join(CHECKPOINTS).join(format!("{number:06}"));
             fs::create_dir_all(&checkpoint).unwrap();
-            fs::write(checkpoint.join("state.json"), "{}").unwrap();
+            let state = format!(r#"{{"values": {{"training/steps": {step}}}}}"#);
+            fs::write(checkpoint.join("state.json"), state).unwrap();
             fs::write(attempt.dir.join("metrics.csv"), step.to_string()).unwrap();
             attempt.fail(1, "lost");
         }
@@ -306,7 +309,7 @@ mod tests {
             2,
             "failed attempts before the copied one are removed"
         );
-        assert!(next.dir.join("checkpoints/100/state.json").exists() && !next.dir.join(FAILURE).exists());
+        assert!(next.dir.join("checkpoints/000001/state.json").exists() && !next.dir.join(FAILURE).exists());
     }
 
     #[test]

@@ -60,7 +60,8 @@ impl<'a> JobScript<'a> {
         let path = plan.dir.job_script();
         let name = plan.dir.out().to_string_lossy().into_owned();
         if name.contains(|c: char| c.is_control() || c == '"') {
-            let problem = "a job script cannot name this directory; choose another --out, without quotes and line ends";
+            let problem =
+                "the path has quotes or control characters, which `#SBATCH` lines cannot contain; choose another --out";
             return Err(UsageError(format!("{}: {problem}", nas_core::quote(&name))).into());
         }
         files::make_dir(&plan.dir.scheduler())?;
@@ -124,8 +125,13 @@ fn is_reserved(argument: &str) -> bool {
         "--chdir",
         "--open-mode",
     ];
-    let name = argument.split(['=', ' ']).next().unwrap_or_default();
-    reserved.contains(&name) || ["-J", "-a", "-o", "-W", "-D"].iter().any(|short| argument.starts_with(short))
+    // `sbatch` accepts the beginning of a long name. The arguments are joined, so each may hold several options.
+    let is_reserved = |word: &str| {
+        let name = word.split('=').next().unwrap_or_default();
+        (name.len() > 2 && reserved.iter().any(|long| long.starts_with(name)))
+            || ["-J", "-a", "-o", "-W", "-D"].iter().any(|short| word.starts_with(short))
+    };
+    argument.split_whitespace().any(is_reserved)
 }
 
 /// Writes the list of commands of a plan, one for each group of runs.

@@ -51,7 +51,7 @@ impl Slurm {
     /// Number of indices of a job array: one more than the largest index.
     ///
     /// # Errors
-    /// Slurm is not installed, or it does not answer.
+    /// Slurm is not installed, or its command fails or exceeds its time limit.
     pub fn array_limit(self) -> Result<usize> {
         let config = output("scontrol", &["show".into(), "config".into()], QUERY_TIMEOUT)?;
         let line = config.lines().find_map(|line| line.strip_prefix("MaxArraySize"));
@@ -62,7 +62,7 @@ impl Slurm {
     /// Submits a job array and returns its number. `comment` identifies it in the queue.
     ///
     /// # Errors
-    /// `sbatch` refuses it, or does not answer; the message is its own.
+    /// `sbatch` fails, with its message, or exceeds its time limit.
     pub fn submit(self, plan: &Plan, array: &SubmittedArray<'_>) -> Result<u64> {
         files::make_dir(array.logs)?;
         let limit = array.max_running.map(|limit| format!("%{limit}")).unwrap_or_default();
@@ -86,7 +86,7 @@ impl Slurm {
     /// The tasks of a plan in the queue, and those that were cancelled in the last minutes.
     ///
     /// # Errors
-    /// Slurm does not answer.
+    /// The command of Slurm fails or exceeds its time limit.
     pub fn queue(self, plan: &Plan) -> Result<Vec<QueuedTask>> {
         // Without -r, pending tasks of an array are one line. JSON output ignores the selection of jobs.
         let format = "--format=%F|%K|%T|%r|%k";
@@ -99,7 +99,7 @@ impl Slurm {
     /// Ends all tasks of a plan.
     ///
     /// # Errors
-    /// Slurm does not answer.
+    /// The command of Slurm fails or exceeds its time limit.
     pub fn cancel(self, plan: &Plan) -> Result<()> {
         output("scancel", &[format!("--name={}", plan.job_name())], QUERY_TIMEOUT).map(drop)
     }

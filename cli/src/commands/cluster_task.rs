@@ -128,7 +128,7 @@ fn make(plan: &Plan, run: &PlanEntry, args: &ClusterTaskArgs, cancel: &AtomicBoo
     };
     let finished = trained.and_then(|finished| {
         if matches!(finished, Some(Finished::Directory)) {
-            // Only comparisons repeat what is in a marked directory.
+            // The mark allows `compare` to replace the directory. A training of `retrain` has none.
             if matches!(run.work, PlannedWork::Directory(RunKind::Retrain(_))) {
                 directory::unmark(&attempt.dir)?;
             }

@@ -12,6 +12,7 @@ use crate::trained_run::TrainedRun;
 use anyhow::{Context, Result};
 use nas_core::arch::Arch;
 use nas_core::config::{BnMode, RunConfig};
+use nas_core::csv_lines::CsvLines;
 use nas_core::registry::TrainingDevice;
 use nas_core::result::{SCHEMA, Truth};
 use nas_core::trainer::{Candidate, EvalImages, Session};
@@ -171,9 +172,10 @@ fn column(path: &Path) -> Result<Vec<ArchText>> {
             path.display()
         ))
     })?;
+    let mut lines = CsvLines::of(&bytes);
     let field = |record: Result<csv::StringRecord, csv::Error>| {
         let record = record.map_err(|error| UsageError(error.to_string())).with_context(context)?;
-        let line = record.position().map_or(0, csv::Position::line);
+        let line = lines.at(record.position());
         let text = record.get(column).unwrap_or_default().to_owned();
         Ok(ArchText { text, place: format!("{}, line {line}", path.display()) })
     };

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 use crate::signal::cancel;
 use crate::text::{pairs, print};
 use crate::trained_run::TrainedRun;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nas_core::config::ComponentConfig;
 use nas_core::registry::TrainingDevice;
 use nas_core::result::SCHEMA;
@@ -62,23 +62,31 @@ impl SearchJob<'_> {
         let is_new = !self.out.exists();
         files::make_dir(&self.out)?;
         let search = Search::new(&session, &self.controller, limits, unsigned(args.seed));
-        let outcome = search.and_then(|search| {
-            search.run(budget, cancel, &mut |done| {
-                let left = started.elapsed().as_secs_f64() / done.max(1) as f64 * (budget - done) as f64;
-                progress.count("proposal", done, budget, "", Some(left));
-            })
+        let search = search.inspect_err(|_| self.remove_new(is_new))?;
+        let (outcome, ended) = search.run(budget, cancel, &mut |done| {
+            let left = started.elapsed().as_secs_f64() / done.max(1) as f64 * (budget - done) as f64;
+            progress.count("proposal", done, budget, "", Some(left));
         });
-        if outcome.is_err() && is_new {
-            // Only an empty directory is removed.
-            let _ = fs::remove_dir(&self.out);
+        if outcome.candidates.is_empty()
+            && let Err(error) = ended
+        {
+            self.remove_new(is_new);
+            return Err(error.into());
         }
-        let outcome = outcome?;
         drop(progress);
         let result = self.result(&outcome, limits, session.eval_images());
         self.write(&outcome, &result)?;
+        ended.with_context(|| format!("the search ended early; {} has its candidates", self.out.display()))?;
         let shown = if args.json { result.to_string() } else { self.summary(&outcome, &result) };
         print(&shown)?;
         Ok(if outcome.interrupted { ExitStatus::Interrupted } else { ExitStatus::Success })
+    }
+
+    /// Removes the directory of a search without candidates, if it is new. Only an empty directory is removed.
+    fn remove_new(&self, is_new: bool) {
+        if is_new {
+            let _ = fs::remove_dir(&self.out);
+        }
     }
 
     fn result(&self, outcome: &SearchOutcome, limits: Limits, eval_images: usize) -> Value {

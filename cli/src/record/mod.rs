@@ -58,8 +58,8 @@ const FILES: [&str; 9] = [
 /// Writes the events of a run into its directory.
 ///
 /// `metrics.csv` and `archs.csv` contain no times: equal runs write equal bytes for any number of threads. Rows are
-/// written at the end of an epoch, at a checkpoint, at a warning and at the end, so that a killed run loses at most the
-/// rows of an epoch.
+/// written at the end of an epoch, at a checkpoint, at a warning, when 64 KiB have collected, and at the end. A killed
+/// run loses at most the rows since then, and writes them again when it resumes.
 pub struct Recorder {
     dir: PathBuf,
     manifest: Manifest,

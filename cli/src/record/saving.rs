@@ -38,7 +38,7 @@ pub struct CheckpointCost {
 impl Recorder {
     /// Whether anything is written at this point.
     pub(super) fn is_state_due(&self, point: SavePoint) -> bool {
-        self.schedule.is_due(point, self.at.step) || (self.run_config.save.weights && point == SavePoint::Trained)
+        self.schedule.is_due(point) || (self.run_config.save.weights && point == SavePoint::Trained)
     }
 
     /// Writes what is due. A checkpoint that cannot be written is reported, and the run continues; rows that cannot be
@@ -47,27 +47,27 @@ impl Recorder {
         if self.run_config.save.weights && point == SavePoint::Trained {
             self.write_weights(&state).map_err(|error| io::Error::other(chained(&error)))?;
         }
-        if !self.schedule.is_due(point, self.at.step) {
+        if !self.schedule.is_due(point) {
             return Ok(());
         }
         let started = Instant::now();
         let position = self.position()?;
-        let written = match self.write_checkpoint(state, &position) {
+        let is_written = match self.write_checkpoint(state, &position) {
             Ok(bytes) => {
                 let cost = &mut self.checkpoint_cost;
                 (cost.written, cost.bytes) = (cost.written + 1, bytes);
                 cost.seconds += started.elapsed().as_secs_f64();
-                Some(self.at.step)
+                true
             }
             Err(error) => {
                 let problem = format!("no checkpoint at step {}: {}", self.at.step, chained(&error.into()));
                 eprint_line(&format!("warning: {problem}"));
                 // The disk may be full for the log too.
                 let _ = self.log.line("warning", self.at.step, &problem);
-                None
+                false
             }
         };
-        self.schedule.restart(written);
+        self.schedule.restart(is_written);
         Ok(())
     }
 

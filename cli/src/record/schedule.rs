@@ -12,8 +12,8 @@ use std::time::Instant;
 pub struct CheckpointSchedule {
     interval: CheckpointInterval,
     last: Instant,
-    /// The step of the last checkpoint.
-    last_step: Option<u64>,
+    /// Whether the last checkpoint has the present state.
+    is_current: bool,
     /// Number of requests by a signal that were served.
     served: u64,
 }
@@ -27,17 +27,22 @@ impl CheckpointSchedule {
         Ok(Self {
             interval: config.checkpoint_interval()?,
             last: Instant::now(),
-            last_step: None,
+            is_current: false,
             served: signal::checkpoint_requests(),
         })
     }
 
-    /// Whether a checkpoint is due at this point of a training with `steps` steps so far.
-    pub fn is_due(&self, point: SavePoint, steps: u64) -> bool {
+    /// Records that the state of the training may have changed: a step, an evaluation, or an update of the controller.
+    pub fn changed(&mut self) {
+        self.is_current = false;
+    }
+
+    /// Whether a checkpoint is due at this point of a training.
+    pub fn is_due(&self, point: SavePoint) -> bool {
         match (self.interval, point) {
             (CheckpointInterval::Never, _) => false,
-            // The last epoch may have written the same state.
-            (_, SavePoint::Trained | SavePoint::Interrupted) => self.last_step != Some(steps),
+            // The checkpoint of the last epoch may have the same state.
+            (_, SavePoint::Trained | SavePoint::Interrupted) => !self.is_current,
             _ if signal::checkpoint_requests() > self.served => true,
             (CheckpointInterval::Epochs(epochs), SavePoint::Epoch(done)) => done.is_multiple_of(epochs),
             (CheckpointInterval::Epochs(_), SavePoint::Step) => false,
@@ -45,10 +50,31 @@ impl CheckpointSchedule {
         }
     }
 
-    /// Starts the next interval. `written` is the step of a checkpoint that was written; none if writing failed.
-    pub fn restart(&mut self, written: Option<u64>) {
-        self.last_step = written.or(self.last_step);
+    /// Starts the next interval. `is_written` is whether a checkpoint was written; writing may fail.
+    pub fn restart(&mut self, is_written: bool) {
+        self.is_current |= is_written;
         self.served = signal::checkpoint_requests();
         self.last = Instant::now();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use toml::Table;
+
+    #[test]
+    fn the_last_checkpoint_is_written_unless_the_state_is_the_same() {
+        let mut config = RunConfig::from_table(&Table::new()).unwrap();
+        config.save.checkpoint_every = "1".into();
+        let mut schedule = CheckpointSchedule::new(&config).unwrap();
+        assert!(schedule.is_due(SavePoint::Epoch(1)) && schedule.is_due(SavePoint::Trained));
+        schedule.restart(true);
+        assert!(!schedule.is_due(SavePoint::Trained) && !schedule.is_due(SavePoint::Interrupted));
+        // An evaluation or the training of a controller follows without a step.
+        schedule.changed();
+        assert!(schedule.is_due(SavePoint::Trained) && schedule.is_due(SavePoint::Interrupted));
+        schedule.restart(false);
+        assert!(schedule.is_due(SavePoint::Trained));
     }
 }

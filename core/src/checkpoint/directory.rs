@@ -106,6 +106,18 @@ impl Checkpoints {
         Ok(Latest { checkpoint: None, damaged })
     }
 
+    /// The number of the newest checkpoint and one value of its state, null if the state has none. The files are not
+    /// checked. None without a checkpoint.
+    ///
+    /// # Errors
+    /// The directory cannot be read.
+    pub fn newest_value(&self, key: &str) -> io::Result<Option<(u64, Value)>> {
+        let Some(number) = self.numbers()?.pop() else { return Ok(None) };
+        let text = read_file::text(&self.path_of(number).join(VALUES), MAX_SIZE).unwrap_or_default();
+        let content: Value = serde_json::from_str(&text).unwrap_or_default();
+        Ok(Some((number, content["values"][key].clone())))
+    }
+
     fn path_of(&self, number: u64) -> PathBuf {
         self.dir.join(format!("{number:06}"))
     }
@@ -172,6 +184,7 @@ mod tests {
             checkpoints.write(&checkpoint(steps)).unwrap();
         }
         assert_eq!(checkpoints.numbers().unwrap(), [3, 4]);
+        assert_eq!(checkpoints.newest_value("steps").unwrap(), Some((4, 4.into())));
         let latest = checkpoints.latest().unwrap();
         assert_eq!((latest.checkpoint, latest.damaged.len()), (Some(checkpoint(4)), 0));
     }

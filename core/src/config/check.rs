@@ -91,7 +91,8 @@ impl RunConfig {
             ("retrain.weight_average", r.weight_average),
             ("eval.weight_average", self.eval.weight_average),
         ] {
-            if !(0.0..1.0).contains(&value) {
+            // Weights are in single precision, in which a number below 1 may be 1.
+            if !(0.0..1.0).contains(&value) || value as f32 >= 1.0 {
                 return Err(range(key, "a number of at least 0 and below 1", value));
             }
         }

@@ -180,7 +180,8 @@ pub struct ProbeConfig {
     /// Number of epochs between the two evaluations that performance disturbance and rank stability compare. DINAS uses
     /// 13.
     pub interval: usize,
-    /// Number of steps from one measurement of single-step disturbance to the next; 0 disables it.
+    /// Single-step disturbance is measured at steps whose number is a multiple of this value; 0 disables it. The step
+    /// must be the first of its architectures, and must not train the previous architecture.
     pub single_step_every: usize,
 }
 

@@ -66,7 +66,8 @@ pub trait Controller: Send {
     }
 
     /// Number of samples that may be drawn before the first of them is observed, because none depends on the rewards of
-    /// the others. Such samples are evaluated together.
+    /// the others. `nas-train search` evaluates such samples together; controller training in a run evaluates each
+    /// sample before it draws the next.
     fn independent_samples(&self) -> usize {
         1
     }

@@ -32,9 +32,10 @@ pub fn crossed_interval<R: Rng + ?Sized>(
     let mut mean_over = |drawn: &[usize]| {
         times.fill(0);
         (0..items.len()).for_each(|_| times[items[of_items.random_range(0..items.len())]] += 1);
+        let mut copies_of = vec![0_usize; groups.len()];
+        drawn.iter().for_each(|group| copies_of[*group] += 1);
         let mut sum = 0.0;
-        for (group, names) in groups.iter().enumerate() {
-            let copies = drawn.iter().filter(|&&other| other == group).count();
+        for ((group, names), copies) in groups.iter().enumerate().zip(copies_of) {
             if copies > 0 {
                 sum += copies as f64 * statistic(group, &repeated(names, &times))?;
             }

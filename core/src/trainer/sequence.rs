@@ -13,7 +13,7 @@ use crate::streams::Streams;
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 /// Name of the progress in saved state.
 const PROGRESS_KEY: &str = "sequence";
@@ -129,25 +129,27 @@ impl<D: TrainingDevice> Sequence<D> {
                 let epochs = number * self.session.config().train.epochs + self.progress.epochs;
                 offer_state(observer, SavePoint::Epoch(epochs), || self.save())?;
             }
-            self.evaluate(number, &arch, observer)?;
-            let is_last = number + 1 == self.archs.len();
-            if is_last {
-                offer_state(observer, SavePoint::Trained, || self.save())?;
-            }
-            if cancel.load(Ordering::Relaxed) && !is_last {
+            if !self.evaluate(number, &arch, observer, cancel)? {
                 offer_state(observer, SavePoint::Interrupted, || self.save())?;
                 return self.result(true);
             }
         }
+        offer_state(observer, SavePoint::Trained, || self.save())?;
         self.result(false)
     }
 
-    /// Evaluates all architectures trained so far, even after an interrupt, so that no finished training is lost.
-    fn evaluate(&mut self, number: usize, arch: &Arch, observer: &mut dyn Observer) -> Result<(), RunError> {
-        let never = AtomicBool::new(false);
+    /// Evaluates all architectures trained so far. Returns false if `cancel` became true first; a sequence with this
+    /// state continues with the evaluation.
+    fn evaluate(
+        &mut self,
+        number: usize,
+        arch: &Arch,
+        observer: &mut dyn Observer,
+        cancel: &AtomicBool,
+    ) -> Result<bool, RunError> {
         let supernet = self.session.supernet();
-        let column = supernet.evaluate_all(&self.archs[..=number], &never, &mut |_, _| Ok(()))?;
-        let column = column.unwrap_or_default();
+        let column = supernet.evaluate_all(&self.archs[..=number], cancel, &mut |_, _| Ok(()))?;
+        let Some(column) = column else { return Ok(false) };
         for (earlier, accuracy) in column.iter().enumerate().take(number) {
             let old = self.progress.columns.last().and_then(|last| last.get(earlier)).unwrap_or(accuracy);
             let shared = supernet.shared_layers(&self.archs[earlier], [arch])?;
@@ -158,7 +160,7 @@ impl<D: TrainingDevice> Sequence<D> {
         observer.observe(&Event::Trained(Trained { number, total, archs: &archs, accuracies: &column }))?;
         self.progress.columns.push(column);
         self.progress.epochs = 0;
-        Ok(())
+        Ok(true)
     }
 
     fn texts(&self, n: usize) -> Vec<String> {
@@ -218,6 +220,7 @@ impl Observer for SequenceObserver<'_> {
 mod tests {
     use super::*;
     use crate::trainer::test_support;
+    use std::sync::atomic::Ordering;
 
     fn sequence(behaviour: &str, n: usize) -> Result<SequenceResult, RunError> {
         let config = test_support::config(behaviour, |c| c.train.epochs = 2);
@@ -277,6 +280,51 @@ mod tests {
             let second = make().restore(&state).unwrap();
             assert_eq!(second.save().unwrap(), state, "{steps} steps");
             let result = second.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+            assert_eq!(result, whole, "{steps} steps");
+        }
+    }
+
+    /// Interrupts a sequence after a number of steps, and keeps the state that it offers.
+    struct InterruptAfter<'a> {
+        steps: usize,
+        cancel: &'a AtomicBool,
+        state: Option<State>,
+    }
+
+    impl Observer for InterruptAfter<'_> {
+        fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
+            if matches!(event, Event::Step(_)) {
+                self.steps = self.steps.saturating_sub(1);
+                self.cancel.store(self.steps == 0, Ordering::Relaxed);
+            }
+            Ok(())
+        }
+
+        fn needs_state(&mut self, point: SavePoint) -> bool {
+            point == SavePoint::Interrupted
+        }
+
+        fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
+            self.state = Some(state);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_interrupted_evaluation_is_made_when_the_sequence_continues() {
+        let make = || {
+            let config = test_support::config("", |c| c.train.epochs = 2);
+            Sequence::new(&config, test_support::dataset(&config), &test_support::test_device(), 3).unwrap()
+        };
+        let whole = make().run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+        // The last steps of the three architectures.
+        for (steps, evaluated) in [(8, 0), (16, 1), (24, 2)] {
+            let cancel = AtomicBool::new(false);
+            let mut interrupt = InterruptAfter { steps, cancel: &cancel, state: None };
+            let stopped = make().run(&mut interrupt, &cancel).unwrap();
+            assert!(stopped.interrupted && stopped.sequence == evaluated, "{steps} steps: {}", stopped.sequence);
+            let continued = make().restore(&interrupt.state.unwrap()).unwrap();
+            let result = continued.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
             assert_eq!(result, whole, "{steps} steps");
         }
     }

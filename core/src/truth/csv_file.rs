@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
+use csv::{ErrorKind, ReaderBuilder, StringRecord, Trim};
 
 use super::accuracy_unit::AccuracyUnit;
 use super::error::TruthError;
 use super::table::{TruthEntry, TruthTable};
+use crate::csv_lines::CsvLines;
 use crate::{read_file, sha256};
 
 /// Largest size of a table in bytes. A table of a million architectures has about 100 MB.
@@ -63,7 +64,7 @@ impl TruthTable {
     ) -> Result<Self, TruthError> {
         let mut reader = ReaderBuilder::new().has_headers(false).trim(Trim::All).from_reader(bytes);
         let mut records = reader.records();
-        let mut lines = Lines::of(bytes);
+        let mut lines = CsvLines::of(bytes);
         let header = records.next().ok_or(TruthError::Empty)?.map_err(|error| located(error, &mut lines))?;
         let header = header_of(&header, lines.at(header.position()))?;
         let mut runs: BTreeMap<String, Runs> = BTreeMap::new();
@@ -154,37 +155,8 @@ fn accuracy_of(field: &str, unit: AccuracyUnit, line: u64) -> Result<f64, TruthE
     Ok(unit.percent(accuracy, field))
 }
 
-/// Line numbers of records.
-///
-/// The line numbers of the CSV reader are those of the end of the previous record. They are too small after blank lines
-/// and `\r\n`.
-struct Lines<'a> {
-    bytes: &'a [u8],
-    counted: usize,
-    line: u64,
-}
-
-impl<'a> Lines<'a> {
-    fn of(bytes: &'a [u8]) -> Self {
-        Self { bytes, counted: 0, line: 1 }
-    }
-
-    /// The line of the first byte of a record, from 1. Positions must not decrease from call to call.
-    fn at(&mut self, position: Option<&Position>) -> u64 {
-        let start = position.map_or(self.counted, |position| position.byte() as usize);
-        while let Some(&byte) = self.bytes.get(self.counted)
-            && (self.counted < start || matches!(byte, b'\r' | b'\n'))
-        {
-            self.counted += 1;
-            let ends = byte == b'\n' || byte == b'\r' && self.bytes.get(self.counted) != Some(&b'\n');
-            self.line += u64::from(ends);
-        }
-        self.line
-    }
-}
-
 /// An error of the CSV reader, with its line.
-fn located(error: csv::Error, lines: &mut Lines) -> TruthError {
+fn located(error: csv::Error, lines: &mut CsvLines) -> TruthError {
     match error.kind() {
         ErrorKind::UnequalLengths { pos: Some(pos), expected_len, len } => {
             TruthError::Fields { line: lines.at(Some(pos)), expected: *expected_len, found: *len }

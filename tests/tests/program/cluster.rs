@@ -300,6 +300,8 @@ fn plans_and_options_that_cannot_work_are_refused() {
         ("--max-running=3", "--max-running has an effect with --cluster slurm only"),
         ("--sbatch-arg=--comment=x", "the program sets this option itself"),
         ("--sbatch-arg=--no-requeue", "the program sets this option itself"),
+        ("--sbatch-arg=--mem=4G --array=0-3", "the program sets this option itself"),
+        ("--sbatch-arg=--arr=0-3", "the program sets this option itself"),
         ("--partition=a b", "cluster.partition: expected one word"),
         ("--setup=none", "--setup: cannot read none"),
     ] {

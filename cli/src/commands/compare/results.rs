@@ -50,8 +50,7 @@ impl ComparisonJob<'_> {
             }
         }
         notes.extend(sequence_notes);
-        let budget = format!("{:?}", self.args.budget).to_lowercase();
-        Ok(Some(Comparison::new(variants, shown_lengths, Some(budget), notes)))
+        Ok(Some(Comparison::new(variants, shown_lengths, Some(self.args.budget.key().into()), notes)))
     }
 
     /// Writes the files and the report, and prints the tables.

@@ -72,7 +72,10 @@ pub fn several(
             Some(run) => results.add(run, &training.dir, args.run.json)?,
             None if *executor == Executor::Local => match results.train(args, arch, training)? {
                 ExitStatus::Success => {}
-                status => return Ok(status),
+                status => {
+                    results.failed.iter().for_each(|error| eprint_line(&format!("error: {}", chained(error))));
+                    return Ok(status);
+                }
             },
             None => eprint_line(&format!("the training in {} is not finished", training.dir.display())),
         }

@@ -19,7 +19,6 @@ pub struct TrainingCheckpoints {
     /// The directory of all trainings of the table.
     parent: PathBuf,
     schedule: CheckpointSchedule,
-    steps: u64,
 }
 
 impl TrainingCheckpoints {
@@ -31,7 +30,7 @@ impl TrainingCheckpoints {
         let parent = table.with_extension("checkpoints");
         let name = format!("{}-{seed}", &sha256::of(arch.as_bytes())[..16]);
         let checkpoints = Checkpoints::at(&parent.join(name));
-        Ok(Self { checkpoints, parent, schedule: CheckpointSchedule::new(config)?, steps: 0 })
+        Ok(Self { checkpoints, parent, schedule: CheckpointSchedule::new(config)? })
     }
 
     /// The checkpoints of a training that has this directory for itself.
@@ -40,7 +39,7 @@ impl TrainingCheckpoints {
     /// An interval of checkpoints that cannot be read.
     pub fn within(dir: &Path, config: &RunConfig) -> Result<Self> {
         let checkpoints = Checkpoints::at(&dir.join(CHECKPOINTS));
-        Ok(Self { checkpoints, parent: dir.into(), schedule: CheckpointSchedule::new(config)?, steps: 0 })
+        Ok(Self { checkpoints, parent: dir.into(), schedule: CheckpointSchedule::new(config)? })
     }
 
     /// The state of the latest undamaged checkpoint of this version of the program; none if the training starts anew.
@@ -64,29 +63,29 @@ impl TrainingCheckpoints {
 
 impl Observer for TrainingCheckpoints {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
-        if let Event::Step(done) = event {
-            self.steps = done.step + 1;
+        if let Event::Step(_) = event {
+            self.schedule.changed();
         }
         Ok(())
     }
 
     fn needs_state(&mut self, point: SavePoint) -> bool {
-        self.schedule.is_due(point, self.steps)
+        self.schedule.is_due(point)
     }
 
     /// A checkpoint that cannot be written is reported, and the training continues.
     fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
         let notes = json!({"version": env!("CARGO_PKG_VERSION")});
         let checkpoint = Checkpoint { state, notes: notes.as_object().cloned().unwrap_or_default() };
-        let written = match self.checkpoints.write(&checkpoint) {
-            Ok(_) => Some(self.steps),
+        let is_written = match self.checkpoints.write(&checkpoint) {
+            Ok(_) => true,
             Err(error) => {
                 let dir = self.checkpoints.dir().display();
                 eprint_line(&format!("warning: no checkpoint in {dir}: {}", chained(&error.into())));
-                None
+                false
             }
         };
-        self.schedule.restart(written);
+        self.schedule.restart(is_written);
         Ok(())
     }
 }

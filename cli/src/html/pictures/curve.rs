@@ -8,6 +8,7 @@ use crate::archive::ArchivedRun;
 use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
 use anyhow::Result;
+use nas_core::metrics::Summary;
 
 /// A metric whose curve is drawn.
 struct Curve {
@@ -95,8 +96,9 @@ impl Curve {
         for (colour, variant) in variants.iter().enumerate() {
             let mut curves = Vec::new();
             for run in &variant.runs {
-                let curve: Vec<(u64, f64)> = self.values(run).collect();
-                for (passes, value) in &curve {
+                let (curve, passes_per_step) = (self.values(run), passes_per_step(run));
+                for (step, value) in &curve {
+                    let passes = (*step as f64 * passes_per_step).round();
                     csv.row([
                         variant.label.as_str(),
                         &run.result.seed.to_string(),
@@ -106,7 +108,12 @@ impl Curve {
                 }
                 curves.push(curve);
             }
-            series.push(mean_with_range(&variant.label, colour, &curves));
+            // Equal steps of different seeds may have different numbers of passes.
+            let mean_passes: Vec<f64> = variant.runs.iter().map(passes_per_step).collect();
+            let mean_passes = Summary::of(&mean_passes).map_or(1.0, |summary| summary.mean);
+            let mut line = mean_with_range(&variant.label, colour, &curves);
+            line.points.iter_mut().for_each(|(x, _)| *x *= mean_passes);
+            series.push(line);
         }
         let legend = legend(&series);
         let (title, x, y) = (self.title.to_owned(), "sub-net passes".into(), self.y.into());
@@ -115,12 +122,15 @@ impl Curve {
         Ok(Picture { name: self.name.into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })
     }
 
-    /// Sub-net passes and value of each row of the metric.
-    fn values<'a>(&'a self, run: &'a ArchivedRun) -> impl Iterator<Item = (u64, f64)> {
+    /// Step and value of each row of the metric.
+    fn values(&self, run: &ArchivedRun) -> Vec<(u64, f64)> {
         let metric = (self.metric)(run.config.probes.interval);
-        // With some strategies, the number of paths differs from step to step.
-        let passes_per_step = run.result.subnet_passes as f64 / run.result.steps.max(1) as f64;
-        let rows = run.metrics.iter().filter(move |row| row.split == self.split && row.metric == metric);
-        rows.map(move |row| ((row.step as f64 * passes_per_step).round() as u64, row.value))
+        let rows = run.metrics.iter().filter(|row| row.split == self.split && row.metric == metric);
+        rows.map(|row| (row.step, row.value)).collect()
     }
+}
+
+/// The mean number of sub-net passes of a step. With some strategies, the number differs from step to step.
+fn passes_per_step(run: &ArchivedRun) -> f64 {
+    run.result.subnet_passes as f64 / run.result.steps.max(1) as f64
 }

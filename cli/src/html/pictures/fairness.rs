@@ -11,14 +11,16 @@ use std::collections::BTreeMap;
 /// Width of a bin of the histogram, as a multiple of the mean.
 const BIN: f64 = 0.05;
 
-/// A histogram of the sub-net passes per choice, relative to their mean.
+/// A histogram of the sub-net passes per choice, relative to the mean of the decision.
 pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     let (mut series, mut csv) = (Vec::new(), CsvText::new(["variant", "seed", "decision", "choice", "subnet_passes"])?);
     for (colour, variant) in variants.iter().enumerate() {
         let mut relative = Vec::new();
         for run in &variant.runs {
             let Some(fairness) = &run.result.fairness else { continue };
-            for (decision, counts) in fairness.counts.iter().enumerate() {
+            // A decision with a single choice has no fairness.
+            for (decision, counts) in fairness.counts.iter().enumerate().filter(|(_, counts)| counts.len() > 1) {
+                let mean = counts.iter().map(|count| *count as f64).sum::<f64>() / counts.len() as f64;
                 for (choice, count) in counts.iter().enumerate() {
                     csv.row([
                         variant.label.as_str(),
@@ -27,14 +29,14 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
                         &choice.to_string(),
                         &count.to_string(),
                     ])?;
-                    relative.push(*count as f64 / fairness.mean);
+                    relative.push(*count as f64 / mean);
                 }
             }
         }
         series.push(Series { label: variant.label.clone(), colour, points: histogram(&relative), band: Vec::new() });
     }
     let (legend, title) = (legend(&series), "Fairness: sub-net passes per choice".to_owned());
-    let (x, y) = ("sub-net passes, as a multiple of the mean".into(), "share of the choices in %".into());
+    let (x, y) = ("sub-net passes, as a multiple of the decision's mean".into(), "share of the choices in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Lines, series }.svg();
     let caption = "Histogram over all choices of all decisions and seeds. Strict fairness is a peak at 1.".into();
     Ok(Picture { name: "fairness".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })

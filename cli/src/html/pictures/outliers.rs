@@ -20,8 +20,7 @@ pub fn move_to_fences(series: &mut [Series]) -> usize {
     moved
 }
 
-/// The lower and upper fence. None if half of the values are equal or too far apart, because
-/// then the quartiles give no scale.
+/// The lower and upper fence. `None` if the interquartile range is 0 or infinite, because it then gives no scale.
 fn fences(mut values: Vec<f64>) -> Option<(f64, f64)> {
     values.retain(|value| value.is_finite());
     values.sort_unstable_by(f64::total_cmp);

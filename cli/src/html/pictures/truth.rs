@@ -29,7 +29,10 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
         series.push(Series { label: variant.label.clone(), colour, points, band: Vec::new() });
     }
     let taus: Vec<String> = variants.iter().filter_map(gt_tau).collect();
-    let mut caption = format!("First seed. GT-tau with its 95% interval over architectures: {}.", taus.join("; "));
+    let mut caption = match taus.is_empty() {
+        true => "First seed. GT-tau is undefined, because all predictions are equal.".into(),
+        false => format!("First seed. GT-tau with its 95% interval over architectures: {}.", taus.join("; ")),
+    };
     match outliers::move_to_fences(&mut series) {
         0 => {}
         1 => caption += " One dot lies far outside of the axes and is drawn at their end.",

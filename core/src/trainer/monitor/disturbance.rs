@@ -17,7 +17,8 @@ use std::collections::BTreeMap;
 
 /// Sums of both measurements over a run.
 pub struct DisturbanceMonitor {
-    /// Steps between two measured ones; 0 turns both measurements off.
+    /// Steps whose number is a multiple of this value are measured, if they start a plan without the previous
+    /// architecture; 0 turns both measurements off.
     every: u64,
     single_step: SingleStepSums,
     /// By the number of layers that the two architectures share.
@@ -38,7 +39,7 @@ pub struct PendingStep {
 }
 
 impl DisturbanceMonitor {
-    /// A monitor that measures at steps whose number is a multiple of `every`.
+    /// A monitor without measurements. `every` is `probes.single_step_every`.
     pub fn new(every: usize) -> Self {
         Self {
             every: every as u64,

@@ -32,9 +32,8 @@ pub struct Monitor {
 }
 
 impl Monitor {
-    /// Prepares the measurements of a space with these decisions. Single-step disturbance
-    /// is measured at every step whose number is a multiple of `single_step_every`, if that step starts a plan; 0 turns
-    /// it off.
+    /// Prepares the measurements of a space with these decisions. `single_step_every` is that of
+    /// [`ProbeConfig`](crate::config::ProbeConfig).
     pub fn new(
         probes: Option<Probes>,
         truth: Option<TruthComparison>,

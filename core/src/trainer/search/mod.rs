@@ -102,7 +102,8 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
     }
 
     /// Evaluates `budget` proposals. A repeated one takes its earlier accuracy. `on_progress` gets the number of
-    /// proposals so far. Stops early if `cancel` becomes true.
+    /// proposals so far. Stops early if `cancel` becomes true, or at an error. The candidates until then are returned
+    /// with it.
     ///
     /// # Errors
     /// A controller or an evaluation that fails, or limits that none of 100,000 samples in a row obeys.
@@ -111,8 +112,19 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
         budget: usize,
         cancel: &AtomicBool,
         on_progress: &mut dyn FnMut(usize),
-    ) -> Result<SearchOutcome, RunError> {
+    ) -> (SearchOutcome, Result<(), RunError>) {
         let mut outcome = SearchOutcome { candidates: Vec::new(), proposals: 0, rejected: 0, interrupted: false };
+        let ended = self.propose(budget, &mut outcome, cancel, on_progress);
+        (outcome, ended)
+    }
+
+    fn propose(
+        &mut self,
+        budget: usize,
+        outcome: &mut SearchOutcome,
+        cancel: &AtomicBool,
+        on_progress: &mut dyn FnMut(usize),
+    ) -> Result<(), RunError> {
         let mut known: HashMap<Arch, usize> = HashMap::new();
         while outcome.proposals < budget {
             let count = self
@@ -129,7 +141,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
             new.dedup();
             let Some(evaluations) = self.session.evaluate_with_loss(&new, cancel, &mut |_| ())? else {
                 outcome.interrupted = true;
-                return Ok(outcome);
+                return Ok(());
             };
             let evaluated: HashMap<&Arch, _> = new.iter().zip(evaluations).collect();
             for arch in &proposed {
@@ -147,7 +159,7 @@ impl<'a, D: TrainingDevice> Search<'a, D> {
                 break;
             }
         }
-        Ok(outcome)
+        Ok(())
     }
 
     /// Samples until an architecture obeys the limits.

@@ -8,7 +8,9 @@ fn component(name: &str, options: &str) -> ComponentConfig {
 
 fn search(session: &Session<TestDevice>, controller: &ComponentConfig, limits: Limits, budget: usize) -> SearchOutcome {
     let search = Search::new(session, controller, limits, 7).unwrap();
-    search.run(budget, &AtomicBool::new(false), &mut |_| ()).unwrap()
+    let (outcome, ended) = search.run(budget, &AtomicBool::new(false), &mut |_| ());
+    ended.unwrap();
+    outcome
 }
 
 #[test]
@@ -66,6 +68,7 @@ fn a_search_that_is_stopped_keeps_its_candidates() {
     let cancel = AtomicBool::new(false);
     let evolution = component("evolution", "population = 3\ntournament = 2\nsamples = 8");
     let search = Search::new(&session, &evolution, Limits::default(), 0).unwrap();
-    let found = search.run(1000, &cancel, &mut |done| cancel.store(done >= 5, Ordering::Relaxed)).unwrap();
+    let (found, ended) = search.run(1000, &cancel, &mut |done| cancel.store(done >= 5, Ordering::Relaxed));
+    ended.unwrap();
     assert!(found.interrupted && found.proposals == 5 && !found.candidates.is_empty());
 }

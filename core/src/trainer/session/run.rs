@@ -9,7 +9,7 @@ use crate::registry::TrainingDevice;
 use crate::result::{RunResult, SCHEMA, Selected, Truth};
 use crate::trainer::monitor::TruthComparison;
 use crate::trainer::{RunError, finite_figures, memory};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 
 impl<D: TrainingDevice> Session<D> {
     /// Trains, selects an architecture and compares the ranking with the truth table. `observer` receives every event.
@@ -29,13 +29,14 @@ impl<D: TrainingDevice> Session<D> {
         let point = if trained { SavePoint::Trained } else { SavePoint::Interrupted };
         offer_state(observer, point, || self.save())?;
         let (mut selected, mut compared) = (None, None);
+        let mut interrupted = !trained;
         if trained {
             let proposals = self.planner.source_mut().propose(self.config.search.proposals)?;
             selected = select(&proposals, &self.supernet, self.monitor.truth(), observer, cancel)?;
             compared = self.compare_with_truth(observer, cancel)?;
+            interrupted = selected.is_none() || (compared.is_none() && self.monitor.truth().is_some());
         }
         self.progress.count_time();
-        let interrupted = !trained || cancel.load(Ordering::Relaxed);
         Ok(self.result(interrupted, selected, compared))
     }
 
