@@ -1,7 +1,7 @@
 //! The latest checkpoint of an unfinished run, and the checks that this process may continue from it.
 
-use crate::archive;
-use crate::args::ResumeArgs;
+use crate::archive::{self, Incomplete};
+use crate::args::{DataDirArg, ResumeArgs};
 use crate::data::DataIdentity;
 use crate::exit::{UsageError, chained};
 use crate::record::{CHECKPOINTS, RECORD, RecordPosition};
@@ -127,6 +127,9 @@ impl UnfinishedRun {
             (true, None, _) => {
                 Err(UsageError(format!("the run in {dir} is finished; `--epochs N` makes it longer")).into())
             }
+            (true, Some(_), _) if run.was_killed_at_start() => {
+                Err(Incomplete::Missing("config.toml".into())).context(dir.to_string())
+            }
             _ if run.was_killed_at_start() => Err(killed_at_start(&run.dir).into()),
             _ => Ok(run),
         }
@@ -166,8 +169,7 @@ impl UnfinishedRun {
     /// # Errors
     /// A configuration that cannot be read, and fewer epochs than the run had.
     pub fn settings(&self, args: &ResumeArgs) -> Result<Settings> {
-        let file = self.dir.join("config.toml");
-        let config = Settings::of_file(&file)?.config;
+        let config = Settings::of_run(&self.dir, &[], &DataDirArg::default())?.config;
         let old = config.train.epochs;
         if let Some(epochs) = args.epochs.filter(|epochs| *epochs <= old as i64) {
             let problem = format!("--epochs: expected more than {old}, the epochs of the run, found {epochs}");
@@ -189,7 +191,7 @@ impl UnfinishedRun {
     /// # Errors
     /// A configuration that cannot be read.
     pub fn difference(&self, kind: &RunKind, config: &RunConfig) -> Result<Option<String>> {
-        let old = Settings::of_file(&self.dir.join("config.toml"))?.config;
+        let old = Settings::of_run(&self.dir, &[], &DataDirArg::default())?.config;
         other_run((&self.kind(), &old), (kind, config))
     }
 }

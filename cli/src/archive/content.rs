@@ -18,9 +18,17 @@ pub const LIMIT: u64 = 1 << 30;
 /// # Errors
 /// The file is missing, is not TOML, or has a key or value that this version does not accept.
 pub fn config(dir: &Path) -> Result<RunConfig> {
+    RunConfig::from_table(&config_table(dir)?).context("config.toml does not fit this version")
+}
+
+/// The content of `config.toml`.
+///
+/// # Errors
+/// The file is missing, empty or not TOML.
+pub fn config_table(dir: &Path) -> Result<toml::Table> {
     let name = "config.toml";
     let damaged = |problem: String| Incomplete::Damaged { file: name.into(), problem };
-    let text = config_text(dir)?;
+    let text = text(dir, name)?;
     let table: toml::Table = toml_text::parse(&text).map_err(|problem| {
         let TomlProblem::Syntax(error) = problem else { return damaged(problem.to_string()) };
         let start = error.span().map_or(0, |span| span.start);
@@ -30,15 +38,7 @@ pub fn config(dir: &Path) -> Result<RunConfig> {
     if table.is_empty() {
         return Err(damaged("it is empty".into()).into());
     }
-    RunConfig::from_table(&table).context("config.toml does not fit this version")
-}
-
-/// The text of `config.toml`.
-///
-/// # Errors
-/// The file is missing, or it cannot be read.
-pub fn config_text(dir: &Path) -> Result<String> {
-    text(dir, "config.toml")
+    Ok(table)
 }
 
 /// Parses the content of a JSON file. An error has the name of the file and the line.

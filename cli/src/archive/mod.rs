@@ -14,7 +14,7 @@ pub use rows::{ArchRow, MetricRow};
 pub use schema::check_schema;
 
 use anyhow::{Context, Result, anyhow};
-pub use content::{config, config_text, packed_bytes};
+pub use content::{config, config_table, packed_bytes};
 use content::{json, notes, parse_result, text};
 use nas_core::config::RunConfig;
 use nas_core::result::{RunResult, SequenceResult, StandAloneResult};

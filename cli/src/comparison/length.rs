@@ -42,7 +42,8 @@ impl RunLength {
     pub fn notes(&self, label: &str, reference: &Self, probed: bool) -> Vec<String> {
         let short = (probed && self.interval >= self.epochs).then(|| {
             let (interval, epochs) = (counted(self.interval, "epoch"), self.epochs);
-            format!("{label}: no disturbance over {interval} in a run of {epochs}; choose a smaller --interval.")
+            let remedy = if self.interval > 1 { "choose a smaller --interval" } else { "train more --epochs" };
+            format!("{label}: no disturbance over {interval} in a run of {epochs}; {remedy}.")
         });
         self.difference(label, reference).into_iter().chain(short).collect()
     }

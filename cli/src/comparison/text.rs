@@ -27,11 +27,13 @@ pub fn difference_text(difference: &FigureDifference, decimals: usize) -> String
 pub fn is_best(estimate: &Estimate, variants: &[Estimate]) -> bool {
     let others = || variants.iter().filter(|other| other.figure.key == estimate.figure.key);
     let mean = estimate.summary.mean;
+    // Means of equal values in another order differ by rounding.
+    let tie = 1e-12 * mean.abs();
     others().count() > 1
         && others().any(|other| other.label == estimate.label)
         && match estimate.figure.direction {
-            Direction::Higher => others().all(|other| other.summary.mean <= mean),
-            Direction::Lower => others().all(|other| other.summary.mean >= mean),
+            Direction::Higher => others().all(|other| other.summary.mean <= mean + tie),
+            Direction::Lower => others().all(|other| other.summary.mean >= mean - tie),
             Direction::Neither => false,
         }
 }

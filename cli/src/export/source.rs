@@ -43,8 +43,8 @@ impl ExportedNetwork {
             Archived::Run(run) => sub_net(args, run),
             Archived::Retrain(run) => stand_alone(args, run),
             Archived::Sequence(_) => {
-                let problem = "contains the result of `nas-train disturbance`, which has no weights: expected a run of a supernet or of \
-                               `nas-train retrain`";
+                let problem =
+                    "is a sequence of `nas-train disturbance`: expected a run of a supernet or of `nas-train retrain`";
                 Err(UsageError(format!("{dir} {problem}")).into())
             }
         }?;

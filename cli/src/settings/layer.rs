@@ -34,13 +34,10 @@ impl ConfigLayer {
     /// The configuration of a run, which may be packed.
     ///
     /// # Errors
-    /// See [`file`](Self::file); a damaged archive.
+    /// The file is missing or damaged, or the archive is.
     pub fn run(dir: &Path) -> Result<Self> {
-        let path = dir.join("config.toml");
-        if path.exists() || !archive::is_packed(dir) {
-            return Self::file(&path);
-        }
-        Self::parse(&path, &archive::config_text(dir).with_context(|| dir.display().to_string())?)
+        let table = archive::config_table(dir).with_context(|| dir.display().to_string())?;
+        Ok(Self { origin: Origin::File(dir.join("config.toml")), table })
     }
 
     fn parse(path: &Path, text: &str) -> Result<Self> {

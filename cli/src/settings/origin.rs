@@ -135,6 +135,7 @@ fn of_options(error: &OptionsError) -> String {
 fn of_build(error: &BuildError) -> Option<String> {
     match error {
         BuildError::Unknown { kind, .. } => Some(format!("{kind}.name")),
+        BuildError::Space(SpaceError::Cells(_)) => Some("space.cells".into()),
         BuildError::Strategy(StrategyError::Options(error))
         | BuildError::Controller(ControllerError::Options(error))
         | BuildError::Space(SpaceError::Options(error)) => Some(of_options(error)),

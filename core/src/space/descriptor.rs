@@ -10,9 +10,9 @@ const COMMON: [&str; 3] = ["cells", "name", "width"];
 /// Failure to build a space.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SpaceError {
-    /// A width or number of cells for which the space has no networks.
+    /// A number of cells for which the space has no networks.
     #[error("{0}")]
-    Scale(String),
+    Cells(String),
     /// Options that the space does not have, or values of the wrong type.
     #[error(transparent)]
     Options(#[from] OptionsError),

@@ -248,8 +248,8 @@ impl<S: SearchSpace + ?Sized> BuildNetwork for SingleArch<'_, S> {
 fn without_cells(space: &str, scale: Scale) -> Result<Scale, SpaceError> {
     match scale.cells {
         1 => Ok(scale),
-        n => Err(SpaceError::Scale(format!(
-            "space {space} has a fixed depth: expected space.cells = 1, found {n}; leave --cells out"
+        n => Err(SpaceError::Cells(format!(
+            "space {space} has a fixed depth: expected space.cells = 1, found {n}; leave space.cells (--cells) out"
         ))),
     }
 }

@@ -11,11 +11,15 @@ use crate::{read_file, toml_text};
 /// Largest size of the configuration, in bytes.
 const MAX_SIZE: u64 = 1 << 24;
 
+/// What every settings file of `nas-train truth` has. A file with a part of it was cut short.
+const SECTIONS: [&str; 3] = ["seed", "space", "train"];
+
 /// The fingerprint of the data on which a table was trained. It stands in the file `FILE.toml` beside `FILE.csv`, as
-/// `data.fingerprint`. `None` without such a file or key; tables from elsewhere need none.
+/// `data.fingerprint`. `None` without such a file, or if it has none of the sections of a configuration; tables from
+/// elsewhere need none.
 ///
 /// # Errors
-/// The file cannot be read, is not TOML, or its fingerprint is not text.
+/// The file cannot be read, is empty, is not TOML, or its fingerprint is missing or not text.
 pub fn data_fingerprint(table: &Path) -> Result<Option<String>, TruthError> {
     let path = table.with_extension("toml");
     let damaged = |problem: String| TruthError::SettingsFile { path: path.clone(), problem };
@@ -25,6 +29,10 @@ pub fn data_fingerprint(table: &Path) -> Result<Option<String>, TruthError> {
     };
     let settings: Table = toml_text::parse(&text).map_err(|problem| damaged(problem.to_string()))?;
     match settings.get("data").and_then(|data| data.get("fingerprint")) {
+        None if text.trim().is_empty() => Err(damaged("is empty".into())),
+        None if SECTIONS.iter().any(|section| settings.contains_key(*section)) => {
+            Err(damaged("has no `data.fingerprint`".into()))
+        }
         None => Ok(None),
         Some(Value::String(fingerprint)) => Ok(Some(fingerprint.clone())),
         Some(_) => Err(damaged("has a `data.fingerprint` that is not text".into())),
@@ -41,7 +49,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let table = dir.path().join("truth.csv");
         assert_eq!(data_fingerprint(&table).unwrap(), None);
-        for (text, expected) in [("", None), ("data = 3", None), ("[data]\nfingerprint = \"ab\"", Some("ab"))] {
+        for (text, expected) in
+            [("data = 3", None), ("title = \"mine\"", None), ("[data]\nfingerprint = \"ab\"", Some("ab"))]
+        {
             fs::write(dir.path().join("truth.toml"), text).unwrap();
             assert_eq!(data_fingerprint(&table).unwrap().as_deref(), expected);
         }
@@ -56,6 +66,8 @@ mod tests {
             (&b"[data]\nfingerprint = \"a"[..], "truth.toml is not TOML"),
             (b"[data]\nfingerprint = 3", "truth.toml has a `data.fingerprint` that is not text"),
             (b"\xff", "truth.toml cannot be read"),
+            (b"\n", "truth.toml is empty"),
+            (b"seed = 0\n", "truth.toml has no `data.fingerprint`"),
         ] {
             fs::write(&settings, text).unwrap();
             assert!(message().contains(problem), "{}", message());

@@ -148,11 +148,25 @@ impl CollectedRuns {
         variants
     }
 
-    /// Moves the sequences out, with labels that distinguish their settings.
+    /// Moves the sequences out, with labels that distinguish their settings. A second sequence of one label and seed is
+    /// a problem, as in [`variants`](Self::variants).
     pub fn labelled_sequences(&mut self) -> Vec<(String, ArchivedSequence)> {
         let sequences = std::mem::take(&mut self.sequences);
         let labels = labels(&sequences.iter().map(labelled_sequence).collect::<Vec<_>>());
-        labels.into_iter().zip(sequences).map(|(label, (_, sequence))| (label, sequence)).collect()
+        let mut shown: Vec<(String, ArchivedSequence)> = Vec::new();
+        for ((_, sequence), label) in sequences.into_iter().zip(labels) {
+            let is_same =
+                |other: &&(String, ArchivedSequence)| other.0 == label && other.1.result.seed == sequence.result.seed;
+            match shown.iter().find(is_same) {
+                Some((_, other)) => {
+                    let problem =
+                        format!("{} is the same sequence of {label}, with the same seed", other.path.display());
+                    self.problems.push((sequence.path, problem));
+                }
+                None => shown.push((label, sequence)),
+            }
+        }
+        shown
     }
 
     /// Prints a warning for every problem.

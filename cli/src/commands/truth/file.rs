@@ -1,6 +1,6 @@
 //! The CSV file of a truth table.
 
-use super::rows::{HEADER, Rows, csv_row};
+use super::rows::{HEADER, Rows, csv_row, decimals};
 use super::table_settings::TableSettingsFile;
 use crate::claim::Claim;
 use crate::exit::UsageError;
@@ -136,10 +136,8 @@ impl TruthFile {
 
     fn line(arch: &str, seed: u64, row: &TruthRow) -> Result<String> {
         let TruthRow { accuracy, train_loss, params, macs } = row;
-        // Four decimals resolve a single image out of a million.
-        let (accuracy_text, train_loss) = (format!("{accuracy:.4}"), format!("{train_loss:.4}"));
-        let row = [arch, &seed.to_string(), &accuracy_text, &train_loss, &params.to_string(), &macs.to_string()];
-        csv_row(row)
+        let (accuracy, train_loss) = (decimals(*accuracy), decimals(*train_loss));
+        csv_row([arch, &seed.to_string(), &accuracy, &train_loss, &params.to_string(), &macs.to_string()])
     }
 
     fn append(&mut self, row: &str) -> Result<()> {

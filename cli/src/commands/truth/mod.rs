@@ -7,6 +7,7 @@ mod saved;
 mod summary;
 mod table_settings;
 mod training;
+mod use_options;
 
 pub use cluster::TrainedRow;
 pub use saved::TrainingCheckpoints;
@@ -49,9 +50,10 @@ pub fn truth(args: &TruthArgs, executor: Option<Executor>) -> Result<ExitStatus>
     check_effects(slice::from_ref(&settings))?;
     let executor = executor.map_or_else(|| Executor::choose(&args.cluster, &args.run, &settings.cluster), Ok)?;
     executor.check_jobs(args.jobs)?;
-    let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e == "csv"));
-    let path =
-        path.ok_or_else(|| UsageError("`truth` requires --out FILE.csv, the table to create or resume".into()))?;
+    let path = args.run.out.as_deref().filter(|path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("csv")));
+    let path = path.ok_or_else(|| {
+        UsageError("`truth` requires --out FILE.csv, the table to create or resume; its name must end with .csv".into())
+    })?;
     let seeds = settings.seeds(args.seeds)?;
     let (cancel, mut progress) = (cancel()?, ProgressDisplay::new(args.run.progress));
     let LoadedData { dataset, identity } = LoadedData::read(&settings, cancel, |line| progress.print_line(line))?;
@@ -132,9 +134,12 @@ impl TableJob<'_> {
             let row = train(self.config, &self.dataset, &device()?, item, &mut saved, self.cancel);
             anyhow::Ok(row.map(|row| row.map(|row| (row, saved))))
         };
-        let mut failed = Vec::new();
+        let (mut failed, mut is_interrupted) = (Vec::new(), false);
         ordered_parallel_map(threads, &items, work, |(text, seed), result| {
             match result? {
+                // Rows after that of an interrupted training would have another order when the table is resumed. The
+                // last checkpoint of this training makes its row then.
+                Ok(Some((_, saved))) if is_interrupted && saved.exists() => {}
                 Ok(Some((row, saved))) => {
                     file.add(text, *seed, &row)?;
                     saved.remove();
@@ -143,7 +148,7 @@ impl TableJob<'_> {
                     let details = format!("accuracy {:.1} %", row.accuracy);
                     progress.count("training", known + count, total, &details, Some(left));
                 }
-                Ok(None) => {}
+                Ok(None) => is_interrupted = true,
                 // A failed training is reported at the end; the remaining trainings continue.
                 Err(error) => failed.push(error.context(format!("{text} with seed {seed}"))),
             }
@@ -218,7 +223,13 @@ impl TableJob<'_> {
         total: usize,
     ) -> Result<ExitStatus> {
         let summary = summary::TruthTableSummary::of(file, self.config, &**trainer.space(), interrupted);
-        print(&if self.args.run.json { serde_json::to_string(&summary)? } else { summary.table(self.path) })?;
+        if self.args.run.json {
+            print(&serde_json::to_string(&summary)?)?;
+        } else {
+            let options = use_options::options(self.config, trainer.space().scale(), self.path);
+            let hint = if summary.is_empty() { String::new() } else { format!("\nTo use the table, add {options}") };
+            print(&(summary.table() + &hint))?;
+        }
         let lost = failed.len();
         match failed.into_iter().next() {
             Some(error) => Err(error.context(format!("{lost} of {total} trainings failed and are not in the table"))),

@@ -39,9 +39,10 @@ impl Rows {
         Ok(rows)
     }
 
-    /// Adds a row.
+    /// Adds a row with an accuracy as the table has it, so that equal accuracies stay equal when the table is read.
     pub fn insert(&mut self, arch: &str, seed: u64, accuracy: f64) {
-        self.0.insert((arch.into(), seed), accuracy);
+        let written = decimals(accuracy).parse().unwrap_or(accuracy);
+        self.0.insert((arch.into(), seed), written);
     }
 
     /// Architecture and seed of a line of the table.
@@ -80,6 +81,11 @@ fn row(line: &str, space: &dyn SearchSpace) -> Result<(String, u64, f64), String
     whole("params", params)?;
     whole("macs", macs)?;
     Ok((space.format(&arch), whole("seed", seed)?, accuracy_in_percent))
+}
+
+/// An accuracy or a loss with four decimals, which resolve a single image out of a million.
+pub fn decimals(value: f64) -> String {
+    format!("{value:.4}")
 }
 
 /// The fields of a line.

@@ -1,15 +1,12 @@
 //! The summary that `nas-train truth` prints for its table.
 
 use super::file::TruthFile;
-use crate::text::{pairs, shell_word};
+use crate::text::pairs;
 use nas_core::config::RunConfig;
 use nas_core::metrics::{kendall_tau, mean};
-use nas_core::registry::{SpaceDescriptor, find};
-use nas_core::space::{Scale, SearchSpace};
+use nas_core::space::SearchSpace;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use toml::{Table, Value};
 
 /// The figures of a truth table, as `--json` prints them. Accuracies are in percent.
 #[derive(Debug, Serialize)]
@@ -17,14 +14,7 @@ pub struct TruthTableSummary {
     r#type: &'static str,
     schema: u32,
     space: String,
-    #[serde(skip)]
-    scale: Scale,
-    /// Options of the space that differ from their defaults.
-    #[serde(skip)]
-    space_options: Table,
     data: String,
-    #[serde(skip)]
-    data_dir: Option<PathBuf>,
     interrupted: bool,
     /// Number of architectures.
     n: usize,
@@ -55,10 +45,7 @@ impl TruthTableSummary {
             r#type: "truth",
             schema: nas_core::result::SCHEMA,
             space: space.name().into(),
-            scale: *space.scale(),
-            space_options: changed_options(config),
             data: config.data.name.clone(),
-            data_dir: config.data.dir.clone(),
             interrupted,
             n: means.len(),
             trainings: rows.len(),
@@ -70,8 +57,8 @@ impl TruthTableSummary {
         }
     }
 
-    /// The summary as text, with the options that use the table.
-    pub fn table(&self, path: &Path) -> String {
+    /// The summary as text.
+    pub fn table(&self) -> String {
         let percent = |value: Option<f64>| value.map_or("-".into(), |value| format!("{value:.2} %"));
         let rows = [
             ("architectures, trainings", format!("{}, {}", self.n, self.trainings)),
@@ -82,30 +69,13 @@ impl TruthTableSummary {
         ];
         let rows = rows.map(|(name, value)| (name.to_owned(), value));
         let stopped = if self.interrupted { " (interrupted; repeat the command to resume)" } else { "" };
-        let Scale { width, cells, .. } = self.scale;
-        let word = |path: &Path| shell_word(&path.to_string_lossy());
-        let dir = self.data_dir.as_ref().map(|dir| format!(" --data-dir {}", word(dir))).unwrap_or_default();
-        let option = |(key, value): (&String, &Value)| {
-            let value = value.as_str().map_or_else(|| value.to_string(), Into::into);
-            format!(" --set {}", shell_word(&format!("space.{key}={value}")))
-        };
-        let options: String = self.space_options.iter().map(option).collect();
-        let use_it = format!(
-            "To use the table, add --space {} --width {width} --cells {cells}{options} --data {}{dir} --truth {} \
-             --truth-samples all",
-            self.space,
-            self.data,
-            word(path)
-        );
-        format!("Stand-alone training on {} in space {}{stopped}\n{}\n{use_it}\n", self.data, self.space, pairs(&rows))
+        format!("Stand-alone training on {} in space {}{stopped}\n{}", self.data, self.space, pairs(&rows))
     }
-}
 
-fn changed_options(config: &RunConfig) -> Table {
-    let space = find::<SpaceDescriptor>(&config.space.name).map(|space| (space.options)()).unwrap_or_default();
-    let defaults: Table = space.parse().unwrap_or_default();
-    let options = config.space.options.clone().into_iter();
-    options.filter(|(key, value)| defaults.get(key) != Some(value)).collect()
+    /// Whether the table has no rows.
+    pub fn is_empty(&self) -> bool {
+        self.n == 0
+    }
 }
 
 /// Mean Kendall tau over all pairs of seeds, on the architectures that both seeds have.

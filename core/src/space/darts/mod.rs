@@ -257,7 +257,7 @@ inventory::submit! {
         cells: 8,
         options: || example(&DartsOptions::default()),
         build: |scale, options: &Table| match scale.cells {
-            0..3 => Err(SpaceError::Scale(format!(
+            0..3 => Err(SpaceError::Cells(format!(
                 "space darts requires at least 3 cells (--cells), found {}: with fewer there is no normal cell",
                 scale.cells
             ))),

@@ -34,7 +34,9 @@ pub fn find_table(
     }
     if table_file::is_file(name) {
         check_data(path, dataset)?;
-        return Ok(Some(TruthTable::load(path, space.name(), config.unit, normalise)?));
+        let table = TruthTable::load(path, space.name(), config.unit, normalise)?;
+        // A resumed run and a task of a cluster may name the file by another path.
+        return Ok(Some(TruthTable { name: table_file::without_directory(name).to_owned(), ..table }));
     }
     let Some(embedded) = BenchmarkTable::for_space(space.name()) else {
         return if name == "auto" { Ok(None) } else { Err(no_embedded_table(space.name(), name).into()) };
