@@ -1,4 +1,4 @@
-"""Single-step disturbance by the number of layers that the probe and the trained architecture share.
+"""Single-step disturbance by the number of layers that the previous and the trained architecture share.
 
 usage: shared_layers.py COMPARISON > shared_layers.csv
 
