@@ -4,12 +4,13 @@ use crate::args::{Cli, CompletionsArgs, ManArgs};
 use crate::exit::ExitStatus;
 use crate::text::{eprint_line, print};
 use anyhow::{Context, Result};
+use clap::Command;
 use clap_complete::Shell;
 
 /// Prints the completion script for a shell.
 pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::definition(), "nas-train", &mut script);
+    clap_complete::generate(args.shell, &mut without_hidden_subcommands(&Cli::definition()), "nas-train", &mut script);
     let script = String::from_utf8(script)?;
     print(&match args.shell {
         // clap_complete 4.6 replaces the hyphen of the name differently in the labels of `case` and in their values.
@@ -17,6 +18,16 @@ pub fn completions(args: &CompletionsArgs) -> Result<ExitStatus> {
         _ => script,
     })?;
     Ok(ExitStatus::Success)
+}
+
+/// The command without the subcommands that are for internal use. `clap_complete` 4.6 completes hidden ones too.
+fn without_hidden_subcommands(command: &Command) -> Command {
+    let shown = command.get_subcommands().filter(|subcommand| !subcommand.is_hide_set());
+    Command::new("nas-train")
+        .about(command.get_about().cloned().unwrap_or_default())
+        .version(env!("CARGO_PKG_VERSION"))
+        .args(command.get_arguments())
+        .subcommands(shown)
 }
 
 /// Writes a manual page for the program and for each of its subcommands.
