@@ -16,8 +16,7 @@ static CSV_GZ: &[u8] = include_bytes!("../../data/digits.csv.gz");
 
 const SHAPE: ImageShape = ImageShape { height: 8, width: 8, channels: 1 };
 
-pub(super) fn load(options: &DataOptions, _: &Cancel) -> Result<Dataset, DataError> {
-    options.no_folder("digits")?;
+pub(super) fn load(_: &DataOptions, _: &Cancel) -> Result<Dataset, DataError> {
     let content = |found: String| DataError::Content {
         path: PathBuf::from("digits.csv.gz (embedded in the program)"),
         expected: "64 pixel values and a digit per row".into(),

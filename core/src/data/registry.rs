@@ -97,6 +97,9 @@ pub fn check(name: &str, options: &DataOptions) -> Result<&'static DatasetDescri
     if descriptor.name == "synthetic" {
         synthetic::check(&options.synthetic)?;
     }
+    if ["digits", "synthetic"].contains(&descriptor.name) {
+        options.no_folder(name)?;
+    }
     options.check_train_fraction()?;
     Ok(descriptor)
 }
@@ -201,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn data_sets_of_files_say_what_to_download_when_no_folder_is_given() {
+    fn data_sets_of_files_explain_what_to_download_when_no_folder_is_given() {
         for name in ["cifar10", "cifar100", "folder", "idx"] {
             let error = load(name, &DataOptions::default()).unwrap_err();
             assert!(matches!(error, DataError::NoFolder { name: found, .. } if found == name), "{error}");

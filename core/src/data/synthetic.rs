@@ -22,7 +22,6 @@ const WAVES: usize = 3;
 const CONTRAST: f64 = 32.0;
 
 pub(super) fn load(options: &DataOptions, cancel: &Cancel) -> Result<Dataset, DataError> {
-    options.no_folder("synthetic")?;
     let options = &options.synthetic;
     check(options)?;
     let &SyntheticOptions { classes, size, channels, samples, seed, .. } = options;

@@ -38,6 +38,8 @@ fn errors_in_a_file_name_the_file() {
     refuses(dir.path(), &["--config=missing.toml"], 2, &["missing.toml", "No such file"]);
     write("[strategy]\nname = \"plain\"\npaths = 0\n");
     refuses(dir.path(), &["config", "check", "run.toml"], 2, &["run.toml: ", "strategy.paths", "expected 1 to 1024"]);
+    write("[data]\nname = \"synthetic\"\ndir = \"images\"\n");
+    refuses(dir.path(), &["config", "check", "run.toml"], 2, &["run.toml: ", "data.dir: expected no folder"]);
     write("[truth]\ntable = \"cifar10_tset\"\n");
     refuses(dir.path(), &["config", "check", "run.toml"], 2, &["run.toml: ", "did you mean `cifar10_test`?"]);
 }
