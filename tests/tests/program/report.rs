@@ -165,6 +165,14 @@ fn sequences_have_a_report() {
     }
     assert_eq!(names(&dir.path().join("page/figures")), ["matrix_0.csv", "matrix_1.csv"]);
 
+    // A copy counts once.
+    fs::create_dir(dir.path().join("copy")).unwrap();
+    for file in names(&dir.path().join("s")).into_iter().filter(|name| name != "checkpoints") {
+        fs::copy(dir.path().join("s").join(&file), dir.path().join("copy").join(&file)).unwrap();
+    }
+    let copied = program(dir.path()).args(["report", "s", "copy", "--out=copies"]).output().unwrap();
+    assert!(stderr(&copied).contains("copy: s is the same sequence of plain"), "{}", stderr(&copied));
+
     // A further report replaces the first one.
     program(dir.path()).args(["report", "s", "--out=page"]).assert().success();
     assert!(page_text(dir.path(), "page/report.html").contains("<b>Disturbance matrix of plain</b>"));

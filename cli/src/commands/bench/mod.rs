@@ -56,12 +56,12 @@ pub fn bench(args: &BenchArgs) -> Result<ExitStatus> {
 
 /// Checks all cases before the first one runs.
 fn check(args: &BenchArgs, cases: &[Case]) -> Result<()> {
-    let (run, lists) = (&args.run, args);
+    let run = &args.run;
     for (option, list, is_given) in [
-        ("--space", "--spaces", run.space.is_some() && lists.spaces.is_some()),
-        ("--strategy", "--strategies", run.strategy.is_some() && lists.strategies.is_some()),
-        ("--batch-size", "--batch-sizes", run.batch_size.is_some() && lists.batch_sizes.is_some()),
-        ("--threads", "--thread-counts", run.threads.is_some() && lists.thread_counts.is_some()),
+        ("--space", "--spaces", run.space.is_some() && args.spaces.is_some()),
+        ("--strategy", "--strategies", run.strategy.is_some() && args.strategies.is_some()),
+        ("--batch-size", "--batch-sizes", run.batch_size.is_some() && args.batch_sizes.is_some()),
+        ("--threads", "--thread-counts", run.threads.is_some() && args.thread_counts.is_some()),
     ] {
         if is_given {
             return Err(UsageError(format!("{option} has no effect with {list}; leave it out")).into());

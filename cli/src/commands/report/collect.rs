@@ -148,16 +148,15 @@ impl CollectedRuns {
         variants
     }
 
-    /// Moves the sequences out, with labels that distinguish their settings. A second sequence of one label and seed is
-    /// a problem, as in [`variants`](Self::variants).
+    /// Moves the sequences out, with labels that distinguish their settings. A second sequence of one label, seed and list
+    /// of architectures is a problem, as in [`variants`](Self::variants).
     pub fn labelled_sequences(&mut self) -> Vec<(String, ArchivedSequence)> {
         let sequences = std::mem::take(&mut self.sequences);
         let labels = labels(&sequences.iter().map(labelled_sequence).collect::<Vec<_>>());
         let mut shown: Vec<(String, ArchivedSequence)> = Vec::new();
         for ((_, sequence), label) in sequences.into_iter().zip(labels) {
-            let is_same =
-                |other: &&(String, ArchivedSequence)| other.0 == label && other.1.result.seed == sequence.result.seed;
-            match shown.iter().find(is_same) {
+            let identity = |sequence: &ArchivedSequence| (sequence.result.seed, sequence.result.archs.clone());
+            match shown.iter().find(|other| other.0 == label && identity(&other.1) == identity(&sequence)) {
                 Some((_, other)) => {
                     let problem =
                         format!("{} is the same sequence of {label}, with the same seed", other.path.display());
