@@ -48,7 +48,7 @@ impl<D: Backend> Pass<'_, D> {
 /// [`Network::run_prefix`] computes them once; [`Network::run_suffix`] continues each program from a clone.
 #[derive(Clone)]
 pub struct SharedPrefix<D: Backend> {
-    /// The layers of these instructions.
+    /// Layers of the prefix, ascending, each once.
     pub layers: Vec<LayerId>,
     values: Vec<Option<D::Activation>>,
     captured: Vec<Captured<D>>,
@@ -191,6 +191,8 @@ impl<D: Backend> Network<D> {
             values.push(Some(y));
             layers.extend(instr.op.layer());
         }
+        layers.sort_unstable();
+        layers.dedup();
         Ok(SharedPrefix { values, layers, captured: run.captured, moments: run.moments })
     }
 

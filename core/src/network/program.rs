@@ -114,6 +114,8 @@ impl Program {
             layers.extend(instr.op.layer());
         }
         layers.sort_unstable();
+        // An architecture may use a layer on several edges. A strategy updates it once.
+        layers.dedup();
         let auxiliary = auxiliary.map(|head| AuxiliaryHead { scores: renamed[head.scores], ..head });
         Self { instrs: kept, last_use, layers, params, macs, auxiliary }
     }

@@ -116,3 +116,44 @@ impl<D: Backend> GradientSum<'_, D> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::{NetworkSpec, tensor};
+    use crate::registry::{SpaceDescriptor, find};
+    use crate::space::Scale;
+    use crate::streams::Streams;
+    use dfdx::prelude::*;
+    use std::sync::Arc;
+
+    /// A node of the normal cell applies one operation twice to one predecessor, with the same weights.
+    const REPEATED: &str = "Genotype(normal=[('sep_conv_3x3', 0), ('sep_conv_3x3', 0), ('skip_connect', 0), ('skip_connect', 1), \
+        ('skip_connect', 0), ('skip_connect', 1), ('skip_connect', 0), ('skip_connect', 1)], normal_concat=range(2, 6), \
+        reduce=[('max_pool_3x3', 0), ('max_pool_3x3', 1), ('skip_connect', 2), ('max_pool_3x3', 0), ('skip_connect', 2), \
+        ('max_pool_3x3', 0), ('skip_connect', 2), ('max_pool_3x3', 0)], reduce_concat=range(2, 6))";
+
+    #[test]
+    fn a_layer_that_is_used_twice_has_the_gradient_of_both_uses_once() {
+        let scale = Scale { image: [8, 8, 3], classes: 4, width: 4, cells: 3 };
+        let options = "predecessors = \"with_replacement\"".parse().unwrap();
+        let space = (find::<SpaceDescriptor>("darts").unwrap().build)(scale, &options).unwrap();
+        let spec = Arc::new(NetworkSpec::supernet(&*space).unwrap());
+        let program = spec.program(&*space, &space.parse(REPEATED).unwrap()).unwrap();
+        assert!(program.layers.is_sorted_by(|a, b| a < b), "{:?}", program.layers);
+        let network = Network::new(spec, &Cpu::default(), 1, &Streams::new(0)).unwrap();
+        let images = tensor(&Cpu::default(), (0..384).map(|i| (i as f32).sin()).collect(), [2, 8, 8, 3]).unwrap();
+        let gradients = || {
+            let mut tape = OwnedTape::default();
+            let forward = network.forward(images.clone(), &program, &Pass::PLAIN, &mut tape).unwrap();
+            forward.scores.put_tape(tape).square().sum::<(), _>().backward()
+        };
+        let mut sum = GradientSum { network: &network, params: BTreeMap::new() };
+        sum.add(gradients(), program.layers.iter().map(|layer| (*layer, 0))).unwrap();
+        let expected = gradients();
+        assert!(!sum.params.is_empty());
+        for step in sum.params.values() {
+            assert_eq!(step.gradient.as_vec(), expected.get(&step.weight).as_vec(), "parameter {}", step.param);
+        }
+    }
+}
