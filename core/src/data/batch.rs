@@ -56,7 +56,9 @@ impl Batch {
 #[derive(Clone, Debug)]
 pub struct EvalBatches<'a> {
     images: &'a Images,
-    rest: std::slice::Chunks<'a, usize>,
+    rest: &'a [usize],
+    /// Number of batches that `rest` makes.
+    batches: usize,
     normalise: &'a Normalise,
 }
 
@@ -75,12 +77,12 @@ impl<'a> EvalBatches<'a> {
         if let Some(index) = indices.iter().find(|&&index| index >= images.len()) {
             return Err(DataError::option("index of an image", index, format!("less than {}", images.len())));
         }
-        Ok(Self { images, rest: indices.chunks(Self::images_per_batch(indices.len(), batch_size)), normalise })
+        Ok(Self { images, rest: indices, batches: indices.len().div_ceil(batch_size), normalise })
     }
 
-    /// Number of images per batch when `count` images are split into batches of at most `batch_size`; the last batch
-    /// may be smaller. All batches get almost the same size: with batch-norm statistics of the batch, the accuracy on a
-    /// small last batch would not be comparable.
+    /// Number of images in the largest batch when `count` images are split into batches of at most `batch_size`. The
+    /// sizes of the batches differ by at most one: with batch-norm statistics of the batch, the accuracy on a small last
+    /// batch would not be comparable.
     pub fn images_per_batch(count: usize, batch_size: usize) -> usize {
         let batches = count.div_ceil(batch_size.max(1)).max(1);
         count.div_ceil(batches).max(1)
@@ -91,7 +93,11 @@ impl Iterator for EvalBatches<'_> {
     type Item = Result<Batch, DataError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let chosen = self.rest.next()?;
+        if self.batches == 0 {
+            return None;
+        }
+        let (chosen, rest) = self.rest.split_at(self.rest.len().div_ceil(self.batches));
+        (self.rest, self.batches) = (rest, self.batches - 1);
         let write = |_, index, out: &mut [f32]| {
             self.normalise.write(&self.images.pixels(index)?, out);
             Ok(())
@@ -100,7 +106,7 @@ impl Iterator for EvalBatches<'_> {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        self.rest.size_hint()
+        (self.batches, Some(self.batches))
     }
 }
 
@@ -131,6 +137,20 @@ mod tests {
         assert_eq!(batches[0], Batch { images: vec![8.0, 9.0, 0.0, 1.0], labels: vec![4, 0], shape: [2, 1, 2, 1] });
         assert_eq!(batches[1], Batch { images: vec![4.0, 5.0], labels: vec![2], shape: [1, 1, 2, 1] });
         assert_eq!((batches[1].len(), batches[1].is_empty()), (1, false));
+    }
+
+    #[test]
+    fn sizes_of_batches_differ_by_at_most_one() {
+        let images = images(100);
+        let keep = Normalise::fit(&images, &[]);
+        for (count, batch_size) in [(100, 7), (99, 10), (10, 10), (3, 8), (91, 90), (100, 25)] {
+            let indices: Vec<usize> = (0..count).collect();
+            let batches = EvalBatches::new(&images, &indices, &keep, batch_size).unwrap();
+            let sizes: Vec<usize> = batches.map(|batch| batch.unwrap().len()).collect();
+            let (least, most) = (sizes.iter().min().unwrap(), sizes.iter().max().unwrap());
+            assert_eq!((sizes.iter().sum::<usize>(), sizes.len()), (count, count.div_ceil(batch_size)));
+            assert!(most - least <= 1 && *most == EvalBatches::images_per_batch(count, batch_size), "{sizes:?}");
+        }
     }
 
     #[test]
