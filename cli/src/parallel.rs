@@ -63,7 +63,9 @@ pub fn ordered_parallel_map<T: Sync, R: Send>(
 ) -> Result<()> {
     let pool = || rayon::ThreadPoolBuilder::new().num_threads(threads.threads).build();
     let pools: Result<Vec<_>, _> = (0..threads.jobs.min(items.len())).map(|_| pool()).collect();
-    let pools = pools.with_context(|| format!("cannot start {} threads", threads.threads))?;
+    let pools = pools.with_context(|| {
+        format!("cannot start {} x {} threads: use fewer --jobs or --threads", threads.jobs, threads.threads)
+    })?;
     let (next, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();

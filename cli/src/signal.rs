@@ -118,7 +118,7 @@ pub fn report_file_size_limit() {
 mod unix {
     use nix::sys::signal::{SigHandler, Signal, signal};
 
-    /// The signals of [`cancel`](super::cancel) that are ignored. The others are ignored from now on.
+    /// Ignores the signals that [`cancel`](super::cancel) handles. Returns those that were already ignored.
     pub fn ignored() -> Vec<Signal> {
         [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP].into_iter().filter(|signal| ignore(*signal)).collect()
     }
@@ -126,7 +126,7 @@ mod unix {
     /// Ignores a signal. Returns whether it was ignored before.
     #[expect(unsafe_code, reason = "the standard library cannot ignore a signal")]
     pub fn ignore(number: Signal) -> bool {
-        // SAFETY: `SigIgn` is no function, so no code runs when the signal arrives.
+        // SAFETY: the disposition is not a handler, so no code of this process runs when the signal arrives.
         let before = unsafe { signal(number, SigHandler::SigIgn) };
         matches!(before, Ok(SigHandler::SigIgn))
     }

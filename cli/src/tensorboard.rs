@@ -11,6 +11,7 @@ use crate::exit::UsageError;
 use crate::files::{self, named};
 use anyhow::{Context, Result};
 use crc::{CRC_32_ISCSI, Crc, Table};
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,7 @@ impl EventFile {
     /// # Errors
     /// The directory has other event files, or it cannot be read.
     pub fn check(dir: &Path, own: Option<&str>) -> Result<()> {
-        if Self::all(dir)?.iter().any(|path| path.file_name().is_some_and(|name| name.to_str() != own)) {
+        if Self::all(dir)?.iter().any(|path| path.file_name() != own.map(OsStr::new)) {
             let problem =
                 "has event files already, which TensorBoard would mix with new ones: choose another directory";
             return Err(UsageError(format!("{} {problem}", dir.display())).into());

@@ -140,8 +140,8 @@ pub fn weights_of(dir: &Path, name: &str, manifest: &Value) -> Result<Vec<u8>> {
             return Err(anyhow::Error::from(Incomplete::Missing(name.into())).context(dir.display().to_string()));
         }
         let remedy = match name {
-            BEST_WEIGHTS => "the training was made with --no-weights, or with retrain.eval_every = 0",
-            _ => "the run is unfinished (`nas-train resume`) or was made with --no-weights",
+            BEST_WEIGHTS => "repeat the training without --no-weights, and with retrain.eval_every above 0",
+            _ => "resume the run (`nas-train resume RUN`), or repeat it without --no-weights",
         };
         return Err(UsageError(format!("{} has no {name}: {remedy}", dir.display())).into());
     };

@@ -32,7 +32,8 @@ impl Budget {
 pub struct CompareArgs {
     /// Variants to compare, separated by commas: NAME, or NAME:KEY=VALUE:... for a strategy with other options; a KEY
     /// with a dot is a key of the configuration. Example: plain,ogd,ogd:alpha=0.03,plain:train.lr=0.02. The first
-    /// variant is the reference: differences are relative to it, and --epochs and --interval apply to it
+    /// variant is the reference of all differences, with the length --epochs and the interval --interval; those of the
+    /// other variants follow from --budget
     #[arg(long, value_name = "LIST", help_heading = "Comparison")]
     pub strategies: String,
     /// Number of runs of each variant; the seeds are --seed, --seed + 1, ... At least 6 are needed for a conclusion
@@ -41,7 +42,8 @@ pub struct CompareArgs {
     /// Amount that is equal in all runs
     #[arg(long, value_enum, value_name = "KIND", default_value = "passes", help_heading = "Comparison")]
     pub budget: Budget,
-    /// Set an option of all variants of a strategy; options within a variant take precedence
+    /// Set an option of all variants of a strategy; a KEY with a dot is a key of the configuration. Options within a
+    /// variant take precedence. Repeat the option for several
     #[arg(long, num_args = 2, value_names = ["STRATEGY", "KEY=VALUE"], help_heading = "Comparison")]
     pub set_for: Vec<String>,
     /// Number of runs in parallel on this machine; 0 starts one for each thread of --threads on the CPU, and a single
@@ -49,7 +51,7 @@ pub struct CompareArgs {
     #[arg(long, value_name = "K", value_parser = from_to::<0, 1_024>, help_heading = "Comparison")]
     pub jobs: Option<u32>,
     /// Number of architectures in the disturbance matrix of each strategy, trained one after another with the first
-    /// seed; 0 for no matrix
+    /// seed: 2 to 10,000, or 0 for no matrix
     #[arg(long, value_name = "N", value_parser = count_usize, default_value_t = 5, help_heading = "Comparison")]
     pub sequence: usize,
     /// Epochs for each architecture of the disturbance matrix

@@ -11,7 +11,8 @@ pub struct ResumeArgs {
     /// Run directory of an unfinished run, or of a finished one with --epochs
     #[arg(value_name = "RUN", value_hint = ValueHint::DirPath)]
     pub run: PathBuf,
-    /// Number of epochs in all, more than before; the learning rate must be constant [default: as before]
+    /// Number of epochs in all, more than before. Requires a constant train.lr_schedule, train.max_steps = 0 and, for
+    /// ogd, a constant strategy.alpha_schedule [default: as before]
     #[arg(long, value_name = "N", value_parser = positive)]
     pub epochs: Option<i64>,
     /// The folder of the data set.

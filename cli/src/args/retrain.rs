@@ -11,14 +11,15 @@ pub struct RetrainArgs {
     /// Architecture in the notation of the search space, or the name of a published one
     #[arg(long, value_name = "ARCH", help_heading = "Stand-alone training")]
     pub arch: Option<String>,
-    /// Run directory: its selected architecture, search space and data set
+    /// Run directory from which the architecture (unless --arch is given), the search space and the data settings are
+    /// taken
     #[arg(long, value_name = "RUN", value_hint = ValueHint::DirPath, help_heading = "Stand-alone training")]
     pub from: Option<PathBuf>,
     /// Published settings of a search space: darts-cifar, dinas-cifar, darts-imagenet, nasbench201 or macro. They
     /// replace those of --from, and the options below replace them
     #[arg(long, value_name = "NAME", help_heading = "Stand-alone training")]
     pub recipe: Option<String>,
-    /// Number of trainings, above 1 only with --out; the seeds are --seed, --seed + 1, ...
+    /// Number of trainings; more than 1 requires --out; the seeds are --seed, --seed + 1, ...
     #[arg(long, value_name = "N", value_parser = from_to::<1, 65_535>, default_value_t = 1, help_heading = "Stand-alone training")]
     pub seeds: u32,
     /// The options of a scheduler.

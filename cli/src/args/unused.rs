@@ -89,7 +89,7 @@ const SUPERNET_ONLY: [&str; 11] = [
 ];
 
 /// The options with another meaning: subcommand, option and help.
-const MEANINGS: [(&str, &str, &str); 18] = [
+const MEANINGS: [(&str, &str, &str); 21] = [
     ("compare", "out", "Directory of the comparison, which is resumed if it exists [default: runs/compare]"),
     ("compare", "json", "Print JSON instead of tables: one line per run, then one line for the comparison"),
     ("truth", "out", "Truth table to create, or to resume if it exists. This option is required"),
@@ -101,6 +101,8 @@ const MEANINGS: [(&str, &str, &str); 18] = [
     ("retrain", "space", "Search space [default: that of --from or --recipe, otherwise nasbench201]"),
     ("retrain", "data", "Data set [default: that of --from, otherwise digits]"),
     ("retrain", "epochs", "Number of epochs [default: that of --recipe, otherwise 40]"),
+    ("retrain", "limit_train", "Number of training images [default: that of --from, otherwise all]"),
+    ("retrain", "limit_valid", "Number of validation images [default: that of --from, otherwise all]"),
     ("retrain", "batch_size", "Number of images per step [default: that of --recipe, otherwise 64]"),
     ("retrain", "lr", "Learning rate at the start [default: that of --recipe, otherwise 0.05]"),
     ("retrain", "lr_schedule", "Schedule of the learning rate [default: that of --recipe, otherwise constant]"),
@@ -124,6 +126,7 @@ const MEANINGS: [(&str, &str, &str); 18] = [
     ),
     ("retrain", "no_weights", "Do not write the weights of the network"),
     ("truth", "epochs", "Number of epochs of each stand-alone training"),
+    ("compare", "epochs", "Number of epochs of the first variant; --budget determines those of the others"),
     ("disturbance", "epochs", "Number of epochs for each architecture of the sequence"),
     ("bench", "json", "Print JSON instead of a table, one line per case"),
     ("bench", "data", "Data set [default: random images of 32 x 32 pixels in 10 classes]"),

@@ -109,7 +109,7 @@ impl HandOver<'_> {
         let out = shell_word(&self.dir.out().to_string_lossy());
         if self.detach {
             eprint_line(&format!(
-                "the runs go on; `nas-train cluster status {out}` shows them, and `nas-train cluster merge {out}` collects them"
+                "the runs continue; `nas-train cluster status {out}` shows them, and `nas-train cluster merge {out}` collects them"
             ));
             return Ok(HandOverOutcome::StillRunning(ExitStatus::Success));
         }
@@ -130,7 +130,9 @@ impl HandOver<'_> {
             }
             Watched::Detached => {
                 let come_back = "repeat the command to wait for them";
-                eprint_line(&format!("the runs go on; {come_back}, or end them with `nas-train cluster cancel {out}`"));
+                eprint_line(&format!(
+                    "the runs continue; {come_back}, or end them with `nas-train cluster cancel {out}`"
+                ));
                 Ok(HandOverOutcome::StillRunning(ExitStatus::Interrupted))
             }
         }

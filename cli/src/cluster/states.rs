@@ -192,7 +192,7 @@ impl States {
     fn last_lines(&self, run: usize) -> String {
         let Some(path) = self.logs.get(&run) else { return "it was not submitted".into() };
         let Ok(end) = end_of(path) else {
-            let reason = "the node may not see this directory, or it died before the start";
+            let reason = "this directory may not be mounted on the node, or the task ended before the program started";
             return format!("its task wrote no output to {} ({reason})", path.display());
         };
         let lines: Vec<&str> = end.lines().collect();

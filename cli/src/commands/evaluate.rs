@@ -32,12 +32,14 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
         return Err(UsageError("`evaluate` requires --arch ARCH, --archs FILE.csv or --ranking".into()).into());
     }
     if let Some(unused) = args.set.iter().find(|set| !args.ranking && set.trim_start().starts_with("truth.")) {
-        let problem = format!("--set {}: only `evaluate --ranking` uses the truth table", quote(unused));
+        let problem =
+            format!("--set {} has no effect without --ranking; add --ranking, or leave it out", quote(unused));
         return Err(UsageError(problem).into());
     }
     let images = args.set.iter().find(|set| args.test && set.trim_start().starts_with("eval.images"));
     if let Some(unused) = images {
-        return Err(UsageError(format!("--set {}: --test evaluates all test images", quote(unused))).into());
+        let problem = "has no effect with --test, which evaluates all test images; leave one of them out";
+        return Err(UsageError(format!("--set {} {problem}", quote(unused))).into());
     }
     let texts = texts(args)?;
     let run = TrainedRun::read(&args.run, &args.set, &args.data)?;

@@ -28,24 +28,23 @@ pub fn export(args: &ExportArgs) -> Result<ExitStatus> {
 
 /// Checks before the first file is written that the options name outputs that do not exist, and have an effect.
 fn check(args: &ExportArgs) -> Result<()> {
+    if args.normalise && args.onnx.is_none() && args.python.is_none() {
+        return Err(UsageError(
+            "--normalise has no effect without --onnx FILE or --python FILE; add one, or leave it out".into(),
+        )
+        .into());
+    }
     if !args.has_network() {
         if args.tensorboard.is_none() {
             let expected = "--onnx FILE, --safetensors FILE, --python FILE or --tensorboard DIR";
             return Err(UsageError(format!("`export` requires {expected}")).into());
         }
-        let without_effect = [
-            ("--arch", args.arch.is_some()),
-            ("--best", args.best),
-            ("--normalise", args.normalise),
-            ("--data-dir", args.data.data_dir.is_some()),
-        ];
+        let without_effect =
+            [("--arch", args.arch.is_some()), ("--best", args.best), ("--data-dir", args.data.data_dir.is_some())];
         if let Some((option, _)) = without_effect.iter().find(|(_, given)| *given) {
             let expected = "--onnx FILE, --safetensors FILE or --python FILE";
             return Err(UsageError(format!("{option} has no effect without {expected}")).into());
         }
-    }
-    if args.normalise && args.onnx.is_none() && args.python.is_none() {
-        return Err(UsageError("--normalise has no effect without --onnx FILE or --python FILE".into()).into());
     }
     files::check_all_new(args.network_files())?;
     args.tensorboard.as_ref().map_or(Ok(()), |dir| EventFile::check(dir, None))

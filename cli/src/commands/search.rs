@@ -36,7 +36,8 @@ pub fn search(args: &SearchArgs) -> Result<ExitStatus> {
     let out = args.out.clone().unwrap_or_else(default);
     if out.is_file() || files::has_others(&out, &[]).unwrap_or(true) {
         let problem = if out.is_file() { "is a file" } else { "is not empty" };
-        return Err(UsageError(format!("{} {problem}: choose another --out, or remove it", out.display())).into());
+        let remedy = "choose a new or empty directory with --out";
+        return Err(UsageError(format!("{} {problem}; {remedy}", out.display())).into());
     }
     let job = SearchJob { args, run, controller, out };
     compute!(&job.run.settings.config, |device| job.on(&device))

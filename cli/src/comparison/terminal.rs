@@ -11,7 +11,8 @@ const FILE_WIDTH: usize = 160;
 /// The table of figures, the table of paired differences, and the notes. `dir` holds the files of the comparison.
 pub fn tables(comparison: &Comparison, dir: &Path) -> String {
     let mut text = format!(
-        "{}\nMean ± standard deviation over n = {}; * marks the best mean, [95% interval]\n",
+        "{}\nMean ± standard deviation over n = {}; * marks the best mean; [95% interval] of GT-tau over seeds and \
+         architectures. Rows in parentheses need no shared weights.\n",
         figures(comparison),
         comparison.seeds()
     );

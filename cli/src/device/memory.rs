@@ -28,7 +28,7 @@ fn advice(config: &RunConfig) -> String {
         _ => format!("try --batch-size {}, now {train}", train / 2),
     };
     let problem = "has too little free memory";
-    format!("{} {problem}: {smaller} (evaluation: eval.batch_size, now {eval})", config.device)
+    format!("device {} {problem}; {smaller}, or a lower eval.batch_size (now {eval}) in an evaluation", config.device)
 }
 
 #[cfg(not(feature = "cuda"))]
@@ -83,7 +83,10 @@ mod tests {
     fn exhausted_memory_names_the_batch_size_to_try() {
         let problem = "conv2d: the device failed: Driver(DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\"))";
         let message = advised(64, problem);
-        assert!(message.starts_with("cuda:0 has too little free memory: try --batch-size 32, now 64"), "{message}");
+        assert!(
+            message.starts_with("device cuda:0 has too little free memory; try --batch-size 32, now 64"),
+            "{message}"
+        );
         assert!(message.ends_with(problem), "{message}");
         assert!(advised(1, "CUBLAS_STATUS_ALLOC_FAILED").contains("use a smaller --width"));
         assert_eq!(advised(64, "other"), "other");

@@ -48,7 +48,7 @@ impl Device {
                 quote(name)
             ))),
             _ => Err(UsageError(format!(
-                "unknown device `{}`; expected `cpu` or `cuda:K`, K the number of a GPU",
+                "unknown device `{}` (--device); expected `cpu` or `cuda:K`, the GPU with the number K from 0",
                 quote(name)
             ))),
         }

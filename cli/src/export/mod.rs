@@ -75,7 +75,7 @@ impl ExportedNetwork {
     }
 }
 
-/// An operation without equal in ONNX and PyTorch, for the message.
+/// Describes an operation that ONNX or PyTorch cannot represent; `None` if there is none.
 fn unsupported(network: &FrozenNetwork) -> Option<&'static str> {
     let dilated =
         |op: &Op| matches!(op, Op::Pool(PoolSpec { kind: PoolKind::Average, window }) if window.dilation != [1, 1]);

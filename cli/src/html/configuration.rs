@@ -55,7 +55,7 @@ fn details(manifest: &Value, config: &RunConfig, repeat: &str) -> Markup {
     html! {
         p {
             "Made with " code { "nas-train " (words.join(" ")) } ", version " (of("version")) " (commit " (commit) ", "
-            (of("rustc")) "), on " (of("device")) "; CPU cores: " (cores) ". To repeat the first run bit by bit: "
+            (of("rustc")) "), on " (of("device")) "; CPU cores: " (cores) ". To repeat the first run with bit-identical results: "
             code { (repeat) }
         }
         pre { (config) }

@@ -96,7 +96,7 @@ fn refused(path: &Path, problem: &str) -> anyhow::Error {
             "`nas-train resume {}` continues an unfinished run; otherwise choose another --out DIR",
             shell_path(path)
         ),
-        false => "choose another --out DIR, or remove it".into(),
+        false => "choose a new or empty directory with --out DIR".into(),
     };
     UsageError(format!("the run directory {} {problem}; {advice}", path.display())).into()
 }

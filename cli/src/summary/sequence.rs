@@ -21,8 +21,8 @@ impl TrainingResult for SequenceResult {
         let means = vec![
             row("own: right after own training", percent(self.own)),
             row("final: after the last training", percent(self.r#final)),
-            row("drop: own minus final, without the last", points(self.drop)),
-            row("change per training", points(self.change_per_task)),
+            row("drop: own minus final, mean without the last", points(self.drop)),
+            row("change of earlier ones per training", points(self.change_per_task)),
         ];
         let parts = [
             title,

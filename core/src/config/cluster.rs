@@ -12,7 +12,7 @@ pub enum Scheduler {
     None,
     /// As job arrays of Slurm.
     Slurm,
-    /// Nowhere: a job script and a list of commands are written, for any other scheduler.
+    /// Not executed: a job script and a list of commands for any other scheduler are written.
     Script,
 }
 

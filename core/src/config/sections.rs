@@ -92,7 +92,7 @@ pub struct TrainConfig {
     /// Number of steps after which training ends, even within an epoch; 0 means all steps of all epochs. For supernets
     /// only.
     pub max_steps: usize,
-    /// Number of images per step.
+    /// Number of images per step. A number above that of the training images means all of them.
     pub batch_size: usize,
     /// Number of consecutive steps that train the same architectures. For supernets only.
     pub steps_per_arch: usize,

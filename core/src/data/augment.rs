@@ -9,7 +9,8 @@ use super::window::Window;
 use super::{ColourJitter, ImageShape, Normalise};
 use crate::streams::Streams;
 
-/// Augmentation of a training image. The operations run in this order, as in DARTS:
+/// Augmentation of a training image. The operations run in this order, which gives the results of DARTS: there the
+/// flip precedes the colour jitter, with which it commutes. The black border is added after the jitter.
 ///
 /// 1. random resized crop: takes a random window of the image and resizes it (`transforms.RandomResizedCrop(size)`);
 /// 2. colour jitter: changes the colours at random (`transforms.ColorJitter`);

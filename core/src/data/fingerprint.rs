@@ -23,8 +23,9 @@ impl Dataset {
     /// number of classes, and the length and the UTF-8 bytes of each class name. Then for the images of `train` and, if
     /// there is one, of `test`: the number of images, the SHA-256 of the labels (little-endian `u16`), and the SHA-256
     /// of each block of 1 MiB of the pixels `[n, h, w, c]`. With `data.resize = "crop"`, whose pixels show a part of
-    /// each image, the SHA-256 of the SHA-256 of all whole images follows; that of an image is over its width, its
-    /// height and its RGB values. Last, the number of images of `valid`.
+    /// each image, one more digest follows for each of `train` and `test`. Each whole image has the SHA-256 of its
+    /// width, its height and its RGB values; the digest is the SHA-256 of these in the order of the images. Last, the
+    /// number of images of `valid`.
     pub fn fingerprint(&self) -> String {
         let mut hash = Sha256::new();
         let shape = self.shape();

@@ -7,8 +7,8 @@ use super::{DataError, DataOptions, Dataset};
 
 /// A stratified split of the images into two disjoint parts in random order.
 ///
-/// Each part has every class in the proportion of the whole data set, rounded up or down to a whole image. This holds
-/// with limits too, so a small part still has all classes.
+/// Each class contributes in proportion to its size, rounded up or down to a whole image. A limit then takes images of a
+/// part in the same way. A class whose share is below one image may be absent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
     /// Indices of the images that train the weights.
@@ -72,7 +72,8 @@ fn limited(
         None => Ok(part.concat()),
         Some(limit) if (1..=available).contains(&limit) => Ok(take(part, limit, rng).concat()),
         Some(limit) => {
-            let expected = format!("1 to {available}, the number of images in this part of the split");
+            let kind = if key == "data.limit_train" { "training" } else { "validation" };
+            let expected = format!("1 to {available}, the number of {kind} images");
             Err(DataError::option(key, limit, expected))
         }
     }
@@ -247,12 +248,11 @@ mod tests {
     fn limits_name_what_is_available() {
         let labels: Vec<u16> = (0..10).map(|i| i % 2).collect();
         let error = |train, valid| split(&labels, &options(0.4, train, valid), 0).unwrap_err().to_string();
-        let expected = "data.limit_train: expected 1 to 4, the number of images in this part of the split, found 5";
+        let expected = "data.limit_train: expected 1 to 4, the number of training images, found 5";
         assert_eq!(error(Some(5), None), expected);
         assert!(error(None, Some(7)).contains("data.limit_valid: expected 1 to 6,"));
         assert!(
-            error(Some(0), None)
-                .contains("data.limit_train: expected 1 to 4, the number of images in this part of the split, found 0")
+            error(Some(0), None).contains("data.limit_train: expected 1 to 4, the number of training images, found 0")
         );
     }
 

@@ -289,7 +289,7 @@ fn plans_and_options_that_cannot_work_are_refused() {
     refuses(path, &["cluster-task", "none/plan.jsonl"], 2, &["is not visible on", "all nodes share"]);
     refuses(path, &["cluster", "status", "none"], 2, &["has no plan.jsonl"]);
     refuses(path, &["cluster", "retry", "there"], 2, &["was not submitted to Slurm"]);
-    refuses(path, &["cluster", "cancel", "there"], 2, &["was not submitted to Slurm: end its commands themselves"]);
+    refuses(path, &["cluster", "cancel", "there"], 2, &["was not submitted to Slurm: send SIGTERM"]);
     let options = [COMPARE, TINY, &["--out=there"]].concat();
     refuses(path, &[options.as_slice(), &["--time=1:00"]].concat(), 2, &["--time has an effect with --cluster only"]);
     let tensorboard = [options.as_slice(), &["--cluster=script", "--tensorboard=t"]].concat();

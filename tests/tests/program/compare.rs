@@ -143,7 +143,7 @@ fn variants_that_cannot_be_compared_are_refused_before_the_first_run() {
         ("--strategies plain,ogd:alpha=-1", "alpha"),
         (
             "--strategies plain,plain:data.name=digits",
-            "plain:data.name=digits: data.name is \"digits\", but \"synthetic\" in the first variant",
+            "data.name must be equal in all variants, found \"synthetic\" (plain) and \"digits\" (plain:data.name=digits)",
         ),
         ("--strategies plain,ogd:truth.samples=3", "truth.samples"),
         ("--strategies plain,ogd:eval.images=20", "eval.images"),

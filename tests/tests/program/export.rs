@@ -315,7 +315,7 @@ fn other_runs_options_and_files_are_refused() {
             2,
             &["--arch: expected a run of a supernet", "found a stand-alone training"],
         ),
-        (&["net", "--onnx=n", "--best"], 2, &["net has no best.safetensors", "retrain.eval_every = 0"]),
+        (&["net", "--onnx=n", "--best"], 2, &["net has no best.safetensors", "retrain.eval_every above 0"]),
         (&["run", "--onnx=old.onnx"], 2, &["old.onnx exists: choose another file, or remove it"]),
         (&["run", "--onnx=a", "--python=none/n"], 2, &["cannot write none/n: there is no directory none"]),
         (&["run", "--onnx=a", "--python=./a"], 2, &["./a is given for two outputs"]),

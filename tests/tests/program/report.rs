@@ -47,7 +47,7 @@ fn a_comparison_has_a_report_that_can_be_repeated() {
         "Rank stability",
         "Fairness: sub-net passes per choice",
         "Reward of the controller",
-        "Selected by plain",
+        "Selected architecture of plain",
         "Time of a run",
         "2 seeds are too few to conclude",
         "prefers-color-scheme: dark",

@@ -139,7 +139,7 @@ fn the_ranking_of_a_run_is_measured_again_with_other_settings() {
     );
     refuses(dir, &["evaluate", "batch", "--ranking", "--set=truth.samples=0"], 2, &["--set truth.samples=N"]);
     refuses(dir, &["evaluate", "batch", "--ranking", "--set=train.lr=1"], 2, &["expected a setting of the evaluation"]);
-    refuses(dir, &["evaluate", "batch", "--arch=0", "--set=truth.samples=9"], 2, &["only `evaluate --ranking`"]);
+    refuses(dir, &["evaluate", "batch", "--arch=0", "--set=truth.samples=9"], 2, &["has no effect without --ranking"]);
     let images = ["evaluate", "batch", "--arch=0", "--set=eval.recalibrate_images=9"];
     refuses(dir, &images, 2, &["because eval.bn is not recalibrate; add --set eval.bn=recalibrate"]);
     refuses(dir, &["evaluate", "batch", "--arch=0", "--ranking"], 2, &["cannot be used with"]);

@@ -127,10 +127,7 @@ fn values_out_of_range_are_rejected() {
         (&["--set=train"], "expected section.key=value"),
         (&["--set=seed=99999999999999999999"], "--set seed=99999999999999999999: 99999999999999999999 is out of range"),
         (&["--seed=99999999999999999999"], "expected a whole number of at most 9223372036854775807"),
-        (
-            &["--set=data.limit_train=0"],
-            "data.limit_train: expected 1 to 719, the number of images in this part of the split, found 0",
-        ),
+        (&["--set=data.limit_train=0"], "data.limit_train: expected 1 to 719, the number of training images, found 0"),
         (
             &["--set=data.train_fraction=1.5"],
             "data.train_fraction: expected a number between 0 and 1, both excluded, found 1.5",
@@ -139,7 +136,7 @@ fn values_out_of_range_are_rejected() {
         (&["--width=5000"], "--width: space.width: expected at most 4096, found 5000"),
         (
             &["--limit-train=100000"],
-            "--limit-train: data.limit_train: expected 1 to 719, the number of images in this part of the split, found 100000",
+            "--limit-train: data.limit_train: expected 1 to 719, the number of training images, found 100000",
         ),
         (
             &["--space=tiny", "--probes=10"],
@@ -192,7 +189,7 @@ fn a_directory_with_files_is_not_overwritten() {
     fs::create_dir(&out).unwrap();
     fs::write(out.join("notes.txt"), "mine").unwrap();
     let arguments = || TINY.iter().copied().chain(["--out=out"]).collect::<Vec<_>>();
-    refuses(dir.path(), &arguments(), 2, &["the run directory out is not empty", "choose another --out"]);
+    refuses(dir.path(), &arguments(), 2, &["the run directory out is not empty; choose a new or empty directory"]);
     assert_eq!((names(&out), read(&out, "notes.txt")), (vec!["notes.txt".into()], "mine".into()));
     fs::remove_file(out.join("notes.txt")).unwrap();
     program(dir.path()).args(arguments()).assert().success();

@@ -68,7 +68,7 @@ fn move_unfinished_to_attempts(plan: &Plan) -> Result<()> {
 }
 
 fn cancel(plan: &Plan) -> Result<ExitStatus> {
-    check_submitted(plan, "end its commands themselves (SIGTERM writes a checkpoint)")?;
+    check_submitted(plan, "send SIGTERM to the processes of its commands, which then write checkpoints")?;
     print(&match cluster::cancel(plan)? {
         0 => "no task is pending or running".into(),
         count => format!("tasks that were cancelled: {count}; `nas-train cluster retry` continues their runs"),

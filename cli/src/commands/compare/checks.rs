@@ -30,11 +30,12 @@ pub fn check(variants: &[Variant], settings: &[Settings]) -> Result<()> {
             return Err(UsageError(format!("{}: {key} {problem}", variant.named())).into());
         }
         if let Some(SettingDifference { key, old, new }) = other_measurement(&settings[0].config, &own.config)? {
-            let problem = format!(
-                "{}: {key} is {new}, but {old} in the first variant; it must be equal in all variants: leave it out",
-                variant.named()
-            );
-            return Err(UsageError(problem).into());
+            let (first, own) = (quote(&variants[0].label), quote(&variant.label));
+            return Err(UsageError(format!(
+                "--strategies: {key} must be equal in all variants, found {old} ({first}) and {new} ({own}); remove it from \
+                 the variants, or set it for all runs"
+            ))
+            .into());
         }
     }
     for (i, a) in settings.iter().enumerate() {

@@ -53,7 +53,7 @@ impl Graph {
                     match pool.kind {
                         PoolKind::Max => self.node("MaxPool", &name, &[x], attributes),
                         PoolKind::Average => {
-                            // The average pool of this version of the operators has no dilation; see `ExportedNetwork`.
+                            // AveragePool has no `dilations` before opset 19; `unsupported` rejects such networks.
                             attributes.retain(|attribute| attribute.name != "dilations");
                             attributes.push(int("count_include_pad", 0));
                             self.node("AveragePool", &name, &[x], attributes)

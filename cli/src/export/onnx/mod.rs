@@ -12,10 +12,10 @@ use messages::{
 use prost::Message;
 use serde_json::Value;
 
-/// Version of the format. It is the first one with [`OPERATORS`].
-const FORMAT: i64 = 8;
-/// Version of the operators. PyTorch exports this version too, so most programs can read it.
-const OPERATORS: i64 = 17;
+/// IR version of the file: the lowest that allows [`OPSET_VERSION`].
+const IR_VERSION: i64 = 8;
+/// Opset version. PyTorch exports it too, so most runtimes read it.
+const OPSET_VERSION: i64 = 17;
 /// Name of the images `[batch, c, h, w]`.
 const INPUT: &str = "input";
 /// Name of the class scores `[batch, classes]`.
@@ -42,7 +42,7 @@ impl ExportedNetwork {
         });
         let normalised = StringStringEntryProto { key: "normalised".into(), value: normalise.to_string() };
         let model = ModelProto {
-            ir_version: FORMAT,
+            ir_version: IR_VERSION,
             producer_name: "nas-train".into(),
             producer_version: env!("CARGO_PKG_VERSION").into(),
             doc_string: self.summary(normalise),
@@ -53,7 +53,7 @@ impl ExportedNetwork {
                 input: vec![value(INPUT, &[channels, height, width])],
                 output: vec![value(OUTPUT, &[self.classes.len()])],
             }),
-            opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPERATORS }],
+            opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: OPSET_VERSION }],
             metadata_props: metadata.chain([normalised]).collect(),
         };
         model.encode_to_vec()

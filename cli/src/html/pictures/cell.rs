@@ -91,7 +91,7 @@ pub fn picture(number: usize, variant: &VariantRuns) -> Result<Option<Picture>> 
     let Some(run) = variant.runs.first() else { return Ok(None) };
     let Some(selected) = &run.result.selected else { return Ok(None) };
     let Some(graph) = ArchGraph::of_run(&run.config, &run.manifest, &selected.arch) else { return Ok(None) };
-    let title = format!("Selected by {}", variant.label);
+    let title = format!("Selected architecture of {}", variant.label);
     let truth = selected.truth.map(|truth| format!(", stand-alone accuracy {truth:.2} %")).unwrap_or_default();
     let caption = format!(
         "{} (seed {}): shared-weight accuracy {:.2} %{truth}, {} parameters.",

@@ -38,7 +38,9 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
     let (legend, title) = (legend(&series), "Fairness: sub-net passes per choice".to_owned());
     let (x, y) = ("sub-net passes, as a multiple of the decision's mean".into(), "share of the choices in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Lines, series }.svg();
-    let caption = "Histogram over all choices of all decisions and seeds. Strict fairness is a peak at 1.".into();
+    let caption =
+        "Histogram over the choices of all decisions between operations, all seeds. Strict fairness is a peak at 1."
+            .into();
     Ok(Picture { name: "fairness".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? })
 }
 

@@ -42,7 +42,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Option<Picture>> {
         return Ok(None);
     }
     let (legend, title) = (legend(&series), "Pareto fronts of the searches".to_owned());
-    let caption = "Architectures that no candidate of the same search beats in accuracy and multiply-adds.".into();
+    let caption = "Candidates with a higher accuracy than every candidate of the same search with fewer or equally many multiply-adds.".into();
     let (x, y) = ("million multiply-adds".into(), "shared-weight accuracy in %".into());
     let svg = Chart { title: title.clone(), x, y, marks: Marks::Dots, series }.svg();
     Ok(Some(Picture { name: "front".into(), title, caption, svg, wide: false, legend, csv: csv.finish()? }))

@@ -48,7 +48,7 @@ struct ArchiveFiles {
 pub(super) const CIFAR10: ArchiveLayout = ArchiveLayout {
     name: "cifar10",
     instructions: "download https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz (or cifar-10-python.tar.gz), unpack it, \
-          and give the folder that holds cifar-10-batches-bin (or cifar-10-batches-py)",
+          and pass the folder that holds cifar-10-batches-bin (or cifar-10-batches-py) as --data-dir",
     classes: 10,
     binary: ArchiveFiles {
         folder: "cifar-10-batches-bin",
@@ -71,7 +71,7 @@ pub(super) const CIFAR10: ArchiveLayout = ArchiveLayout {
 pub(super) const CIFAR100: ArchiveLayout = ArchiveLayout {
     name: "cifar100",
     instructions: "download https://www.cs.toronto.edu/~kriz/cifar-100-binary.tar.gz (or cifar-100-python.tar.gz), unpack it, \
-          and give the folder that holds cifar-100-binary (or cifar-100-python)",
+          and pass the folder that holds cifar-100-binary (or cifar-100-python) as --data-dir",
     classes: 100,
     binary: ArchiveFiles {
         folder: "cifar-100-binary",

@@ -12,7 +12,7 @@ use file::{IdxFile, Kind};
 
 pub(super) const INSTRUCTIONS: &str = "download for example https://storage.googleapis.com/cvdf-datasets/mnist/ \
     train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz, \
-    and give the folder that holds them, unpacked or not (without the t10k files there is no test part)";
+    and pass the folder that holds them, unpacked or not, as --data-dir (without the t10k files there is no test part)";
 
 const FIX: &str = "download the file again";
 

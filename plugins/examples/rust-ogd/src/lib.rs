@@ -1,9 +1,9 @@
 //! Orthogonal gradient descent as a plugin.
 //!
 //! Each layer with weights `W`, `[d, c_out]`, has the Gram matrix `S = R^T R` of earlier inputs. The rows of `R` are
-//! input patches of `d` elements. The strategy replaces an update `U` by `(I + s S)^-1 U` with
-//! `s = d / (alpha trace(S))`. This removes most of the update in directions that earlier inputs use. The built-in
-//! `ogd` computes the same with its default options.
+//! input patches of `d` elements. The strategy replaces an update `U` by `(I + s S)^-1 U` with `s = g d / (alpha
+//! trace)`, where `g` is the number of groups and `trace` the sum of `trace(S)` over the groups. This removes most of
+//! the update in directions that earlier inputs use. The built-in `ogd` computes the same with its default options.
 
 mod gram;
 mod patches;

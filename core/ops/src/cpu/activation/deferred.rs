@@ -106,7 +106,8 @@ impl ReaderSums {
 }
 
 impl DeferredPointwiseConv {
-    /// Whether deferring the outputs of a normalised convolution is faster. `fixed`: its statistics are fixed.
+    /// Whether deferring the outputs of a normalised convolution is faster, if a depthwise convolution reads them. For
+    /// other readers, it costs the covariance in addition. `fixed`: its statistics are fixed.
     pub fn suits(conv: &Conv, fixed: bool, recording: bool) -> bool {
         let ((n, h, w, inputs), outputs) = (conv.input(), conv.output().3);
         let enough_pixels = if fixed { !recording } else { n * h * w >= MIN_PIXELS_PER_INPUT * inputs };

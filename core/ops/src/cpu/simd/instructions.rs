@@ -88,8 +88,8 @@ fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Fused>()
 }
 
-/// A function that is compiled for each set of instructions. [`Fused`] and [`Wide`] have the same bits as result;
-/// [`Portable`] differs, because it rounds products.
+/// A function that is compiled for each set of instructions. [`Fused`] and [`Wide`] give bit-identical
+/// results. [`Portable`] rounds each product before the addition, so its results differ in the last bits.
 ///
 /// `run` and all functions that it calls must be `#[inline(always)]`, so that they are compiled for these instructions.
 pub trait Kernel {
