@@ -125,8 +125,7 @@ def main(run):
     worst = 0.0
     for arch, expected in probes(run):
         correct = 0
-        for start in range(0, len(positions), inputs["batch_size"]):
-            chosen = positions[start : start + inputs["batch_size"]]
+        for chosen in np.array_split(positions, -(-len(positions) // inputs["batch_size"])):
             x = (torch.tensor(pixels[chosen]).float() - channel(inputs["mean"])) / channel(inputs["std"])
             with torch.no_grad():
                 scores = wire(net, arch, about["cells"], x)

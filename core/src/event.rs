@@ -65,7 +65,8 @@ pub struct EvalInputs {
     pub mean: Vec<f32>,
     /// Standard deviation of each channel over the training images, in pixel values.
     pub std: Vec<f32>,
-    /// Images of a batch, over which batch normalisation takes its statistics. The last batch may be smaller.
+    /// Images of the largest batch. Batch normalisation takes its statistics over a batch. The sizes of the batches differ
+    /// by at most one, the larger ones first.
     pub batch_size: usize,
     /// Positions of the images among the images of the data set from which they are taken, in the order of evaluation.
     pub positions: Vec<usize>,
