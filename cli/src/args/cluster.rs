@@ -118,7 +118,8 @@ pub struct ClusterCommandArgs {
 /// The subcommands of `cluster`.
 #[derive(Debug, Subcommand)]
 pub enum ClusterCommand {
-    /// Print how many runs are done, running, pending, failed, stopped and lost, and the messages of failed ones
+    /// Print how many runs are done, running, pending, failed (ended with an error), stopped (interrupted or cancelled) and
+    /// lost (ended without a result), and the messages of failed ones
     Status {
         /// Output directory of a command with --cluster
         #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]

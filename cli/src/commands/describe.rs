@@ -75,13 +75,10 @@ fn space(descriptor: &SpaceDescriptor) -> Result<String> {
     let SpaceDescriptor { width, cells, name, .. } = *descriptor;
     let defaults = toml::Table::new();
     let space = (descriptor.build)(Scale { image: [32, 32, 3], classes: 10, width, cells }, &defaults)?;
-    let benchmark = BenchmarkTable::for_space(name).map(|table| {
-        let columns: Vec<&str> = table.columns().iter().map(|column| column.name.as_str()).collect();
-        format!("{}: {}", table.source, columns.join(", "))
-    });
-    let measured = MeasuredTable::of_space(name).map(|table| format!("{} (data set {})", table.column, table.data));
-    let tables: Vec<String> = benchmark.into_iter().chain(measured).collect();
-    let tables = if tables.is_empty() { "none".into() } else { tables.join("; ") };
+    let benchmark = BenchmarkTable::for_space(name);
+    let columns = benchmark.map_or_else(|| "none".into(), |table| table.truth_columns().join(", "));
+    let measured = MeasuredTable::of_space(name).map(|table| format!("{}: {}", table.column, table.source));
+    let sources: Vec<String> = benchmark.map(|table| table.source.to_owned()).into_iter().chain(measured).collect();
     let count = match space.count() {
         u64::MAX => "more than 10^19".into(),
         count => count.to_string(),
@@ -91,7 +88,8 @@ fn space(descriptor: &SpaceDescriptor) -> Result<String> {
         ("default width".into(), width.to_string()),
         ("default cells".into(), cells.to_string()),
         ("example".into(), space.format(&space.nth(space.count() - 1))),
-        ("truth table".into(), tables),
+        ("columns for --truth".into(), columns),
+        ("truth tables".into(), if sources.is_empty() { "none".into() } else { sources.join("; ") }),
     ]);
     let row = |d: &Decision| [d.name.clone(), d.choices.len().to_string(), d.choices.join(", ")];
     let decisions = table(["decision", "n", "choices"], space.decisions().iter().map(row));

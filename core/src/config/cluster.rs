@@ -40,7 +40,7 @@ pub struct ClusterConfig {
     pub setup: String,
     /// How often a run is submitted again after the loss of its node or a failure with exit code 1.
     pub retries: usize,
-    /// Time between two queries of the scheduler, in seconds.
+    /// Time between two queries of the scheduler in seconds, 1 to 86,400.
     pub poll_seconds: u64,
     /// Whether a finished run is packed: at most four files, without checkpoints.
     pub pack: bool,

@@ -39,7 +39,7 @@ pub struct RunConfig {
     /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 mantissa bits), on
     /// tensor cores.
     pub tf32: bool,
-    /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
+    /// Number of worker threads, at most 1,024; 0 starts one per core. Results do not depend on this number.
     pub threads: usize,
     /// Paths of shared libraries that provide further strategies.
     pub plugins: Vec<String>,

@@ -24,14 +24,14 @@ pub struct RetrainConfig {
     pub images: TrainImages,
     /// Epochs over which the learning rate rises linearly to its schedule; 0 means no warm-up.
     pub warmup_epochs: usize,
-    /// Share of the target probability that is spread evenly over all classes.
+    /// Share of the target probability that is spread evenly over all classes, at least 0 and below 1.
     pub label_smoothing: f64,
-    /// Weight of the loss of the auxiliary head; 0 means no head.
+    /// Weight of the loss of the auxiliary head, at least 0; 0 means no head.
     pub auxiliary_weight: f64,
-    /// Target probability `p` of drop path. Epoch `e` of `E`, from 0, uses `p e / E`, as in DARTS.
+    /// Target probability `p` of drop path, at least 0 and below 1. Epoch `e` of `E`, from 0, uses `p e / E`, as in DARTS.
     pub drop_path: f64,
-    /// Decay per step of the exponential moving average of the weights, which is then evaluated and saved; 0 means no
-    /// average.
+    /// Decay per step of the exponential moving average of the weights, which is then evaluated and saved; at least 0 and
+    /// below 1, 0 means no average.
     pub weight_average: f64,
     /// Epochs from one evaluation to the next. The last epoch is always evaluated; 0 means only the last one.
     pub eval_every: usize,

@@ -18,7 +18,7 @@ pub(super) struct TopLevel {
     /// Whether dense convolutions and linear layers on a GPU multiply in TF32 (10 instead of 23 mantissa bits), on
     /// tensor cores. Requires compute capability 8.0 or later.
     pub(super) tf32: bool,
-    /// Number of worker threads; 0 starts one per core. Results do not depend on this number.
+    /// Number of worker threads, at most 1,024; 0 starts one per core. Results do not depend on this number.
     pub(super) threads: usize,
     /// Paths of shared libraries that provide further strategies.
     pub(super) plugins: Vec<String>,
@@ -56,7 +56,7 @@ pub struct SpaceConfig {
     pub name: String,
     /// [`Scale::width`](crate::space::Scale::width); 0 means the default of the space.
     pub width: usize,
-    /// Number of cells; 0 means the default of the space.
+    /// Number of cells; 0 means the default of the space. Some spaces have a fixed number.
     pub cells: usize,
     /// Options of the space. They are checked when it is built.
     pub options: Table,
@@ -96,9 +96,9 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// Number of consecutive steps that train the same architectures. For supernets only.
     pub steps_per_arch: usize,
-    /// Learning rate at the start.
+    /// Learning rate at the start, above 0.
     pub lr: f64,
-    /// Learning rate at the end of the linear and of the cosine schedule.
+    /// Learning rate at the end of the linear and of the cosine schedule, at least 0.
     pub lr_min: f64,
     /// Schedule of the learning rate.
     pub lr_schedule: LrSchedule,
@@ -106,7 +106,7 @@ pub struct TrainConfig {
     pub momentum: f64,
     /// Whether to use Nesterov momentum.
     pub nesterov: bool,
-    /// Weight decay: the factor of the weights that is added to their gradients (L2 penalty).
+    /// Weight decay, at least 0: the factor of the weights that is added to their gradients (L2 penalty).
     pub weight_decay: f64,
     /// Largest 2-norm of all gradients of a step; larger gradients are scaled down to it.
     pub clip: f64,
@@ -160,7 +160,7 @@ pub struct EvalConfig {
     /// Number of training images that measure the statistics of `bn = "recalibrate"`.
     pub recalibrate_images: usize,
     /// Decay per step of the exponential moving average of the shared weights, which is then evaluated and saved in
-    /// place of the weights; 0 means no average. The average spans about 1 / (1 - decay) steps. Single-step disturbance
+    /// place of the weights; at least 0 and below 1, 0 means no average. The average spans about 1 / (1 - decay) steps. Single-step disturbance
     /// and forgetting are those of the weights.
     pub weight_average: f64,
 }
@@ -175,10 +175,11 @@ impl Default for EvalConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProbeConfig {
-    /// Number of probe architectures; 0 disables them. DINAS uses 64.
+    /// Number of probe architectures, at most the size of the space; 0 disables them. The paper of DINAS (Niu et al. 2021)
+    /// uses 64.
     pub count: usize,
-    /// Number of epochs between the two evaluations that performance disturbance and rank stability compare. DINAS uses
-    /// 13.
+    /// Number of epochs between the two evaluations that performance disturbance and rank stability compare. DINAS (Niu
+    /// et al. 2021) uses 13.
     pub interval: usize,
     /// Single-step disturbance is measured at steps whose number is a multiple of this value; 0 disables it. The step
     /// must be the first of its architectures, and must not train the previous architecture.
@@ -199,7 +200,7 @@ pub struct SearchConfig {
     /// means after three quarters of the run. DINAS starts at epoch 90; its paper does not report the total number of
     /// epochs.
     pub start: i64,
-    /// Number of architectures that the controller proposes for the selection.
+    /// Number of architectures that the controller proposes for the selection, 1 to 100,000.
     pub proposals: usize,
 }
 

@@ -176,7 +176,7 @@ impl BuildNetwork for NasBench201 {
 inventory::submit! {
     SpaceDescriptor {
         name: "nasbench201",
-        summary: "15,625 cells of six edges with five operations; truth tables for three data sets",
+        summary: "15,625 cells of six edges with five operations; truth tables for CIFAR-10, CIFAR-100, ImageNet16-120 and digits",
         reference: "Dong and Yang, NAS-Bench-201, ICLR 2020",
         width: 8,
         cells: 1,

@@ -102,7 +102,7 @@ impl BenchmarkTable {
 
     /// The names that `truth.table` accepts for the space: columns with accuracies, and tables made by `nas-train
     /// truth`.
-    fn truth_columns(&self) -> Vec<&str> {
+    pub fn truth_columns(&self) -> Vec<&str> {
         let accuracies = self.columns().iter().filter(|column| column.unit == Unit::Percent);
         let measured = MeasuredTable::of_space(self.space).map(|table| table.column);
         accuracies.map(|column| column.name.as_str()).chain(measured).collect()
