@@ -101,7 +101,7 @@ impl Drop for Claim {
 fn refused(path: &Path, output: &Path, owner: Option<&ProcessId>) -> anyhow::Error {
     let who = owner.map_or("an unknown process".into(), |owner| format!("process {} of {}", owner.pid, owner.host));
     UsageError(format!(
-        "{} is in use by {who}; wait for its end, or choose another --out. If it was killed, remove {}",
+        "{} is in use by {who}; wait until that process ends, or choose another output. If it was killed, remove {}",
         output.display(),
         path.display()
     ))

@@ -221,7 +221,7 @@ pub fn lock(file: &File, name: &Path) -> Result<()> {
 
 /// The error of an output that another process of this program writes.
 pub fn in_use(name: &Path) -> anyhow::Error {
-    let problem = "is in use by another nas-train process; wait for its end, or choose another --out";
+    let problem = "is in use by another nas-train process; wait until that process ends, or choose another directory";
     UsageError(format!("{} {problem}", name.display())).into()
 }
 

@@ -42,6 +42,9 @@ impl EventFile {
     /// # Errors
     /// The directory has other event files, or it cannot be read.
     pub fn check(dir: &Path, own: Option<&str>) -> Result<()> {
+        if dir.is_file() {
+            return Err(UsageError(format!("--tensorboard: {} is a file; choose a directory", dir.display())).into());
+        }
         if Self::all(dir)?.iter().any(|path| path.file_name() != own.map(OsStr::new)) {
             let problem =
                 "has event files already, which TensorBoard would mix with new ones: choose another directory";

@@ -132,7 +132,9 @@ fn keys_have_few_parts_and_messages_quote_little_of_them() {
 #[test]
 fn the_example_holds_every_key() {
     let text = example().unwrap();
-    for line in ["# epochs = 40  # --epochs", "# momentum = 0.9", "[data.synthetic]", "# Learning rate at the start, above 0."] {
+    for line in
+        ["# epochs = 40  # --epochs", "# momentum = 0.9", "[data.synthetic]", "# Learning rate at the start, above 0."]
+    {
         assert!(text.lines().any(|l| l == line), "{line} in {text}");
     }
     assert_eq!(RunConfig::from_table(&text.parse().unwrap()), RunConfig::from_table(&Table::new()));

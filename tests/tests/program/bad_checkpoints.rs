@@ -151,7 +151,7 @@ fn a_run_in_progress_is_not_resumed() {
     // Another process holds the lock of the log, as a run does.
     let log = fs::File::open(dir.join("out/log.jsonl")).unwrap();
     log.lock().unwrap();
-    refuses(dir, &["resume", "out"], 2, &["out is in use by another nas-train process; wait for its end"]);
+    refuses(dir, &["resume", "out"], 2, &["out is in use by another nas-train process; wait until that"]);
     drop(log);
     resume(dir, &["out"]);
     let output = program(dir).args(TINY).arg("--out=out").output().unwrap();

@@ -134,7 +134,7 @@ fn a_refused_start_leaves_no_files() {
     run(&["--out=full", "--tensorboard=new"], 2, &["full is not empty"]);
     run(&["--out=new", "--tensorboard=t"], 2, &["t has event files already"]);
     run(&["--out=file/new", "--tensorboard=new-events"], 1, &["file/new"]);
-    run(&["--out=new", "--tensorboard=file"], 1, &["file"]);
+    run(&["--out=new", "--tensorboard=file"], 2, &["--tensorboard: file is a file; choose a directory"]);
     run(&["--out=new", "--tensorboard=file/t"], 1, &["file/t"]);
     tiny(dir, "new", &["--progress=none", "--tensorboard=new-events"]);
     assert_eq!(names(&dir.join("new-events")).len(), 1);
