@@ -29,7 +29,7 @@ fn a_run_without_memory_stays_resumable() {
     let dir = dir.path();
     let all = allocations(dir, &[OPTIONS, &["--out=whole"]].concat());
     let late = (all * 9 / 10).to_string();
-    let words = ["cuda:0 has too little free memory: try --batch-size 4, now 8"];
+    let words = ["device cuda:0 has too little free memory; try --batch-size 4, now 8"];
     fails(dir, &[("CUDA_EMU_FAIL_ALLOCATION", &late)], &[OPTIONS, &["--out=stopped"]].concat(), 1, &words);
     assert!(read(dir, "stopped/manifest.json").contains("\"failed\""));
     let output = program(dir).args(["resume", "stopped"]).output().unwrap();
