@@ -64,7 +64,9 @@ impl Attempt {
             fs::create_dir_all(&partial)?;
             // A finished attempt whose publication failed comes first.
             let progress = |dir: &PathBuf| (archive::is_finished(dir), last_checkpoint(dir));
-            let source = earlier.iter().max_by_key(|dir| progress(dir)).filter(|dir| progress(dir) != (false, None));
+            let with_progress = earlier.iter().map(|dir| (progress(dir), dir));
+            let useful = with_progress.filter(|(progress, _)| *progress != (false, None));
+            let source = useful.max_by_key(|(progress, _)| *progress).map(|(_, dir)| dir);
             if let Some(source) = source {
                 copy_attempt(source, &partial)?;
             }

@@ -43,6 +43,7 @@ pub fn evaluate(args: &EvaluateArgs) -> Result<ExitStatus> {
     }
     let texts = texts(args)?;
     let run = TrainedRun::read(&args.run, &args.set, &args.data)?;
+    // `check_effects` accepts this key, because a run keeps it for `export`.
     if let Origin::Set(_) = run.settings.origin("eval.recalibrate_images")
         && run.settings.config.eval.bn != BnMode::Recalibrate
     {

@@ -18,7 +18,7 @@ const LIMIT: u64 = 1 << 28;
 /// The message names the file.
 pub fn check(dir: &Path, others: impl IntoIterator<Item = String>) -> Result<()> {
     let page = dir.join("report.html");
-    if is_report(&page) {
+    if earlier_report(&page).is_some() {
         return Ok(());
     }
     match std::iter::once(page).chain(others.into_iter().map(|name| dir.join(name))).find(|path| path.exists()) {
@@ -37,12 +37,8 @@ pub fn check(dir: &Path, others: impl IntoIterator<Item = String>) -> Result<()>
 /// # Errors
 /// A file that cannot be deleted.
 pub fn remove_earlier(dir: &Path, kept: &[String]) -> Result<()> {
-    let page = dir.join("report.html");
-    if !is_report(&page) {
-        return Ok(());
-    }
-    let text = read_file::text(&page, LIMIT)?;
-    for name in linked_data(&text).filter(|name| !kept.iter().any(|kept| kept == name)) {
+    let Some(page) = earlier_report(&dir.join("report.html")) else { return Ok(()) };
+    for name in linked_data(&page).filter(|name| !kept.iter().any(|kept| kept == name)) {
         files::remove(&dir.join(name))?;
     }
     Ok(())
@@ -57,8 +53,10 @@ fn linked_data(page: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Whether a file is a report of this version, or of an earlier one, which had no generator but this title.
-fn is_report(path: &Path) -> bool {
+/// The text of a report of this version, or of an earlier one, which had no generator but this title. None for another
+/// file.
+fn earlier_report(path: &Path) -> Option<String> {
     let marks = [format!("<meta name=\"generator\" content=\"{GENERATOR}\">"), "<title>nas-train: ".into()];
-    read_file::text(path, LIMIT).is_ok_and(|page| marks.iter().any(|mark| page.contains(mark)))
+    let page = read_file::text(path, LIMIT).ok()?;
+    marks.iter().any(|mark| page.contains(mark)).then_some(page)
 }

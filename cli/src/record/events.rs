@@ -8,9 +8,7 @@ use std::io;
 impl Observer for Recorder {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
         self.add(event)?;
-        if !matches!(event, Event::Start(_) | Event::Note(_) | Event::Warning(_)) {
-            self.schedule.changed();
-        }
+        self.schedule.observe(event);
         match event {
             Event::Warning(_)
             | Event::Epoch(_)

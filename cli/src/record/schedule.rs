@@ -3,7 +3,7 @@
 use crate::signal;
 use anyhow::Result;
 use nas_core::config::{CheckpointInterval, RunConfig};
-use nas_core::event::SavePoint;
+use nas_core::event::{Event, SavePoint};
 use std::time::Instant;
 
 /// Decides at which moments of a training a checkpoint is due: after the interval of `save.checkpoint_every`, at the
@@ -32,9 +32,9 @@ impl CheckpointSchedule {
         })
     }
 
-    /// Records that the state of the training may have changed: a step, an evaluation, or an update of the controller.
-    pub fn changed(&mut self) {
-        self.is_current = false;
+    /// Records that the state of the training may have changed: by a step, an evaluation, or an update of the controller.
+    pub fn observe(&mut self, event: &Event<'_>) {
+        self.is_current &= matches!(event, Event::Start(_) | Event::Note(_) | Event::Warning(_));
     }
 
     /// Whether a checkpoint is due at this point of a training.
@@ -61,6 +61,7 @@ impl CheckpointSchedule {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nas_core::event::{Evaluating, Phase};
     use toml::Table;
 
     #[test]
@@ -70,9 +71,11 @@ mod tests {
         let mut schedule = CheckpointSchedule::new(&config).unwrap();
         assert!(schedule.is_due(SavePoint::Epoch(1)) && schedule.is_due(SavePoint::Trained));
         schedule.restart(true);
+        schedule.observe(&Event::Note("a note changes nothing".into()));
         assert!(!schedule.is_due(SavePoint::Trained) && !schedule.is_due(SavePoint::Interrupted));
         // An evaluation or the training of a controller follows without a step.
-        schedule.changed();
+        let (phase, epoch, done, total) = (Phase::Controller, 0, 1, 9);
+        schedule.observe(&Event::Evaluating(Evaluating { phase, epoch, done, total }));
         assert!(schedule.is_due(SavePoint::Trained) && schedule.is_due(SavePoint::Interrupted));
         schedule.restart(false);
         assert!(schedule.is_due(SavePoint::Trained));

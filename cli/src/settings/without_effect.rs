@@ -15,14 +15,13 @@ use nas_core::truth::table_file;
 /// The option, with the value that makes it ineffective.
 pub fn check_effects(all: &[Settings]) -> Result<(), UsageError> {
     let of_command = |origin: &Origin| matches!(origin, Origin::Set(_) | Origin::Flag(_) | Origin::Derived(_));
-    for (key, origin) in all.iter().flat_map(|settings| settings.origins.all()).filter(|(_, o)| of_command(o)) {
-        let mut owners = all.iter().filter(|settings| settings.origin(key) == origin);
-        let reasons: Option<Vec<String>> = owners.try_fold(Vec::new(), |mut reasons, settings| {
-            reasons.push(reason(&settings.config, key)?);
-            Some(reasons)
-        });
-        if let Some(reason) = reasons.and_then(|reasons| reasons.into_iter().next()) {
-            return Err(UsageError(format!("{origin} has no effect, because {reason}; leave it out")));
+    for settings in all {
+        for (key, origin) in settings.origins.all().filter(|(_, origin)| of_command(origin)) {
+            let Some(problem) = reason(&settings.config, key) else { continue };
+            let mut owners = all.iter().filter(|other| other.origin(key) == origin);
+            if owners.all(|owner| reason(&owner.config, key).is_some()) {
+                return Err(UsageError(format!("{origin} has no effect, because {problem}; leave it out")));
+            }
         }
     }
     Ok(())

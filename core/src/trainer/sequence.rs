@@ -220,6 +220,7 @@ impl Observer for SequenceObserver<'_> {
 mod tests {
     use super::*;
     use crate::trainer::test_support;
+    use std::sync::Arc;
     use std::sync::atomic::Ordering;
 
     fn sequence(behaviour: &str, n: usize) -> Result<SequenceResult, RunError> {
@@ -242,22 +243,42 @@ mod tests {
         assert!(result.steps.iter().all(|step| step.shared <= 2));
     }
 
-    /// Keeps the state after a number of steps.
+    fn make(behaviour: &str) -> Sequence<test_support::TestDevice> {
+        let config = test_support::config(behaviour, |c| c.train.epochs = 2);
+        Sequence::new(&config, test_support::dataset(&config), &test_support::test_device(), 3).unwrap()
+    }
+
+    fn run(sequence: Sequence<test_support::TestDevice>) -> SequenceResult {
+        sequence.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap()
+    }
+
+    /// Keeps the first state that is offered at a kind of point after a number of steps. If the point is an interrupt,
+    /// it interrupts the sequence after these steps.
     struct KeepAfter {
         steps: usize,
+        point: SavePoint,
+        cancel: Arc<AtomicBool>,
         state: Option<State>,
+    }
+
+    impl KeepAfter {
+        fn new(steps: usize, point: SavePoint) -> Self {
+            Self { steps, point, cancel: Arc::default(), state: None }
+        }
     }
 
     impl Observer for KeepAfter {
         fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
             if matches!(event, Event::Step(_)) {
                 self.steps = self.steps.saturating_sub(1);
+                let interrupts = self.point == SavePoint::Interrupted && self.steps == 0;
+                self.cancel.store(interrupts, Ordering::Relaxed);
             }
             Ok(())
         }
 
         fn needs_state(&mut self, point: SavePoint) -> bool {
-            point == SavePoint::Step && self.steps == 0 && self.state.is_none()
+            point == self.point && self.steps == 0 && self.state.is_none()
         }
 
         fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
@@ -268,64 +289,27 @@ mod tests {
 
     #[test]
     fn a_sequence_continues_with_the_same_bits() {
-        let make = || {
-            let config = test_support::config("damp", |c| c.train.epochs = 2);
-            Sequence::new(&config, test_support::dataset(&config), &test_support::test_device(), 3).unwrap()
-        };
-        let whole = make().run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+        let whole = run(make("damp"));
         for steps in [1, 4, 8, 9, 15, 24] {
-            let mut keep = KeepAfter { steps, state: None };
-            make().run(&mut keep, &AtomicBool::new(false)).unwrap();
+            let mut keep = KeepAfter::new(steps, SavePoint::Step);
+            make("damp").run(&mut keep, &AtomicBool::new(false)).unwrap();
             let state = keep.state.unwrap();
-            let second = make().restore(&state).unwrap();
+            let second = make("damp").restore(&state).unwrap();
             assert_eq!(second.save().unwrap(), state, "{steps} steps");
-            let result = second.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
-            assert_eq!(result, whole, "{steps} steps");
-        }
-    }
-
-    /// Interrupts a sequence after a number of steps, and keeps the state that it offers.
-    struct InterruptAfter<'a> {
-        steps: usize,
-        cancel: &'a AtomicBool,
-        state: Option<State>,
-    }
-
-    impl Observer for InterruptAfter<'_> {
-        fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
-            if matches!(event, Event::Step(_)) {
-                self.steps = self.steps.saturating_sub(1);
-                self.cancel.store(self.steps == 0, Ordering::Relaxed);
-            }
-            Ok(())
-        }
-
-        fn needs_state(&mut self, point: SavePoint) -> bool {
-            point == SavePoint::Interrupted
-        }
-
-        fn receive_state(&mut self, state: State, _: SavePoint) -> io::Result<()> {
-            self.state = Some(state);
-            Ok(())
+            assert_eq!(run(second), whole, "{steps} steps");
         }
     }
 
     #[test]
     fn an_interrupted_evaluation_is_made_when_the_sequence_continues() {
-        let make = || {
-            let config = test_support::config("", |c| c.train.epochs = 2);
-            Sequence::new(&config, test_support::dataset(&config), &test_support::test_device(), 3).unwrap()
-        };
-        let whole = make().run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
+        let whole = run(make(""));
         // The last steps of the three architectures.
         for (steps, evaluated) in [(8, 0), (16, 1), (24, 2)] {
-            let cancel = AtomicBool::new(false);
-            let mut interrupt = InterruptAfter { steps, cancel: &cancel, state: None };
-            let stopped = make().run(&mut interrupt, &cancel).unwrap();
+            let mut keep = KeepAfter::new(steps, SavePoint::Interrupted);
+            let cancel = keep.cancel.clone();
+            let stopped = make("").run(&mut keep, &cancel).unwrap();
             assert!(stopped.interrupted && stopped.sequence == evaluated, "{steps} steps: {}", stopped.sequence);
-            let continued = make().restore(&interrupt.state.unwrap()).unwrap();
-            let result = continued.run(&mut |_: &Event<'_>| Ok(()), &AtomicBool::new(false)).unwrap();
-            assert_eq!(result, whole, "{steps} steps");
+            assert_eq!(run(make("").restore(&keep.state.unwrap()).unwrap()), whole, "{steps} steps");
         }
     }
 

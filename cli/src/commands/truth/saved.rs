@@ -63,9 +63,7 @@ impl TrainingCheckpoints {
 
 impl Observer for TrainingCheckpoints {
     fn observe(&mut self, event: &Event<'_>) -> io::Result<()> {
-        if let Event::Step(_) = event {
-            self.schedule.changed();
-        }
+        self.schedule.observe(event);
         Ok(())
     }
 

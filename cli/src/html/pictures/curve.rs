@@ -8,7 +8,7 @@ use crate::archive::ArchivedRun;
 use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
 use anyhow::Result;
-use nas_core::metrics::Summary;
+use nas_core::metrics::mean;
 
 /// A metric whose curve is drawn.
 struct Curve {
@@ -109,8 +109,7 @@ impl Curve {
                 curves.push(curve);
             }
             // Equal steps of different seeds may have different numbers of passes.
-            let mean_passes: Vec<f64> = variant.runs.iter().map(passes_per_step).collect();
-            let mean_passes = Summary::of(&mean_passes).map_or(1.0, |summary| summary.mean);
+            let mean_passes = mean(variant.runs.iter().map(passes_per_step)).unwrap_or(1.0);
             let mut line = mean_with_range(&variant.label, colour, &curves);
             line.points.iter_mut().for_each(|(x, _)| *x *= mean_passes);
             series.push(line);

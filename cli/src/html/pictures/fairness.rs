@@ -6,6 +6,7 @@ use super::legend;
 use crate::comparison::VariantRuns;
 use crate::csv_text::CsvText;
 use anyhow::Result;
+use nas_core::metrics::mean;
 use std::collections::BTreeMap;
 
 /// Width of a bin of the histogram, as a multiple of the mean.
@@ -20,7 +21,7 @@ pub fn picture(variants: &[VariantRuns]) -> Result<Picture> {
             let Some(fairness) = &run.result.fairness else { continue };
             // A decision with a single choice has no fairness.
             for (decision, counts) in fairness.counts.iter().enumerate().filter(|(_, counts)| counts.len() > 1) {
-                let mean = counts.iter().map(|count| *count as f64).sum::<f64>() / counts.len() as f64;
+                let mean = mean(counts.iter().map(|count| *count as f64)).unwrap_or_default();
                 for (choice, count) in counts.iter().enumerate() {
                     csv.row([
                         variant.label.as_str(),
